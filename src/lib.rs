@@ -1,4 +1,4 @@
-//! A job runner that keeps its state in a Google Sheet; what follows is its README.
+//! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
 #![doc = include_str!("../README.md")]
 

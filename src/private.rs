@@ -1,13 +1,14 @@
-//! Files and folders that are their owner's alone, whatever the umask says.
+//! Files and folders with access for their owner only, whatever the umask.
 //!
-//! In scope: making them (0600, 0700), opening them without following a link, seeing who else may read one. Out of scope: what is in
-//! them. Where a system knows no such modes, the system's own rules hold.
+//! In scope: creating them (0600, 0700), opening them without following a link, checking who else
+//! may read one.
+//! Out of scope: their content. On systems without such modes, the system's own rules apply.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes the folder and those above it that are not there, each for its owner alone. Folders that are there stay as they are.
+/// Creates the folder and its missing parents for the owner only. Existing folders are unchanged.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_named(folder) && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
@@ -35,7 +36,7 @@ fn restrict(path: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// How a file is opened: for its owner alone where it is made, and never through a link.
+/// Returns options to open a file: new files for the owner only, and never through a link.
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -46,12 +47,12 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where it is.
+/// Creates a new file; fails with `AlreadyExists` if it exists.
 pub fn create_new(path: &Path) -> io::Result<File> {
     finished(options().create_new(true).read(true).append(true).open(path)?)
 }
 
-/// Opens a file to read and write, and makes it where it is not there. What is in it stays.
+/// Opens a file for reading and writing, and creates it if it does not exist. Its content stays.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     match create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -64,12 +65,12 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens a file to read it.
+/// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     options().read(true).open(path).map_err(|error| explained(path, error))
 }
 
-/// The umask may take what the owner needs, so the mode is set once more.
+/// The umask may remove the owner's rights, so the mode is set again.
 fn finished(file: File) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -84,7 +85,8 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
     error
 }
 
-/// Who beside its owner may read the file: `others`, `its group`; none where nobody may, or it is not there.
+/// Returns who else may read the file: `others`, `its group`; `None` if only the owner, or if it
+/// does not exist.
 pub fn readers(path: &Path) -> Option<&'static str> {
     #[cfg(unix)]
     {
@@ -103,7 +105,7 @@ pub fn readers(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// The file that a path leads to by links, where it is one.
+/// Returns the target of a path that is a link.
 pub fn linked(path: &Path) -> Option<PathBuf> {
     let is_link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
     is_link.then(|| path.canonicalize().ok()).flatten()

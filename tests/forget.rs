@@ -132,7 +132,7 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
             let spec = format!("on=writes,skip={skip},{fault}");
             fixture.proxy.emulator.set_faults(vec![spec.parse().expect("a fault")]);
             let _doubtful = fixture.run(&[], Some(errands)).await;
-            fixture.proxy.emulator.deliver_late().await;
+            fixture.proxy.emulator.deliver_delayed().await;
             fixture.proxy.emulator.set_faults(Vec::new());
             let done = fixture.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();

@@ -6,7 +6,7 @@
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
 use serde_json::{Value, json};
-use sheetkeep::step::jq::Program;
+use sheetkeep::step::jq::program::Program;
 
 /// An expression, its input, and its outputs one after another as JSON, or `error`.
 #[rustfmt::skip]

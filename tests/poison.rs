@@ -155,7 +155,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
 /// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
 fn refusing_rows_of_data() -> FaultRule {
     FaultRule {
-        happening: FaultAction::Refuse,
+        action: FaultAction::Refuse,
         containing: Some("{\"stringValue\":\"poison\"}".to_owned()),
         times: ALWAYS,
         ..Default::default()
@@ -207,7 +207,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
             fixture.proxy.emulator.set_faults(vec![late]);
             let first = fixture.run(&items(16, &[])).await;
-            fixture.proxy.emulator.deliver_late().await;
+            fixture.proxy.emulator.deliver_delayed().await;
             let last = fixture.run(&items(16, &[])).await.expect("the service is well again");
             assert_eq!((last.keys, last.run.counts.failed), (16, 0), "{after} {doubts:?}: {first:?}");
             let keys = fixture.column("Data", "id").await;

@@ -65,11 +65,11 @@ async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
 #[tokio::test(start_paused = true)]
 async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_answer_and_leave_nothing() {
     let faults = [
-        FaultRule { happening: FaultAction::AppliedFail, status: 503, ..FaultRule::default() },
-        FaultRule { happening: FaultAction::Fail, status: 429, ..FaultRule::default() },
-        FaultRule { happening: FaultAction::Reset, ..FaultRule::default() },
-        FaultRule { happening: FaultAction::AppliedReset, ..FaultRule::default() },
-        FaultRule { happening: FaultAction::AppliedTruncate, ..FaultRule::default() },
+        FaultRule { action: FaultAction::AppliedFail, status: 503, ..FaultRule::default() },
+        FaultRule { action: FaultAction::Fail, status: 429, ..FaultRule::default() },
+        FaultRule { action: FaultAction::Reset, ..FaultRule::default() },
+        FaultRule { action: FaultAction::AppliedReset, ..FaultRule::default() },
+        FaultRule { action: FaultAction::AppliedTruncate, ..FaultRule::default() },
     ];
     for (doubts, seed) in contract::emulated::both().into_iter().zip([100, 200]) {
         for (fault, nth) in faults.iter().zip(0..) {
@@ -92,7 +92,7 @@ async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_
     let place = Emulated::new(UnknownBehaviors::default(), 7);
     let before = there(&place).await;
     let lost =
-        FaultRule { on: FaultTarget::Writes, happening: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
+        FaultRule { on: FaultTarget::Writes, action: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
     assert!(!probed.has_proven_guard() && probed.unguarded().is_none());

@@ -25,7 +25,7 @@ use std::time::Duration;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
-use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
@@ -163,7 +163,7 @@ async fn asked(proxy: &EmulatorProxy, method: Method, path: &str, body: Value) -
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
-    let answer = proxy.emulator.answer(call).await.expect("no fault is pending");
+    let answer = proxy.emulator.handle(call).await.expect("no fault is pending");
     let value = match answer.content {
         ResponseContent::Json(value) => value,
         ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),

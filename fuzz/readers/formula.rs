@@ -5,7 +5,7 @@ use sheetkeep::emulator::internals::{
 
 #[derive(Default)]
 struct Blank {
-    purse: EvalBudget,
+    budget: EvalBudget,
 }
 
 impl CellSource for Blank {
@@ -21,12 +21,12 @@ impl CellSource for Blank {
         Err("#REF!")
     }
 
-    fn home(&self) -> (u32, u32) {
+    fn position(&self) -> (u32, u32) {
         (2, 3)
     }
 
-    fn purse(&self) -> &EvalBudget {
-        &self.purse
+    fn budget(&self) -> &EvalBudget {
+        &self.budget
     }
 }
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use sheetkeep::ledger::columns::columns::{ColumnType, Columns};
 use sheetkeep::ledger::rows::row_builder::row_of;
-use sheetkeep::step::jq::Program;
+use sheetkeep::step::jq::program::Program;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

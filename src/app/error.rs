@@ -3,10 +3,10 @@
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::google::address::AddressError;
-use crate::google::auth::CredentialsError;
-use crate::google::error::CallError;
+use crate::google::auth::credentials::CredentialsError;
+use crate::google::errors::call_error::CallError;
 use crate::google::options::ConnectError;
+use crate::google::types::address::AddressError;
 use crate::machine::MachineTrouble;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;

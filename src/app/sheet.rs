@@ -13,13 +13,13 @@ use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
-use crate::google::address::SpreadsheetId;
-use crate::google::auth::{CredentialSource, Credentials};
-use crate::google::connect::Transport;
-use crate::google::options::SheetsOptions;
+use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
-use crate::google::quota::Pacing;
+use crate::google::calls::quota::Pacing;
+use crate::google::options::SheetsOptions;
 use crate::google::sheets::Sheets;
+use crate::google::transport::connect::Transport;
+use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
 use crate::port::chance::Chance;
@@ -64,8 +64,8 @@ impl SheetFile {
         if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
             return ended;
         }
-        match emulator.trouble() {
-            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.lasting))),
+        match emulator.storage_failure() {
+            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.cause))),
             None => ended,
         }
     }
@@ -130,7 +130,7 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Re
         ..EmulatorOptions::default()
     };
     let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
-    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.lasting()))?;
+    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: Some((emulator.clone(), file.to_owned())) };
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);

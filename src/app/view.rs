@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
 use crate::config::target::Target;
-use crate::google::shape::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo as Seen;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::lease::lease::Holder;
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS, read_run_row};

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use crate::google::address::SpreadsheetId;
 use crate::google::sheets::Sheets;
+use crate::google::types::address::SpreadsheetId;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::port::store::StoreError;

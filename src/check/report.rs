@@ -2,7 +2,7 @@
 //!
 //! In scope: the lines. Out of scope: finding out (`check::preflight`), showing them (`cli::output::check`).
 
-use crate::google::error::CallError;
+use crate::google::errors::call_error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;

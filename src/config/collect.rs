@@ -15,7 +15,7 @@ use crate::config::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::At;
 use crate::redact;
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 
 /// Reads values of one file and keeps what is wrong with them.
 pub(crate) struct ValueReader<'a> {

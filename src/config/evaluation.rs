@@ -10,7 +10,7 @@ use crate::config::collect::ValueReader;
 use crate::config::raw::JobFile;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 
 /// The longest time that may be said.
 pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;

@@ -7,7 +7,7 @@ use crate::config::problem::ConfigProblem;
 use crate::config::raw::{
     At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
 };
-use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
+use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::lease::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 use crate::runner::first_records::DEFAULT_STOP_AFTER;

@@ -1,11 +1,11 @@
 //! Proxies, as the environment names them.
 //!
 //! In scope: which variable counts, as with curl: the small letters before the capitals, the scheme's own before `ALL_PROXY`.
-//! Out of scope: which addresses are reached without a proxy (`google::proxy`).
+//! Out of scope: which addresses are reached without a proxy (`google::transport::proxy`).
 
 use crate::config::collect::ValueReader;
 use crate::config::problem::ConfigProblem;
-use crate::google::proxy::{Proxies, Proxy};
+use crate::google::transport::proxy::{Proxies, Proxy};
 
 /// What a program that answers web requests by CGI is started with. There, `HTTP_PROXY` is a header of the request:
 /// <https://httpoxy.org>.

@@ -24,8 +24,8 @@ use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, StepAction, StepSettings};
 use crate::config::target::{self, Choice, CredentialSettings, Target};
 use crate::config::wrong_place;
-use crate::google::proxy::Proxies;
-use crate::google::quota::Pacing;
+use crate::google::calls::quota::Pacing;
+use crate::google::transport::proxy::Proxies;
 use crate::ledger::columns::columns::{Columns, header_text};
 use crate::ledger::item::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::port::clock::Clock;
@@ -35,7 +35,7 @@ use crate::port::step::Step;
 use crate::retry::RetryPolicy;
 use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;

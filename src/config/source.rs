@@ -20,7 +20,7 @@ use crate::source::json::{Extract, Items, NoItems};
 use crate::source::skim::Depth;
 use crate::source::{csv, json, jsonl};
 use crate::step::expression::Expression;
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 
 /// What a job reads, and how.
 #[derive(Debug, Clone)]

@@ -11,8 +11,8 @@ use crate::config::raw::{At, JobFile, StepSection as Raw};
 use crate::ledger::item::write_mode::Delivery;
 use crate::port::clock::Clock;
 use crate::port::step::Step;
-use crate::step::command::{self, Command, CommandSettings};
-use crate::step::jq::Program;
+use crate::step::command::command::{self, Command, CommandSettings};
+use crate::step::jq::program::Program;
 use crate::step::map::{self, Map};
 
 /// How long a program may take for one item, in milliseconds, if the job does not say.

@@ -1,31 +1,29 @@
-//! The Google side: one client of the Sheets API, with its packages' traps fenced in.
+//! Google Sheets API client: typed calls, retries, pacing, tokens and error classification.
 //!
-//! In scope: HTTP, TLS, tokens, quotas, retries of calls that are safe to repeat, and what an answer means.
-//! Out of scope: the ledger, tabs, keys and heads (the store knows those), reading the environment (`config` does),
-//! and the emulator, with which this folder shares no types.
+//! In scope: HTTP, TLS, tokens, quotas, retries of calls that are safe to repeat, and what a
+//! response means. It works around known pitfalls of the packages that it builds on. Out of scope:
+//! the ledger, tabs, keys and heads (`store`), reading the environment (`config`), and the
+//! emulator, with which this folder shares no types.
 //!
-//! Every call goes through `call`: pace, attempt under a deadline, classify, decide, count. A write whose answer was lost is
-//! never sent again from here; it goes up as `sheets::Reply::Lost` and is judged.
+//! | question | file or folder |
+//! |---|---|
+//! | Which API methods are there? | `sheets` |
+//! | How is a client configured? | `options` |
+//! | When is a call paced, retried and counted? | `calls` |
+//! | What does a response or a failure mean? | `errors` |
+//! | Where do credentials and tokens come from? | `auth` |
+//! | How does a request leave: TLS, proxies, in process? | `transport` |
+//! | What do requests and responses look like? | `types` |
+//!
+//! The client never repeats a write whose response was lost. It returns `sheets::BatchReply::Lost`,
+//! and the ledger resolves whether the write was applied.
 
-pub mod address;
-mod answer;
 pub mod auth;
-pub mod body;
-pub mod call;
-pub mod cell;
-pub mod connect;
-pub mod error;
-mod forward;
-mod hush;
-mod mend;
+pub mod calls;
+pub mod errors;
 pub mod options;
-pub mod proxy;
-pub mod proxy_error;
-pub mod quota;
-pub mod shape;
 pub mod sheets;
-mod stream;
 #[cfg(test)]
 mod tests;
-mod tokens;
-mod tunnel;
+pub mod transport;
+pub mod types;

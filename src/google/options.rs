@@ -1,30 +1,32 @@
-//! How to reach a service: who we are, which way, how fast, how long, how often.
+//! Options of a client: address, credentials, transport, retries, pacing and deadlines.
 //!
-//! In scope: the options and their usual values. Out of scope: where they come from (`config`), and acting on them (`sheets`).
+//! In scope: the options and their defaults. Out of scope: where the values come from (`config`),
+//! and acting on them (`sheets`).
 
 use std::time::Duration;
 
 use crate::fault::Fault;
-use crate::google::address::AddressError;
-use crate::google::auth::Credentials;
-use crate::google::connect::{RootsError, Transport};
-use crate::google::quota::Pacing;
+use crate::google::auth::credentials::Credentials;
+use crate::google::calls::quota::Pacing;
+use crate::google::transport::connect::{RootsError, Transport};
+use crate::google::types::address::AddressError;
 use crate::retry::RetryPolicy;
 
-/// Log directives that must stand below whatever a user asks for: at debug level these packages write tokens and signed keys.
+/// Log directives that always apply below the user's own: at debug level these packages log tokens
+/// and signed keys.
 pub const QUIET: &[&str] =
     &["yup_oauth2=info", "google_apis_common=info", "hyper=info", "hyper_util=info", "rustls=info"];
 
-/// How long each part of a call may take.
+/// Deadlines of the parts of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Deadlines {
-    /// Until a connection stands, TLS included.
+    /// Until the connection is established, TLS included.
     pub connect: Duration,
-    /// Until there is a token.
+    /// Until a token is obtained.
     pub token: Duration,
-    /// From the request's first byte to the head of the answer; Google gives up after 180 s.
+    /// From the first byte of the request to the head of the response. Google gives up after 180 s.
     pub call: Duration,
-    /// From the head of the answer to its end.
+    /// From the head of the response to its end.
     pub body: Duration,
 }
 
@@ -35,28 +37,28 @@ impl Default for Deadlines {
     }
 }
 
-/// How to reach a service.
+/// Options of a client.
 pub struct SheetsOptions {
-    /// The root of the API; Google's by default.
+    /// The API root; `None` means Google's.
     pub api_url: Option<String>,
-    /// Who we are.
+    /// The credentials that tokens are obtained with.
     pub credentials: Credentials,
-    /// Which way.
+    /// The network, or a stream within this process.
     pub transport: Transport,
-    /// The bounds of one call's retries.
+    /// The retry limits of one call.
     pub retry: RetryPolicy,
-    /// How many retries all calls may spend before the service counts as down.
+    /// Retries that all calls together may spend before the service counts as down.
     pub retry_budget: u32,
-    /// How fast.
+    /// Calls per minute.
     pub pacing: Pacing,
-    /// How long.
+    /// Deadlines of the parts of a call.
     pub deadlines: Deadlines,
-    /// The longest answer taken, in bytes of its body.
+    /// Maximum size of a response body, in bytes.
     pub answer_limit: u64,
 }
 
 impl SheetsOptions {
-    /// The usual bounds, against Google.
+    /// Returns the default options for Google's service.
     pub fn new(credentials: Credentials, transport: Transport) -> Self {
         Self {
             api_url: None,
@@ -71,19 +73,19 @@ impl SheetsOptions {
     }
 }
 
-/// Why no client could be made; nothing was sent.
+/// Why no client could be created. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
-    /// The API's root.
+    /// The API root is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The certificates to trust.
+    /// The certificates to trust can't be used.
     #[error(transparent)]
     Roots(#[from] RootsError),
 }
 
 impl ConnectError {
-    /// What to do about it.
+    /// Returns the fault class, which decides what happens next.
     pub fn fault(&self) -> Fault {
         Fault::Denied
     }

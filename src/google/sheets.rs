@@ -1,9 +1,12 @@
-//! The calls that the store makes: tabs and names, values, a new spreadsheet, and one atomic batch.
+//! The API methods that the store uses: tabs and named ranges, values, a new spreadsheet, and one
+//! atomic batch.
 //!
-//! In scope: typed calls with light types of our own. Out of scope: retries and pacing (`call`), what the cells mean (the store).
+//! In scope: typed calls with light types of our own. Out of scope: retries and pacing
+//! (`calls::caller`), what the cells mean (`store`).
 //!
-//! Reads and `create` go through the hub of google-sheets4; batches go as lean structs over the hub's own client and tokens.
-//! Futures are boxed at the surface, so that the hub's generic code is built here and not in every caller.
+//! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
+//! the hub's own client and tokens. The public methods return boxed futures, so that the hub's
+//! generic code is compiled here and not in every caller.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,42 +19,47 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::google::address::{AGENT, ApiRoot, SpreadsheetId};
-use crate::google::answer::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
-use crate::google::body::Batch;
-use crate::google::call::{ApiCaller, CallCounts, CallFailure, CallPolicy};
-use crate::google::connect::Connector;
-use crate::google::error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::google::auth::tokens::{SCOPE, Tokens};
+use crate::google::calls::caller::{ApiCaller, CallCounts, CallFailure, CallPolicy};
+use crate::google::errors::call_error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::google::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::shape::{BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata};
-use crate::google::tokens::{SCOPE, Tokens};
+use crate::google::transport::connect::Connector;
+use crate::google::types::address::{AGENT, ApiRoot, SpreadsheetId};
+use crate::google::types::requests::Batch;
+use crate::google::types::response_types::{
+    BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata,
+};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::time::Timestamp;
 
-/// What `spreadsheets.get` is asked for.
+/// Field mask of `spreadsheets.get`.
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
     sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
 
-/// What a batch that reads back is asked for: without it the answer would also hold every format.
+/// Field mask of a batch that reads ranges back. Without it the response would also hold every
+/// format.
 const READ_BACK_FIELDS: &str = "&fields=spreadsheetId,replies,updatedSpreadsheet.sheets.data(startRow,startColumn,rowData.values.userEnteredValue)";
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, PartialEq)]
 pub enum BatchReply {
-    /// All of it was applied.
+    /// The whole batch was applied.
     Applied(BatchAnswer),
-    /// The service said no (400, 403, 404), and nothing of it was applied.
+    /// The service refused it (400, 403, 404). Nothing of it was applied.
     Refused(ApiError),
-    /// It was not executed: never sent, or refused for its token (401) or the quota (429) until no try was left.
+    /// It was not executed: never sent, or refused for its token (401) or the quota (429) until the
+    /// retries were exhausted.
     NotExecuted(CallError),
-    /// 408 or 413: send less at once.
+    /// The service returned 408 or 413: the batch must be smaller.
     TooLarge(CallError),
-    /// Whether it was applied is not known; it must be judged before anything else is written.
+    /// It is unknown whether the batch was applied. The caller must resolve that before it writes
+    /// again.
     Lost(UnknownOutcome),
 }
 
-/// A client of one service for one account. It is meant to be shared, behind an `Arc`.
+/// A client of one service for one account, to be shared behind an `Arc`.
 pub struct Sheets {
     hub: api::Sheets<Connector>,
     connector: Connector,
@@ -63,7 +71,7 @@ pub struct Sheets {
 }
 
 impl Sheets {
-    /// A client; checks the options and sends nothing.
+    /// Creates a client. Checks the options and sends nothing.
     pub fn connect(
         options: SheetsOptions,
         clock: Arc<dyn Clock>,
@@ -84,7 +92,7 @@ impl Sheets {
         Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
     }
 
-    /// The spreadsheet's properties, tabs and names.
+    /// Reads the spreadsheet's properties, tabs and named ranges.
     pub fn metadata<'a>(&'a self, id: &'a SpreadsheetId) -> BoxFuture<'a, Result<SpreadsheetInfo, CallError>> {
         Box::pin(async move {
             let attempt = || -> BoxFuture<'a, Result<SpreadsheetInfo, AttemptFailure>> { Box::pin(self.get_once(id)) };
@@ -93,8 +101,9 @@ impl Sheets {
         })
     }
 
-    /// The values of `ranges` (A1 notation), unformatted, dates as serial numbers: one list of rows for each range, in the order asked.
-    /// Rows end at their last cell with a value, and the list at its last row with one.
+    /// Reads the values of `ranges` (A1 notation), unformatted, dates as serial numbers. Returns
+    /// one list of rows per range, in the order of `ranges`. A row ends at its last cell with a
+    /// value, and a list at its last row with one.
     pub fn values<'a>(
         &'a self,
         id: &'a SpreadsheetId,
@@ -103,7 +112,7 @@ impl Sheets {
         self.rendered(id, ranges, "UNFORMATTED_VALUE")
     }
 
-    /// As `values`, but every cell as the text that people see.
+    /// As `values`, but every cell as the text that the user sees.
     pub fn shown<'a>(
         &'a self,
         id: &'a SpreadsheetId,
@@ -112,7 +121,8 @@ impl Sheets {
         self.rendered(id, ranges, "FORMATTED_VALUE")
     }
 
-    /// As `values`, but formulas as they were entered, so that a cell is empty only if nothing is in it.
+    /// As `values`, but formulas as they were entered, so that a cell is empty only if it has no
+    /// content.
     pub fn entered<'a>(
         &'a self,
         id: &'a SpreadsheetId,
@@ -139,7 +149,7 @@ impl Sheets {
         })
     }
 
-    /// The columns that carry marks called `key`.
+    /// Searches the columns that carry developer metadata with this key.
     pub fn marks<'a>(
         &'a self,
         id: &'a SpreadsheetId,
@@ -153,7 +163,8 @@ impl Sheets {
         })
     }
 
-    /// Makes a spreadsheet. When the answer is lost, it may have been made; it is not tried again.
+    /// Creates a spreadsheet. It is not retried when the response is lost, because the spreadsheet
+    /// may exist.
     pub fn create<'a>(&'a self, title: &'a str) -> BoxFuture<'a, Result<Created, CallError>> {
         Box::pin(async move {
             let attempt = || -> BoxFuture<'a, Result<Created, AttemptFailure>> { Box::pin(self.create_once(title)) };
@@ -162,7 +173,7 @@ impl Sheets {
         })
     }
 
-    /// Sends a batch. It is sent again only when it was provably not executed.
+    /// Sends a batch. It is sent again only if it was provably not executed.
     pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
         let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
@@ -178,17 +189,18 @@ impl Sheets {
         })
     }
 
-    /// What was called so far.
+    /// Returns the call counts so far.
     pub fn calls(&self) -> CallCounts {
         self.caller.counts()
     }
 
-    /// The service's own time, from the `Date` of its latest answer, and our monotonic milliseconds when it came.
+    /// Returns the service's time (the `Date` of its latest response) and the local monotonic time
+    /// in milliseconds at which it arrived.
     pub fn service_time(&self) -> Option<(Timestamp, u64)> {
         self.caller.service_time()
     }
 
-    /// The account to share a spreadsheet with, where the credentials tell it.
+    /// Returns the account to share a spreadsheet with, if the credentials contain it.
     pub fn client_email(&self) -> Option<&str> {
         self.caller.client_email()
     }
@@ -339,21 +351,23 @@ impl Sheets {
         }
     }
 
-    /// A call of the hub, from its first byte to its answer's last, with the count of answers that were too long before it.
+    /// Runs a hub call under the deadline for a whole response. Records whether a response was cut
+    /// off during the call because it was too long.
     async fn whole<T>(&self, work: impl Future<Output = common::Result<T>>) -> Ended<T> {
         let oversized = self.connector.oversized();
         let result = within(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
         Ended { result, cut: self.connector.oversized() > oversized }
     }
 
-    /// Sorts what the hub made of an answer.
+    /// Classifies the result of a hub call.
     fn through_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
         match ended.result? {
             Ok((answer, value)) => {
                 self.caller.note(ResponseMeta::read(answer.headers(), self.clock.now()));
                 Ok(value)
             }
-            // The hub takes a body that broke off for an empty one, so that only our own count tells why it did.
+            // The hub reports a truncated body as an empty one, so only the connector's own count
+            // shows the cause.
             Err(_) if ended.cut => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
             Err(error) => {
                 self.caller.note(seen.told.unwrap_or_default());
@@ -368,7 +382,7 @@ struct Ended<T> {
     cut: bool,
 }
 
-/// The work's result, or the news that it took too long.
+/// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
 async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, UnknownOutcome> {
     tokio::select! {
         biased;

@@ -1,7 +1,8 @@
-//! CSV with a header row: one record a row, every value a text.
+//! CSV with a header row: one record per row, every value a text.
 //!
-//! In scope: the header, rows with too few or too many fields, texts that are no UTF-8, a file that ends in the middle of a row.
-//! Out of scope: where rows and fields begin and end (`source::rows`); types: `0042` stays `0042`, and a job says what a column holds.
+//! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
+//! the middle of a row. Out of scope: finding rows and fields (`source::rows`), and types: `0042`
+//! stays `0042`, and the job file sets a column's type.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -16,12 +17,15 @@ use crate::source::magic::{ContentKind, is_error_page};
 use crate::source::rows::{CsvRow, RowReader, RowScanError};
 use crate::source::skim::Depth;
 
-/// What may set fields apart in files that people have.
+/// Delimiters that are common in CSV files.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// Opens `input` as CSV with fields set apart by `delimiter`. The first row names the fields; a row with another number of
-/// fields, or with quotes that are damaged, is a bad record, and the next one is read. Reading fails for good where the header row is
-/// missing, is no UTF-8 or names a field twice, where the last row is cut off, and where a row is longer than 64 MiB.
+/// Opens `input` as CSV with fields separated by `delimiter`. The first row names the fields.
+///
+/// A row with another number of fields, or with damaged quotes, is a bad record, and reading
+/// continues with the next row. Reading stops with an error if the header row is missing, is
+/// invalid UTF-8 or repeats a name, if the last row is truncated, or if a row is longer than 64
+/// MiB.
 pub fn open(input: &Input, delimiter: u8) -> Result<BackgroundReader, SourceError> {
     let make = move |name, reader, depth| {
         Box::new(Rows { depth, ..Rows::new(name, reader, delimiter, MAX_RECORD_BYTES) }) as Box<dyn Records>
@@ -35,7 +39,8 @@ struct Rows<R> {
     delimiter: u8,
     depth: Depth,
     columns: Option<Vec<String>>,
-    /// Why the header row is none, though what it says may be shown.
+    /// Why the header row is unusable; the error is returned if the row does not explain itself
+    /// better.
     misread: Option<SourceError>,
     record: u64,
 }
@@ -46,7 +51,7 @@ impl<R: Read + Send> Rows<R> {
         Self { name, reader, delimiter, depth: Depth::Whole, columns: None, misread: None, record: 0 }
     }
 
-    /// Reads the header row, if that has not been done.
+    /// Reads the header row on the first call.
     fn header(&mut self) -> Result<&[String], SourceError> {
         if self.columns.is_none() {
             let columns = self.read_header()?;
@@ -71,7 +76,8 @@ impl<R: Read + Send> Rows<R> {
         };
         let line = row.line;
         if let Some(damage) = row.damage {
-            // Quotes are right around other delimiters: whoever finds keys says so better, before anything is written.
+            // The quotes are damaged only for this delimiter. The missing key is reported later,
+            // more clearly, and before anything is written.
             let Some(seen) = other_delimiter(row.bytes, delimiter) else {
                 return Err(broken(line, damage.words(line, &[])));
             };
@@ -92,7 +98,7 @@ impl<R: Read + Send> Rows<R> {
         }
     }
 
-    /// What a row came to as a record.
+    /// Converts a row to a record.
     fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
             return Err(BadRecord(damage.words(row.line, columns)));
@@ -147,7 +153,7 @@ impl<R: Read + Send> Rows<R> {
         Ok(Some(Record { body, bytes, position, cursor: None }))
     }
 
-    /// The input has come to its end; a single line of text may be what somebody's service says in place of the table.
+    /// Handles the end of the input. A single line of text may be the error message of a service.
     fn ended(&self, columns: &[String]) -> Result<(), SourceError> {
         match columns {
             [line] if self.record == 0 && is_error_page(line) => Err(SourceError::one_line(&self.name, line)),
@@ -203,7 +209,7 @@ fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowSc
     }
 }
 
-/// The fields of a row as texts; an error where one is no UTF-8.
+/// Returns the fields of a row as texts; a field of invalid UTF-8 is an error.
 fn texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
     row.fields().map(|(bytes, is_doubled)| {
         let text = std::str::from_utf8(bytes).map_err(|_| ())?;
@@ -211,7 +217,7 @@ fn texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 
     })
 }
 
-/// A text in which each quote is written twice, with each quote once.
+/// Replaces each doubled quote with a single one.
 fn with_single_quotes(mut text: &str) -> String {
     let mut single = String::with_capacity(text.len());
     while let Some(at) = memchr(b'"', text.as_bytes()) {
@@ -222,7 +228,7 @@ fn with_single_quotes(mut text: &str) -> String {
     single
 }
 
-/// What is wrong with names that are not all different.
+/// Describes the repeated names of a header, if there are any.
 fn repeated(columns: &[String]) -> Option<String> {
     let mut seen = HashMap::new();
     columns.iter().enumerate().find_map(|(at, name)| {
@@ -236,14 +242,14 @@ fn repeated(columns: &[String]) -> Option<String> {
     })
 }
 
-/// The delimiter that `header` holds more often than the one of the job file.
+/// Returns a delimiter that `header` contains more often than the configured one.
 fn other_delimiter(header: &[u8], delimiter: u8) -> Option<char> {
     let times = |of: u8| memchr_iter(of, header).count();
     let other = DELIMITERS.into_iter().filter(|of| *of != delimiter).max_by_key(|of| times(*of))?;
     (times(other) > times(delimiter)).then_some(char::from(other))
 }
 
-/// A delimiter as a job file writes it.
+/// Formats a delimiter as a job file writes it.
 fn quoted(delimiter: char) -> String {
     format!("{:?}", delimiter.to_string())
 }

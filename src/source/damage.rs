@@ -1,35 +1,37 @@
-//! What is wrong with the quotes of a CSV row, in words, and what a line looks like by itself.
+//! Damaged quotes of a CSV row: the messages, and the shape of a single line.
 //!
-//! In scope: the words, and the signs by which a line is taken for a row or for the middle of one. Out of scope: reading
-//! (`source::rows`).
+//! In scope: the messages, and the heuristics that decide whether a line is a row or the middle of
+//! one. Out of scope: reading (`source::rows`).
 
 use memchr::{memchr, memchr_iter};
 
 /// What is wrong with the quotes of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum QuoteFault {
-    /// Something else than a delimiter or a line end follows the closing quote; a backslash comes before it, or not.
+    /// The closing quote is followed by something other than a delimiter or line end. `is_escaped`:
+    /// a backslash precedes the quote.
     TextAfterQuote { is_escaped: bool },
     /// The opening quote is not the field's first character.
     BlanksBeforeQuote,
-    /// The quote is open at the end of the input.
+    /// The quote is still open at the end of the input.
     NeverClosed,
-    /// The quote closes below, after lines that are rows of their own.
+    /// The quote closes on a later line, after lines that are rows of their own.
     ClosedBelow,
 }
 
-/// What is wrong with the quotes of a row, and where.
+/// The damaged quotes of a row, with their position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Damage {
     pub(crate) fault: QuoteFault,
-    /// The number of the field, from 0.
+    /// Index of the field, from 0.
     pub(crate) field: usize,
-    /// The line on which the field begins.
+    /// The line on which the field begins, from 1.
     pub(crate) line: u64,
 }
 
 impl Damage {
-    /// A sentence, for a row that begins on line `row`; the words before the colon are the same for every damage.
+    /// Returns a message for a row that begins on line `row`. The words before the colon are the
+    /// same for every kind of damage.
     pub(crate) fn words(self, row: u64, columns: &[String]) -> String {
         let name = columns.get(self.field).map(|name| format!(" ({name:?})")).unwrap_or_default();
         let line = if self.line == row { String::new() } else { format!(" on line {}", self.line) };
@@ -63,25 +65,25 @@ impl Damage {
     }
 }
 
-/// Whether quotes are in odd number: then one is open at the end.
+/// Returns whether the number of quotes is odd: then one is open at the end.
 pub(crate) fn is_odd(bytes: &[u8]) -> bool {
     memchr_iter(b'"', bytes).count() % 2 == 1
 }
 
-/// A line by itself.
+/// The shape of a single line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LineShape {
     fields: usize,
-    /// Whether its quotes are in odd number.
+    /// Whether the number of its quotes is odd.
     pub(crate) is_odd: bool,
-    /// Whether a quoted field begins on it that does not end on it.
+    /// Whether a quoted field begins on it and does not end on it.
     opens: bool,
     /// Whether a field ends with a quote that it did not begin with.
     closes: bool,
 }
 
 impl LineShape {
-    /// The shape of `line`, which has no line end.
+    /// Determines the shape of `line`, given without its line end.
     pub(crate) fn of(line: &[u8], delimiter: u8) -> Self {
         let mut shape = Self { fields: 0, is_odd: is_odd(line), opens: false, closes: false };
         let mut rest = Some(line);
@@ -103,7 +105,7 @@ impl LineShape {
         shape
     }
 
-    /// Whether it may well be a row of so many fields.
+    /// Returns whether it may be a row of `fields` fields.
     pub(crate) fn looks_like_a_row(self, fields: usize) -> bool {
         match self {
             Self { is_odd: true, opens: true, .. } => self.fields <= fields,
@@ -113,7 +115,7 @@ impl LineShape {
     }
 }
 
-/// What follows the quotes around a field; none where they don't close.
+/// Returns what follows the quotes around a field; `None` if they do not close.
 fn after_quotes(field: &[u8], delimiter: u8) -> Option<&[u8]> {
     let mut from = 1;
     loop {
@@ -122,13 +124,14 @@ fn after_quotes(field: &[u8], delimiter: u8) -> Option<&[u8]> {
             Some(b'"') => from = quote + 2,
             None => return Some(&[]),
             Some(byte) if *byte == delimiter => return field.get(quote + 1..),
-            // Text after a closing quote: the field goes on to its delimiter.
+            // Text after a closing quote: the field continues to its delimiter.
             Some(_) => return field.get(quote + 1..),
         }
     }
 }
 
-/// Whether lines of which so many look like rows are rows. Of few fields a line of prose may happen to have the right number.
+/// Returns whether lines are rows, given how many of them look like rows. With few fields a line of
+/// prose may have the right number by chance.
 pub(crate) fn are_rows(looks_right: usize, lines: usize, fields: usize) -> bool {
     let least = if fields >= 3 { lines } else { lines + 1 };
     lines == 0 || looks_right * 2 >= least

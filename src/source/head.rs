@@ -1,6 +1,8 @@
-//! The first bytes of an input: counted, freed of a byte order mark, and looked at.
+//! The first bytes of an input: counted, stripped of a byte order mark, and checked for another
+//! format.
 //!
-//! In scope: reading them without waiting for more than is needed. Out of scope: what they mean (`source::magic`).
+//! In scope: reading them without waiting for more bytes than necessary. Out of scope: recognising
+//! formats (`source::magic`).
 
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::source::magic::{ContentGuess, ContentKind, HEAD_BYTES, recognize};
 
-/// Counts what is read.
+/// Counts the bytes that are read.
 pub(crate) struct CountingReader {
     pub(crate) inner: Box<dyn Read + Send>,
     pub(crate) read: Arc<AtomicU64>,
@@ -29,7 +31,8 @@ impl Read for CountingReader {
     }
 }
 
-/// The bytes without the UTF-8 byte order mark that some programs put in front; an error where they are of another kind.
+/// Strips the UTF-8 byte order mark that some programs write; fails if the bytes are of another
+/// format.
 pub(crate) struct BomStripper {
     inner: CountingReader,
     kind: ContentKind,
@@ -37,7 +40,7 @@ pub(crate) struct BomStripper {
     head: Head,
 }
 
-/// The input is something else than the job file says.
+/// The error that the input is of another format than configured.
 #[derive(Debug, thiserror::Error)]
 #[error("the input is {}", .0.what)]
 pub(crate) struct ForeignContent(pub(crate) ContentGuess);
@@ -67,12 +70,13 @@ impl Read for BomStripper {
 }
 
 impl BomStripper {
-    /// The bytes of `inner`, which are to be of this kind; the first of them are put into `seen`.
+    /// Wraps `inner`, whose bytes are expected to be of `kind`. Stores the first of them in `seen`.
     pub(crate) fn new(inner: CountingReader, kind: ContentKind, seen: Arc<OnceLock<Vec<u8>>>) -> Self {
         Self { inner, kind, seen, head: Head::Unread }
     }
 
-    /// The first bytes without their mark. Of a pipe no more than a first line is waited for, because nothing more may come for long.
+    /// Reads the first bytes without their mark. From a pipe it reads at most the first line,
+    /// because more may not arrive for a long time.
     fn read_head(&mut self) -> io::Result<Vec<u8>> {
         const MARK: &[u8] = &[0xEF, 0xBB, 0xBF];
         let mut head = vec![0; HEAD_BYTES];

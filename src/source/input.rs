@@ -1,13 +1,15 @@
-//! Bytes of a file or of standard input, read on a thread that may block, handed over as records.
+//! Input bytes: opened, read on a thread that may block, and handed over as records.
 //!
-//! In scope: opening, byte counts, the hand-over. Out of scope: what the bytes mean (`source::csv`, `source::json`, `source::jsonl`).
+//! In scope: opening, byte counts, the hand-over. Out of scope: parsing (`source::csv`,
+//! `source::json`, `source::jsonl`).
 //!
-//! A file is read in small batches on the runtime's blocking pool, one batch ahead of whoever asks. Standard input and pipes
-//! have a thread of their own, which may wait for ever without holding up the end of the process; it hands over through a
-//! bounded channel, so that a fast writer is held back.
+//! A file is read in small batches on the runtime's blocking pool, one batch ahead of the consumer.
+//! Standard input and pipes have a thread of their own, which may block for ever without delaying
+//! the end of the process. It sends through a bounded channel, so that a fast writer is slowed
+//! down.
 //!
-//! A source that is read twice is opened once: a file is set back to its start, so that another one that takes its name meanwhile
-//! is not mixed into it; what is no file is kept in one (`source::spool`).
+//! A source that is read twice is opened once. A file is rewound, so that another file that takes
+//! its name meanwhile is not mixed in. Other inputs are copied to a file (`source::spool`).
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -25,32 +27,32 @@ use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
 use crate::source::spool::SpoolFile;
 
-/// Records in one batch from a file.
+/// Records per batch from a file.
 const BATCH_RECORDS: usize = 256;
-/// A batch from a file is handed over once it was made from this many bytes.
+/// A batch from a file is complete once it was made from this many bytes.
 const BATCH_BYTES: u64 = 1 << 20;
-/// Records that may wait between standard input and whoever asks.
+/// Records that the channel from standard input holds.
 const CHANNEL_RECORDS: usize = 256;
 
-/// The largest record that is read, in bytes; beyond it the source is broken.
+/// Maximum size of a record, in bytes. A larger record is an error of the source.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
 
 /// What is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Input {
-    /// A file, or a pipe that has a name.
+    /// A file or a named pipe.
     File(PathBuf),
     /// Standard input.
     Stdin,
 }
 
 impl Input {
-    /// `-` is standard input, anything else a path.
+    /// Parses a path; `-` is standard input.
     pub fn of(path: &Path) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
-    /// How it is called in positions.
+    /// Returns the name used in positions.
     pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
@@ -58,7 +60,8 @@ impl Input {
         }
     }
 
-    /// Opens it; says whether it is missing or may not be read. Whoever reads it is told if its first bytes are not of this kind.
+    /// Opens the input; fails if it is missing or not readable. The reader later fails if the first
+    /// bytes are not of `kind`.
     pub(crate) fn open(&self, kind: ContentKind) -> Result<Opened, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
@@ -87,7 +90,7 @@ impl Input {
     }
 }
 
-/// What an I/O error means for a source.
+/// Converts an I/O error to a source error.
 pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
     if let Some(ForeignContent(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
@@ -104,12 +107,13 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     }
 }
 
-/// Whether opening would wait for somebody at the other end, as with a named pipe: the reading thread may, a caller may not.
+/// Returns whether opening blocks until the other end is open, as with a named pipe. The reading
+/// thread may block, a caller must not.
 fn waits_to_be_opened(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir())
 }
 
-/// A named pipe, opened by whoever reads first.
+/// A named pipe, opened by the first read.
 enum Pipe {
     Named(PathBuf),
     Open(File),
@@ -127,9 +131,9 @@ impl Read for Pipe {
     }
 }
 
-/// An input that was opened.
+/// An open input.
 pub(crate) struct Opened {
-    /// How it is called in positions.
+    /// The name used in positions.
     pub(crate) name: String,
     /// Its first bytes, once they are read.
     pub(crate) seen: Arc<OnceLock<Vec<u8>>>,
@@ -139,20 +143,21 @@ pub(crate) struct Opened {
     read: Arc<AtomicU64>,
 }
 
-/// Where bytes come from.
+/// Where the bytes come from.
 enum Bytes {
-    /// A file, which can be read from its start once more.
+    /// A file, which can be rewound.
     File(File),
-    /// Anything else.
+    /// Anything else, which can be read once.
     Once(Box<dyn Read + Send>),
-    /// The same, kept in a file on their way.
+    /// A reader whose bytes are copied to a file.
     Kept(Box<dyn Read + Send>, File),
-    /// They come once only, and somebody reads them.
+    /// The bytes can be read once, and a reader has taken them.
     Taken,
 }
 
 impl Opened {
-    /// The bytes from their start on, without a byte order mark; an error where they are of another kind.
+    /// Returns a reader from the start, without a byte order mark. It fails if the bytes are of
+    /// another format.
     fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
             Bytes::File(file) => {
@@ -172,7 +177,7 @@ impl Opened {
         Ok(Box::new(BomStripper::new(counted, self.kind, Arc::clone(&self.seen))))
     }
 
-    /// Bytes that come once only are kept in a file on their way: they are read twice.
+    /// Copies bytes that can be read only once to a file, because they are read twice.
     fn keep(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
@@ -185,35 +190,35 @@ impl Opened {
     }
 }
 
-/// Makes records of bytes; lives on the reading thread. After an error there is no next.
+/// Parses bytes into records, on the reading thread. After an error there is no next record.
 pub(crate) trait Records: Send {
-    /// The next record; `None` at the end.
+    /// Returns the next record; `None` at the end.
     fn next(&mut self) -> Result<Option<Record>, SourceError>;
 
-    /// What is known of all records before the first one.
+    /// Returns what is known about all records before the first one.
     fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
         Ok(None)
     }
 }
 
 type RecordBatch = (Vec<Record>, Result<bool, SourceError>);
-/// The records, and what is known of them; or why there are none.
+/// The records and the header row, or why there are none.
 type Begun = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
 
-/// What a reading thread hands over.
+/// What a reading thread sends.
 enum ReaderMessage {
     Begun(Option<HeaderRow>),
     Record(Record),
 }
 
-/// What makes records of bytes that have this name, as deep as is said.
+/// Creates the parser for an input of this name, at this depth.
 type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
 
 /// A source that reads on another thread.
 pub struct BackgroundReader {
     opened: Opened,
     make: Make,
-    /// How deep the first of two readings goes; none where there is one reading.
+    /// The depth of the first of two readings; `None` if there is one reading.
     twice: Option<Depth>,
     is_file: bool,
     feed: Feed,
@@ -228,13 +233,13 @@ enum Feed {
     Begin(JoinHandle<Begun>),
     Batch(JoinHandle<(Box<dyn Records>, RecordBatch)>),
     Channel(mpsc::Receiver<Result<ReaderMessage, SourceError>>),
-    /// No thread could be had; why.
+    /// The reading thread could not be started; holds the reason.
     Unthreaded(String),
     Done,
 }
 
 impl BackgroundReader {
-    /// Records that `make` finds in an input.
+    /// Creates a source of the records that `make` parses from an input.
     pub(crate) fn new(
         opened: Opened,
         make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
@@ -252,7 +257,8 @@ impl BackgroundReader {
         }
     }
 
-    /// The same, to be read twice: at first as deep as `depth`, and whole once it is set back.
+    /// Returns the same source, to be read twice: first at `depth`, and in full after it was
+    /// rewound.
     #[must_use]
     pub fn twice(self, depth: Depth) -> Self {
         Self { twice: Some(depth), ..self }
@@ -270,7 +276,7 @@ impl BackgroundReader {
 
     fn set_back(&mut self) -> Result<(), SourceError> {
         let reader = self.opened.reader()?;
-        // What was kept of standard input is a file by now, and no longer waited for.
+        // The copy of standard input is a file by now, and its size is known.
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
         self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
         (self.ready, self.ended) = (Vec::new().into_iter(), None);
@@ -304,7 +310,8 @@ impl BackgroundReader {
         self.header_row.clone()
     }
 
-    /// Gets more records or the end. What it waits for stays in `self`, so that a caller may stop waiting at any point.
+    /// Receives more records, or the end. The pending state stays in `self`, so that a caller may
+    /// cancel at any point.
     async fn refill(&mut self) {
         if let Feed::Unread = &self.feed
             && let Err(error) = self.begin()
@@ -382,7 +389,7 @@ fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, Re
     })
 }
 
-/// A batch, and whether more may follow it.
+/// Returns a batch, and whether more may follow.
 fn fill(records: &mut dyn Records) -> RecordBatch {
     let mut batch = Vec::new();
     let mut bytes = 0;
@@ -399,7 +406,7 @@ fn fill(records: &mut dyn Records) -> RecordBatch {
     (batch, Ok(true))
 }
 
-/// A rough size of a record in memory.
+/// Estimates the size of a record in memory.
 fn weight(record: &Record) -> u64 {
     fn of(value: &serde_json::Value) -> usize {
         match value {
@@ -421,7 +428,7 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
         while !last && let Some(next) = records.next().transpose() {
             let next = next.map(ReaderMessage::Record);
             last = next.is_err();
-            // The send fails once nobody listens any more.
+            // The send fails once the receiver is dropped.
             last |= sender.blocking_send(next).is_err();
         }
     });
@@ -461,7 +468,7 @@ mod tests {
     use super::*;
     use crate::ledger::item::item::Position;
 
-    /// A record a byte, and an error at `!`.
+    /// One record per byte, and an error at `!`.
     struct EachByte(Box<dyn Read + Send>, u64);
 
     impl Records for EachByte {

@@ -1,7 +1,8 @@
-//! JSON documents: the elements of one array, streamed, or whatever a jq expression makes of the whole document.
+//! JSON documents: the elements of one array, streamed, or the results of a jq expression on the
+//! whole document.
 //!
-//! In scope: choosing between the two, bounds, positions. Out of scope: walking the document (`source::splitter`), jq itself, which
-//! is handed in.
+//! In scope: choosing between the two, limits, positions. Out of scope: splitting the document
+//! (`source::splitter`), and jq itself, which the caller passes in.
 
 use std::io::Read;
 use std::sync::{Arc, OnceLock};
@@ -18,16 +19,16 @@ use crate::source::skim::Depth;
 use crate::source::splitter::{ElementPosition, SplitError, Splitter};
 use crate::source::text::parse;
 
-/// The largest document that is read as a whole, in bytes.
+/// Maximum size of a document that is read as a whole, in bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
-/// What makes records of a whole document of so many bytes.
+/// Extracts the records from a whole document of this many bytes.
 pub type Extract = Arc<dyn Fn(Value, u64) -> Result<Vec<Value>, NoItems> + Send + Sync>;
 
-/// Why a document has no records; a sentence each.
+/// Why a document has no records; each holds a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoItems {
-    /// It is not what the expression needs.
+    /// The document is not what the expression requires.
     Broken(String),
     /// The expression could not be evaluated, whatever the document is.
     Unavailable(String),
@@ -35,29 +36,34 @@ pub enum NoItems {
 
 /// Which values of a document are its records.
 pub enum Items {
-    /// The elements of the array at a plain path: streamed.
+    /// The elements of the array at a plain path, streamed.
     Path(MemberPath),
-    /// Whatever an expression makes of the whole document, which is held in memory.
+    /// The results of an expression on the whole document, which is held in memory.
     Whole(Extract),
 }
 
 impl Items {
-    /// The elements at `expression` if it is a plain path such as `.features[]`; otherwise what `whole` makes of the document.
+    /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
+    /// the results of `whole`.
     pub fn of(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
         array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
     }
 }
 
-/// The path of the array whose elements `expression` yields: `.a` for `.a[]`, `.` for `.[]`.
+/// Returns the path of the array whose elements `expression` yields: `.a` for `.a[]`, `.` for
+/// `.[]`.
 fn array_path(expression: &str) -> Option<MemberPath> {
     let path = expression.trim().strip_suffix("[]")?;
-    // `.a.` and `.a .` are no paths, and `..[]` is another thing than `.[]`.
+    // `.a.` and `.a .` are not paths, and `..[]` differs from `.[]`.
     MemberPath::parse(path)
 }
 
-/// Opens `input` as one JSON document. An element that is no JSON by itself is a bad record, and the next one is read. Reading fails
-/// for good where the document is cut off, unbalanced or has no array at the path, where a record is longer than 64 MiB, and
-/// where a document that is read whole is longer than 256 MiB.
+/// Opens `input` as one JSON document.
+///
+/// An element that is not valid JSON by itself is a bad record, and reading continues with the next
+/// one. Reading stops with an error if the document is truncated, is unbalanced or has no array at
+/// the path, if a record is longer than 64 MiB, or if a document that is read whole is longer than
+/// 256 MiB.
 pub fn open(input: &Input, items: Items) -> Result<BackgroundReader, SourceError> {
     let opened = input.open(ContentKind::Json)?;
     let seen = Arc::clone(&opened.seen);
@@ -91,7 +97,7 @@ impl<R: Read + Send> Elements<R> {
         Self { name, depth: Depth::Whole, splitter, seen: Arc::default(), record: 0 }
     }
 
-    /// Whether the document says what went wrong, in place of the list.
+    /// Returns the error if the document is an error message in place of the list.
     fn refusal(&self) -> Option<SourceError> {
         let head = self.seen.get().filter(|_| self.record == 0)?;
         let ContentGuess { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
@@ -139,7 +145,7 @@ impl<R: Read + Send> Records for Elements<R> {
     }
 }
 
-/// The document says what went wrong, and has no record.
+/// Returns the error of a document that is an error message and has no records.
 fn refused(name: &str, document: &str) -> SourceError {
     let ContentGuess { what: seen, advice } = ContentGuess::refusal(document);
     SourceError::Foreign { what: name.to_owned(), seen, advice }

@@ -1,6 +1,7 @@
-//! JSON lines: one record a line.
+//! JSON lines: one record per line.
 //!
-//! In scope: lines, their numbers, a file that ends in the middle of one. Out of scope: reading the text of a record (`source::text`).
+//! In scope: lines, their numbers, a file that ends in the middle of one. Out of scope: parsing the
+//! text of a record (`source::text`).
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -11,8 +12,10 @@ use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
 use crate::source::text::parse;
 
-/// Opens `input` as JSON lines. Blank lines are passed over; a line that is no JSON is a bad record, and the next one is read.
-/// Reading fails for good where the last line is cut off, or a line is longer than 64 MiB.
+/// Opens `input` as JSON lines. Blank lines are skipped. A line that is not valid JSON is a bad
+/// record, and reading continues with the next line.
+///
+/// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input) -> Result<BackgroundReader, SourceError> {
     let make =
         |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
@@ -36,12 +39,13 @@ impl<R: Read + Send> Lines<R> {
         Self { name, reader, limit, depth: Depth::Whole, line: 0, record: 0, offset: 0, text: Vec::new() }
     }
 
-    /// Makes as much of each record as this.
+    /// Sets how much of each record is read.
     fn skimming(self, depth: Depth) -> Self {
         Self { depth, ..self }
     }
 
-    /// Reads the next line without its end; `None` at the end of the input, else whether the line had an end.
+    /// Reads the next line without its end. Returns `None` at the end of the input, otherwise
+    /// whether the line had an end.
     fn read_line(&mut self) -> Result<Option<bool>, SourceError> {
         self.text.clear();
         let limit = self.limit as u64 + 2;

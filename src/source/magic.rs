@@ -1,17 +1,18 @@
-//! What an input is by its first bytes, where that is something else than the job file says.
+//! Recognises an input of another format than configured, by its first bytes.
 //!
-//! In scope: names that people know, and what to do next. Out of scope: reading any of it; what only the end of an input shows, such as
-//! one line of text in place of a table (`source::csv`, `source::jsonl`).
+//! In scope: names of formats that the user recognises, and advice. Out of scope: reading these
+//! formats, and what only the end of an input shows, such as one line of text in place of a table
+//! (`source::csv`, `source::jsonl`).
 
 use serde_json::Value;
 
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::SourceError;
 
-/// The bytes that are looked at, at most.
+/// Maximum number of bytes that are examined.
 pub(crate) const HEAD_BYTES: usize = 8 << 10;
 
-/// What the job file says an input is.
+/// The format that the job file configures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ContentKind {
     Csv,
@@ -19,12 +20,12 @@ pub(crate) enum ContentKind {
     Jsonl,
 }
 
-/// What an input is, and what to do about it.
+/// The recognised format, with advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ContentGuess {
-    /// "an HTML page".
+    /// The format, such as "an HTML page".
     pub(crate) what: String,
-    /// What to do next.
+    /// What the user should do.
     pub(crate) advice: String,
 }
 
@@ -33,7 +34,7 @@ impl ContentGuess {
         Self { what: what.into(), advice: advice.into() }
     }
 
-    /// A document that says what went wrong, as it is shown.
+    /// Returns the guess for a document that is an error message, which it quotes.
     pub(crate) fn refusal(document: &str) -> Self {
         Self { what: format!("a JSON error document: {document}"), advice: SourceError::REFUSED.to_owned() }
     }
@@ -42,7 +43,7 @@ impl ContentGuess {
 const ANOTHER_FILE: &str = "name the file that holds the data, in [source] or with --input";
 const SAVE_AS_CSV: &str = "open it, save the sheet as CSV UTF-8, and name that file as csv below [source]";
 
-/// First bytes that say what follows.
+/// First bytes that identify a format.
 const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\x1f\x8b", "gzip-compressed data", "unpack it first: gunzip -c FILE | sheetkeep run JOB.toml --input -"),
     (b"BZh", "bzip2-compressed data", "unpack it first: bunzip2 -c FILE | sheetkeep run JOB.toml --input -"),
@@ -62,7 +63,8 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\x7fELF", "a program", ANOTHER_FILE),
 ];
 
-/// What the input that begins with `head` is; none where that may well be what `kind` says. `is_whole` is whether nothing follows.
+/// Recognises the input that begins with `head`. Returns `None` if it may be of `kind`. `is_whole`:
+/// nothing follows `head`.
 pub(crate) fn recognize(head: &[u8], kind: ContentKind, is_whole: bool) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
         return Some(archive(head));
@@ -93,7 +95,7 @@ pub(crate) fn recognize(head: &[u8], kind: ContentKind, is_whole: bool) -> Optio
     }
 }
 
-/// bzip2 says its level next; a header row may well begin with the three letters alone.
+/// bzip2 continues with its level. A header row may begin with the same three letters.
 fn has_more(head: &[u8], magic: &[u8]) -> bool {
     magic != b"BZh" || (head.get(3).is_some_and(u8::is_ascii_digit) && head.get(4..10) == Some(b"1AY&SY"))
 }
@@ -113,14 +115,14 @@ fn archive(head: &[u8]) -> ContentGuess {
     }
 }
 
-/// The encoding of text whose characters are wider than a byte.
+/// Returns the encoding of text whose characters are wider than a byte.
 fn wide_text(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("UTF-16"),
         _ => {}
     }
-    // Without a mark: of most texts every second byte is zero, and no other one.
+    // Without a mark: in most texts every second byte is zero, and no other one.
     let head = head.get(..head.len() & !1).filter(|head| head.len() >= 4)?;
     let pairs = head.len() / 2;
     let zeros = |first: usize| head.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
@@ -134,14 +136,16 @@ fn wide_text(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Text has few control characters; a stray one is its record's own affair.
+/// Returns whether bytes are binary. Text has few control characters; a stray one is handled with
+/// its record.
 fn is_binary(head: &[u8]) -> bool {
     let controls =
         head.iter().filter(|byte| **byte < 0x20 && !matches!(**byte, b'\t' | b'\n' | b'\r' | 0x0c | 0x1b)).count();
     controls > 0 && controls * 20 > head.len()
 }
 
-/// HTML and XML. Header rows such as `<TICKER>,<DATE>` are there too: they close no element.
+/// Recognises HTML and XML. Header rows such as `<TICKER>,<DATE>` look similar, but close no
+/// element.
 fn markup(text: &str) -> Option<ContentGuess> {
     let lower = text.to_lowercase();
     let closes = lower.contains("</") || lower.contains("/>");
@@ -150,7 +154,7 @@ fn markup(text: &str) -> Option<ContentGuess> {
     let is_html = sure || (closes && parts.iter().any(|part| lower.contains(part)));
     if is_html {
         let title = lower.find("<title>").map(|at| at + "<title>".len()).and_then(|from| {
-            // Lower case may have another length; then the title is left out.
+            // Lower case may change the length; then the title is omitted.
             let to = lower.get(from..)?.find("</title>")?;
             text.get(from..from + to).map(str::trim).filter(|title| !title.is_empty() && title.len() <= 200)
         });
@@ -178,7 +182,7 @@ fn json_in_place_of_csv(text: &str) -> Option<ContentGuess> {
     })
 }
 
-/// A document that says what went wrong, whole or cut off by the end of what was looked at.
+/// Recognises a document that is an error message, complete or truncated at the end of `text`.
 pub(crate) fn error_document(text: &str) -> Option<ContentGuess> {
     let document: Value = serde_json::from_str(text).ok()?;
     is_error_document(&document).then(|| ContentGuess::refusal(&shown(&document)))
@@ -201,7 +205,7 @@ fn text_in_place_of_json(text: &str) -> Option<ContentGuess> {
     Some(no_json(text))
 }
 
-/// Text that is no JSON: its first line says most.
+/// Returns the guess for text that is not JSON; its first line is the most informative part.
 fn no_json(text: &str) -> ContentGuess {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
@@ -228,7 +232,7 @@ fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {
             )
         }));
     }
-    // What was looked at may end in the middle of a line.
+    // The examined bytes may end in the middle of a line.
     let is_last_whole = is_whole || text.ends_with('\n');
     let mut whole = lines().take(lines().count() - usize::from(!is_last_whole && lines().count() > 1)).peekable();
     let is_json = |line: &str| {
@@ -244,7 +248,7 @@ fn begins_as_word_of_json(line: &str) -> bool {
     begins_as_json(line) && !line.starts_with(|c: char| c.is_ascii_digit() || c == '-')
 }
 
-/// Whether one line is what services say in place of data.
+/// Returns whether a line is a typical error message of a service.
 pub(crate) fn is_error_page(line: &str) -> bool {
     const WORDS: [&str; 18] = [
         "unavailable",

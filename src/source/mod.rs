@@ -1,7 +1,19 @@
-//! Where records come from: files and standard input, as CSV, JSON lines or JSON.
+//! Sources of records: files and standard input, as CSV, JSON lines or JSON.
 //!
-//! In scope: reading with flat memory, telling one bad record from a broken source, the place of every record.
-//! Out of scope: keys and versions (`step::identify`), what is done with a record (`step`).
+//! In scope: reading with constant memory, separating a bad record from a broken source, the
+//! position of every record. Out of scope: keys and versions (`step::identify`), processing a
+//! record (`step`).
+//!
+//! | question | file |
+//! |---|---|
+//! | How are bytes opened, read on a thread and handed over? | `input`, `spool`, `head` |
+//! | What if the input is of another format than configured? | `magic` |
+//! | How is CSV read? | `csv` |
+//! | Where do CSV rows and fields begin and end? | `rows`, `damage` |
+//! | How are JSON lines read? | `jsonl` |
+//! | How is a JSON document read? | `json`, `splitter` |
+//! | How is one JSON text parsed? | `text` |
+//! | How are only the key and version of a record read? | `skim` |
 
 pub mod csv;
 pub mod input;

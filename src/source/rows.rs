@@ -1,11 +1,13 @@
-//! Finds CSV rows in bytes, strictly: where each row and each field begins and ends, and whether the quotes are as RFC 4180 has them.
+//! Strict CSV row scanner: finds rows and fields in bytes, and checks their quotes by RFC 4180.
 //!
-//! In scope: quotes, line ends, line numbers, and where the next row begins after one whose quotes are damaged. Out of scope: names of
-//! fields and records (`source::csv`), what a line looks like by itself (`source::damage`).
+//! In scope: quotes, line ends, line numbers, and where the next row begins after damaged quotes.
+//! Out of scope: field names and records (`source::csv`), the shape of a single line
+//! (`source::damage`).
 //!
-//! The csv crate takes any bytes for CSV: text after a closing quote is joined to the field, and a stray quote makes one field of all
-//! the rows up to the next one. It does not say where it was lenient. Well-formed input is read here as that crate reads it; the
-//! tests of `source::csv` compare the two.
+//! The csv crate accepts any bytes as CSV. It joins text after a closing quote to the field, and a
+//! stray quote makes one field of all rows up to the next quote. It does not report where it was
+//! lenient. Well-formed input is read here as that crate reads it; the tests of `source::csv`
+//! compare the two.
 
 use std::io::{self, Read};
 
@@ -13,28 +15,28 @@ use memchr::{memchr, memchr2, memchr2_iter, memchr3};
 
 use crate::source::damage::{Damage, LineShape, QuoteFault, are_rows, is_odd};
 
-/// Bytes that are asked for at once.
+/// Bytes per read.
 const CHUNK: usize = 1 << 16;
 /// Bytes after a damaged row that are searched for its end.
 const SEARCHED: usize = 1 << 20;
 
-/// Reads rows one after another; memory is bounded by the longest row.
+/// Reads rows one after another. The longest row bounds the memory.
 pub(crate) struct RowReader<R> {
     reader: R,
     delimiter: u8,
     limit: usize,
     buffer: Vec<u8>,
-    /// Where the next row begins in the buffer, its line, and the bytes of the input before the buffer.
+    /// Where the next row begins in the buffer, its line, and the input bytes before the buffer.
     at: usize,
     line: u64,
     gone: u64,
     /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
     after_return: bool,
     is_ended: bool,
-    /// Whether the row in hand is longer than `limit`.
+    /// Whether the current row is longer than `limit`.
     is_over: bool,
     spans: Vec<Span>,
-    /// Fields of a row, once the header row is known.
+    /// Number of fields of a row, once the header row is read.
     expected: Option<usize>,
 }
 
@@ -44,44 +46,45 @@ struct Span {
     start: usize,
     end: usize,
     is_quoted: bool,
-    /// Whether quotes in it are written twice.
+    /// Whether it contains doubled quotes.
     is_doubled: bool,
 }
 
-/// A row as it stands in the input.
+/// A row as it was read from the input.
 pub(crate) struct CsvRow<'a> {
-    /// Where it begins, from 1.
+    /// The line on which it begins, from 1.
     pub(crate) line: u64,
     /// Its bytes, without its line end.
     pub(crate) bytes: &'a [u8],
     /// Whether a line end follows it.
     pub(crate) is_ended: bool,
-    /// What is wrong with its quotes; it has no fields then.
+    /// What is wrong with its quotes; such a row has no fields.
     pub(crate) damage: Option<Damage>,
     buffer: &'a [u8],
     spans: &'a [Span],
 }
 
 impl CsvRow<'_> {
-    /// How many fields it has.
+    /// Returns the number of fields.
     pub(crate) fn len(&self) -> usize {
         self.spans.len()
     }
 
-    /// The bytes of each field, without quotes around them; those inside are still written twice where the flag says so.
+    /// Returns the bytes of each field, without the quotes around it. The flag shows that quotes
+    /// inside are still doubled.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (&[u8], bool)> {
         self.spans.iter().map(|span| (self.buffer.get(span.start..span.end).unwrap_or_default(), span.is_doubled))
     }
 }
 
-/// Why no further row can be read; where is the reader's own position.
+/// Why no further row can be read. The position is that of the reader.
 #[derive(Debug)]
 pub(crate) enum RowScanError {
     /// The input can't be read.
     Io(io::Error),
     /// A row is longer than the limit.
     TooLong,
-    /// A quote is open at the end of the input, and what follows it is no rows.
+    /// A quote is open at the end of the input, and the text after it does not look like rows.
     CutOff,
 }
 
@@ -91,11 +94,11 @@ impl From<io::Error> for RowScanError {
     }
 }
 
-/// How a scan of one row ended.
+/// How the scan of one row ended.
 enum Scanned {
     /// At a line end or the end of the input.
     At(usize),
-    /// In a field whose quotes are wrong; `from` is where it begins.
+    /// In a field with damaged quotes, which begins at `from`.
     Damaged { from: usize, fault: QuoteFault },
 }
 
@@ -107,7 +110,7 @@ enum Closing {
 }
 
 impl<R: Read> RowReader<R> {
-    /// Reads `reader`; a row of more than `limit` bytes ends the reading.
+    /// Creates a reader. A row of more than `limit` bytes is an error.
     pub(crate) fn new(reader: R, delimiter: u8, limit: usize) -> Self {
         Self {
             reader,
@@ -125,22 +128,22 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Rows have so many fields from now on.
+    /// Sets the number of fields of the following rows.
     pub(crate) fn expect(&mut self, fields: usize) {
         self.expected = Some(fields);
     }
 
-    /// The line on which the next row begins, and the bytes before it.
+    /// Returns the line on which the next row begins, and the bytes before it.
     pub(crate) fn position(&self) -> (u64, u64) {
         (self.line, self.gone + self.at as u64)
     }
 
-    /// Bytes of the input that were read.
+    /// Returns the number of input bytes that were read.
     pub(crate) fn read_bytes(&self) -> u64 {
         self.gone + self.buffer.len() as u64
     }
 
-    /// The next row; blank lines are passed over. After an error there is no next.
+    /// Returns the next row and skips blank lines. After an error there is no next row.
     pub(crate) fn next(&mut self) -> Result<Option<CsvRow<'_>>, RowScanError> {
         if !self.skip_blank_lines()? {
             return Ok(None);
@@ -154,7 +157,7 @@ impl<R: Read> RowReader<R> {
                 None => (end, None),
             },
             Scanned::Damaged { from, fault } => {
-                // The quote that is a stray one may be that of an earlier field, which ran over lines.
+                // The stray quote may belong to an earlier field that spans several lines.
                 let first = self.field_over_lines().unwrap_or(from);
                 let end = self.end_of_damaged(first, fault)?;
                 let (from, fault) = if end < from { (first, QuoteFault::ClosedBelow) } else { (from, fault) };
@@ -174,9 +177,10 @@ impl<R: Read> RowReader<R> {
         Ok(Some(CsvRow { line, bytes, is_ended: ended.is_some(), damage, buffer: &self.buffer, spans: &self.spans }))
     }
 
-    /// Moves to the next row; false at the end of the input.
+    /// Moves to the next row. Returns false at the end of the input.
     fn skip_blank_lines(&mut self) -> io::Result<bool> {
-        // Moved only when half of it is done with: a row may leave much behind it that was read to find its end.
+        // The buffer is compacted only once half of it is consumed: the search for the end of a row
+        // may have read far ahead.
         if self.at * 2 > self.buffer.len() {
             self.buffer.drain(..self.at);
             self.gone += self.at as u64;
@@ -245,32 +249,34 @@ impl<R: Read> RowReader<R> {
 
     fn has_blanks_before_a_quote(&self, from: usize, end: usize) -> bool {
         let field = self.buffer.get(from..end).unwrap_or_default();
-        // Most fields begin with neither, and are not looked at any further.
+        // Most fields begin with neither a blank nor a tab and need no further check.
         matches!(field.first(), Some(b' ' | b'\t')) && field.trim_ascii_start().first() == Some(&b'"')
     }
 
-    /// The first field that runs over a line end, where the row has another number of fields than the header names, or a quote in a field
-    /// without quotes around it: its own quote may be a stray one, and the lines rows of their own.
+    /// Returns the first field that spans a line end, if the row has an unexpected number of fields
+    /// or a quote in an unquoted field. The field's own quote may then be a stray one, and its
+    /// lines rows of their own.
     fn swallowing_field(&self) -> Option<usize> {
         let from = self.field_over_lines()?;
         let fits = self.expected.is_none_or(|expected| expected == self.spans.len());
         (!fits || self.has_stray_quote()).then_some(from)
     }
 
-    /// Whether a field without quotes around it holds one.
+    /// Returns whether an unquoted field contains a quote.
     fn has_stray_quote(&self) -> bool {
         let holds_quote =
             |span: &Span| memchr(b'"', self.buffer.get(span.start..span.end).unwrap_or_default()).is_some();
         self.spans.iter().any(|span| !span.is_quoted && holds_quote(span))
     }
 
-    /// Where the first field begins that runs over a line end.
+    /// Returns where the first field begins that spans a line end.
     fn field_over_lines(&self) -> Option<usize> {
         let runs_over = |span: &&Span| span.is_quoted && self.line_ends(span.start, span.end) > 0;
         self.spans.iter().find(runs_over).map(|span| span.start - 1)
     }
 
-    /// Whether a row that ends at `end` is one, or ends with the line on which its field at `from` begins.
+    /// Decides whether the row that ends at `end` is one row, or ends with the line on which its
+    /// field at `from` begins.
     fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
         let spans = std::mem::take(&mut self.spans);
         let first = self.line_end(from)?;
@@ -282,8 +288,10 @@ impl<R: Read> RowReader<R> {
         Ok((found, Some(self.damage(from, QuoteFault::ClosedBelow))))
     }
 
-    /// Where a row ends whose quotes are wrong in the field that begins at `from`. Its quotes say nothing of that, so the lines do: it ends
-    /// with its line, unless a quote is open there and what follows, up to the line that closes it, does not look like rows.
+    /// Finds the end of a row whose field at `from` has damaged quotes.
+    ///
+    /// The quotes do not show the end, so the lines decide. The row ends with its line, unless a
+    /// quote is open there and the text up to the line that closes it does not look like rows.
     fn end_of_damaged(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
         let first = self.line_end(from)?;
         if first == self.buffer.len() {
@@ -324,13 +332,13 @@ impl<R: Read> RowReader<R> {
         Damage { fault, field, line: self.line + self.line_ends(self.at, from) }
     }
 
-    /// The end of the line on which `from` is, or of what there is.
+    /// Returns the end of the line that contains `from`, or the end of the input.
     fn line_end(&mut self, from: usize) -> io::Result<usize> {
         let found = self.find(from, |bytes| memchr2(b'\n', b'\r', bytes))?;
         Ok(found.unwrap_or(self.buffer.len()))
     }
 
-    /// The line ends from one place to another; a carriage return and a line feed are one.
+    /// Counts the line ends in a range; a carriage return with a line feed counts as one.
     fn line_ends(&self, from: usize, to: usize) -> u64 {
         let bytes = self.buffer.get(from..to).unwrap_or_default();
         let ends = memchr2_iter(b'\n', b'\r', bytes);
@@ -338,7 +346,8 @@ impl<R: Read> RowReader<R> {
             as u64
     }
 
-    /// Where `search` finds something from `from` on; none up to the end of the input.
+    /// Returns where `search` matches from `from` on; `None` if it does not match before the end of
+    /// the input.
     fn find(&mut self, mut from: usize, search: impl Fn(&[u8]) -> Option<usize>) -> io::Result<Option<usize>> {
         loop {
             if let Some(at) = self.buffer.get(from..).and_then(&search) {
@@ -362,7 +371,7 @@ impl<R: Read> RowReader<R> {
         }
     }
 
-    /// Reads on; false at the end of the input, and where the row in hand is too long.
+    /// Reads more bytes. Returns false at the end of the input, or if the current row is too long.
     fn fill(&mut self) -> io::Result<bool> {
         if self.buffer.len() - self.at > self.limit {
             self.is_over = true;

@@ -1,8 +1,11 @@
-//! Of a record only what its key and version are made of: for a look at a whole source before its records are processed.
+//! Partial reading: parses only the key and version of a record, to survey a whole source before
+//! its records are processed.
 //!
-//! In scope: which members are made, JSON read without making the others. Out of scope: what is looked for (`ledger::item::source_survey`).
+//! In scope: which members are built, parsing JSON without building the others. Out of scope: the
+//! survey itself (`ledger::item::source_survey`).
 //!
-//! What is not made is read all the same, by the same reader: a text is a record here exactly if it is one when it is read whole.
+//! The same parser reads the other members without building them. So a text is a valid record here
+//! exactly if it is one when it is read in full.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,21 +15,22 @@ use serde_json::{Map, Value};
 
 use crate::ledger::columns::json_path::MemberPath;
 
-/// How much of a record is made.
+/// How much of a record is built.
 #[derive(Debug, Clone, Default)]
 pub enum Depth {
-    /// All of it.
+    /// The whole record.
     #[default]
     Whole,
-    /// What stands at these paths, at most eight, and what surrounds it.
+    /// The values at these paths, at most eight, and the objects around them.
     Only(Arc<[MemberPath]>),
 }
 
-/// Paths that a set of them holds.
+/// Maximum number of paths in a set.
 const MOST_PATHS: usize = 8;
 
 impl Depth {
-    /// What stands at these paths; the whole record where one of them is the record itself, or is none.
+    /// Chooses the values at these paths; the whole record if a path is the record itself or is
+    /// missing.
     pub fn of(paths: &[Option<&MemberPath>]) -> Self {
         let plain: Option<Vec<MemberPath>> = paths.iter().map(|path| path.cloned()).collect();
         match plain {
@@ -37,7 +41,7 @@ impl Depth {
         }
     }
 
-    /// Whether a record's own member of this name is made.
+    /// Returns whether the record's top-level member of this name is built.
     pub(crate) fn takes(&self, name: &str) -> bool {
         match self {
             Self::Whole => true,
@@ -45,7 +49,7 @@ impl Depth {
         }
     }
 
-    /// Reads one JSON text as deep as this.
+    /// Parses one JSON text at this depth.
     pub(crate) fn read(&self, text: &str) -> serde_json::Result<Value> {
         let Self::Only(paths) = self else { return serde_json::from_str(text) };
         let mut reader = serde_json::Deserializer::from_str(text);
@@ -55,7 +59,7 @@ impl Depth {
     }
 }
 
-/// Makes what stands at the paths of a set, from their `at`th member on.
+/// Builds the values at the paths of a set, from their `at`th member on.
 #[derive(Clone, Copy)]
 struct Skim<'p> {
     paths: &'p [MemberPath],
@@ -64,7 +68,7 @@ struct Skim<'p> {
 }
 
 impl<'p> Skim<'p> {
-    /// Those of the set whose next member has this name.
+    /// Returns the paths of the set whose next member has this name.
     fn of(self, name: &str) -> u8 {
         let wanted = |path: &MemberPath| path.members().get(self.at).is_some_and(|member| member == name);
         self.members().filter(|(_, path)| wanted(path)).fold(0, |set, (bit, _)| set | bit)
@@ -75,7 +79,7 @@ impl<'p> Skim<'p> {
         bits.zip(self.paths).filter(move |(bit, _)| self.set & bit != 0)
     }
 
-    /// Whether one of the set ends here.
+    /// Returns whether a path of the set ends here.
     fn ends(self) -> bool {
         self.members().any(|(_, path)| path.members().len() == self.at)
     }
@@ -121,7 +125,7 @@ impl<'de> Visitor<'de> for Skim<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
-        // No path goes through an array; what jq says of one quotes it.
+        // No path goes through an array; but jq's error message quotes the array.
         let mut all = Vec::new();
         while let Some(item) = items.next_element()? {
             all.push(item);
@@ -143,7 +147,7 @@ impl<'de> Visitor<'de> for Skim<'_> {
     }
 }
 
-/// A member's name where it is on a path, and the paths that it is on.
+/// A member's name if it is on a path, with the paths that it is on.
 struct Name<'p>(Skim<'p>);
 
 impl<'de> DeserializeSeed<'de> for Name<'_> {
@@ -167,8 +171,8 @@ impl Visitor<'_> for Name<'_> {
     }
 }
 
-/// Reads a value and makes nothing of it. `serde`'s own `IgnoredAny` would be told to skip it, and skips what is no text or is
-/// nested too deep.
+/// Parses a value and discards it. `serde`'s own `IgnoredAny` would skip the value, and would
+/// accept invalid text and too deep nesting.
 struct Unmade;
 
 impl<'de> DeserializeSeed<'de> for Unmade {

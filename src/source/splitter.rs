@@ -1,41 +1,43 @@
-//! Finds the elements of one array in a JSON document that streams by.
+//! Streaming splitter: finds the elements of one array in a JSON document.
 //!
-//! In scope: following a path of member names, the borders of each element, noticing a document that is cut off or unbalanced.
-//! Out of scope: what an element says; each is read by itself (`source::text`), so that a bad one harms no other.
+//! In scope: following a path of member names, the borders of each element, detecting a truncated
+//! or unbalanced document. Out of scope: parsing an element. Each is parsed by itself
+//! (`source::text`), so that a bad one does not affect the others.
 //!
-//! The document is walked byte by byte with a stack of open brackets and never held as a whole; only the element in hand is.
-//! After the array's end the rest is walked too, so that a document without its last brace is known to be cut off.
+//! The splitter walks the document byte by byte with a stack of open brackets. It holds only the
+//! current element in memory. After the end of the array it walks the rest too, so that a document
+//! without its last brace is reported as truncated.
 
 use std::io::{self, Read};
 
 use crate::ledger::columns::json_path::MemberPath;
 
-/// Bytes read at a time.
+/// Bytes per read.
 const CHUNK: usize = 1 << 16;
-/// Brackets that may be open at once.
+/// Maximum number of open brackets.
 const MAX_DEPTH: usize = 100_000;
 
-/// Where the walk stands.
+/// A position in the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ElementPosition {
-    /// From 1.
+    /// Line, from 1.
     pub(crate) line: u64,
-    /// In bytes, from 1.
+    /// Column in bytes, from 1.
     pub(crate) column: u64,
-    /// Bytes before it.
+    /// Number of bytes before it.
     pub(crate) offset: u64,
 }
 
-/// Why the walk can't go on.
+/// Why the walk can't continue.
 #[derive(Debug)]
 pub(crate) enum SplitError {
     /// Reading failed.
     Io(io::Error),
-    /// The document ends too early.
+    /// The document is truncated.
     CutOff(ElementPosition),
-    /// The document is not what it should be from here on.
+    /// The document is malformed at this position.
     Broken(ElementPosition, String),
-    /// A member of the path comes once more.
+    /// A member of the path occurs twice.
     Twice(ElementPosition, String),
 }
 
@@ -47,7 +49,7 @@ pub(crate) struct Splitter<R> {
     chunk: Vec<u8>,
     at: usize,
     length: usize,
-    /// Bytes before the chunk.
+    /// Number of bytes before the chunk.
     before: u64,
     line: u64,
     line_start: u64,
@@ -66,14 +68,16 @@ enum State {
 }
 
 impl<R: Read> Splitter<R> {
-    /// A walk of `reader` along `path`; no element may have more than `limit` bytes.
+    /// Creates a splitter of `reader` along `path`. An element of more than `limit` bytes is an
+    /// error.
     pub(crate) fn new(reader: R, path: MemberPath, limit: usize) -> Self {
         let (chunk, element, open) = (vec![0; CHUNK], Vec::new(), Vec::new());
         let state = State::Start;
         Self { reader, chunk, at: 0, length: 0, before: 0, line: 1, line_start: 0, path, limit, state, element, open }
     }
 
-    /// The next element's bytes and where it begins; `None` once the whole document was walked. After an error there is no next.
+    /// Returns the next element's bytes and its position; `None` at the end of the document. After
+    /// an error there is no next element.
     pub(crate) fn next(&mut self) -> Walk<Option<(&[u8], ElementPosition)>> {
         let ended = match std::mem::replace(&mut self.state, State::Done) {
             State::Done => return Ok(None),
@@ -105,13 +109,13 @@ impl<R: Read> Splitter<R> {
         Ok(Some((&self.element, place)))
     }
 
-    /// Where the walk stands.
+    /// Returns the current position.
     pub(crate) fn place(&self) -> ElementPosition {
         let offset = self.before + self.at as u64;
         ElementPosition { line: self.line, column: offset - self.line_start + 1, offset }
     }
 
-    /// Goes down the path and into the array at its end.
+    /// Descends along the path and into the array at its end.
     fn descend(&mut self) -> Walk<()> {
         for depth in 0..self.path.members().len() {
             let found = self.after_space()?;
@@ -128,7 +132,7 @@ impl<R: Read> Splitter<R> {
         self.bump(false)
     }
 
-    /// Within an object, goes to the value of the path's member at `depth`.
+    /// Within an object, moves to the value of the path's member at `depth`.
     fn seek(&mut self, depth: usize) -> Walk<()> {
         let mut first = true;
         loop {
@@ -156,7 +160,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// A member's name and its colon.
+    /// Reads a member's name and its colon.
     fn member_name(&mut self) -> Walk<String> {
         let found = self.after_space()?;
         if found != b'"' {
@@ -172,7 +176,7 @@ impl<R: Read> Splitter<R> {
         Ok(name)
     }
 
-    /// Walks what follows the array to the end of the document.
+    /// Walks the rest of the document after the array.
     fn finish(&mut self) -> Walk<()> {
         for depth in (0..self.path.members().len()).rev() {
             loop {
@@ -208,7 +212,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Walks an object or an array by its brackets alone; what stands in it is checked when it is read.
+    /// Walks an object or an array by its brackets alone; its content is checked when it is parsed.
     fn nested(&mut self, keep: bool) -> Walk<()> {
         self.open.clear();
         loop {
@@ -257,7 +261,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Walks a number or a word.
+    /// Walks a number or a literal.
     fn scalar(&mut self, keep: bool) -> Walk<()> {
         loop {
             match self.peek()? {
@@ -268,7 +272,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// The next byte that is no white space.
+    /// Returns the next byte that is not white space.
     fn after_space(&mut self) -> Walk<u8> {
         loop {
             match self.peek()? {
@@ -289,7 +293,7 @@ impl<R: Read> Splitter<R> {
         Ok(self.chunk.get(..self.length).and_then(|chunk| chunk.get(self.at)).copied())
     }
 
-    /// Passes the byte that was peeked at.
+    /// Consumes the peeked byte.
     #[inline]
     fn bump(&mut self, keep: bool) -> Walk<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
@@ -308,7 +312,8 @@ impl<R: Read> Splitter<R> {
         Ok(())
     }
 
-    /// Whoever reads such a document whole takes the last one; here the elements of the first were handed over already.
+    /// Returns the error of a repeated member. A parser of the whole document would take the last
+    /// one, but the elements of the first were already returned.
     fn twice(&self, depth: usize, name: &str, place: ElementPosition) -> SplitError {
         let why = format!(
             "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
@@ -349,7 +354,7 @@ mod tests {
 
     use super::*;
 
-    /// Hands out a byte at a time, so that every border falls between two reads.
+    /// A reader that returns one byte at a time, so that every border falls between two reads.
     struct Drip<'a>(&'a [u8]);
 
     impl Read for Drip<'_> {

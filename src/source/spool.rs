@@ -1,21 +1,21 @@
-//! Bytes that come once only, kept as they are read, so that they can be read a second time.
+//! Copies an input that can be read only once to a temporary file, so that it can be read again.
 //!
-//! In scope: the file that keeps them. Out of scope: who reads twice, and why (`source::input`).
+//! In scope: the temporary file. Out of scope: why an input is read twice (`source::input`).
 //!
-//! The file has no name and no rights for others, and is gone with the process however that ends. It is in the folder for temporary
-//! files: that of `TMPDIR`, or `/tmp`.
+//! The file has no name and only its owner may access it. It disappears with the process, however
+//! that ends. It is created in the folder for temporary files: `TMPDIR`, or `/tmp`.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-/// Reads through, and keeps what it has read.
+/// A reader that copies what it reads to a file.
 pub(crate) struct SpoolFile {
     inner: Box<dyn Read + Send>,
     kept: File,
 }
 
 impl SpoolFile {
-    /// Reads `inner`, and keeps its bytes in a new file, which comes along.
+    /// Wraps `inner`. Returns the reader, and the new file that receives the bytes.
     pub(crate) fn begin(inner: Box<dyn Read + Send>) -> io::Result<(Self, File)> {
         let kept = tempfile::tempfile()?;
         let again = kept.try_clone()?;

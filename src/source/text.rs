@@ -1,7 +1,8 @@
-//! One JSON text read as one record.
+//! Parses one JSON text as one record.
 //!
-//! In scope: the reason for which a text is no record. Out of scope: finding the text (`source::jsonl`, `source::splitter`), numbers
-//! that a double would change (`ledger::columns::exact_number`).
+//! In scope: the reason why a text is not a record. Out of scope: finding the text
+//! (`source::jsonl`, `source::splitter`), numbers that a double would change
+//! (`ledger::columns::exact_number`).
 
 use serde_json::Value;
 
@@ -9,16 +10,17 @@ use crate::ledger::columns::exact_number;
 use crate::port::source::BadRecord;
 use crate::source::skim::Depth;
 
-/// Why a text is no record.
+/// Why a text is not a record.
 #[derive(Debug)]
 pub(crate) struct NoRecord {
-    /// The sentence.
+    /// The message.
     pub(crate) bad: BadRecord,
-    /// Whether the text looks right as far as it goes: what follows is missing.
+    /// Whether the text is valid as far as it goes, and only its end is missing.
     pub(crate) cut_off: bool,
 }
 
-/// Reads one JSON text as deep as `depth`. A number that neither 64 bits nor a double hold stays as it is written.
+/// Parses one JSON text at `depth`. A number that neither 64 bits nor a double can represent keeps
+/// its digits.
 pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
     let utf8 = std::str::from_utf8(text).map_err(|error| NoRecord {
         bad: BadRecord(format!("the record is no valid UTF-8 at byte {}", error.valid_up_to() + 1)),
@@ -30,7 +32,8 @@ pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
     })
 }
 
-/// What `serde_json` says, without its line: the record's own line is told with its position.
+/// Returns the message of `serde_json` without its line: the record's own position is reported with
+/// it.
 fn reason(error: &serde_json::Error) -> String {
     let message = error.to_string();
     let place = format!(" at line {} column {}", error.line(), error.column());
@@ -41,7 +44,8 @@ fn reason(error: &serde_json::Error) -> String {
     }
 }
 
-/// Says so when a text holds one of the words that other languages write for numbers that are not finite.
+/// Returns an addition to the message if the text contains a word that other languages write for a
+/// number that is not finite.
 fn near(text: &str) -> &'static str {
     let has = |word: &str| {
         text.match_indices(word).any(|(at, _)| {

@@ -1,7 +1,8 @@
-//! An expression under bounds: evaluated at once where that is certain to be quick, and by an evaluator of its own otherwise.
+//! An expression with limits: evaluated in this process if that is certain to be quick, otherwise
+//! by an evaluator.
 //!
-//! In scope: which of the two, and what is said where nothing comes of it. Out of scope: which expressions are quick (`step::bounded`),
-//! the evaluator (`step::worker`).
+//! In scope: the choice between the two, and the errors. Out of scope: which expressions are quick
+//! (`step::jq::bounded`), the evaluator (`step::worker`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +11,9 @@ use serde_json::Value;
 
 use crate::ledger::columns::json_path::MemberPath;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError, Evaluator};
-use crate::step::jq::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
+use crate::step::jq::program::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
 
-/// An expression and who evaluates it.
+/// An expression with its limits and its evaluator.
 #[derive(Clone)]
 pub struct Expression {
     program: Program,
@@ -27,27 +28,29 @@ impl fmt::Debug for Expression {
 }
 
 impl Expression {
-    /// `program`, evaluated within `bounds` by `evaluator` where it may not end by itself.
+    /// Creates an expression that `evaluator` evaluates within `bounds` if it may not end by
+    /// itself.
     pub fn new(program: Program, bounds: Bounds, evaluator: Option<Arc<dyn Evaluator>>) -> Self {
         Self { program, bounds, evaluator }
     }
 
-    /// `program`, evaluated here and without bounds: for expressions that are known to end.
+    /// Creates an expression that is evaluated in this process and without limits: for expressions
+    /// that are known to end.
     pub fn unbounded(program: Program) -> Self {
         Self { program, bounds: Bounds::default(), evaluator: None }
     }
 
-    /// The expression as written.
+    /// Returns the expression as written.
     pub fn source(&self) -> &str {
         self.program.source()
     }
 
-    /// The path that it is, if it is nothing else.
+    /// Returns the path if the expression is a plain path.
     pub fn path(&self) -> Option<&MemberPath> {
         self.program.path()
     }
 
-    /// Every value that it yields for `input`, at most 10,000.
+    /// Returns every value that it yields for `input`, at most 10,000.
     pub async fn values(&self, input: &Value) -> Result<Vec<Value>, EvaluationError> {
         if let Some(values) = self.program.run_if_small(input) {
             return values.map_err(|error| EvaluationError::Rejected(error.to_string()));
@@ -55,7 +58,8 @@ impl Expression {
         self.evaluated(input.clone(), MAX_OUTPUTS, self.bounds).await
     }
 
-    /// Every value that it yields for a whole document of `bytes` bytes, at most 10,000,000: the records of a source. Time and memory grow with the document.
+    /// Returns every value that it yields for a whole document of `bytes` bytes, at most
+    /// 10,000,000: the records of a source. The limits of time and memory grow with the document.
     pub async fn values_of_document(&self, document: Value, bytes: u64) -> Result<Vec<Value>, EvaluationError> {
         let mebibytes = u32::try_from(bytes >> 20).unwrap_or(u32::MAX);
         let bounds = Bounds {
@@ -74,5 +78,5 @@ impl Expression {
     }
 }
 
-/// Memory that each byte of a whole document may take, in bytes: read, as a value, and as what is made of it.
+/// Memory limit per byte of a whole document, in bytes: as text, as a value, and as the results.
 const MEMORY_PER_BYTE: u64 = 40;

@@ -1,6 +1,7 @@
-//! Finding an item's key and version with jq.
+//! Finds an item's key and version with jq.
 //!
-//! In scope: what of a jq result can be a key or a version. Out of scope: what a key is (`ledger::item::key`).
+//! In scope: which jq results can be a key or a version. Out of scope: what a key is
+//! (`ledger::item::key`).
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
@@ -18,13 +19,13 @@ use crate::step::expression::Expression;
 pub enum Versions {
     /// A jq expression.
     Named(Expression),
-    /// The record's content: any other content is another version.
+    /// The record's content: other content is another version.
     Content,
-    /// Records have none.
+    /// Records have no version.
     None,
 }
 
-/// The key and version of a record.
+/// Finds the key and version of a record.
 #[derive(Debug)]
 pub struct JqIdentify {
     key: Expression,
@@ -32,15 +33,15 @@ pub struct JqIdentify {
 }
 
 impl JqIdentify {
-    /// Finds the key by `key`.
+    /// Creates a finder that reads the key with `key`.
     pub fn new(key: Expression, versions: Versions) -> Self {
         Self { key, versions }
     }
 }
 
 impl Identify for JqIdentify {
-    /// A text is taken to the letter, a number by its digits (42 is `42`), one that no double holds as it is written; null and nothing
-    /// are a missing key, and no version.
+    /// A text is used unchanged, a number by its digits (42 is `42`), also a number that a double
+    /// can't represent. Null or no result is a missing key, or no version.
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         async move {
             let (key, version) = self.found(body).await?;
@@ -79,7 +80,8 @@ impl JqIdentify {
     }
 }
 
-/// `#` and 16 hexadecimal digits of a hash over the record, whatever the order of its members.
+/// Returns `#` and 16 hexadecimal digits of a hash of the record, independent of the order of its
+/// members.
 fn content(body: &Value) -> String {
     let mut body = body.clone();
     body.sort_all_objects();
@@ -87,7 +89,7 @@ fn content(body: &Value) -> String {
     format!("#{}", data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest)))
 }
 
-/// A version that a cell takes and people can still read.
+/// Limits a version to a length that fits a cell and is readable.
 fn short(expression: &Expression, version: String) -> Result<String, IdentifyError> {
     let chars = version.chars().count();
     if chars <= MAX_VERSION_CHARS {
@@ -97,7 +99,7 @@ fn short(expression: &Expression, version: String) -> Result<String, IdentifyErr
     Err(IdentifyError::Expression { what: "version", expression: expression.source().to_owned(), why })
 }
 
-/// The one text or number that `expression` yields; none for null or nothing.
+/// Returns the one text or number that `expression` yields; `None` for null or no result.
 async fn single(what: &'static str, expression: &Expression, body: &Value) -> Result<Option<String>, IdentifyError> {
     let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
     let mut values = expression.values(body).await.map_err(|error| match error {
@@ -122,7 +124,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::step::jq::Program;
+    use crate::step::jq::program::Program;
 
     fn expression(source: &str) -> Expression {
         Expression::unbounded(Program::compile(source).expect("a valid expression"))

@@ -1,6 +1,7 @@
-//! The step `map`: a jq expression that makes rows of a record.
+//! The step `map`: a jq expression that makes rows from a record.
 //!
-//! In scope: running the expression on one input. Out of scope: rows and columns (`ledger::rows::row_builder`).
+//! In scope: running the expression on one input. Out of scope: rows and columns
+//! (`ledger::rows::row_builder`).
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
@@ -9,10 +10,10 @@ use crate::port::evaluator::EvaluationError;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::expression::Expression;
 
-/// The name of a `map` step that the job gives none.
+/// Default name of a `map` step.
 pub const DEFAULT_NAME: &str = "map";
 
-/// A `map` step; it changes nothing outside the sheet.
+/// A `map` step; it has no effect outside the sheet.
 #[derive(Debug)]
 pub struct Map {
     name: String,
@@ -20,7 +21,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// A step of this name that evaluates `expression`.
+    /// Creates a step of this name that evaluates `expression`.
     pub fn new(name: impl Into<String>, expression: Expression) -> Self {
         Self { name: name.into(), expression }
     }
@@ -62,7 +63,7 @@ mod tests {
     use super::*;
     use crate::ledger::item::key::{Key, Version};
     use crate::ledger::lease::lease::Fence;
-    use crate::step::jq::Program;
+    use crate::step::jq::program::Program;
 
     #[tokio::test]
     async fn a_map_step_yields_rows_and_rejects_what_its_expression_can_not_do() {

@@ -1,25 +1,21 @@
 //! What is done with an item: the jq expressions and the programs of a job.
 //!
-//! In scope: compiling and running jq, the steps `map` and `command`, finding an item's key and version.
-//! Out of scope: reading the job file (`config`), making rows of what a step yields (`ledger::rows::row_builder`).
+//! In scope: compiling and running jq, the steps `map` and `command`, finding an item's key and
+//! version. Out of scope: reading the job file (`config`), making rows of the results
+//! (`ledger::rows::row_builder`).
+//!
+//! | question | file or folder |
+//! |---|---|
+//! | How is the key or version of an item found? | `identify` |
+//! | What does the step `map` do? | `map` |
+//! | What does the step `command` do? | `command` |
+//! | Where is an expression evaluated: in this process or in a worker? | `expression` |
+//! | How is jq compiled, bounded and run? | `jq` |
+//! | How does a worker process evaluate expressions? | `worker` |
 
 pub mod command;
 pub mod expression;
-pub mod group;
 pub mod identify;
 pub mod jq;
 pub mod map;
-mod bounded;
-mod brackets;
-mod cost;
-mod fed;
-mod filters;
-mod nesting;
-mod numbers;
-mod paths;
-mod rewrite;
-mod texts;
-pub mod syntax;
-pub mod talk;
-mod value;
 pub mod worker;

@@ -11,11 +11,11 @@ use sheetkeep::emulator::{
     ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
     UnknownBehaviors,
 };
-use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::google::auth::Credentials;
-use sheetkeep::google::connect::Transport;
+use sheetkeep::google::auth::credentials::Credentials;
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::google::transport::connect::Transport;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::grid::quoted;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
@@ -44,7 +44,7 @@ impl Emulated {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
-            doubts,
+            behaviors: doubts,
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
@@ -123,7 +123,7 @@ impl Emulated {
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
         };
-        let answer = self.emulator.answer(call).await.expect("no fault is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault is pending");
         let value = match answer.content {
             ResponseContent::Json(value) => value,
             ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
@@ -155,11 +155,11 @@ impl StoreFixture for Emulated {
     }
 
     fn lose(&self, loss: Loss) -> bool {
-        let happening = match loss {
+        let action = match loss {
             Loss::Answer => FaultAction::AppliedReset,
             Loss::Request => FaultAction::Reset,
         };
-        self.emulator.set_faults(vec![FaultRule { on: FaultTarget::Writes, happening, ..FaultRule::default() }]);
+        self.emulator.set_faults(vec![FaultRule { on: FaultTarget::Writes, action, ..FaultRule::default() }]);
         true
     }
 }

@@ -93,7 +93,7 @@ fn told_once(told: &str, there: &Contents) {
 
 /// What may happen to a write.
 fn mishaps() -> Vec<(&'static str, FaultRule)> {
-    let fault = |happening, status| FaultRule { on: FaultTarget::Writes, happening, status, ..FaultRule::default() };
+    let fault = |action, status| FaultRule { on: FaultTarget::Writes, action, status, ..FaultRule::default() };
     vec![
         ("applied, but 503", fault(FaultAction::AppliedFail, 503)),
         ("reset before it is applied", fault(FaultAction::Reset, 0)),

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::google::auth::{CredentialSource, Credentials};
-use sheetkeep::google::connect::Transport;
+use sheetkeep::google::auth::credentials::{CredentialSource, Credentials};
 use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::proxy::Proxies;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::google::transport::connect::Transport;
+use sheetkeep::google::transport::proxy::Proxies;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::port::chance::Chance;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;

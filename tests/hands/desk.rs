@@ -127,7 +127,7 @@ impl Desk {
             return Err(gone());
         }
         let before = if is_write { self.sight().await } else { None };
-        let answer = self.proxy.emulator.answer(call).await;
+        let answer = self.proxy.emulator.handle(call).await;
         if is_write && answer.as_ref().is_ok_and(|answer| answer.status == 200) {
             self.see_write(&mut table, before.as_ref(), &body).await;
         }

@@ -19,12 +19,12 @@ use sheetkeep::app::emulator::open;
 use sheetkeep::emulator::{
     ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
 };
-use sheetkeep::google::address::SpreadsheetId;
-use sheetkeep::google::auth::Credentials;
-use sheetkeep::google::connect::Transport;
+use sheetkeep::google::auth::credentials::Credentials;
+use sheetkeep::google::calls::quota::Pacing;
 use sheetkeep::google::options::SheetsOptions;
-use sheetkeep::google::quota::Pacing;
 use sheetkeep::google::sheets::Sheets;
+use sheetkeep::google::transport::connect::Transport;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
@@ -86,7 +86,7 @@ impl EmulatorProxy {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
             in_turn: true,
-            doubts,
+            behaviors: doubts,
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
@@ -222,7 +222,7 @@ impl EmulatorProxy {
         if lost == Some(false) {
             return Err(gone());
         }
-        let answer = self.emulator.answer(call).await;
+        let answer = self.emulator.handle(call).await;
         self.play(write, false).await;
         self.calls.send_modify(|calls| *calls += 1);
         let Ok(answer) = answer else { return Err(gone()) };
@@ -267,7 +267,7 @@ impl EmulatorProxy {
             authorization: None,
             body: json!({"requests": requests}).to_string().into(),
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         assert_eq!(answer.status, 200);
     }
 
@@ -358,7 +358,7 @@ impl EmulatorProxy {
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
             ResponseContent::Json(value) => value,
             ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),

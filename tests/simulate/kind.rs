@@ -64,7 +64,7 @@ impl Kind {
 
     /// The emulator's word for it; it hangs by itself no longer than a call does.
     pub fn fault(self) -> Option<FaultRule> {
-        let (happening, status, after) = match self {
+        let (action, status, after) = match self {
             Self::Refuses(400) => (FaultAction::Refuse, 400, 1),
             Self::Fails(status) | Self::Refuses(status) => (FaultAction::Fail, status, 1),
             Self::AppliedFails(status) => (FaultAction::AppliedFail, status, 1),
@@ -78,7 +78,7 @@ impl Kind {
             Self::Late(after) => (FaultAction::Late, 503, after),
             Self::Hang | Self::AppliedHang => return None,
         };
-        Some(FaultRule { happening, status, after, ..FaultRule::default() })
+        Some(FaultRule { action, status, after, ..FaultRule::default() })
     }
 
     /// What the evidence calls it.

@@ -80,7 +80,7 @@ impl OnSheet {
             });
             self.proxy.emulator.set_faults(fault.into_iter().collect());
             let before = self.late().await;
-            let answer = self.proxy.emulator.answer(call).await;
+            let answer = self.proxy.emulator.handle(call).await;
             if writes && kind.is_none_or(Kind::applies) {
                 let arrived = before - self.late().await;
                 self.record.count(|tally| tally.late_deliveries += arrived);
@@ -103,7 +103,7 @@ impl OnSheet {
     }
 
     async fn arrive(&self) {
-        let arrived = self.proxy.emulator.deliver_late().await.len() as u64;
+        let arrived = self.proxy.emulator.deliver_delayed().await.len() as u64;
         self.record.count(|tally| tally.late_deliveries += arrived);
         if arrived > 0 {
             self.record.check(&self.seen().await);
@@ -130,7 +130,7 @@ impl OnSheet {
             authorization: None,
             body: bytes::Bytes::new(),
         };
-        let answer = self.proxy.emulator.answer(call).await.expect("no fault meets a control path");
+        let answer = self.proxy.emulator.handle(call).await.expect("no fault meets a control path");
         let ResponseContent::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
         told["underWay"].as_u64().expect("a count")
     }

@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use hyper::Method;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
-use sheetkeep::google::address::SpreadsheetId;
+use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::force::forcing;

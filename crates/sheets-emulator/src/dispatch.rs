@@ -23,7 +23,7 @@ use crate::methods::values_write;
 use crate::random::RandomSource;
 use crate::schema::enums::{TextParams, read_body};
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::{get_mark, search_marks};
+use crate::storage::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
 
@@ -32,9 +32,9 @@ pub(crate) struct Dispatcher<'a> {
     /// The spreadsheets.
     pub store: &'a SpreadsheetStore,
     /// The switches.
-    pub doubts: UnknownBehaviors,
+    pub behaviors: UnknownBehaviors,
     /// Where ids come from.
-    pub chance: &'a dyn RandomSource,
+    pub random: &'a dyn RandomSource,
     /// The moment of the call.
     pub now_ms: i64,
     /// Who calls.
@@ -44,11 +44,11 @@ pub(crate) struct Dispatcher<'a> {
 impl Dispatcher<'_> {
     /// Calls the method of a route.
     pub(crate) fn call(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
-        let (_, _, root) = route.api.about();
+        let (_, _, root) = route.api.info();
         if root.is_empty() {
             return self.drive(route, query, body);
         }
-        if let Some(name) = query.names().find(|name| !route.api.takes(name)) {
+        if let Some(name) = query.names().find(|name| !route.api.accepts_parameter(name)) {
             return Err(ApiError::bad_field("", unbound(name)));
         }
         let fields = query.word("fields").unwrap_or_default();
@@ -58,7 +58,7 @@ impl Dispatcher<'_> {
             ApiMethod::ValuesGet | ApiMethod::ValuesBatchGet | ApiMethod::ValuesBatchGetByDataFilter => {
                 ResponseContent::Text(self.read_values(route, query, body, pretty)?)
             }
-            ApiMethod::Create => ResponseContent::Json(create(self.store, &self.new_id(), body, &mask, self.chance)?),
+            ApiMethod::Create => ResponseContent::Json(create(self.store, &self.new_id(), body, &mask, self.random)?),
             ApiMethod::Get => {
                 let ranges = query.all("ranges").into_iter().map(str::to_owned).collect();
                 ResponseContent::Json(get(self.store, &route.id, ranges, query.flag("includeGridData"), &mask)?)
@@ -67,10 +67,15 @@ impl Dispatcher<'_> {
                 let body = read_body(body, "GetSpreadsheetByDataFilterRequest", "")?;
                 ResponseContent::Json(self.get_by_filter(&route.id, &body, &mask)?)
             }
-            ApiMethod::BatchUpdate => {
-                ResponseContent::Json(batch_update(&self.seen(), &route.id, body, &mask, self.doubts, self.chance)?)
-            }
-            _ => ResponseContent::Json(self.carry_out(route, query, body)?),
+            ApiMethod::BatchUpdate => ResponseContent::Json(batch_update(
+                &self.account_store(),
+                &route.id,
+                body,
+                &mask,
+                self.behaviors,
+                self.random,
+            )?),
+            _ => ResponseContent::Json(self.execute(route, query, body)?),
         };
         Ok(ApiResponse { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
     }
@@ -87,8 +92,8 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn carry_out(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<Value, ApiError> {
-        let (store, id, range) = (&self.seen(), route.id.as_str(), route.range.as_str());
+    fn execute(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<Value, ApiError> {
+        let (store, id, range) = (&self.account_store(), route.id.as_str(), route.range.as_str());
         match route.api {
             ApiMethod::ValuesUpdate => {
                 values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?)
@@ -110,21 +115,21 @@ impl Dispatcher<'_> {
                 id,
                 range,
                 &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?,
-                self.chance,
+                self.random,
             ),
-            ApiMethod::MetadataGet => get_mark(self.store, id, range),
+            ApiMethod::MetadataGet => get_metadata(self.store, id, range),
             ApiMethod::MetadataSearch => {
-                search_marks(self.store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?)
+                search_metadata(self.store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?)
             }
             other => {
-                let told = format!("This emulator does not have the method {}.", other.about().0);
-                Err(ApiError::unimplemented(told))
+                let message = format!("This emulator does not have the method {}.", other.info().0);
+                Err(ApiError::unimplemented(message))
             }
         }
     }
 
     /// The spreadsheets as the caller may write them.
-    fn seen(&self) -> AccountStore<'_> {
+    fn account_store(&self) -> AccountStore<'_> {
         AccountStore { store: self.store, account: self.account }
     }
 
@@ -168,14 +173,14 @@ impl Dispatcher<'_> {
                 let format = query.word("format").unwrap_or_default();
                 export::download(store, id, format, query.word("gid")).map(ApiResponse::file)
             }
-            ApiMethod::DriveUpload => export::import(store, id, body, self.chance).map(ApiResponse::json),
+            ApiMethod::DriveUpload => export::import(store, id, body, self.random).map(ApiResponse::json),
             ApiMethod::CommentsList => store
                 .read(id)?
                 .properties()
                 .map_err(ApiError::from)
                 .and_then(|_| shown(json!({"kind": "drive#commentList", "comments": []}), "*")),
             ApiMethod::PermissionsCreate => {
-                permissions::share(store, id, &files::message(body)?, self.chance.next_u64())
+                permissions::share(store, id, &files::message(body)?, self.random.next_u64())
                     .and_then(|made| shown(made, permissions::USUAL))
             }
             ApiMethod::PermissionsList => {
@@ -195,7 +200,7 @@ impl Dispatcher<'_> {
     fn new_id(&self) -> String {
         let mut bytes = Vec::with_capacity(32);
         for _ in 0..4 {
-            bytes.extend_from_slice(&self.chance.next_u64().to_be_bytes());
+            bytes.extend_from_slice(&self.random.next_u64().to_be_bytes());
         }
         format!("1{}", data_encoding::BASE64URL_NOPAD.encode(&bytes))
     }
@@ -235,16 +240,21 @@ mod tests {
 
     #[test]
     fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
-        let (store, chance) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
-        let methods =
-            Dispatcher { store: &store, doubts: UnknownBehaviors::default(), chance: &chance, now_ms: 0, account: "a" };
+        let (store, random) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
+        let methods = Dispatcher {
+            store: &store,
+            behaviors: UnknownBehaviors::default(),
+            random: &random,
+            now_ms: 0,
+            account: "a",
+        };
         let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
         let error = methods.call(&route, &QueryParams::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
-        let told = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
+        let message = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
                     Field 'valueRenderOptions' could not be found in request message.";
-        assert_eq!((error.code, error.message.as_str()), (400, told));
+        assert_eq!((error.code, error.message.as_str()), (400, message));
         let violations = &error.to_json()["error"]["details"][0]["fieldViolations"];
-        assert_eq!(*violations, json!([{ "description": told }]));
+        assert_eq!(*violations, json!([{ "description": message }]));
         assert_eq!(methods.call(&route, &QueryParams::parse("quotaUser=a&key=b"), b"").unwrap_err().code, 404);
     }
 }

@@ -20,7 +20,7 @@ use crate::drive::permissions;
 use crate::error::ApiError;
 use crate::error::FailureCause;
 use crate::fault::delayed::DelayedWrites;
-use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, request_with};
+use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, find_request};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
@@ -32,29 +32,29 @@ use crate::time::{TimeSource, sleep};
 /// A Sheets service. Clones are the same service.
 #[derive(Clone)]
 pub struct Emulator {
-    inner: Arc<EmulatorState>,
+    state: Arc<EmulatorState>,
 }
 
 struct EmulatorState {
     store: SpreadsheetStore,
     options: EmulatorOptions,
-    clock: Arc<dyn TimeSource>,
-    chance: Arc<dyn RandomSource>,
+    time: Arc<dyn TimeSource>,
+    random: Arc<dyn RandomSource>,
     tokens: TokenIssuer,
     quota: Mutex<QuotaCounter>,
     faults: Mutex<FaultRules>,
-    late: Mutex<DelayedWrites>,
+    delayed: Mutex<DelayedWrites>,
     stats: Mutex<CallStats>,
-    trouble: OnceLock<StorageFailure>,
+    storage_failure: OnceLock<StorageFailure>,
     /// Cancelled once there is trouble.
-    troubled: CancellationToken,
+    storage_failed: CancellationToken,
 }
 
 /// What is wrong with the file of the spreadsheets, so that no further call can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageFailure {
     /// Whether it is the machine, or what is in the file.
-    pub lasting: FailureCause,
+    pub cause: FailureCause,
     /// What happened and what to do, for people, with the file's name where it is known.
     pub why: String,
 }
@@ -64,7 +64,7 @@ pub struct StorageFailure {
 #[error("the connection ends without an answer, as a fault asked for")]
 pub struct ConnectionDropped;
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -72,14 +72,14 @@ impl Emulator {
     /// Opens the file, or makes it, and with it the spreadsheet that is to exist from the start.
     pub fn open(
         options: EmulatorOptions,
-        clock: Arc<dyn TimeSource>,
-        chance: Arc<dyn RandomSource>,
+        time: Arc<dyn TimeSource>,
+        random: Arc<dyn RandomSource>,
     ) -> Result<Self, StorageError> {
         let store = match &options.file {
             Some(path) => SpreadsheetStore::open(path)?,
             None => SpreadsheetStore::in_memory()?,
         };
-        let store = store.measured_by(Arc::clone(&clock)).with_commit_hook(options.commit_hook.clone());
+        let store = store.with_time_source(Arc::clone(&time)).with_commit_hook(options.commit_hook.clone());
         // A file that is there and may only be read is not written to.
         if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
             match store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]) {
@@ -87,71 +87,71 @@ impl Emulator {
                 Err(error) => return Err(error),
             }
         }
-        let inner = EmulatorState {
+        let state = EmulatorState {
             store,
-            clock,
-            chance,
+            time,
+            random,
             tokens: TokenIssuer::new(options.trusted_token.clone()),
             quota: Mutex::new(QuotaCounter::new(options.quota)),
             faults: Mutex::new(FaultRules::new(options.faults.clone())),
-            late: Mutex::default(),
+            delayed: Mutex::default(),
             stats: Mutex::default(),
-            trouble: OnceLock::new(),
-            troubled: CancellationToken::new(),
+            storage_failure: OnceLock::new(),
+            storage_failed: CancellationToken::new(),
             options,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { state: Arc::new(state) })
     }
 
     /// What was asked so far.
     pub fn stats(&self) -> CallStats {
-        held(&self.inner.stats).clone()
+        lock(&self.state.stats).clone()
     }
 
     /// Forgets what was asked so far.
     pub fn reset_stats(&self) {
-        *held(&self.inner.stats) = CallStats::default();
+        *lock(&self.state.stats) = CallStats::default();
     }
 
     /// Sets the faults to come, in place of those still pending.
     pub fn set_faults(&self, faults: Vec<FaultRule>) {
-        *held(&self.inner.faults) = FaultRules::new(faults);
+        *lock(&self.state.faults) = FaultRules::new(faults);
     }
 
     /// The clock that the emulator dates its answers by.
-    pub fn clock(&self) -> &Arc<dyn TimeSource> {
-        &self.inner.clock
+    pub fn time_source(&self) -> &Arc<dyn TimeSource> {
+        &self.state.time
     }
 
     /// What is wrong with the file, if anything is, as the calls so far have found, or as a look at its place finds now.
-    pub fn trouble(&self) -> Option<StorageFailure> {
-        if let Err(error) = self.inner.store.see_that_it_is_there() {
-            self.note(error.lasting().unwrap_or(FailureCause::Machine), &error.to_string());
+    pub fn storage_failure(&self) -> Option<StorageFailure> {
+        if let Err(error) = self.state.store.check_in_place() {
+            self.record_failure(error.failure_cause().unwrap_or(FailureCause::Machine), &error.to_string());
         }
-        self.inner.trouble.get().cloned()
+        self.state.storage_failure.get().cloned()
     }
 
     /// Names that are this server's beside those that every server has.
     pub fn hosts(&self) -> Arc<[String]> {
-        Arc::clone(&self.inner.options.hosts)
+        Arc::clone(&self.state.options.hosts)
     }
 
     /// Resolves once a call has found trouble with the file.
-    pub async fn troubled(&self) {
-        self.inner.troubled.cancelled().await;
+    pub async fn storage_failed(&self) {
+        self.state.storage_failed.cancelled().await;
     }
 
-    fn note(&self, lasting: FailureCause, why: &str) {
-        self.inner.trouble.get_or_init(|| StorageFailure { lasting, why: why.to_owned() });
-        self.inner.troubled.cancel();
+    fn record_failure(&self, failure_cause: FailureCause, why: &str) {
+        self.state.storage_failure.get_or_init(|| StorageFailure { cause: failure_cause, why: why.to_owned() });
+        self.state.storage_failed.cancel();
     }
 
     /// An error of a method, as it is answered. Inside a process, where whoever calls can look at the trouble itself, trouble with
     /// the file is a refusal of this call and of each further one, which nobody tries again.
-    fn failed(&self, error: ApiError) -> ApiResponse {
-        let Some(lasting) = error.lasting() else { return error.into() };
-        self.note(lasting, &error.message);
-        if self.is_inside() {
+    fn error_response(&self, error: ApiError) -> ApiResponse {
+        let Some(failure_cause) = error.failure_cause() else { return error.into() };
+        self.record_failure(failure_cause, &error.message);
+        if self.is_embedded() {
             return ApiError::forbidden(error.message).into();
         }
         tracing::error!(error = %error.message, "the emulator's file failed");
@@ -159,61 +159,61 @@ impl Emulator {
     }
 
     /// Whether this is the emulator inside a process, which only that process calls.
-    fn is_inside(&self) -> bool {
-        self.inner.options.trusted_token.is_some()
+    fn is_embedded(&self) -> bool {
+        self.state.options.trusted_token.is_some()
     }
 
     /// Answers a call. Changes are durable before their answer is there.
-    pub async fn answer(&self, call: ApiRequest) -> Result<ApiResponse, ConnectionDropped> {
-        if let Some(trouble) = self.inner.trouble.get().filter(|_| self.is_inside()) {
-            return Ok(ApiError::forbidden(&*trouble.why).into());
+    pub async fn handle(&self, request: ApiRequest) -> Result<ApiResponse, ConnectionDropped> {
+        if let Some(storage_failure) = self.state.storage_failure.get().filter(|_| self.is_embedded()) {
+            return Ok(ApiError::forbidden(&*storage_failure.why).into());
         }
-        if let Some(path) = call.path.strip_prefix("/_emulator/") {
-            return Ok(self.control(&call, path).await);
+        if let Some(path) = request.path.strip_prefix("/_emulator/") {
+            return Ok(self.control(&request, path).await);
         }
-        let is_token = matches!(call.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
-        let route = if is_token { None } else { Route::find(&call.method, &call.path) };
-        if route.is_none() && !(is_token && call.method == Method::POST) {
-            return Ok(ApiResponse::no_such_path(&call.path));
+        let is_token = matches!(request.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
+        let route = if is_token { None } else { Route::find(&request.method, &request.path) };
+        if route.is_none() && !(is_token && request.method == Method::POST) {
+            return Ok(ApiResponse::path_not_found(&request.path));
         }
-        let latency = self.inner.options.latency.0;
+        let latency = self.state.options.latency.0;
         if !latency.is_zero() {
             sleep(latency).await;
         }
         let (name, metric) = route.as_ref().map_or((TOKEN_METHOD, None), |route| {
-            let (name, metric, _) = route.api.about();
+            let (name, metric, _) = route.api.info();
             (name, metric)
         });
-        let fault = held(&self.inner.faults).meet(name, metric, &call.body, self.inner.chance.as_ref());
+        let fault = lock(&self.state.faults).meet(name, metric, &request.body, self.state.random.as_ref());
         match fault {
-            Some(fault) if fault.happening == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
-                held(&self.inner.late).lose(call, fault.after);
+            Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
+                lock(&self.state.delayed).lose(request, fault.after);
                 Err(ConnectionDropped)
             }
-            Some(fault) if fault.happening == FaultAction::Refuse => Ok(refusal(&fault, &call).into()),
-            Some(fault) if !fault.happening.applies() => suffer(&fault, ApiResponse::empty()).await,
+            Some(fault) if fault.action == FaultAction::Refuse => Ok(refusal(&fault, &request).into()),
+            Some(fault) if !fault.action.applies() => apply_fault(&fault, ApiResponse::empty()).await,
             Some(fault) => {
-                let answer = self.carry_out(call, route).await;
-                suffer(&fault, answer).await
+                let response = self.execute(request, route).await;
+                apply_fault(&fault, response).await
             }
-            None => Ok(self.carry_out(call, route).await),
+            None => Ok(self.execute(request, route).await),
         }
     }
 
     /// Late writes that arrive now, each as it is answered; nobody hears the answers.
-    pub async fn deliver_late(&self) -> Vec<ApiResponse> {
-        let arrived = held(&self.inner.late).all();
+    pub async fn deliver_delayed(&self) -> Vec<ApiResponse> {
+        let arrived = lock(&self.state.delayed).all();
         self.deliver(arrived).await
     }
 
     async fn deliver(&self, arrived: Vec<ApiRequest>) -> Vec<ApiResponse> {
         let mut answers = Vec::with_capacity(arrived.len());
-        for call in arrived {
-            let route = Route::find(&call.method, &call.path);
+        for request in arrived {
+            let route = Route::find(&request.method, &request.path);
             if let Some(route) = route {
-                let admitted = self.admit(&call, &route);
+                let admitted = self.authorize(&request, &route);
                 answers.push(match admitted {
-                    Ok(account) => self.apply(call, route, account).await,
+                    Ok(account) => self.apply(request, route, account).await,
                     Err(refusal) => refusal,
                 });
             }
@@ -221,38 +221,38 @@ impl Emulator {
         answers
     }
 
-    async fn carry_out(&self, call: ApiRequest, route: Option<Route>) -> ApiResponse {
-        let Some(route) = route else { return self.token(&call) };
-        let account = match self.admit(&call, &route) {
+    async fn execute(&self, request: ApiRequest, route: Option<Route>) -> ApiResponse {
+        let Some(route) = route else { return self.token(&request) };
+        let account = match self.authorize(&request, &route) {
             Ok(account) => account,
             Err(refusal) => return refusal,
         };
-        let (_, metric, _) = route.api.about();
-        let answer = self.apply(call, route, account).await;
-        if metric == Some(QuotaMetric::Write) && answer.status == 200 {
-            let arrived = held(&self.inner.late).applied();
+        let (_, metric, _) = route.api.info();
+        let response = self.apply(request, route, account).await;
+        if metric == Some(QuotaMetric::Write) && response.status == 200 {
+            let arrived = lock(&self.state.delayed).applied();
             self.deliver(arrived).await;
         }
-        answer
+        response
     }
 
-    async fn apply(&self, call: ApiRequest, route: Route, account: String) -> ApiResponse {
+    async fn apply(&self, request: ApiRequest, route: Route, account: String) -> ApiResponse {
         let emulator = self.clone();
         let work = move || {
-            let EmulatorState { store, options, chance, clock, .. } = &*emulator.inner;
+            let EmulatorState { store, options, random, time, .. } = &*emulator.state;
             let methods = Dispatcher {
                 store,
-                doubts: options.doubts,
-                chance: chance.as_ref(),
-                now_ms: clock.unix_ms(),
+                behaviors: options.behaviors,
+                random: random.as_ref(),
+                now_ms: time.unix_ms(),
                 account: &account,
             };
-            methods.call(&route, &call.query, &call.body)
+            methods.call(&route, &request.query, &request.body)
         };
-        let done = if self.inner.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        let done = if self.state.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
         match done {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => self.failed(error),
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => self.error_response(error),
             Err(error) => {
                 tracing::error!(%error, "a method of the emulator ended in an unforeseen way");
                 ApiError::internal().into()
@@ -261,88 +261,88 @@ impl Emulator {
     }
 
     /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
-    async fn hands(&self, call: &ApiRequest) -> ApiResponse {
-        let Some(id) = call.query.word("spreadsheet") else {
+    async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
+        let Some(id) = request.query.word("spreadsheet") else {
             return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
         };
         let path = format!("/v4/spreadsheets/{id}:batchUpdate");
-        let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::no_such_path(&path) };
-        let call = ApiRequest { path, query: QueryParams::default(), ..call.clone() };
-        self.apply(call, route, OWNER.to_owned()).await
+        let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::path_not_found(&path) };
+        let request = ApiRequest { path, query: QueryParams::default(), ..request.clone() };
+        self.apply(request, route, OWNER.to_owned()).await
     }
 
-    fn token(&self, call: &ApiRequest) -> ApiResponse {
-        held(&self.inner.stats).tokens += 1;
-        let EmulatorState { tokens, clock, chance, .. } = &*self.inner;
-        let granted = tokens.grant(&call.body, &call.host, clock.unix_ms(), clock.monotonic_ms(), chance.as_ref());
+    fn token(&self, request: &ApiRequest) -> ApiResponse {
+        lock(&self.state.stats).tokens += 1;
+        let EmulatorState { tokens, time, random, .. } = &*self.state;
+        let granted = tokens.grant(&request.body, &request.host, time.unix_ms(), time.monotonic_ms(), random.as_ref());
         granted.map_or_else(ApiResponse::from, ApiResponse::json)
     }
 
     /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
-    fn admit(&self, call: &ApiRequest, route: &Route) -> Result<String, ApiResponse> {
-        let EmulatorState { tokens, clock, .. } = &*self.inner;
-        let (name, metric, _) = route.api.about();
-        let in_query = call.query.word("accessToken").map(|token| format!("Bearer {token}"));
-        let by_key = call.query.word("key").map(|key| format!("{API_KEY}{key}"));
-        let authorization = call.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
+    fn authorize(&self, request: &ApiRequest, route: &Route) -> Result<String, ApiResponse> {
+        let EmulatorState { tokens, time, .. } = &*self.state;
+        let (name, metric, _) = route.api.info();
+        let in_query = request.query.word("accessToken").map(|token| format!("Bearer {token}"));
+        let by_key = request.query.word("key").map(|key| format!("{API_KEY}{key}"));
+        let authorization = request.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
         let has_key = authorization.is_some_and(|authorization| authorization.starts_with(API_KEY));
-        let bearer = if has_key && metric == Some(QuotaMetric::Read) && call.method == Method::GET {
-            self.anybody(&route.id)?
+        let bearer = if has_key && metric == Some(QuotaMetric::Read) && request.method == Method::GET {
+            self.public_reader(&route.id)?
         } else {
-            tokens.check(authorization.filter(|_| !has_key), clock.monotonic_ms())?
+            tokens.check(authorization.filter(|_| !has_key), time.monotonic_ms())?
         };
-        check_scope(&bearer, &call.method)?;
+        check_scope(&bearer, &request.method)?;
         if let Some(metric) = metric {
             self.take_quota(&bearer, metric)?;
         }
-        held(&self.inner.stats).count(name, metric);
+        lock(&self.state.stats).count(name, metric);
         Ok(bearer.account)
     }
 
     /// Whoever has nothing but an API key: they read what is shared with everybody.
-    fn anybody(&self, id: &str) -> Result<TokenHolder, ApiError> {
-        let public = permissions::is_public(&self.inner.store, id)?;
+    fn public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
+        let public = permissions::is_public(&self.state.store, id)?;
         let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
         if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }
     }
 
     fn take_quota(&self, bearer: &TokenHolder, metric: QuotaMetric) -> Result<(), ApiResponse> {
-        let now = self.inner.clock.monotonic_ms();
-        held(&self.inner.quota).take(&bearer.account, metric, now).map_err(|error| {
-            held(&self.inner.stats).throttled += 1;
-            let mut answer = ApiResponse::from(error);
-            if self.inner.options.retry_after {
-                answer.headers.push(("retry-after", QuotaCounter::seconds_left(now).to_string()));
+        let now = self.state.time.monotonic_ms();
+        lock(&self.state.quota).take(&bearer.account, metric, now).map_err(|error| {
+            lock(&self.state.stats).throttled += 1;
+            let mut response = ApiResponse::from(error);
+            if self.state.options.retry_after {
+                response.headers.push(("retry-after", QuotaCounter::seconds_left(now).to_string()));
             }
-            answer
+            response
         })
     }
 
-    async fn control(&self, call: &ApiRequest, path: &str) -> ApiResponse {
-        match (&call.method, path) {
+    async fn control(&self, request: &ApiRequest, path: &str) -> ApiResponse {
+        match (&request.method, path) {
             (&Method::GET, "stats") => ApiResponse::json(self.stats().to_json()),
             (&Method::POST, "stats:reset") => {
                 self.reset_stats();
                 ApiResponse::json(json!({}))
             }
-            (&Method::GET, "faults") => ApiResponse::json(json!(held(&self.inner.faults).pending())),
-            (&Method::POST, "faults") => match read_faults(&call.body) {
+            (&Method::GET, "faults") => ApiResponse::json(json!(lock(&self.state.faults).pending())),
+            (&Method::POST, "faults") => match read_faults(&request.body) {
                 Ok(faults) => {
                     self.set_faults(faults);
-                    ApiResponse::json(json!(held(&self.inner.faults).pending()))
+                    ApiResponse::json(json!(lock(&self.state.faults).pending()))
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
-            (&Method::POST, "hands") => self.hands(call).await,
-            (&Method::GET, "late") => ApiResponse::json(json!({"underWay": held(&self.inner.late).len()})),
+            (&Method::POST, "hands") => self.user_edit(request).await,
+            (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
             (&Method::POST, "late:deliver") => {
-                let statuses: Vec<u16> = self.deliver_late().await.iter().map(|answer| answer.status).collect();
+                let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
                 ApiResponse::json(json!({"statuses": statuses}))
             }
             (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
                 ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
             }
-            _ => ApiResponse::no_such_path(&call.path),
+            _ => ApiResponse::path_not_found(&request.path),
         }
     }
 }
@@ -365,17 +365,17 @@ fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
     serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
 }
 
-/// Does to a call what its fault says; `answer` is what it would have been answered.
-async fn suffer(fault: &FaultRule, answer: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
-    match fault.happening {
+/// Does to a call what its fault says; `response` is what it would have been answered.
+async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
+    match fault.action {
         FaultAction::Fail | FaultAction::AppliedFail => {
-            let mut answer = ApiResponse::from(error_of(fault.status));
-            answer.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
-            Ok(answer)
+            let mut response = ApiResponse::from(error_of(fault.status));
+            response.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+            Ok(response)
         }
         FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
-        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..answer }),
-        FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..answer }),
+        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..response }),
+        FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..response }),
         // A read has nothing that could arrive late, and a refusal was answered before.
         FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {
             Err(ConnectionDropped)
@@ -385,10 +385,10 @@ async fn suffer(fault: &FaultRule, answer: ApiResponse) -> Result<ApiResponse, C
 }
 
 /// The refusal of a batch for what one of its requests carries.
-fn refusal(fault: &FaultRule, call: &ApiRequest) -> ApiError {
+fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
     let text = fault.containing.as_deref().unwrap_or_default();
     let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
-    match request_with(&call.body, text) {
+    match find_request(&request.body, text) {
         Some((at, kind)) => ApiError::invalid_argument(format!("Invalid requests[{at}].{kind}: {why}")),
         None => ApiError::invalid_argument(why),
     }

@@ -84,19 +84,19 @@ impl ApiError {
     }
 
     /// 500: the file of the spreadsheets failed, and will at every further call.
-    pub fn of_file(lasting: FailureCause, message: impl Into<String>) -> Self {
+    pub fn of_file(failure_cause: FailureCause, message: impl Into<String>) -> Self {
         let details = json!([{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
-            "reason": reason(lasting),
+            "reason": reason(failure_cause),
             "domain": DOMAIN
         }]);
         Self { details: Some(details), ..Self::new(500, "INTERNAL", message) }
     }
 
     /// Whether the file of the spreadsheets is what failed, and because of what.
-    pub fn lasting(&self) -> Option<FailureCause> {
+    pub fn failure_cause(&self) -> Option<FailureCause> {
         let info = self.details.as_ref()?.get(0)?;
-        let of = |lasting: &FailureCause| info["domain"] == DOMAIN && info["reason"] == reason(*lasting);
+        let of = |failure_cause: &FailureCause| info["domain"] == DOMAIN && info["reason"] == reason(*failure_cause);
         [FailureCause::Machine, FailureCause::Resource, FailureCause::Contents].into_iter().find(of)
     }
 
@@ -139,8 +139,8 @@ pub enum FailureCause {
 /// The `domain` of errors that Google has not.
 const DOMAIN: &str = "sheetkeep";
 
-fn reason(lasting: FailureCause) -> &'static str {
-    match lasting {
+fn reason(failure_cause: FailureCause) -> &'static str {
+    match failure_cause {
         FailureCause::Machine => "FILE_FAILED",
         FailureCause::Resource => "FILE_RESOURCE",
         FailureCause::Contents => "FILE_DAMAGED",

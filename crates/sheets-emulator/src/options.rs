@@ -27,7 +27,7 @@ pub struct EmulatorOptions {
     /// How long every call waits before it is looked at.
     pub latency: Latency,
     /// Behaviours of the live service that nobody knows.
-    pub doubts: UnknownBehaviors,
+    pub behaviors: UnknownBehaviors,
     /// Faults to come.
     pub faults: Vec<FaultRule>,
     /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.

@@ -24,7 +24,7 @@ use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::config::settings::Settings;
-use crate::google::proxy::ProxyRoute;
+use crate::google::transport::proxy::ProxyRoute;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::shutdown::{Stop, StopReason};

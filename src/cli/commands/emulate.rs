@@ -53,7 +53,7 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
         spreadsheet_id: args.spreadsheet_id.clone(),
         quota: args.quota.map(|args::QuotaChoice::Google| QuotaLimits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
-        doubts: UnknownBehaviors {
+        behaviors: UnknownBehaviors {
             missing_id: match args.missing_id {
                 args::MissingId::Refuse => MissingIdBehavior::Refuse,
                 args::MissingId::Ignore => MissingIdBehavior::Ignore,
@@ -85,8 +85,8 @@ fn exit(lasting: Option<FailureCause>) -> Exit {
 
 fn trouble(error: &LaunchError) -> CliError {
     let exit = match error {
-        LaunchError::Storage(error) => exit(error.lasting()),
-        LaunchError::StorageFailure(trouble) => exit(Some(trouble.lasting)),
+        LaunchError::Storage(error) => exit(error.failure_cause()),
+        LaunchError::StorageFailure(trouble) => exit(Some(trouble.cause)),
         LaunchError::Listen { .. } => Exit::Unavailable,
         LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
     };

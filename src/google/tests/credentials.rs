@@ -1,9 +1,9 @@
-//! Credentials: found, mended, and refused with a reason.
+//! Credentials: found, repaired, and refused with a reason.
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use crate::google::auth::{CredentialSource, Credentials, CredentialsError};
+use crate::google::auth::credentials::{CredentialSource, Credentials, CredentialsError};
 use crate::google::tests::key::{pem, service_account};
 
 fn inline(text: &str) -> Result<Credentials, CredentialsError> {

@@ -1,12 +1,12 @@
-//! Services that repeat what they were sent: no secret of it comes back to people.
+//! Services that echo what they received: no secret of it reaches the user.
 
 use serde_json::{Value, json};
 
-use crate::google::auth::Credentials;
-use crate::google::body::{Batch, Request};
+use crate::google::auth::credentials::Credentials;
 use crate::google::sheets::BatchReply;
 use crate::google::tests::key::service_account;
 use crate::google::tests::stub::{Answer, Seen, Stub, book, one_range};
+use crate::google::types::requests::{Batch, Request};
 
 /// A token that does not look like one.
 const TOKEN: &str = "plain words of a token";
@@ -16,7 +16,7 @@ fn token() -> Answer {
     Answer::json(200, &json!({"access_token": token, "expires_in": 3_599, "token_type": "Bearer"}))
 }
 
-/// A refusal that repeats everything.
+/// Returns a refusal that echoes the whole request.
 fn repeated(seen: &Seen, status: u16) -> Answer {
     let key = service_account("https://oauth2.example/token");
     let message = format!("refused: {} | {} | {}", seen.head.replace("\r\n", " "), seen.body, key["private_key"]);
@@ -24,7 +24,7 @@ fn repeated(seen: &Seen, status: u16) -> Answer {
     Answer::json(status, &json!({"error": error}))
 }
 
-/// Nothing of the token, of the key's body, of a signed request.
+/// Checks that the text contains nothing of the token, the key's body or a signed request.
 fn is_clean(told: &str) {
     let key = service_account("https://oauth2.example/token");
     let pem = key["private_key"].as_str().unwrap_or_default();

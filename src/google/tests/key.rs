@@ -1,4 +1,4 @@
-//! A key that guards nothing: made for these tests, known to everyone. Never grant it anything.
+//! A key that protects nothing: made for these tests and publicly known. Never grant it access.
 
 use serde_json::{Value, json};
 
@@ -19,12 +19,12 @@ const THROW_AWAY: &str = "\
     fVeRXC1qjCShO9BobY2fJXyEUteLIzlHud8u0+9+30OzO7bocfpSLnvRAoGARd35BMZW9dFgAq0WY3UPxFbHe3ED6ZH56mohzNznA0S9QZYUl2z1uSFW\
     BJ3HhUmfsyMnkzFqNBaOLgZAetn2RJtz2sLc8b6p41A1kwrwCGtcR2CpClwuJ/xSZfhcaJg6VmdgIhyXOQdQf8tnZFNmKQFljn12xRzqkYYxXrKPQVc=";
 
-/// The key as a key file has it.
+/// Returns the key as a key file contains it.
 pub(crate) fn pem() -> String {
     format!("-----BEGIN {0}-----\n{THROW_AWAY}\n-----END {0}-----\n", "PRIVATE KEY")
 }
 
-/// A service account's key file.
+/// Returns a service account's key file.
 pub(crate) fn service_account(token_uri: &str) -> Value {
     json!({
         "type": "service_account",

@@ -1,13 +1,13 @@
-//! The lean requests against the client package's own structs: the same JSON.
+//! Compares the lean requests with the client package's own structs: both produce the same JSON.
 
 use google_sheets4::api;
 use serde_json::Value;
 
-use crate::google::body::{
+use crate::google::types::cell::{CellData, CellFormat, CellRow, NumberKind};
+use crate::google::types::requests::{
     Batch, Dimension, DimensionProperties, DimensionRange, GridCoordinate, GridProperties, GridRange, NamedRange,
     PasteOrientation, PasteType, Request, SheetProperties,
 };
-use crate::google::cell::{CellData, CellFormat, CellRow, NumberKind};
 
 /// The package's deep types overflow a test thread's stack in a debug build.
 const STACK: usize = 8 << 20;
@@ -184,7 +184,7 @@ fn typed() -> api::BatchUpdateSpreadsheetRequest {
     }
 }
 
-/// The package strips what is null before it sends; so does this.
+/// Removes nulls, as the package does before it sends.
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => Value::Object(

@@ -1,6 +1,7 @@
-//! The client against a scripted server within the process, on a paused clock.
+//! Tests of the client against a scripted server within the process, on a paused clock.
 //!
-//! In scope: what goes out, when, how often, and what each kind of answer comes to. Out of scope: what a spreadsheet does with it.
+//! In scope: what is sent, when, how often, and how each kind of response is classified. Out of
+//! scope: what a spreadsheet does with it.
 
 mod credentials;
 mod echo;

@@ -1,19 +1,19 @@
-//! Real sockets on this machine.
+//! Tests over real sockets on this machine.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
-use crate::google::auth::Credentials;
-use crate::google::body::{Batch, Request};
-use crate::google::call::AttemptOutcome;
-use crate::google::connect::Transport;
-use crate::google::error::{ErrorCause, Method};
+use crate::google::auth::credentials::Credentials;
+use crate::google::calls::caller::AttemptOutcome;
+use crate::google::errors::call_error::{ErrorCause, Method};
 use crate::google::options::{ConnectError, Deadlines, SheetsOptions};
-use crate::google::proxy::{Proxies, Proxy};
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::tests::stub::{Stub, book, one_range, one_value};
+use crate::google::transport::connect::Transport;
+use crate::google::transport::proxy::{Proxies, Proxy};
+use crate::google::types::requests::{Batch, Request};
 use crate::retry::RetryPolicy;
 use crate::system::{SeededChance, SystemClock};
 

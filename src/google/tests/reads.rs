@@ -1,14 +1,14 @@
-//! Reads: tried again after whatever passes, within their bounds.
+//! Reads: retried after every passing failure, within their limits.
 
 use serde_json::json;
 
 use crate::fault::Fault;
-use crate::google::call::AttemptOutcome;
-use crate::google::error::{ErrorCause, Method, UnknownOutcome};
+use crate::google::calls::caller::AttemptOutcome;
+use crate::google::calls::quota::QuotaUser;
+use crate::google::errors::call_error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
-use crate::google::quota::QuotaUser;
-use crate::google::shape::NamedRangeInfo;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
+use crate::google::types::response_types::NamedRangeInfo;
 use crate::retry::{Exhausted, RetryPolicy};
 use crate::time::Timestamp;
 
@@ -216,7 +216,8 @@ async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
     assert!(told.contains("SHEETKEEP_SPREADSHEET_ID") && told.contains("robot@test"), "{told}");
 }
 
-/// An answer of the API that is no answer, because its words are missing or break off, or something else answers.
+/// Returns responses that are not the API's: the envelope is missing or truncated, or something
+/// else responds.
 fn broken_answers(status: u16) -> [(Answer, bool); 4] {
     let whole = json!({"error": {"code": status, "message": "No.", "status": "X"}}).to_string();
     let json = |body: &str| {
@@ -245,7 +246,7 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
             assert_eq!(error.cause.is_foreign(), is_page, "{told}");
             assert!(!told.contains("shar") && !told.contains("html"), "{told}");
             assert!(stub.calls().len() > 1, "it may pass: {told}");
-            // What is whole the next time counts.
+            // A complete response at the next attempt counts.
             let stub =
                 Stub::new(move |_, n| if n == 0 { broken().0 } else { Answer::error(404, "NOT_FOUND", "Gone.") });
             let error = stub.client().metadata(&book()).await.expect_err("refused");

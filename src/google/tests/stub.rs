@@ -1,4 +1,4 @@
-//! A server that answers as told, faults included: a few lines of HTTP/1.1 over a stream within the process.
+//! A scripted server, faults included: a few lines of HTTP/1.1 over a stream within the process.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -6,21 +6,21 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 
-use crate::google::address::SpreadsheetId;
-use crate::google::auth::Credentials;
-use crate::google::connect::{StreamFactory, Transport};
+use crate::google::auth::credentials::Credentials;
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::Sheets;
 use crate::google::tests::key::service_account;
+use crate::google::transport::connect::{StreamFactory, Transport};
+use crate::google::types::address::SpreadsheetId;
 use crate::port::clock::Clock;
 use crate::retry::RetryPolicy;
 use crate::system::{SeededChance, SteeredClock};
 use crate::time::Timestamp;
 
-/// The id that all tests use.
+/// The spreadsheet id that all tests use.
 pub(crate) const BOOK: &str = "1SampleSpreadsheetId";
 
-/// A request as it came.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// `METHOD /path?query`.
@@ -42,13 +42,13 @@ impl Seen {
     }
 }
 
-/// What to answer.
+/// A scripted response.
 pub(crate) enum Answer {
-    /// A whole answer.
+    /// A complete response: status, headers, body.
     Whole(u16, Vec<(&'static str, String)>, String),
-    /// These bytes, and then the connection closes.
+    /// These bytes, then the connection closes.
     Bytes(String),
-    /// These bytes, and then nothing more.
+    /// These bytes, then nothing more.
     Stall(String),
 }
 
@@ -76,7 +76,7 @@ impl Answer {
 
 type Script = dyn Fn(&Seen, usize) -> Answer + Send + Sync;
 
-/// The server, what it saw, and the clock that all share.
+/// The server, the requests that it received, and the shared clock.
 #[derive(Clone)]
 pub(crate) struct Stub {
     script: Arc<Script>,
@@ -85,13 +85,15 @@ pub(crate) struct Stub {
 }
 
 impl Stub {
-    /// A server that answers the n-th request to the API (from 0) by `script`; tokens are always given.
+    /// Creates a server that answers the n-th API request (from 0) by `script`. Token requests
+    /// always succeed.
     pub(crate) fn new(script: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
         let script = move |seen: &Seen, n: usize| if seen.is_token() { token(n) } else { script(seen, n) };
         Self::raw(script)
     }
 
-    /// A server that answers requests for tokens by `script` too; n counts requests of the same sort.
+    /// Creates a server that answers token requests by `script` too. n counts requests of the same
+    /// kind.
     pub(crate) fn raw(script: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
         let origin = Timestamp::parse("2026-11-22T09:00:00Z").expect("a moment");
         Self { script: Arc::new(script), seen: Arc::default(), clock: Arc::new(SteeredClock::starting_at(origin)) }
@@ -106,7 +108,7 @@ impl Stub {
         })
     }
 
-    /// Options with a fixed token and room for retries.
+    /// Returns options with a fixed token and a retry budget.
     pub(crate) fn options(&self) -> SheetsOptions {
         let credentials = Credentials::fixed("test-token").expect("a token");
         let retry = RetryPolicy { max_attempts: 9, max_elapsed_ms: 600_000, ..RetryPolicy::default() };
@@ -117,7 +119,7 @@ impl Stub {
         self.client_with(self.options())
     }
 
-    /// A client that asks for its tokens here.
+    /// Returns a client that requests its tokens from this server.
     pub(crate) fn robot(&self) -> Sheets {
         let key = service_account("https://oauth2.example/token").to_string();
         let credentials = Credentials::parse(&key, "a test").expect("a key");
@@ -128,12 +130,12 @@ impl Stub {
         Sheets::connect(options, self.clock.clone(), Arc::new(SeededChance::new(1))).expect("a client")
     }
 
-    /// The requests to the API, in order.
+    /// Returns the API requests, in order.
     pub(crate) fn calls(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().iter().filter(|s| !s.is_token()).cloned().collect()
     }
 
-    /// The requests for tokens, in order.
+    /// Returns the token requests, in order.
     pub(crate) fn tokens(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().iter().filter(|s| s.is_token()).cloned().collect()
     }
@@ -197,7 +199,7 @@ impl Stub {
     }
 }
 
-/// The n-th token.
+/// Returns the n-th token.
 pub(crate) fn token(n: usize) -> Answer {
     let body = json!({"access_token": format!("token-{n}"), "expires_in": 3_599, "token_type": "Bearer"});
     Answer::json(200, &body)
@@ -207,12 +209,12 @@ pub(crate) fn book() -> SpreadsheetId {
     SpreadsheetId::parse(BOOK).expect("an id")
 }
 
-/// The answer to `values` for one range that holds `x`.
+/// Returns the response to `values` for one range that contains `x`.
 pub(crate) fn one_value() -> Answer {
     Answer::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": [{"range": "A!A1", "values": [["x"]]}]}))
 }
 
-/// The ranges that `one_value` answers.
+/// Returns the ranges that `one_value` answers.
 pub(crate) fn one_range() -> Vec<String> {
     vec!["'A'!A1:A".to_owned()]
 }

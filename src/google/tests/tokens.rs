@@ -1,16 +1,16 @@
-//! Tokens: asked for once, replaced once, never kept when odd, never shown.
+//! Tokens: requested once, replaced once, an invalid response never cached, never shown.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::google::auth::{CredentialSource, Credentials};
-use crate::google::body::{Batch, Request};
-use crate::google::error::{ErrorCause, TokenError};
+use crate::google::auth::credentials::{CredentialSource, Credentials};
+use crate::google::errors::call_error::{ErrorCause, TokenError};
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::tests::key::service_account;
 use crate::google::tests::stub::{Answer, BOOK, Seen, Stub, book, one_range, one_value, token};
+use crate::google::types::requests::{Batch, Request};
 
 fn unauthenticated() -> Answer {
     Answer::error(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")

@@ -1,18 +1,19 @@
-//! Writes: an answer is an answer only in the API's own words, and a write that may have been done is never sent again.
+//! Writes: only the API's own envelope is definite, and a write that may have been applied is never
+//! sent again.
 
 use serde_json::{Value, json};
 
 use crate::fault::Fault;
-use crate::google::body::{Batch, Request};
-use crate::google::call::AttemptOutcome;
-use crate::google::cell::{CellData, CellRow};
-use crate::google::error::{ErrorCause, Method, UnknownOutcome};
+use crate::google::calls::caller::AttemptOutcome;
+use crate::google::errors::call_error::{ErrorCause, Method, UnknownOutcome};
 use crate::google::options::SheetsOptions;
 use crate::google::sheets::BatchReply;
 use crate::google::tests::stub::{Answer, BOOK, Stub, book};
+use crate::google::types::cell::{CellData, CellRow};
+use crate::google::types::requests::{Batch, Request};
 use crate::retry::RetryPolicy;
 
-/// How a stub comes to its answer.
+/// Creates a stub's response.
 type Told = Box<dyn Fn() -> Answer + Send + Sync>;
 
 fn batch() -> Batch {
@@ -28,7 +29,7 @@ fn applied() -> Answer {
     )
 }
 
-/// What one answer to a batch comes to, and how often the batch was sent.
+/// Sends a batch. Returns the reply, and how often the batch was sent.
 async fn sent(answer: impl Fn(usize) -> Answer + Send + Sync + 'static) -> (BatchReply, usize) {
     let stub = Stub::new(move |_, n| answer(n));
     let reply = stub.client().batch_update(&book(), &batch()).await;

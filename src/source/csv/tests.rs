@@ -98,7 +98,7 @@ fn a_stray_quote_inside_a_field_is_a_text() {
     assert_eq!(names, [json!("5\" pipe"), json!("say \"hi\"")]);
 }
 
-/// What is told of each record: its line, and its values or the first words of what is wrong with it.
+/// Returns for each record its line, and its values or the first words of its error.
 fn lines(text: &str) -> Vec<String> {
     let (records, error) = read(text.as_bytes());
     assert_eq!(error, None);
@@ -249,7 +249,7 @@ fn a_header_row_of_one_field_suggests_the_delimiter_that_is_in_it() {
     }
 }
 
-/// A field as a program may write it: in quotes where it has to be, or all the same.
+/// Formats a field as a program may write it: quoted where necessary, or always.
 fn written(text: &str, quote: bool) -> String {
     if quote || text.contains([',', '"', '\n', '\r']) || text.starts_with([' ', '\t']) {
         format!("\"{}\"", text.replace('"', "\"\""))
@@ -265,14 +265,14 @@ fn rows_of(table: &[Vec<(String, bool)>], end: &str) -> Vec<String> {
         .collect()
 }
 
-/// Rows of three fields; the first is never empty, so that no row is a blank line.
+/// Generates rows of three fields. The first is never empty, so that no row is a blank line.
 fn tables(field: &'static str) -> impl Strategy<Value = Vec<Vec<(String, bool)>>> {
     let row = ("[a-z0-9]{1,4}", any::<bool>(), prop::collection::vec((field, any::<bool>()), 2));
     let row = row.prop_map(|(key, quote, rest)| std::iter::once((key, quote)).chain(rest).collect());
     prop::collection::vec(row, 0..12)
 }
 
-/// Hands over a few bytes at a time.
+/// A reader that returns a few bytes at a time.
 struct Drip<'a>(&'a [u8], usize);
 
 impl Read for Drip<'_> {
@@ -286,7 +286,8 @@ impl Read for Drip<'_> {
 }
 
 proptest! {
-    // A stray quote before rows that hold quoted fields themselves may leave two readings that are both whole: the seed stays.
+    // A stray quote before rows with quoted fields may leave two readings that are both complete.
+    // So the seed is fixed.
     #![proptest_config(ProptestConfig { rng_seed: RngSeed::Fixed(7), ..ProptestConfig::default() })]
 
     #[test]

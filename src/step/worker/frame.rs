@@ -1,27 +1,28 @@
-//! What the two sides of a worker's pipes say, as bytes.
+//! The binary protocol of a worker's pipes.
 //!
-//! In scope: writing and reading frames: four bytes of length (little-endian), a byte that says what it is, and the rest.
-//! Out of scope: who says what when.
+//! In scope: writing and reading frames: four bytes of length (little-endian), a byte for the kind,
+//! and the payload. Out of scope: the order of the frames (`step::worker::session`).
 
 use serde_json::Value;
 
-/// Bytes before the rest of a frame.
+/// Bytes before the payload of a frame.
 const HEAD: usize = 5;
-/// The longest frame that is taken.
+/// Maximum length of a frame, in bytes.
 const MAX_FRAME: usize = 1 << 30;
 
-/// The worker is there.
+/// The worker is ready.
 pub(crate) const READY: u8 = b'r';
-/// An expression: its number is that of the expressions before it.
+/// An expression. Its number is the count of the expressions before it.
 pub(crate) const EXPRESSION: u8 = b'x';
-/// An evaluation: the number of its expression, the most values, the memory, and the input as JSON.
+/// An evaluation: the number of its expression, the maximum number of values, the memory limit, and
+/// the input as JSON.
 pub(crate) const EVALUATION: u8 = b'e';
-/// The values of an evaluation, each four bytes of length and JSON.
+/// The values of an evaluation, each as four bytes of length and JSON.
 pub(crate) const VALUES: u8 = b'v';
-/// Why an evaluation fails: a sentence.
+/// Why an evaluation failed: a message.
 pub(crate) const FAILURE: u8 = b'f';
 
-/// Appends a frame whose rest `fill` writes.
+/// Appends a frame whose payload `fill` writes.
 pub(crate) fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
@@ -34,14 +35,14 @@ pub(crate) fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) 
 
 /// Appends a value as JSON.
 pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
-    // Writing JSON to a vector can't fail: names of members are texts.
+    // Writing JSON to a vector can't fail, because names of members are texts.
     let _ = serde_json::to_writer(out, value);
 }
 
-/// The kind and rest of a frame, and its whole length.
+/// The kind and payload of a frame, and its total length.
 pub(crate) type WorkerFrame<'b> = (u8, &'b [u8], usize);
 
-/// The first frame of `bytes`; none where it is not whole yet.
+/// Returns the first frame of `bytes`; `None` if it is incomplete.
 pub(crate) fn first(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable> {
     let Some((length, after)) = number(bytes) else { return Ok(None) };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
@@ -52,23 +53,23 @@ pub(crate) fn first(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable>
     Ok(rest.get(..length).map(|rest| (*kind, rest, HEAD + length)))
 }
 
-/// The other side says what it should not.
+/// The other side violated the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unreadable;
 
-/// Four bytes as a number, and what follows them.
+/// Parses a four-byte number. Returns it and the remaining bytes.
 pub(crate) fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_le_bytes(*head), rest))
 }
 
-/// Eight bytes as a number, and what follows them.
+/// Parses an eight-byte number. Returns it and the remaining bytes.
 pub(crate) fn long(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_le_bytes(*head), rest))
 }
 
-/// The values of a frame of that kind.
+/// Parses the payload of a `VALUES` frame.
 pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, Unreadable> {
     let mut values = Vec::new();
     while !rest.is_empty() {
@@ -81,7 +82,7 @@ pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, Unreadable> {
     Ok(values)
 }
 
-/// Appends a value with its length before it.
+/// Appends a value after its length.
 pub(crate) fn put_value(out: &mut Vec<u8>, value: &Value) {
     let start = out.len();
     out.extend_from_slice(&[0; 4]);

@@ -1,15 +1,25 @@
-//! Expressions evaluated by a process of their own, which can be ended and has bounds of memory.
+//! Worker processes that evaluate expressions: a process can be ended, and its memory can be
+//! limited.
 //!
-//! In scope: the two sides and what they say to each other. Out of scope: which expressions need it (`step::bounded`).
+//! In scope: both sides, and their protocol. Out of scope: which expressions need a worker
+//! (`step::jq::bounded`).
+//!
+//! | question | file |
+//! |---|---|
+//! | Who starts workers, and retries after one has ended? | `workers` |
+//! | How are requests and replies exchanged with one worker? | `session` |
+//! | How is the program started? | `launch` |
+//! | What does the worker process do? | `serve` |
+//! | What is sent through the pipes? | `frame` |
 //!
 //! ```text
 //!  Workers ─▶ driver ─▶ pipe ─▶ reading thread ─▶ evaluating thread
-//!     ▲          ▲                                       │
-//!     └─ answers ┴────────────── pipe ◀──────────────────┘   in order, many on their way at once
+//!  ▲          ▲                                       │
+//!  └─ replies ┴────────────── pipe ◀──────────────────┘   in order, many in flight
 //! ```
 
 mod frame;
 mod launch;
 pub mod serve;
-mod talk;
+mod session;
 pub mod workers;

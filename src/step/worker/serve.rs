@@ -1,8 +1,10 @@
-//! The worker's side: expressions and inputs come in on standard input, values go out on standard output.
+//! The worker process: reads expressions and inputs from standard input, writes values to standard
+//! output.
 //!
-//! In scope: the process's three threads and its bounds of memory. Out of scope: bounds of time, which whoever started it keeps.
+//! In scope: its three threads and its memory limits. Out of scope: time limits, which the parent
+//! process enforces.
 //!
-//! It ends as soon as standard input does: whoever started it is gone then, or done.
+//! It ends as soon as standard input does: the parent process has ended or needs no more values.
 
 #![expect(clippy::disallowed_methods, reason = "the process is nothing but this, and ends whatever its threads are at")]
 
@@ -11,13 +13,13 @@ use std::process::exit;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::step::jq::Program;
+use crate::step::jq::program::Program;
 use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, long, number, put, put_value};
 
-/// The word of the command line that makes a process a worker.
+/// The command-line argument that makes a process a worker.
 pub const WORD: &str = "evaluate-jq";
 
-/// The stack of the evaluating thread: recursion that is deep for a reason has room.
+/// Stack of the evaluating thread, with room for legitimate deep recursion.
 const STACK: usize = 64 << 20;
 /// Memory beside the values: the program itself, its threads' stacks and buffers.
 const BESIDE: u64 = (STACK as u64) + (64 << 20);
@@ -25,29 +27,29 @@ const BESIDE: u64 = (STACK as u64) + (64 << 20);
 const RESERVED: u64 = 512 << 20;
 /// Frames that wait to be evaluated.
 const WAITING: usize = 512;
-/// Answers that are written at once, in bytes.
+/// Replies that are written at once, in bytes.
 const GATHERED: usize = 1 << 16;
 
-/// The exit code of a worker that gets no thread.
+/// The exit code of a worker that can't start a thread.
 pub(crate) const NO_THREAD: u8 = 71;
 
-/// A frame that came in.
+/// A received frame.
 type Frame = (u8, Vec<u8>);
 
-/// Serves until standard input ends. Returns the process's exit code.
+/// Serves until standard input ends. Returns the exit code of the process.
 pub fn serve() -> u8 {
     std::panic::set_hook(Box::new(|_| {}));
     no_core();
     let (frames, to_evaluate) = sync_channel(WAITING);
     let (answers, to_write) = sync_channel(WAITING);
-    // An answer is written at once, whatever the next evaluation does.
+    // A reply is written at once, whatever the next evaluation does.
     let writing = thread::Builder::new().spawn(move || write(&to_write));
     let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer(&to_evaluate, &answers));
     if writing.is_err() || evaluating.is_err() {
         return NO_THREAD;
     }
     read(&frames);
-    // What is still being evaluated nobody waits for.
+    // The parent no longer waits for the current evaluation.
     exit(0)
 }
 
@@ -104,7 +106,7 @@ fn write(answers: &Receiver<Vec<u8>>) {
 
 fn evaluate(
     rest: &[u8],
-    programs: &[Result<Program, crate::step::syntax::SyntaxError>],
+    programs: &[Result<Program, crate::step::jq::syntax::SyntaxError>],
     limited: &mut u64,
     out: &mut Vec<u8>,
 ) {
@@ -130,7 +132,7 @@ fn evaluate(
     }
 }
 
-/// From here on the process has this much memory for values; where it asks for more, it ends.
+/// Limits the memory of the process for values; it ends if it requests more.
 #[cfg(unix)]
 fn limit(memory: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -138,7 +140,7 @@ fn limit(memory: u64) {
     for (resource, most) in [(Resource::Data, data), (Resource::As, data.saturating_add(RESERVED))] {
         let maximum = getrlimit(resource).maximum;
         let current = Some(maximum.map_or(most, |maximum| most.min(maximum)));
-        // A system that has no such limit goes without.
+        // On a system without such a limit none is set.
         let _ = setrlimit(resource, Rlimit { current, maximum });
     }
 }
@@ -146,7 +148,8 @@ fn limit(memory: u64) {
 #[cfg(not(unix))]
 fn limit(_: u64) {}
 
-/// A process that ends for want of memory leaves no record on the disk.
+/// Disables core dumps, so that a process that ends for lack of memory leaves no record on the
+/// disk.
 #[cfg(unix)]
 fn no_core() {
     use rustix::process::{Resource, Rlimit, setrlimit};

@@ -1,7 +1,8 @@
-//! The side that asks: one worker at a time, many evaluations on their way to it, each with its time.
+//! The parent's side: one worker at a time, many evaluations in flight, each with its time limit.
 //!
-//! In scope: who waits for which answer, and what becomes of an evaluation whose worker ended. Out of scope: talking to one worker
-//! (`step::worker::talk`), the worker itself (`step::worker::serve`).
+//! In scope: which caller waits for which reply, and what happens to an evaluation whose worker
+//! ended. Out of scope: the exchange with one worker (`step::worker::session`), the worker itself
+//! (`step::worker::serve`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,12 +17,13 @@ use crate::machine::MachineTrouble;
 use crate::port::clock::Clock;
 use crate::port::evaluator::{Evaluation, EvaluationError, Evaluator};
 use crate::step::worker::launch::own_program;
-use crate::step::worker::talk::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
+use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
 
-/// Times that an evaluation is tried whose worker somebody else has ended.
+/// How often an evaluation is tried if another process ends its worker.
 const MOST_TRIES: u32 = 2;
 
-/// Evaluates in a worker process, which is started with the first evaluation and ends with this value.
+/// Evaluates in a worker process. The process starts with the first evaluation and ends when this
+/// value is dropped.
 pub struct Workers {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
@@ -36,13 +38,15 @@ impl fmt::Debug for Workers {
 }
 
 impl Workers {
-    /// Workers that are this very program, which was started from `started`; its `main` has to serve (`step::worker::serve`) at the
-    /// word of a worker. Has to be called within a runtime.
+    /// Creates workers that are this program itself, which was started from `started`. Its `main`
+    /// must call `step::worker::serve` if the first argument is the word of a worker. Must be
+    /// called within a runtime.
     pub fn of_this_program(started: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self::of(own_program(started), clock)
     }
 
-    /// Workers that are `program`; none where it is not known. Has to be called within a runtime.
+    /// Creates workers that run `program`; no evaluation succeeds if it is `None`. Must be called
+    /// within a runtime.
     pub fn of(program: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         Self { program, clock, runtime: Handle::current(), questions: Mutex::default() }
     }
@@ -55,7 +59,8 @@ impl Workers {
             self.runtime.spawn(Driver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive());
             to
         });
-        // Where the runtime is at its end nobody answers, and whoever waits is told so by the question that is dropped.
+        // If the runtime is shutting down, no reply comes. The dropped request reports that to the
+        // caller.
         let _ = to.send(question);
     }
 }
@@ -72,13 +77,13 @@ impl Evaluator for Workers {
     }
 }
 
-/// Keeps a worker as long as there are questions.
+/// Keeps a worker as long as there are requests.
 struct Driver {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     from: mpsc::UnboundedReceiver<WorkerRequest>,
     waiting: VecDeque<WorkerRequest>,
-    /// Questions that are to be asked one by one, to see which of them ends a worker.
+    /// Number of requests to send one at a time, to find out which of them ends a worker.
     alone: usize,
 }
 
@@ -113,7 +118,8 @@ impl Driver {
         }
     }
 
-    /// The worker was ended by somebody else, as a system does that is out of memory: once more, and then it is taken to be the input.
+    /// Handles a worker that another process ended, as a system does that is out of memory. The
+    /// request is tried once more. Then its input counts as the cause.
     fn try_first_again(&mut self, why: String) {
         let Some(first) = self.waiting.front_mut() else { return };
         first.tries += 1;

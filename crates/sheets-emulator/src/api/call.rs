@@ -71,7 +71,7 @@ impl ApiRequest {
     /// The call that is meant where its method is said in a header: a read too long for an address comes as a POST whose body is the
     /// query, from google-api-python-client among others.
     #[must_use]
-    pub fn as_meant(mut self, method: Option<&str>) -> Self {
+    pub fn with_method_override(mut self, method: Option<&str>) -> Self {
         let meant = method.and_then(|method| hyper::Method::from_bytes(method.as_bytes()).ok());
         let Some(meant) = meant.filter(|_| self.method == hyper::Method::POST) else { return self };
         if meant == hyper::Method::GET {
@@ -152,7 +152,7 @@ impl ApiResponse {
     }
 
     /// 404 for a path that is none of the API's: a page, as Google's front end answers.
-    pub fn no_such_path(path: &str) -> Self {
+    pub fn path_not_found(path: &str) -> Self {
         let path = path.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let page = format!(
             "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
@@ -219,19 +219,19 @@ mod tests {
             authorization: None,
             body: Bytes::from_static(b"ranges=A1&ranges=B2"),
         };
-        let meant = sent.clone().as_meant(Some("GET"));
+        let meant = sent.clone().with_method_override(Some("GET"));
         assert_eq!(
             (meant.method, meant.query.all("ranges"), meant.body.len()),
             (hyper::Method::GET, vec!["A1", "B2"], 0)
         );
         for other in [None, Some(""), Some("no method")] {
-            assert_eq!(sent.clone().as_meant(other).method, hyper::Method::POST);
+            assert_eq!(sent.clone().with_method_override(other).method, hyper::Method::POST);
         }
     }
 
     #[test]
     fn a_page_never_carries_the_markup_of_a_path() {
-        let (page, _) = ApiResponse::no_such_path("/<script>").body(true);
+        let (page, _) = ApiResponse::path_not_found("/<script>").body(true);
         assert!(String::from_utf8(page).unwrap().contains("/&lt;script&gt;"));
     }
 }

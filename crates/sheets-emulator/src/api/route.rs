@@ -47,7 +47,7 @@ pub(crate) enum ApiMethod {
 
 impl ApiMethod {
     /// The method's name in the reference, what quotas count it as, and the message type of its answer.
-    pub(crate) fn about(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
+    pub(crate) fn info(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
         let (read, write) = (Some(QuotaMetric::Read), Some(QuotaMetric::Write));
         match self {
             Self::Create => ("spreadsheets.create", write, "Spreadsheet"),
@@ -109,9 +109,9 @@ const COMMON: [&str; 11] = [
 
 impl ApiMethod {
     /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
-    pub(crate) fn takes(self, name: &str) -> bool {
+    pub(crate) fn accepts_parameter(self, name: &str) -> bool {
         let own: &[&str] = match self {
-            drive if drive.about().2.is_empty() => return true,
+            drive if drive.info().2.is_empty() => return true,
             Self::Get => &["commentsViewMode", "excludeTablesInBandedRanges", "includeGridData", "ranges"],
             Self::ValuesGet => &["dateTimeRenderOption", "majorDimension", "valueRenderOption"],
             Self::ValuesBatchGet => &["dateTimeRenderOption", "majorDimension", "ranges", "valueRenderOption"],
@@ -163,17 +163,17 @@ impl Route {
         let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
         let id = decode(id)?;
         if let Some((id, verb)) = id.rsplit_once(':').filter(|_| rest.is_empty()) {
-            return Self::of_spreadsheet(method, id, verb);
+            return Self::spreadsheet_route(method, id, verb);
         }
         match rest.trim_end_matches('/') {
             "" if method == Method::GET => Some(Self { api: ApiMethod::Get, id, range: String::new() }),
             "" => None,
-            verb if verb.starts_with(':') => Self::of_spreadsheet(method, &id, &verb[1..]),
+            verb if verb.starts_with(':') => Self::spreadsheet_route(method, &id, &verb[1..]),
             _ => Self::below(method, id, rest),
         }
     }
 
-    fn of_spreadsheet(method: &Method, id: &str, verb: &str) -> Option<Self> {
+    fn spreadsheet_route(method: &Method, id: &str, verb: &str) -> Option<Self> {
         let api = match (method, verb) {
             (&Method::POST, "batchUpdate") => ApiMethod::BatchUpdate,
             (&Method::POST, "getByDataFilter") => ApiMethod::GetByDataFilter,
@@ -235,7 +235,7 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
     let api = match (method, id) {
         (&Method::POST, "") => ApiMethod::DriveCreate,
         (&Method::GET, "") => ApiMethod::DriveList,
-        (_, id) if id.contains('/') => return below_file(method, id),
+        (_, id) if id.contains('/') => return file_route(method, id),
         (&Method::GET, _) => ApiMethod::DriveGet,
         (&Method::DELETE, _) => ApiMethod::DriveDelete,
         (&Method::PATCH, _) => ApiMethod::DriveUpdate,
@@ -245,7 +245,7 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
 }
 
 /// What follows the id of a file: `copy`, `comments`, `permissions/{permissionId}`.
-fn below_file(method: &Method, path: &str) -> Option<Route> {
+fn file_route(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
     let (what, below) = rest.split_once('/').unwrap_or((rest, ""));
     let api = match (method, what, below) {
@@ -314,14 +314,15 @@ mod tests {
     #[test]
     fn a_method_takes_its_own_parameters_and_the_common_ones() {
         assert!(
-            ApiMethod::ValuesAppend.takes("insertDataOption") && !ApiMethod::ValuesUpdate.takes("insertDataOption")
+            ApiMethod::ValuesAppend.accepts_parameter("insertDataOption")
+                && !ApiMethod::ValuesUpdate.accepts_parameter("insertDataOption")
         );
         assert!(
-            ApiMethod::BatchUpdate.takes("fields")
-                && ApiMethod::Get.takes(".xgafv")
-                && ApiMethod::DriveGet.takes("anything")
+            ApiMethod::BatchUpdate.accepts_parameter("fields")
+                && ApiMethod::Get.accepts_parameter(".xgafv")
+                && ApiMethod::DriveGet.accepts_parameter("anything")
         );
-        assert!(!ApiMethod::ValuesGet.takes("valueRenderOptions"));
+        assert!(!ApiMethod::ValuesGet.accepts_parameter("valueRenderOptions"));
     }
 
     #[test]

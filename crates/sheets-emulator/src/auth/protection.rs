@@ -70,10 +70,10 @@ impl Transaction<'_> {
     }
 
     /// Refuses a row that differs from the one that is there in a cell that is protected against the writer.
-    pub(crate) fn see_that_it_may_be(&self, sheet: i32, row: u32, new: &[Cell]) -> Result<(), StorageError> {
+    pub(crate) fn check_protection(&self, sheet: i32, row: u32, new: &[Cell]) -> Result<(), StorageError> {
         let Some(account) = &self.account else { return Ok(()) };
         if !self.closed.borrow().contains_key(&sheet) {
-            let found = self.closed_to(sheet, account)?;
+            let found = self.protected_areas(sheet, account)?;
             self.closed.borrow_mut().insert(sheet, found);
         }
         let known = self.closed.borrow();
@@ -87,7 +87,7 @@ impl Transaction<'_> {
     }
 
     /// The cells of a sheet that are closed to an account, each area with those of its cells that are left open.
-    fn closed_to(&self, sheet: i32, account: &str) -> Result<Vec<ProtectedArea>, StorageError> {
+    fn protected_areas(&self, sheet: i32, account: &str) -> Result<Vec<ProtectedArea>, StorageError> {
         let kept = self.kept(Some(sheet), "protected")?;
         let bodies: Vec<_> = kept.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };

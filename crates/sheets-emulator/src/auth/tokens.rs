@@ -118,7 +118,7 @@ impl TokenIssuer {
         host: &str,
         now_ms: i64,
         monotonic_ms: u64,
-        chance: &dyn RandomSource,
+        random: &dyn RandomSource,
     ) -> Result<Value, TokenError> {
         let fields: HashMap<_, _> = url::form_urlencoded::parse(form).into_owned().collect();
         let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
@@ -129,7 +129,7 @@ impl TokenIssuer {
                 return Err(TokenError::new(400, "unsupported_grant_type", format!("Invalid grant_type: {other}")));
             }
         };
-        let token = format!("ya29.emulator-{:016x}{:016x}", chance.next_u64(), chance.next_u64());
+        let token = format!("ya29.emulator-{:016x}{:016x}", random.next_u64(), random.next_u64());
         let mut issued = self.issued();
         issued.retain(|_, (_, ends)| *ends > monotonic_ms);
         issued.insert(token.clone(), (bearer, monotonic_ms + LIFETIME_S * 1000));

@@ -29,8 +29,8 @@ pub(crate) fn batch_update(
     id: &str,
     body: &[u8],
     mask: &ResponseMask,
-    doubts: UnknownBehaviors,
-    chance: &dyn RandomSource,
+    behaviors: UnknownBehaviors,
+    random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
     let envelope = open(body)?;
     let sealed = envelope.requests.iter().enumerate();
@@ -39,10 +39,10 @@ pub(crate) fn batch_update(
     if jobs.is_empty() {
         return Err(ApiError::invalid_argument("Must specify at least one request."));
     }
-    let batch = Batch::new(&tx, doubts, chance)?;
+    let batch = Batch::new(&tx, behaviors, random)?;
     let mut replies = Vec::with_capacity(jobs.len());
     for (n, job) in jobs.into_iter().enumerate() {
-        tx.see_that_there_is_time()?;
+        tx.check_time_limit()?;
         replies.push(job.apply(&batch, n)?);
     }
     let mut answer = Map::new();

@@ -75,9 +75,9 @@ pub(crate) struct Batch<'a, 's> {
     /// The transaction that all its requests share.
     pub tx: &'a Transaction<'s>,
     /// The switches.
-    pub doubts: UnknownBehaviors,
+    pub behaviors: UnknownBehaviors,
     /// Where ids come from.
-    pub chance: &'a dyn RandomSource,
+    pub random: &'a dyn RandomSource,
     before: Option<TakenIds>,
 }
 
@@ -99,10 +99,10 @@ impl<'a, 's> Batch<'a, 's> {
     /// A batch over that transaction.
     pub(crate) fn new(
         tx: &'a Transaction<'s>,
-        doubts: UnknownBehaviors,
-        chance: &'a dyn RandomSource,
+        behaviors: UnknownBehaviors,
+        random: &'a dyn RandomSource,
     ) -> Result<Self, StorageError> {
-        let before = match doubts.validate {
+        let before = match behaviors.validate {
             ValidationBehavior::Sequential => None,
             ValidationBehavior::Snapshot => {
                 let (sheets, ranges) = (tx.sheets()?, tx.named_ranges()?);
@@ -114,7 +114,7 @@ impl<'a, 's> Batch<'a, 's> {
                 })
             }
         };
-        Ok(Self { tx, doubts, chance, before })
+        Ok(Self { tx, behaviors, random, before })
     }
 
     /// The sheet of a request about cells; its refusal speaks of a grid.
@@ -150,7 +150,7 @@ impl<'a, 's> Batch<'a, 's> {
         if except.is_some_and(|own| fold(own) == folded) {
             return Ok(false);
         }
-        let now = self.tx.named_range_called(name)?.is_some();
+        let now = self.tx.named_range_by_name(name)?.is_some();
         Ok(now || self.before.as_ref().is_some_and(|before| before.names.contains(&folded)))
     }
 
@@ -162,7 +162,7 @@ impl<'a, 's> Batch<'a, 's> {
 
     /// A positive random number of 31 bits.
     pub(crate) fn draw_id(&self) -> i32 {
-        i32::try_from(self.chance.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
+        i32::try_from(self.random.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
     /// Refuses when the spreadsheet holds more cells than may be; called after growth.
@@ -200,7 +200,7 @@ impl<'a, 's> Batch<'a, 's> {
     /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
     pub(crate) fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
         let sheet = self.grid(span.sheet_id)?;
-        let Some(dimension) = span.dimension.and_then(DimensionName::said) else {
+        let Some(dimension) = span.dimension.and_then(DimensionName::specified) else {
             return refuse("No dimension was specified.");
         };
         let size = size(&sheet, dimension);

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::batch::request_types::is_nothing;
+use crate::batch::request_types::is_empty_value;
 use crate::error::ApiError;
 use crate::grid::cell::Cell;
 use crate::schema::response_mask::ResponseMask;
@@ -32,7 +32,7 @@ pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMas
             Value::Object(merge_members(old_members, new_members, masks))
         }
     };
-    Some(merged).filter(|value| !is_nothing(value))
+    Some(merged).filter(|value| !is_empty_value(value))
 }
 
 /// `merge` for the members of a message.

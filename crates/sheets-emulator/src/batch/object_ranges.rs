@@ -17,7 +17,7 @@ const ONE: [&str; 2] = ["dataRange", "sourceRange"];
 const LISTS: [&str; 3] = ["ranges", "sources", "unprotectedRanges"];
 
 /// Moves the ranges that mean cells of a sheet. Rules that mean no cells any more go.
-pub(crate) fn move_sources(
+pub(crate) fn move_object_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
     moved: &dyn Fn(GridRange) -> Option<GridRange>,

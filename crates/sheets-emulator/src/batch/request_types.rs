@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for CellData {
                             if !fits(&value, known.kind, known.list) {
                                 return Err(A::Error::custom("a member of a cell that needs a closer look"));
                             }
-                            cell.set_member(name, Some(settle(value)).filter(|v| !is_nothing(v)));
+                            cell.set_member(name, Some(normalized_colors(value)).filter(|v| !is_empty_value(v)));
                         }
                     }
                 }
@@ -100,7 +100,7 @@ impl<'de> Deserialize<'de> for ExtendedValue {
 }
 
 /// Whether a member says no more than its absence.
-pub(crate) fn is_nothing(value: &Value) -> bool {
+pub(crate) fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(members) => members.is_empty(),
@@ -112,18 +112,18 @@ pub(crate) fn is_nothing(value: &Value) -> bool {
 
 /// The value as Google keeps it: colour channels in 8-bit steps, those of zero left out (recorded: 0.5 comes back as
 /// 0.49803922).
-pub(crate) fn settle(value: Value) -> Value {
+pub(crate) fn normalized_colors(value: Value) -> Value {
     match value {
-        Value::Object(members) if is_colour(&members) => Value::Object(
+        Value::Object(members) if is_color(&members) => Value::Object(
             members.into_iter().filter_map(|(name, value)| channel(&value).map(|value| (name, value))).collect(),
         ),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, settle(value))).collect(),
-        Value::Array(items) => items.into_iter().map(settle).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, normalized_colors(value))).collect(),
+        Value::Array(items) => items.into_iter().map(normalized_colors).collect(),
         other => other,
     }
 }
 
-fn is_colour(members: &Map<String, Value>) -> bool {
+fn is_color(members: &Map<String, Value>) -> bool {
     !members.is_empty()
         && members.iter().all(|(name, value)| {
             matches!(name.as_str(), "red" | "green" | "blue" | "alpha") && (value.is_number() || value.is_null())
@@ -199,7 +199,7 @@ pub(crate) enum DimensionName {
 
 impl DimensionName {
     /// The dimension, when one is said.
-    pub(crate) fn said(self) -> Option<Dimension> {
+    pub(crate) fn specified(self) -> Option<Dimension> {
         match self {
             Self::Rows => Some(Dimension::Rows),
             Self::Columns => Some(Dimension::Columns),
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn colours_are_kept_in_steps_of_eight_bits() {
         let sent = json!({"backgroundColor": {"red": 0.5, "green": 0, "blue": 1}});
-        assert_eq!(settle(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
+        assert_eq!(normalized_colors(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
     }
 
     #[test]

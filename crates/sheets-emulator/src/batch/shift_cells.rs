@@ -1,6 +1,6 @@
 //! What moves when rows or columns come, go or change place: cells, named ranges, protections, merges, sizes.
 //!
-//! In scope: the consequences, shared by every request that shifts something; formulas follow through `follow`. Out of scope: which
+//! In scope: the consequences, shared by every request that shifts something; formulas follow through `rewrite_formulas`. Out of scope: which
 //! rows and columns may come and go (`dimensions`).
 
 use std::ops::Range;
@@ -8,12 +8,12 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::batch::context::{Batch, grid_range, size};
-use crate::batch::object_ranges::move_sources;
+use crate::batch::object_ranges::move_object_ranges;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::format::response_format::outline_kind;
-use crate::formula::references::rewrite::follow;
+use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::{SheetEdit, after};
 use crate::grid::area::{Dimension, GridRange};
 use crate::grid::cell::Cell;
@@ -52,14 +52,14 @@ pub(crate) fn insert(
         Dimension::Rows => insert_rows(batch, sheet, at, count, inherit_from)?,
         Dimension::Columns => insert_columns(batch, sheet, at, count, inherit_from)?,
     }
-    shift_kept(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
-    cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
+    shift_objects(batch, sheet.id, dimension, |index| Some(index + i64::from(count)), at)?;
+    on_cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
 }
 
 /// Lets ranges and formulas follow an edit that moved cells of a sheet.
-pub(crate) fn cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
+pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     move_ranges(batch, sheet.id, |range| after(&range, edit))?;
-    Ok(follow(batch.tx, &sheet.title, edit)?)
+    Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
 }
 
 fn insert_rows(
@@ -151,12 +151,12 @@ fn remove(
     let count = i64::from(gone.end - gone.start);
     let (start, end) = (i64::from(gone.start), i64::from(gone.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
-    shift_kept(batch, sheet.id, dimension, moved, gone.start)?;
-    cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
+    shift_objects(batch, sheet.id, dimension, moved, gone.start)?;
+    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
 }
 
 /// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
-pub(crate) fn shift_kept(
+pub(crate) fn shift_objects(
     batch: &Batch<'_, '_>,
     sheet: i32,
     dimension: Dimension,
@@ -164,7 +164,7 @@ pub(crate) fn shift_kept(
     from: u32,
 ) -> Result<(), ApiError> {
     let first = i64::from(from);
-    move_marks(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
+    move_metadata(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     move_groups(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     let kind = kept_kind(dimension);
     let mut kept = batch.tx.kept(Some(sheet), kind)?;
@@ -212,7 +212,7 @@ pub(crate) fn move_ranges(
             }
         }
     }
-    move_sources(batch, sheet, &moved)
+    move_object_ranges(batch, sheet, &moved)
 }
 
 /// Moves the ends of groups; a group whose every row or column is gone goes too.
@@ -239,7 +239,7 @@ fn move_groups(
 }
 
 /// Moves the marks on rows or columns of a sheet; those on what is gone go too.
-fn move_marks(
+fn move_metadata(
     batch: &Batch<'_, '_>,
     sheet: i32,
     dimension: Dimension,

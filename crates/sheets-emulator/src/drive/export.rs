@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
 use crate::grid::area::Area;
 use crate::grid::cell::Cell;
-use crate::input::value_matrix::type_into;
+use crate::input::value_matrix::enter_text;
 use crate::random::RandomSource;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::SheetProperties;
@@ -27,9 +27,9 @@ pub(crate) fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<
         _ => return Err(ApiError::unimplemented("This emulator exports text/csv and text/tab-separated-values only.")),
     };
     let transaction = store.read(id)?;
-    let book = Workbook::open(&transaction)?;
-    let sheet = book.sheets.first().ok_or_else(ApiError::not_found)?;
-    text_of(&book, sheet, kind)
+    let workbook = Workbook::open(&transaction)?;
+    let sheet = workbook.sheets.first().ok_or_else(ApiError::not_found)?;
+    text_of(&workbook, sheet, kind)
 }
 
 /// The download of Google's editor, by which google-spreadsheet exports: the sheet of that id, or the first, as `csv` or `tsv`.
@@ -46,20 +46,20 @@ pub(crate) fn download(
         _ => return Err(ApiError::unimplemented("This emulator exports csv and tsv only.")),
     };
     let transaction = store.read(id)?;
-    let book = Workbook::open(&transaction)?;
-    let asked = book.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
-    text_of(&book, asked.ok_or_else(ApiError::not_found)?, kind)
+    let workbook = Workbook::open(&transaction)?;
+    let asked = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
+    text_of(&workbook, asked.ok_or_else(ApiError::not_found)?, kind)
 }
 
 /// A sheet as its cells show, a line for each row.
 fn text_of(
-    book: &Workbook<'_, '_>,
+    workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     (delimiter, media): (u8, &'static str),
 ) -> Result<(Vec<u8>, &'static str), ApiError> {
     let mut lines: Vec<Vec<String>> = Vec::new();
     let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
-    book.visit(sheet.id, &whole, |row, cells| {
+    workbook.visit(sheet.id, &whole, |row, cells| {
         let shown = |cell: &Cell| formatted(cell, effective(cell));
         let used = cells.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);
         if used > 0 {
@@ -94,7 +94,7 @@ pub(crate) fn import(
     store: &SpreadsheetStore,
     id: &str,
     body: &[u8],
-    chance: &dyn RandomSource,
+    random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
     let told = |told: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {told}"));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
@@ -109,14 +109,14 @@ pub(crate) fn import(
     let mut properties = transaction.properties()?;
     "America/Los_Angeles".clone_into(&mut properties.time_zone);
     transaction.set_properties(&properties)?;
-    let drawn = i32::try_from(chance.next_u64() >> 33).unwrap_or(1).max(1);
+    let drawn = i32::try_from(random.next_u64() >> 33).unwrap_or(1).max(1);
     let mut sheet = SheetProperties::new(drawn, properties.title.clone(), 0);
     let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     sheet.row_count = sheet.row_count.max(length(records.len()));
     sheet.column_count = sheet.column_count.max(length(records.iter().map(csv::StringRecord::len).max().unwrap_or(0)));
     transaction.put_sheet(&sheet)?;
     let rows = (0..).zip(&records).map(|(row, record)| {
-        let cells = record.iter().map(|text| type_into(Cell::default(), text));
+        let cells = record.iter().map(|text| enter_text(Cell::default(), text));
         Ok((row, cells.collect::<Result<Vec<Cell>, ApiError>>()?))
     });
     transaction.put_rows(sheet.id, rows.collect::<Result<Vec<_>, ApiError>>()?)?;

@@ -83,7 +83,7 @@ pub struct FaultRule {
     pub containing: Option<String>,
     /// What happens.
     #[serde(rename = "do")]
-    pub happening: FaultAction,
+    pub action: FaultAction,
     /// What a refusal says; a sentence of the emulator's own unless said otherwise.
     pub message: Option<String>,
     /// The status of the error; 503 unless said otherwise.
@@ -106,7 +106,7 @@ impl Default for FaultRule {
             on: FaultTarget::All,
             method: None,
             containing: None,
-            happening: FaultAction::Fail,
+            action: FaultAction::Fail,
             message: None,
             status: 503,
             retry_after: None,
@@ -158,7 +158,7 @@ impl FaultRules {
         method: &str,
         metric: Option<QuotaMetric>,
         body: &[u8],
-        chance: &dyn RandomSource,
+        random: &dyn RandomSource,
     ) -> Option<FaultRule> {
         let at = self.pending.iter_mut().position(|fault| {
             let kind = match fault.on {
@@ -177,7 +177,7 @@ impl FaultRules {
                 fault.skip -= 1;
                 return false;
             }
-            fault.probability >= 1.0 || chance.next_f64() < fault.probability
+            fault.probability >= 1.0 || random.next_f64() < fault.probability
         })?;
         let fault = self.pending.get_mut(at)?;
         fault.times -= 1;
@@ -194,7 +194,7 @@ fn holds(body: &[u8], text: &str) -> bool {
 }
 
 /// The number and the kind of the first request of a batch that holds a text.
-pub(crate) fn request_with(body: &[u8], text: &str) -> Option<(usize, String)> {
+pub(crate) fn find_request(body: &[u8], text: &str) -> Option<(usize, String)> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let requests = body.get("requests")?.as_array()?;
     let at = requests.iter().position(|request| request.to_string().contains(text))?;
@@ -225,18 +225,18 @@ mod tests {
     fn a_fault_may_meet_only_calls_with_a_text_and_knows_the_request_that_holds_it() {
         let body = br#"{"requests": [{"updateCells": {}}, {"appendCells": {"rows": ["poison"]}}]}"#;
         let mut faults = FaultRules::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
-        let chance = SeededRandom::new(1);
-        assert!(faults.meet("m", Some(QuotaMetric::Write), b"{}", &chance).is_none());
-        assert!(faults.meet("m", Some(QuotaMetric::Write), body, &chance).is_some());
-        assert_eq!(request_with(body, "poison"), Some((1, "appendCells".to_owned())));
-        assert_eq!(request_with(b"nonsense", "poison"), None);
+        let random = SeededRandom::new(1);
+        assert!(faults.meet("m", Some(QuotaMetric::Write), b"{}", &random).is_none());
+        assert!(faults.meet("m", Some(QuotaMetric::Write), body, &random).is_some());
+        assert_eq!(find_request(body, "poison"), Some((1, "appendCells".to_owned())));
+        assert_eq!(find_request(b"nonsense", "poison"), None);
     }
 
     #[test]
     fn a_fault_meets_the_calls_it_names_and_then_is_used_up() {
         let mut faults = FaultRules::new(vec!["on=writes,times=2,skip=1".parse().unwrap()]);
-        let chance = SeededRandom::new(1);
-        let mut met = |metric| faults.meet("m", metric, b"{}", &chance).is_some();
+        let random = SeededRandom::new(1);
+        let mut met = |metric| faults.meet("m", metric, b"{}", &random).is_some();
         let write = Some(QuotaMetric::Write);
         let calls = [met(write), met(Some(QuotaMetric::Read)), met(write), met(None), met(write), met(write)];
         assert_eq!(calls, [false, false, true, false, true, false]);

@@ -110,7 +110,7 @@ fn section(mut pattern: &str) -> FormatSection<'_> {
         let limit = operator.and_then(|operator| Some((operator, inner[operator.len()..].trim().parse().ok()?)));
         if limit.is_some() {
             condition = limit;
-        } else if !is_colour(inner) {
+        } else if !is_color(inner) {
             break;
         }
         pattern = rest;
@@ -118,7 +118,7 @@ fn section(mut pattern: &str) -> FormatSection<'_> {
     FormatSection { condition, pattern }
 }
 
-fn is_colour(text: &str) -> bool {
+fn is_color(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     ["black", "blue", "cyan", "green", "magenta", "red", "white", "yellow"].contains(&lower.as_str())
         || lower.strip_prefix("color").is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=56).contains(&n)))

@@ -1,7 +1,7 @@
 //! What a reader sees of a cell.
 //!
 //! In scope: the three render options of values and the two of moments, effective values, JSON of one cell.
-//! Out of scope: which cells are read (`values_read`), number patterns (`pattern`), working formulas out (`book`).
+//! Out of scope: which cells are read (`values_read`), number patterns (`pattern`), working formulas out (`workbook`).
 //!
 //! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API; their effects are recorded.
 
@@ -40,12 +40,12 @@ pub(crate) fn effective(cell: &Cell) -> Scalar {
         Some(CellValue::Text(text)) => Scalar::Text(text.clone()),
         Some(CellValue::Number(number)) => Scalar::Number(*number),
         Some(CellValue::Bool(truth)) => Scalar::Bool(*truth),
-        Some(CellValue::Spilled(result)) => came_to(result),
-        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Scalar::Blank, came_to),
+        Some(CellValue::Spilled(result)) => formula_result(result),
+        Some(CellValue::Formula { result, .. }) => result.as_ref().map_or(Scalar::Blank, formula_result),
     }
 }
 
-fn came_to(result: &FormulaResult) -> Scalar {
+fn formula_result(result: &FormulaResult) -> Scalar {
     match result {
         FormulaResult::Text(text) => Scalar::Text(text.clone()),
         FormulaResult::Number(number) => Scalar::Number(*number),
@@ -55,8 +55,8 @@ fn came_to(result: &FormulaResult) -> Scalar {
 }
 
 /// An outcome as a cell keeps it.
-pub(crate) fn computed(outcome: Scalar) -> Option<FormulaResult> {
-    match outcome {
+pub(crate) fn computed(scalar: Scalar) -> Option<FormulaResult> {
+    match scalar {
         Scalar::Blank => None,
         Scalar::Text(text) => Some(FormulaResult::Text(text)),
         Scalar::Number(number) => Some(FormulaResult::Number(number)),
@@ -74,8 +74,8 @@ pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
 }
 
 /// What the cell shows.
-pub(crate) fn formatted(cell: &Cell, outcome: Scalar) -> String {
-    match outcome {
+pub(crate) fn formatted(cell: &Cell, scalar: Scalar) -> String {
+    match scalar {
         Scalar::Blank => String::new(),
         Scalar::Text(text) => shown_text(cell, &text).into_owned(),
         Scalar::Bool(truth) => truth_word(truth).to_owned(),

@@ -34,14 +34,14 @@ pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     }
     let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
     members.extend(more.map(|(name, value)| (name.clone(), value.clone())));
-    with_both_colours(&Value::Object(members))
+    with_both_colors(&Value::Object(members))
 }
 
 /// Each colour in both of its forms, as answers write it: `backgroundColor` and `backgroundColorStyle` (recorded).
-pub(crate) fn with_both_colours(format: &Value) -> Value {
+pub(crate) fn with_both_colors(format: &Value) -> Value {
     let Value::Object(members) = format else { return format.clone() };
     let mut both: Map<String, Value> =
-        members.iter().map(|(name, value)| (name.clone(), with_both_colours(value))).collect();
+        members.iter().map(|(name, value)| (name.clone(), with_both_colors(value))).collect();
     // Only borders call theirs just a colour.
     let of_border = members.contains_key("style").then_some("color");
     for name in ["backgroundColor", "foregroundColor", "tabColor"].into_iter().chain(of_border) {
@@ -84,7 +84,7 @@ pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Valu
 pub(crate) fn shown(kind: &str, body: &Value) -> Value {
     let mut body = without_first_sheet(body);
     if kind == "rule" {
-        body = with_both_colours(&body);
+        body = with_both_colors(&body);
     }
     if let Some(members) = body.as_object_mut() {
         members.shift_remove(ADDED_BY);
@@ -212,12 +212,12 @@ mod tests {
     fn a_colour_is_told_in_both_of_its_forms() {
         let one =
             json!({"textFormat": {"foregroundColor": {"red": 1}}, "backgroundColorStyle": {"rgbColor": {"blue": 1}}});
-        let both = with_both_colours(&one);
+        let both = with_both_colors(&one);
         assert_eq!(both["textFormat"]["foregroundColorStyle"], json!({"rgbColor": {"red": 1}}));
         assert_eq!(both["backgroundColor"], json!({"blue": 1}));
         let theme = json!({"backgroundColorStyle": {"themeColor": "ACCENT1"}});
-        assert_eq!(with_both_colours(&theme), theme);
-        let border = with_both_colours(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
+        assert_eq!(with_both_colors(&theme), theme);
+        let border = with_both_colors(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
         assert_eq!(border["top"]["colorStyle"], json!({"rgbColor": {"blue": 1}}));
     }
 

@@ -23,7 +23,7 @@ impl<'a> Args<'a> {
     /// An argument as it is, errors too; a range of one cell is that cell.
     pub(crate) fn raw(&self, at: usize) -> EvalResult<&'a Scalar> {
         match self.0.get(at).ok_or("#N/A")? {
-            Operand::Single(outcome) => Ok(outcome),
+            Operand::Single(scalar) => Ok(scalar),
             Operand::Matrix(matrix) if matrix.size() == 1 => Ok(matrix.at(0, 0)),
             Operand::Matrix(_) => Err("#VALUE!"),
         }
@@ -33,7 +33,7 @@ impl<'a> Args<'a> {
     pub(crate) fn value(&self, at: usize) -> EvalResult<Scalar> {
         match self.raw(at)? {
             Scalar::Error(error) => Err(error),
-            outcome => Ok(outcome.clone()),
+            scalar => Ok(scalar.clone()),
         }
     }
 
@@ -75,8 +75,8 @@ impl<'a> Args<'a> {
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'a Scalar, bool)> + use<'a> {
         self.0.iter().flat_map(|value| {
             let (cells, in_range) = match value {
-                Operand::Single(outcome) => (std::slice::from_ref(outcome), false),
-                Operand::Matrix(matrix) => (matrix.stored(), true),
+                Operand::Single(scalar) => (std::slice::from_ref(scalar), false),
+                Operand::Matrix(matrix) => (matrix.cells(), true),
             };
             cells.iter().map(move |cell| (cell, in_range))
         })
@@ -85,8 +85,8 @@ impl<'a> Args<'a> {
     /// The numbers among them: texts and truth values in ranges do not count, those that are written out have to be numbers.
     pub(crate) fn numbers(&self) -> EvalResult<Vec<f64>> {
         let mut found = Vec::new();
-        for (outcome, in_range) in self.all() {
-            match outcome {
+        for (scalar, in_range) in self.all() {
+            match scalar {
                 Scalar::Error(error) => return Err(error),
                 Scalar::Number(value) => found.push(*value),
                 _ if in_range => {}
@@ -110,8 +110,8 @@ pub(crate) fn whole(value: f64) -> usize {
 }
 
 /// What an outcome is as a condition.
-pub(crate) fn truth(outcome: &Scalar) -> EvalResult<bool> {
-    match outcome {
+pub(crate) fn truth(scalar: &Scalar) -> EvalResult<bool> {
+    match scalar {
         Scalar::Bool(truth) => Ok(*truth),
         Scalar::Number(value) => Ok(value.abs() > 0.0),
         Scalar::Blank => Ok(false),

@@ -52,22 +52,22 @@ impl EvalBudget {
     }
 
     /// An outcome that is handed on, or the error that it is instead.
-    pub fn kept(&self, outcome: Scalar) -> Scalar {
-        let Scalar::Text(text) = &outcome else { return outcome };
+    pub fn charge(&self, scalar: Scalar) -> Scalar {
+        let Scalar::Text(text) = &scalar else { return scalar };
         if is_too_long(text) {
             return Scalar::Error("#VALUE!");
         }
         let price = (text.len() as u64).saturating_sub(FREE_BYTES);
-        take(&self.bytes, price).map_or_else(Scalar::Error, |()| outcome)
+        take(&self.bytes, price).map_or_else(Scalar::Error, |()| scalar)
     }
 
     /// The same for each outcome of a value.
-    pub fn kept_all(&self, value: Operand) -> Operand {
+    pub fn charge_all(&self, value: Operand) -> Operand {
         match value {
-            Operand::Single(outcome) => Operand::Single(self.kept(outcome)),
+            Operand::Single(scalar) => Operand::Single(self.charge(scalar)),
             Operand::Matrix(matrix) => {
                 let (height, width) = (matrix.height, matrix.width);
-                let cells = matrix.into_stored().into_iter().map(|cell| self.kept(cell)).collect();
+                let cells = matrix.into_cells().into_iter().map(|cell| self.charge(cell)).collect();
                 Operand::Matrix(Matrix::new(height, width, cells))
             }
         }

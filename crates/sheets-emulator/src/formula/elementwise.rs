@@ -7,19 +7,19 @@ use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar};
 
 /// Does something to each element of several values at once. What is too short is `#N/A` where it ends; the purse pays.
-pub(crate) fn each(
+pub(crate) fn broadcast(
     values: &[&Operand],
-    purse: &EvalBudget,
+    budget: &EvalBudget,
     mut make: impl FnMut(&[&Scalar]) -> EvalResult<Scalar>,
 ) -> Operand {
-    let mut settled = |given: &[&Scalar]| purse.kept(make(given).unwrap_or_else(Scalar::Error));
+    let mut settled = |given: &[&Scalar]| budget.charge(make(given).unwrap_or_else(Scalar::Error));
     if values.iter().all(|value| matches!(value, Operand::Single(_))) {
         return Operand::Single(settled(&values.iter().map(|value| value.first()).collect::<Vec<_>>()));
     }
     let height = values.iter().map(|value| value.extent().0).max().unwrap_or(0);
     let width = values.iter().map(|value| value.extent().1).max().unwrap_or(0);
     let cells = u64::from(height) * u64::from(width);
-    if cells > CELL_LIMIT || purse.look_at(cells).is_err() {
+    if cells > CELL_LIMIT || budget.look_at(cells).is_err() {
         return Operand::Single(Scalar::Error("#ERROR!"));
     }
     let mut cells = Vec::with_capacity(usize::try_from(height * width).unwrap_or(0));
@@ -28,8 +28,8 @@ pub(crate) fn each(
         for column in 0..width {
             given.clear();
             given.extend(values.iter().map_while(|value| match value {
-                Operand::Single(outcome) => Some(outcome),
-                Operand::Matrix(matrix) => matrix.stretched(row, column),
+                Operand::Single(scalar) => Some(scalar),
+                Operand::Matrix(matrix) => matrix.broadcast_at(row, column),
             }));
             cells.push(if given.len() == values.len() { settled(&given) } else { Scalar::Error("#N/A") });
         }
@@ -48,7 +48,7 @@ mod tests {
             Operand::Matrix(Matrix::new(height, width, cells.iter().map(|n| Scalar::Number(*n)).collect()))
         };
         let sum = |a: &Operand, b: &Operand| {
-            each(&[a, b], &EvalBudget::default(), |given| finite(number(given[0])? + number(given[1])?))
+            broadcast(&[a, b], &EvalBudget::default(), |given| finite(number(given[0])? + number(given[1])?))
         };
         let (column, row) = (numbers(2, 1, &[1.0, 2.0]), numbers(1, 2, &[10.0, 20.0]));
         assert_eq!(sum(&column, &row), numbers(2, 2, &[11.0, 21.0, 12.0, 22.0]));

@@ -5,7 +5,7 @@
 //! that is not known gives `#NAME?`, as in Sheets.
 
 use crate::formula::budget::EvalBudget;
-use crate::formula::elementwise::each;
+use crate::formula::elementwise::broadcast;
 use crate::formula::functions::dispatch;
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand, count};
 use crate::grid::a1::{A1Reference, CellSpan};
@@ -24,15 +24,15 @@ pub trait CellSource {
     /// What the cells of an area come to.
     fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix>;
     /// The row and the column of the formula.
-    fn home(&self) -> (u32, u32);
+    fn position(&self) -> (u32, u32);
     /// What working it out may use.
-    fn purse(&self) -> &EvalBudget;
+    fn budget(&self) -> &EvalBudget;
 }
 
 /// What the formula `text` (with or without its `=`) comes to.
-pub fn evaluate(text: &str, sight: &dyn CellSource) -> Operand {
+pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = FormulaReader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
     match reader.argument() {
         Ok(_) if !reader.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
         Ok(value) => value,
@@ -41,9 +41,9 @@ pub fn evaluate(text: &str, sight: &dyn CellSource) -> Operand {
 }
 
 /// Where the formula leads, when it is a `HYPERLINK` and nothing else.
-pub fn link(text: &str, sight: &dyn CellSource) -> Option<String> {
+pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
     let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = FormulaReader { rest: text.trim_start(), sight, depth: 0, arrays: false };
+    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
     if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
         return None;
     }
@@ -57,7 +57,7 @@ pub fn link(text: &str, sight: &dyn CellSource) -> Option<String> {
 /// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
 struct FormulaReader<'a> {
     rest: &'a str,
-    sight: &'a dyn CellSource,
+    cell_source: &'a dyn CellSource,
     depth: u32,
     /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,
@@ -67,8 +67,8 @@ struct FormulaReader<'a> {
 type BinaryOperator = fn(&Scalar, &Scalar) -> EvalResult<Scalar>;
 
 /// A sign between two values.
-fn between(left: &Operand, right: &Operand, purse: &EvalBudget, make: BinaryOperator) -> Operand {
-    each(&[left, right], purse, |given| match given {
+fn between(left: &Operand, right: &Operand, budget: &EvalBudget, make: BinaryOperator) -> Operand {
+    broadcast(&[left, right], budget, |given| match given {
         [left, right] => make(left, right),
         _ => Err("#ERROR!"),
     })
@@ -79,7 +79,7 @@ fn ordered(left: &Scalar, right: &Scalar, holds: [bool; 3]) -> EvalResult<Scalar
     Ok(Scalar::Bool(holds.get(order).copied().unwrap_or(false)))
 }
 
-fn joined(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
+fn concatenation(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
     for side in [left, right] {
         if let Scalar::Error(error) = side {
             return Err(error);
@@ -94,8 +94,8 @@ fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
 }
 
 impl<'a> FormulaReader<'a> {
-    fn purse(&self) -> &'a EvalBudget {
-        self.sight.purse()
+    fn budget(&self) -> &'a EvalBudget {
+        self.cell_source.budget()
     }
 
     fn take(&mut self, word: &str) -> bool {
@@ -106,7 +106,7 @@ impl<'a> FormulaReader<'a> {
     }
 
     fn comparison(&mut self) -> EvalResult<Operand> {
-        let mut left = self.joined()?;
+        let mut left = self.concatenation()?;
         loop {
             let signs: [(&str, BinaryOperator); 6] = [
                 ("<>", |a, b| ordered(a, b, [true, false, true])),
@@ -117,14 +117,14 @@ impl<'a> FormulaReader<'a> {
                 (">", |a, b| ordered(a, b, [false, false, true])),
             ];
             let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
-            left = between(&left, &self.joined()?, self.purse(), holds);
+            left = between(&left, &self.concatenation()?, self.budget(), holds);
         }
     }
 
-    fn joined(&mut self) -> EvalResult<Operand> {
+    fn concatenation(&mut self) -> EvalResult<Operand> {
         let mut left = self.sum()?;
         while self.take("&") {
-            left = between(&left, &self.sum()?, self.purse(), joined);
+            left = between(&left, &self.sum()?, self.budget(), concatenation);
         }
         Ok(left)
     }
@@ -133,9 +133,9 @@ impl<'a> FormulaReader<'a> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
-                left = between(&left, &self.product()?, self.purse(), |a, b| finite(number(a)? + number(b)?));
+                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
             } else if self.take("-") {
-                left = between(&left, &self.product()?, self.purse(), |a, b| finite(number(a)? - number(b)?));
+                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
             } else {
                 return Ok(left);
             }
@@ -146,9 +146,9 @@ impl<'a> FormulaReader<'a> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
-                left = between(&left, &self.power()?, self.purse(), |a, b| finite(number(a)? * number(b)?));
+                left = between(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
             } else if self.take("/") {
-                left = between(&left, &self.power()?, self.purse(), divided);
+                left = between(&left, &self.power()?, self.budget(), divided);
             } else {
                 return Ok(left);
             }
@@ -156,42 +156,42 @@ impl<'a> FormulaReader<'a> {
     }
 
     fn power(&mut self) -> EvalResult<Operand> {
-        let mut left = self.signed()?;
+        let mut left = self.unary()?;
         while self.take("^") {
-            left = between(&left, &self.signed()?, self.purse(), |a, b| finite(number(a)?.powf(number(b)?)));
+            left = between(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
         }
         Ok(left)
     }
 
-    fn signed(&mut self) -> EvalResult<Operand> {
+    fn unary(&mut self) -> EvalResult<Operand> {
         self.depth += 1;
         if self.depth > DEPTH_LIMIT {
             return Err("#ERROR!");
         }
-        self.purse().enter()?;
-        let value = self.signed_inside();
-        self.purse().leave();
+        self.budget().enter()?;
+        let value = self.unary_inside();
+        self.budget().leave();
         self.depth -= 1;
         value
     }
 
-    fn signed_inside(&mut self) -> EvalResult<Operand> {
+    fn unary_inside(&mut self) -> EvalResult<Operand> {
         let zero = Operand::Single(Scalar::Number(0.0));
         let value = if self.take("-") {
-            between(&zero, &self.signed()?, self.purse(), |_, b| finite(-number(b)?))
+            between(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
         } else if self.take("+") {
-            self.signed()?
+            self.unary()?
         } else {
-            let mut value = self.atom()?;
+            let mut value = self.primary()?;
             while self.take("%") {
-                value = between(&value, &zero, self.purse(), |a, _| finite(number(a)? / 100.0));
+                value = between(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
             }
             value
         };
         Ok(value)
     }
 
-    fn atom(&mut self) -> EvalResult<Operand> {
+    fn primary(&mut self) -> EvalResult<Operand> {
         if self.take("(") {
             let inner = self.comparison()?;
             return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
@@ -211,7 +211,7 @@ impl<'a> FormulaReader<'a> {
             // Whole rows begin as numbers do.
             let word = self.word();
             if word.contains(':') && reference(word).is_some() {
-                return Ok(self.referred(word));
+                return Ok(self.dereference(word));
             }
             self.rest = before;
             return self.digits();
@@ -221,19 +221,19 @@ impl<'a> FormulaReader<'a> {
             return Err("#ERROR!");
         }
         if self.take("(") {
-            return self.called(&word.to_ascii_uppercase());
+            return self.call(&word.to_ascii_uppercase());
         }
         Ok(match word.to_ascii_uppercase().as_str() {
             "TRUE" => Operand::Single(Scalar::Bool(true)),
             "FALSE" => Operand::Single(Scalar::Bool(false)),
-            _ => self.referred(word),
+            _ => self.dereference(word),
         })
     }
 
     /// What a function comes to, the first bracket of which is read.
-    fn called(&mut self, name: &str) -> EvalResult<Operand> {
+    fn call(&mut self, name: &str) -> EvalResult<Operand> {
         if name == "ROW" || name == "COLUMN" {
-            return self.line_numbers(name == "ROW");
+            return self.row_or_column_numbers(name == "ROW");
         }
         let outside = self.arrays;
         self.arrays |= dispatch::opens_ranges(name);
@@ -242,24 +242,24 @@ impl<'a> FormulaReader<'a> {
         let inside = outside || dispatch::opens_ranges(name);
         let known = dispatch::is_known(name);
         Ok(if known {
-            dispatch::call(name, arguments, inside, self.purse())
+            dispatch::call(name, arguments, inside, self.budget())
         } else {
             Operand::Single(Scalar::Error("#NAME?"))
         })
     }
 
     /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.
-    fn line_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
-        let home = self.sight.home();
+    fn row_or_column_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
+        let position = self.cell_source.position();
         let word = self.word();
         if !self.take(")") {
             return Err("#ERROR!");
         }
         let number = |at: u32| Scalar::Number(f64::from(at) + 1.0);
         if word.is_empty() {
-            return Ok(Operand::Single(number(if rows { home.0 } else { home.1 })));
+            return Ok(Operand::Single(number(if rows { position.0 } else { position.1 })));
         }
-        let area = reference(word).and_then(|(title, span)| self.sight.area(title.as_deref(), span));
+        let area = reference(word).and_then(|(title, span)| self.cell_source.area(title.as_deref(), span));
         let Some(area) = area else { return Ok(Operand::Single(Scalar::Error("#REF!"))) };
         let lines = if rows { area.rows } else { area.cols };
         if !self.arrays || lines.len() < 2 {
@@ -274,24 +274,24 @@ impl<'a> FormulaReader<'a> {
 
     /// What a reference comes to that is part of an expression. Outside of `ARRAYFORMULA` a column or a row stands for its cell
     /// beside the formula.
-    fn referred(&self, word: &str) -> Operand {
+    fn dereference(&self, word: &str) -> Operand {
         let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
         let title = title.as_deref();
         if let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) {
-            return Operand::Single(self.sight.cell(title, row, column));
+            return Operand::Single(self.cell_source.cell(title, row, column));
         }
-        let Some(area) = self.sight.area(title, span) else { return Operand::Single(Scalar::Error("#REF!")) };
+        let Some(area) = self.cell_source.area(title, span) else { return Operand::Single(Scalar::Error("#REF!")) };
         if self.arrays {
             return self
-                .sight
+                .cell_source
                 .block(title, &area)
                 .map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix);
         }
-        let (row, column) = self.sight.home();
+        let (row, column) = self.cell_source.position();
         Operand::Single(if area.width() == 1 && area.rows.contains(&row) {
-            self.sight.cell(title, row, area.cols.start)
+            self.cell_source.cell(title, row, area.cols.start)
         } else if area.height() == 1 && area.cols.contains(&column) {
-            self.sight.cell(title, area.rows.start, column)
+            self.cell_source.cell(title, area.rows.start, column)
         } else {
             Scalar::Error("#VALUE!")
         })
@@ -322,7 +322,7 @@ impl<'a> FormulaReader<'a> {
             }
         }
         // Rows or columns of different lengths make no table.
-        Ok(if fits { Operand::Matrix(Matrix::of_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
+        Ok(if fits { Operand::Matrix(Matrix::from_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
     }
 
     fn text(&mut self, rest: &'a str) -> EvalResult<Operand> {
@@ -395,10 +395,10 @@ impl<'a> FormulaReader<'a> {
         let word = self.word();
         let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}']);
         if let Some((title, span)) = reference(word).filter(|_| bounded) {
-            let Some(area) = self.sight.area(title.as_deref(), span) else {
+            let Some(area) = self.cell_source.area(title.as_deref(), span) else {
                 return Ok(Operand::Single(Scalar::Error("#REF!")));
             };
-            let block = self.sight.block(title.as_deref(), &area);
+            let block = self.cell_source.block(title.as_deref(), &area);
             return Ok(block.map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix));
         }
         self.rest = before;

@@ -34,7 +34,7 @@ impl Matrix {
     }
 
     /// The rows one below the other; short ones are filled up with blanks.
-    pub fn of_rows(rows: Vec<Vec<Scalar>>) -> Self {
+    pub fn from_rows(rows: Vec<Vec<Scalar>>) -> Self {
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         let height = count(rows.len());
         let mut cells = Vec::with_capacity(rows.len() * width);
@@ -54,12 +54,12 @@ impl Matrix {
     }
 
     /// The outcomes that are stored, row by row.
-    pub fn stored(&self) -> &[Scalar] {
+    pub fn cells(&self) -> &[Scalar] {
         &self.cells
     }
 
     /// The same, on their own.
-    pub fn into_stored(self) -> Vec<Scalar> {
+    pub fn into_cells(self) -> Vec<Scalar> {
         self.cells
     }
 
@@ -79,7 +79,7 @@ impl Matrix {
     }
 
     /// The outcome that stands for a place of a larger rectangle: a single row or column is repeated.
-    pub fn stretched(&self, row: u32, column: u32) -> Option<&Scalar> {
+    pub fn broadcast_at(&self, row: u32, column: u32) -> Option<&Scalar> {
         let row = if self.height == 1 { 0 } else { row };
         let column = if self.width == 1 { 0 } else { column };
         (row < self.height && column < self.width).then(|| self.at(row, column))
@@ -98,7 +98,7 @@ impl Operand {
     /// As a rectangle.
     pub fn into_matrix(self) -> Matrix {
         match self {
-            Self::Single(outcome) => Matrix::new(1, 1, vec![outcome]),
+            Self::Single(scalar) => Matrix::new(1, 1, vec![scalar]),
             Self::Matrix(matrix) => matrix,
         }
     }
@@ -106,7 +106,7 @@ impl Operand {
     /// The outcome of the first place.
     pub fn first(&self) -> &Scalar {
         match self {
-            Self::Single(outcome) => outcome,
+            Self::Single(scalar) => scalar,
             Self::Matrix(matrix) => matrix.at(0, 0),
         }
     }

@@ -49,9 +49,9 @@ pub(crate) struct SpillAnchor {
 
 impl Spill {
     /// One outcome in the cell of the formula.
-    pub(crate) fn alone(row: u32, column: u32, outcome: Scalar) -> Self {
+    pub(crate) fn single(row: u32, column: u32, scalar: Scalar) -> Self {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
-        Self { area, cells: Matrix::new(1, 1, vec![outcome]) }
+        Self { area, cells: Matrix::new(1, 1, vec![scalar]) }
     }
 
     /// What a cell comes to; blank outside.
@@ -69,7 +69,7 @@ impl Spill {
 }
 
 /// The cells of rows that hold such formulas, in order.
-pub(crate) fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
+pub(crate) fn find_anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
     let mut found = Vec::new();
     for (row, cells) in rows {
         for (column, cell) in (0..).zip(cells) {
@@ -84,7 +84,7 @@ pub(crate) fn anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
 }
 
 /// Lays results over the cells of a stored row; where something was entered it stays.
-pub(crate) fn lay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
+pub(crate) fn overlay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
     for spill in spills.iter().filter(|spill| spill.area.rows.contains(&row)) {
         for column in spill.area.cols.clone() {
             let at = usize::try_from(column).unwrap_or(usize::MAX);

@@ -48,8 +48,8 @@ pub(crate) fn finite(value: f64) -> EvalResult<Scalar> {
 }
 
 /// The number that arithmetic takes an outcome for.
-pub(crate) fn number(outcome: &Scalar) -> EvalResult<f64> {
-    match outcome {
+pub(crate) fn number(scalar: &Scalar) -> EvalResult<f64> {
+    match scalar {
         Scalar::Blank => Ok(0.0),
         Scalar::Number(n) => Ok(*n),
         Scalar::Bool(b) => Ok(f64::from(u8::from(*b))),
@@ -59,8 +59,8 @@ pub(crate) fn number(outcome: &Scalar) -> EvalResult<f64> {
 }
 
 /// The text that `&` takes an outcome for.
-pub(crate) fn shown(outcome: &Scalar) -> String {
-    match outcome {
+pub(crate) fn shown(scalar: &Scalar) -> String {
+    match scalar {
         Scalar::Blank => String::new(),
         Scalar::Number(n) => n.to_string(),
         Scalar::Text(text) => text.clone(),

@@ -9,10 +9,10 @@ use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
 /// Shorter answers are not worth it.
-pub(crate) const WORTH: usize = 1_000;
+pub(crate) const MIN_COMPRESSED_BYTES: usize = 1_000;
 
 /// Whether an `Accept-Encoding` takes gzip.
-pub(crate) fn takes_gzip(header: &str) -> bool {
+pub(crate) fn accepts_gzip(header: &str) -> bool {
     let mut taken = header.split(',').map(|one| one.split(';').map(str::trim));
     taken.any(|mut one| {
         let gzip = one.next().is_some_and(|name| name.eq_ignore_ascii_case("gzip") || name == "*");
@@ -22,7 +22,7 @@ pub(crate) fn takes_gzip(header: &str) -> bool {
 }
 
 /// The bytes, packed.
-pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     // Writing into memory does not fail.
     let _ = packer.write_all(bytes);
@@ -30,14 +30,14 @@ pub(crate) fn pack(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// The bytes, unpacked; an error where they are not packed well, or more than `limit`.
-pub(crate) fn unpack(bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
-    let mut unpacked = Vec::new();
+pub(crate) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
+    let mut decompressed = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut unpacked).map_err(|error| error.to_string())?;
-    if unpacked.len() > limit {
+    MultiGzDecoder::new(bytes).take(bound).read_to_end(&mut decompressed).map_err(|error| error.to_string())?;
+    if decompressed.len() > limit {
         return Err(format!("it holds more than {limit} bytes"));
     }
-    Ok(unpacked)
+    Ok(decompressed)
 }
 
 #[cfg(test)]
@@ -54,17 +54,17 @@ mod tests {
             ("identity", false),
             ("", false),
         ] {
-            assert_eq!(takes_gzip(header), takes, "{header}");
+            assert_eq!(accepts_gzip(header), takes, "{header}");
         }
     }
 
     #[test]
     fn what_is_packed_unpacks_and_a_bomb_is_stopped_at_the_bound() {
         let text = "a row of cells, ".repeat(1_000).into_bytes();
-        let packed = pack(&text);
-        assert!(packed.len() < text.len() / 10);
-        assert_eq!(unpack(&packed, text.len()), Ok(text.clone()));
-        assert!(unpack(&packed, text.len() - 1).is_err_and(|why| why.contains("more than")));
-        assert!(unpack(b"no gzip at all", 100).is_err());
+        let compressed = compress(&text);
+        assert!(compressed.len() < text.len() / 10);
+        assert_eq!(decompress(&compressed, text.len()), Ok(text.clone()));
+        assert!(decompress(&compressed, text.len() - 1).is_err_and(|why| why.contains("more than")));
+        assert!(decompress(b"no gzip at all", 100).is_err());
     }
 }

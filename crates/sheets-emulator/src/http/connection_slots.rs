@@ -29,7 +29,7 @@ struct SlotsState {
 #[derive(Debug)]
 struct SlotState {
     /// When it was last heard of.
-    heard: u64,
+    last_request: u64,
     /// Its calls that are being done.
     calls: u32,
     has_called: bool,
@@ -43,16 +43,16 @@ impl SlotsState {
     }
 
     /// The one that has been idle for longest.
-    fn idlest(&self) -> Option<u64> {
+    fn longest_idle(&self) -> Option<u64> {
         let idle = self.taken.iter().filter(|(_, taken)| taken.calls == 0);
-        idle.min_by_key(|(_, taken)| taken.heard).map(|(seat, _)| *seat)
+        idle.min_by_key(|(_, taken)| taken.last_request).map(|(slot, _)| *slot)
     }
 }
 
 /// A seat; free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
-    seats: Arc<ConnectionSlots>,
+    slots: Arc<ConnectionSlots>,
     number: u64,
     leave: CancellationToken,
 }
@@ -72,40 +72,40 @@ impl ConnectionSlots {
     }
 
     /// A seat: a free one, or that of whoever has been idle for longest. Waits only while all are at work.
-    pub(crate) async fn take(self: &Arc<Self>) -> ConnectionSlot {
+    pub(crate) async fn acquire(self: &Arc<Self>) -> ConnectionSlot {
         loop {
             let changed = self.changed.notified();
-            if let Some(seat) = self.try_take() {
-                return seat;
+            if let Some(slot) = self.try_acquire() {
+                return slot;
             }
             changed.await;
         }
     }
 
-    fn try_take(self: &Arc<Self>) -> Option<ConnectionSlot> {
+    fn try_acquire(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut state = self.state();
         if state.taken.len() >= self.limit {
-            let gone = state.idlest()?;
-            state.send_away(gone);
+            let gone = state.longest_idle()?;
+            state.evict(gone);
         }
         let (number, leave) = (state.next(), CancellationToken::new());
-        let taken = SlotState { heard: number, calls: 0, has_called: false, leave: leave.clone() };
+        let taken = SlotState { last_request: number, calls: 0, has_called: false, leave: leave.clone() };
         state.taken.insert(number, taken);
-        Some(ConnectionSlot { seats: Arc::clone(self), number, leave })
+        Some(ConnectionSlot { slots: Arc::clone(self), number, leave })
     }
 
     /// Sends away whoever has been idle for longest: where the system itself has no room for more.
-    pub(crate) fn make_room(&self) {
+    pub(crate) fn evict_idle(&self) {
         let mut state = self.state();
-        if let Some(gone) = state.idlest() {
-            state.send_away(gone);
+        if let Some(gone) = state.longest_idle() {
+            state.evict(gone);
         }
     }
 }
 
 impl SlotsState {
-    fn send_away(&mut self, seat: u64) {
-        if let Some(taken) = self.taken.remove(&seat) {
+    fn evict(&mut self, slot: u64) {
+        if let Some(taken) = self.taken.remove(&slot) {
             taken.leave.cancel();
         }
     }
@@ -113,27 +113,27 @@ impl SlotsState {
 
 impl ConnectionSlot {
     /// Resolves when the seat is somebody else's.
-    pub(crate) async fn is_lost(&self) {
+    pub(crate) async fn evicted(&self) {
         self.leave.cancelled().await;
     }
 
     /// Whether a call has come over it so far.
     pub(crate) fn has_called(&self) -> bool {
-        self.seats.state().taken.get(&self.number).is_some_and(|taken| taken.has_called)
+        self.slots.state().taken.get(&self.number).is_some_and(|taken| taken.has_called)
     }
 
     /// A call begins to arrive.
-    pub(crate) fn is_heard(&self) {
-        let mut state = self.seats.state();
+    pub(crate) fn on_request(&self) {
+        let mut state = self.slots.state();
         let now = state.next();
         if let Some(taken) = state.taken.get_mut(&self.number) {
-            (taken.heard, taken.has_called) = (now, true);
+            (taken.last_request, taken.has_called) = (now, true);
         }
     }
 
     /// A call has arrived whole, and is being done until what comes back is dropped.
-    pub(crate) fn works(self: &Arc<Self>) -> ActiveCall {
-        if let Some(taken) = self.seats.state().taken.get_mut(&self.number) {
+    pub(crate) fn begin_call(self: &Arc<Self>) -> ActiveCall {
+        if let Some(taken) = self.slots.state().taken.get_mut(&self.number) {
             taken.calls += 1;
         }
         ActiveCall(Arc::clone(self))
@@ -142,18 +142,18 @@ impl ConnectionSlot {
 
 impl Drop for ActiveCall {
     fn drop(&mut self) {
-        self.0.is_heard();
-        if let Some(taken) = self.0.seats.state().taken.get_mut(&self.0.number) {
+        self.0.on_request();
+        if let Some(taken) = self.0.slots.state().taken.get_mut(&self.0.number) {
             taken.calls = taken.calls.saturating_sub(1);
         }
-        self.0.seats.changed.notify_waiters();
+        self.0.slots.changed.notify_waiters();
     }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
-        self.seats.state().taken.remove(&self.number);
-        self.seats.changed.notify_waiters();
+        self.slots.state().taken.remove(&self.number);
+        self.slots.changed.notify_waiters();
     }
 }
 
@@ -165,26 +165,26 @@ mod tests {
 
     #[tokio::test]
     async fn who_has_been_idle_for_longest_makes_room_and_who_works_stays() {
-        let seats = ConnectionSlots::new(2);
-        let (first, second) = (Arc::new(seats.take().await), Arc::new(seats.take().await));
-        first.is_heard();
-        let work = first.works();
-        let third = seats.take().await;
-        assert!(second.is_lost().now_or_never().is_some(), "the second has said nothing");
+        let slots = ConnectionSlots::new(2);
+        let (first, second) = (Arc::new(slots.acquire().await), Arc::new(slots.acquire().await));
+        first.on_request();
+        let work = first.begin_call();
+        let third = slots.acquire().await;
+        assert!(second.evicted().now_or_never().is_some(), "the second has said nothing");
         drop(second);
-        let fourth = seats.take().await;
-        assert!(third.is_lost().now_or_never().is_some() && first.is_lost().now_or_never().is_none());
+        let fourth = slots.acquire().await;
+        assert!(third.evicted().now_or_never().is_some() && first.evicted().now_or_never().is_none());
         drop((third, fourth, work));
-        let _others = (seats.take().await, seats.take().await);
-        assert!(first.is_lost().now_or_never().is_some(), "its call is over");
+        let _others = (slots.acquire().await, slots.acquire().await);
+        assert!(first.evicted().now_or_never().is_some(), "its call is over");
     }
 
     #[tokio::test]
     async fn where_all_work_who_comes_waits() {
-        let seats = ConnectionSlots::new(1);
-        let only = Arc::new(seats.take().await);
-        let work = only.works();
-        let mut next = Box::pin(seats.take());
+        let slots = ConnectionSlots::new(1);
+        let only = Arc::new(slots.acquire().await);
+        let work = only.begin_call();
+        let mut next = Box::pin(slots.acquire());
         assert!(next.as_mut().now_or_never().is_none());
         drop(work);
         assert!(next.now_or_never().is_some());

@@ -1,7 +1,7 @@
 //! Who may call a server of this machine at all: not every page that a browser shows.
 //!
 //! In scope: the host that a call is for, the page that it comes from, and the refusals. Out of scope: tokens (`token`), and which
-//! connections are served (`seats`).
+//! connections are served (`slots`).
 //!
 //! A browser lets any page send some calls to any address, and lets it read the answers where the page's own name leads to that address
 //! ("DNS rebinding"). Three headers tell such calls from those of a program: `Host` has the page's name, `Origin` the page, and
@@ -17,7 +17,7 @@ use hyper::http::uri::Authority;
 use crate::error::ApiError;
 
 /// Ends of names that nobody can own in public.
-const PRIVATE_ENDS: [&str; 3] = [".internal", ".local", ".test"];
+const PRIVATE_SUFFIXES: [&str; 3] = [".internal", ".local", ".test"];
 
 /// What calls over one socket have to be like.
 #[derive(Debug, Clone)]
@@ -43,8 +43,8 @@ impl HostCheck {
         let is_control = path.starts_with("/_emulator");
         let page = text(ORIGIN).or_else(|| text(REFERER).filter(|_| is_control));
         if let Some(page) = page
-            && !is_page_of(page, host)
-            && (is_control || !is_page_here(page))
+            && !is_origin_of(page, host)
+            && (is_control || !is_local_origin(page))
         {
             let what = if is_control { "/_emulator" } else { "the API" };
             return Err(ApiError::forbidden(format!("A page of {page} may not call {what} of this emulator.")));
@@ -61,7 +61,7 @@ impl HostCheck {
         if let Ok(address) = name.parse::<IpAddr>() {
             return self.is_open || address.to_canonical().is_loopback() || address == self.address;
         }
-        let is_private = !name.contains('.') || PRIVATE_ENDS.iter().any(|end| name.ends_with(end));
+        let is_private = !name.contains('.') || PRIVATE_SUFFIXES.iter().any(|end| name.ends_with(end));
         is_localhost(&name)
             || (self.is_open && is_private)
             || self.hosts.iter().any(|own| own.eq_ignore_ascii_case(&name))
@@ -90,12 +90,12 @@ fn authority_of(page: &str) -> Option<&str> {
 }
 
 /// Whether a page is the server's own.
-fn is_page_of(page: &str, host: &str) -> bool {
+fn is_origin_of(page: &str, host: &str) -> bool {
     !host.is_empty() && authority_of(page).is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
 /// Whether a page comes from this machine: a program under test, behind a server of its own.
-fn is_page_here(page: &str) -> bool {
+fn is_local_origin(page: &str) -> bool {
     authority_of(page).and_then(name_of).is_some_and(|name| {
         is_localhost(&name) || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
     })
@@ -105,7 +105,7 @@ fn is_page_here(page: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn door(is_open: bool) -> HostCheck {
+    fn host_check(is_open: bool) -> HostCheck {
         HostCheck {
             address: "192.0.2.7".parse().unwrap(),
             is_open,
@@ -113,12 +113,12 @@ mod tests {
         }
     }
 
-    fn check(door: &HostCheck, path: &str, host: &str, headers: &[(&'static str, &str)]) -> Result<(), String> {
+    fn check(host_check: &HostCheck, path: &str, host: &str, headers: &[(&'static str, &str)]) -> Result<(), String> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        door.check(path, host, &map).map_err(|error| error.message)
+        host_check.check(path, host, &map).map_err(|error| error.message)
     }
 
     #[test]
@@ -133,7 +133,7 @@ mod tests {
             "Sheets.Example.com",
             "",
         ] {
-            assert_eq!(check(&door(false), "/_emulator/stats", host, &[]), Ok(()), "{host}");
+            assert_eq!(check(&host_check(false), "/_emulator/stats", host, &[]), Ok(()), "{host}");
         }
         for host in [
             "evil.example",
@@ -145,7 +145,7 @@ mod tests {
             "x y",
         ] {
             for path in ["/_emulator/hands", "/v4/spreadsheets/s", "/token"] {
-                let told = check(&door(false), path, host, &[]).unwrap_err();
+                let told = check(&host_check(false), path, host, &[]).unwrap_err();
                 assert!(told.contains("--allow-host"), "{host}: {told}");
             }
         }
@@ -156,9 +156,9 @@ mod tests {
         for host in
             ["192.0.2.8:80", "emulator:8080", "host.docker.internal:80", "sheets.tests.svc.cluster.local", "localhost"]
         {
-            assert_eq!(check(&door(true), "/v4/spreadsheets/s", host, &[]), Ok(()), "{host}");
+            assert_eq!(check(&host_check(true), "/v4/spreadsheets/s", host, &[]), Ok(()), "{host}");
         }
-        assert!(check(&door(true), "/v4/spreadsheets/s", "evil.example", &[]).is_err());
+        assert!(check(&host_check(true), "/v4/spreadsheets/s", "evil.example", &[]).is_err());
     }
 
     #[test]
@@ -172,8 +172,8 @@ mod tests {
             vec![("origin", "file://127.0.0.1:8080")],
             vec![("origin", "http://localhost.evil.example"), ("sec-fetch-site", "cross-site")],
         ] {
-            assert!(check(&door(false), control, here, &headers).is_err(), "{headers:?}");
-            assert!(check(&door(false), api, here, &headers).is_err(), "{headers:?}");
+            assert!(check(&host_check(false), control, here, &headers).is_err(), "{headers:?}");
+            assert!(check(&host_check(false), api, here, &headers).is_err(), "{headers:?}");
         }
         for headers in [
             vec![("origin", "http://localhost:3000")],
@@ -181,8 +181,8 @@ mod tests {
             vec![("sec-fetch-site", "same-site")],
             vec![("referer", "https://evil.example/page")],
         ] {
-            assert!(check(&door(false), control, here, &headers).is_err(), "{headers:?}");
-            assert_eq!(check(&door(false), api, here, &headers), Ok(()), "{headers:?}");
+            assert!(check(&host_check(false), control, here, &headers).is_err(), "{headers:?}");
+            assert_eq!(check(&host_check(false), api, here, &headers), Ok(()), "{headers:?}");
         }
         for headers in [
             vec![],
@@ -190,7 +190,7 @@ mod tests {
             vec![("sec-fetch-site", "none")],
             vec![("referer", "http://127.0.0.1:8080/_emulator/stats")],
         ] {
-            assert_eq!(check(&door(false), control, here, &headers), Ok(()), "{headers:?}");
+            assert_eq!(check(&host_check(false), control, here, &headers), Ok(()), "{headers:?}");
         }
     }
 }

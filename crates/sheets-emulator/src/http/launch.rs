@@ -89,13 +89,13 @@ fn write_key(path: &Path, text: &str) -> io::Result<()> {
 pub async fn launch(
     options: LaunchOptions,
     clock: Arc<dyn TimeSource>,
-    chance: Arc<dyn RandomSource>,
+    random: Arc<dyn RandomSource>,
     ready: impl FnOnce(&str),
     stop: impl Future<Output = ()>,
 ) -> Result<(), LaunchError> {
     let LaunchOptions { host, port, credentials, emulator } = options;
     let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let emulator = Emulator::open(emulator, clock, chance)?;
+    let emulator = Emulator::open(emulator, clock, random)?;
     let (listener, address) = listen(host, port).await.map_err(|cause| LaunchError::Listen { host, port, cause })?;
     let url = format!("http://{address}");
     if let Some(path) = credentials {
@@ -115,12 +115,12 @@ pub async fn launch(
             token.cancel();
             serving.await;
         }
-        () = emulator.troubled() => {
+        () = emulator.storage_failed() => {
             token.cancel();
             serving.await;
         }
     }
-    emulator.trouble().map_or(Ok(()), |trouble| Err(LaunchError::StorageFailure(trouble)))
+    emulator.storage_failure().map_or(Ok(()), |storage_failure| Err(LaunchError::StorageFailure(storage_failure)))
 }
 
 #[cfg(test)]

@@ -56,19 +56,19 @@ const PING_EVERY: Duration = Duration::from_secs(30);
 const HEAD_LIMIT: usize = 256 << 10;
 
 /// How long calls in hand may take once the server is to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How many connections are served at once; for one more, whoever has been idle for longest goes.
 const CONNECTION_LIMIT: usize = 512;
 
 /// What every HTTP/2 connection begins with.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Whom a connection is from: somebody of this process, or whoever reached a socket.
 #[derive(Debug, Clone, Default)]
 struct ConnectionContext {
-    door: Option<HostCheck>,
-    seat: Option<Arc<ConnectionSlot>>,
+    host_check: Option<HostCheck>,
+    slot: Option<Arc<ConnectionSlot>>,
     /// With whose bodies its own have to share.
     bodies: Option<Arc<BodyBudget>>,
 }
@@ -86,7 +86,7 @@ impl Emulator {
     /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let mut connections = JoinSet::new();
-        let (seats, bodies) = (ConnectionSlots::new(CONNECTION_LIMIT), BodyBudget::new(BODIES_LIMIT));
+        let (slots, bodies) = (ConnectionSlots::new(CONNECTION_LIMIT), BodyBudget::new(BODIES_LIMIT));
         let is_open = listener.local_addr().is_ok_and(|bound| !bound.ip().to_canonical().is_loopback());
         loop {
             while connections.try_join_next().is_some() {}
@@ -96,16 +96,16 @@ impl Emulator {
             };
             match accepted {
                 Ok((stream, _)) => {
-                    let seat = tokio::select! {
-                        seat = seats.take() => Arc::new(seat),
+                    let slot = tokio::select! {
+                        slot = slots.acquire() => Arc::new(slot),
                         () = stop.cancelled() => break,
                     };
                     let (emulator, stop, bodies) = (self.clone(), stop.clone(), Arc::clone(&bodies));
-                    connections.spawn(async move { emulator.serve_tcp(stream, is_open, (seat, bodies), stop).await });
+                    connections.spawn(async move { emulator.serve_tcp(stream, is_open, (slot, bodies), stop).await });
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
-                    seats.make_room();
+                    slots.evict_idle();
                     sleep(Duration::from_millis(50)).await;
                 }
             }
@@ -114,7 +114,7 @@ impl Emulator {
         let drained = async { while connections.join_next().await.is_some() {} };
         tokio::select! {
             () = drained => {}
-            () = sleep(DRAIN) => tracing::warn!("calls were cut off after 10 s"),
+            () = sleep(SHUTDOWN_TIMEOUT) => tracing::warn!("calls were cut off after 10 s"),
         }
     }
 
@@ -122,31 +122,32 @@ impl Emulator {
         &self,
         stream: TcpStream,
         is_open: bool,
-        (seat, bodies): (Arc<ConnectionSlot>, Arc<BodyBudget>),
+        (slot, bodies): (Arc<ConnectionSlot>, Arc<BodyBudget>),
         stop: CancellationToken,
     ) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "small answers of this connection may be held back");
         }
         let Ok(local) = stream.local_addr() else { return };
-        let door = HostCheck { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
-        let guest = ConnectionContext { door: Some(door), seat: Some(Arc::clone(&seat)), bodies: Some(bodies) };
+        let host_check = HostCheck { address: local.ip().to_canonical(), is_open, hosts: self.hosts() };
+        let connection =
+            ConnectionContext { host_check: Some(host_check), slot: Some(Arc::clone(&slot)), bodies: Some(bodies) };
         tokio::select! {
-            () = self.serve_until(stream, stop, guest) => {}
-            () = seat.is_lost() => tracing::debug!("an idle connection made room for another one"),
-            () = self.sees_no_call(&seat) => tracing::debug!("a connection brought no call in time"),
+            () = self.serve_until(stream, stop, connection) => {}
+            () = slot.evicted() => tracing::debug!("an idle connection made room for another one"),
+            () = self.no_call_in_time(&slot) => tracing::debug!("a connection brought no call in time"),
         }
     }
 
     /// Ends when a new connection has brought no call in time.
-    async fn sees_no_call(&self, seat: &ConnectionSlot) {
+    async fn no_call_in_time(&self, slot: &ConnectionSlot) {
         sleep(HEAD_TIMEOUT).await;
-        if seat.has_called() {
+        if slot.has_called() {
             std::future::pending::<()>().await;
         }
     }
 
-    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, guest: ConnectionContext)
+    async fn serve_until<S>(&self, mut stream: S, stop: CancellationToken, connection: ConnectionContext)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -154,12 +155,12 @@ impl Emulator {
             begun = read_beginning(&mut stream) => begun,
             () = stop.cancelled() => return,
         };
-        let idle = guest.seat.as_ref().map(|_| IDLE_TIMEOUT);
+        let idle = connection.slot.as_ref().map(|_| IDLE_TIMEOUT);
         let Ok(begun) = begun else { return };
-        let is_http2 = begun == PREFACE;
+        let is_http2 = begun == HTTP2_PREFACE;
         let (reader, writer) = tokio::io::split(stream);
         let io = TokioIo::new(tokio::io::join(Cursor::new(begun).chain(reader), writer));
-        let service = service_fn(|request| self.respond(request, &guest));
+        let service = service_fn(|request| self.respond(request, &connection));
         let ended = if is_http2 {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder
@@ -167,10 +168,10 @@ impl Emulator {
                 .max_header_list_size(u32::try_from(HEAD_LIMIT).unwrap_or(u32::MAX))
                 .keep_alive_interval(idle.map(|_| PING_EVERY))
                 .keep_alive_timeout(HEAD_TIMEOUT);
-            let (emulator, guest) = (self.clone(), guest.clone());
+            let (emulator, connection) = (self.clone(), connection.clone());
             let service = service_fn(move |request| {
-                let (emulator, guest) = (emulator.clone(), guest.clone());
-                async move { emulator.respond(request, &guest).await }
+                let (emulator, connection) = (emulator.clone(), connection.clone());
+                async move { emulator.respond(request, &connection).await }
             });
             let mut connection = std::pin::pin!(builder.serve_connection(io, service));
             tokio::select! {
@@ -200,37 +201,39 @@ impl Emulator {
     async fn respond(
         &self,
         request: Request<Incoming>,
-        guest: &ConnectionContext,
+        connection: &ConnectionContext,
     ) -> Result<Response<ResponseBody>, ConnectionDropped> {
-        if let Some(seat) = &guest.seat {
-            seat.is_heard();
+        if let Some(slot) = &connection.slot {
+            slot.on_request();
         }
         let (head, body) = request.into_parts();
         let query = QueryParams::parse(head.uri.query().unwrap_or_default());
         let pretty = query.pretty();
         let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = text(HOST).or_else(|| head.uri.authority().map(ToString::to_string)).unwrap_or_default();
-        if let Some(Err(refusal)) = guest.door.as_ref().map(|door| door.check(head.uri.path(), &host, &head.headers)) {
-            return Ok(self.dress(refusal.into(), pretty, false));
+        if let Some(Err(refusal)) =
+            connection.host_check.as_ref().map(|host_check| host_check.check(head.uri.path(), &host, &head.headers))
+        {
+            return Ok(self.into_response(refusal.into(), pretty, false));
         }
         let by_key = || text(HeaderName::from_static("x-goog-api-key")).map(|key| format!("{API_KEY}{key}"));
         let authorization = text(AUTHORIZATION).or_else(by_key);
-        let packed = text(ACCEPT_ENCODING).is_some_and(|takes| compression::takes_gzip(&takes));
-        let unpack = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
-        let mut room = guest.bodies.as_ref().map(BodyBudget::begin);
+        let compressed = text(ACCEPT_ENCODING).is_some_and(|takes| compression::accepts_gzip(&takes));
+        let decompress = text(CONTENT_ENCODING).is_some_and(|how| how.trim().eq_ignore_ascii_case("gzip"));
+        let mut room = connection.bodies.as_ref().map(BodyBudget::begin);
         let read = self.read_body(body, room.as_mut()).await;
-        let _at_work = guest.seat.as_ref().map(ConnectionSlot::works);
-        let read = if unpack { read.and_then(|body| unpacked(&body, room.as_mut())) } else { read };
+        let _at_work = connection.slot.as_ref().map(ConnectionSlot::begin_call);
+        let read = if decompress { read.and_then(|body| decompressed(&body, room.as_mut())) } else { read };
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
                 let overridden = text(HeaderName::from_static("x-http-method-override"));
                 let call = ApiRequest { method: head.method, path, query, host, authorization, body };
-                self.answer(call.as_meant(overridden.as_deref())).await?
+                self.handle(call.with_method_override(overridden.as_deref())).await?
             }
             Err(refusal) => refusal,
         };
-        Ok(self.dress(answer, pretty, packed))
+        Ok(self.into_response(answer, pretty, compressed))
     }
 
     async fn read_body<B>(&self, body: B, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse>
@@ -252,18 +255,18 @@ impl Emulator {
         }
     }
 
-    fn dress(&self, answer: ApiResponse, pretty: bool, packed: bool) -> Response<ResponseBody> {
+    fn into_response(&self, answer: ApiResponse, pretty: bool, compressed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
         let (mut bytes, kind) = answer.body(pretty);
-        let packed = packed && bytes.len() >= compression::WORTH;
-        if packed {
-            bytes = compression::pack(&bytes);
+        let compressed = compressed && bytes.len() >= compression::MIN_COMPRESSED_BYTES;
+        if compressed {
+            bytes = compression::compress(&bytes);
         }
         let mut response = Response::new(ResponseBody::new(bytes.into(), breaks_off));
         *response.status_mut() = status;
         let headers = response.headers_mut();
-        let ms = u64::try_from(self.clock().unix_ms()).unwrap_or(0);
+        let ms = u64::try_from(self.time_source().unix_ms()).unwrap_or(0);
         let date = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(ms.min(253_402_300_799_000)));
         let mut set = |name: HeaderName, value: &str| {
             if let Ok(value) = HeaderValue::from_str(value) {
@@ -273,7 +276,7 @@ impl Emulator {
         set(DATE, &date);
         set(CACHE_CONTROL, "private");
         set(VARY, "Accept-Encoding");
-        if packed {
+        if compressed {
             set(CONTENT_ENCODING, "gzip");
         }
         if !kind.is_empty() {
@@ -318,8 +321,8 @@ fn crowded() -> ApiResponse {
 }
 
 /// A body that came compressed; one that unpacks to more than a body may have is refused.
-fn unpacked(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
-    let body = compression::unpack(body, BODY_LIMIT).map_err(|why| {
+fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
+    let body = compression::decompress(body, BODY_LIMIT).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
         ApiResponse::from(ApiError { code: 400, status: "INVALID_ARGUMENT", message, details: None })
     })?;
@@ -335,9 +338,9 @@ pub(crate) async fn listen(host: IpAddr, port: u16) -> io::Result<(TcpListener, 
 
 /// Reads as much as tells HTTP/2 from HTTP/1.1; what was read belongs to the connection.
 async fn read_beginning(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
-    let mut begun = Vec::with_capacity(PREFACE.len());
-    while begun.len() < PREFACE.len() && PREFACE.starts_with(&begun) {
-        let mut rest = stream.take((PREFACE.len() - begun.len()) as u64);
+    let mut begun = Vec::with_capacity(HTTP2_PREFACE.len());
+    while begun.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&begun) {
+        let mut rest = stream.take((HTTP2_PREFACE.len() - begun.len()) as u64);
         if rest.read_buf(&mut begun).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -65,7 +65,7 @@ impl ValueMatrix {
             let read = cells.iter().enumerate().map(|(column, value)| read_datum(value, at, column));
             lines.push(read.collect::<Result<Vec<_>, _>>()?);
         }
-        let rows = if major == Dimension::Rows { lines } else { turn(lines) };
+        let rows = if major == Dimension::Rows { lines } else { transpose(lines) };
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         Ok(Self { rows, width: u32::try_from(width).unwrap_or(u32::MAX) })
     }
@@ -85,7 +85,7 @@ impl ValueMatrix {
         let bounds = place.area();
         let (row, column) = (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0));
         let area = self.area_at(row, column);
-        let told = |kind: &str, name: String| {
+        let message = |kind: &str, name: String| {
             let within = name_area(&place.sheet, &bounds);
             let text = format!("Requested writing within range [{within}], but tried writing to {kind} [{name}]");
             ApiError::invalid_argument(text)
@@ -95,10 +95,10 @@ impl ValueMatrix {
         }
         if !place.span.is_cell() {
             if area.rows.end > bounds.rows.end && place.span.end_row.is_some() {
-                return Err(told("row", (bounds.rows.end + 1).to_string()));
+                return Err(message("row", (bounds.rows.end + 1).to_string()));
             }
             if area.cols.end > bounds.cols.end && place.span.end_column.is_some() {
-                return Err(told("column", column_letters(bounds.cols.end)));
+                return Err(message("column", column_letters(bounds.cols.end)));
             }
         }
         if area.rows.end > place.sheet.row_count || area.cols.end > place.sheet.column_count {
@@ -153,8 +153,8 @@ impl InputValue {
             Self::Typed(typed) => EnteredValue { value: typed.value.clone(), format: None },
             Self::Text(text) => {
                 if text.len() > CELL_LIMIT && text.chars().count() > CELL_LIMIT {
-                    let told = "Your input contains more than the maximum of 50000 characters in a single cell.";
-                    return Err(ApiError::invalid_argument(told));
+                    let message = "Your input contains more than the maximum of 50000 characters in a single cell.";
+                    return Err(ApiError::invalid_argument(message));
                 }
                 let is_text = || number_format(&cell).is_some_and(|format| format.kind == "TEXT");
                 if input == ValueInputOption::Raw || is_text() {
@@ -182,7 +182,7 @@ fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<V
 }
 
 /// The cell after a person typed that text into it.
-pub(crate) fn type_into(cell: Cell, text: &str) -> Result<Cell, ApiError> {
+pub(crate) fn enter_text(cell: Cell, text: &str) -> Result<Cell, ApiError> {
     InputValue::Text(text.to_owned()).over(cell, ValueInputOption::Typed)
 }
 
@@ -200,7 +200,7 @@ fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, Ap
 }
 
 /// Columns as rows; what a short column does not say stays as it is.
-fn turn(columns: Vec<Vec<InputValue>>) -> Vec<Vec<InputValue>> {
+fn transpose(columns: Vec<Vec<InputValue>>) -> Vec<Vec<InputValue>> {
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut rows: Vec<Vec<InputValue>> = (0..height).map(|_| Vec::with_capacity(columns.len())).collect();
     for column in columns {

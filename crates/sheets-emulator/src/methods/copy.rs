@@ -7,7 +7,7 @@ use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};
 
 use crate::batch::context::{Batch, UnknownBehaviors};
-use crate::batch::sheets::sheet::settle_copy;
+use crate::batch::sheets::sheet::finish_copy;
 use crate::error::ApiError;
 use crate::format::response_format::sheet_properties;
 use crate::random::RandomSource;
@@ -20,7 +20,7 @@ pub(crate) fn copy_to(
     id: &str,
     sheet: &str,
     body: &Map<String, Value>,
-    chance: &dyn RandomSource,
+    random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
     let no_sheet = || ApiError::invalid_argument(format!("No sheet with id: {sheet}"));
     let number: i32 = sheet.parse().map_err(|_| no_sheet())?;
@@ -30,8 +30,8 @@ pub(crate) fn copy_to(
     let source = store.read(id)?.sheet(number)?.ok_or_else(no_sheet)?;
     let tx = store.write(destination)?;
     let from = key_of(&tx, id, number)?.ok_or_else(no_sheet)?;
-    let batch = Batch::new(&tx, UnknownBehaviors::default(), chance)?;
-    let copy = settle_copy(&batch, source)?;
+    let batch = Batch::new(&tx, UnknownBehaviors::default(), random)?;
+    let copy = finish_copy(&batch, source)?;
     tx.copy_rows(from, copy.id)?;
     drop(batch);
     tx.commit()?;
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::grid::cell::Cell;
     use crate::random::SeededRandom;
-    use crate::storage::developer_metadata::{get_mark, search_marks};
+    use crate::storage::developer_metadata::{get_metadata, search_metadata};
     use crate::storage::transaction::SheetProperties;
 
     fn two_spreadsheets() -> SpreadsheetStore {
@@ -99,15 +99,15 @@ mod tests {
         tx.put_row(7, 3, vec![Cell::text("x")]).unwrap();
         tx.commit().unwrap();
         let body = json!({"destinationSpreadsheetId": "b"}).as_object().cloned().unwrap();
-        let chance = SeededRandom::new(1);
-        let copy = copy_to(&store, "a", "7", &body, &chance).unwrap();
+        let random = SeededRandom::new(1);
+        let copy = copy_to(&store, "a", "7", &body, &random).unwrap();
         assert_eq!((&copy["title"], &copy["index"]), (&json!("Copy of Log"), &json!(1)));
         let id = i32::try_from(copy["sheetId"].as_i64().unwrap()).unwrap();
         assert_eq!(store.read("b").unwrap().row(id, 3).unwrap(), [Cell::text("x")]);
-        assert_eq!(copy_to(&store, "a", "8", &body, &chance).unwrap_err().message, "No sheet with id: 8");
-        assert_eq!(copy_to(&store, "c", "7", &body, &chance).unwrap_err().code, 404);
+        assert_eq!(copy_to(&store, "a", "8", &body, &random).unwrap_err().message, "No sheet with id: 8");
+        assert_eq!(copy_to(&store, "c", "7", &body, &random).unwrap_err().code, 404);
         let nowhere = json!({"destinationSpreadsheetId": "c"}).as_object().cloned().unwrap();
-        assert_eq!(copy_to(&store, "a", "7", &nowhere, &chance).unwrap_err().code, 404);
+        assert_eq!(copy_to(&store, "a", "7", &nowhere, &random).unwrap_err().code, 404);
     }
 
     #[test]
@@ -132,11 +132,12 @@ mod tests {
         let mark = json!({"metadataId": 42, "metadataKey": "k"});
         tx.keep(None, "metadata", 42, &mark).unwrap();
         tx.commit().unwrap();
-        assert_eq!(get_mark(&store, "a", "42").unwrap(), mark);
-        assert_eq!(get_mark(&store, "a", "43").unwrap_err().code, 404);
-        assert_eq!(get_mark(&store, "a", "x").unwrap_err().code, 400);
+        assert_eq!(get_metadata(&store, "a", "42").unwrap(), mark);
+        assert_eq!(get_metadata(&store, "a", "43").unwrap_err().code, 404);
+        assert_eq!(get_metadata(&store, "a", "x").unwrap_err().code, 400);
         let filter = |key: &str| json!({"developerMetadataLookup": {"metadataKey": key}});
-        let search = |filters: Value| search_marks(&store, "a", json!({ "dataFilters": filters }).as_object().unwrap());
+        let search =
+            |filters: Value| search_metadata(&store, "a", json!({ "dataFilters": filters }).as_object().unwrap());
         let found = json!({"matchedDeveloperMetadata": [{"developerMetadata": mark, "dataFilters": [filter("k")]}]});
         assert_eq!(search(json!([filter("k"), filter("other")])).unwrap(), found);
         assert_eq!(search(json!([filter("other")])).unwrap(), json!({}));

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::named_ranges;
-use crate::batch::request_types::is_nothing;
+use crate::batch::request_types::is_empty_value;
 use crate::batch::sheets::sheet::{first_sheets, spreadsheet_from};
 use crate::batch::write_cells;
 use crate::error::ApiError;
@@ -23,7 +23,7 @@ pub(crate) fn create(
     id: &str,
     body: &[u8],
     mask: &ResponseMask,
-    chance: &dyn RandomSource,
+    random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
     let text = if body.trim_ascii().is_empty() { b"{}" } else { body };
     let not_json = |_| ApiError::invalid_argument(NOT_JSON);
@@ -35,9 +35,9 @@ pub(crate) fn create(
         .iter()
         .map(|sheet| sheet.get("properties").and_then(Value::as_object).cloned().unwrap_or_default())
         .collect();
-    refuse_unkept(&described, list("sheets"))?;
+    refuse_unsupported(&described, list("sheets"))?;
     let tx = store.start(id, &spreadsheet_from(properties))?;
-    let batch = Batch::new(&tx, UnknownBehaviors::default(), chance)?;
+    let batch = Batch::new(&tx, UnknownBehaviors::default(), random)?;
     first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
@@ -57,9 +57,9 @@ pub(crate) fn create(
 }
 
 /// What a description may hold that would not be kept is refused rather than forgotten.
-fn refuse_unkept(described: &Value, sheets: &[Value]) -> Result<(), ApiError> {
+fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiError> {
     let members = |value: &Value, known: &[&str]| -> Option<String> {
-        let mut own = value.as_object()?.iter().filter(|(_, value)| !is_nothing(value));
+        let mut own = value.as_object()?.iter().filter(|(_, value)| !is_empty_value(value));
         own.find(|(name, _)| !known.contains(&name.as_str())).map(|(name, _)| name.clone())
     };
     let top = ["spreadsheetId", "spreadsheetUrl", "properties", "sheets", "namedRanges"];

@@ -71,19 +71,19 @@ impl JsonText {
 
 /// Writes the `ValueRange` of an area.
 pub(crate) fn write_value_range(
-    book: &Workbook<'_, '_>,
+    workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
     major: Dimension,
-    rendering: RenderOptions,
+    render_options: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     out.open(b'{');
     out.member("range", &name_area(sheet, area));
     out.member("majorDimension", if major == Dimension::Rows { "ROWS" } else { "COLUMNS" });
     match major {
-        Dimension::Rows => write_rows(book, sheet, area, rendering, out)?,
-        Dimension::Columns => write_columns(book, sheet, area, rendering, out)?,
+        Dimension::Rows => write_rows(workbook, sheet, area, render_options, out)?,
+        Dimension::Columns => write_columns(workbook, sheet, area, render_options, out)?,
     }
     out.close(b'}');
     Ok(())
@@ -98,15 +98,15 @@ fn visible<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
 }
 
 fn write_rows(
-    book: &Workbook<'_, '_>,
+    workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
-    rendering: RenderOptions,
+    render_options: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     let mut next_row = area.rows.start;
     let mut begun = false;
-    book.visit(sheet.id, area, |row, cells| {
+    workbook.visit(sheet.id, area, |row, cells| {
         let cells = visible(&cells, area);
         if cells.is_empty() {
             return Ok::<(), ApiError>(());
@@ -125,7 +125,7 @@ fn write_rows(
         out.open(b'[');
         for cell in cells {
             out.next();
-            rendering.write(cell, &mut out.bytes);
+            render_options.write(cell, &mut out.bytes);
         }
         out.close(b']');
         Ok(())
@@ -138,14 +138,14 @@ fn write_rows(
 
 /// Rows come one after the other, so each column gathers its own text.
 fn write_columns(
-    book: &Workbook<'_, '_>,
+    workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
-    rendering: RenderOptions,
+    render_options: RenderOptions,
     out: &mut JsonText,
 ) -> Result<(), ApiError> {
     let mut columns: Vec<(u32, JsonText)> = Vec::new();
-    book.visit(sheet.id, area, |row, cells| {
+    workbook.visit(sheet.id, area, |row, cells| {
         let cells = visible(&cells, area);
         let fresh = || (area.rows.start, JsonText { bytes: vec![b'['], pretty: out.pretty, depth: out.depth + 2 });
         if columns.len() < cells.len() {
@@ -158,7 +158,7 @@ fn write_columns(
             }
             *next_row = row + 1;
             text.next();
-            rendering.write(cell, &mut text.bytes);
+            render_options.write(cell, &mut text.bytes);
         }
         Ok::<(), ApiError>(())
     })?;
@@ -191,11 +191,11 @@ mod tests {
         tx.put_row(0, 0, vec![Cell::text("A1"), Cell::text("B1"), Cell::default(), Cell::text("D1")]).unwrap();
         tx.put_row(0, 1, vec![Cell::default(), Cell::text("b2")]).unwrap();
         tx.put_row(0, 3, vec![Cell::number(4.0)]).unwrap();
-        let book = Workbook::open(&tx).unwrap();
-        let place = book.find(text).unwrap();
+        let workbook = Workbook::open(&tx).unwrap();
+        let place = workbook.find(text).unwrap();
         let mut out = JsonText::new(pretty);
-        let rendering = RenderOptions { values: ValueRenderOption::Unformatted, moments_as_text: false };
-        write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out).unwrap();
+        let render_options = RenderOptions { values: ValueRenderOption::Unformatted, moments_as_text: false };
+        write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out).unwrap();
         let value: Value = serde_json::from_slice(&out.bytes).unwrap();
         if pretty {
             let google = serde_json::to_vec_pretty(&value).unwrap();

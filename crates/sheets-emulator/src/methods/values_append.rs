@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::auth::protection::Writable;
 use crate::error::ApiError;
-use crate::formula::references::rewrite::follow;
+use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::{Area, Dimension};
 use crate::input::value_matrix::ValueMatrix;
@@ -32,15 +32,15 @@ pub(crate) fn append(
     let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
     let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
-    let book = Workbook::open(&transaction)?;
-    let place = book.find_inside(range)?;
-    let table = find_table(&book, &place)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find_inside(range)?;
+    let table = find_table(&workbook, &place)?;
     let (row, column) = match &table {
         Some(table) => (table.rows.end, table.cols.start),
         None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
     };
     let area = block.area_at(row, column);
-    let sheet = make_room(&transaction, &book.sheets, &place.sheet, &area, insert)?;
+    let sheet = make_room(&transaction, &workbook.sheets, &place.sheet, &area, insert)?;
     let written = block.write(&transaction, &sheet, area, input)?;
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
@@ -72,7 +72,11 @@ fn make_room(
             named.range = named.range.after_insert(Dimension::Rows, at, count);
             transaction.add_named_range(&named)?;
         }
-        follow(transaction, &sheet.title, &SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None })?;
+        rewrite_formulas(
+            transaction,
+            &sheet.title,
+            &SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None },
+        )?;
         sheet.row_count = sheet.row_count.saturating_add(count);
     }
     sheet.row_count = sheet.row_count.max(area.rows.end);

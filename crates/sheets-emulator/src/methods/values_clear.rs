@@ -17,15 +17,15 @@ const STEP: u32 = 4096;
 
 /// `values.clear`.
 pub(crate) fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
-    let cleared = clear_all(store, id, |book| Ok(vec![book.find_inside(range)?]))?;
+    let cleared = clear_all(store, id, |workbook| Ok(vec![workbook.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
 }
 
 /// `values.batchClear`: all ranges or none.
 pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Workbook<'_, '_>| {
-        ranges.iter().map(|range| book.find_inside(range.as_str().unwrap_or_default())).collect()
+    let find = |workbook: &Workbook<'_, '_>| {
+        ranges.iter().map(|range| workbook.find_inside(range.as_str().unwrap_or_default())).collect()
     };
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
@@ -37,9 +37,9 @@ pub(crate) fn batch_clear_by_filter(
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Workbook<'_, '_>| {
+    let find = |workbook: &Workbook<'_, '_>| {
         let places: Vec<Vec<SheetRange>> =
-            filters.iter().map(|filter| find_filter(book, filter)).collect::<Result<_, _>>()?;
+            filters.iter().map(|filter| find_filter(workbook, filter)).collect::<Result<_, _>>()?;
         Ok(places.concat())
     };
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{TextParams, dimension, rendering};
+use crate::schema::enums::{TextParams, dimension, render_options};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
@@ -20,12 +20,12 @@ pub(crate) fn get(
     words: &impl TextParams,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let (rendering, major) = (rendering(words, false)?, dimension(words, "majorDimension")?);
+    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
-    let book = Workbook::open(&transaction)?;
-    let place = book.find_inside(range)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find_inside(range)?;
     let mut out = JsonText::new(pretty);
-    write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out)?;
+    write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
     Ok(out.bytes)
 }
 
@@ -37,7 +37,8 @@ pub(crate) fn batch_get(
     words: &impl TextParams,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let find = |book: &Workbook<'_, '_>| ranges.iter().map(|range| Ok((book.find_inside(range)?, None))).collect();
+    let find =
+        |workbook: &Workbook<'_, '_>| ranges.iter().map(|range| Ok((workbook.find_inside(range)?, None))).collect();
     read_all(store, id, find, words, pretty)
 }
 
@@ -49,10 +50,10 @@ pub(crate) fn batch_get_by_filter(
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
     let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let find = |book: &Workbook<'_, '_>| {
+    let find = |workbook: &Workbook<'_, '_>| {
         let mut found = Vec::new();
         for filter in filters {
-            found.extend(find_filter(book, filter)?.into_iter().map(|place| (place, Some(filter.clone()))));
+            found.extend(find_filter(workbook, filter)?.into_iter().map(|place| (place, Some(filter.clone()))));
         }
         Ok(found)
     };
@@ -68,10 +69,10 @@ fn read_all(
     words: &impl TextParams,
     pretty: bool,
 ) -> Result<Vec<u8>, ApiError> {
-    let (rendering, major) = (rendering(words, false)?, dimension(words, "majorDimension")?);
+    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
     let transaction = store.read(id)?;
-    let book = Workbook::open(&transaction)?;
-    let found = find(&book)?;
+    let workbook = Workbook::open(&transaction)?;
+    let found = find(&workbook)?;
     let mut out = JsonText::new(pretty);
     out.open(b'{');
     out.member("spreadsheetId", id);
@@ -83,12 +84,12 @@ fn read_all(
             if let Some(filter) = filter {
                 out.open(b'{');
                 out.name("valueRange");
-                write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out)?;
+                write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
                 out.name("dataFilters");
                 out.bytes.extend_from_slice(Value::Array(vec![filter.clone()]).to_string().as_bytes());
                 out.close(b'}');
             } else {
-                write_value_range(&book, &place.sheet, &place.area(), major, rendering, &mut out)?;
+                write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
             }
         }
         out.close(b']');

@@ -13,7 +13,7 @@ use crate::format::render::RenderOptions;
 use crate::grid::area::{Area, Dimension};
 use crate::input::value_matrix::{ValueMatrix, WriteCounts};
 use crate::methods::value_range::{JsonText, write_value_range};
-use crate::schema::enums::{TextParams, bad_value, check_names, dimension, rendering, value_input};
+use crate::schema::enums::{TextParams, bad_value, check_names, dimension, render_options, value_input};
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook, name_area};
@@ -29,10 +29,10 @@ pub(crate) fn update(
     let (input, echo) = (value_input(words)?, ResponseValues::read(words, body)?);
     let block = ValueMatrix::read(body, "data")?;
     let transaction = store.write(id)?;
-    let book = Workbook::open(&transaction)?;
-    let place = book.find(range)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-    let answer = echo.told(&book, id, Some(&place), &written)?;
+    let answer = echo.told(&workbook, id, Some(&place), &written)?;
     transaction.commit()?;
     Ok(Value::Object(answer))
 }
@@ -55,14 +55,14 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
         blocks.push((data, block, ResponseValues::read(body, data)?));
     }
     let transaction = store.write(id)?;
-    let book = Workbook::open(&transaction)?;
+    let workbook = Workbook::open(&transaction)?;
     let mut totals = UpdateTotals::default();
     let mut responses = Vec::new();
     let mut places = Vec::new();
     for (at, (data, block, _)) in blocks.iter().enumerate() {
         let find = || match data.get("dataFilter") {
-            Some(filter) => find_filter(&book, filter),
-            None => Ok(vec![book.find(data.word("range").unwrap_or_default())?]),
+            Some(filter) => find_filter(&workbook, filter),
+            None => Ok(vec![workbook.find(data.word("range").unwrap_or_default())?]),
         };
         let within = |error: ApiError| error.within(&format!("Invalid data[{at}]: "));
         for place in find().map_err(within)? {
@@ -74,7 +74,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
     }
     for (at, place, written) in &places {
         let (data, _, echo) = &blocks[*at];
-        let mut told = echo.told(&book, id, Some(place), written)?;
+        let mut told = echo.told(&workbook, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
             told.shift_remove("spreadsheetId");
             told.insert("dataFilter".to_owned(), filter.clone());
@@ -89,7 +89,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResponseValues {
     show: bool,
-    rendering: RenderOptions,
+    render_options: RenderOptions,
     major: Dimension,
 }
 
@@ -97,14 +97,14 @@ impl ResponseValues {
     /// Reads `includeValuesInResponse` and the render options of the answer.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
-        Ok(Self { show, rendering: rendering(words, true)?, major: dimension(range, "data.majorDimension")? })
+        Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
 
     /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
     /// Counts of nothing are left out, as every zero of Google's is.
     pub(crate) fn told(
         &self,
-        book: &Workbook<'_, '_>,
+        workbook: &Workbook<'_, '_>,
         id: &str,
         asked: Option<&SheetRange>,
         written: &WriteCounts,
@@ -129,14 +129,14 @@ impl ResponseValues {
         }
         if self.show {
             let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
-            told.insert("updatedData".to_owned(), self.read_back(book, &written.sheet, &asked)?);
+            told.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &asked)?);
         }
         Ok(told)
     }
 
-    fn read_back(self, book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, ApiError> {
+    fn read_back(self, workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, ApiError> {
         let mut out = JsonText::new(false);
-        write_value_range(book, sheet, area, self.major, self.rendering, &mut out)?;
+        write_value_range(workbook, sheet, area, self.major, self.render_options, &mut out)?;
         serde_json::from_slice(&out.bytes).map_err(|error| {
             tracing::error!(%error, "the emulator wrote JSON that it can't read");
             ApiError::internal()

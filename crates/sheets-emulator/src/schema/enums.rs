@@ -51,7 +51,7 @@ pub(crate) enum InsertDataOption {
 }
 
 /// The render options under their usual names, or under those of `updatedData` with the prefix `response`.
-pub(crate) fn rendering(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
+pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
     let (values, moments) = if response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
     } else {

@@ -196,25 +196,25 @@ mod tests {
 
     #[test]
     fn a_mask_keeps_what_it_names_and_leaves_empty_objects() {
-        let book = json!({"spreadsheetId": "x", "sheets": [{"properties": {"sheetId": 0, "title": "A"},
+        let workbook = json!({"spreadsheetId": "x", "sheets": [{"properties": {"sheetId": 0, "title": "A"},
             "data": [{"rowData": [{"values": [{"note": "n", "formattedValue": "1"}, {"formattedValue": "2"}]}]}]}]});
-        assert_eq!(cut("spreadsheetId", book.clone()), json!({"spreadsheetId": "x"}));
+        assert_eq!(cut("spreadsheetId", workbook.clone()), json!({"spreadsheetId": "x"}));
         assert_eq!(
-            cut("sheets.properties(sheetId)", book.clone()),
+            cut("sheets.properties(sheetId)", workbook.clone()),
             json!({"sheets": [{"properties": {"sheetId": 0}}]})
         );
         assert_eq!(
-            cut("sheets/properties/title,spreadsheetId", book.clone()),
+            cut("sheets/properties/title,spreadsheetId", workbook.clone()),
             json!({"spreadsheetId": "x", "sheets": [{"properties": {"title": "A"}}]})
         );
         assert_eq!(
-            cut("sheets.data.rowData.values.note", book.clone()),
+            cut("sheets.data.rowData.values.note", workbook.clone()),
             json!({"sheets": [{"data": [{"rowData": [{"values": [{"note": "n"}, {}]}]}]}]})
         );
-        assert_eq!(cut("*", book.clone()), book);
-        assert_eq!(cut("sheets.data(startRow)", book.clone()), json!({"sheets": [{"data": [{}]}]}));
+        assert_eq!(cut("*", workbook.clone()), workbook);
+        assert_eq!(cut("sheets.data(startRow)", workbook.clone()), json!({"sheets": [{"data": [{}]}]}));
         assert_eq!(
-            cut("sheets(properties(title),data.startRow)", book),
+            cut("sheets(properties(title),data.startRow)", workbook),
             json!({"sheets": [{"properties": {"title": "A"}, "data": [{}]}]})
         );
     }

@@ -19,103 +19,103 @@ use crate::storage::error::StorageError;
 use crate::storage::wal_copy::WalCopy;
 
 /// How long readers of this process are waited for: while one looks at the file, its pages stay as they are.
-const READERS_WAIT: Duration = Duration::from_millis(500);
+const READER_WAIT: Duration = Duration::from_millis(500);
 
 /// Brings commits into the file.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
-    home: DatabaseFile,
+    database_file: DatabaseFile,
     /// Holds the lock of writers meanwhile.
-    keeper: Mutex<Connection>,
+    lock_holder: Mutex<Connection>,
     readers: ReaderGate,
 }
 
 impl Checkpointer {
     /// A settler of a file that is there, and which knows its own commits.
-    pub(crate) fn of(home: DatabaseFile) -> Result<Self, StorageError> {
-        let keeper = Mutex::new(connect(home.path())?);
-        Ok(Self { home, keeper, readers: ReaderGate::default() })
+    pub(crate) fn new(database_file: DatabaseFile) -> Result<Self, StorageError> {
+        let lock_holder = Mutex::new(connect(database_file.path())?);
+        Ok(Self { database_file, lock_holder, readers: ReaderGate::default() })
     }
 
     /// The file.
-    pub(crate) fn home(&self) -> &DatabaseFile {
-        &self.home
+    pub(crate) fn database_file(&self) -> &DatabaseFile {
+        &self.database_file
     }
 
     /// Lets a reader in, once nobody writes pages over.
-    pub(crate) fn reader(&self) -> ReadGuard<'_> {
+    pub(crate) fn enter_reader(&self) -> ReadGuard<'_> {
         self.readers.enter()
     }
 
     /// Brings what stands in the log into the file. `connection` is in no transaction. Another process that writes is waited for that
     /// long: what it commits meanwhile it brings into the file itself.
-    pub(crate) fn settle(&self, connection: &Connection, wait: Duration) -> Result<(), StorageError> {
-        let told = |cause| StorageError::File { path: self.home.path().to_owned(), cause };
-        if self.home.log_length().map_err(told)? == 0 {
+    pub(crate) fn checkpoint(&self, connection: &Connection, wait: Duration) -> Result<(), StorageError> {
+        let failed = |cause| StorageError::File { path: self.database_file.path().to_owned(), cause };
+        if self.database_file.log_length().map_err(failed)? == 0 {
             return Ok(());
         }
-        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        keeper.busy_timeout(wait)?;
-        keeper.execute_batch("BEGIN IMMEDIATE")?;
+        let lock_holder = self.lock_holder.lock().unwrap_or_else(PoisonError::into_inner);
+        lock_holder.busy_timeout(wait)?;
+        lock_holder.execute_batch("BEGIN IMMEDIATE")?;
         // Only now, so that readers never wait for another process.
         let _closed = self.readers.close();
-        let folded = self.fold(connection);
-        keeper.execute_batch("ROLLBACK")?;
+        let folded = self.copy_into_file(connection);
+        lock_holder.execute_batch("ROLLBACK")?;
         if folded? {
             // What stays in the log is in the file already: to leave it there, because somebody reads, costs nothing.
-            keeper.busy_timeout(Duration::ZERO)?;
-            keeper.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+            lock_holder.busy_timeout(Duration::ZERO)?;
+            lock_holder.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
-        keeper.busy_timeout(BUSY_TIMEOUT)?;
+        lock_holder.busy_timeout(BUSY_TIMEOUT)?;
         Ok(())
     }
 
     /// Says whether all of the log is in the file now; where somebody reads an older state it is not, and the tail stays.
-    fn fold(&self, connection: &Connection) -> Result<bool, StorageError> {
-        let told = |cause| StorageError::File { path: self.home.path().to_owned(), cause };
+    fn copy_into_file(&self, connection: &Connection) -> Result<bool, StorageError> {
+        let failed = |cause| StorageError::File { path: self.database_file.path().to_owned(), cause };
         let number = |name: &str| {
             let found: i64 = connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))?;
             Ok::<_, StorageError>(u64::try_from(found).unwrap_or(0))
         };
         let end = number("page_count")? * number("page_size")?;
-        let file = self.home.file().map_err(told)?;
-        WalCopy::put(file, self.home.log(), end).map_err(told)?;
+        let file = self.database_file.file().map_err(failed)?;
+        WalCopy::append_to(file, self.database_file.log(), end).map_err(failed)?;
         let (logged, done): (i64, i64) =
             connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?)))?;
-        let is_whole = logged == done;
-        if is_whole {
-            file.set_len(end).map_err(told)?;
+        let is_complete = logged == done;
+        if is_complete {
+            file.set_len(end).map_err(failed)?;
         } else {
             // What SQLite did not bring into the file it may not have made durable in the log either.
-            File::open(self.home.log()).and_then(|log| log.sync_data()).map_err(told)?;
+            File::open(self.database_file.log()).and_then(|log| log.sync_data()).map_err(failed)?;
         }
-        Ok(is_whole)
+        Ok(is_complete)
     }
 }
 
 /// Makes a file whole that was copied alone, in the midst of a commit that came from the log: before anybody reads it.
-pub(crate) fn make_whole(home: &DatabaseFile) -> Result<(), StorageError> {
-    let told = |cause| StorageError::File { path: home.path().to_owned(), cause };
-    let file = home.file().map_err(told)?;
+pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageError> {
+    let failed = |cause| StorageError::File { path: database_file.path().to_owned(), cause };
+    let file = database_file.file().map_err(failed)?;
     let needed = || {
-        let Some(found) = WalCopy::find(file).map_err(told)? else { return Ok(None) };
+        let Some(found) = WalCopy::find(file).map_err(failed)? else { return Ok(None) };
         // Where the log is there, SQLite itself goes on from it.
-        if home.log_length().map_err(told)? < found.length {
+        if database_file.log_length().map_err(failed)? < found.length {
             return Ok(Some(found));
         }
-        let own = found.is_of(file, home.log()).map_err(told)?;
-        if own { Ok(None) } else { Err(StorageError::ForeignLog { log: home.log().to_owned() }) }
+        let own = found.matches_log(file, database_file.log()).map_err(failed)?;
+        if own { Ok(None) } else { Err(StorageError::ForeignLog { log: database_file.log().to_owned() }) }
     };
     if needed()?.is_none() {
         return Ok(());
     }
     // This connection knows pages of before, and ends with this function.
-    let lock = connect(home.path())?;
+    let lock = connect(database_file.path())?;
     lock.execute_batch("BEGIN IMMEDIATE")?;
-    let done = needed().and_then(|tail| tail.map_or(Ok(false), |tail| tail.carry_out(file).map_err(told)));
+    let done = needed().and_then(|tail| tail.map_or(Ok(false), |tail| tail.restore(file).map_err(failed)));
     lock.execute_batch("ROLLBACK")?;
     if done? {
-        tracing::info!(file = %home.path().display(), "this copy was taken in the midst of a commit; it is whole now");
+        tracing::info!(file = %database_file.path().display(), "this copy was taken in the midst of a commit; it is whole now");
     }
     Ok(())
 }
@@ -156,7 +156,7 @@ impl ReaderGate {
     fn close(&self) -> ClosedGate<'_> {
         let mut state = self.state();
         state.is_closed = true;
-        drop(self.changed.wait_timeout_while(state, READERS_WAIT, |state| state.readers > 0));
+        drop(self.changed.wait_timeout_while(state, READER_WAIT, |state| state.readers > 0));
         ClosedGate(self)
     }
 }

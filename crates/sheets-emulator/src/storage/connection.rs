@@ -77,7 +77,7 @@ CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
 /// What `SQLite` would call "unable to open database file", without saying why.
-pub(crate) fn misplaced(path: &Path) -> Option<&'static str> {
+pub(crate) fn path_problem(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if path.is_dir() {
         Some("it is a folder; name a file")

@@ -19,7 +19,7 @@ type FileIdentity = (u64, u64);
 /// The files that are open.
 static OPEN: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
 
-fn open_ones() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
+fn open_files() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -40,7 +40,7 @@ struct OpenFile {
 impl Drop for OpenFile {
     /// Closes the file while nobody can find or open it.
     fn drop(&mut self) {
-        let mut open = open_ones();
+        let mut open = open_files();
         open.retain(|other| other.strong_count() > 0);
         drop(self.file.take());
     }
@@ -49,7 +49,7 @@ impl Drop for OpenFile {
 impl DatabaseFile {
     /// Opens the file, or makes it: for its owner alone. One that may only be read is opened so.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let mut open = open_ones();
+        let mut open = open_files();
         let known =
             std::fs::metadata(path).ok().as_ref().and_then(identity).and_then(|identity| {
                 open.iter().filter_map(Weak::upgrade).find(|inode| inode.identity == Some(identity))
@@ -94,7 +94,7 @@ impl DatabaseFile {
     }
 
     /// Fails when another file, or none, lies where this one was opened.
-    pub(crate) fn see_that_it_is_there(&self) -> Result<(), StorageError> {
+    pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
         let gone = |how| Err(StorageError::Gone { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.inode.identity => Ok(()),
@@ -164,15 +164,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, aside) = (folder.path().join("my.sheet"), folder.path().join("aside"));
         let home = DatabaseFile::open(&path).unwrap();
-        assert!(home.see_that_it_is_there().is_ok());
+        assert!(home.check_in_place().is_ok());
         std::fs::rename(&path, &aside).unwrap();
-        let moved = home.see_that_it_is_there().unwrap_err().to_string();
+        let moved = home.check_in_place().unwrap_err().to_string();
         assert!(moved.contains("my.sheet was moved or deleted"), "{moved}");
         std::fs::copy(&aside, &path).unwrap();
-        let replaced = home.see_that_it_is_there().unwrap_err().to_string();
+        let replaced = home.check_in_place().unwrap_err().to_string();
         assert!(replaced.contains("was replaced by another file"), "{replaced}");
         std::fs::rename(&aside, &path).unwrap();
-        assert!(home.see_that_it_is_there().is_ok(), "it is back");
+        assert!(home.check_in_place().is_ok(), "it is back");
     }
 
     #[cfg(unix)]

@@ -77,7 +77,7 @@ pub(crate) fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<V
 }
 
 /// Answers `developerMetadata.get`: the mark of that id, or 404.
-pub(crate) fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
+pub(crate) fn get_metadata(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
     let told = || {
         let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
         ApiError::bad_field("metadata_id", told)
@@ -89,7 +89,7 @@ pub(crate) fn get_mark(store: &SpreadsheetStore, spreadsheet: &str, id: &str) ->
 }
 
 /// Answers `developerMetadata.search`: each mark with the filters that it matches; an empty answer when there is none.
-pub(crate) fn search_marks(
+pub(crate) fn search_metadata(
     store: &SpreadsheetStore,
     spreadsheet: &str,
     body: &Map<String, Value>,

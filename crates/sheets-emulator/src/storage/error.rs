@@ -116,7 +116,7 @@ impl StorageError {
     }
 
     /// Whether all further calls would fail as well, and because of what.
-    pub fn lasting(&self) -> Option<FailureCause> {
+    pub fn failure_cause(&self) -> Option<FailureCause> {
         match self {
             Self::Open { .. }
             | Self::Place { .. }
@@ -167,8 +167,8 @@ impl From<StorageError> for ApiError {
                 "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
                  you need to edit.",
             ),
-            told => match told.lasting() {
-                Some(lasting) => Self::of_file(lasting, told.to_string()),
+            told => match told.failure_cause() {
+                Some(failure_cause) => Self::of_file(failure_cause, told.to_string()),
                 None => Self::internal(),
             },
         }

@@ -27,7 +27,7 @@ impl Transaction<'_> {
     }
 
     /// The named range of that name, whatever its case.
-    pub(crate) fn named_range_called(&self, name: &str) -> Result<Option<NamedRange>, StorageError> {
+    pub(crate) fn named_range_by_name(&self, name: &str) -> Result<Option<NamedRange>, StorageError> {
         let sql = "SELECT id, name, sheet, start_row, end_row, start_col, end_col FROM named_ranges
                    WHERE spreadsheet = ?1 AND folded = ?2";
         Ok(self.db().prepare_cached(sql)?.query_row(params![self.number, fold(name)], read_named).optional()?)

@@ -57,7 +57,7 @@ impl Transaction<'_> {
         let mut statement = self.db().prepare_cached(ROWS).map_err(StorageError::from)?;
         let mut rows = statement.query(params![self.key(sheet), range.start, range.end]).map_err(StorageError::from)?;
         while let Some(found) = rows.next().map_err(StorageError::from)? {
-            self.see_that_there_is_time()?;
+            self.check_time_limit()?;
             let (row, cells) = read_row(found, sheet)?;
             visit(row, cells)?;
         }
@@ -98,9 +98,9 @@ impl Transaction<'_> {
 
     /// Replaces a row; blank cells at its end are cut, and a blank row is not stored.
     pub(crate) fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         trim(&mut cells);
-        self.see_that_it_may_be(sheet, row, &cells)?;
+        self.check_protection(sheet, row, &cells)?;
         let key = self.key(sheet);
         if cells.is_empty() {
             return self.delete_stored(sheet, row..row.saturating_add(1));
@@ -119,9 +119,9 @@ impl Transaction<'_> {
 
     /// Stores a row where none was; saves the look for what it replaces.
     pub(crate) fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         trim(&mut cells);
-        self.see_that_it_may_be(sheet, row, &cells)?;
+        self.check_protection(sheet, row, &cells)?;
         if cells.is_empty() {
             return Ok(());
         }
@@ -153,7 +153,7 @@ impl Transaction<'_> {
 
     /// Replaces a row with data by one of the same cells whose formulas are spelt otherwise; that is no edit, and protects from nothing.
     pub(crate) fn rewrite_row(&self, sheet: i32, row: u32, cells: &[Cell]) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         let sql = "UPDATE rows SET cells = ?3, formulas = ?4 WHERE sheet = ?1 AND bare = 0 AND row = ?2";
         let new = params![self.key(sheet), row, row_blob::encode(cells), formulas_in(cells)];
         self.db().prepare_cached(sql)?.execute(new)?;
@@ -173,13 +173,13 @@ impl Transaction<'_> {
     pub(crate) fn delete_rows(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
         if self.account().is_some() {
             let stored: Vec<u32> = self.rows(sheet, range.clone())?.into_iter().map(|(row, _)| row).collect();
-            stored.into_iter().try_for_each(|row| self.see_that_it_may_be(sheet, row, &[]))?;
+            stored.into_iter().try_for_each(|row| self.check_protection(sheet, row, &[]))?;
         }
         self.delete_stored(sheet, range)
     }
 
     fn delete_stored(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         let sql = "DELETE FROM rows WHERE sheet = ?1 AND bare IN (0, 1) AND row >= ?2 AND row < ?3";
         self.db().prepare_cached(sql)?.execute(params![self.key(sheet), range.start, range.end])?;
         Ok(())
@@ -187,7 +187,7 @@ impl Transaction<'_> {
 
     /// Moves the stored rows of `range` by `by`; what was stored where they land must be gone before.
     pub(crate) fn shift_rows(&self, sheet: i32, range: Range<u32>, by: i64) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         let key = self.key(sheet);
         // A row may not land on one that has yet to move, so all go below zero first.
         let away =
@@ -205,7 +205,7 @@ impl Transaction<'_> {
 
     /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
-        self.see_that_there_is_time()?;
+        self.check_time_limit()?;
         let keys = [from, self.key(to)];
         let rows = "INSERT INTO rows (sheet, bare, row, cells, formulas)
                     SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1";

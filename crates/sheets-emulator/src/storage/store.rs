@@ -13,9 +13,9 @@ use rusqlite::Connection;
 
 pub(crate) use crate::storage::error::StorageError;
 
-use crate::storage::checkpoint::{Checkpointer, ReadGuard, make_whole};
+use crate::storage::checkpoint::{Checkpointer, ReadGuard, recover_copy};
 use crate::storage::commit_hook::{CommitHook, CommitStage};
-use crate::storage::connection::{BUSY_TIMEOUT, SCHEMA, connect, misplaced, prepare};
+use crate::storage::connection::{BUSY_TIMEOUT, SCHEMA, connect, path_problem, prepare};
 use crate::storage::database_file::DatabaseFile;
 use crate::storage::group_commit::{CommitRole, GroupCommit};
 use crate::storage::work_limit::WorkLimit;
@@ -25,7 +25,7 @@ use crate::time::TimeSource;
 /// Connections to one file: readers do not wait for the writer, but while its pages are written into the file.
 const FILE_CONNECTIONS: usize = 4;
 /// How long a commit on its way into the file waits for those who are about to commit too.
-const TOGETHER: Duration = Duration::from_millis(50);
+const GROUP_COMMIT_WAIT: Duration = Duration::from_millis(50);
 
 /// The spreadsheets of one file, to be looked at and changed through `SpreadsheetStore::read` and `SpreadsheetStore::write`.
 ///
@@ -39,12 +39,12 @@ pub(crate) struct SpreadsheetStore {
     clock: Option<Arc<dyn TimeSource>>,
     hook: Option<CommitHook>,
     /// None for memory. Closes last.
-    settler: Option<Checkpointer>,
+    checkpointer: Option<Checkpointer>,
 }
 
 impl fmt::Debug for SpreadsheetStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Store").field("settler", &self.settler).finish_non_exhaustive()
+        f.debug_struct("Store").field("settler", &self.checkpointer).finish_non_exhaustive()
     }
 }
 
@@ -59,20 +59,20 @@ impl SpreadsheetStore {
     /// Opens a file, or makes it. A file that was copied alone, from beside a process that was killed, is made whole first, and what
     /// such a process left in the log is brought into its file. Fails when it can't be opened or is something else.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
-        if let Some(why) = misplaced(path) {
+        if let Some(why) = path_problem(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
         }
-        let home = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
-        make_whole(&home)?;
-        let first = connect(home.path())?;
-        prepare(&first, home.path())?;
-        let settler = Checkpointer::of(home)?;
-        match settler.settle(&first, Duration::ZERO) {
+        let database_file = DatabaseFile::open(path).map_err(|cause| StorageError::open(path, &cause))?;
+        recover_copy(&database_file)?;
+        let first = connect(database_file.path())?;
+        prepare(&first, database_file.path())?;
+        let checkpointer = Checkpointer::new(database_file)?;
+        match checkpointer.checkpoint(&first, Duration::ZERO) {
             Ok(()) => {}
             // Somebody else writes, or nobody may: what is in the log is seen all the same.
             Err(error) => tracing::debug!(%error, "what is in the log stays there for now"),
         }
-        Ok(Self::over(first, Some(settler), FILE_CONNECTIONS))
+        Ok(Self::over(first, Some(checkpointer), FILE_CONNECTIONS))
     }
 
     /// Spreadsheets that live as long as this value.
@@ -82,7 +82,7 @@ impl SpreadsheetStore {
         Ok(Self::over(only, None, 1))
     }
 
-    fn over(first: Connection, settler: Option<Checkpointer>, limit: usize) -> Self {
+    fn over(first: Connection, checkpointer: Option<Checkpointer>, limit: usize) -> Self {
         first.set_prepared_statement_cache_capacity(64);
         Self {
             idle: Mutex::new(ConnectionPool { idle: vec![first], open: 1, limit }),
@@ -91,7 +91,7 @@ impl SpreadsheetStore {
             group: GroupCommit::default(),
             clock: None,
             hook: None,
-            settler,
+            checkpointer,
         }
     }
 
@@ -106,8 +106,8 @@ impl SpreadsheetStore {
             if let Some(connection) = pool.idle.pop() {
                 return Ok(connection);
             }
-            if let Some(settler) = self.settler.as_ref().filter(|_| pool.open < pool.limit) {
-                let connection = connect(settler.home().path())?;
+            if let Some(checkpointer) = self.checkpointer.as_ref().filter(|_| pool.open < pool.limit) {
+                let connection = connect(checkpointer.database_file().path())?;
                 connection.set_prepared_statement_cache_capacity(64);
                 pool.open += 1;
                 return Ok(connection);
@@ -122,13 +122,13 @@ impl SpreadsheetStore {
     }
 
     /// The turn to write, for as long as it is kept; those who wait get theirs in the order in which they came.
-    pub(crate) fn turn(&self) -> Result<WriteTurn<'_>, StorageError> {
+    pub(crate) fn write_turn(&self) -> Result<WriteTurn<'_>, StorageError> {
         self.writers.take(BUSY_TIMEOUT).ok_or(StorageError::Busy)
     }
 
     /// Measures the work of writes by this clock, and undoes what keeps others waiting for too long.
     #[must_use]
-    pub(crate) fn measured_by(self, clock: Arc<dyn TimeSource>) -> Self {
+    pub(crate) fn with_time_source(self, clock: Arc<dyn TimeSource>) -> Self {
         Self { clock: Some(clock), ..self }
     }
 
@@ -138,7 +138,7 @@ impl SpreadsheetStore {
         Self { hook, ..self }
     }
 
-    pub(crate) fn observe(&self, stage: CommitStage) {
+    pub(crate) fn run_commit_hook(&self, stage: CommitStage) {
         if let Some(hook) = &self.hook {
             hook.run(stage);
         }
@@ -150,53 +150,53 @@ impl SpreadsheetStore {
     }
 
     /// Says that somebody reads from now on, until what comes back is dropped.
-    pub(crate) fn reading(&self) -> Option<ReadGuard<'_>> {
-        self.settler.as_ref().map(Checkpointer::reader)
+    pub(crate) fn read_guard(&self) -> Option<ReadGuard<'_>> {
+        self.checkpointer.as_ref().map(Checkpointer::enter_reader)
     }
 
     /// Fails when the file is not where it was opened any more: what is written to it then is written to nowhere.
-    pub(crate) fn see_that_it_is_there(&self) -> Result<(), StorageError> {
-        self.settler.as_ref().map_or(Ok(()), |settler| settler.home().see_that_it_is_there())
+    pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
+        self.checkpointer.as_ref().map_or(Ok(()), |checkpointer| checkpointer.database_file().check_in_place())
     }
 
     /// A commit was made in the turn of a writer: its number.
-    pub(crate) fn note_commit(&self) -> u64 {
+    pub(crate) fn next_commit_number(&self) -> u64 {
         self.group.commit()
     }
 
     /// Waits until the commit of this number is in the file itself, and brings it there with all others where nobody does so yet.
     /// `connection` is in no transaction, and the caller has no turn any more.
-    pub(crate) fn settle(&self, commit: u64, connection: Connection) -> Result<(), StorageError> {
-        let Some(settler) = &self.settler else {
-            self.give_back(connection);
+    pub(crate) fn checkpoint(&self, commit: u64, connection: Connection) -> Result<(), StorageError> {
+        let Some(checkpointer) = &self.checkpointer else {
+            self.return_connection(connection);
             return Ok(());
         };
         let (lead, connection) = match self.group.join(commit) {
             CommitRole::Leads(lead) => (lead, connection),
             part => {
                 // Connections are few, and whoever waits needs none.
-                self.give_back(connection);
+                self.return_connection(connection);
                 let waits = matches!(part, CommitRole::Waits);
                 let Some(lead) = waits.then(|| self.group.wait(commit)).flatten() else { return Ok(()) };
                 (lead, self.take()?)
             }
         };
-        let settled = self.settle_all(settler, &connection);
-        self.give_back(connection);
+        let settled = self.checkpoint_all(checkpointer, &connection);
+        self.return_connection(connection);
         lead.settled(settled?);
         Ok(())
     }
 
     /// Brings all that is committed into the file: the number of the last commit of that.
-    fn settle_all(&self, settler: &Checkpointer, connection: &Connection) -> Result<u64, StorageError> {
-        let _turn = self.writers.take_after_others(TOGETHER, BUSY_TIMEOUT).ok_or(StorageError::Busy)?;
+    fn checkpoint_all(&self, checkpointer: &Checkpointer, connection: &Connection) -> Result<u64, StorageError> {
+        let _turn = self.writers.take_after_others(GROUP_COMMIT_WAIT, BUSY_TIMEOUT).ok_or(StorageError::Busy)?;
         let through = self.group.last();
-        settler.settle(connection, BUSY_TIMEOUT)?;
+        checkpointer.checkpoint(connection, BUSY_TIMEOUT)?;
         Ok(through)
     }
 
     /// Takes back what `take` gave.
-    pub(crate) fn give_back(&self, connection: Connection) {
+    pub(crate) fn return_connection(&self, connection: Connection) {
         self.pool().idle.push(connection);
         self.returned.notify_one();
     }

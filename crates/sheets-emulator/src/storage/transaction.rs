@@ -107,7 +107,7 @@ pub(crate) struct Transaction<'s> {
     /// By when its work has to be done, where others wait for it.
     limit: Option<WorkLimit>,
     /// Ends after the transaction itself.
-    stay: Option<TransactionGuard<'s>>,
+    guard: Option<TransactionGuard<'s>>,
     pub(crate) number: i64,
     /// Who writes, where protections are to be looked at.
     pub(crate) account: Option<String>,
@@ -118,28 +118,28 @@ pub(crate) struct Transaction<'s> {
 impl SpreadsheetStore {
     /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
     pub(crate) fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.reading()))
+        self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.read_guard()))
     }
 
     /// The only writer of the file until it is committed or dropped; waits for the one before.
     pub(crate) fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
-        self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.turn()?))
+        self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.write_turn()?))
     }
 
     /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
-    fn unbegun<'s>(&'s self, stay: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
-        let limit = if matches!(stay, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
-        let (connection, stay) = (Some(self.take()?), Some(stay));
-        Ok(Transaction { store: self, connection, limit, stay, number: 0, account: None, closed: RefCell::default() })
+    fn acquire<'s>(&'s self, guard: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
+        let limit = if matches!(guard, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
+        let (connection, guard) = (Some(self.take()?), Some(guard));
+        Ok(Transaction { store: self, connection, limit, guard, number: 0, account: None, closed: RefCell::default() })
     }
 
     fn begin<'s>(
         &'s self,
         spreadsheet: &str,
         how: &str,
-        stay: TransactionGuard<'s>,
+        guard: TransactionGuard<'s>,
     ) -> Result<Transaction<'s>, StorageError> {
-        let mut transaction = self.unbegun(stay)?;
+        let mut transaction = self.acquire(guard)?;
         transaction.db().execute_batch(how)?;
         let found = transaction
             .db()
@@ -166,7 +166,7 @@ impl SpreadsheetStore {
 
     /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
     pub(crate) fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
-        let mut transaction = self.unbegun(TransactionGuard::Writing(self.turn()?))?;
+        let mut transaction = self.acquire(TransactionGuard::Writing(self.write_turn()?))?;
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
         let made = transaction
             .db()
@@ -194,7 +194,7 @@ impl SpreadsheetStore {
 
     /// The ids and titles of all spreadsheets, oldest first.
     pub(crate) fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
-        let view = self.unbegun(TransactionGuard::Reading(self.reading()))?;
+        let view = self.acquire(TransactionGuard::Reading(self.read_guard()))?;
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
         let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(listed.collect::<Result<_, _>>()?)
@@ -222,9 +222,9 @@ impl Drop for Transaction<'_> {
             {
                 tracing::error!(%error, "a transaction could not be rolled back");
             }
-            self.store.give_back(connection);
+            self.store.return_connection(connection);
         }
-        self.stay = None;
+        self.guard = None;
     }
 }
 
@@ -236,24 +236,24 @@ impl Transaction<'_> {
     }
 
     /// Fails once a write has kept the others waiting for too long; to be asked at every step of what may take long.
-    pub(crate) fn see_that_there_is_time(&self) -> Result<(), StorageError> {
+    pub(crate) fn check_time_limit(&self) -> Result<(), StorageError> {
         self.limit.as_ref().map_or(Ok(()), WorkLimit::check)
     }
 
     /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
     /// after the commit, without a word on what is there.
     pub(crate) fn commit(mut self) -> Result<(), StorageError> {
-        self.store.observe(CommitStage::BeforeSync);
-        self.store.see_that_it_is_there()?;
+        self.store.run_commit_hook(CommitStage::BeforeSync);
+        self.store.check_in_place()?;
         self.db().execute_batch("COMMIT")?;
-        let commit = self.store.note_commit();
+        let commit = self.store.next_commit_number();
         // The next writer need not wait for the disk.
-        self.stay = None;
+        self.guard = None;
         if let Some(connection) = self.connection.take() {
-            self.store.settle(commit, connection)?;
+            self.store.checkpoint(commit, connection)?;
         }
-        self.store.observe(CommitStage::AfterSync);
-        self.store.see_that_it_is_there()
+        self.store.run_commit_hook(CommitStage::AfterSync);
+        self.store.check_in_place()
     }
 
     /// The key of a sheet in every table.
@@ -418,7 +418,7 @@ mod tests {
         tx.put_row(0, 0, vec![Cell::text("x")]).unwrap();
         let head = NamedRange { id: "1".into(), name: "Head".into(), range: GridRange::default() };
         tx.add_named_range(&head).unwrap();
-        assert_eq!(tx.named_range_called("HEAD").unwrap(), Some(head));
+        assert_eq!(tx.named_range_by_name("HEAD").unwrap(), Some(head));
         tx.commit().unwrap();
         assert_eq!(store.read("s").unwrap().rows(0, 0..9).unwrap(), []);
         assert_eq!(store.read("s").unwrap().named_ranges().unwrap(), []);

@@ -16,12 +16,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 /// What a foot begins with.
-const MARK: &[u8; 16] = b"sheetkeep tail 1";
+const TRAILER_MAGIC: &[u8; 16] = b"sheetkeep tail 1";
 /// Bytes of a foot.
-const FOOT: usize = 64;
+const TRAILER_BYTES: usize = 64;
 /// Bytes of a log's head, and of the head of each of its frames.
-const LOG_HEAD: usize = 32;
-const FRAME_HEAD: usize = 24;
+const LOG_HEADER_BYTES: usize = 32;
+const FRAME_HEADER_BYTES: usize = 24;
 /// Bytes that are copied at once.
 const CHUNK: usize = 1 << 20;
 
@@ -36,10 +36,10 @@ pub(crate) struct WalCopy {
 }
 
 impl WalCopy {
-    /// The tail that the file ends with, if it does. Whether it is whole shows only in `carry_out`.
+    /// The tail that the file ends with, if it does. Whether it is whole shows only in `restore`.
     pub(crate) fn find(file: &File) -> io::Result<Option<Self>> {
-        let Some(at) = file.metadata()?.len().checked_sub(FOOT as u64) else { return Ok(None) };
-        let mut foot = [0; FOOT];
+        let Some(at) = file.metadata()?.len().checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
+        let mut foot = [0; TRAILER_BYTES];
         read_at(file, &mut foot, at)?;
         let number = |from: usize| {
             let mut bytes = [0; 8];
@@ -49,12 +49,12 @@ impl WalCopy {
         let mut hash = [0; 32];
         hash.copy_from_slice(&foot[32..]);
         let found = Self { start: number(16), length: number(24), hash };
-        let fits = foot.starts_with(MARK) && found.start.checked_add(found.length) == Some(at);
+        let fits = foot.starts_with(TRAILER_MAGIC) && found.start.checked_add(found.length) == Some(at);
         Ok(fits.then_some(found))
     }
 
     /// Puts the log behind byte `after` of the file, and behind all that is there. Where that fails the file ends as it did.
-    pub(crate) fn put(file: &File, log: &Path, after: u64) -> io::Result<()> {
+    pub(crate) fn append_to(file: &File, log: &Path, after: u64) -> io::Result<()> {
         let before = file.metadata()?.len();
         Self::write(file, log, after.max(before)).inspect_err(|_| {
             // Whatever is left behind the last page is no tail, and harms nobody.
@@ -75,8 +75,8 @@ impl WalCopy {
             write_at(file, &chunk[..read], start + length)?;
             length += read as u64;
         }
-        let mut foot = Vec::with_capacity(FOOT);
-        foot.extend_from_slice(MARK);
+        let mut foot = Vec::with_capacity(TRAILER_BYTES);
+        foot.extend_from_slice(TRAILER_MAGIC);
         foot.extend_from_slice(&start.to_le_bytes());
         foot.extend_from_slice(&length.to_le_bytes());
         hasher.update(&foot);
@@ -86,23 +86,23 @@ impl WalCopy {
 
     /// Writes the pages of the tail's commits over those in the file, makes that durable, and cuts the tail off. Says whether it was
     /// a whole tail; of one that is not, nothing is done. To be interrupted and done again harms nothing.
-    pub(crate) fn carry_out(&self, file: &File) -> io::Result<bool> {
-        if !self.is_whole(file)? {
+    pub(crate) fn restore(&self, file: &File) -> io::Result<bool> {
+        if !self.is_complete(file)? {
             return Ok(false);
         }
-        let mut head = [0; LOG_HEAD];
+        let mut head = [0; LOG_HEADER_BYTES];
         read_at(file, &mut head, self.start)?;
         let size = match number(&head, 8) {
             1 => 65_536,
             size => u64::from(size),
         };
-        let (log_head, frame_head) = (LOG_HEAD as u64, FRAME_HEAD as u64);
+        let (log_head, frame_head) = (LOG_HEADER_BYTES as u64, FRAME_HEADER_BYTES as u64);
         let frames = self.length.saturating_sub(log_head) / (frame_head + size);
         let place = |frame: u64| self.start + log_head + frame * (frame_head + size);
         // Frames of an earlier log carry other salts; those behind the last commit were never committed.
         let mut heads = Vec::new();
         for frame in 0..frames {
-            let mut bytes = [0; FRAME_HEAD];
+            let mut bytes = [0; FRAME_HEADER_BYTES];
             read_at(file, &mut bytes, place(frame))?;
             if bytes[8..16] != head[16..24] {
                 break;
@@ -122,14 +122,14 @@ impl WalCopy {
     }
 
     /// Whether the log that lies there is the one that this tail was made of, as its head tells.
-    pub(crate) fn is_of(&self, file: &File, log: &Path) -> io::Result<bool> {
-        let (mut own, mut other) = ([0; LOG_HEAD], [0; LOG_HEAD]);
+    pub(crate) fn matches_log(&self, file: &File, log: &Path) -> io::Result<bool> {
+        let (mut own, mut other) = ([0; LOG_HEADER_BYTES], [0; LOG_HEADER_BYTES]);
         read_at(file, &mut own, self.start)?;
         File::open(log)?.read_exact(&mut other)?;
         Ok(own == other)
     }
 
-    fn is_whole(&self, file: &File) -> io::Result<bool> {
+    fn is_complete(&self, file: &File) -> io::Result<bool> {
         let mut hasher = Sha256::new();
         let mut chunk = vec![0; CHUNK];
         // The log, and the foot without its hash.

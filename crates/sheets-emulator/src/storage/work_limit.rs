@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_takes_too_long_is_undone_and_others_write() {
-        let store = SpreadsheetStore::in_memory().unwrap().measured_by(Arc::new(FastClock::default()));
+        let store = SpreadsheetStore::in_memory().unwrap().with_time_source(Arc::new(FastClock::default()));
         store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
         let send = |requests: usize| {
             let rows = [json!({"values": [{"userEnteredValue": {"numberValue": 1}}]})];

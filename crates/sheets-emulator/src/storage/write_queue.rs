@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Turns that are taken one at a time.
 #[derive(Debug, Default)]
 pub(crate) struct WriteQueue {
-    line: Mutex<QueueState>,
+    state: Mutex<QueueState>,
     moved: Condvar,
 }
 
@@ -23,7 +23,7 @@ struct QueueState {
 
 impl QueueState {
     /// Puts a ticket behind whoever has the turn; a ticket whose turn has come meanwhile keeps it.
-    fn let_go_next(&mut self, ticket: u64) {
+    fn move_behind_holder(&mut self, ticket: u64) {
         if self.tickets.front() == Some(&ticket) {
             return;
         }
@@ -41,8 +41,8 @@ pub(crate) struct WriteTurn<'t> {
 }
 
 impl WriteQueue {
-    fn line(&self) -> MutexGuard<'_, QueueState> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for a turn, but not longer than that; `None` then.
@@ -59,26 +59,26 @@ impl WriteQueue {
 
     /// The turn of whoever has no patience left: at once where it has come meanwhile, and after the one that is under way else.
     fn take_now_or_next<'t>(&'t self, turn: WriteTurn<'t>, wait: Duration) -> Option<WriteTurn<'t>> {
-        let mut line = self.line();
-        line.let_go_next(turn.ticket);
+        let mut state = self.state();
+        state.move_behind_holder(turn.ticket);
         // Whoever is first stays first, so no thread has to be woken.
-        self.comes_first(line, turn.ticket, wait).then_some(turn)
+        self.wait_until_first(state, turn.ticket, wait).then_some(turn)
     }
 
     /// A place in the line, and whether its turn has come within that time.
     fn queue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
-        let mut line = self.line();
-        line.issued += 1;
-        let turn = WriteTurn { turns: self, ticket: line.issued };
-        line.tickets.push_back(turn.ticket);
-        let has_come = self.comes_first(line, turn.ticket, wait);
+        let mut state = self.state();
+        state.issued += 1;
+        let turn = WriteTurn { turns: self, ticket: state.issued };
+        state.tickets.push_back(turn.ticket);
+        let has_come = self.wait_until_first(state, turn.ticket, wait);
         (turn, has_come)
     }
 
     /// Gives the lock back before it returns: a turn that is dropped needs it.
-    fn comes_first(&self, line: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
-        let is_not_first = |line: &mut QueueState| line.tickets.front() != Some(&ticket);
-        let waited = self.moved.wait_timeout_while(line, wait, is_not_first);
+    fn wait_until_first(&self, state: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
+        let is_not_first = |state: &mut QueueState| state.tickets.front() != Some(&ticket);
+        let waited = self.moved.wait_timeout_while(state, wait, is_not_first);
         let (_line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
@@ -86,7 +86,7 @@ impl WriteQueue {
 
 impl Drop for WriteTurn<'_> {
     fn drop(&mut self) {
-        self.turns.line().tickets.retain(|ticket| *ticket != self.ticket);
+        self.turns.state().tickets.retain(|ticket| *ticket != self.ticket);
         self.turns.moved.notify_all();
     }
 }
@@ -111,7 +111,7 @@ mod tests {
                     let _turn = turns.take(LONG).unwrap();
                     served.send(name).unwrap();
                 });
-                while turns.line().tickets.len() < name + 2 {
+                while turns.state().tickets.len() < name + 2 {
                     std::thread::yield_now();
                 }
             }
@@ -127,7 +127,7 @@ mod tests {
         let (served, order) = channel();
         std::thread::scope(|scope| {
             let waiting = |count: usize| {
-                while turns.line().tickets.len() < count {
+                while turns.state().tickets.len() < count {
                     std::thread::yield_now();
                 }
             };
@@ -150,7 +150,7 @@ mod tests {
             waiting(4);
             take("last", None);
             waiting(5);
-            while turns.line().tickets.get(1) != Some(&3) {
+            while turns.state().tickets.get(1) != Some(&3) {
                 std::thread::yield_now();
             }
             drop(first);
@@ -160,12 +160,12 @@ mod tests {
 
     #[test]
     fn a_turn_that_comes_as_patience_ends_is_kept() {
-        let mut line = QueueState { tickets: VecDeque::from([2, 3]), issued: 3 };
-        line.let_go_next(2);
-        assert_eq!(line.tickets, [2, 3]);
-        line.tickets.push_front(1);
-        line.let_go_next(3);
-        assert_eq!(line.tickets, [1, 3, 2]);
+        let mut state = QueueState { tickets: VecDeque::from([2, 3]), issued: 3 };
+        state.move_behind_holder(2);
+        assert_eq!(state.tickets, [2, 3]);
+        state.tickets.push_front(1);
+        state.move_behind_holder(3);
+        assert_eq!(state.tickets, [1, 3, 2]);
     }
 
     #[test]
@@ -181,7 +181,7 @@ mod tests {
                 let _turn = turns.take(LONG).unwrap();
                 served.send("other").unwrap();
             });
-            while turns.line().tickets.len() < 3 {
+            while turns.state().tickets.len() < 3 {
                 std::thread::yield_now();
             }
             drop(first);

@@ -12,19 +12,19 @@ use crate::storage::developer_metadata::{find, read_lookup};
 use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// The cells of a filter: one place, or with a lookup those of each row, column and sheet that is marked so.
-pub(crate) fn find_filter(book: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
+pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
     if let Some(text) = filter.get("a1Range").and_then(Value::as_str) {
-        return Ok(vec![book.find_inside(text)?]);
+        return Ok(vec![workbook.find_inside(text)?]);
     }
     if let Some(lookup) = filter.get("developerMetadataLookup") {
-        let marks = find(book.transaction, &[read_lookup(lookup)?])?;
-        return Ok(marks.iter().flat_map(|(_, mark)| marked(book, mark)).collect());
+        let marks = find(workbook.transaction, &[read_lookup(lookup)?])?;
+        return Ok(marks.iter().flat_map(|(_, mark)| marked(workbook, mark)).collect());
     }
     let Some(range) = filter.get("gridRange").filter(|range| range.is_object()) else {
         return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));
     };
     let GridRange { sheet_id: id, start_row, end_row, start_col, end_col } = GridRange::from_json(range);
-    let sheet = book.sheets.iter().find(|sheet| sheet.id == id);
+    let sheet = workbook.sheets.iter().find(|sheet| sheet.id == id);
     let sheet = sheet.ok_or_else(|| ApiError::invalid_argument(format!("No grid with id: {id}")))?;
     let span = CellSpan { start_row, end_row, start_column: start_col, end_column: end_col };
     let place = SheetRange { sheet: sheet.clone(), span };
@@ -32,7 +32,7 @@ pub(crate) fn find_filter(book: &Workbook<'_, '_>, filter: &Value) -> Result<Vec
 }
 
 /// The cells that a mark lies on; a mark of the whole spreadsheet lies on every sheet.
-fn marked(book: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
+fn marked(workbook: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
     let Some(location) = mark.get("location").and_then(Value::as_object) else { return Vec::new() };
     let range = location.get("dimensionRange").and_then(Value::as_object);
     let mut span = CellSpan::default();
@@ -47,7 +47,7 @@ fn marked(book: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
     let id = range.unwrap_or(location).get("sheetId").and_then(Value::as_i64);
     let id = if range.is_some() { id.or(Some(0)) } else { id };
     let lies_on = |sheet: i32| id.is_none_or(|id| id == i64::from(sheet));
-    let sheets = book.sheets.iter().filter(|sheet| lies_on(sheet.id));
+    let sheets = workbook.sheets.iter().filter(|sheet| lies_on(sheet.id));
     sheets.map(|sheet| SheetRange { sheet: sheet.clone(), span }).collect()
 }
 
@@ -81,9 +81,9 @@ mod tests {
         ] {
             tx.keep(None, KIND, id, &json!({"metadataKey": key, "location": location})).unwrap();
         }
-        let book = Workbook::open(&tx).unwrap();
+        let workbook = Workbook::open(&tx).unwrap();
         let found = |filter: Value| -> Vec<String> {
-            find_filter(&book, &filter).unwrap().iter().map(SheetRange::printed).collect()
+            find_filter(&workbook, &filter).unwrap().iter().map(SheetRange::printed).collect()
         };
         let marked = |key: &str| found(json!({"developerMetadataLookup": {"metadataKey": key}}));
         assert_eq!(marked("row"), ["One!A3:Z3"]);
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(marked("sheet"), ["Two!A1:Z1000"]);
         assert_eq!(marked("none"), [""; 0]);
         assert_eq!(found(json!({"gridRange": {"sheetId": 7, "startRowIndex": 5}})), ["Two!A6:Z1000"]);
-        assert_eq!(find_filter(&book, &json!({"gridRange": {"startRowIndex": 1000}})).unwrap_err().code, 400);
-        assert_eq!(find_filter(&book, &json!({})).unwrap_err().code, 400);
+        assert_eq!(find_filter(&workbook, &json!({"gridRange": {"startRowIndex": 1000}})).unwrap_err().code, 400);
+        assert_eq!(find_filter(&workbook, &json!({})).unwrap_err().code, 400);
     }
 }

@@ -1,7 +1,7 @@
 //! The cells of a spreadsheet as people see them: formulas worked out, and the cells filled that formulas elsewhere fill.
 //!
 //! In scope: visiting rows, one cell, the cells that a formula refers to, whether a result has room. Out of scope: reading formulas
-//! (`formula`), how outcomes look (`render`), which cells a caller means (`book`).
+//! (`formula`), how outcomes look (`render`), which cells a caller means (`workbook`).
 //!
 //! A formula that fills several cells is worked out once for each `Workbook`, and only when cells are read that it may fill.
 
@@ -11,7 +11,7 @@ use crate::format::render::{computed, effective};
 use crate::formula::budget::EvalBudget;
 use crate::formula::evaluate::{CellSource, evaluate, link};
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
-use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, anchors, lay};
+use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
 use crate::grid::a1::CellSpan;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, may_spill};
@@ -34,7 +34,7 @@ const MEMORY: usize = 200_000;
 
 /// The spreadsheet from one of its cells.
 struct EvalContext<'b, 't, 's> {
-    book: &'b Workbook<'t, 's>,
+    workbook: &'b Workbook<'t, 's>,
     sheet: i32,
     row: u32,
     column: u32,
@@ -51,7 +51,7 @@ impl Workbook<'_, '_> {
         self.visit_filled(sheet, area, |row, mut cells| {
             for (column, cell) in (0..).zip(&mut cells).filter(|(column, _)| area.cols.contains(column)) {
                 if matches!(cell.value, Some(CellValue::Formula { .. })) {
-                    let result = computed(self.outcome(sheet, row, column, cell));
+                    let result = computed(self.value_at(sheet, row, column, cell));
                     if let Some(CellValue::Formula { source, .. }) = cell.value.take() {
                         cell.value = Some(CellValue::Formula { source, result });
                     }
@@ -90,7 +90,7 @@ impl Workbook<'_, '_> {
         }
         let filled = |row: u32| {
             let mut cells = Vec::new();
-            lay(&spills, row, &mut cells);
+            overlay(&spills, row, &mut cells);
             cells
         };
         let mut next = area.rows.start;
@@ -102,14 +102,14 @@ impl Workbook<'_, '_> {
         self.transaction.visit_rows(sheet, area.rows.clone(), |row, mut cells| {
             up_to(row.min(last), next, &mut visit)?;
             next = row.saturating_add(1);
-            lay(&spills, row, &mut cells);
+            overlay(&spills, row, &mut cells);
             visit(row, cells)
         })?;
         up_to(last, next, &mut visit)
     }
 
     /// What a cell at a place comes to.
-    pub(crate) fn outcome(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
+    pub(crate) fn value_at(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
         match &cell.value {
             Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
             Some(CellValue::Formula { source, .. }) => {
@@ -118,12 +118,12 @@ impl Workbook<'_, '_> {
                     return known.clone();
                 }
                 let outermost = self.chain.get() == 0;
-                let outcome = self.worked_out(sheet, row, column, source).first().clone();
+                let value_at = self.evaluated(sheet, row, column, source).first().clone();
                 // Inside a chain it may be an error of the chain's length, not of its own.
                 if outermost && self.results.borrow().len() < MEMORY {
-                    self.results.borrow_mut().insert(place, outcome.clone());
+                    self.results.borrow_mut().insert(place, value_at.clone());
                 }
-                outcome
+                value_at
             }
             None => self.filled_in(sheet, row, column),
             Some(_) => effective(cell),
@@ -132,11 +132,11 @@ impl Workbook<'_, '_> {
 
     /// Where the formula of a cell leads, when it is a link and nothing else.
     pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
-        link(source, &EvalContext { book: self, sheet, row, column })
+        link(source, &EvalContext { workbook: self, sheet, row, column })
     }
 
     /// What a formula comes to; `#REF!` when too many refer to each other.
-    fn worked_out(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
+    fn evaluated(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
         if self.chain.get() == 0 {
             self.looks.set(0);
         }
@@ -145,7 +145,7 @@ impl Workbook<'_, '_> {
             return Operand::Single(Scalar::Error("#REF!"));
         }
         self.chain.set(self.chain.get() + 1);
-        let value = evaluate(source, &EvalContext { book: self, sheet, row, column });
+        let value = evaluate(source, &EvalContext { workbook: self, sheet, row, column });
         self.chain.set(self.chain.get() - 1);
         value
     }
@@ -175,14 +175,14 @@ impl Workbook<'_, '_> {
     fn filled_in(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
         let spills = self.spills(sheet, &area).unwrap_or_default();
-        let found = spills.iter().map(|spill| spill.at(row, column)).find(|outcome| **outcome != Scalar::Blank);
+        let found = spills.iter().map(|spill| spill.at(row, column)).find(|value_at| **value_at != Scalar::Blank);
         found.cloned().unwrap_or(Scalar::Blank)
     }
 
     /// Finds the formulas of a sheet that may fill more cells than their own, once.
     fn anchors_of(&self, sheet: i32) -> Result<(), StorageError> {
         if !self.spilling.borrow().contains_key(&sheet) {
-            let found = anchors(self.transaction.formula_rows(sheet, true, 0, ROW_LIMIT)?);
+            let found = find_anchors(self.transaction.formula_rows(sheet, true, 0, ROW_LIMIT)?);
             self.spilling.borrow_mut().insert(sheet, found);
         }
         Ok(())
@@ -226,7 +226,7 @@ impl Workbook<'_, '_> {
             anchor.state = SpillState::Running;
             (anchor.row, anchor.column, anchor.source.clone())
         };
-        let value = self.worked_out(sheet, row, column, &source);
+        let value = self.evaluated(sheet, row, column, &source);
         let spill = Rc::new(self.placed(sheet, row, column, value)?);
         if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
             anchor.state = SpillState::Done(Rc::clone(&spill));
@@ -238,12 +238,12 @@ impl Workbook<'_, '_> {
     fn placed(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
         let cells = value.into_matrix();
         let area = Area::new(row..row.saturating_add(cells.height), column..column.saturating_add(cells.width));
-        let stored = cells.stored().len() as u64;
+        let stored = cells.cells().len() as u64;
         let all = self.filled.get().saturating_add(stored);
         if all > FILLED_LIMIT {
-            return Ok(Spill::alone(row, column, Scalar::Error("#ERROR!")));
+            return Ok(Spill::single(row, column, Scalar::Error("#ERROR!")));
         }
-        let refused = Spill::alone(row, column, Scalar::Error("#REF!"));
+        let refused = Spill::single(row, column, Scalar::Error("#REF!"));
         let Some(grid) = self.sheets.iter().find(|known| known.id == sheet) else { return Ok(refused) };
         if area.is_empty() || area.rows.end > grid.row_count || area.cols.end > grid.column_count {
             return Ok(refused);
@@ -270,14 +270,14 @@ impl Workbook<'_, '_> {
 impl EvalContext<'_, '_, '_> {
     fn sheet_of(&self, title: Option<&str>) -> Option<&SheetProperties> {
         match title {
-            Some(title) => self.book.titled(title),
-            None => self.book.sheets.iter().find(|sheet| sheet.id == self.sheet),
+            Some(title) => self.workbook.titled(title),
+            None => self.workbook.sheets.iter().find(|sheet| sheet.id == self.sheet),
         }
     }
 
     fn read(&self, sheet: &SheetProperties, area: &Area) -> Result<Option<Matrix>, StorageError> {
-        let spills = self.book.spills(sheet.id, area)?;
-        let entered = self.book.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
+        let spills = self.workbook.spills(sheet.id, area)?;
+        let entered = self.workbook.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
         let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);
         let used = used.clamp(area.rows.start, area.rows.end.max(area.rows.start));
         let (height, width) = (used - area.rows.start, area.width());
@@ -290,16 +290,16 @@ impl EvalContext<'_, '_, '_> {
             let common = spill.area.intersect(&Area::new(area.rows.start..used, area.cols.clone()));
             for (row, column) in common.rows.flat_map(|row| common.cols.clone().map(move |column| (row, column))) {
                 if let Some(place) = cells.get_mut(index(row, column)) {
-                    *place = self.book.purse.kept(spill.at(row, column).clone());
+                    *place = self.workbook.budget.charge(spill.at(row, column).clone());
                 }
             }
         }
-        self.book.transaction.visit_rows(sheet.id, area.rows.start..used, |row, stored| {
+        self.workbook.transaction.visit_rows(sheet.id, area.rows.start..used, |row, stored| {
             for (column, cell) in
                 (0..).zip(&stored).filter(|(column, cell)| area.cols.contains(column) && cell.has_data())
             {
                 if let Some(place) = cells.get_mut(index(row, column)) {
-                    *place = self.book.purse.kept(self.book.outcome(sheet.id, row, column, cell));
+                    *place = self.workbook.budget.charge(self.workbook.value_at(sheet.id, row, column, cell));
                 }
             }
             Ok::<(), StorageError>(())
@@ -311,12 +311,12 @@ impl EvalContext<'_, '_, '_> {
 impl CellSource for EvalContext<'_, '_, '_> {
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar {
         let Some(sheet) = self.sheet_of(title) else { return Scalar::Error("#REF!") };
-        self.book.looks.set(self.book.looks.get().saturating_add(1));
-        match self.book.transaction.row(sheet.id, row) {
+        self.workbook.looks.set(self.workbook.looks.get().saturating_add(1));
+        match self.workbook.transaction.row(sheet.id, row) {
             Ok(mut cells) => {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
-                self.book.purse.kept(self.book.outcome(sheet.id, row, column, &cell))
+                self.workbook.budget.charge(self.workbook.value_at(sheet.id, row, column, &cell))
             }
             Err(error) => {
                 tracing::error!(%error, "a cell that a formula refers to can't be read");
@@ -347,12 +347,12 @@ impl CellSource for EvalContext<'_, '_, '_> {
         }
     }
 
-    fn home(&self) -> (u32, u32) {
+    fn position(&self) -> (u32, u32) {
         (self.row, self.column)
     }
 
-    fn purse(&self) -> &EvalBudget {
-        &self.book.purse
+    fn budget(&self) -> &EvalBudget {
+        &self.workbook.budget
     }
 }
 
@@ -372,24 +372,27 @@ mod tests {
             tx.put_row(
                 0,
                 row,
-                line.iter().map(|text| crate::input::value_matrix::type_into(Cell::default(), text).unwrap()).collect(),
+                line.iter()
+                    .map(|text| crate::input::value_matrix::enter_text(Cell::default(), text).unwrap())
+                    .collect(),
             )
             .unwrap();
         }
-        let book = Workbook::open(&tx).unwrap();
+        let workbook = Workbook::open(&tx).unwrap();
         let mut seen = Vec::new();
-        book.visit(0, &Area::new(0..10, 0..8), |row, cells| {
-            let texts: Vec<String> = cells
-                .iter()
-                .map(|cell| match effective(cell) {
-                    Scalar::Blank => "_".to_owned(),
-                    outcome => crate::grid::value::shown(&outcome),
-                })
-                .collect();
-            seen.push(format!("{row}: {}", texts.join(" ")));
-            Ok::<(), StorageError>(())
-        })
-        .unwrap();
+        workbook
+            .visit(0, &Area::new(0..10, 0..8), |row, cells| {
+                let texts: Vec<String> = cells
+                    .iter()
+                    .map(|cell| match effective(cell) {
+                        Scalar::Blank => "_".to_owned(),
+                        value_at => crate::grid::value::shown(&value_at),
+                    })
+                    .collect();
+                seen.push(format!("{row}: {}", texts.join(" ")));
+                Ok::<(), StorageError>(())
+            })
+            .unwrap();
         seen
     }
 

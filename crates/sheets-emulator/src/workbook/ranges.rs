@@ -27,7 +27,7 @@ pub(crate) struct Workbook<'t, 's> {
     /// How much the outermost of them has looked up.
     pub(crate) looks: Counter<u32>,
     /// What is left of all that formulas may use.
-    pub(crate) purse: EvalBudget,
+    pub(crate) budget: EvalBudget,
     /// How many cells the results of formulas fill.
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill more cells than their own, once they were asked for.
@@ -88,7 +88,7 @@ impl<'t, 's> Workbook<'t, 's> {
             sheets: transaction.sheets()?,
             chain: Counter::new(0),
             looks: Counter::new(0),
-            purse: EvalBudget::default(),
+            budget: EvalBudget::default(),
             filled: Counter::new(0),
             spilling: RefCell::default(),
             results: RefCell::default(),
@@ -131,7 +131,7 @@ impl<'b> SheetLookup for &'b Workbook<'_, '_> {
     }
 
     fn named(&self, name: &str) -> Option<(&'b SheetProperties, CellSpan)> {
-        let range = self.transaction.named_range_called(name).ok()??.range;
+        let range = self.transaction.named_range_by_name(name).ok()??.range;
         let sheet = self.sheets.iter().find(|sheet| sheet.id == range.sheet_id)?;
         let span = CellSpan {
             start_row: range.start_row,

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
 use crate::format::response_format::{
     default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
-    spreadsheet_url, with_both_colours, without_first_sheet,
+    spreadsheet_url, with_both_colors, without_first_sheet,
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::{Cell, CellValue};
@@ -43,10 +43,10 @@ pub(crate) enum CellSelection {
 }
 
 impl CellSelection {
-    fn places(&self, book: &Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError> {
+    fn places(&self, workbook: &Workbook<'_, '_>) -> Result<Vec<SheetRange>, ApiError> {
         match self {
-            Self::Range(text) => Ok(vec![book.find(text)?]),
-            Self::Filter(filter) => find_filter(book, filter),
+            Self::Range(text) => Ok(vec![workbook.find(text)?]),
+            Self::Filter(filter) => find_filter(workbook, filter),
         }
     }
 }
@@ -71,16 +71,16 @@ pub(crate) fn get(
 
 /// The spreadsheet as a transaction sees it.
 pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
-    let book = Workbook::open(tx)?;
+    let workbook = Workbook::open(tx)?;
     let mut places = Vec::new();
     for asked in &view.asked {
-        places.extend(asked.places(&book)?);
+        places.extend(asked.places(&workbook)?);
     }
     let mut sheets = Vec::new();
-    for sheet in &book.sheets {
+    for sheet in &workbook.sheets {
         let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(SheetRange::area).collect();
         if view.asked.is_empty() || !asked.is_empty() {
-            sheets.push(one_sheet(&book, sheet, view, &asked)?);
+            sheets.push(one_sheet(&workbook, sheet, view, &asked)?);
         }
     }
     let mut answer = Map::new();
@@ -92,15 +92,15 @@ pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView
         answer.insert("namedRanges".to_owned(), Value::Array(named));
     }
     answer.insert("spreadsheetUrl".to_owned(), spreadsheet_url(id).into());
-    let marks = marks_at(&book, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
-    if !marks.is_empty() {
-        answer.insert("developerMetadata".to_owned(), Value::Array(marks));
+    let metadata = metadata_at(&workbook, |location| location.get("spreadsheet") == Some(&Value::Bool(true)))?;
+    if !metadata.is_empty() {
+        answer.insert("developerMetadata".to_owned(), Value::Array(metadata));
     }
     Ok(Value::Object(answer))
 }
 
 fn one_sheet(
-    book: &Workbook<'_, '_>,
+    workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     view: &SpreadsheetView,
     asked: &[Area],
@@ -111,7 +111,7 @@ fn one_sheet(
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
         let areas = if asked.is_empty() { &whole[..] } else { asked };
         let data: Vec<Value> =
-            areas.iter().map(|area| grid_data(book, sheet, area)).collect::<Result<_, StorageError>>()?;
+            areas.iter().map(|area| grid_data(workbook, sheet, area)).collect::<Result<_, StorageError>>()?;
         members.insert("data".to_owned(), Value::Array(data));
     }
     for (kind, name) in [
@@ -125,41 +125,45 @@ fn one_sheet(
         (outline_kind(Dimension::Rows), "rowGroups"),
         (outline_kind(Dimension::Columns), "columnGroups"),
     ] {
-        let kept = book.transaction.kept(Some(sheet.id), kind)?;
+        let kept = workbook.transaction.kept(Some(sheet.id), kind)?;
         if !kept.is_empty() {
-            let all: Vec<Value> = kept.iter().map(|(_, body)| as_kept(book, kind, body)).collect::<Result<_, _>>()?;
+            let all: Vec<Value> =
+                kept.iter().map(|(_, body)| object_json(workbook, kind, body)).collect::<Result<_, _>>()?;
             members.insert(name.to_owned(), Value::Array(all));
         }
     }
-    if let Some((_, filter)) = book.transaction.kept(Some(sheet.id), "filter")?.first() {
+    if let Some((_, filter)) = workbook.transaction.kept(Some(sheet.id), "filter")?.first() {
         members.insert("basicFilter".to_owned(), shown("filter", filter));
     }
-    let marks = marks_at(book, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
-    if !marks.is_empty() {
-        members.insert("developerMetadata".to_owned(), Value::Array(marks));
+    let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
+    if !metadata.is_empty() {
+        members.insert("developerMetadata".to_owned(), Value::Array(metadata));
     }
     Ok(Value::Object(members))
 }
 
-fn as_kept(book: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
+fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<Value, StorageError> {
     if kind != "protected" {
         return Ok(shown(kind, body));
     }
     let named = match body.get("namedRangeId").and_then(Value::as_str) {
-        Some(id) => book.transaction.named_range(id)?,
+        Some(id) => workbook.transaction.named_range(id)?,
         None => None,
     };
     Ok(protected(body, named.as_ref()))
 }
 
 /// The developer metadata whose place is one that is asked for.
-fn marks_at(book: &Workbook<'_, '_>, asked: impl Fn(&Map<String, Value>) -> bool) -> Result<Vec<Value>, StorageError> {
-    let marks = book.transaction.kept(None, KIND)?.into_iter().map(|(_, body)| body);
-    Ok(marks.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
+fn metadata_at(
+    workbook: &Workbook<'_, '_>,
+    asked: impl Fn(&Map<String, Value>) -> bool,
+) -> Result<Vec<Value>, StorageError> {
+    let metadata = workbook.transaction.kept(None, KIND)?.into_iter().map(|(_, body)| body);
+    Ok(metadata.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
 }
 
 /// `GridData`: rows up to the last one with anything in it, metadata for every row and column.
-fn grid_data(book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
+fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
     let mut members = Map::new();
     for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
         if start > 0 {
@@ -167,8 +171,8 @@ fn grid_data(book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> R
         }
     }
     let mut rows = Vec::new();
-    book.visit(sheet.id, area, |row, cells| {
-        let values = row_values(book, sheet, row, area, &cells);
+    workbook.visit(sheet.id, area, |row, cells| {
+        let values = row_values(workbook, sheet, row, area, &cells);
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
             rows.push(json!({"values": values}));
@@ -182,7 +186,7 @@ fn grid_data(book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> R
         [("rowMetadata", "rows", &area.rows, PIXELS.0), ("columnMetadata", "columns", &area.cols, PIXELS.1)]
     {
         let mut list = vec![json!({"pixelSize": pixels}); range.len()];
-        for (index, body) in book.transaction.kept(Some(sheet.id), kind)? {
+        for (index, body) in workbook.transaction.kept(Some(sheet.id), kind)? {
             let at = index - i64::from(range.start);
             if let Some(place) = usize::try_from(at).ok().and_then(|at| list.get_mut(at)) {
                 place
@@ -196,11 +200,17 @@ fn grid_data(book: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> R
     Ok(Value::Object(members))
 }
 
-fn row_values(book: &Workbook<'_, '_>, sheet: &SheetProperties, row: u32, area: &Area, cells: &[Cell]) -> Vec<Value> {
+fn row_values(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    row: u32,
+    area: &Area,
+    cells: &[Cell],
+) -> Vec<Value> {
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    let leads = |column: u32, source: &str| book.address(sheet.id, row, column, source);
+    let leads = |column: u32, source: &str| workbook.address(sheet.id, row, column, source);
     let columns = area.cols.start..;
     columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| leads(column, source))).collect()
 }
@@ -213,20 +223,20 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     }
     let mut side = None;
     if let Some(value) = &cell.value {
-        let outcome = effective(cell);
-        members.extend(entered(value).map(|value| ("userEnteredValue".to_owned(), value)));
-        members.insert("effectiveValue".to_owned(), worked_out(&outcome));
-        side = side_of(&outcome);
-        members.insert("formattedValue".to_owned(), formatted(cell, outcome).into());
+        let scalar = effective(cell);
+        members.extend(user_entered_value(value).map(|value| ("userEnteredValue".to_owned(), value)));
+        members.insert("effectiveValue".to_owned(), effective_value(&scalar));
+        side = side_of(&scalar);
+        members.insert("formattedValue".to_owned(), formatted(cell, scalar).into());
         if let CellValue::Formula { source, .. } = value {
             let address = leads(source);
             members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
         }
     }
     if let Some(format) = cell.format() {
-        members.insert("userEnteredFormat".to_owned(), with_both_colours(format));
+        members.insert("userEnteredFormat".to_owned(), with_both_colors(format));
     }
-    let format = cell.format().map(with_both_colours);
+    let format = cell.format().map(with_both_colors);
     members.insert("effectiveFormat".to_owned(), effective_format(format.as_ref(), side));
     for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
         if name != "userEnteredFormat" {
@@ -237,10 +247,10 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
 }
 
 /// `ExtendedValue` of what was entered, if anything was.
-fn entered(value: &CellValue) -> Option<Value> {
+fn user_entered_value(value: &CellValue) -> Option<Value> {
     Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
-        CellValue::Number(number) => json!({"numberValue": as_json(*number)}),
+        CellValue::Number(number) => json!({"numberValue": to_json(*number)}),
         CellValue::Bool(truth) => json!({"boolValue": truth}),
         CellValue::Formula { source, .. } => json!({"formulaValue": source}),
         CellValue::Spilled(_) => return None,
@@ -248,11 +258,11 @@ fn entered(value: &CellValue) -> Option<Value> {
 }
 
 /// `ExtendedValue` of what it comes to.
-fn worked_out(outcome: &Scalar) -> Value {
-    match outcome {
+fn effective_value(scalar: &Scalar) -> Value {
+    match scalar {
         Scalar::Blank => json!({}),
         Scalar::Text(text) => json!({"stringValue": text}),
-        Scalar::Number(number) => json!({"numberValue": as_json(*number)}),
+        Scalar::Number(number) => json!({"numberValue": to_json(*number)}),
         Scalar::Bool(truth) => json!({"boolValue": truth}),
         Scalar::Error(told) => json!({"errorValue": {"type": error_type(told), "message": told}}),
     }
@@ -260,13 +270,13 @@ fn worked_out(outcome: &Scalar) -> Value {
 
 /// Whole numbers without a point, as Google writes them.
 #[expect(clippy::cast_possible_truncation, reason = "whole and far inside an i64")]
-fn as_json(number: f64) -> Value {
+fn to_json(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 1e17 { Value::from(number as i64) } else { Value::from(number) }
 }
 
 /// To which side a value goes that nobody aligned.
-fn side_of(outcome: &Scalar) -> Option<&'static str> {
-    match outcome {
+fn side_of(scalar: &Scalar) -> Option<&'static str> {
+    match scalar {
         Scalar::Blank => None,
         Scalar::Text(_) => Some("LEFT"),
         Scalar::Number(_) => Some("RIGHT"),

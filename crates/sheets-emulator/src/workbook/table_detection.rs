@@ -17,37 +17,37 @@ const STEP: u32 = 1024;
 
 /// The last table in the range: the block of touching cells around its last cell with a value. A single cell means the
 /// table that it lies in.
-pub(crate) fn find_table(book: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
+pub(crate) fn find_table(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
-    let Some((row, column)) = last_cell(book, sheet, &area)? else {
-        return if place.span.is_cell() { table_around(book, place, &area) } else { Ok(None) };
+    let Some((row, column)) = last_cell(workbook, sheet, &area)? else {
+        return if place.span.is_cell() { table_around(workbook, place, &area) } else { Ok(None) };
     };
     let seed = Area::new(row..row + 1, column..column + 1);
-    Ok(Some(TableRegion { book, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
+    Ok(Some(TableRegion { workbook, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
 }
 
 /// The table whose block holds a cell that is itself blank.
-fn table_around(book: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) -> Result<Option<Area>, StorageError> {
+fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) -> Result<Option<Area>, StorageError> {
     let near = Area::new(
         cell.rows.start.saturating_sub(1)..cell.rows.end.saturating_add(1).min(place.sheet.row_count),
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
-    let Some((row, column)) = last_cell(book, place.sheet.id, &near)? else { return Ok(None) };
+    let Some((row, column)) = last_cell(workbook, place.sheet.id, &near)? else { return Ok(None) };
     let seed = Area::new(row..row + 1, column..column + 1);
     let region =
-        TableRegion { book, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
+        TableRegion { workbook, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
     let found = region.grow()?;
     Ok(found.contains(cell.rows.start, cell.cols.start).then_some(found))
 }
 
 /// The last cell with a value, by rows and then by columns.
-fn last_cell(book: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
-    let used = book.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
+fn last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
+    let used = workbook.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
     while end > area.rows.start {
         let start = end.saturating_sub(STEP).max(area.rows.start);
-        for (row, cells) in book.rows(sheet, &every_column(start..end))?.into_iter().rev() {
+        for (row, cells) in workbook.rows(sheet, &every_column(start..end))?.into_iter().rev() {
             let inside = |column: &u32| area.cols.contains(column);
             let last = runs(&cells).into_iter().rev().find_map(|run| run.rev().find(inside));
             if let Some(column) = last {
@@ -76,7 +76,7 @@ fn runs(cells: &[Cell]) -> Vec<Range<u32>> {
 }
 
 struct TableRegion<'t, 's> {
-    book: &'t Workbook<'t, 's>,
+    workbook: &'t Workbook<'t, 's>,
     sheet: i32,
     row_count: u32,
     area: Area,
@@ -87,8 +87,12 @@ struct TableRegion<'t, 's> {
 impl TableRegion<'_, '_> {
     fn grow(mut self) -> Result<Area, StorageError> {
         let row = self.area.rows.start;
-        let seed =
-            self.book.rows(self.sheet, &every_column(row..row + 1))?.pop().map(|(_, cells)| cells).unwrap_or_default();
+        let seed = self
+            .workbook
+            .rows(self.sheet, &every_column(row..row + 1))?
+            .pop()
+            .map(|(_, cells)| cells)
+            .unwrap_or_default();
         self.join(row, &seed);
         loop {
             let before = self.area.clone();
@@ -111,7 +115,7 @@ impl TableRegion<'_, '_> {
             let (start, end) = (self.area.rows.start, self.area.rows.end);
             let window =
                 if up { start.saturating_sub(STEP)..start } else { end..end.saturating_add(STEP).min(self.row_count) };
-            let mut rows = self.book.rows(self.sheet, &every_column(window.clone()))?;
+            let mut rows = self.workbook.rows(self.sheet, &every_column(window.clone()))?;
             if up {
                 rows.reverse();
             }
@@ -168,9 +172,9 @@ mod tests {
             let line = line.chars().map(|c| if c == '.' { Cell::default() } else { Cell::text(c) }).collect();
             tx.put_row(0, row, line).unwrap();
         }
-        let book = Workbook::open(&tx).unwrap();
-        let place = book.find(text).unwrap();
-        let table = find_table(&book, &place).unwrap()?;
+        let workbook = Workbook::open(&tx).unwrap();
+        let place = workbook.find(text).unwrap();
+        let table = find_table(&workbook, &place).unwrap()?;
         Some(crate::workbook::ranges::name_area(&place.sheet, &table))
     }
 

@@ -55,7 +55,8 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
     let lines = if across { cells } else { transpose(cells) };
     let way = FillRule { across, back: *fill_length < 0, alternate: request.use_alternate_series };
     let count = fill_length.unsigned_abs() as usize;
-    let filled: Vec<Vec<Cell>> = lines.into_iter().map(|line| way.carry_on(line, count)).collect::<Result<_, _>>()?;
+    let filled: Vec<Vec<Cell>> =
+        lines.into_iter().map(|line| way.continue_series(line, count)).collect::<Result<_, _>>()?;
     let rows = if across { filled } else { transpose(filled) };
     let mask = CellMask::read("userEnteredValue,userEnteredFormat,textFormatRuns")?;
     write_block(batch, &sheet, target.rows.start, target.cols.start, rows, &mask)?;
@@ -88,7 +89,7 @@ struct FillRule {
 
 impl FillRule {
     /// The cells that follow a line, or in front of it those that lead up to it, in the order of the sheet.
-    fn carry_on(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
+    fn continue_series(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
         if self.back {
             line.reverse();
         }
@@ -178,12 +179,12 @@ mod tests {
 
     fn numbers(line: &[f64], count: usize, back: bool) -> Result<Vec<Cell>, ApiError> {
         let line = line.iter().map(|number| Cell::number(*number)).collect();
-        FillRule { across: false, back, alternate: false }.carry_on(line, count)
+        FillRule { across: false, back, alternate: false }.continue_series(line, count)
     }
 
     fn texts(line: &[&str], alternate: bool) -> Vec<Cell> {
         let line = line.iter().map(|text| Cell::text(*text)).collect();
-        FillRule { across: false, back: false, alternate }.carry_on(line, 3).unwrap()
+        FillRule { across: false, back: false, alternate }.continue_series(line, 3).unwrap()
     }
 
     #[test]
@@ -205,7 +206,7 @@ mod tests {
     fn formulas_move_with_the_cells_that_they_fill() {
         let formula = |source: &str| Cell::of(CellValue::Formula { source: source.to_owned(), result: None });
         let way = FillRule { across: false, back: false, alternate: false };
-        let filled = way.carry_on(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
+        let filled = way.continue_series(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
         assert_eq!(filled, [formula("=A3*2"), formula("=$A$1"), formula("=A5*2")]);
     }
 }

@@ -48,7 +48,7 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
         sort_rows(batch, &sheet, below.clone(), &specs)?;
     }
     show_all(batch, &sheet)?;
-    hide(batch, &sheet, &below, &criteria(&body)?)?;
+    hide_rows(batch, &sheet, &below, &criteria(&body)?)?;
     batch.tx.keep(Some(sheet.id), "filter", 0, &Value::Object(body))?;
     Ok(json!({}))
 }
@@ -123,7 +123,7 @@ fn show_all(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiErr
     Ok(())
 }
 
-fn hide(
+fn hide_rows(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
@@ -132,15 +132,15 @@ fn hide(
     if criteria.is_empty() {
         return Ok(());
     }
-    let book = Workbook::open(batch.tx)?;
-    let stored = book.rows(sheet.id, area)?;
+    let workbook = Workbook::open(batch.tx)?;
+    let stored = workbook.rows(sheet.id, area)?;
     let kept = batch.tx.kept(Some(sheet.id), "rows")?;
     for (row, cells) in stored {
         let shown = criteria.iter().all(|criterion| {
             let blank = Cell::default();
             let cell = cells.get(criterion.column as usize).unwrap_or(&blank);
-            let outcome = book.outcome(sheet.id, row, criterion.column, cell);
-            criterion.shows(cell, &outcome)
+            let scalar = workbook.value_at(sheet.id, row, criterion.column, cell);
+            criterion.is_visible(cell, &scalar)
         });
         if !shown {
             let known = kept.iter().find(|(index, _)| *index == i64::from(row)).map(|(_, body)| body.clone());
@@ -153,22 +153,22 @@ fn hide(
 }
 
 impl ColumnCriterion {
-    fn shows(&self, cell: &Cell, outcome: &Scalar) -> bool {
-        let text = formatted(cell, outcome.clone());
-        !self.hidden.contains(&text) && self.condition.as_ref().is_none_or(|condition| condition.holds(outcome, &text))
+    fn is_visible(&self, cell: &Cell, scalar: &Scalar) -> bool {
+        let text = formatted(cell, scalar.clone());
+        !self.hidden.contains(&text) && self.condition.as_ref().is_none_or(|condition| condition.is_met(scalar, &text))
     }
 }
 
 impl BooleanCondition {
-    fn holds(&self, outcome: &Scalar, text: &str) -> bool {
+    fn is_met(&self, scalar: &Scalar, text: &str) -> bool {
         let wanted = |at: usize| self.values.get(at).map_or("", |value| value.user_entered_value.as_str());
         let (lower, word) = (text.to_lowercase(), wanted(0).to_lowercase());
-        let number = match outcome {
+        let number = match scalar {
             Scalar::Number(number) => Some(*number),
             _ => None,
         };
-        let compare = |holds: fn(f64, f64) -> bool| {
-            number.zip(wanted(0).trim().parse().ok()).is_some_and(|(number, bound)| holds(number, bound))
+        let compare = |is_met: fn(f64, f64) -> bool| {
+            number.zip(wanted(0).trim().parse().ok()).is_some_and(|(number, bound)| is_met(number, bound))
         };
         let between = || {
             let bounds = wanted(0).trim().parse::<f64>().ok().zip(wanted(1).trim().parse::<f64>().ok());

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::batch::cells::paste::block;
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
-use crate::batch::request_types::{GridRangeMessage, settle};
+use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::batch::write_cells::{change_rows, chunks, write_block};
 use crate::error::ApiError;
 use crate::format::response_format::shown;
@@ -89,7 +89,7 @@ fn draw(cell: &mut Cell, sides: &[(&'static str, Option<&Value>)]) {
     for (side, border) in sides.iter().filter_map(|(side, border)| border.map(|border| (*side, border))) {
         match border.get("style").and_then(Value::as_str) {
             None | Some("NONE" | "STYLE_UNSPECIFIED") => borders.shift_remove(side),
-            Some(_) => borders.insert(side.to_owned(), settle(border.clone())),
+            Some(_) => borders.insert(side.to_owned(), normalized_colors(border.clone())),
         };
     }
     if borders.is_empty() {
@@ -129,7 +129,7 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at <= rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
     };
-    rules.insert(at, settle(Value::Object(request.rule)));
+    rules.insert(at, normalized_colors(Value::Object(request.rule)));
     keep_rules(batch, sheet.id, &rules)?;
     Ok(json!({}))
 }
@@ -173,7 +173,7 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
     let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
     let mut told = Map::new();
     if let Some(rule) = request.rule {
-        let old = std::mem::replace(&mut rules[old_at], settle(Value::Object(rule)));
+        let old = std::mem::replace(&mut rules[old_at], normalized_colors(Value::Object(rule)));
         told.insert("newRule".to_owned(), rules[old_at].clone());
         told.insert("oldRule".to_owned(), old);
         told.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));

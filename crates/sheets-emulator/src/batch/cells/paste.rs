@@ -12,8 +12,8 @@ use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
 use crate::batch::write_cells::{clear_area, write_block};
 use crate::error::ApiError;
 use crate::formula::references::parse::shifted;
-use crate::formula::references::rewrite::follow;
-use crate::formula::references::shift::{SheetEdit, rehomed};
+use crate::formula::references::rewrite::rewrite_formulas;
+use crate::formula::references::shift::{SheetEdit, moved_to_sheet};
 use crate::grid::area::{Area, GridRange};
 use crate::grid::cell::{Cell, CellValue};
 use crate::grid::value::Scalar;
@@ -114,11 +114,11 @@ pub(crate) fn carry(cells: &mut [Cell], down: i64, right: i64) {
         return;
     }
     for cell in cells {
-        respell(cell, |source| shifted(source, down, right));
+        rewrite_formula(cell, |source| shifted(source, down, right));
     }
 }
 
-fn respell(cell: &mut Cell, new: impl Fn(&str) -> String) {
+fn rewrite_formula(cell: &mut Cell, new: impl Fn(&str) -> String) {
     if let Some(CellValue::Formula { source, .. }) = &cell.value {
         cell.value = Some(CellValue::Formula { source: new(source), result: None });
     }
@@ -148,12 +148,15 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     let Some(mask) = prepare(request.paste_type, &mut cells)? else { return Ok(json!({})) };
     let moves = matches!(request.paste_type, PasteType::Normal | PasteType::NoBorders | PasteType::Formula);
     if moves && source.id != target.id {
-        cells.iter_mut().flatten().for_each(|cell| respell(cell, |formula| rehomed(formula, &source.title)));
+        cells
+            .iter_mut()
+            .flatten()
+            .for_each(|cell| rewrite_formula(cell, |formula| moved_to_sheet(formula, &source.title)));
     }
     clear_area(batch, &source, &from, &mask)?;
     write_block(batch, &target, top, left, cells, &mask)?;
     if moves {
-        follow(batch.tx, &source.title, &SheetEdit::Cut { from, top, left, title: target.title })?;
+        rewrite_formulas(batch.tx, &source.title, &SheetEdit::Cut { from, top, left, title: target.title })?;
     }
     Ok(json!({}))
 }
@@ -217,10 +220,10 @@ fn settle(
     area: &Area,
     cells: &mut [Vec<Cell>],
 ) -> Result<(), ApiError> {
-    let book = Workbook::open(batch.tx)?;
+    let workbook = Workbook::open(batch.tx)?;
     for (row, line) in area.rows.clone().zip(cells) {
         for (column, cell) in area.cols.clone().zip(line) {
-            cell.value = match book.outcome(sheet.id, row, column, cell) {
+            cell.value = match workbook.value_at(sheet.id, row, column, cell) {
                 Scalar::Blank => None,
                 Scalar::Number(number) => Some(CellValue::Number(number)),
                 Scalar::Text(text) => Some(CellValue::Text(text)),

@@ -14,7 +14,7 @@ use crate::batch::write_cells::write_block;
 use crate::error::ApiError;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
-use crate::input::value_matrix::type_into;
+use crate::input::value_matrix::enter_text;
 use crate::storage::transaction::SheetProperties;
 
 /// `PasteDataRequest`.
@@ -142,7 +142,7 @@ fn pour(
     let mut cells = block(batch, &sheet, &area)?;
     for (row, line) in cells.iter_mut().zip(lines) {
         for (cell, text) in row.iter_mut().zip(line) {
-            *cell = type_into(std::mem::take(cell), text)?;
+            *cell = enter_text(std::mem::take(cell), text)?;
         }
     }
     write_block(batch, &sheet, area.rows.start, area.cols.start, cells, &CellMask::ALL)?;
@@ -157,7 +157,7 @@ pub(crate) fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result
     let mut rows = block(batch, &sheet, &area)?;
     for end in (1..rows.len()).rev() {
         let choices = u64::try_from(end + 1).unwrap_or(u64::MAX);
-        rows.swap(end, usize::try_from(batch.chance.next_u64() % choices).unwrap_or(0));
+        rows.swap(end, usize::try_from(batch.random.next_u64() % choices).unwrap_or(0));
     }
     write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
     Ok(json!({}))

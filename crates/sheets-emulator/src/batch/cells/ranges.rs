@@ -14,7 +14,7 @@ use crate::batch::cells::paste::{block, carry};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{DimensionName, DimensionRange, GridRangeMessage};
-use crate::batch::shift_cells::cells_moved;
+use crate::batch::shift_cells::on_cells_moved;
 use crate::batch::write_cells::{change_rows, write_block};
 use crate::error::ApiError;
 use crate::formula::references::shift::SheetEdit;
@@ -79,7 +79,7 @@ pub(crate) fn sort_rows(
     area: Area,
     sort_specs: &[SortSpec],
 ) -> Result<(), ApiError> {
-    let used = stored_until(batch, sheet)?.min(area.rows.end);
+    let used = last_stored_row(batch, sheet)?.min(area.rows.end);
     let area = Area::new(area.rows.start..used.max(area.rows.start), area.cols);
     let columns: Vec<usize> = sort_specs
         .iter()
@@ -89,9 +89,9 @@ pub(crate) fn sort_rows(
             inside.then(|| (spec.dimension_index - area.cols.start) as usize).ok_or_else(outside)
         })
         .collect::<Result<_, _>>()?;
-    let book = Workbook::open(batch.tx)?;
+    let workbook = Workbook::open(batch.tx)?;
     let key =
-        |row: u32, column: usize, cell: &Cell| book.outcome(sheet.id, row, area.cols.start + length(column), cell);
+        |row: u32, column: usize, cell: &Cell| workbook.value_at(sheet.id, row, area.cols.start + length(column), cell);
     let mut lines: Vec<(Vec<Scalar>, u32, Vec<Cell>)> = block(batch, sheet, &area)?
         .into_iter()
         .zip(area.rows.clone())
@@ -110,7 +110,7 @@ pub(crate) fn sort_rows(
 
 /// Numbers before texts before truth values before errors, turned round when descending; blanks last.
 fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
-    let rank = |outcome: &Scalar| match outcome {
+    let rank = |scalar: &Scalar| match scalar {
         Scalar::Number(_) => 0,
         Scalar::Text(_) => 1,
         Scalar::Bool(_) => 2,
@@ -128,7 +128,7 @@ fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
 }
 
 /// The row after the last stored one.
-fn stored_until(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
+fn last_stored_row(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
     Ok(batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1))
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             batch.tx.shift_rows(sheet.id, area.rows.end..u32::MAX, -i64::from(area.height()))?;
         }
         Dimension::Rows => {
-            let end = stored_until(batch, &sheet)?.max(area.rows.end);
+            let end = last_stored_row(batch, &sheet)?.max(area.rows.end);
             let below = block(batch, &sheet, &Area::new(area.rows.end..end, area.cols.clone()))?;
             let gap = blanks(area.height(), area.width());
             let rows = below.into_iter().chain(gap).collect();
@@ -154,7 +154,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
         }
     }
     let (gone, within) = along(&sheet, &area, dimension);
-    cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, gone, within })?;
+    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, gone, within })?;
     Ok(json!({}))
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             sheet.column_count = sheet.column_count.max(u32::try_from(widest).unwrap_or(u32::MAX));
         }
         Dimension::Rows => {
-            let end = stored_until(batch, &sheet)?.max(area.rows.start);
+            let end = last_stored_row(batch, &sheet)?.max(area.rows.start);
             if area.cols == (0..sheet.column_count) {
                 batch.tx.shift_rows(sheet.id, area.rows.start..u32::MAX, i64::from(area.height()))?;
             } else {
@@ -193,13 +193,13 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
                 let rows = blanks(area.height(), area.width()).chain(below).collect();
                 write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
             }
-            sheet.row_count = sheet.row_count.max(stored_until(batch, &sheet)?);
+            sheet.row_count = sheet.row_count.max(last_stored_row(batch, &sheet)?);
         }
     }
     batch.tx.put_sheet(&sheet)?;
     batch.check_size()?;
     let (at, count) = (span.start, span.end - span.start);
-    cells_moved(batch, &sheet, &SheetEdit::Insert { dimension, at, count, within })?;
+    on_cells_moved(batch, &sheet, &SheetEdit::Insert { dimension, at, count, within })?;
     Ok(json!({}))
 }
 
@@ -208,7 +208,7 @@ fn length(count: usize) -> u32 {
 }
 
 fn direction(sent: Option<DimensionName>) -> Dimension {
-    sent.and_then(DimensionName::said).unwrap_or(Dimension::Rows)
+    sent.and_then(DimensionName::specified).unwrap_or(Dimension::Rows)
 }
 
 fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
@@ -218,10 +218,10 @@ fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
 /// Removes rows of a range whose values, whatever their case, an earlier row of it holds; the rows below move up.
 pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
-    let used = stored_until(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
+    let used = last_stored_row(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
     let area = Area::new(area.rows.start..used, area.cols);
     let compared = compared_columns(batch, &request.comparison_columns, &area)?;
-    let book = Workbook::open(batch.tx)?;
+    let workbook = Workbook::open(batch.tx)?;
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
     let mut kept: Vec<Vec<Cell>> = Vec::new();
@@ -230,8 +230,8 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
             .iter()
             .map(|column| {
                 let cell = &row[*column];
-                let outcome = book.outcome(sheet.id, at, area.cols.start + length(*column), cell);
-                format!("{outcome:?}").to_lowercase()
+                let scalar = workbook.value_at(sheet.id, at, area.cols.start + length(*column), cell);
+                format!("{scalar:?}").to_lowercase()
             })
             .collect();
         // Blank rows are no duplicates of one another (recorded).

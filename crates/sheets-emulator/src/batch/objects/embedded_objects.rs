@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::{GridRangeMessage, settle};
+use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::error::ApiError;
 use crate::format::response_format::shown;
 use crate::grid::area::GridRange;
@@ -76,7 +76,7 @@ pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result
 /// Changes a chart's spec; the new one is whole.
 pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
-    chart.insert("spec".to_owned(), settle(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
+    chart.insert("spec".to_owned(), normalized_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
     keep(batch, &CHART, sheet, chart)?;
     Ok(json!({}))
 }
@@ -225,7 +225,7 @@ fn keep(batch: &Batch<'_, '_>, sort: &Sort, sheet: i32, mut body: Message) -> Re
         body.insert("range".to_owned(), GridRange::closed(grid.id, &area).to_json());
     }
     let id = id_of(sort, &body);
-    let body = settle(Value::Object(body));
+    let body = normalized_colors(Value::Object(body));
     batch.tx.keep(Some(sheet), sort.kind, id, &body)?;
     Ok(body)
 }

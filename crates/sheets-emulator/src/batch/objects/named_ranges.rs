@@ -59,7 +59,8 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value
     if batch.name_taken(&name, None)? {
         return refuse(taken(&name));
     }
-    let id = match named_range_id.filter(|id| !id.is_empty() && batch.doubts.caller_ids == CallerIdBehavior::Honour) {
+    let id = match named_range_id.filter(|id| !id.is_empty() && batch.behaviors.caller_ids == CallerIdBehavior::Honour)
+    {
         Some(id) if batch.range_id_taken(&id)? => {
             return refuse(format!("Cannot add named range with ID: {id}, a named range with that ID already exists."));
         }
@@ -140,7 +141,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteNamedRange) -> Resul
 }
 
 fn missing(batch: &Batch<'_, '_>, id: &str) -> Result<Value, ApiError> {
-    match batch.doubts.missing_id {
+    match batch.behaviors.missing_id {
         MissingIdBehavior::Refuse => refuse(format!("No named range with id: {id}")),
         MissingIdBehavior::Ignore => Ok(json!({})),
     }

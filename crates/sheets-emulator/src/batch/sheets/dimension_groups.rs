@@ -141,16 +141,16 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
         return Err(ApiError::unimplemented("This emulator has no data source sheets."));
     }
     let Some(range) = &request.dimensions else { return refuse("No dimensions were specified.") };
-    let unsaid = range.dimension.and_then(DimensionName::said).is_none();
+    let unsaid = range.dimension.and_then(DimensionName::specified).is_none();
     let (sheet, dimension, span) = batch.span(range)?;
     let span = span.start..span.end.min(size(&sheet, dimension));
     if unsaid || span.is_empty() {
         return refuse("The range lies outside the grid.");
     }
     let mut pixels = vec![0; span.len()];
-    let book = Workbook::open(batch.tx)?;
+    let workbook = Workbook::open(batch.tx)?;
     let whole = Area::new(0..sheet.row_count, 0..sheet.column_count);
-    book.visit(sheet.id, &whole, |row, cells| {
+    workbook.visit(sheet.id, &whole, |row, cells| {
         for (column, cell) in (0_u32..).zip(&cells) {
             let index = if dimension == Dimension::Rows { row } else { column };
             if !span.contains(&index) || cell.value.is_none() {

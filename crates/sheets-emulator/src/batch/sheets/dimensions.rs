@@ -61,7 +61,7 @@ pub(crate) struct UpdateDimensionProperties {
 /// Adds rows or columns at the end of the grid.
 pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value, ApiError> {
     let mut sheet = batch.grid(request.sheet_id)?;
-    let Some(dimension) = request.dimension.and_then(DimensionName::said) else {
+    let Some(dimension) = request.dimension.and_then(DimensionName::specified) else {
         return refuse("No dimension was specified.");
     };
     let Some(count) = u32::try_from(request.length).ok().filter(|count| *count > 0) else {
@@ -149,8 +149,8 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
         }
     }
     let moved = |index: i64| Some(new_index(&span, to, index));
-    shift_cells::shift_kept(batch, sheet.id, dimension, moved, 0)?;
-    shift_cells::cells_moved(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
+    shift_cells::shift_objects(batch, sheet.id, dimension, moved, 0)?;
+    shift_cells::on_cells_moved(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
     Ok(json!({}))
 }
 
@@ -191,7 +191,7 @@ fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, 
 }
 
 /// What is false is not written out, and nothing but that is nothing.
-fn without_falsehoods(mut body: Value) -> Option<Value> {
+fn without_false_flags(mut body: Value) -> Option<Value> {
     let members = body.as_object_mut()?;
     members.retain(|_, value| *value != Value::Bool(false));
     (!members.is_empty()).then_some(body)
@@ -206,7 +206,7 @@ pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionPropert
     let mut kept: std::collections::HashMap<i64, Value> = batch.tx.kept(Some(sheet.id), kind)?.into_iter().collect();
     for index in (span.start..end).map(i64::from) {
         let old = kept.remove(&index);
-        match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_falsehoods) {
+        match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_false_flags) {
             Some(body) => batch.tx.keep(Some(sheet.id), kind, index, &body)?,
             None => {
                 batch.tx.forget(Some(sheet.id), kind, index)?;

@@ -7,11 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::{self, merge_members};
-use crate::batch::request_types::is_nothing;
+use crate::batch::request_types::is_empty_value;
 use crate::batch::shift_cells;
 use crate::error::ApiError;
 use crate::format::response_format::{sheet_properties, spreadsheet_properties};
-use crate::formula::references::rewrite::follow;
+use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::Dimension;
 use crate::schema::response_mask::ResponseMask;
@@ -166,7 +166,7 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Val
     }
     shift_cells::orphan(batch, gone.id)?;
     batch.tx.remove_sheet(gone.id)?;
-    follow(batch.tx, &gone.title, &SheetEdit::Gone)?;
+    rewrite_formulas(batch.tx, &gone.title, &SheetEdit::Gone)?;
     for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;
@@ -194,7 +194,7 @@ pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Resul
 }
 
 /// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
-pub(crate) fn settle_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
+pub(crate) fn finish_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
     let title = copy_title(batch, &source.title)?;
     let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
     insert(batch, SheetProperties { id: draw_id(batch)?, title, index, ..source })
@@ -247,7 +247,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     batch.tx.put_sheet(&new)?;
     if new.title != old.title {
         // The formulas still say the old title, the sheets the new one.
-        follow(batch.tx, &old.title, &SheetEdit::Rename { title: new.title.clone() })?;
+        rewrite_formulas(batch.tx, &old.title, &SheetEdit::Rename { title: new.title.clone() })?;
     }
     if mask.child("index").is_some() {
         move_to(batch, &new, count(Some(&merged), "index")?.unwrap_or(0))?;
@@ -290,10 +290,10 @@ fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<
 }
 
 fn rest(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
-    let kept = members
-        .iter()
-        .filter(|(name, value)| !own.contains(&name.as_str()) && !is_nothing(value) && **value != Value::Bool(false));
-    kept.map(|(name, value)| (name.clone(), crate::batch::request_types::settle(value.clone()))).collect()
+    let kept = members.iter().filter(|(name, value)| {
+        !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
+    });
+    kept.map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone()))).collect()
 }
 
 fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>, ApiError> {

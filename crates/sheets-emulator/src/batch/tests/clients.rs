@@ -98,14 +98,14 @@ fn a_colour_that_is_written_in_one_form_replaces_the_other() {
 #[test]
 fn rows_that_are_shown_again_say_nothing_of_hiding() {
     let store = store();
-    let hide = |hidden: bool| {
+    let hide_rows = |hidden: bool| {
         let range = json!({"sheetId": 0, "dimension": "ROWS", "startIndex": 0, "endIndex": 1});
         let request = json!({"range": range, "properties": {"hiddenByUser": hidden}, "fields": "hiddenByUser"});
         send(&store, json!([{ "updateDimensionProperties": request }])).unwrap();
         first_sheet(&store, "sheets.data.rowMetadata")["data"][0]["rowMetadata"][0].clone()
     };
-    assert_eq!(hide(true), json!({"pixelSize": 21, "hiddenByUser": true}));
-    assert_eq!(hide(false), json!({"pixelSize": 21}));
+    assert_eq!(hide_rows(true), json!({"pixelSize": 21, "hiddenByUser": true}));
+    assert_eq!(hide_rows(false), json!({"pixelSize": 21}));
 }
 
 #[test]

@@ -44,7 +44,7 @@ fn commit(n: u32) -> Value {
 /// The number of the head, after checking that both tabs agree with it.
 fn commits_in(store: &SpreadsheetStore) -> u32 {
     let tx = store.read("s").unwrap();
-    let head = tx.named_range_called("head").unwrap().expect("the head is never absent");
+    let head = tx.named_range_by_name("head").unwrap().expect("the head is never absent");
     let number: u32 = head.id.trim_start_matches('h').parse().unwrap();
     for sheet in [1, 2] {
         let rows = tx.rows(sheet, 0..u32::MAX).unwrap();

@@ -178,7 +178,7 @@ fn touched(filled: u32) -> u64 {
 fn changes(store: &crate::storage::store::SpreadsheetStore) -> u64 {
     let connection = store.take().unwrap();
     let changes = connection.total_changes();
-    store.give_back(connection);
+    store.return_connection(connection);
     changes
 }
 

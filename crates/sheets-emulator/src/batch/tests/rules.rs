@@ -22,11 +22,11 @@ pub(super) fn store() -> SpreadsheetStore {
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
 pub(super) fn send_with(
     store: &SpreadsheetStore,
-    doubts: UnknownBehaviors,
+    behaviors: UnknownBehaviors,
     requests: Value,
 ) -> Result<Value, ApiError> {
     let body = json!({"requests": requests}).to_string();
-    let answer = batch_update(store, "s", body.as_bytes(), &ResponseMask::All, doubts, &SeededRandom::new(7))?;
+    let answer = batch_update(store, "s", body.as_bytes(), &ResponseMask::All, behaviors, &SeededRandom::new(7))?;
     Ok(answer["replies"].clone())
 }
 
@@ -135,9 +135,10 @@ fn the_last_sheet_can_be_neither_removed_nor_hidden() {
         refusal(&store, json!([{"deleteSheet": {"sheetId": 5}}])),
         "Invalid requests[0].deleteSheet: No sheet with id: 5"
     );
-    let hide = json!([{"updateSheetProperties": {"properties": {"sheetId": 0, "hidden": true}, "fields": "hidden"}}]);
+    let hide_rows =
+        json!([{"updateSheetProperties": {"properties": {"sheetId": 0, "hidden": true}, "fields": "hidden"}}]);
     assert_eq!(
-        refusal(&store, hide),
+        refusal(&store, hide_rows),
         "Invalid requests[0].updateSheetProperties: You can't hide all the sheets in a document."
     );
 }

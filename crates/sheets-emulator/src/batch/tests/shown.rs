@@ -152,7 +152,7 @@ fn a_name_moves_and_is_renamed() {
     send(&store, add).unwrap();
     let update = json!([{"updateNamedRange": {"namedRange": {"namedRangeId": "7", "name": "A_B", "range": area((1, 2), (0, 1))}, "fields": "*"}}]);
     send(&store, update).unwrap();
-    let named = store.read("s").unwrap().named_range_called("a_b").unwrap().unwrap();
+    let named = store.read("s").unwrap().named_range_by_name("a_b").unwrap().unwrap();
     assert_eq!((named.name.as_str(), named.range.start_row), ("A_B", Some(1)));
     let lost = json!([{"updateNamedRange": {"namedRange": {"namedRangeId": "8"}, "fields": "range"}}]);
     assert_eq!(refusal(&store, lost), "Invalid requests[0].updateNamedRange: No named range with id: 8");

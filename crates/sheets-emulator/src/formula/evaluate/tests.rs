@@ -4,7 +4,7 @@ use proptest::prelude::*;
 /// A sheet of 6 rows and 26 columns; the formula stands in its second row.
 #[derive(Default)]
 struct Small {
-    purse: EvalBudget,
+    budget: EvalBudget,
 }
 
 impl CellSource for Small {
@@ -31,15 +31,15 @@ impl CellSource for Small {
 
     fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix> {
         let row = |row: u32| area.cols.clone().map(|column| self.cell(title, row, column)).collect();
-        Ok(Matrix::of_rows(area.rows.clone().map(row).collect()))
+        Ok(Matrix::from_rows(area.rows.clone().map(row).collect()))
     }
 
-    fn home(&self) -> (u32, u32) {
+    fn position(&self) -> (u32, u32) {
         (1, 3)
     }
 
-    fn purse(&self) -> &EvalBudget {
-        &self.purse
+    fn budget(&self) -> &EvalBudget {
+        &self.budget
     }
 }
 

@@ -11,14 +11,16 @@ use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
 /// What one of them makes of its arguments.
-pub(crate) fn of_arrays(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
+pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
     let table = given.matrix(0)?;
     match name {
         "INDEX" => index(&table, given),
         "FILTER" => filter(&table, given),
         "UNIQUE" => {
             let mut seen = HashSet::new();
-            Ok(of_rows((0..shown_rows(&table)).map(|row| table.row(row)).filter(|row| seen.insert(key(row))).collect()))
+            Ok(from_rows(
+                (0..displayed_rows(&table)).map(|row| table.row(row)).filter(|row| seen.insert(key(row))).collect(),
+            ))
         }
         _ => {
             let mut orders = Vec::new();
@@ -34,18 +36,18 @@ pub(crate) fn of_arrays(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
                 let by = |(column, up): &(usize, bool)| order(a.get(*column), b.get(*column), *up);
                 orders.iter().map(by).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
             });
-            Ok(of_rows(rows))
+            Ok(from_rows(rows))
         }
     }
 }
 
 /// The rows with anything in them, and one blank one where there are more, for that is a row too.
-fn shown_rows(table: &Matrix) -> u32 {
+fn displayed_rows(table: &Matrix) -> u32 {
     table.used_rows().saturating_add(1).min(table.height)
 }
 
-fn of_rows(rows: Vec<Vec<Scalar>>) -> Operand {
-    Operand::Matrix(Matrix::of_rows(rows))
+fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
+    Operand::Matrix(Matrix::from_rows(rows))
 }
 
 /// Blanks go last, up or down.
@@ -68,8 +70,8 @@ fn index(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
     }
     Ok(match (row, column) {
         (0, 0) => Operand::Matrix(table.clone()),
-        (0, column) => of_rows((0..table.height).map(|row| vec![table.at(row, column - 1).clone()]).collect()),
-        (row, 0) if table.width > 1 => of_rows(vec![table.row(row - 1)]),
+        (0, column) => from_rows((0..table.height).map(|row| vec![table.at(row, column - 1).clone()]).collect()),
+        (row, 0) if table.width > 1 => from_rows(vec![table.row(row - 1)]),
         (row, column) => Operand::Single(table.at(row - 1, column.saturating_sub(1)).clone()),
     })
 }
@@ -85,5 +87,5 @@ fn filter(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
     let rows = conditions.iter().map(Matrix::used_rows).min().unwrap_or(0);
     let fits = |row: &u32| conditions.iter().all(|condition| truth(condition.at(*row, 0)).unwrap_or(false));
     let found: Vec<Vec<Scalar>> = (0..rows).filter(fits).map(|row| table.row(row)).collect();
-    if found.is_empty() { Err("#N/A") } else { Ok(of_rows(found)) }
+    if found.is_empty() { Err("#N/A") } else { Ok(from_rows(found)) }
 }

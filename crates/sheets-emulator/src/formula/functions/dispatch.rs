@@ -6,10 +6,10 @@
 
 use crate::formula::args::{Args, size, truth};
 use crate::formula::budget::EvalBudget;
-use crate::formula::elementwise::each;
-use crate::formula::functions::array::of_arrays;
-use crate::formula::functions::lookup::of_tables;
-use crate::formula::functions::text::{of_text, of_texts_and_moments};
+use crate::formula::elementwise::broadcast;
+use crate::formula::functions::array::call_array_function;
+use crate::formula::functions::lookup::call_lookup_function;
+use crate::formula::functions::text::{call_text_function, call_text_or_date_function};
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, finite};
 
@@ -26,20 +26,20 @@ const OF_RANGES: &str =
 const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
 
 /// Those inside which every range stands for all its cells.
-const OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
+const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
 
-fn among(names: &str, name: &str) -> bool {
+fn is_in(names: &str, name: &str) -> bool {
     names.split_ascii_whitespace().any(|known| known == name)
 }
 
 /// Whether there is such a function.
 pub(crate) fn is_known(name: &str) -> bool {
-    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| among(names, name))
+    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| is_in(names, name))
 }
 
 /// Whether ranges inside its brackets stand for all their cells, as inside `ARRAYFORMULA`.
 pub(crate) fn opens_ranges(name: &str) -> bool {
-    among(OPENING, name)
+    is_in(RANGE_OPENING, name)
 }
 
 /// Whether a function takes this argument whole when it is a range.
@@ -50,13 +50,13 @@ fn takes_whole(name: &str, at: usize) -> bool {
         "COUNTIFS" => at.is_multiple_of(2),
         "SUMIFS" => at == 0 || !at.is_multiple_of(2),
         "MATCH" | "VLOOKUP" => at == 1,
-        _ => among(OF_RANGES, name),
+        _ => is_in(OF_RANGES, name),
     }
 }
 
 /// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
 /// worked out for each cell of ranges that it does not take whole.
-pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse: &EvalBudget) -> Operand {
+pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, budget: &EvalBudget) -> Operand {
     if name == "ARRAYFORMULA" {
         return if arguments.len() == 1 { arguments.remove(0) } else { Operand::Single(Scalar::Error("#N/A")) };
     }
@@ -65,20 +65,20 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse:
         .collect();
     // What is taken whole is looked at anew for each element of what is not.
     let whole = (0..arguments.len()).filter(|at| !lifted.contains(at)).filter_map(|at| match arguments.get(at) {
-        Some(Operand::Matrix(matrix)) => Some(matrix.stored().len() as u64),
+        Some(Operand::Matrix(matrix)) => Some(matrix.cells().len() as u64),
         _ => None,
     });
-    let price = whole.sum::<u64>() + price_of(name);
+    let price = whole.sum::<u64>() + cost_of(name);
     if lifted.is_empty() {
-        let worked_out = purse.look_at(price).and_then(|()| work_out(name, &Args(&arguments)));
-        return purse.kept_all(worked_out.unwrap_or_else(|error| Operand::Single(Scalar::Error(error))));
+        let worked_out = budget.look_at(price).and_then(|()| work_out(name, &Args(&arguments)));
+        return budget.charge_all(worked_out.unwrap_or_else(|error| Operand::Single(Scalar::Error(error))));
     }
     let ranges: Vec<Operand> = lifted.iter().filter_map(|at| arguments.get(*at).cloned()).collect();
-    each(&ranges.iter().collect::<Vec<_>>(), purse, |outcomes| {
-        purse.look_at(price)?;
-        for (at, outcome) in lifted.iter().zip(outcomes) {
+    broadcast(&ranges.iter().collect::<Vec<_>>(), budget, |scalars| {
+        budget.look_at(price)?;
+        for (at, scalar) in lifted.iter().zip(scalars) {
             if let Some(place) = arguments.get_mut(*at) {
-                *place = Operand::Single((*outcome).clone());
+                *place = Operand::Single((*scalar).clone());
             }
         }
         Ok(work_out(name, &Args(&arguments))?.first().clone())
@@ -86,13 +86,13 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, purse:
 }
 
 /// What it costs by itself: reading a pattern takes as long as looking at so many values.
-fn price_of(name: &str) -> u64 {
+fn cost_of(name: &str) -> u64 {
     if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
 
 fn work_out(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
-    let outcome = match name {
-        "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return of_arrays(name, given),
+    let scalar = match name {
+        "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, given),
         "TRUE" => Scalar::Bool(true),
         "FALSE" => Scalar::Bool(false),
         "PI" => Scalar::Number(std::f64::consts::PI),
@@ -102,15 +102,17 @@ fn work_out(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
         "ISERROR" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Error(_))),
         "ISNUMBER" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Number(_))),
         "ISTEXT" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Text(_))),
-        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => of_many(name, given)?,
+        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => {
+            call_variadic(name, given)?
+        }
         "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
-        | "HYPERLINK" => of_text(name, given)?,
+        | "HYPERLINK" => call_text_function(name, given)?,
         "DATE" | "YEAR" | "MONTH" | "DAY" | "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH"
-        | "REGEXEXTRACT" | "REGEXREPLACE" => of_texts_and_moments(name, given)?,
-        _ if among(OF_BOTH, name) => of_tables(name, given)?,
-        _ => of_numbers(name, given)?,
+        | "REGEXEXTRACT" | "REGEXREPLACE" => call_text_or_date_function(name, given)?,
+        _ if is_in(OF_BOTH, name) => call_lookup_function(name, given)?,
+        _ => call_numeric(name, given)?,
     };
-    Ok(Operand::Single(outcome))
+    Ok(Operand::Single(scalar))
 }
 
 fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
@@ -123,7 +125,7 @@ fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
         },
         "IFERROR" => match given.raw(0)? {
             Scalar::Error(_) => or_blank(1),
-            outcome => Ok(outcome.clone()),
+            scalar => Ok(scalar.clone()),
         },
         "IFNA" => match given.raw(0)? {
             Scalar::Error("#N/A") => or_blank(1),
@@ -131,9 +133,8 @@ fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
         },
         "NOT" => Ok(Scalar::Bool(!given.truth(0)?)),
         _ => {
-            let texts_and_blanks = |(outcome, in_range): &(&Scalar, bool)| {
-                !in_range || !matches!(outcome, Scalar::Text(_) | Scalar::Blank)
-            };
+            let texts_and_blanks =
+                |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
             let truths: Vec<bool> =
                 given.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
             if truths.is_empty() {
@@ -144,7 +145,7 @@ fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     }
 }
 
-fn of_many(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+fn call_variadic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     if given.is_empty() {
         return Err("#N/A");
     }
@@ -176,7 +177,7 @@ fn of_many(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     }
 }
 
-fn of_numbers(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+fn call_numeric(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let value = given.number(0)?;
     let places = |round: fn(f64) -> f64| {
         let places = given.number_or(1, 0.0)?.trunc();

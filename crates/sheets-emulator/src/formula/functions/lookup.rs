@@ -8,22 +8,22 @@ use crate::formula::matrix::{Matrix, count};
 use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
 
 /// `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` and `VLOOKUP`.
-pub(crate) fn of_tables(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_lookup_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "COUNTIF" => fitting(&[(given.matrix(0)?, given.value(1)?)], None),
+        "COUNTIF" => matching_rows(&[(given.matrix(0)?, given.value(1)?)], None),
         "SUMIF" => {
             let range = given.matrix(0)?;
             let summed = if given.len() > 2 { given.matrix(2)? } else { range.clone() };
-            fitting(&[(range, given.value(1)?)], Some(&summed))
+            matching_rows(&[(range, given.value(1)?)], Some(&summed))
         }
-        "COUNTIFS" => fitting(&pairs(given, 0)?, None),
-        "SUMIFS" => fitting(&pairs(given, 1)?, Some(&given.matrix(0)?)),
+        "COUNTIFS" => matching_rows(&pairs(given, 0)?, None),
+        "SUMIFS" => matching_rows(&pairs(given, 1)?, Some(&given.matrix(0)?)),
         "MATCH" => {
             let range = given.matrix(1)?;
             if range.width > 1 && range.height > 1 {
                 return Err("#N/A");
             }
-            let lines: Vec<&Scalar> = range.stored().iter().collect();
+            let lines: Vec<&Scalar> = range.cells().iter().collect();
             let at = position(&given.value(0)?, &lines, given.number_or(2, 1.0)?).ok_or("#N/A")?;
             Ok(Scalar::Number(size(at + 1)))
         }
@@ -43,18 +43,18 @@ pub(crate) fn of_tables(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 /// Where a value is: the first that equals it with 0; the last that is not more with 1, not less with -1, in what is sorted.
-fn position(wanted: &Scalar, among: &[&Scalar], how: f64) -> Option<usize> {
+fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
     let same_kind = |one: &Scalar| std::mem::discriminant(one) == std::mem::discriminant(wanted);
     let order = |one: &Scalar| compare(one, wanted).ok().filter(|_| same_kind(one));
     if how.abs() > 0.0 {
-        let fits = |order: usize| if how > 0.0 { order <= 1 } else { order >= 1 };
-        return among.iter().rposition(|one| order(one).is_some_and(fits));
+        let matches = |order: usize| if how > 0.0 { order <= 1 } else { order >= 1 };
+        return is_in.iter().rposition(|one| order(one).is_some_and(matches));
     }
     if let Scalar::Text(text) = wanted {
-        let likeness = Wildcard::read(text);
-        return among.iter().position(|one| matches!(one, Scalar::Text(own) if likeness.fits(own)));
+        let wildcard = Wildcard::read(text);
+        return is_in.iter().position(|one| matches!(one, Scalar::Text(own) if wildcard.matches(own)));
     }
-    among.iter().position(|one| order(one) == Some(1))
+    is_in.iter().position(|one| order(one) == Some(1))
 }
 
 fn pairs(given: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
@@ -65,7 +65,7 @@ fn pairs(given: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
 }
 
 /// How many places fit all criteria, or the sum of what stands there.
-fn fitting(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
+fn matching_rows(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
     let Some((first, _)) = criteria.first() else { return Err("#N/A") };
     let extent = (first.height, first.width);
     if criteria.iter().any(|(range, _)| (range.height, range.width) != extent) {
@@ -77,7 +77,7 @@ fn fitting(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult
     let (mut found, mut sum) = (0.0, 0.0);
     for row in 0..rows {
         for column in 0..first.width {
-            if read.iter().all(|(range, criterion)| criterion.fits(range.at(row, column))) {
+            if read.iter().all(|(range, criterion)| criterion.matches(range.at(row, column))) {
                 found += 1.0;
                 if let Some(Scalar::Number(number)) = summed.map(|summed| summed.at(row, column)) {
                     sum += number;
@@ -85,7 +85,7 @@ fn fitting(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult
             }
         }
     }
-    if read.iter().all(|(_, criterion)| criterion.fits(&Scalar::Blank)) {
+    if read.iter().all(|(_, criterion)| criterion.matches(&Scalar::Blank)) {
         found += f64::from(first.height - rows) * f64::from(first.width);
     }
     finite(if summed.is_some() { sum } else { found })
@@ -94,15 +94,15 @@ fn fitting(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult
 struct Criterion {
     holds: [bool; 3],
     bound: Scalar,
-    likeness: Option<Wildcard>,
+    wildcard: Option<Wildcard>,
     by_sign: bool,
 }
 
 impl Criterion {
     /// `5`, `"yes"`, `">5"`, `"<>a*"`.
-    fn read(outcome: &Scalar) -> Self {
-        let Scalar::Text(text) = outcome else {
-            return Self { holds: [false, true, false], bound: outcome.clone(), likeness: None, by_sign: false };
+    fn read(scalar: &Scalar) -> Self {
+        let Scalar::Text(text) = scalar else {
+            return Self { holds: [false, true, false], bound: scalar.clone(), wildcard: None, by_sign: false };
         };
         let signs = [
             ("<>", [true, false, true]),
@@ -120,27 +120,27 @@ impl Criterion {
             _ if rest.eq_ignore_ascii_case("false") => Scalar::Bool(false),
             _ => Scalar::Text(rest.to_owned()),
         };
-        let likeness = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
-        Self { holds, bound, likeness, by_sign: sign.is_some() }
+        let wildcard = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
+        Self { holds, bound, wildcard, by_sign: sign.is_some() }
     }
 
-    fn fits(&self, outcome: &Scalar) -> bool {
+    fn matches(&self, scalar: &Scalar) -> bool {
         let [less, equal, more] = self.holds;
         let differs = less && more;
-        let same = match (&self.bound, outcome) {
+        let same = match (&self.bound, scalar) {
             (Scalar::Text(bound), Scalar::Blank) => bound.is_empty(),
             (Scalar::Text(bound), Scalar::Text(text)) => {
-                let resembles = self.likeness.as_ref().is_some_and(|likeness| likeness.fits(text));
+                let resembles = self.wildcard.as_ref().is_some_and(|wildcard| wildcard.matches(text));
                 resembles && (self.by_sign || !bound.is_empty())
             }
             (Scalar::Number(bound), Scalar::Text(text)) => text.trim().parse() == Ok(*bound),
-            (bound, outcome) => bound == outcome,
+            (bound, scalar) => bound == scalar,
         };
         if differs || (equal && same) {
             return same != differs;
         }
-        let comparable = std::mem::discriminant(&self.bound) == std::mem::discriminant(outcome);
-        let order = compare(outcome, &self.bound).ok().filter(|_| comparable);
+        let comparable = std::mem::discriminant(&self.bound) == std::mem::discriminant(scalar);
+        let order = compare(scalar, &self.bound).ok().filter(|_| comparable);
         order.and_then(|order| self.holds.get(order)).copied().unwrap_or(false)
     }
 }
@@ -172,7 +172,7 @@ impl Wildcard {
         Self { folded, pattern: regex::Regex::new(&format!("{parts}$")).ok() }
     }
 
-    fn fits(&self, text: &str) -> bool {
+    fn matches(&self, text: &str) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.is_match(text),
             None => text.to_lowercase() == self.folded,
@@ -181,12 +181,12 @@ impl Wildcard {
 }
 
 /// What a key of a row is compared by.
-pub(crate) fn key(outcomes: &[Scalar]) -> String {
-    outcomes.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
+pub(crate) fn key(scalars: &[Scalar]) -> String {
+    scalars.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
 }
 
-fn kind(outcome: &Scalar) -> u8 {
-    match outcome {
+fn kind(scalar: &Scalar) -> u8 {
+    match scalar {
         Scalar::Blank => 0,
         Scalar::Number(_) => 1,
         Scalar::Text(_) => 2,

@@ -15,7 +15,7 @@ use crate::grid::value::{EvalResult, Scalar, shown};
 const DAY_ZERO: Date = date(1899, 12, 30);
 
 /// The functions about parts of texts.
-pub(crate) fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
     let text = match name {
         "LEN" => return Ok(Scalar::Number(size(given.text(0)?.encode_utf16().count()))),
@@ -40,11 +40,11 @@ pub(crate) fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
         "CONCAT" => given.text(0)? + &given.text(1)?,
         _ => {
             let mut joined = String::new();
-            for (outcome, _) in given.all() {
-                if let Scalar::Error(error) = outcome {
+            for (scalar, _) in given.all() {
+                if let Scalar::Error(error) = scalar {
                     return Err(error);
                 }
-                extend(&mut joined, &shown(outcome))?;
+                extend(&mut joined, &shown(scalar))?;
             }
             joined
         }
@@ -53,7 +53,7 @@ pub(crate) fn of_text(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 /// The functions about searching, about moments, and between the two.
-pub(crate) fn of_texts_and_moments(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_text_or_date_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "DATE" => day(given.number(0)?, given.number(1)?, given.number(2)?),
         "YEAR" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.year()))),

@@ -11,12 +11,12 @@ use crate::grid::area::GridRange;
 pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
     rewritten(source, |found| {
         let cells = found.shifted(down, right);
-        Some(cells.map_or_else(|| LOST.to_owned(), |cells| format!("{}{cells}", found.prefix)))
+        Some(cells.map_or_else(|| REF_ERROR.to_owned(), |cells| format!("{}{cells}", found.prefix)))
     })
 }
 
 /// What a reference reads as when its cells are gone.
-pub(crate) const LOST: &str = "#REF!";
+pub(crate) const REF_ERROR: &str = "#REF!";
 
 /// A reference in a formula.
 #[derive(Debug)]
@@ -111,13 +111,13 @@ impl<'a> ReferenceMatch<'a> {
     }
 
     /// The same reference to other cells: what was open and what was fixed stays so. Without the title.
-    pub(crate) fn spelt(&self, range: &GridRange) -> String {
+    pub(crate) fn print(&self, range: &GridRange) -> String {
         let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
         let columns =
             spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
-        let first = RangeEnd { column: columns.0, row: rows.0 }.spelt();
+        let first = RangeEnd { column: columns.0, row: rows.0 }.print();
         match self.second {
-            Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.spelt()),
+            Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.print()),
             None => first,
         }
     }
@@ -218,10 +218,10 @@ impl RangeEnd {
         };
         let column = place(self.column, right, MOST_COLUMNS)?;
         let row = place(self.row, down, MOST_ROWS)?;
-        Some(Self { column, row }.spelt())
+        Some(Self { column, row }.print())
     }
 
-    fn spelt(self) -> String {
+    fn print(self) -> String {
         let dollar = |fixed: bool| if fixed { "$" } else { "" };
         let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
         let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
@@ -272,9 +272,9 @@ mod tests {
         #[test]
         fn a_formula_that_goes_there_and_back_is_the_same(source in "=[A-Z$:0-9+*(),'\" !a-z]{0,40}", down in 0_i64..500, right in 0_i64..50) {
             // A reference is written anew ("a01" becomes "A1"), so the second journey starts from the first's spelling.
-            let spelt = shifted(&source, 0, 0);
-            let back = shifted(&shifted(&spelt, down, right), -down, -right);
-            prop_assert_eq!(back, spelt);
+            let print = shifted(&source, 0, 0);
+            let back = shifted(&shifted(&print, down, right), -down, -right);
+            prop_assert_eq!(back, print);
         }
     }
 }

@@ -5,7 +5,7 @@
 //!
 //! It costs what the rows with formulas cost: a spreadsheet without any is not read.
 
-use crate::formula::references::shift::{SheetEdit, adjusted};
+use crate::formula::references::shift::{SheetEdit, adjust_formula};
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
@@ -14,7 +14,7 @@ use crate::storage::transaction::Transaction;
 const CHUNK: u32 = 4096;
 
 /// Adjusts every formula of the spreadsheet to an edit of the sheet titled `on`, which is done.
-pub(crate) fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
+pub(crate) fn rewrite_formulas(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
     for sheet in tx.sheets()? {
         for spilling in [false, true] {
             let mut from = 0;
@@ -23,7 +23,7 @@ pub(crate) fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result
                 let Some((last, _)) = rows.last() else { break };
                 from = last.saturating_add(1);
                 for (row, mut cells) in rows {
-                    if change(&mut cells, &sheet.title, on, edit) {
+                    if rewrite_row(&mut cells, &sheet.title, on, edit) {
                         tx.rewrite_row(sheet.id, row, &cells)?;
                     }
                 }
@@ -34,11 +34,11 @@ pub(crate) fn follow(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result
 }
 
 /// Adjusts the formulas of a row; tells whether any reads otherwise.
-fn change(cells: &mut [Cell], home: &str, on: &str, edit: &SheetEdit) -> bool {
+fn rewrite_row(cells: &mut [Cell], home: &str, on: &str, edit: &SheetEdit) -> bool {
     let mut changed = false;
     for cell in cells {
         let Some(CellValue::Formula { source, .. }) = &cell.value else { continue };
-        if let Some(source) = adjusted(source, home, on, edit) {
+        if let Some(source) = adjust_formula(source, home, on, edit) {
             cell.value = Some(CellValue::Formula { source, result: None });
             changed = true;
         }

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use crate::formula::references::parse::{LOST, ReferenceMatch, rewritten};
+use crate::formula::references::parse::{REF_ERROR, ReferenceMatch, rewritten};
 use crate::grid::a1::quote_title;
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::storage::named_ranges::fold;
@@ -63,7 +63,7 @@ pub(crate) enum SheetEdit {
 }
 
 /// The formula after the edit of the sheet `on`, where it stands on the sheet `home`; `None` where it stays as it reads.
-pub(crate) fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
+pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
     let new = rewritten(source, |found| {
         let meant = found.title.as_deref().unwrap_or(home);
         if fold(meant) != fold(on) {
@@ -72,14 +72,14 @@ pub(crate) fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> 
         match edit {
             SheetEdit::Rename { title } => {
                 let same = || found.title.is_some().then(|| format!("{}!", quote_title(title)));
-                same().map(|prefix| format!("{prefix}{}", found.spelt(&found.range())))
+                same().map(|prefix| format!("{prefix}{}", found.print(&found.range())))
             }
-            SheetEdit::Gone => found.title.is_some().then(|| LOST.to_owned()),
+            SheetEdit::Gone => found.title.is_some().then(|| REF_ERROR.to_owned()),
             SheetEdit::Cut { from, top, left, title } => cut(found, from, (*top, *left), title, home),
             _ => match after(&found.range(), edit) {
-                None => Some(LOST.to_owned()),
+                None => Some(REF_ERROR.to_owned()),
                 Some(range) if range == found.range() => None,
-                Some(range) => Some(format!("{}{}", found.prefix, found.spelt(&range))),
+                Some(range) => Some(format!("{}{}", found.prefix, found.print(&range))),
             },
         }
     });
@@ -87,9 +87,9 @@ pub(crate) fn adjusted(source: &str, home: &str, on: &str, edit: &SheetEdit) -> 
 }
 
 /// The formula as it reads on another sheet than `home`, where it means the same cells.
-pub(crate) fn rehomed(source: &str, home: &str) -> String {
+pub(crate) fn moved_to_sheet(source: &str, home: &str) -> String {
     rewritten(source, |found| {
-        found.title.is_none().then(|| format!("{}!{}", quote_title(home), found.spelt(&found.range())))
+        found.title.is_none().then(|| format!("{}!{}", quote_title(home), found.print(&found.range())))
     })
 }
 
@@ -136,7 +136,7 @@ fn cut(found: &ReferenceMatch<'_>, from: &Area, (top, left): (u32, u32), title: 
         false if fold(title) == fold(home) => String::new(),
         false => format!("{}!", quote_title(title)),
     };
-    inside.then(|| format!("{prefix}{}", found.spelt(&moved)))
+    inside.then(|| format!("{prefix}{}", found.print(&moved)))
 }
 
 #[cfg(test)]
@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn on_log(source: &str, edit: &SheetEdit) -> String {
-        adjusted(source, "Log", "Log", edit).unwrap_or_else(|| source.to_owned())
+        adjust_formula(source, "Log", "Log", edit).unwrap_or_else(|| source.to_owned())
     }
 
     #[test]
@@ -172,8 +172,8 @@ mod tests {
         ] {
             assert_eq!(on_log(before, &insert(2, 2)), after, "{before}");
         }
-        assert_eq!(adjusted("=A9+Log!A9", "Other", "Log", &insert(2, 2)).as_deref(), Some("=A9+Log!A11"));
-        assert_eq!(adjusted("=A9", "Other", "Log", &insert(2, 2)), None);
+        assert_eq!(adjust_formula("=A9+Log!A9", "Other", "Log", &insert(2, 2)).as_deref(), Some("=A9+Log!A11"));
+        assert_eq!(adjust_formula("=A9", "Other", "Log", &insert(2, 2)), None);
     }
 
     #[test]
@@ -202,15 +202,18 @@ mod tests {
         assert_eq!(on_log("=A1+B2+C1+SUM(A1:A2)+SUM(A1:A3)", &cut), "=D6+E7+C1+SUM(D6:D7)+SUM(A1:A3)");
         let away = SheetEdit::Cut { from, top: 0, left: 0, title: "My tab".to_owned() };
         assert_eq!(on_log("=A1+C1", &away), "='My tab'!A1+C1");
-        assert_eq!(adjusted("=Log!A1", "My tab", "Log", &away).as_deref(), Some("=A1"));
-        assert_eq!(rehomed("=A1+'My tab'!B2", "Log"), "=Log!A1+'My tab'!B2");
+        assert_eq!(adjust_formula("=Log!A1", "My tab", "Log", &away).as_deref(), Some("=A1"));
+        assert_eq!(moved_to_sheet("=A1+'My tab'!B2", "Log"), "=Log!A1+'My tab'!B2");
     }
 
     #[test]
     fn a_sheet_that_is_renamed_or_goes_takes_its_references_along() {
         let rename = SheetEdit::Rename { title: "New log".to_owned() };
         assert_eq!(on_log("=Log!A1+A1+'LOG'!$B:$B+\"Log!A1\"", &rename), "='New log'!A1+A1+'New log'!$B:$B+\"Log!A1\"");
-        assert_eq!(adjusted("=SUM(Log!A1:A2)+A1", "Other", "Log", &SheetEdit::Gone).as_deref(), Some("=SUM(#REF!)+A1"));
+        assert_eq!(
+            adjust_formula("=SUM(Log!A1:A2)+A1", "Other", "Log", &SheetEdit::Gone).as_deref(),
+            Some("=SUM(#REF!)+A1")
+        );
     }
 
     proptest! {
@@ -219,10 +222,10 @@ mod tests {
             source in "=[A-C$:0-9+*(),'\"! a-c]{0,40}", at in 0_u32..60, count in 1_u32..50, columns: bool,
         ) {
             let dimension = if columns { Dimension::Columns } else { Dimension::Rows };
-            let spelt = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.spelt(&found.range()))));
+            let print = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.print(&found.range()))));
             let there = SheetEdit::Insert { dimension, at, count, within: None };
             let back = SheetEdit::Delete { dimension, gone: at..at + count, within: None };
-            prop_assert_eq!(on_log(&on_log(&spelt, &there), &back), spelt);
+            prop_assert_eq!(on_log(&on_log(&print, &there), &back), print);
         }
 
         #[test]

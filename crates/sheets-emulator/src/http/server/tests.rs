@@ -17,11 +17,11 @@ async fn served() -> (Emulator, SocketAddr) {
 
 /// What comes back until the connection ends, and how many seconds that takes.
 async fn heard(emulator: &Emulator, stream: &mut TcpStream) -> (String, u64) {
-    let began = emulator.clock().monotonic_ms();
+    let began = emulator.time_source().monotonic_ms();
     let mut heard = Vec::new();
     // A connection that is cut off is at its end too.
     let _ = stream.read_to_end(&mut heard).await;
-    let waited = emulator.clock().monotonic_ms() - began;
+    let waited = emulator.time_source().monotonic_ms() - began;
     (String::from_utf8(heard).unwrap(), waited / 1_000)
 }
 

@@ -38,7 +38,7 @@ async fn status(verb: &str, path: &str, body: String) -> u16 {
         authorization: Some(format!("Bearer {TOKEN}")),
         body: body.into_bytes().into(),
     };
-    emulator().answer(call).await.expect("no fault was asked for").status
+    emulator().handle(call).await.expect("no fault was asked for").status
 }
 
 fn method(verb: &str) -> Method {
@@ -58,7 +58,7 @@ async fn methods_table() -> String {
         let route = Route::find(&method(verb), &filled(path)).expect("SUPPORTED_METHODS holds methods");
         let status = status(verb, &filled(path), "{}".to_owned()).await;
         let reach = if status == 501 { "501" } else { "implemented" };
-        writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.about().0).expect("a text takes it");
+        writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.info().0).expect("a text takes it");
     }
     table
 }
@@ -101,7 +101,7 @@ async fn the_table_of_requests_is_what_the_emulator_answers() {
 #[test]
 fn every_method_and_every_kind_is_in_the_tables() {
     let named = SUPPORTED_METHODS.iter().filter_map(|(verb, path)| Route::find(&method(verb), &filled(path)));
-    let named: HashSet<&str> = named.map(|route| route.api.about().0).collect();
+    let named: HashSet<&str> = named.map(|route| route.api.info().0).collect();
     assert_eq!(named.len(), SUPPORTED_METHODS.len(), "no method stands there twice");
     assert_eq!(named.iter().filter(|name| name.starts_with("spreadsheets.")).count(), 17);
     assert_eq!(request_kinds().len(), 74, "the kinds of revision 20261019");

@@ -59,7 +59,7 @@ impl Commit {
         std::fs::write(&path, &self.before).unwrap();
         std::fs::write(&log, &self.log).unwrap();
         let file = File::options().read(true).write(true).open(&path).unwrap();
-        WalCopy::put(&file, &log, self.after.len() as u64).unwrap();
+        WalCopy::append_to(&file, &log, self.after.len() as u64).unwrap();
         write_at(&file, &self.after[..pages * PAGE], 0).unwrap();
         path
     }

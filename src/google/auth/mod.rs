@@ -1,0 +1,13 @@
+//! Authentication: from the user's credentials to an access token.
+//!
+//! | question | file |
+//! |---|---|
+//! | Where are credentials found, and of which kind are they? | `credentials` |
+//! | Which damage of a copied key is repaired? | `key_normalize` |
+//! | How is an access token obtained and cached? | `tokens` |
+//! | How are keys and tokens kept out of messages? | `secret_filter` |
+
+pub mod credentials;
+mod key_normalize;
+mod secret_filter;
+pub(crate) mod tokens;

@@ -1,0 +1,381 @@
+//! Access tokens: one request for many callers, a new token after a 401, and no invalid response
+//! cached.
+//!
+//! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
+//! credentials (`auth::credentials`).
+//!
+//! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
+//! one for ever, has no deadline on bodies, and logs tokens at debug level (`options::QUIET`). So
+//! it only ever makes single requests here, under our lock and our clock.
+
+use std::error::Error as StdError;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use google_sheets4::common::GetToken;
+use http_body_util::{BodyExt, Limited};
+use hyper::Request;
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
+use hyper_util::client::legacy::Client;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::{Mutex, OnceCell};
+use yup_oauth2::authenticator::Authenticator;
+use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
+
+use crate::google::auth::credentials::{Grant, TOKEN_URI};
+use crate::google::auth::secret_filter::SecretFilter;
+use crate::google::errors::call_error::{TokenError, tidy};
+use crate::google::errors::classify::root_cause;
+use crate::google::errors::proxy_error::ProxyError;
+use crate::google::transport::connect::Connector;
+use crate::port::clock::Clock;
+
+/// The scope of every call. It is always the same, so that one token serves all.
+pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
+
+/// The scope that impersonation requires.
+const ACTING_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+
+/// A token is renewed this long before it expires, in milliseconds.
+const MARGIN_MS: u64 = 60_000;
+
+/// Maximum size of a token service's response, in bytes.
+const MAX_ANSWER: usize = 1_048_576;
+
+type Authenticators = OnceCell<Authenticator<Connector>>;
+
+/// The tokens of one account, shared by all callers.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    grant: Grant,
+    connector: Connector,
+    client: Client<Connector, String>,
+    /// A client without proxies, for the metadata server.
+    straight: Client<Connector, String>,
+    hush: SecretFilter,
+    authenticator: Authenticators,
+    clock: Arc<dyn Clock>,
+    timeout: Duration,
+    /// Locked while a token is requested, so that all other callers wait for that response.
+    seat: Mutex<Option<CachedToken>>,
+    /// Number of the wanted token; incremented when the API refuses the cached one.
+    wanted: AtomicU64,
+    requests: AtomicU64,
+}
+
+struct CachedToken {
+    token: SecretString,
+    term: Term,
+    number: u64,
+}
+
+/// How long a token is valid.
+enum Term {
+    Always,
+    /// As yup-oauth2 counts it, on the real clock.
+    Theirs(AccessToken),
+    /// Until this time of our monotonic clock, in milliseconds.
+    Until(u64),
+}
+
+/// The response of a token service.
+struct Granted {
+    token: String,
+    term: Term,
+}
+
+impl Tokens {
+    /// Creates the tokens of `grant`. Nothing is requested before the first call.
+    pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
+        let inner = Inner {
+            hush: SecretFilter::of(&grant),
+            grant,
+            client: connector.client(),
+            straight: connector.straight().client(),
+            connector,
+            authenticator: OnceCell::new(),
+            clock,
+            timeout,
+            seat: Mutex::new(None),
+            wanted: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Returns a token that is valid as far as the client can see, and its number, for
+    /// `invalidate`.
+    pub(crate) async fn get(&self) -> Result<(SecretString, u64), TokenError> {
+        let inner = &*self.inner;
+        let mut seat = inner.seat.lock().await;
+        let wanted = inner.wanted.load(Ordering::Acquire);
+        if let Some(held) = seat.as_ref()
+            && held.number == wanted
+            && held.term.lasts(inner.clock.monotonic_ms())
+        {
+            return Ok((held.token.clone(), held.number));
+        }
+        let asked = inner.ask(&inner.grant, SCOPE);
+        let granted = tokio::select! {
+            granted = asked => granted.map_err(|error| error.hushed(|text| self.hide(text)))?,
+            () = inner.clock.sleep(inner.timeout) => {
+                return Err(TokenError::Hung { after_ms: u64::try_from(inner.timeout.as_millis()).unwrap_or(u64::MAX) });
+            }
+        };
+        if granted.token.is_empty() || !granted.token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(TokenError::Unready("the answer's token can't be put into a header".to_owned()));
+        }
+        inner.hush.learn(&granted.token);
+        let token = SecretString::from(granted.token);
+        *seat = Some(CachedToken { token: token.clone(), term: granted.term, number: wanted });
+        Ok((token, wanted))
+    }
+
+    /// Returns the text without the secrets of this account, and without anything that looks like a
+    /// secret.
+    pub(crate) fn hide(&self, text: &str) -> String {
+        self.inner.hush.hide(text)
+    }
+
+    /// Records that the API refused token `number`. The next caller requests a new one, only once
+    /// for any number of refusals.
+    pub(crate) fn invalidate(&self, number: u64) {
+        let raised = number.saturating_add(1);
+        let _ = self.inner.wanted.compare_exchange(number, raised, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Distinguishes a token service that is down from a foreign page in its place. yup-oauth2 does
+    /// not report the status of a response that is not JSON. So the address is requested once more,
+    /// without a grant: a token service refuses that, and a proxy that answers everything sends its
+    /// page.
+    pub(crate) async fn told_apart(&self, error: TokenError) -> TokenError {
+        if error != unreadable() {
+            return error;
+        }
+        let asked = self.inner.answers_anything();
+        let is_page = tokio::select! {
+            is_page = asked => is_page,
+            () = self.inner.clock.sleep(self.inner.timeout) => false,
+        };
+        if is_page { TokenError::Foreign } else { error }
+    }
+
+    /// Returns the number of requests to token services.
+    pub(crate) fn requests(&self) -> u64 {
+        self.inner.requests.load(Ordering::Relaxed)
+    }
+}
+
+impl GetToken for Tokens {
+    fn get_token<'a>(
+        &'a self,
+        _scopes: &'a [&str],
+    ) -> Pin<Box<dyn Future<Output = Result<Option<String>, Box<dyn StdError + Send + Sync>>> + Send + 'a>> {
+        Box::pin(async move {
+            let (token, _) = self.get().await?;
+            Ok(Some(token.expose_secret().to_owned()))
+        })
+    }
+}
+
+impl Term {
+    fn lasts(&self, now_ms: u64) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Theirs(token) => !token.is_expired(),
+            Self::Until(end_ms) => now_ms.saturating_add(MARGIN_MS) < *end_ms,
+        }
+    }
+}
+
+impl Inner {
+    async fn ask(&self, grant: &Grant, scope: &str) -> Result<Granted, TokenError> {
+        if let Grant::Fixed(token) = grant {
+            return Ok(Granted { token: token.expose_secret().to_owned(), term: Term::Always });
+        }
+        match grant {
+            Grant::Impersonated { source, url, delegates } => self.act_as(source, url, delegates, scope).await,
+            Grant::Metadata { url } => self.ask_machine(url, scope).await,
+            _ => self.ask_yup(grant, scope).await,
+        }
+    }
+
+    /// Requests a fresh token through yup-oauth2. Caching is done here, where the response is
+    /// checked.
+    async fn ask_yup(&self, grant: &Grant, scope: &str) -> Result<Granted, TokenError> {
+        let authenticator = self
+            .authenticator
+            .get_or_try_init(|| self.authenticate(grant))
+            .await
+            .map_err(|e| TokenError::Unusable(root_cause(&e)))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let given = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| refused(&e))?;
+        match given.token().map(str::to_owned) {
+            Some(token) => Ok(Granted { token, term: Term::Theirs(given) }),
+            None => Err(TokenError::Unready("the answer holds no access token".to_owned())),
+        }
+    }
+
+    /// Returns whether a plain GET to the token service's address succeeds or is redirected.
+    async fn answers_anything(&self) -> bool {
+        let uri = match &self.grant {
+            Grant::ServiceAccount(key) => key.token_uri.as_str(),
+            Grant::AuthorizedUser(_) => TOKEN_URI,
+            _ => return false,
+        };
+        let Ok(request) = Request::get(uri).body(String::new()) else { return false };
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let status = self.client.request(request).await.map(|answer| answer.status());
+        status.is_ok_and(|status| status.is_success() || status.is_redirection() || status.as_u16() == 511)
+    }
+
+    async fn authenticate(&self, grant: &Grant) -> std::io::Result<Authenticator<Connector>> {
+        let client = CustomHyperClientBuilder::from(self.connector.client());
+        match grant {
+            Grant::ServiceAccount(key) => {
+                yup_oauth2::ServiceAccountAuthenticator::with_client((**key).clone(), client).build().await
+            }
+            Grant::AuthorizedUser(secret) => {
+                yup_oauth2::AuthorizedUserAuthenticator::with_client((**secret).clone(), client).build().await
+            }
+            Grant::ExternalAccount(secret) => {
+                yup_oauth2::ExternalAccountAuthenticator::with_client((**secret).clone(), client).build().await
+            }
+            _ => Err(std::io::Error::other("these credentials need no authenticator")),
+        }
+    }
+
+    /// Requests a token of another account, valid for an hour, with IAM's `generateAccessToken`.
+    async fn act_as(
+        &self,
+        source: &Grant,
+        url: &str,
+        delegates: &[String],
+        scope: &str,
+    ) -> Result<Granted, TokenError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            access_token: String,
+        }
+        let actor = self.ask_yup(source, ACTING_SCOPE).await?;
+        self.hush.learn(&actor.token);
+        let body = json!({"scope": [scope], "lifetime": "3600s", "delegates": delegates}).to_string();
+        let request = Request::post(url)
+            .header(AUTHORIZATION, format!("Bearer {}", actor.token))
+            .header(CONTENT_TYPE, "application/json")
+            .body(body);
+        let asked_ms = self.clock.monotonic_ms();
+        let answer: Answer = self.exchange(&self.client, request).await?;
+        Ok(Granted { token: answer.access_token, term: Term::Until(asked_ms.saturating_add(3_600_000)) })
+    }
+
+    /// Requests a token from the metadata server of a machine on Google's cloud.
+    async fn ask_machine(&self, url: &str, scope: &str) -> Result<Granted, TokenError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            access_token: String,
+            expires_in: u64,
+        }
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let request =
+            Request::get(format!("{url}{joint}scopes={scope}")).header("Metadata-Flavor", "Google").body(String::new());
+        let asked_ms = self.clock.monotonic_ms();
+        let answer: Answer = self.exchange(&self.straight, request).await?;
+        let end_ms = asked_ms.saturating_add(answer.expires_in.saturating_mul(1_000));
+        Ok(Granted { token: answer.access_token, term: Term::Until(end_ms) })
+    }
+
+    async fn exchange<T: serde::de::DeserializeOwned>(
+        &self,
+        client: &Client<Connector, String>,
+        request: Result<Request<String>, hyper::http::Error>,
+    ) -> Result<T, TokenError> {
+        let request = request.map_err(|e| TokenError::Unusable(root_cause(&e)))?;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let answer = client.request(request).await.map_err(|e| match ProxyError::within(&e) {
+            Some(error) => TokenError::Proxy(error),
+            None => TokenError::Unready(root_cause(&e)),
+        })?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
+        if status.is_success() {
+            let odd = |error: serde_json::Error| match error.classify() {
+                serde_json::error::Category::Data => TokenError::Unready("the answer holds no access token".to_owned()),
+                _ => TokenError::Foreign,
+            };
+            return serde_json::from_slice(&body).map_err(odd);
+        }
+        let told: Value = match serde_json::from_slice(&body) {
+            // A truncated response shows nothing about the account's permissions.
+            Err(error) if error.is_eof() => {
+                return Err(TokenError::Unready(format!("the answer is {status}, and its text breaks off")));
+            }
+            told => told.unwrap_or_default(),
+        };
+        let text = told.pointer("/error/message").or(told.get("error")).and_then(Value::as_str).unwrap_or_default();
+        Err(match status.as_u16() {
+            400 | 401 | 403 | 404 => TokenError::Refused {
+                code: status.as_u16().to_string(),
+                description: tidy(text),
+                advice: "check that this account may create tokens for the service account (roles/iam.serviceAccountTokenCreator)",
+            },
+            other => TokenError::Unready(format!("the answer is {other}")),
+        })
+    }
+}
+
+/// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
+/// which of two causes it has.
+fn unreadable() -> TokenError {
+    TokenError::Unready("the answer is no JSON".to_owned())
+}
+
+/// Classifies an error of yup-oauth2. Only an OAuth error response is final.
+fn refused(error: &yup_oauth2::Error) -> TokenError {
+    if let Some(error) = ProxyError::within(error) {
+        return TokenError::Proxy(error);
+    }
+    let yup_oauth2::Error::AuthError(told) = error else {
+        return match error {
+            yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
+                TokenError::Unusable(root_cause(error))
+            }
+            yup_oauth2::Error::JSONError(_) => unreadable(),
+            other => TokenError::Unready(root_cause(other)),
+        };
+    };
+    let code = tidy(told.error.as_str());
+    let description = told.error_description.as_deref().map(tidy).unwrap_or_default();
+    match code.as_str() {
+        "internal_failure" | "server_error" | "temporarily_unavailable" | "slow_down" | "rate_limit_exceeded" => {
+            TokenError::Unready(format!("it answered {code}"))
+        }
+        _ => TokenError::Refused { advice: token_advice(&code, &description), code, description },
+    }
+}
+
+fn token_advice(code: &str, description: &str) -> &'static str {
+    match code {
+        "invalid_grant" if description.contains("timeframe") => "this machine's clock is wrong; set it",
+        "invalid_grant" if description.contains("expired or revoked") => {
+            "the login has ended; log in again with gcloud auth application-default login"
+        }
+        "invalid_grant" => {
+            "the key was deleted or its account is gone, or this machine's clock is wrong; create a new key"
+        }
+        "invalid_client" | "unauthorized_client" => "the account or client is not allowed to ask; create a new key",
+        "invalid_scope" => "the account can't be given access to spreadsheets",
+        _ => "ask the administrator of the Google Cloud project",
+    }
+}

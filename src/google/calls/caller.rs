@@ -1,0 +1,415 @@
+//! The single path of all calls: pace, try under a deadline, classify the result, decide, count.
+//!
+//! In scope: when a call is retried, and what is counted. Out of scope: what is sent (`sheets`),
+//! and resolving a lost write (`ledger`). A write is retried only if it was provably not executed
+//! (no token, no connection, 401, 429).
+//!
+//! `backoff` drives the loop and is used in this file only. The decisions are those of
+//! `retry::RetryPolicy`, because backoff's own limits read the standard library's clock, do not
+//! count attempts, and do not apply after a `Retry-After`.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backoff::backoff::Backoff;
+use backoff::future::{Retry, Sleeper};
+use futures_util::future::BoxFuture;
+use secrecy::SecretString;
+
+use crate::failpoint;
+use crate::fault::Fault;
+use crate::google::auth::tokens::Tokens;
+use crate::google::calls::quota::{Pacer, Pacing, QuotaUser, Throttling};
+use crate::google::errors::call_error::{CallError, ErrorCause, Method, UnknownOutcome};
+use crate::google::errors::classify::{AttemptFailure, ResponseMeta};
+use crate::port::chance::Chance;
+use crate::port::clock::Clock;
+use crate::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
+use crate::time::Timestamp;
+
+/// How an attempt ended, for the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum AttemptOutcome {
+    /// It succeeded.
+    Done,
+    /// The service refused it.
+    Refused,
+    /// The service returned 429 or another rate-limit error.
+    Throttled,
+    /// The service returned 408 or 413.
+    TooLarge,
+    /// It was never sent: no token or no connection.
+    Unsent,
+    /// Its outcome is unknown.
+    Lost,
+}
+
+/// Calls made since the process started.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Attempts that the service counts as reads.
+    pub reads: u64,
+    /// Attempts that the service counts as writes.
+    pub writes: u64,
+    /// Requests for tokens.
+    pub tokens: u64,
+    /// Attempts after the first one of a call.
+    pub retries: u64,
+    /// Responses with 429.
+    pub throttled: u64,
+    /// Who can have used up the quota, when calls were last answered 429 twice in a row.
+    pub quota_user: Option<QuotaUser>,
+    /// Attempts by method and outcome.
+    pub by_method: BTreeMap<(Method, AttemptOutcome), u64>,
+}
+
+/// A call that failed, with its number of attempts and duration.
+pub(crate) struct CallFailure {
+    pub(crate) failure: AttemptFailure,
+    pub(crate) attempts: u32,
+    pub(crate) elapsed_ms: u64,
+    pub(crate) exhausted: Option<Exhausted>,
+}
+
+/// Retry limits and pacing of calls.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CallPolicy {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) budget: u32,
+    pub(crate) pacing: Pacing,
+}
+
+/// Makes calls: paced, retried, counted.
+pub(crate) struct ApiCaller {
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Chance>,
+    policy: RetryPolicy,
+    budget: Mutex<RetryBudget>,
+    reads: Pacer,
+    writes: Pacer,
+    tokens: Tokens,
+    client_email: Option<String>,
+    counts: Mutex<CallCounts>,
+    service_time: Mutex<Option<(Timestamp, u64)>>,
+}
+
+/// One attempt of a call.
+pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, AttemptFailure>> + Send + Sync + 'f;
+
+impl ApiCaller {
+    pub(crate) fn new(
+        manner: CallPolicy,
+        tokens: Tokens,
+        client_email: Option<String>,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> Self {
+        Self {
+            policy: manner.policy,
+            budget: Mutex::new(RetryBudget::new(manner.budget)),
+            reads: Pacer::new(manner.pacing.reads_per_minute, clock.clone()),
+            writes: Pacer::new(manner.pacing.writes_per_minute, clock.clone()),
+            tokens,
+            client_email,
+            counts: Mutex::default(),
+            service_time: Mutex::default(),
+            clock,
+            chance,
+        }
+    }
+
+    /// Calls until success, or until the call must not be tried again.
+    pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, CallFailure> {
+        let progress = Mutex::new(Progress::default());
+        let operation = || async {
+            self.pacer(method).take().await;
+            locked(&progress).begin(self.clock.monotonic_ms());
+            self.once(method, &*attempt, &progress).await.map_err(|failure| match again(method, &failure) {
+                Some(reason) => {
+                    locked(&progress).fail(reason);
+                    backoff::Error::transient(failure)
+                }
+                None => backoff::Error::permanent(failure),
+            })
+        };
+        let curve = BackoffAdapter { caller: self, progress: &progress };
+        let notify = |failure: AttemptFailure, wait: Duration| {
+            let cause = self.cause(method, failure);
+            tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
+        };
+        let ended = Retry::new(ClockSleeper(self.clock.clone()), curve, notify, operation).await;
+        match ended {
+            Ok(done) => {
+                locked(&self.budget).earn();
+                Ok(done)
+            }
+            Err(failure) => {
+                let failure = match failure {
+                    AttemptFailure::Token(error) => AttemptFailure::Token(self.tokens.told_apart(error).await),
+                    other => other,
+                };
+                let progress = locked(&progress);
+                let elapsed_ms = progress.elapsed_ms(self.clock.monotonic_ms());
+                Err(CallFailure { failure, attempts: progress.attempts, elapsed_ms, exhausted: progress.exhausted })
+            }
+        }
+    }
+
+    /// Makes one attempt. A token that the service refuses is replaced once per call.
+    async fn once<T>(
+        &self,
+        method: Method,
+        attempt: &Attempt<'_, T>,
+        progress: &Mutex<Progress>,
+    ) -> Result<T, AttemptFailure> {
+        loop {
+            let token = self.token().await;
+            let sent_ms = self.clock.monotonic_ms();
+            let result = match &token {
+                Ok(_) => {
+                    failpoint::pass(failpoint::REQUEST);
+                    let result = attempt().await.map_err(|failure| failure.hushed(|text| self.tokens.hide(text)));
+                    failpoint::pass(failpoint::ANSWER);
+                    result
+                }
+                Err(failure) => Err(failure.clone()),
+            };
+            self.count(method, result.as_ref().err(), sent_ms);
+            let refused = result.as_ref().is_err_and(|failure| unauthorised(method, failure));
+            let (Ok((_, number)), true) = (token, refused) else { return result };
+            if std::mem::replace(&mut locked(progress).refreshed, true) {
+                return result;
+            }
+            self.tokens.invalidate(number);
+            self.pacer(method).take().await;
+        }
+    }
+
+    /// Returns the token for a raw call.
+    pub(crate) async fn token(&self) -> Result<(SecretString, u64), AttemptFailure> {
+        self.tokens.get().await.map_err(AttemptFailure::Token)
+    }
+
+    /// Records the service's own time.
+    pub(crate) fn note(&self, told: ResponseMeta) {
+        if let Some(date) = told.date {
+            *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
+        }
+    }
+
+    pub(crate) fn service_time(&self) -> Option<(Timestamp, u64)> {
+        *locked(&self.service_time)
+    }
+
+    pub(crate) fn counts(&self) -> CallCounts {
+        let mut counts = locked(&self.counts).clone();
+        counts.tokens = self.tokens.requests();
+        counts
+    }
+
+    pub(crate) fn client_email(&self) -> Option<&str> {
+        self.client_email.as_deref()
+    }
+
+    /// Converts the failure into an error with a user-facing message.
+    pub(crate) fn error(&self, method: Method, gave_up: CallFailure) -> CallError {
+        let CallFailure { failure, attempts, elapsed_ms, exhausted } = gave_up;
+        CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
+    }
+
+    fn cause(&self, method: Method, failure: AttemptFailure) -> ErrorCause {
+        match failure {
+            AttemptFailure::Token(error) => ErrorCause::Token(error),
+            AttemptFailure::Unreachable(why) => ErrorCause::Unreachable(why),
+            AttemptFailure::Proxy(error) => ErrorCause::Proxy(error),
+            AttemptFailure::Machine(trouble) => ErrorCause::Machine(trouble),
+            AttemptFailure::Refused { refusal, .. } => {
+                let advice = match refusal.fault() {
+                    Fault::Throttled => Some(self.quota_advice(method)),
+                    _ => refusal.advice(self.client_email()),
+                };
+                ErrorCause::Refused { refusal, advice }
+            }
+            AttemptFailure::TooLarge(status) => ErrorCause::TooLarge(status),
+            AttemptFailure::Lost { cause, .. } => ErrorCause::Lost(cause),
+        }
+    }
+
+    /// Returns advice for an exhausted quota; it depends on who used the quota.
+    fn quota_advice(&self, method: Method) -> String {
+        let (calls, key) =
+            if method.writes() { ("writes", "writes_per_minute") } else { ("reads", "reads_per_minute") };
+        match self.pacer(method).quota_user() {
+            QuotaUser::Own => format!(
+                "this process may have used it up: where Google allows this account less than usual, lower [quota] {key}"
+            ),
+            QuotaUser::Other { own_calls } => format!(
+                "another program may use up the same account's or project's quota of {calls} a minute: this process sent \
+                 {own_calls} in the last minute"
+            ),
+        }
+    }
+
+    fn pacer(&self, method: Method) -> &Pacer {
+        if method.writes() { &self.writes } else { &self.reads }
+    }
+
+    fn count(&self, method: Method, failure: Option<&AttemptFailure>, sent_ms: u64) {
+        let outcome = match failure {
+            None => AttemptOutcome::Done,
+            Some(AttemptFailure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => {
+                AttemptOutcome::Throttled
+            }
+            Some(AttemptFailure::Refused { .. }) => AttemptOutcome::Refused,
+            Some(AttemptFailure::TooLarge(_)) => AttemptOutcome::TooLarge,
+            Some(
+                AttemptFailure::Token(_)
+                | AttemptFailure::Unreachable(_)
+                | AttemptFailure::Proxy(_)
+                | AttemptFailure::Machine(_),
+            ) => AttemptOutcome::Unsent,
+            Some(AttemptFailure::Lost { .. }) => AttemptOutcome::Lost,
+        };
+        let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
+        tracing::debug!(method = method.name(), ?outcome, ms, "called");
+        let mut counts = locked(&self.counts);
+        *counts.by_method.entry((method, outcome)).or_default() += 1;
+        match outcome {
+            AttemptOutcome::Unsent => return,
+            AttemptOutcome::Done | AttemptOutcome::Refused => self.pacer(method).record_success(sent_ms),
+            AttemptOutcome::Throttled => {
+                counts.throttled += 1;
+                let retry_after_ms = failure.and_then(AttemptFailure::asked_to_wait);
+                if let Throttling::Repeated(user) = self.pacer(method).record_refusal(sent_ms, retry_after_ms) {
+                    counts.quota_user = Some(user);
+                }
+            }
+            _ => {}
+        }
+        if method.writes() {
+            counts.writes += 1;
+        } else {
+            counts.reads += 1;
+        }
+    }
+}
+
+/// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
+fn again(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
+    let fault = match failure {
+        AttemptFailure::Token(error) => error.fault(),
+        AttemptFailure::Unreachable(_) => Fault::Transient,
+        AttemptFailure::Proxy(error) => error.fault(),
+        AttemptFailure::Machine(_) => Fault::Machine,
+        AttemptFailure::Refused { refusal, .. } => refusal.fault(),
+        AttemptFailure::TooLarge(408) if !method.writes() => Fault::Transient,
+        AttemptFailure::Lost { cause, .. } if !method.writes() => cause.fault(),
+        AttemptFailure::TooLarge(_) | AttemptFailure::Lost { .. } => return None,
+    };
+    fault.passes().then_some((fault, failure.asked_to_wait()))
+}
+
+/// Returns whether the call got a definite 401. A 401 without an envelope may come from an
+/// intermediary. A write then counts as lost; a read is retried.
+fn unauthorised(method: Method, failure: &AttemptFailure) -> bool {
+    match failure {
+        AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
+        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::Page(401), .. } => !method.writes(),
+        _ => false,
+    }
+}
+
+/// Progress of one call.
+struct Progress {
+    started_ms: Option<u64>,
+    attempts: u32,
+    /// Attempts that were answered 429.
+    throttled: u32,
+    refreshed: bool,
+    reason: (Fault, Option<u64>),
+    exhausted: Option<Exhausted>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            started_ms: None,
+            attempts: 0,
+            throttled: 0,
+            refreshed: false,
+            reason: (Fault::Transient, None),
+            exhausted: None,
+        }
+    }
+}
+
+impl Progress {
+    fn begin(&mut self, now_ms: u64) {
+        self.started_ms.get_or_insert(now_ms);
+        self.attempts += 1;
+    }
+
+    fn fail(&mut self, reason: (Fault, Option<u64>)) {
+        self.throttled += u32::from(reason.0 == Fault::Throttled);
+        self.reason = reason;
+    }
+
+    /// Returns the number of failed attempts of the last failure's kind: those answered 429, or the
+    /// others.
+    fn failed(&self) -> u32 {
+        if self.reason.0 == Fault::Throttled { self.throttled } else { self.attempts - self.throttled }
+    }
+
+    fn elapsed_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.started_ms.unwrap_or(now_ms))
+    }
+}
+
+/// Adapts our retry decisions to the `backoff` crate.
+struct BackoffAdapter<'a> {
+    caller: &'a ApiCaller,
+    progress: &'a Mutex<Progress>,
+}
+
+impl Backoff for BackoffAdapter<'_> {
+    fn next_backoff(&mut self) -> Option<Duration> {
+        let caller = self.caller;
+        let mut progress = locked(self.progress);
+        let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
+        let (fault, least_ms) = progress.reason;
+        let draw = caller.chance.draw();
+        match caller.policy.decide(fault, progress.failed(), elapsed_ms, least_ms, draw) {
+            // A 429 shows that the service is up, so it does not spend the budget that guards
+            // against a service that is down.
+            Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
+                locked(&caller.counts).retries += 1;
+                Some(Duration::from_millis(after_ms))
+            }
+            Decision::Again { .. } => {
+                progress.exhausted = Some(Exhausted::Budget);
+                None
+            }
+            Decision::GiveUp(why) => {
+                progress.exhausted = Some(why);
+                None
+            }
+        }
+    }
+}
+
+/// Lets `backoff` sleep on our clock.
+struct ClockSleeper(Arc<dyn Clock>);
+
+impl Sleeper for ClockSleeper {
+    type Sleep = BoxFuture<'static, ()>;
+
+    fn sleep(&self, wait: Duration) -> Self::Sleep {
+        self.0.sleep(wait)
+    }
+}
+
+/// Ignores poisoning: these values are counters and timestamps and stay valid.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

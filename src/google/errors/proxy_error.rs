@@ -1,0 +1,121 @@
+//! Errors of a proxy. A message names the proxy and the variable that sets it, and never its
+//! password.
+//!
+//! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
+//! the exchange with a proxy (`transport::tunnel`, `transport::forward`).
+
+use std::error::Error;
+use std::io;
+
+use crate::fault::Fault;
+
+/// An error at a proxy, before the service received anything of the call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the proxy {} {}", .0.proxy, .0.trouble.told(&.0.variable))]
+pub struct ProxyError(Box<Told>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    proxy: String,
+    variable: String,
+    trouble: ProxyTrouble,
+}
+
+/// The kinds of error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyTrouble {
+    /// The proxy can't be reached.
+    Unreachable(String),
+    /// The proxy did not respond in time.
+    Hung {
+        /// Seconds waited.
+        after_s: u64,
+    },
+    /// The proxy requires a user and a password, or refuses those sent (407; some send 401).
+    Unauthorised {
+        /// Whether a user and a password were sent.
+        sent: bool,
+        /// The proxy's status code.
+        status: u16,
+    },
+    /// The proxy does not allow this program to reach the host.
+    Refused {
+        /// The requested host.
+        host: String,
+        /// The proxy's status code.
+        status: u16,
+    },
+    /// The proxy itself could not reach the host.
+    Failed {
+        /// The requested host.
+        host: String,
+        /// The proxy's status code.
+        status: u16,
+    },
+    /// The response is not one of a proxy.
+    Garbled(String),
+    /// The tunnel is open, but the certificate at its other end is not trusted.
+    Untrusted {
+        /// The requested host.
+        host: String,
+        /// The TLS error.
+        why: String,
+    },
+}
+
+impl ProxyTrouble {
+    fn told(&self, variable: &str) -> String {
+        match self {
+            Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
+            Self::Hung { after_s } => format!("gave no answer within {after_s} s; check {variable}"),
+            Self::Unauthorised { sent: true, status } => {
+                format!("does not take the user and password of {variable} ({status}); correct them there")
+            }
+            Self::Unauthorised { sent: false, status } => {
+                format!(
+                    "asks for a user and a password ({status}); write them into {variable}: http://USER:PASSWORD@HOST:PORT"
+                )
+            }
+            Self::Refused { host, status } => format!(
+                "refuses the way to {host} ({status}); have {host} allowed there, or list it in NO_PROXY if it can be reached without"
+            ),
+            Self::Failed { host, status } => format!("could not reach {host} ({status})"),
+            Self::Garbled(why) => format!("answers what no proxy answers: {why}; check {variable}"),
+            Self::Untrusted { host, why } => format!(
+                "leads to a {host} that is not to be trusted: {why}; if the proxy opens TLS, name its certificate in SSL_CERT_FILE"
+            ),
+        }
+    }
+}
+
+impl ProxyError {
+    /// Returns the fault class.
+    pub fn fault(&self) -> Fault {
+        match &self.0.trouble {
+            ProxyTrouble::Unauthorised { .. } | ProxyTrouble::Refused { .. } => Fault::Denied,
+            ProxyTrouble::Garbled(_) => Fault::Corrupt,
+            ProxyTrouble::Unreachable(_)
+            | ProxyTrouble::Hung { .. }
+            | ProxyTrouble::Failed { .. }
+            | ProxyTrouble::Untrusted { .. } => Fault::Transient,
+        }
+    }
+
+    /// Creates the error of `proxy`, which `variable` sets.
+    pub(crate) fn new(proxy: String, variable: String, trouble: ProxyTrouble) -> Self {
+        Self(Box::new(Told { proxy, variable, trouble }))
+    }
+
+    /// Returns the proxy error in the chain of `error`, if there is one.
+    pub(crate) fn within(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(link) = next {
+            let inner = link.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            if let Some(found) = link.downcast_ref::<Self>().or_else(|| inner?.downcast_ref::<Self>()) {
+                return Some(found.clone());
+            }
+            next = link.source();
+        }
+        None
+    }
+}

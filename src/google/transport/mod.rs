@@ -1,0 +1,15 @@
+//! How bytes reach a service.
+//!
+//! | question | file |
+//! |---|---|
+//! | How is a connection made, and which roots are trusted? | `connect` |
+//! | Which proxy does a call use? | `proxy` |
+//! | How is an https address reached through a proxy? | `tunnel` |
+//! | How is an http address reached through a proxy? | `forward` |
+//! | What is common to all streams? | `stream` |
+
+pub mod connect;
+mod forward;
+pub mod proxy;
+mod stream;
+mod tunnel;

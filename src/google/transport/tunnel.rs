@@ -1,0 +1,91 @@
+//! A tunnel through a proxy to an https address: CONNECT, then TLS.
+//!
+//! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
+//! (`transport::proxy`), TLS and deadlines (`transport::connect`).
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http_body_util::Empty;
+use hyper::client::conn::http1::handshake;
+use hyper::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
+use hyper::{Request, Uri};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioIo;
+use tower_service::Service;
+
+use crate::google::errors::classify::root_cause;
+use crate::google::errors::proxy_error::{ProxyError, ProxyTrouble};
+use crate::google::transport::proxy::Proxy;
+use crate::google::transport::stream::Stream;
+use crate::google::types::address::AGENT;
+
+/// Connects to the proxy, and requests a tunnel to each address.
+#[derive(Clone)]
+pub(crate) struct Tunnel {
+    pub(crate) connector: HttpsConnector<HttpConnector>,
+    pub(crate) proxy: Proxy,
+}
+
+impl Service<Uri> for Tunnel {
+    type Response = TokioIo<Box<dyn Stream>>;
+    type Error = ProxyError;
+    type Future = BoxFuture<'static, Result<Self::Response, ProxyError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ProxyError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().open(uri))
+    }
+}
+
+impl Tunnel {
+    /// Connects to the proxy itself.
+    pub(crate) async fn reach(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
+        let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| {
+            self.proxy.error(ProxyTrouble::Unreachable(root_cause(error.as_ref())))
+        };
+        std::future::poll_fn(|cx| self.connector.poll_ready(cx)).await.map_err(unreachable)?;
+        let stream = self.connector.call(self.proxy.uri().clone()).await.map_err(unreachable)?;
+        Ok(Box::new(TokioIo::new(stream)))
+    }
+
+    async fn open(mut self, uri: Uri) -> Result<TokioIo<Box<dyn Stream>>, ProxyError> {
+        let stream = self.reach().await?;
+        let host = uri.host().unwrap_or_default().to_owned();
+        let to = format!("{host}:{}", uri.port_u16().unwrap_or(443));
+        let garbled =
+            |why: &(dyn std::error::Error + 'static)| self.proxy.error(ProxyTrouble::Garbled(root_cause(why)));
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await.map_err(|error| garbled(&error))?;
+        tokio::spawn(connection.with_upgrades());
+        let mut request = Request::connect(&to).header(HOST, &to).header(USER_AGENT, AGENT);
+        if let Some(authorization) = self.proxy.authorization() {
+            request = request.header(PROXY_AUTHORIZATION, authorization);
+        }
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| garbled(&error))?;
+        let answer = sender.send_request(request).await.map_err(|error| {
+            // The proxy closed the connection without a response, or speaks another protocol.
+            garbled(&error)
+        })?;
+        let status = answer.status();
+        if status.is_success() {
+            let upgraded = hyper::upgrade::on(answer).await.map_err(|error| garbled(&error))?;
+            return Ok(TokioIo::new(Box::new(TokioIo::new(upgraded))));
+        }
+        Err(self.proxy.error(meaning(status.as_u16(), host, self.proxy.authorization().is_some())))
+    }
+}
+
+/// Classifies a proxy status that is not a success.
+pub(crate) fn meaning(status: u16, host: String, sent: bool) -> ProxyTrouble {
+    match status {
+        401 | 407 => ProxyTrouble::Unauthorised { sent, status },
+        408 | 429 | 500.. => ProxyTrouble::Failed { host, status },
+        400..=499 => ProxyTrouble::Refused { host, status },
+        _ => ProxyTrouble::Garbled(format!("status {status}")),
+    }
+}

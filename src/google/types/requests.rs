@@ -1,0 +1,377 @@
+//! The requests of `spreadsheets.batchUpdate`, with exactly the fields that are sent.
+//!
+//! In scope: the kinds of request that our store sends. Out of scope: which cells mean what
+//! (`store`).
+//!
+//! The typed structs of google-sheets4 take 0.93 s and 504 MiB for 10,000 rows of 8 cells; these
+//! take 0.03 s and 21 MiB. The serialiser of google-sheets4 also drops nulls from arrays, so that
+//! later cells shift left. Here a null can't be expressed (`types::cell`). A test compares both on
+//! the same batch.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::google::types::cell::{CellData, CellRow};
+
+/// One atomic batch: either all requests are applied, in order, or none.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Batch {
+    requests: Vec<Request>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    include_spreadsheet_in_response: Option<bool>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    response_ranges: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_include_grid_data: Option<bool>,
+}
+
+impl Batch {
+    /// Creates a batch. The service refuses an empty one.
+    pub fn new(requests: Vec<Request>) -> Self {
+        Self {
+            requests,
+            include_spreadsheet_in_response: None,
+            response_ranges: Vec::new(),
+            response_include_grid_data: None,
+        }
+    }
+
+    /// Requests that the response's `updatedSpreadsheet` contains these ranges (A1 notation), cells
+    /// included, as they are after the batch.
+    #[must_use]
+    pub fn reading_back(mut self, ranges: Vec<String>) -> Self {
+        self.include_spreadsheet_in_response = Some(true);
+        self.response_include_grid_data = Some(true);
+        self.response_ranges = ranges;
+        self
+    }
+
+    /// Returns whether the response is to contain ranges.
+    pub fn reads_back(&self) -> bool {
+        self.include_spreadsheet_in_response.is_some()
+    }
+
+    /// Returns the requests, in order.
+    pub fn requests(&self) -> &[Request] {
+        &self.requests
+    }
+
+    /// Returns the ids of the tabs that rows are appended to.
+    pub fn grown_tabs(&self) -> Vec<i32> {
+        let appended = self.requests.iter().filter_map(|request| match request {
+            Request::AppendCells { sheet_id, .. } => Some(*sheet_id),
+            _ => None,
+        });
+        appended.collect()
+    }
+
+    /// Returns the JSON body.
+    pub fn encode(&self) -> Bytes {
+        let json = serde_json::to_vec(self).expect("texts, booleans, integers and finite numbers always become JSON");
+        Bytes::from(json)
+    }
+}
+
+/// One request of a batch; serialises as `{"kind": {…}}`. Source: the Sheets v4 discovery document.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Request {
+    /// Adds a tab.
+    AddSheet {
+        /// The new tab's properties.
+        properties: SheetProperties,
+    },
+    /// Deletes a tab.
+    DeleteSheet {
+        /// The tab's id.
+        sheet_id: i32,
+    },
+    /// Changes a tab's properties.
+    UpdateSheetProperties {
+        /// The tab's id, and the properties to set.
+        properties: SheetProperties,
+        /// Field mask of the properties, such as `title,gridProperties.frozenRowCount`.
+        fields: Cow<'static, str>,
+    },
+    /// Writes cells.
+    UpdateCells {
+        /// The cells, row by row.
+        rows: Vec<CellRow>,
+        /// Field mask of a cell, such as `userEnteredValue`.
+        fields: Cow<'static, str>,
+        /// The upper left cell, if `range` is not given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        start: Option<GridCoordinate>,
+        /// The whole area, if `start` is not given. Cells of it that `rows` does not cover are
+        /// cleared.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        range: Option<GridRange>,
+    },
+    /// Writes the same cell to every cell of a range.
+    RepeatCell {
+        /// The range.
+        range: GridRange,
+        /// The cell.
+        cell: CellData,
+        /// Field mask of a cell.
+        fields: Cow<'static, str>,
+    },
+    /// Appends rows after the last row with data.
+    AppendCells {
+        /// The tab's id.
+        sheet_id: i32,
+        /// The rows.
+        rows: Vec<CellRow>,
+        /// Field mask of a cell.
+        fields: Cow<'static, str>,
+    },
+    /// Adds a named range.
+    AddNamedRange {
+        /// The name, its id and the range.
+        named_range: NamedRange,
+    },
+    /// Deletes a named range, not its cells.
+    DeleteNamedRange {
+        /// The id of the named range.
+        named_range_id: String,
+    },
+    /// Copies cells within the spreadsheet.
+    CopyPaste {
+        /// The range to copy.
+        source: GridRange,
+        /// The range to write.
+        destination: GridRange,
+        /// What is copied: values, formulas, formats.
+        paste_type: PasteType,
+        /// Whether rows and columns are swapped.
+        paste_orientation: PasteOrientation,
+    },
+    /// Inserts empty rows or columns.
+    InsertDimension {
+        /// The rows or columns that will be new.
+        range: DimensionRange,
+        /// Whether they take their format from those before them rather than those after.
+        inherit_from_before: bool,
+    },
+    /// Adds rows or columns at the end of a tab.
+    AppendDimension {
+        /// The tab's id.
+        sheet_id: i32,
+        /// Rows or columns.
+        dimension: Dimension,
+        /// How many to add.
+        length: u32,
+    },
+    /// Attaches developer metadata to a location; the metadata moves with it.
+    CreateDeveloperMetadata {
+        /// The metadata.
+        developer_metadata: DeveloperMetadata,
+    },
+    /// Sets the width of columns or the height of rows.
+    UpdateDimensionProperties {
+        /// The rows or columns.
+        range: DimensionRange,
+        /// The new size.
+        properties: DimensionProperties,
+        /// Field mask of the properties: `pixelSize`.
+        fields: Cow<'static, str>,
+    },
+    /// Deletes rows or columns with their contents.
+    DeleteDimension {
+        /// The rows or columns.
+        range: DimensionRange,
+    },
+    /// Sets a validation rule on cells.
+    SetDataValidation {
+        /// The range.
+        range: GridRange,
+        /// The rule.
+        rule: ValidationRule,
+    },
+}
+
+/// A tab's properties; the service chooses what is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SheetProperties {
+    /// The id; the service accepts one that the client chose (recorded).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sheet_id: Option<i32>,
+    /// The title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The position among the tabs, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<u32>,
+    /// Whether the tab is hidden.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hidden: Option<bool>,
+    /// The size of the tab's grid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid_properties: Option<GridProperties>,
+}
+
+/// A tab's grid size; the service chooses what is `None` (1,000 rows, 26 columns).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GridProperties {
+    /// Number of rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub row_count: Option<u32>,
+    /// Number of columns.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column_count: Option<u32>,
+    /// Number of frozen rows at the top.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen_row_count: Option<u32>,
+}
+
+/// A rectangle of cells. Indices start at 0; starts are inclusive, ends exclusive; `None` is
+/// unbounded.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GridRange {
+    /// The tab's id.
+    pub sheet_id: i32,
+    /// First row, inclusive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_row_index: Option<u32>,
+    /// Last row, exclusive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_row_index: Option<u32>,
+    /// First column, inclusive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_column_index: Option<u32>,
+    /// Last column, exclusive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_column_index: Option<u32>,
+}
+
+/// The position of one cell, from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GridCoordinate {
+    /// The tab's id.
+    pub sheet_id: i32,
+    /// Row, from 0.
+    pub row_index: u32,
+    /// Column, from 0.
+    pub column_index: u32,
+}
+
+/// A named range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedRange {
+    /// The id, chosen by the client.
+    pub named_range_id: String,
+    /// The name that the user sees.
+    pub name: String,
+    /// The range that it names.
+    pub range: GridRange,
+}
+
+/// Developer metadata at a location; the user does not see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeveloperMetadata {
+    /// The id, chosen by the client.
+    pub metadata_id: i32,
+    /// The key; several entries may share it.
+    pub metadata_key: String,
+    /// The value.
+    pub metadata_value: String,
+    /// The location.
+    pub location: MarkedPlace,
+    /// `DOCUMENT`: readable by every reader of the spreadsheet.
+    pub visibility: &'static str,
+}
+
+/// A location: one row or one column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MarkedPlace {
+    /// The row or column, as a range of length 1.
+    pub dimension_range: DimensionRange,
+}
+
+/// Rows or columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Dimension {
+    /// Rows.
+    Rows,
+    /// Columns.
+    Columns,
+}
+
+/// A validation rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationRule {
+    /// The condition.
+    pub condition: ValidationCondition,
+}
+
+/// A condition on a cell's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationCondition {
+    /// The kind of condition; `BOOLEAN` is a checkbox.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl ValidationRule {
+    /// Returns the rule that makes cells checkboxes.
+    pub fn checkbox() -> Self {
+        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
+    }
+}
+
+/// A range of rows or columns of a tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DimensionRange {
+    /// The tab's id.
+    pub sheet_id: i32,
+    /// Rows or columns.
+    pub dimension: Dimension,
+    /// The first index, from 0, inclusive.
+    pub start_index: u32,
+    /// The last index, exclusive.
+    pub end_index: u32,
+}
+
+/// Size properties of rows or columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DimensionProperties {
+    /// Width or height in pixels.
+    pub pixel_size: u32,
+}
+
+/// What a copy includes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum PasteType {
+    /// Values only, no formulas and no formats.
+    #[serde(rename = "PASTE_VALUES")]
+    Values,
+    /// Values, formulas and formats.
+    #[serde(rename = "PASTE_NORMAL")]
+    Normal,
+    /// Values and formulas, no formats.
+    #[serde(rename = "PASTE_FORMULA")]
+    Formula,
+}
+
+/// Whether a copy swaps rows and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum PasteOrientation {
+    /// Rows stay rows.
+    Normal,
+    /// Rows become columns.
+    Transpose,
+}

@@ -1,0 +1,117 @@
+//! A program with all processes that it starts: one process group, which is ended as a whole.
+//!
+//! In scope: asking a group to end, waiting, killing it, also when the waiting future is dropped.
+//! Out of scope: when a group is ended (`step::command::command`). A process that leaves the group
+//! on purpose (`setsid`) is not reached.
+
+use std::time::Duration;
+
+use tokio::process::Child;
+
+use crate::port::clock::Clock;
+
+/// Time between the request to end (SIGTERM) and the kill (SIGKILL).
+pub const GRACE: Duration = Duration::from_secs(5);
+/// Time between two checks whether a process of the group is left.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// The process group of a program. Dropping it kills the group, unless the group ended or was
+/// released before.
+pub struct ProcessGroup {
+    leader: Option<Pid>,
+}
+
+#[cfg(unix)]
+type Pid = rustix::process::Pid;
+#[cfg(not(unix))]
+type Pid = u32;
+
+/// A signal to a group.
+#[derive(Clone, Copy)]
+enum Word {
+    End,
+    Die,
+}
+
+impl ProcessGroup {
+    /// Returns the group of a program that was started as the leader of its own group.
+    pub fn led_by(child: &Child) -> Self {
+        Self { leader: child.id().and_then(pid) }
+    }
+
+    /// Releases the group: the program ended successfully, and processes that it left running may
+    /// stay.
+    pub fn let_go(&mut self) {
+        self.leader = None;
+    }
+
+    /// Asks the whole group to end, and kills what is left of it after `GRACE`.
+    pub async fn end(&mut self, child: &mut Child, clock: &dyn Clock) {
+        self.send(Word::End);
+        let ended = async {
+            // An error means that the process can no longer be waited for.
+            let _status = child.wait().await;
+            while self.is_there() {
+                clock.sleep(LOOK_AGAIN).await;
+            }
+        };
+        let has_ended = tokio::select! {
+            () = ended => true,
+            () = clock.sleep(GRACE) => false,
+        };
+        if !has_ended {
+            self.send(Word::Die);
+            let _status = child.wait().await;
+        }
+        self.leader = None;
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.send(Word::Die);
+    }
+}
+
+#[cfg(unix)]
+impl ProcessGroup {
+    /// A missing process is not an error.
+    fn send(&self, word: Word) {
+        use rustix::process::{Signal, kill_process_group};
+        let Some(leader) = self.leader else { return };
+        let signal = match word {
+            Word::End => Signal::TERM,
+            Word::Die => Signal::KILL,
+        };
+        if let Err(error) = kill_process_group(leader, signal)
+            && error != rustix::io::Errno::SRCH
+        {
+            tracing::warn!(%error, "a program can't be ended");
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        let there = self.leader.map(rustix::process::test_kill_process_group);
+        there.is_some_and(|there| there != Err(rustix::io::Errno::SRCH))
+    }
+}
+
+#[cfg(unix)]
+fn pid(number: u32) -> Option<Pid> {
+    i32::try_from(number).ok().and_then(Pid::from_raw)
+}
+
+/// Without process groups only the program itself is killed, when its handle is dropped.
+#[cfg(not(unix))]
+impl ProcessGroup {
+    fn send(&self, _: Word) {}
+
+    fn is_there(&self) -> bool {
+        false
+    }
+}
+
+#[cfg(not(unix))]
+fn pid(number: u32) -> Option<Pid> {
+    Some(number)
+}

@@ -1,0 +1,517 @@
+//! Finds an upper bound on the cost of an expression for any input, or none.
+//!
+//! In scope: the terms and filters with a known bound. Out of scope: evaluating the others
+//! (`step::expression`).
+//!
+//! The bound is coarse on purpose: it assumes that each part is as large as the whole input. An
+//! expression without a bound (definitions, `reduce`, `until`, `repeat`, `range` over anything but
+//! numbers, …) may end all the same; it is only not evaluated in this process.
+
+use jaq_core::load::lex::StrPart;
+use jaq_core::load::parse::{BinaryOp, Pattern, Term};
+use jaq_core::ops::Math;
+use jaq_core::path::Part;
+
+use crate::step::jq::cost::Cost;
+use crate::step::jq::numbers::REPEATED_IN_PLACE;
+
+/// Maximum length of a regular expression that counts as cheap.
+const MAX_REGEX: usize = 200;
+/// How many times longer a text may become when it is written as JSON or in another format.
+const ESCAPED: f64 = 6.0;
+/// Maximum number of values that a `range` may yield.
+const MAX_RANGE: f64 = 100_000.0;
+/// The work of copying one byte; evaluating one term once is 1.
+const COPIED: f64 = 0.02;
+/// The size of a number.
+const NUMBER: f64 = 21.0;
+/// Maximum depth of a path.
+const DEPTH: f64 = 128.0;
+
+/// Bounds on the results of a term.
+#[derive(Debug, Clone, Copy)]
+struct Made {
+    /// Number of values.
+    count: Cost,
+    /// Maximum size of each.
+    size: Cost,
+    /// The work to produce them.
+    work: Cost,
+}
+
+impl Made {
+    fn one(size: Cost) -> Self {
+        Self { count: Cost::one(), size, work: Cost::one() }
+    }
+
+    fn worked(size: Cost, work: Cost) -> Self {
+        Self { count: Cost::one(), size, work: work.plus(Cost::one()) }
+    }
+
+    /// Combines each of the values with each of the other's; the result size is `size`.
+    fn with(self, other: Self, size: Cost) -> Option<Self> {
+        let work = self.work.plus(self.count.times(other.work)?);
+        let count = self.count.times(other.count)?;
+        Some(Self { count, size, work: work.plus(count.times(size)?.by(COPIED)) })
+    }
+}
+
+/// Variables and the sizes of their values.
+type Scope<'s> = Vec<(&'s str, Cost)>;
+
+/// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
+pub(crate) fn cost(term: &Term<&str>) -> Option<Cost> {
+    let made = made(term, Cost::input(), &mut Vec::new())?;
+    Some(made.work.plus(made.count.times(made.size)?.by(COPIED)))
+}
+
+#[expect(clippy::too_many_lines, reason = "a table: what each kind of term costs")]
+fn made<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
+    Some(match term {
+        Term::Id => Made::one(input),
+        Term::Recurse => Made { count: input, size: input, work: input },
+        Term::Num(_) => Made::one(Cost::fixed(NUMBER)),
+        Term::Str(_, parts) => {
+            let mut whole = Made::one(Cost::one());
+            for part in parts {
+                match part {
+                    StrPart::Str(text) => whole.size = whole.size.plus(Cost::fixed(length(text))),
+                    StrPart::Char(_) => whole.size = whole.size.plus(Cost::fixed(4.0)),
+                    StrPart::Term(inner) => {
+                        let inner = made(inner, input, scope)?;
+                        whole = whole.with(inner, whole.size.plus(inner.size.by(ESCAPED)))?;
+                    }
+                }
+            }
+            whole
+        }
+        Term::Arr(None) => Made::one(Cost::one()),
+        Term::Arr(Some(inner)) => {
+            let parts = parts_of_input(inner, input);
+            let inner = made(inner, input, scope)?;
+            let size = match parts {
+                Some(size) => size,
+                None => inner.count.times(inner.size)?,
+            };
+            Made::worked(size.plus(Cost::one()), inner.work)
+        }
+        Term::Obj(members) => {
+            let mut whole = Made::one(Cost::one());
+            for (name, value) in members {
+                let name_made = made(name, input, scope)?;
+                let value = match value {
+                    Some(value) => made(value, input, scope)?,
+                    None => Made::one(largest(input, scope)),
+                };
+                let size = whole.size.plus(name_made.size).plus(value.size);
+                whole = whole.with(name_made, size)?.with(value, size)?;
+            }
+            whole
+        }
+        Term::Neg(inner) => made(inner, input, scope)?,
+        Term::BinOp(left, operator, right) => operation(left, operator, right, input, scope)?,
+        Term::TryCatch(tried, caught) => {
+            let tried = made(tried, input, scope)?;
+            match caught {
+                Some(caught) => either(tried, made(caught, input.plus(tried.size).by(ESCAPED), scope)?),
+                None => tried,
+            }
+        }
+        Term::IfThenElse(cases, other) => {
+            let mut all = match other {
+                Some(other) => made(other, input, scope)?,
+                None => Made::one(input),
+            };
+            for (test, then) in cases {
+                let test = made(test, input, scope)?;
+                let both = either(made(then, input, scope)?, all);
+                all = test.with(both, both.size)?;
+            }
+            all
+        }
+        Term::Var(name) => {
+            let (_, size) = scope.iter().rev().find(|(known, _)| known == name)?;
+            Made::one(*size)
+        }
+        Term::Path(from, path) => {
+            let mut all = made(from, input, scope)?;
+            for (part, _) in &path.0 {
+                all = match part {
+                    Part::Index(index) => {
+                        let index = made(index, input, scope)?;
+                        all.with(index, all.size)?
+                    }
+                    Part::Range(None, None) => {
+                        // Parts share memory with the whole and are not copied.
+                        let count = all.count.times(all.size)?;
+                        Made { count, size: all.size, work: all.work.plus(count) }
+                    }
+                    Part::Range(from, upto) => {
+                        for bound in [from, upto].into_iter().flatten() {
+                            let bound = made(bound, input, scope)?;
+                            all = all.with(bound, all.size)?;
+                        }
+                        all
+                    }
+                };
+            }
+            all
+        }
+        Term::Call(name, arguments) => call(name, arguments, input, scope)?,
+        Term::Label(..) | Term::Break(_) | Term::Fold(..) | Term::Def(..) => return None,
+    })
+}
+
+/// Returns the total size of all values at a path such as `.a[].b`: disjoint parts of the input.
+fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
+    let Term::Path(from, path) = term else { return None };
+    let is_plain = path.0.iter().all(|(part, _)| match part {
+        Part::Index(index) => literal(index).is_some() || number(index).is_some(),
+        Part::Range(from, upto) => from.is_none() && upto.is_none(),
+    });
+    (matches!(**from, Term::Id) && is_plain).then(|| input.by(2.0))
+}
+
+/// Returns the values of both.
+fn either(one: Made, other: Made) -> Made {
+    Made { count: one.count.plus(other.count), size: one.size.plus(other.size), work: one.work.plus(other.work) }
+}
+
+/// Returns the size of the larger of the input and the variables.
+fn largest(input: Cost, scope: &Scope<'_>) -> Cost {
+    scope.iter().fold(input, |sum, (_, size)| sum.plus(*size))
+}
+
+fn operation<'s>(
+    left: &Term<&'s str>,
+    operator: &BinaryOp<&'s str>,
+    right: &Term<&'s str>,
+    input: Cost,
+    scope: &mut Scope<'s>,
+) -> Option<Made> {
+    let first = made(left, input, scope)?;
+    match operator {
+        BinaryOp::Pipe(None) => {
+            let second = made(right, first.size, scope)?;
+            first.with(second, second.size)
+        }
+        BinaryOp::Pipe(Some(pattern)) => {
+            let known = scope.len();
+            bind(pattern, first.size, scope)?;
+            let second = made(right, input, scope);
+            scope.truncate(known);
+            let second = second?;
+            first.with(second, second.size)
+        }
+        BinaryOp::Comma | BinaryOp::Alt => Some(either(first, made(right, input, scope)?)),
+        BinaryOp::Or | BinaryOp::And | BinaryOp::Cmp(_) => {
+            let second = made(right, input, scope)?;
+            let compared = first.with(second, first.size.plus(second.size))?;
+            Some(Made { size: Cost::one(), ..compared })
+        }
+        BinaryOp::Math(math) => {
+            let second = made(right, input, scope)?;
+            let both = first.size.plus(second.size);
+            let size = match math {
+                Math::Add | Math::Sub | Math::Rem => both,
+                // Splitting a text yields at most as many parts as bytes.
+                Math::Div => both.by(2.0),
+                Math::Mul => both.plus(Cost::fixed(repeated(left, right))),
+            };
+            first.with(second, size)
+        }
+        BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateAlt => {
+            let from = if matches!(operator, BinaryOp::Update) { first.size } else { input };
+            let second = made(right, from, scope)?;
+            updated(first, second, second.size, input)
+        }
+        BinaryOp::UpdateMath(math) => {
+            let second = made(right, input, scope)?;
+            let repeats = if matches!(math, Math::Mul) { repeated(left, right) } else { 0.0 };
+            updated(first, second, first.size.plus(second.size).by(2.0).plus(Cost::fixed(repeats)), input)
+        }
+    }
+}
+
+/// Returns the input with values of `size` at each of `paths`, once for each of `new`.
+fn updated(paths: Made, new: Made, size: Cost, input: Cost) -> Option<Made> {
+    let count = new.count.plus(Cost::one());
+    let size = input.plus(paths.count.times(size)?);
+    let each = paths.work.plus(paths.count.times(new.work.plus(Cost::fixed(DEPTH)))?).plus(size);
+    Some(Made { count, size, work: new.work.plus(count.times(each)?) })
+}
+
+/// Returns how long a text that is multiplied in this process may become; numbers do not grow like
+/// that.
+fn repeated(left: &Term<&str>, right: &Term<&str>) -> f64 {
+    let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
+    if is_fraction(left) || is_fraction(right) { NUMBER } else { REPEATED_IN_PLACE }
+}
+
+fn bind<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Option<()> {
+    match pattern {
+        Pattern::Var(name) => {
+            scope.push((*name, size));
+            Some(())
+        }
+        Pattern::Arr(parts) => parts.iter().try_for_each(|part| bind(part, size, scope)),
+        Pattern::Obj(parts) => parts.iter().try_for_each(|(name, part)| match name {
+            Term::Str(None, texts) if texts.iter().all(|text| !matches!(text, StrPart::Term(_))) => {
+                bind(part, size, scope)
+            }
+            Term::Var(variable) => {
+                scope.push((*variable, size));
+                bind(part, size, scope)
+            }
+            _ => None,
+        }),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "expressions are short")]
+fn length(text: &str) -> f64 {
+    text.len() as f64
+}
+
+/// Returns the text if the term is a text literal.
+fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
+    match term {
+        Term::Str(None, parts) => match parts.as_slice() {
+            [] => Some(""),
+            [StrPart::Str(text)] => Some(text),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns whether the term is a short regular expression without counted repetition.
+fn is_cheap_regex(term: &Term<&str>) -> bool {
+    let Term::Str(None, parts) = term else { return false };
+    let texts = parts.iter().map(|part| match part {
+        StrPart::Str(text) => (!text.contains('{')).then_some(text.len()),
+        StrPart::Char(_) => Some(1),
+        StrPart::Term(_) => None,
+    });
+    texts.sum::<Option<usize>>().is_some_and(|length| length <= MAX_REGEX)
+}
+
+fn number(term: &Term<&str>) -> Option<f64> {
+    match term {
+        Term::Num(digits) => digits.parse().ok(),
+        Term::Neg(inner) => number(inner).map(|number: f64| -number),
+        _ => None,
+    }
+}
+
+#[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
+fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
+    let same = Some(Made::worked(input, input));
+    match (name, arguments) {
+        (
+            "not" | "true" | "false" | "null" | "nan" | "infinite" | "isnan" | "isinfinite" | "isnormal" | "isvalid",
+            [],
+        ) => Some(Made::one(Cost::fixed(NUMBER))),
+        ("empty", []) => Some(Made::one(Cost::one())),
+        (
+            "length" | "utf8bytelength" | "floor" | "ceil" | "round" | "sqrt" | "fabs" | "abs" | "trunc" | "log"
+            | "log2" | "log10" | "exp" | "type" | "todate" | "date" | "todateiso8601" | "fromdate" | "fromdateiso8601"
+            | "mktime" | "gmtime" | "isempty" | "any" | "all" | "toboolean" | "tonumber" | "min" | "max" | "sin"
+            | "cos" | "tan",
+            [],
+        ) => Some(Made::worked(input.plus(Cost::fixed(200.0)), input)),
+        (
+            "keys" | "keys_unsorted" | "values" | "nulls" | "booleans" | "numbers" | "strings" | "arrays" | "objects"
+            | "iterables" | "scalars" | "first" | "last" | "reverse" | "sort" | "unique" | "ascii_downcase"
+            | "ascii_upcase" | "trim" | "ltrim" | "rtrim" | "flatten" | "error" | "toarray" | "implode",
+            [],
+        ) => same,
+        ("add", []) => Some(Made::worked(input, input.times(input)?)),
+        (
+            "explode" | "to_entries" | "from_entries" | "tostring" | "tojson" | "fromjson" | "transpose" | "ascii",
+            [],
+        ) => Some(Made::worked(input.by(20.0), input.by(20.0))),
+        (
+            "@text" | "@json" | "@csv" | "@tsv" | "@html" | "@uri" | "@sh" | "@base64" | "@base64d" | "@urid"
+            | "@htmld",
+            [],
+        ) => Some(Made::worked(input.by(ESCAPED), input.by(ESCAPED))),
+        ("recurse", []) => Some(Made { count: input, size: input, work: input }),
+        ("paths" | "leaf_paths", []) => {
+            Some(Made { count: input, size: Cost::fixed(DEPTH * NUMBER).plus(input), work: input.by(DEPTH) })
+        }
+        ("map" | "map_values", [inner]) => {
+            let is_choice = matches!(inner, Term::Call("select", _)) || parts_of_input(inner, input).is_some();
+            let inner = made(inner, input, scope)?;
+            let work = input.times(inner.work)?.plus(input);
+            let size = if is_choice { input } else { input.times(inner.count.times(inner.size)?)? };
+            Some(Made::worked(input.plus(size), work))
+        }
+        ("with_entries", [inner]) => {
+            let inner = made(inner, input.plus(Cost::fixed(10.0)), scope)?;
+            let work = input.times(inner.work)?.plus(input.by(20.0));
+            Some(Made::worked(input.times(inner.count.times(inner.size)?)?.plus(input), work))
+        }
+        ("select", [test]) => {
+            let test = made(test, input, scope)?;
+            Some(Made { count: test.count, size: input, work: test.work })
+        }
+        ("first" | "last" | "isempty" | "error" | "add", [inner]) => {
+            let inner = made(inner, input, scope)?;
+            let all = inner.count.times(inner.size)?;
+            Some(Made::worked(all, inner.work.plus(all)))
+        }
+        ("any" | "all", [test]) => {
+            let test = made(test, input, scope)?;
+            Some(Made::worked(Cost::one(), input.times(test.work)?.plus(input)))
+        }
+        ("any" | "all", [values, test]) => {
+            let values = made(values, input, scope)?;
+            let test = made(test, values.size, scope)?;
+            Some(Made::worked(Cost::one(), values.work.plus(values.count.times(test.work)?)))
+        }
+        ("limit" | "skip" | "nth", [count, values]) => {
+            let count = made(count, input, scope)?;
+            let values = made(values, input, scope)?;
+            count.with(values, values.size)
+        }
+        ("sort_by" | "group_by" | "unique_by" | "min_by" | "max_by", [key]) => {
+            let key = made(key, input, scope)?;
+            let keys = input.times(key.count.times(key.size)?)?;
+            Some(Made::worked(input.by(2.0), input.times(key.work)?.plus(keys).plus(input.by(30.0))))
+        }
+        (
+            "has" | "startswith" | "endswith" | "ltrimstr" | "rtrimstr" | "index" | "rindex" | "contains" | "inside"
+            | "in" | "indices" | "nth" | "bsearch" | "flatten" | "IN" | "strftime" | "strptime",
+            [argument],
+        ) => {
+            // A width in a format may make the text longer than the format.
+            if matches!(name, "strftime" | "strptime")
+                && literal(argument).is_none_or(|format| format.len() > MAX_REGEX)
+            {
+                return None;
+            }
+            let argument = made(argument, input, scope)?;
+            let both = input.plus(argument.size).plus(Cost::fixed(10_000.0));
+            let work = input.plus(Cost::one()).times(argument.size.plus(Cost::one()))?;
+            argument.with(Made::worked(both, work), both)
+        }
+        ("split", [separator]) => {
+            let separator = made(separator, input, scope)?;
+            separator.with(Made::worked(input.by(2.0), input), input.by(2.0))
+        }
+        ("join", [separator]) => {
+            let separator = made(separator, input, scope)?;
+            let size = input.by(ESCAPED).plus(input.times(separator.size)?);
+            separator.with(Made::worked(size, size), size)
+        }
+        ("del" | "delpaths" | "path" | "getpath", [paths]) => {
+            let paths = made(paths, input, scope)?;
+            let work = paths.count.times(input.plus(Cost::fixed(DEPTH)))?;
+            let count = if name == "path" { paths.count } else { Cost::one() };
+            Some(Made { count, size: input.plus(Cost::fixed(DEPTH)), work: paths.work.plus(work) })
+        }
+        ("range", bounds) => {
+            let numbers: Vec<f64> = bounds.iter().map(number).collect::<Option<_>>()?;
+            let count = match numbers.as_slice() {
+                [upto] => *upto,
+                [from, upto] => upto - from,
+                [from, upto, by] => (upto - from) / by,
+                _ => return None,
+            };
+            let count = Cost::fixed(count.max(0.0) + 1.0);
+            (count.is_small_for_all() && numbers.iter().all(|number| number.abs() <= MAX_RANGE)).then_some(Made {
+                count,
+                size: Cost::fixed(NUMBER),
+                work: count,
+            })
+        }
+        ("test" | "match" | "capture" | "scan" | "split" | "splits", [regex, flags @ ..]) => {
+            let flags_plain = flags.iter().all(|flag| literal(flag).is_some() || matches!(flag, Term::Call("null", _)));
+            if flags.len() > 1 || !is_cheap_regex(regex) || !flags_plain {
+                return None;
+            }
+            let count = if matches!(name, "test") { Cost::one() } else { input.plus(Cost::one()) };
+            let size = input.by(2.0).plus(Cost::fixed(500.0));
+            Some(Made { count, size, work: input.plus(Cost::one()).by(300.0) })
+        }
+        ("sub" | "gsub", [regex, new, flags @ ..]) => {
+            if flags.len() > 1 || !is_cheap_regex(regex) || !flags.iter().all(|flag| literal(flag).is_some()) {
+                return None;
+            }
+            let new = made(new, input.plus(Cost::fixed(500.0)), scope)?;
+            // Several replacement texts for each match would multiply.
+            if new.count != Cost::one() {
+                return None;
+            }
+            let matches = input.plus(Cost::one());
+            let size = input.plus(matches.times(new.size)?);
+            Some(Made::worked(size, matches.by(300.0).plus(matches.times(new.work)?).plus(size)))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jaq_core::load::parse;
+    use serde_json::json;
+
+    use super::*;
+
+    fn is_small(expression: &str) -> bool {
+        let term = parse(expression, |parser| parser.term()).expect("jq");
+        let record = json!({"id": "x".repeat(200), "n": 5, "items": [{"a": 1}, {"a": 2}]});
+        cost(&term).is_some_and(|cost| cost.is_small_for(&record))
+    }
+
+    #[test]
+    fn what_jobs_usually_say_is_known_to_end() {
+        for expression in [
+            ".",
+            ".id",
+            "{id, time: (.properties.time/1000 | todate), magnitude: .properties.mag, place: .properties.place}",
+            ".items[] | {id: .a, total: (.price * .quantity), name: \"\\(.a) of \\(.b)\"}",
+            "select(.n > 3 and (.id | startswith(\"x\"))) | {id, n: (.n | tonumber? // 0)}",
+            ". as $all | .items[] | {a, id: $all.id, b: ([.c[]?] | join(\", \"))}",
+            "if .n == 1 then {a: .id} elif .n == 2 then {b: .id} else empty end",
+            "[.items[].a] | {sum: add, n: length, most: max}",
+            ".items | map(select(.a > 1)) | sort_by(.a) | {n: length, first: .[0].a}",
+            "del(.items) | with_entries(.key |= ascii_downcase)",
+            ".id | gsub(\"\\\\s+\"; \" \") | test(\"^[a-z]+$\"; \"i\")",
+            ".a.b += 1 | .c = .d * 1.5",
+            "[range(10)] | length",
+        ] {
+            assert!(is_small(expression), "{expression}");
+        }
+    }
+
+    #[test]
+    fn what_may_never_end_is_not_taken_to_end() {
+        for expression in [
+            "def f: f; f",
+            "def f: 1 + f; f",
+            "until(. >= 10; . + $p)",
+            "0 | until(. >= 10; . + 0)",
+            ".p as $p | 0 | until(. >= 10; . + $p)",
+            "[range(0; .total; .page)]",
+            "[range(.n)]",
+            "range(1e12)",
+            "range(0; 1; 1e-9)",
+            "repeat(.)",
+            "while(true; .)",
+            "recurse(.)",
+            "reduce range(100) as $i (\"x\"; . + .)",
+            "limit(3; repeat(1))",
+            "last(range(1e9))",
+            "walk([., .])",
+            "combinations",
+            "test(.re)",
+            "test(\"(a{1000}){1000}\")",
+            &format!("[.]{}", " | [.[], .[]]".repeat(64)),
+            &format!(".[]{}", " | .[]".repeat(10)),
+        ] {
+            assert!(!is_small(expression), "{expression}");
+        }
+    }
+}

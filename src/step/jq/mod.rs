@@ -1,0 +1,25 @@
+//! jq expressions: compiled, bounded and run with the jaq crates.
+//!
+//! | question | file |
+//! |---|---|
+//! | How is an expression compiled and run? | `program` |
+//! | Where is an expression wrong? | `syntax` |
+//! | How deep does it nest? | `brackets`, `nesting` |
+//! | How much can it cost? | `bounded`, `cost` |
+//! | Which filters are allowed, and which replace jaq's? | `filters` |
+//! | Which operators and texts replace jaq's? | `rewrite` |
+//! | How do the replacements work? | `numbers`, `paths`, `texts` |
+//! | How are JSON values converted? | `value` |
+
+mod bounded;
+mod brackets;
+mod cost;
+mod filters;
+mod nesting;
+mod numbers;
+mod paths;
+pub mod program;
+mod rewrite;
+pub mod syntax;
+mod texts;
+mod value;
