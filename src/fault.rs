@@ -33,12 +33,12 @@ impl Fault {
     /// Returns one sentence for the person who has to act.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::Transient => "a passing trouble; the next run tries again",
-            Self::Throttled => "a quota is used up; it refills every minute",
+            Self::Transient => "a temporary problem; the next run tries again",
+            Self::Throttled => "a quota is exhausted; it refills every minute",
             Self::Rejected => "this record can't be processed as it is",
-            Self::Denied => "access is missing; somebody has to grant it",
+            Self::Denied => "access is missing; a person has to grant it",
             Self::Fenced => "another run has taken over; this one stopped",
-            Self::Corrupt => "what was found is not what the job expects; somebody has to look",
+            Self::Corrupt => "what was found is not what the job expects; a person has to examine it",
             Self::Machine => "this machine refuses what the run needs; no item is to blame",
         }
     }
@@ -57,7 +57,7 @@ impl fmt::Display for Fault {
             Self::Rejected => "rejected",
             Self::Denied => "denied",
             Self::Fenced => "fenced",
-            Self::Corrupt => "corrupt",
+            Self::Corrupt => "inconsistent",
             Self::Machine => "machine",
         })
     }

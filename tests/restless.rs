@@ -107,7 +107,7 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
                 assert!(took_ms < 120_000, "{took_ms} ms: {told}");
                 if let Err(error) = report {
                     assert_eq!(error.fault(), Fault::Throttled, "{told}");
-                    assert!(error.to_string().contains("changed by somebody as often as"), "{told}");
+                    assert!(error.to_string().contains("edited as often as"), "{told}");
                 }
                 fixture.clock.sleep(Duration::from_mins(10)).await;
                 rename(proxy, &id, title).await;
@@ -141,7 +141,7 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
         let (report, took_ms) = Box::pin(run_beside(&fixture, deeds)).await;
         let error = report.expect_err("it never stands still");
         assert_eq!(error.fault(), Fault::Throttled, "{latency_ms}: {error}");
-        assert!(error.to_string().contains("tab Processed j was changed by somebody as often as"), "{error}");
+        assert!(error.to_string().contains("tab Processed j was edited as often as"), "{error}");
         assert!(took_ms < 60_000 + 12 * latency_ms + 5_000, "{latency_ms}: {took_ms} ms");
         proxy.slow_down(Duration::ZERO);
         assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it stands still");

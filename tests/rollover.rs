@@ -378,7 +378,7 @@ impl Estate {
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
-            if snapshot.blemishes.iter().any(|one| one.message.contains("put back")) {
+            if snapshot.blemishes.iter().any(|one| one.message.contains("are restored below")) {
                 assert_eq!(snapshot.book.open_failures(), 1);
                 return estate;
             }

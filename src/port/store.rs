@@ -105,7 +105,7 @@ pub enum StoreError {
         why: String,
     },
     /// This machine refuses something that reading needs.
-    #[error("go on: {trouble}")]
+    #[error("continue: {trouble}")]
     Machine {
         /// What the machine refuses.
         trouble: MachineTrouble,
@@ -123,7 +123,7 @@ pub enum StoreError {
         why: String,
     },
     /// The content is not what this tool wrote, or not what the job file defines.
-    #[error("go on with this sheet: {why}")]
+    #[error("continue with this sheet: {why}")]
     Corrupt {
         /// Tab, row or field, and what to do.
         why: String,

@@ -51,7 +51,7 @@ impl Committer {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
             Err(why) => {
                 let why = match key {
-                    Some(key) => format!("not even the failure of key {key} can be told: {why}"),
+                    Some(key) => format!("the failure of key {key} can't be recorded either: {why}"),
                     None => why,
                 };
                 return Err(RunError::Refused { why });

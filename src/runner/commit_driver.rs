@@ -122,15 +122,15 @@ fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
 
 fn verdict(end: &CommitEnd) -> &'static str {
     match end {
-        CommitEnd::Applied(_) => "it was applied",
-        CommitEnd::Redraft => "it was not applied; drafted anew",
-        CommitEnd::Reload => "another commit went between; loaded anew",
-        CommitEnd::Refused(_) | CommitEnd::TooLarge => "it was refused",
+        CommitEnd::Applied(_) => "applied",
+        CommitEnd::Redraft => "not applied; drafted again",
+        CommitEnd::Reload => "another writer committed; loaded again",
+        CommitEnd::Refused(_) | CommitEnd::TooLarge => "refused",
         CommitEnd::Fenced => "another run has taken over",
-        CommitEnd::Corrupt => "the head is gone",
-        CommitEnd::NotExecuted => "it was not carried out",
-        CommitEnd::Unsafe => "this place does not guard",
-        CommitEnd::Unanswered => "it stays unanswered",
+        CommitEnd::Corrupt => "the state marker is missing",
+        CommitEnd::NotExecuted => "not executed",
+        CommitEnd::Unsafe => "this service does not guard commits",
+        CommitEnd::Unanswered => "still unanswered",
         CommitEnd::Unclear => "still unclear",
     }
 }

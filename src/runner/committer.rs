@@ -185,7 +185,7 @@ impl Committer {
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
         if self.mends > MAX_MENDS {
             let why = format!(
-                "rows are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
+                "rows are moved as fast as they are written: {} are misplaced, and the next run repairs them; leave \
                  the tabs alone for a moment, then run again",
                 self.astray
             );
@@ -454,15 +454,14 @@ impl Committer {
 pub(super) fn taken_over(state: &State) -> RunError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
-        (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
+        (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
     };
     RunError::Fenced { by }
 }
 
 /// Returns the error for a deleted head marker.
 pub(super) fn head_gone() -> RunError {
-    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
-               file's history, or see docs/runbook.md";
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Corrupt { why: why.into() })
 }
 

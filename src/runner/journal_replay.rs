@@ -66,7 +66,7 @@ impl Replay {
         }
         if !results.is_empty() {
             let count = results.len();
-            replay.note(format!("{count} results that an earlier run kept on this machine go to the sheet, without running their steps again"));
+            replay.note(format!("{count} results that an earlier run kept on this machine are written to the sheet, without running their steps again"));
         }
         Ok((replay, results))
     }
@@ -105,7 +105,7 @@ impl Replay {
             ),
             (lines, _) => {
                 let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
-                format!("{lines} of the journal {name} are damaged and left out: the steps of these items run again")
+                format!("{lines} of the journal {name} are damaged and skipped: the steps of these items run again")
             }
         };
         self.kept_aside.push((name, why));

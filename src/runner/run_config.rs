@@ -168,13 +168,13 @@ pub enum RunError {
         reason: StopReason,
     },
     /// The job was moved to another spreadsheet.
-    #[error("run the job: it goes on in spreadsheet {next} since somebody has moved it there")]
+    #[error("run the job: it continues in spreadsheet {next}, to which it was moved")]
     GoesOn {
         /// The id of that spreadsheet.
         next: String,
     },
     /// The job was started here by a rollover that has not left the previous spreadsheet yet.
-    #[error("run the job: its move from spreadsheet {previous} to this one has not come to its end")]
+    #[error("run the job: its move from spreadsheet {previous} to this one is not complete")]
     Unmoved {
         /// The id of the spreadsheet in which it is still active.
         previous: String,
@@ -188,16 +188,16 @@ pub enum RunError {
         key: String,
     },
     /// The sheet has changed since the changes were prepared.
-    #[error("go on: another run has written to the sheet since it was looked at; look again")]
+    #[error("continue: another run has written to the sheet since it was read; run the command again")]
     MovedOn,
     /// Another run took over during the run.
-    #[error("go on: {by}; this run changed nothing after that")]
+    #[error("continue: {by}; this run changed nothing after that")]
     Fenced {
         /// The run that has taken over, as far as it could be read.
         by: String,
     },
     /// The outcome of the last batch is unknown, or it could not be sent within all bounds.
-    #[error("write to the sheet: {why}; the next run finds out what is there and goes on")]
+    #[error("write to the sheet: {why}; the next run reads what was written and continues")]
     Unfinished {
         /// The last error message.
         why: String,
@@ -213,7 +213,7 @@ pub enum RunError {
     },
     /// Users change the tabs as fast as they are read and written.
     #[error(
-        "write to the sheet: its tabs were changed by somebody as often as they were read; leave the tabs alone for a minute, then run \
+        "write to the sheet: its tabs were edited as often as they were read; leave the tabs alone for a minute, then run \
          again ({why})"
     )]
     Restless {
@@ -222,7 +222,7 @@ pub enum RunError {
     },
     /// This machine refuses something that the run needs. Finished items are applied; the item in
     /// hand is untouched.
-    #[error("go on: {trouble}")]
+    #[error("continue: {trouble}")]
     Machine {
         /// What the machine refuses.
         trouble: MachineTrouble,

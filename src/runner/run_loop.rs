@@ -159,7 +159,7 @@ impl RunLoop {
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
-                "{beyond} failures are not tried again of their own accord, their records are too large; run --retry-failures"
+                "{beyond} failures are not tried again automatically, because their records are too large; run --retry-failures"
             );
             (committer.settler.events)(Event::Anomaly { message });
         }
@@ -461,7 +461,7 @@ impl RunLoop {
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.leaving_until_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
         self.emit(Event::Stopping {
-            why: format!("no more time; items in hand that are left to the next run: {left}"),
+            why: format!("out of time; items in progress that are left to the next run: {left}"),
         });
     }
 

@@ -126,7 +126,7 @@ impl MemoryStore {
             && commit.kind == CommitKind::Advance
             && commit.state.lease.fence < held.state.lease.fence;
         if moved || older {
-            return CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".into() };
+            return CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
         }
         if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
             return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };

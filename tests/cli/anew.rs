@@ -29,7 +29,7 @@ fn a_forced_run_in_upsert_mode_writes_rows_over() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    project.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and write about 3 rows of tab Quakes over");
+    project.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and rewrite about 3 rows of tab Quakes");
     project.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
 }
 
@@ -51,7 +51,7 @@ fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
     project
         .run(&["reset", "quakes.toml"])
         .exits(0)
-        .shows("would forget 4 keys and close 0 failures; the rows of tab Quakes are left as they are")
+        .shows("would revoke 4 keys and close 0 failures; the rows of tab Quakes stay unchanged")
         .shows("nothing was written");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
     let document = project.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
@@ -68,21 +68,18 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
     project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     project.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
     project.run(&["run", "quakes.toml"]).exits(0);
-    project.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing has to go");
+    project.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing to prune");
     project.run(&["reset", "quakes.toml", "--yes"]).exits(0);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
     let told = project.run(&["prune", "quakes.toml", "--older-than", "0s"]);
-    told.exits(0)
-        .shows("Runs: 2 runs")
-        .shows("6 rows that other rows have taken back or followed")
-        .shows("nothing was written");
+    told.exits(0).shows("Runs: 2 runs").shows("6 rows that are revoked or superseded").shows("nothing was written");
     let document = project.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
     assert_eq!(
         (&document["runs"], &document["settled_rows"], &document["written"]),
         (&2.into(), &6.into(), &false.into())
     );
     let done = project.run(&["prune", "quakes.toml", "--older-than", "0s", "--yes"]);
-    done.exits(0).shows("took out what is from before").shows("6 rows");
+    done.exits(0).shows("deleted rows older than").shows("6 rows");
     assert_eq!(project.column("quakes.toml", "Processed quakes", "state"), ["done"; 3]);
     assert_eq!(project.column("quakes.toml", "Runs", "trigger"), ["cli", "prune"]);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
@@ -99,16 +96,16 @@ fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be
         .run(&keys)
         .exits(0)
         .shows("4 keys in 4 rows")
-        .shows("it yields 2 of them today, which the next run would do again");
+        .shows("it yields 2 of them today, which the next run would process again");
     let refused = project.run(&[&keys[..], &["--yes"]].concat());
-    refused.exits(2).says("take out 4 keys").says("it yields 2 of them today").says("--forget");
+    refused.exits(2).says("delete 4 keys").says("it yields 2 of them today").says("--delete-yielded");
     assert_eq!(project.column("quakes.toml", "Processed quakes", "key").len(), 4);
     project
         .run(&["prune", "quakes.toml", "--older-than", "0s"])
         .exits(0)
-        .shows("4 keys that old, which stay unless you say --forget");
-    project.run(&["prune", "quakes.toml", "--older-than", "0s", "--forget"]).exits(0).shows("4 keys in 4 rows");
-    project.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("took out");
+        .shows("4 keys that old, kept unless you use --delete-yielded");
+    project.run(&["prune", "quakes.toml", "--older-than", "0s", "--delete-yielded"]).exits(0).shows("4 keys in 4 rows");
+    project.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("deleted rows");
     assert!(project.column("quakes.toml", "Processed quakes", "key").is_empty());
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 0");
 }

@@ -17,7 +17,7 @@ fn outcome<'a>(document: &'a Value, question: &str) -> &'a str {
 fn a_check_before_the_first_run_makes_no_file_and_finds_nothing_in_the_way() {
     let project = TempProject::few_quakes(3);
     let before = project.listed();
-    project.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("nothing stops a run");
+    project.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("ready to run");
     assert_eq!(project.listed(), before);
 }
 
@@ -28,7 +28,7 @@ fn a_check_ends_with_the_code_of_the_run_that_it_spares() {
     emulator.run(&project, ID, &["check", "quakes.toml"]).exits(0).shows("has never run here");
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     emulator.reset_stats();
-    emulator.run(&project, ID, &["check", "quakes.toml"]).exits(0).shows("keys that are done: 3").shows("proved");
+    emulator.run(&project, ID, &["check", "quakes.toml"]).exits(0).shows("keys done: 3").shows("verified");
     project.change("quakes.toml", "key = \".id\"", "key = \".properties.code\"");
     for command in ["check", "run"] {
         let ended = emulator.run(&project, ID, &[command, "quakes.toml"]);

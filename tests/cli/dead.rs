@@ -24,7 +24,7 @@ fn project(record: &str) -> TempProject {
     project.write("j.toml", JOB);
     project.write("in.jsonl", record);
     project.run(&["run", "j.toml"]).exits(3);
-    project.run(&["run", "j.toml"]).exits(3).shows("1 dead");
+    project.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
     project
 }
 
@@ -35,7 +35,7 @@ fn bad() -> TempProject {
 #[test]
 fn a_record_fixed_in_the_source_comes_in_by_itself() {
     let project = bad();
-    project.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 dead");
+    project.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 exhausted");
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
     project.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1 · failed 0 · recovered 1");
     assert_eq!(project.column("j.toml", "T", "id"), ["b", "a"]);
@@ -48,8 +48,8 @@ fn another_bad_record_is_open_again_and_has_all_its_runs() {
     let project = bad();
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": \"y\"}\n");
     project.run(&["run", "j.toml"]).exits(3).shows("1 failure open:");
-    project.run(&["explain", "j.toml", "a"]).exits(0).shows("it is open after 1 run");
-    project.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 dead");
+    project.run(&["explain", "j.toml", "a"]).exits(0).shows("open after 1 run");
+    project.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 exhausted");
     // That one is the record that is kept now.
     project.run(&["run", "j.toml"]).exits(0).shows("failed 0");
 }
@@ -61,7 +61,7 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
         if upsert {
             project.change("j.toml", "tab = \"T\"", "tab = \"T\"\nmode = \"upsert\"");
             project.run(&["run", "j.toml", "--adopt"]).exits(3);
-            project.run(&["run", "j.toml"]).exits(3).shows("1 dead");
+            project.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
         }
         let client = ApiClient::of_file(&project, "j.sheet");
         let tab = client.tab_id(FAILURES);
@@ -96,7 +96,7 @@ fn a_skipped_failure_is_left_alone_until_its_record_changes() {
 fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
     let project = bad();
     let told = project.run(&["run", "j.toml", "-q"]);
-    told.exits(0).shows("0 failures open, 1 dead").shows("sheetkeep failures retry j.toml KEY");
+    told.exits(0).shows("0 failures open, 1 exhausted").shows("sheetkeep failures retry j.toml KEY");
     project.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
     let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
     assert_eq!(document["dead_failures"], 1);
@@ -109,7 +109,9 @@ fn retry_takes_the_record_of_the_source_and_says_so() {
     let project = bad();
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"c\", \"n\": 1}\n");
     let told = project.run(&["failures", "retry", "j.toml", "a"]);
-    told.exits(0).says("trying a again, from the source's record").shows("1 from the source · 0 from the record kept");
+    told.exits(0)
+        .says("trying a again, from the source's record")
+        .shows("1 from the source · 0 from the record stored");
     assert_eq!(project.column("j.toml", "T", "id"), ["b", "a"], "others are left to the next run");
     project.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1");
 }
@@ -159,7 +161,7 @@ fn an_item_in_doubt_stays_so_though_its_record_changes() {
     // Its result was not kept, so nobody knows.
     project.run(&["run", "j.toml"]).exits(3).says("in doubt");
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 2}\n");
-    project.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 dead");
-    project.run(&["explain", "j.toml", "a"]).exits(0).shows("nobody knows whether it was done");
+    project.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 exhausted");
+    project.run(&["explain", "j.toml", "a"]).exits(0).shows("it is unknown whether it was done");
     project.run(&["failures", "retry", "j.toml", "a"]).exits(0).says("from the source's record").shows("recovered 1");
 }

@@ -136,7 +136,7 @@ fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
     told.exits(75)
         .says("step letter of a: attempt 3 of 3")
         .says("Text file busy")
-        .says("somebody is writing that program");
+        .says("that program is being written");
     drop(writer);
     the_next_run_does_the_rest(&project);
     assert_eq!(sent(&project), PEOPLE);
@@ -222,7 +222,7 @@ fn without_a_home_a_run_says_what_it_can_not_promise() {
     let mut command = project.command(&["run", "letters.toml"]);
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     let told = ended(command);
-    told.exits(0).says("note: no state directory is known").says("only the sheet keeps overlapping runs apart");
+    told.exits(0).says("warning: no state directory is known").says("only the sheet keeps overlapping runs apart");
     told.says("the programs of all items that are not on the sheet run again");
     assert_eq!(told.err.matches("no state directory").count(), 1);
 }

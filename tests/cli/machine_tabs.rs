@@ -87,9 +87,9 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
             let told = [&*ended.out, &*ended.err].concat();
             assert!(told.contains("is gone") && told.contains("sheetkeep fsck --repair=tabs --yes"), "{told}");
         }
-        fixture.say(&["fsck", "j.toml"]).exits(4).shows("they agree, but a tab is gone");
-        fixture.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would make tab");
-        fixture.say(&REPAIR).exits(0).shows("is there again, empty");
+        fixture.say(&["fsck", "j.toml"]).exits(4).shows("consistent, but a tab is gone");
+        fixture.say(&["fsck", "j.toml", "--repair"]).exits(4).shows("would recreate tab");
+        fixture.say(&REPAIR).exits(0).shows("was recreated, empty");
         fixture.client.emulator.reset_stats();
         fixture.say(&REPAIR).exits(0);
         fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(0);
@@ -97,7 +97,7 @@ fn a_deleted_tab_is_made_again_by_what_the_run_says() {
         write(&fixture.project, "j", 5);
         fixture.say(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 1");
         fixture.say(&["failures", "list", "j.toml"]).exits(0).shows("one is bad");
-        fixture.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 rows of data; they agree");
+        fixture.say(&["fsck", "j.toml"]).exits(0).shows("4 keys, 4 data rows; consistent");
     }
 }
 
@@ -107,7 +107,7 @@ fn a_repair_of_tabs_forgets_no_key() {
     let rows = json!({"sheetId": fixture.client.tab_id("Data j"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     fixture.client.hands(&json!([{"deleteDimension": {"range": rows}}]));
     fixture.delete(&["Failures j"]);
-    fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("is there again");
+    fixture.say(&["fsck", "j.toml", "--repair", "--yes"]).exits(4).shows("missing: 1 key").shows("was recreated");
     fixture.say(&REPAIR).exits(4).shows("missing: 1 key");
     assert_eq!(fixture.client.rows("Processed j").len(), 2);
 }
@@ -162,7 +162,7 @@ fn a_deleted_tab_of_a_local_file_is_made_again_too() {
     }
     drop(client);
     project.run(&["run", "j.toml"]).exits(65).says("fsck --repair");
-    project.run(&REPAIR).exits(0).shows("is there again, empty");
+    project.run(&REPAIR).exits(0).shows("was recreated, empty");
     project.run(&["run", "j.toml"]).exits(3);
     project.run(&["fsck", "j.toml"]).exits(0);
 }

@@ -21,7 +21,7 @@ fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen()
     assert_eq!(ended.exits(0).err, "");
     let document = ended.document();
     let all = "schema_version job run status message counts rows updated keys open_failures dead_failures tried_again rowless commits calls started finished seconds tab \
-               spreadsheet failures failures_left_out exit_code";
+               spreadsheet failures failures_omitted exit_code";
     assert_eq!(keys(&document), names(all));
     assert_eq!(keys(&document["counts"]), names("read new skipped failed recovered retries"));
     assert_eq!(keys(&document["calls"]), names("reads writes throttled quota_shared"));
@@ -61,7 +61,7 @@ fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
     text.exits(0).shows("✔ succeeded").shows("1,707").shows("none open").shows("of 10,000,000").shows("quakes.sheet");
     let ended = project.run(&["status", "quakes.toml", "--json"]);
     let status = ended.exits(0).document();
-    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells blemishes";
+    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells anomalies";
     assert_eq!(keys(&status), names(all));
     assert_eq!(
         keys(&status["last_run"]),

@@ -98,8 +98,8 @@ fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed
     first.kill();
     drop(first);
     let held = project.start_elsewhere(&["run", "quakes.toml"]).ends();
-    held.exits(75).says(&name).says("--steal");
-    project.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
+    held.exits(75).says(&name).says("--take-over");
+    project.start_elsewhere(&["run", "quakes.toml", "--take-over"]).ends().exits(0).shows("new 12");
     let shown = project.shown("quakes.toml", "Runs");
     assert_eq!((&shown["rows"][0][0], &shown["rows"][0][7]), (&name.into(), &"crashed".into()));
     project.holds_each_quake_once(RECORDS);

@@ -80,7 +80,10 @@ fn a_run_within_the_program_of_a_step_and_names_of_the_job_go() {
     assert_eq!(project.column("inner.toml", "Quakes", "id").len(), 1);
     project.change("inner.toml", "tab = \"Quakes\"", "tab = \"${SHEETKEEP_MY_TAB}\"");
     let own = [("SHEETKEEP_MY_TAB", "Nested")];
-    project.run_with(&own, &["run", "inner.toml", "--adopt", "--embedded", "own.sheet"]).exits(0).shows("tab Nested");
+    project
+        .run_with(&own, &["run", "inner.toml", "--accept-changes", "--embedded", "own.sheet"])
+        .exits(0)
+        .shows("tab Nested");
     project.run_with(&own, &["run", "quakes.toml"]).exits(78).says("SHEETKEEP_MY_TAB");
 }
 
@@ -182,7 +185,7 @@ fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
     fs::remove_file(project.path("repo/.env")).expect("it is there");
     project.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
     let told = project.run(&["run", "links/quakes.toml"]);
-    told.exits(78).says("repo/quakes.sheet").says("say --embedded links/quakes.sheet to");
+    told.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
     assert!(!project.path("links/quakes.sheet").exists());
     project.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }

@@ -112,7 +112,7 @@ fn two_signals_within_a_second_are_one() {
     waits_for(&project, "begun");
     // As coreutils' timeout does: one to the process, another to its group.
     live.signals(&["-TERM", "-TERM", "-TERM"]);
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     project.write("go", "");
     live.ends().exits(143).shows("new 1");
 }
@@ -124,7 +124,7 @@ fn a_second_signal_ends_a_program_with_its_children() {
     let mut live = project.start(&["run", "work.toml"]);
     waits_for(&project, "begun");
     live.signal("-INT");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     // Whoever presses Ctrl-C again and again is heard once a second.
     while !project.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
@@ -142,7 +142,7 @@ fn a_closed_terminal_ends_a_run_and_a_second_time_its_program() {
     let mut live = project.start(&["run", "work.toml"]);
     waits_for(&project, "begun");
     live.signal("-HUP");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     while !project.path("asked").exists() && !live.is_over() {
         live.signal("-HUP");
     }

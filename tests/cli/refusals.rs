@@ -14,23 +14,23 @@ fn the_exit_codes_are_frozen() {
         ("1", "the job ran and failed"),
         ("2", "the command line is wrong"),
         ("3", "finished, but some items failed (see --fail-on)"),
-        ("4", "fsck found rows and keys that do not agree"),
-        ("5", "nobody knows the key that was asked for"),
-        ("65", "the input or the sheet holds what it should not"),
+        ("4", "fsck found rows and keys that are not consistent"),
+        ("5", "key not found"),
+        ("65", "invalid data in the input or the sheet"),
         ("66", "the input, the spreadsheet or a tab was not found"),
         ("69", "a service stayed out of reach after all retries"),
         ("70", "a bug in sheetkeep"),
         ("71", "the operating system refused a resource: processes, open files, memory"),
         ("73", "an output file can't be created"),
         ("74", "reading or writing on this machine failed"),
-        ("75", "try again later: another run is at it, or a quota is used up"),
-        ("76", "a service answered what it should not"),
+        ("75", "try again later: another run holds the lease, or a quota is exhausted"),
+        ("76", "unexpected response from a service"),
         ("77", "access is missing"),
         ("78", "the job file or the environment is wrong"),
         ("124", "the run's own deadline ended it"),
-        ("129", "SIGHUP; what was in hand is committed"),
-        ("130", "SIGINT; what was in hand is committed"),
-        ("143", "SIGTERM; what was in hand is committed"),
+        ("129", "SIGHUP; the items in progress are committed"),
+        ("130", "SIGINT; the items in progress are committed"),
+        ("143", "SIGTERM; the items in progress are committed"),
     ];
     assert_eq!(codes, frozen);
 }
@@ -148,9 +148,9 @@ fn a_changed_key_stops_the_run_until_it_is_adopted() {
     project.run(&["run", "quakes.toml"]).exits(0);
     project.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
     let told = project.run(&["run", "quakes.toml"]);
-    told.exits(78).says("its key changed").says("20 keys again").says("--adopt");
+    told.exits(78).says("its key changed").says("20 keys again").says("--accept-changes");
     assert_eq!(project.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
-    project.run(&["run", "quakes.toml", "--adopt"]).exits(0).shows("new 0 · skipped 20");
+    project.run(&["run", "quakes.toml", "--accept-changes"]).exits(0).shows("new 0 · skipped 20");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");
     project.holds_each_quake_once(20);
 }
@@ -160,7 +160,7 @@ fn a_changed_tab_stops_the_run_too() {
     let project = TempProject::few_quakes(5);
     project.run(&["run", "quakes.toml"]).exits(0);
     project.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
-    project.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--adopt");
+    project.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
 }
 
 #[test]
@@ -192,5 +192,5 @@ fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
     project.write("a.json", r#"[{"id": 1, "a": "x"}, {"id": 2, "a": "y", "b": "z"}]"#);
     let ended = project.run(&["run", "job.toml"]);
     ended.exits(65).says("would exceed the allowed storage limit").says("remove developer metadata");
-    assert!(!ended.err.contains("changed by"), "no one changed a tab: {}", ended.err);
+    assert!(!ended.err.contains("edited as often"), "no one changed a tab: {}", ended.err);
 }

@@ -24,7 +24,7 @@ fn patient() -> TempProject {
 }
 
 fn is_stopped_cleanly(project: &TempProject, ended: &Ended, code: i32, signal: &str) {
-    ended.exits(code).says("finishing what is in hand").shows("interrupted").shows("new 15").shows(signal);
+    ended.exits(code).says("finishing the items in progress").shows("interrupted").shows("new 15").shows(signal);
     project.holds_each_quake_once(RECORDS);
     assert_eq!(project.column("quakes.toml", "Runs", "status"), ["interrupted"]);
     assert_eq!(project.column("quakes.toml", "Failures quakes", "step"), ["item"]);
@@ -122,7 +122,7 @@ fn a_third_signal_means_at_once() {
     live.hears("claimed");
     emulator.falls_silent();
     live.signal("-TERM");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     // Each counts that comes a second after the last one that did.
     while !live.is_over() {
         live.signal("-INT");

@@ -83,7 +83,7 @@ impl PreparedTabFixture {
         self.source(0..5);
         self.run().exits(0).shows("2 rows added");
         self.run().exits(0).shows("0 rows added");
-        self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 rows of data; they agree");
+        self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 data rows; consistent");
     }
 
     /// The job stops with 65 in `check` and in `run`, says so, and makes nothing.

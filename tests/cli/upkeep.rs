@@ -35,9 +35,9 @@ impl MaintenanceFixture {
 #[test]
 fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
     let fixture = MaintenanceFixture::with(12);
-    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 data rows; consistent");
     let document = fixture.run(&["fsck", "quakes.toml", "--json"]);
-    assert_eq!(document.exits(0).document()["agrees"], true);
+    assert_eq!(document.exits(0).document()["consistent"], true);
 }
 
 #[test]
@@ -48,16 +48,20 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
     let before = fixture.client.emulator.stats()["writes"].clone();
     let found = fixture.run(&["fsck", "quakes.toml"]);
     found.exits(4).shows("missing: 1 key").shows(&format!("{key}  (Processed quakes row 5)"));
-    fixture.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would mark 1 key as forgotten");
+    fixture.run(&["fsck", "quakes.toml", "--repair"]).exits(4).shows("would revoke 1 key in Processed");
     assert_eq!(fixture.client.emulator.stats()["writes"], before, "looking writes nothing");
 
     fixture
-        .run(&["fsck", "quakes.toml", "--repair=forget", "--yes"])
+        .run(&["fsck", "quakes.toml", "--repair=reprocess", "--yes"])
         .exits(0)
-        .shows("11 keys, 11 rows of data; they agree");
-    fixture.run(&["explain", "quakes.toml", &key]).exits(0).shows("forgotten by run").shows("done again as soon as");
+        .shows("11 keys, 11 data rows; consistent");
+    fixture
+        .run(&["explain", "quakes.toml", &key])
+        .exits(0)
+        .shows("forgotten by run")
+        .shows("processed again as soon as");
     fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 1 · skipped 11");
-    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 rows of data; they agree");
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("12 keys, 12 data rows; consistent");
     assert!(fixture.client.column("Runs", "trigger").contains(&"fsck".to_owned()));
 }
 
@@ -67,8 +71,8 @@ fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
     fixture.delete_row("Quakes", 3);
     let plan = fixture.run(&["fsck", "quakes.toml", "--repair", "--json"]);
     let document = plan.exits(4).document();
-    assert_eq!(document["repair"], json!({"how": "forget", "keys": 1}));
-    assert_eq!((&document["mended"], &document["missing"]), (&json!(0), &json!(1)));
+    assert_eq!(document["repair"], json!({"how": "reprocess", "keys": 1}));
+    assert_eq!((&document["repaired"], &document["missing"]), (&json!(0), &json!(1)));
     assert_eq!(fixture.run(&["fsck", "quakes.toml", "--json"]).exits(4).document()["repair"], json!(null));
 }
 
@@ -79,15 +83,15 @@ fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_i
                        "start": {"sheetId": fixture.client.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
     fixture.client.hands(&json!([{"updateCells": typed}]));
     let document = fixture.run(&["fsck", "quakes.toml", "--json"]).exits(4).document();
-    assert_eq!(document["processed"], json!({"tab": "Processed quakes", "written": 4, "found": 4}));
-    assert_eq!((&document["agrees"], &document["findings"]), (&json!(false), &json!([])));
+    assert_eq!(document["processed_checksum"], json!({"tab": "Processed quakes", "written": 4, "found": 4}));
+    assert_eq!((&document["consistent"], &document["findings"]), (&json!(false), &json!([])));
 }
 
 #[test]
 fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
     let fixture = MaintenanceFixture::with(3);
     fixture.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0);
-    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 rows of data; they agree");
+    fixture.run(&["fsck", "quakes.toml"]).exits(0).shows("3 keys, 6 data rows; consistent");
 }
 
 #[test]
@@ -105,12 +109,12 @@ fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
     let found = fixture.run(&["fsck", "quakes.toml"]);
     found
         .exits(4)
-        .shows("doubled: 1 key")
+        .shows("duplicate rows: 1 key")
         .shows("(Quakes row 2, 8)")
-        .shows("strange: 1 key")
+        .shows("unknown rows: 1 key")
         .shows("mine  (Quakes row 10)");
     fixture.project.change("quakes.toml", "key = \".id\"", "key = \".id\"\nversion = \".properties.updated\"");
-    fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(2).says("a row for each version");
+    fixture.run(&["fsck", "quakes.toml", "--repair=accept"]).exits(2).says("a row for each version");
 }
 
 #[test]
@@ -121,11 +125,8 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": fixture.client.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
     fixture.client.hands(&json!([{"updateCells": typed}]));
-    fixture.run(&["fsck", "quakes.toml", "--repair=adopt"]).exits(4).shows("would write 1 key into Processed as done");
-    fixture
-        .run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"])
-        .exits(0)
-        .shows("7 keys, 7 rows of data; they agree");
+    fixture.run(&["fsck", "quakes.toml", "--repair=accept"]).exits(4).shows("would record 1 key in Processed as done");
+    fixture.run(&["fsck", "quakes.toml", "--repair=accept", "--yes"]).exits(0).shows("7 keys, 7 data rows; consistent");
     fixture.project.write("usgs-all-week.geojson", &coming.to_string());
     fixture.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 7");
 }
@@ -141,7 +142,7 @@ fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_writ
         json!({"sheetId": client.tab_id("Processed quakes"), "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     client.hands(&json!([{"deleteDimension": {"range": row}}]));
     let run = |args: &[&str]| client.emulator.run(&project, ID, args);
-    run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("3 keys, 3 rows of data; they agree");
+    run(&["fsck", "quakes.toml", "--repair=adopt", "--yes"]).exits(0).shows("3 keys, 3 data rows; consistent");
     run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
 }
 
@@ -153,17 +154,17 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
     project
         .run(&["explain", "hard-jsonl.toml", "a"])
         .exits(0)
-        .shows("open after 1 try")
-        .shows("it is open after 1 run:")
+        .shows("open after 1 attempt")
+        .shows("open after 1 run:")
         .shows("each run tries it again");
     project.run(&["run", "hard-jsonl.toml"]).exits(3);
-    project.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("it is open after 2 runs");
+    project.run(&["explain", "hard-jsonl.toml", "a"]).exits(0).shows("open after 2 runs");
     project
         .run(&["explain", "hard-jsonl.toml", "b"])
         .exits(0)
         .shows("done")
         .shows("at row 2")
-        .shows("it is done, and skipped");
+        .shows("done; later runs skip it");
     project.write("hard.jsonl", "{\"id\": \"a\", \"amount\": 1.5}\n");
     project.run(&["run", "hard-jsonl.toml"]).exits(0);
     let document = project.run(&["explain", "hard-jsonl.toml", "a", "--json"]).exits(0).document();
@@ -171,7 +172,7 @@ fn explain_tells_of_failures_and_runs_and_what_comes_next() {
         document["failures"].as_array().expect("rows").iter().map(|row| row["state"].clone()).collect();
     assert_eq!(states, ["open", "recovered"]);
     assert_eq!((document["rows"].clone(), document["runs"].as_array().map(Vec::len)), (json!([3]), Some(2)));
-    project.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("no tab of job");
+    project.run(&["explain", "hard-jsonl.toml", "nobody"]).exits(5).says("not found in any tab of job");
 }
 
 #[test]
@@ -197,7 +198,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     run(ID, &["rollover", "quakes.toml", "--to", ID]).exits(2).says("the spreadsheet in which it is");
     run(ID, &["rollover", "quakes.toml", "--to", &second])
         .exits(0)
-        .shows("would go on in spreadsheet")
+        .shows("would continue in spreadsheet")
         .shows("4 keys stay in")
         .shows("nothing was written");
     run(ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
@@ -214,10 +215,10 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
         &["prune", "quakes.toml"],
         &["run", "quakes.toml", "--force"],
     ] {
-        run(ID, command).exits(78).says(&format!("it goes on in spreadsheet {second}"));
+        run(ID, command).exits(78).says(&format!("it continues in spreadsheet {second}"));
     }
-    run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it goes on in spreadsheet {second}"));
-    run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it goes on in spreadsheet {second}"));
+    run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it continues in spreadsheet {second}"));
+    run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it continues in spreadsheet {second}"));
     project.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
     run(&second, &["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 4");
     let document = run(&second, &["status", "quakes.toml", "--json"]).exits(0).document();

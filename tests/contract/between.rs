@@ -209,7 +209,7 @@ async fn a_head_deleted_in_the_middle_of_a_run_stops_it() {
     });
     let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
     assert_eq!(error.fault(), Kind::Corrupt, "{error}");
-    assert!(error.to_string().contains("head is gone"), "{error}");
+    assert!(error.to_string().contains("state marker is missing"), "{error}");
     assert_eq!(world.contents().await.data.len(), 6);
 }
 

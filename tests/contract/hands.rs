@@ -283,7 +283,7 @@ async fn an_edited_state_stops_the_job() {
 async fn a_deleted_state_tab_never_leads_to_a_new_beginning() {
     for doubts in both() {
         for also in ["", "Processed j", "Failures j"] {
-            stops(doubts, "head of job j is gone", |world| async move {
+            stops(doubts, "state marker of job j is missing", |world| async move {
                 if !also.is_empty() {
                     let properties = json!({"sheetId": world.tab_id(also).await, "title": "renamed"});
                     let rename = json!({"updateSheetProperties": {"properties": properties, "fields": "title"}});

@@ -55,7 +55,7 @@ fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids:
     if fs::copy(project.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
         assert_eq!(told_of(killed), 0, "the file is not there");
     }
-    let ended = elsewhere.run(&["run", "quakes.toml", "--steal", "--json"]);
+    let ended = elsewhere.run(&["run", "quakes.toml", "--take-over", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
     assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
     let client = ApiClient::of_file(&elsewhere, "quakes.sheet");

@@ -186,7 +186,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
 async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
-        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     });
     let error = job.run(FaultyStore { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");

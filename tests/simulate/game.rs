@@ -228,7 +228,7 @@ impl Game {
             .any(|words| text.contains(words));
         // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
         let bodiless =
-            text.contains("without telling what it did") || text.contains("the next run finds out what is there");
+            text.contains("without reporting what it did") || text.contains("the next run reads what was written");
         error.fault().passes()
             || bodiless
             || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })

@@ -34,7 +34,7 @@ pub async fn command(
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
     let watch = SignalWatch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
-        .map_err(|error| CliError::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
+        .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {
         out.line(url);

@@ -86,16 +86,15 @@ impl Redo {
         let keys = match self.keys() {
             0 => None,
             1 => Some(format!(
-                "tab {tab}: a row of 1 key was deleted, and the key is done again when the source yields it"
+                "tab {tab}: a row of 1 key was deleted, and the key is processed again when the source yields it"
             )),
             keys => Some(format!(
-                "tab {tab}: rows of {keys} keys were deleted, and the keys are done again when the source yields them"
+                "tab {tab}: rows of {keys} keys were deleted, and the keys are processed again when the source yields them"
             )),
         };
         let unknown = (self.unknown > 0).then(|| {
             format!(
-                "tab {tab}: {} rows were deleted or changed, too many to tell of which keys; one that has an earlier row left counts as \
-                 done in that version: run --force does all keys of the source again",
+                "tab {tab}: {} rows were deleted or changed, too many to determine which keys; a key that has an earlier row left counts as done in that version: run --force processes all keys of the source again",
                 self.unknown
             )
         });

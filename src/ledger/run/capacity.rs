@@ -16,7 +16,7 @@ const RUNS_SEEN: usize = 30;
 const FAR_MS: u64 = 100 * 365 * 86_400_000;
 
 /// The fix, for messages.
-pub const MEND: &str = "delete blank rows, columns and tabs that nobody needs, or begin a new spreadsheet";
+pub const MEND: &str = "delete blank rows and unused columns and tabs, or continue in a new spreadsheet";
 
 /// True if this number of cells needs a warning.
 pub fn is_tight(cells: u64) -> bool {

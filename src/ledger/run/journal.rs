@@ -51,8 +51,8 @@ impl JournalHead {
     pub fn foreign_to(&self, mine: &Self) -> Option<&'static str> {
         let reasons = [
             (self.format != mine.format, "it was written by another version of sheetkeep"),
-            (self.job != mine.job, "it is another job's"),
-            (self.spreadsheet != mine.spreadsheet, "it is for another spreadsheet"),
+            (self.job != mine.job, "it belongs to another job"),
+            (self.spreadsheet != mine.spreadsheet, "it belongs to another spreadsheet"),
             (self.definition != mine.definition, "the job's steps have changed since"),
         ];
         reasons.into_iter().find(|(is_so, _)| *is_so).map(|(_, why)| why)
@@ -93,7 +93,7 @@ pub struct JournalReader {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JournalError {
     /// No head line is readable.
-    #[error("the line that says whose results these are is damaged")]
+    #[error("the line that identifies the job is damaged")]
     Headless,
     /// Not even the first line is complete.
     #[error("it is empty")]

@@ -121,16 +121,14 @@ fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
 pub enum StateError {
     /// A newer version of this tool wrote it.
     #[error(
-        "the state has schema {found}, and this version of sheetkeep knows schemas up to {SCHEMA}: use a newer sheetkeep"
+        "the state has schema {found}, and this version of sheetkeep reads schemas up to {SCHEMA}: use a newer sheetkeep"
     )]
     Newer {
         /// The schema version found.
         found: u32,
     },
     /// A field is missing or unreadable.
-    #[error(
-        "the state's field \"{name}\" reads \"{found}\", which is not {expected}: somebody edited the hidden state tab"
-    )]
+    #[error("the state's field \"{name}\" reads \"{found}\", which is not {expected}: the hidden state tab was edited")]
     Field {
         /// The name of the field.
         name: &'static str,

@@ -70,7 +70,7 @@ impl Evaluator for Workers {
         let (answer, answered) = oneshot::channel();
         self.ask(WorkerRequest { evaluation, answer, tries: 0 });
         async move {
-            let gone = || MachineTrouble::resource("nobody evaluates expressions any more");
+            let gone = || MachineTrouble::resource("the evaluator has stopped");
             answered.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
         }
         .boxed()

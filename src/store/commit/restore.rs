@@ -182,7 +182,7 @@ impl PendingRestores {
     pub fn blemish(&self) -> Anomaly {
         let count = self.rows.len();
         let message = format!(
-            "{count} rows of the job's tabs were moved by somebody while old ones were taken out, and are put back below the header now"
+            "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"
         );
         Anomaly { message, blocking: false }
     }

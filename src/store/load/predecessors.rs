@@ -82,9 +82,8 @@ impl Loader {
     /// A loader for the same job in a predecessor spreadsheet.
     pub(crate) fn of_earlier(&self, id: &str) -> Result<Self, StoreError> {
         let parsed = SpreadsheetId::parse(id).map_err(|error| {
-            let why = format!(
-                "the state names an earlier spreadsheet \"{id}\": {error}; somebody edited the hidden state tab"
-            );
+            let why =
+                format!("the state names an earlier spreadsheet \"{id}\": {error}; the hidden state tab was edited");
             StoreError::Corrupt { why }
         })?;
         Ok(Self { id: parsed, ..self.clone() })
@@ -175,7 +174,7 @@ fn told_of(spreadsheet: &str, what: &str) -> Anomaly {
 /// The one-time notice that the user gave up a lost spreadsheet.
 fn left_behind(spreadsheet: &str) -> Anomaly {
     let message = format!(
-        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is done again if the source yields it"
+        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
     Anomaly { message, blocking: false }
 }

@@ -24,7 +24,7 @@ pub fn settled(error: LoadError) -> StoreError {
 pub fn restless(what: &str, last: &str) -> StoreError {
     let last = if last.is_empty() { String::new() } else { format!(" ({last})") };
     let why = format!(
-        "read the spreadsheet: {what} changed by somebody as often as it was read; leave the tabs alone for a minute, then run again{last}"
+        "read the spreadsheet: {what} edited as often as it was read; leave the tabs alone for a minute, then run again{last}"
     );
     StoreError::Unavailable { why, fault: Fault::Throttled }
 }

@@ -55,7 +55,7 @@ const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::NameAgain, "name_again", "a name that is deleted may be added again in the same batch"),
     (Q::OneByOne, "one_by_one", "a request is checked against what those before it in its batch have left"),
     (Q::InOrder, "in_order", "a batch is applied in order"),
-    (Q::CopyInOrder, "copy_in_order", "copyPaste copies what stands there at that point of the batch"),
+    (Q::CopyInOrder, "copy_in_order", "copyPaste copies the contents at that point of the batch"),
     (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
     (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
     (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),

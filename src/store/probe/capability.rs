@@ -27,7 +27,7 @@ pub async fn prove(
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(ProbeRefusal::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and the probe has no result.
-        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() });
+        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
     match head_guard::conclude(place, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {

@@ -80,7 +80,7 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
                 BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => swept.why = Some(unreadable(&error)),
                 BatchReply::Lost(cause) => {
                     late = true;
-                    tracing::debug!(%cause, "the answer to the sweep was lost, it is looked again");
+                    tracing::debug!(%cause, "the response to the cleanup was lost; checking again");
                 }
             }
         }

@@ -95,7 +95,7 @@ impl ProbeClient {
 
     /// The scratch tab that checks share.
     pub fn home(&self) -> Result<&ProbeTab, Unanswered> {
-        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab to ask it on".to_owned()))
+        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab for this question".to_owned()))
     }
 
     /// Sets the shared scratch tab.
@@ -137,9 +137,7 @@ impl ProbeClient {
     pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(answer) => Ok(answer),
-            SentBatch::Refused(refusal) => {
-                Err(Unanswered::Unclear(format!("what it takes to ask was refused: {refusal}")))
-            }
+            SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
         }
     }
 

@@ -68,7 +68,7 @@ async fn look(
 pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let (_, _, wanted, id) = marked(desk).await?;
     let Some(id) = id else {
-        return Err(Unanswered::Unclear("the answer does not tell the mark's id".to_owned()));
+        return Err(Unanswered::Unclear("the response does not contain the mark's id".to_owned()));
     };
     let kept = id == i64::from(wanted);
     Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))

@@ -23,7 +23,7 @@ async fn give(desk: &ProbeClient) -> Result<GivenId, Unanswered> {
     let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
     let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
     let id = answer.added_name(0).map(str::to_owned);
-    let id = id.ok_or_else(|| Unanswered::Unclear("the answer does not tell the id of a new name".to_owned()))?;
+    let id = id.ok_or_else(|| Unanswered::Unclear("the response does not contain the id of a new name".to_owned()))?;
     Ok(GivenId { wanted, id, name })
 }
 

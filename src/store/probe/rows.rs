@@ -72,7 +72,7 @@ pub async fn fresh(desk: &ProbeClient) -> ProbeAnswer {
 /// Checks whether responses contained the service's time.
 pub fn date(desk: &ProbeClient) -> (AssumptionOutcome, String) {
     match desk.sheets.service_time() {
-        Some((at, _)) => (AssumptionOutcome::Held, format!("the last one said {at}")),
+        Some((at, _)) => (AssumptionOutcome::Held, format!("the last one was {at}")),
         None => (AssumptionOutcome::NotHeld, "no answer had one that can be read".to_owned()),
     }
 }

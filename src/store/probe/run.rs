@@ -29,12 +29,12 @@ pub async fn ask(desk: &ProbeClient, question: Assumption) -> Result<AssumptionR
                 return Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen });
             }
             Err(Unanswered::Lost(cause)) => {
-                tracing::debug!(question = question.word(), %cause, "the answer was lost, it is asked again");
+                tracing::debug!(question = question.word(), %cause, "the response was lost; asking again");
                 why = cause;
             }
         }
     }
-    let seen = format!("asked {TRIES} times, and the last answer was lost: {why}");
+    let seen = format!("asked {TRIES} times; the last response was lost: {why}");
     Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen })
 }
 

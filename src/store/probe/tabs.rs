@@ -18,7 +18,7 @@ pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
         return Err(Unanswered::Unclear("it was refused".to_owned()));
     };
     let Some(id) = answer.added_tab(0) else {
-        return Err(Unanswered::Unclear("the answer does not tell the new tab's id".to_owned()));
+        return Err(Unanswered::Unclear("the response does not contain the new tab's id".to_owned()));
     };
     let kept = id == tab.id;
     desk.stand_on(ProbeTab { id, ..tab });

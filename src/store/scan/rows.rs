@@ -81,7 +81,7 @@ impl SheetsStore {
                 return Ok(Some(ScannedTabs { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
             }
         }
-        let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
+        let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then run the command again";
         Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Throttled })
     }
 }

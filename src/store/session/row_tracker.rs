@@ -142,9 +142,8 @@ impl RowTracker {
         let mut told = self.index.as_ref().map(|index| index.blemishes(tab)).unwrap_or_default();
         if let Some(finding) = &self.finding {
             let rows = finding.rows();
-            let message = format!(
-                "tab {tab}: {rows} rows were moved by somebody while the run before wrote them, and are put right now"
-            );
+            let message =
+                format!("tab {tab}: {rows} rows were moved while the previous run wrote them, and are repaired now");
             told.push(Anomaly { message, blocking: false });
         }
         told

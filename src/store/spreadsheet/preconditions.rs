@@ -144,8 +144,7 @@ impl SheetsStore {
         full.map_or(Ok(()), |tab| {
             let (title, width) = (&tab.title, tab.width);
             let why = format!(
-                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
-                 or say new_columns = \"ignore\""
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete unused columns, or set new_columns = \"ignore\""
             );
             Err(CommitReply::Refused { part: CommitPart::Other, why })
         })

@@ -239,7 +239,7 @@ impl SheetsStore {
         if there(&self.known()) {
             return Ok(());
         }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 
     /// Classifies a refusal. Returns `None` if the caller should resend the same commit under the

@@ -102,6 +102,6 @@ impl SheetsStore {
 
 /// The error for scratch rows that do not belong to the last applied batch.
 fn unreadable_scratch() -> StoreError {
-    let why = "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+    let why = "the scratch rows of the state tab were changed or read too early; the next run reads them again";
     StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }

@@ -59,8 +59,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
 /// The error for a deleted head marker.
 pub fn head_gone(job: &str) -> StoreError {
     let why = format!(
-        "the head of job {job} is gone from the spreadsheet although its tabs are there: somebody deleted the named range {} or the \
-         hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
+        "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::range_name(job)
     );
     StoreError::Corrupt { why }
@@ -76,8 +75,7 @@ pub fn belongs(state: &State, job: &str, place: &StateLocation) -> Result<(), St
         _ => return Ok(()),
     };
     let why = format!(
-        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
-         {}; write that back",
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{said}\": the hidden state tab {} was edited; write that back",
         place.title
     );
     Err(StoreError::Corrupt { why })
@@ -89,7 +87,7 @@ pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
     let (title, rows) = (&tab.title, tab.laid.rows());
     let message = format!(
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
-         they are read all the same, and you may put the cells back"
+         they are read anyway, and you may move the cells back"
     );
     (rows > 0).then_some(Anomaly { message, blocking: false })
 }
@@ -98,7 +96,7 @@ pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
 pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
     let (said, found) = (reading.said.count, reading.found.count);
     let message = format!(
-        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
+        "tab Processed {job}: {found} rows exist and {said} were written: the tab was edited; keys whose rows are gone will \
          be processed again"
     );
     Anomaly { message, blocking: false }
@@ -107,7 +105,7 @@ pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
 /// The error for a state and keys that did not match in any read.
 pub fn torn() -> StoreError {
     let why =
-        "read the spreadsheet: its state and its keys did not come together in many reads; the next run tries again"
+        "read the spreadsheet: its state and its keys stayed inconsistent over many reads; the next run tries again"
             .to_owned();
     StoreError::Unavailable { why, fault: Fault::Transient }
 }
@@ -115,8 +113,7 @@ pub fn torn() -> StoreError {
 /// The error for deleted rows whose undo log is unreadable, so that the deletion can't be verified.
 pub fn taken_out_unreadably(title: &str) -> StoreError {
     let why = format!(
-        "rows were taken out of the job's tabs, and the scratch rows of {title}, which show them, were changed by somebody: restore the \
-         version before from the file's history"
+        "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
     );
     StoreError::Corrupt { why }
 }

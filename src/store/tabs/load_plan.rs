@@ -142,7 +142,7 @@ pub fn not_ours(runs: &Tab) -> Option<Anomaly> {
     let none = RUNS.iter().all(|column| runs.position(column).is_none());
     none.then(|| Anomaly {
         message: format!(
-            "tab {RUNS_TITLE} is there, and it is not the one in which jobs tell of their runs: rename it, and the job makes its own"
+            "tab {RUNS_TITLE} exists, but it is not the one in which jobs record their runs: rename it, and the job makes its own"
         ),
         blocking: true,
     })
@@ -168,8 +168,7 @@ fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     parse::unusable(tab, needed).or_else(|| {
         tab.lacks(&[mark]).map(|mark| Anomaly {
             message: format!(
-                "tab {} has no column \"{mark}\", so a record that somebody mends there is only noticed with retry beside it: write that \
-                 word behind its header",
+                "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it: write that word after its last header",
                 tab.title
             ),
             blocking: false,

@@ -212,15 +212,14 @@ impl FailureRows {
     /// Returns the failures that are not closed, and the anomalies.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
         let blemish = |message| Anomaly { message, blocking: false };
-        let keyless =
-            self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was passed over", tab.title));
+        let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
         let strange = self.strange.iter().map(|(row, action)| {
-            format!("tab {}: row {row} has \"{action}\" for an action, and retry or skip is understood", tab.title)
+            format!("tab {}: row {row} has \"{action}\" as its action, but only retry and skip are valid", tab.title)
         });
         let shifted = (self.shifted > 0).then(|| {
             format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run is \
-                 writing, and were passed over: what still fails is told again; delete them",
+                 writing, and were skipped: items that still fail are recorded again; delete these rows",
                 tab.title, self.shifted
             )
         });

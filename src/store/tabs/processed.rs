@@ -194,13 +194,13 @@ impl ProcessedRows {
         if self.shifted > 0 {
             let message = format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
-                 is writing: put the cells back, or delete those rows to have their keys done again",
+                 is writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
             blemishes.push(Anomaly { message, blocking: true });
         }
         if self.keyless > 0 {
-            let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
+            let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             blemishes.push(Anomaly { message, blocking: false });
         }
         (ProcessedSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
