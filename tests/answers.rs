@@ -37,7 +37,7 @@ const TAB: &str = "Failures j";
 
 /// A spreadsheet, and a job whose items fail while they say so.
 struct FailureFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     max_attempts: u64,
 }
@@ -46,7 +46,7 @@ impl FailureFixture {
     fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().next().expect("there are eight");
-        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
+        Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
@@ -56,7 +56,7 @@ impl FailureFixture {
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
@@ -69,7 +69,7 @@ impl FailureFixture {
 
     /// The rows of a tab, each as its cells under these headers.
     async fn rows(&self, tab: &str, columns: &[&str]) -> Vec<Vec<String>> {
-        let rows = self.front.tab(tab).await;
+        let rows = self.proxy.tab(tab).await;
         let at: Vec<_> =
             columns.iter().map(|name| rows[0].iter().position(|cell| cell == name).expect("a column")).collect();
         rows.iter().skip(1).map(|row| at.iter().map(|&at| row.get(at).cloned().unwrap_or_default()).collect()).collect()
@@ -81,9 +81,9 @@ impl FailureFixture {
 
     /// A person types into a row of Failures, counted from 0 below the header.
     async fn type_in(&self, row: usize, column: &str, text: &str) {
-        let header = self.front.tab(TAB).await.swap_remove(0);
+        let header = self.proxy.tab(TAB).await.swap_remove(0);
         let at = header.iter().position(|cell| cell == column).expect("a column");
-        self.front.type_in(TAB, row + 1, at, text).await;
+        self.proxy.type_in(TAB, row + 1, at, text).await;
     }
 }
 
@@ -105,46 +105,46 @@ fn told(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_begins_and_when_it_ends() {
-    let house = FailureFixture::new();
+    let fixture = FailureFixture::new();
     let failed = [1, 1, 1, 0, 0];
     for (n, failed) in failed.into_iter().enumerate() {
-        let report = house.usual(&[bad("a"), good("b")]).await;
+        let report = fixture.usual(&[bad("a"), good("b")]).await;
         assert_eq!(report.run.counts.failed, failed, "run {n}");
         let status = if failed > 0 { RunStatus::Partial } else { RunStatus::Succeeded };
         assert_eq!((report.run.status, report.dead_failures), (status, u64::from(n >= 2)), "run {n}");
     }
-    assert_eq!(house.told().await, told(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
+    assert_eq!(fixture.told().await, told(&[["a", "open", "1", ""], ["a", "dead", "3", ""]]));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a"), good("b")]).await;
-    let report = house.usual(&[good("b")]).await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), good("b")]).await;
+    let report = fixture.usual(&[good("b")]).await;
     assert_eq!((report.run.counts.read, report.run.counts.failed, report.open_failures), (2, 1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came() {
-    let house = FailureFixture::new();
-    house.usual(&[json!({"id": "a", "n": 1, "v": "1", "bad": "it is bad"})]).await;
-    let report = house.usual(&[json!({"id": "a", "n": 2, "v": "2"})]).await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[json!({"id": "a", "n": 1, "v": "1", "bad": "it is bad"})]).await;
+    let report = fixture.usual(&[json!({"id": "a", "n": 2, "v": "2"})]).await;
     assert_eq!((report.run.counts.new, report.run.counts.failed, report.open_failures), (1, 0, 0));
-    assert_eq!(house.usual(&[]).await.run.counts.read, 0);
+    assert_eq!(fixture.usual(&[]).await.run.counts.read, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps_the_others() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a"), bad("b"), good("c")]).await;
-    house.type_in(0, "payload", &good("a").to_string()).await;
-    let report = house.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), bad("b"), good("c")]).await;
+    fixture.type_in(0, "payload", &good("a").to_string()).await;
+    let report = fixture.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
     let counts = report.run.counts;
     assert_eq!((counts.read, counts.new, counts.recovered, counts.failed), (2, 1, 1, 1));
-    let rows = house.told().await;
+    let rows = fixture.told().await;
     assert_eq!(rows[2..], told(&[["a", "recovered", "2", "retry"], ["b", "open", "2", "retry"]]));
-    assert_eq!(house.rows("Data", &["id", "n"]).await, [["c", "2"], ["a", "2"]]);
-    let again = house.usual(&[bad("a"), good("c")]).await;
+    assert_eq!(fixture.rows("Data", &["id", "n"]).await, [["c", "2"], ["a", "2"]]);
+    let again = fixture.usual(&[bad("a"), good("c")]).await;
     assert_eq!(
         (again.run.counts.new, again.run.counts.skipped),
         (0, 2),
@@ -154,30 +154,30 @@ async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps
 
 #[tokio::test(start_paused = true)]
 async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a"), bad("b")]).await;
-    house.type_in(0, "action", "Skip").await;
-    house.type_in(1, "action", "retry").await;
-    let report = house.usual(&[bad("a"), bad("b")]).await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    fixture.type_in(0, "action", "Skip").await;
+    fixture.type_in(1, "action", "retry").await;
+    let report = fixture.usual(&[bad("a"), bad("b")]).await;
     // The one that is retried is taken from the source, once.
     assert_eq!((report.run.counts.skipped, report.run.counts.failed), (2, 1));
-    let rows = house.told().await;
+    let rows = fixture.told().await;
     assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
-    let report = house.usual(&[bad("a")]).await;
-    assert_eq!((report.run.counts.skipped, report.run.counts.failed, house.told().await.len()), (1, 1, 5));
-    let report = house.usual(&[json!({"id": "a", "n": 3, "v": "2"})]).await;
+    let report = fixture.usual(&[bad("a")]).await;
+    assert_eq!((report.run.counts.skipped, report.run.counts.failed, fixture.told().await.len()), (1, 1, 5));
+    let report = fixture.usual(&[json!({"id": "a", "n": 3, "v": "2"})]).await;
     assert_eq!(report.run.counts.new, 1, "another version is another matter");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is_taken_without_asking() {
-    let house = FailureFixture { max_attempts: 1, ..FailureFixture::new() };
-    house.usual(&[bad("a"), bad("b")]).await;
-    assert_eq!(house.usual(&[bad("a"), bad("b")]).await.run.counts.failed, 0);
-    house.type_in(0, "action", "retry").await;
-    let report = house.usual(&[bad("a"), bad("b")]).await;
+    let fixture = FailureFixture { max_attempts: 1, ..FailureFixture::new() };
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    assert_eq!(fixture.usual(&[bad("a"), bad("b")]).await.run.counts.failed, 0);
+    fixture.type_in(0, "action", "retry").await;
+    let report = fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(
-        (report.run.counts.failed, house.told().await[2].clone()),
+        (report.run.counts.failed, fixture.told().await[2].clone()),
         (1, told(&[["a", "dead", "2", "retry"]])[0].clone())
     );
     let open = FailureFixture::new();
@@ -194,28 +194,28 @@ async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_mind_while_a_run_answers_is_answered_by_the_next() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a")]).await;
-    house.type_in(0, "action", "retry").await;
-    house.usual(&[bad("a")]).await;
-    house.type_in(0, "action", "skip").await;
-    house.usual(&[bad("a")]).await;
-    let rows = house.told().await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a")]).await;
+    fixture.type_in(0, "action", "retry").await;
+    fixture.usual(&[bad("a")]).await;
+    fixture.type_in(0, "action", "skip").await;
+    fixture.usual(&[bad("a")]).await;
+    let rows = fixture.told().await;
     assert_eq!(rows[1..], told(&[["a", "open", "2", "retry"], ["a", "skipped", "2", "skip"]]));
-    house.usual(&[bad("a")]).await;
-    assert_eq!(house.told().await.len(), 3);
+    fixture.usual(&[bad("a")]).await;
+    assert_eq!(fixture.told().await.len(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn failures_may_be_sorted_and_their_columns_moved() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a"), bad("b")]).await;
-    house.type_in(1, "action", "skip").await;
-    house.usual(&[bad("a"), bad("b")]).await;
-    house.front.sort_upside_down(TAB).await;
-    house.front.move_column(TAB, 0, 9).await;
-    house.usual(&[bad("a"), bad("b")]).await;
-    let report = house.usual(&[bad("a"), bad("b")]).await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    fixture.type_in(1, "action", "skip").await;
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    fixture.proxy.sort_upside_down(TAB).await;
+    fixture.proxy.move_column(TAB, 0, 9).await;
+    fixture.usual(&[bad("a"), bad("b")]).await;
+    let report = fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(
         (report.dead_failures, report.run.counts.skipped),
         (1, 2),
@@ -225,17 +225,17 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a"), bad("b")]).await;
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a"), bad("b")]).await;
     let report =
-        house.run(RetryScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
+        fixture.run(RetryScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.skipped), (1, 1));
     let report =
-        house.run(RetryScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
+        fixture.run(RetryScope::Selected(vec![key("b")], RequestedAction::Retry), &[]).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.failed), (1, 1));
-    let rows = house.told().await;
+    let rows = fixture.told().await;
     assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));
-    let error = house
+    let error = fixture
         .run(RetryScope::Selected(vec![key("zzz")], RequestedAction::Retry), &[])
         .await
         .expect_err("no such failure");
@@ -244,12 +244,12 @@ async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() 
 
 #[tokio::test(start_paused = true)]
 async fn a_tab_of_failures_from_before_records_had_a_mark_is_gone_on_with() {
-    let house = FailureFixture::new();
-    house.usual(&[bad("a")]).await;
-    let header = house.front.tab(TAB).await.swap_remove(0);
+    let fixture = FailureFixture::new();
+    fixture.usual(&[bad("a")]).await;
+    let header = fixture.proxy.tab(TAB).await.swap_remove(0);
     let at = header.iter().position(|cell| cell == "payload_hash").expect("a column");
-    house.front.type_in(TAB, 0, at, "").await;
-    let report = house.usual(&[good("a"), bad("b")]).await;
+    fixture.proxy.type_in(TAB, 0, at, "").await;
+    let report = fixture.usual(&[good("a"), bad("b")]).await;
     assert_eq!((report.run.counts.recovered, report.run.counts.failed), (1, 1));
-    assert_eq!(house.told().await.len(), 3);
+    assert_eq!(fixture.told().await.len(), 3);
 }

@@ -75,11 +75,11 @@ impl JobFixture {
 
     /// Rows of the machine tab as an earlier version wrote them: the run alone, without an order.
     async fn forget_orders(&self, tab: &str) {
-        let cells = self.front.tab(tab).await;
+        let cells = self.proxy.tab(tab).await;
         let at = cells[0].iter().position(|name| name == "run").expect("a column");
         for (row, cells) in cells.iter().enumerate().skip(1).filter(|(_, cells)| cells.len() > at) {
             let run = cells[at].split(" #").next().unwrap_or_default().to_owned();
-            self.front.type_in(tab, row, at, &run).await;
+            self.proxy.type_in(tab, row, at, &run).await;
         }
     }
 }
@@ -95,84 +95,84 @@ fn at(version: &str) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_wrong_repeats_nothing_and_loses_nothing() {
     for by_ms in OFF {
-        let house = upsert();
-        house.off(0, &at("1")).await;
-        house.off(by_ms, &at("2")).await;
-        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 1);
+        let fixture = upsert();
+        fixture.off(0, &at("1")).await;
+        fixture.off(by_ms, &at("2")).await;
+        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 1);
         for by_ms in [0, by_ms, -by_ms / 2] {
-            assert_eq!(house.off(by_ms, &at("3")).await.run.counts.new, 0, "{by_ms}");
+            assert_eq!(fixture.off(by_ms, &at("3")).await.run.counts.new, 0, "{by_ms}");
         }
         // A source that goes back is followed, once.
-        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
-        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
-        assert_eq!(house.column("Data", "v").await, ["2", "1"]);
+        assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
+        assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
+        assert_eq!(fixture.column("Data", "v").await, ["2", "1"]);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn sorting_processed_changes_nothing_whatever_clocks_said() {
-    let house = upsert();
+    let fixture = upsert();
     for (by_ms, version) in [(0, "1"), (4 * MINUTES, "2"), (-4 * MINUTES, "3")] {
-        house.off(by_ms, &at(version)).await;
+        fixture.off(by_ms, &at(version)).await;
     }
     for _ in 0..2 {
-        house.front.sort_upside_down("Processed j").await;
-        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0);
+        fixture.proxy.sort_upside_down("Processed j").await;
+        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn versions_of_one_commit_keep_their_order() {
-    let house = JobFixture { max_rows: 10, ..upsert() };
-    house.off(0, &[at("1"), at("2")].concat()).await;
-    let runs = house.column("Processed j", "run").await;
+    let fixture = JobFixture { max_rows: 10, ..upsert() };
+    fixture.off(0, &[at("1"), at("2")].concat()).await;
+    let runs = fixture.column("Processed j", "run").await;
     assert!(runs.iter().any(|run| run.ends_with(".1")), "{runs:?}");
-    house.front.sort_upside_down("Processed j").await;
-    assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0);
+    fixture.proxy.sort_upside_down("Processed j").await;
+    assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
     for by_ms in OFF {
-        let house = upsert();
+        let fixture = upsert();
         for (by_ms, version) in [(0, "1"), (by_ms, "2"), (0, "3")] {
-            house.off(by_ms, &at(version)).await;
+            fixture.off(by_ms, &at(version)).await;
         }
-        house.forget_orders("Processed j").await;
-        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it stands");
-        house.front.sort_upside_down("Processed j").await;
-        assert_eq!(house.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: sorted");
-        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
-        assert_eq!(house.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
+        fixture.forget_orders("Processed j").await;
+        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: as it stands");
+        fixture.proxy.sort_upside_down("Processed j").await;
+        assert_eq!(fixture.off(0, &at("3")).await.run.counts.new, 0, "{by_ms}: sorted");
+        assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 1, "{by_ms}");
+        assert_eq!(fixture.off(0, &at("2")).await.run.counts.new, 0, "{by_ms}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_failure_told_last_counts_whatever_clocks_said() {
     for by_ms in OFF {
-        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         let bad = |why: &str| vec![json!({"id": "a", "bad": why})];
-        house.off(0, &bad("first")).await;
-        let report = house.off(by_ms, &bad("second")).await;
+        fixture.off(0, &bad("first")).await;
+        let report = fixture.off(by_ms, &bad("second")).await;
         assert_eq!((report.open_failures, report.dead_failures), (0, 1), "{by_ms}");
-        house.front.sort_upside_down("Failures j").await;
-        let report = house.off(0, &bad("second")).await;
+        fixture.proxy.sort_upside_down("Failures j").await;
+        let report = fixture.off(0, &bad("second")).await;
         assert_eq!((report.run.counts.failed, report.dead_failures), (0, 1), "{by_ms}: it is dead and left alone");
-        house.off(by_ms, &[json!({"id": "a"})]).await;
-        assert_eq!(house.off(0, &[json!({"id": "a"})]).await.run.counts.skipped, 1, "{by_ms}");
+        fixture.off(by_ms, &[json!({"id": "a"})]).await;
+        assert_eq!(fixture.off(0, &[json!({"id": "a"})]).await.run.counts.skipped, 1, "{by_ms}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_meanwhile_takes_no_time() {
-    let house = upsert();
-    let clock = Arc::new(Off { inner: Arc::clone(&house.clock), by_ms: AtomicI64::new(0) });
+    let fixture = upsert();
+    let clock = Arc::new(Off { inner: Arc::clone(&fixture.clock), by_ms: AtomicI64::new(0) });
     let set = Arc::clone(&clock);
     let job = Job::new(clock).step(move |value, _| {
         set.by_ms.store(-3_600_000, Ordering::SeqCst);
         Ok(vec![value.clone()])
     });
-    let report = job.run(house.store(1), Values::of(at("1"))).await.expect("a run");
+    let report = job.run(fixture.store(1), Values::of(at("1"))).await.expect("a run");
     let (started, finished) = (report.run.started, report.run.finished.expect("it ended"));
     assert!(finished >= started && report.run.seconds() < 60.0, "{started} {finished}");
 }
@@ -180,21 +180,21 @@ async fn a_clock_that_is_set_back_meanwhile_takes_no_time() {
 #[tokio::test(start_paused = true)]
 async fn prune_keeps_the_version_of_the_last_commit() {
     for by_ms in OFF {
-        let house = upsert();
+        let fixture = upsert();
         for (by_ms, version) in [(0, "1"), (by_ms, "2"), (0, "3")] {
-            house.off(by_ms, &at(version)).await;
+            fixture.off(by_ms, &at(version)).await;
         }
-        house.clock.sleep(Duration::from_hours(24 * 100)).await;
-        let listing = house.listing().await;
-        let age = RowAge { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: house.mode, again: house.again }, age);
+        fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
+        let listing = fixture.listing().await;
+        let age = RowAge { before: Timestamp(fixture.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], PrunePolicy { mode: fixture.mode, again: fixture.again }, age);
         let gone: Vec<u32> = found
             .settled
             .iter()
             .flat_map(sheetkeep::ledger::commit::changes::ItemResult::removals)
             .map(|row| row.row)
             .collect();
-        let versions = house.column("Processed j", "version").await;
+        let versions = fixture.column("Processed j", "version").await;
         let row_of_the_last = 2 + versions.iter().rposition(|version| version == "3").expect("it is there");
         assert!(!gone.contains(&u32::try_from(row_of_the_last).expect("few")), "{by_ms}: {gone:?} {versions:?}");
     }

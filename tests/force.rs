@@ -52,7 +52,7 @@ impl JobFixture {
     async fn force_for(&self, answers: u64, items: &[Value]) -> bool {
         let ended = tokio::select! {
             _ = self.force(items) => true,
-            () = self.front.after_calls(answers) => false,
+            () = self.proxy.after_calls(answers) => false,
         };
         self.clock.sleep(Duration::from_mins(10)).await;
         ended
@@ -88,29 +88,29 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
             (WriteMode::Upsert, ReprocessPolicy::OnChange),
             (WriteMode::Upsert, ReprocessPolicy::OnNewer),
         ] {
-            let house = JobFixture::new(mode, again, nth);
-            house.usual(&items("first")).await;
-            let report = house.force(&items("second")).await;
+            let fixture = JobFixture::new(mode, again, nth);
+            fixture.usual(&items("first")).await;
+            let report = fixture.force(&items("second")).await;
             assert_eq!((report.run.counts.new, report.run.counts.skipped), (5, 0), "{mode:?} {again:?}");
-            let notes = house.column("Data", "note").await;
+            let notes = fixture.column("Data", "note").await;
             match mode {
                 WriteMode::Append => assert_eq!(notes, [each("first"), each("second")].concat()),
                 WriteMode::Upsert => assert_eq!(notes, each("second"), "{again:?}"),
             }
-            assert_eq!(house.usual(&items("third")).await.run.counts.new, 0);
-            assert!(house.listing().await.snapshot.state.forced.is_empty(), "it is over");
+            assert_eq!(fixture.usual(&items("third")).await.run.counts.new, 0);
+            assert!(fixture.listing().await.snapshot.state.forced.is_empty(), "it is over");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() {
-    let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
-    house.usual(&items("first")[..3]).await;
-    let before = house.front.tab("Processed j").await;
-    let (_, found) = house.would(&items("second")[1..]).await;
+    let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    fixture.usual(&items("first")[..3]).await;
+    let before = fixture.proxy.tab("Processed j").await;
+    let (_, found) = fixture.would(&items("second")[1..]).await;
     assert_eq!((found.again, found.fresh, found.over, found.settled.len()), (2, 2, 0, 2));
-    assert_eq!(house.front.tab("Processed j").await, before);
+    assert_eq!(fixture.proxy.tab("Processed j").await, before);
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,21 +119,21 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
-            house.usual(&items("first")).await;
-            if house.force_for(answers, &items("second")).await {
+            let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
+            fixture.usual(&items("first")).await;
+            if fixture.force_for(answers, &items("second")).await {
                 break;
             }
             // It may vanish a second time, somewhere else.
-            house.force_for(answers / 2, &items("second")).await;
-            let (_, found) = house.would(&items("second")).await;
-            if !house.listing().await.snapshot.state.forced.is_empty() {
+            fixture.force_for(answers / 2, &items("second")).await;
+            let (_, found) = fixture.would(&items("second")).await;
+            if !fixture.listing().await.snapshot.state.forced.is_empty() {
                 assert_eq!((found.again + found.over, found.fresh), (5, 0), "after {answers}");
             }
-            if house.column("Data", "note").await.len() < 10 {
-                house.force(&items("second")).await;
+            if fixture.column("Data", "note").await.len() < 10 {
+                fixture.force(&items("second")).await;
             }
-            let notes = house.column("Data", "note").await;
+            let notes = fixture.column("Data", "note").await;
             let count = |note: &str| notes.iter().filter(|found| *found == note).count();
             assert_eq!((count("first"), count("second")), (5, 5), "after {answers} answers");
         }
@@ -144,13 +144,14 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_after_a_forced_one_that_vanished_does_what_was_forgotten_and_ends_it() {
     for answers in 1..12 {
-        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
-        house.usual(&items("first")).await;
-        house.force_for(answers, &items("second")).await;
-        house.usual(&items("second")).await;
-        let forgotten = house.column("Processed j", "state").await.iter().filter(|state| *state == "forgotten").count();
-        assert_eq!(house.column("Data", "note").await.len(), 5 + forgotten, "after {answers} answers");
-        assert!(house.listing().await.snapshot.state.forced.is_empty());
+        let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        fixture.usual(&items("first")).await;
+        fixture.force_for(answers, &items("second")).await;
+        fixture.usual(&items("second")).await;
+        let forgotten =
+            fixture.column("Processed j", "state").await.iter().filter(|state| *state == "forgotten").count();
+        assert_eq!(fixture.column("Data", "note").await.len(), 5 + forgotten, "after {answers} answers");
+        assert!(fixture.listing().await.snapshot.state.forced.is_empty());
     }
 }
 
@@ -163,19 +164,19 @@ async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
     for (mode, again) in
         [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)]
     {
-        let house = JobFixture::new(mode, again, 0);
-        house.usual(&with_failures("first")).await;
-        let report = house.usual(&with_failures("first")).await;
+        let fixture = JobFixture::new(mode, again, 0);
+        fixture.usual(&with_failures("first")).await;
+        let report = fixture.usual(&with_failures("first")).await;
         assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
-        assert_eq!(house.reset().await, (5, 2));
-        let listing = house.listing().await;
+        assert_eq!(fixture.reset().await, (5, 2));
+        let listing = fixture.listing().await;
         assert_eq!((listing.snapshot.book.keys(), listing.snapshot.book.open_failures()), (0, 0));
-        assert_eq!(house.column("Data", "note").await, each("first"), "rows of data stay");
-        assert_eq!(house.reset().await, (0, 0), "there is nothing left");
-        let report = house.usual(&with_failures("second")).await;
+        assert_eq!(fixture.column("Data", "note").await, each("first"), "rows of data stay");
+        assert_eq!(fixture.reset().await, (0, 0), "there is nothing left");
+        let report = fixture.usual(&with_failures("second")).await;
         assert_eq!((report.run.counts.new, report.run.counts.failed), (5, 2), "{mode:?}");
-        assert_eq!(house.column("Failures j", "attempts").await.last().map(String::as_str), Some("1"));
-        assert_eq!(house.usual(&with_failures("third")).await.run.counts.new, 0);
+        assert_eq!(fixture.column("Failures j", "attempts").await.last().map(String::as_str), Some("1"));
+        assert_eq!(fixture.usual(&with_failures("third")).await.run.counts.new, 0);
     }
 }
 
@@ -185,21 +186,21 @@ async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_t
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
-            house.usual(&with_failures("first")).await;
+            let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
+            fixture.usual(&with_failures("first")).await;
             let ended = tokio::select! {
-                _ = house.reset() => true,
-                () = house.front.after_calls(answers) => false,
+                _ = fixture.reset() => true,
+                () = fixture.proxy.after_calls(answers) => false,
             };
-            house.clock.sleep(Duration::from_mins(10)).await;
-            house.reset().await;
-            let states = house.column("Processed j", "state").await;
+            fixture.clock.sleep(Duration::from_mins(10)).await;
+            fixture.reset().await;
+            let states = fixture.column("Processed j", "state").await;
             let count = |word: &str| states.iter().filter(|state| *state == word).count();
             assert_eq!((count("done"), count("forgotten")), (5, 5), "after {answers} answers");
-            let closed = house.column("Failures j", "state").await;
+            let closed = fixture.column("Failures j", "state").await;
             assert_eq!(closed.iter().filter(|state| *state == "recovered").count(), 2, "after {answers} answers");
-            assert_eq!(house.usual(&items("second")).await.run.counts.new, 5);
-            assert_eq!(house.usual(&items("third")).await.run.counts.new, 0);
+            assert_eq!(fixture.usual(&items("second")).await.run.counts.new, 5);
+            assert_eq!(fixture.usual(&items("third")).await.run.counts.new, 0);
             if ended {
                 break;
             }

@@ -33,8 +33,9 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
+/// A job some of whose keys are revoked.
 struct RevokeFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
@@ -43,7 +44,7 @@ impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         Self {
-            front: EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None),
+            proxy: EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None),
             clock,
             mode,
         }
@@ -52,7 +53,7 @@ impl RevokeFixture {
     fn store(&self, seed: u64) -> SheetsStore {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
-        let sheets = Arc::new(self.front.sheets(seed));
+        let sheets = Arc::new(self.proxy.sheets(seed));
         SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
     }
 
@@ -78,7 +79,7 @@ impl RevokeFixture {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 }
 
@@ -89,35 +90,35 @@ fn items(notes: &str) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = RevokeFixture::new(mode);
-        house.run(&items("first"), None).await.expect("a run");
-        let errands = house.forget(&["b", "d"]).await;
-        house.run(&[], Some(errands)).await.expect("a run");
-        house.front.sort_upside_down("Processed j").await;
-        let report = house.run(&items("second"), None).await.expect("a run");
+        let fixture = RevokeFixture::new(mode);
+        fixture.run(&items("first"), None).await.expect("a run");
+        let errands = fixture.forget(&["b", "d"]).await;
+        fixture.run(&[], Some(errands)).await.expect("a run");
+        fixture.proxy.sort_upside_down("Processed j").await;
+        let report = fixture.run(&items("second"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 3), "{mode:?}");
-        let ids = house.column("Data", "id").await;
+        let ids = fixture.column("Data", "id").await;
         match mode {
             WriteMode::Append => assert_eq!(ids, ["a", "b", "c", "d", "e", "b", "d"]),
             WriteMode::Upsert => {
                 assert_eq!(ids, ["a", "b", "c", "d", "e"]);
-                assert_eq!(house.column("Data", "note").await, ["first", "second", "first", "second", "first"]);
+                assert_eq!(fixture.column("Data", "note").await, ["first", "second", "first", "second", "first"]);
             }
         }
-        let report = house.run(&items("third"), None).await.expect("a run");
+        let report = fixture.run(&items("third"), None).await.expect("a run");
         assert_eq!((report.run.counts.new, report.run.counts.skipped), (0, 5), "{mode:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
-    let house = RevokeFixture::new(WriteMode::Append);
-    house.run(&items("first"), None).await.expect("a run");
-    let errands = house.forget(&["b"]).await;
-    house.run(&items("first"), None).await.expect("another run goes between");
-    let error = house.run(&[], Some(errands)).await.expect_err("the sheet has moved on");
+    let fixture = RevokeFixture::new(WriteMode::Append);
+    fixture.run(&items("first"), None).await.expect("a run");
+    let errands = fixture.forget(&["b"]).await;
+    fixture.run(&items("first"), None).await.expect("another run goes between");
+    let error = fixture.run(&[], Some(errands)).await.expect_err("the sheet has moved on");
     assert!(matches!(error, RunError::MovedOn), "{error}");
-    assert_eq!(house.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
+    assert_eq!(fixture.run(&items("first"), None).await.expect("a run").run.counts.new, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -125,19 +126,19 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
     for fault in ["do=applied-reset,times=2", "do=reset,times=2", "do=late,after=1,times=2", "do=late,after=3,times=3"]
     {
         for skip in 0..4 {
-            let house = RevokeFixture::new(WriteMode::Append);
-            house.run(&items("first"), None).await.expect("a run");
-            let errands = house.forget(&["a", "b", "c", "d", "e"]).await;
+            let fixture = RevokeFixture::new(WriteMode::Append);
+            fixture.run(&items("first"), None).await.expect("a run");
+            let errands = fixture.forget(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");
-            house.front.emulator.set_faults(vec![spec.parse().expect("a fault")]);
-            let _doubtful = house.run(&[], Some(errands)).await;
-            house.front.emulator.deliver_delayed().await;
-            house.front.emulator.set_faults(Vec::new());
-            let done = house.column("Processed j", "state").await;
+            fixture.proxy.emulator.set_faults(vec![spec.parse().expect("a fault")]);
+            let _doubtful = fixture.run(&[], Some(errands)).await;
+            fixture.proxy.emulator.deliver_delayed().await;
+            fixture.proxy.emulator.set_faults(Vec::new());
+            let done = fixture.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();
-            let report = house.run(&items("second"), None).await.expect("a run");
+            let report = fixture.run(&items("second"), None).await.expect("a run");
             assert_eq!(report.run.counts.new, forgotten as u64, "{spec}");
-            assert_eq!(house.column("Data", "id").await.len(), 5 + forgotten);
+            assert_eq!(fixture.column("Data", "id").await.len(), 5 + forgotten);
         }
     }
 }

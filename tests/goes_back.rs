@@ -41,32 +41,32 @@ const TABS: [&str; 2] = ["Processed j", "Failures j"];
 
 /// A job whose program notes with which idempotency key it was called.
 struct Shop {
-    house: JobFixture,
+    fixture: JobFixture,
     max_attempts: u64,
     called: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shop {
     fn new(mode: WriteMode, again: ReprocessPolicy, max_rows: usize) -> Self {
-        let house = JobFixture { max_rows, ..JobFixture::new(mode, again, 0) };
-        Self { house, max_attempts: 1_000, called: Arc::default() }
+        let fixture = JobFixture { max_rows, ..JobFixture::new(mode, again, 0) };
+        Self { fixture, max_attempts: 1_000, called: Arc::default() }
     }
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> RunReport {
         let called = Arc::clone(&self.called);
-        let mut job = Job::new(Arc::clone(&self.house.clock)).outside_step(move |value, context| {
+        let mut job = Job::new(Arc::clone(&self.fixture.clock)).outside_step(move |value, context| {
             called.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
             match value["bad"].as_str() {
                 Some(why) => Err(StepError::Rejected(why.to_owned())),
                 None => Ok(vec![json!({"id": value["id"], "text": value["text"]})]),
             }
         });
-        job.seed = u64::try_from(self.house.clock.now().0).unwrap_or(0);
-        let (mode, max_rows) = (self.house.mode, self.house.max_rows);
+        job.seed = u64::try_from(self.fixture.clock.now().0).unwrap_or(0);
+        let (mode, max_rows) = (self.fixture.mode, self.fixture.max_rows);
         (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (mode, max_rows, retrying);
         job.plan.max_attempts = self.max_attempts;
-        let report = job.run(self.house.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
-        self.house.clock.sleep(Duration::from_secs(2)).await;
+        let report = job.run(self.fixture.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
+        self.fixture.clock.sleep(Duration::from_secs(2)).await;
         report
     }
 
@@ -80,60 +80,62 @@ impl Shop {
     }
 
     async fn texts(&self) -> Vec<String> {
-        self.house.column("Data", "text").await
+        self.fixture.column("Data", "text").await
     }
 
     /// A person corrects the record that Failures keeps in its nth row, from 0.
     async fn correct(&self, nth: usize, record: &Value) {
-        let at =
-            self.house.front.tab("Failures j").await[0].iter().position(|name| name == "payload").expect("it is there");
-        self.house.front.type_in("Failures j", nth + 1, at, &record.to_string()).await;
+        let at = self.fixture.proxy.tab("Failures j").await[0]
+            .iter()
+            .position(|name| name == "payload")
+            .expect("it is there");
+        self.fixture.proxy.type_in("Failures j", nth + 1, at, &record.to_string()).await;
     }
 
     /// Somebody deletes the one row of a tab in which these columns read so.
     async fn delete_row(&self, title: &str, reads: &[(&str, &str)]) {
-        let id = self.house.front.id_of(title).await;
-        let rows = self.house.front.tab(title).await;
+        let id = self.fixture.proxy.id_of(title).await;
+        let rows = self.fixture.proxy.tab(title).await;
         let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
         let is_it =
             |row: &Vec<String>| reads.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
         let row = rows.iter().position(is_it).expect("a row");
         let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
-        self.house.front.hands(json!([{"deleteDimension": {"range": range}}])).await;
+        self.fixture.proxy.hands(json!([{"deleteDimension": {"range": range}}])).await;
     }
 
     /// Somebody types this row of Processed over the one that reads so, or below all rows.
     async fn type_row(&self, over: &[(&str, &str)], texts: [&str; 4]) {
-        let rows = self.house.front.tab("Processed j").await;
+        let rows = self.fixture.proxy.tab("Processed j").await;
         let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
         let is_it =
             |row: &Vec<String>| over.iter().all(|(name, text)| row.get(at(name)).is_some_and(|cell| cell == text));
         let below = rows.iter().rposition(|row| row.iter().any(|cell| !cell.is_empty())).expect("a header") + 1;
         let row = if over.is_empty() { below } else { rows.iter().position(is_it).expect("a row") };
         for (column, text) in ["key", "version", "state", "run"].iter().zip(texts) {
-            self.house.front.type_in("Processed j", row, at(column), text).await;
+            self.fixture.proxy.type_in("Processed j", row, at(column), text).await;
         }
     }
 
     /// Rows that nobody needs are taken out, but for keys.
     async fn prune(&self) {
-        let listing = self.house.listing().await;
-        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
+        let listing = self.fixture.listing().await;
+        let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
+        let found = pruning(&listing, &[], PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
         assert!(found.settled_rows > 0);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
-        self.house.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
+        self.fixture.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
     }
 
     /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
     async fn edited(&self) -> bool {
-        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
         loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
     }
 
     /// A usual run, and the notes that it gives.
     async fn run_with_notes(&self, items: &[Value]) -> (RunReport, Vec<String>) {
-        let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
+        let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let notes = loaded.blemishes.into_iter().map(|blemish| blemish.message).collect();
         (self.usual(items).await, notes)
     }
@@ -173,7 +175,7 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                     shop.called();
                     for nth in 0..3 {
                         for tab in tabs {
-                            shop.house.front.sort_upside_down(tab).await;
+                            shop.fixture.proxy.sort_upside_down(tab).await;
                         }
                         let report = shop.usual(&[item(own)]).await;
                         assert_eq!(shop.called(), [""; 0], "{told} {nth}");
@@ -201,8 +203,8 @@ async fn a_failure_is_over_when_its_source_goes_back() {
             shop.usual(&[bad("2")]).await;
             let report = shop.usual(&[item("1")]).await;
             assert_eq!((report.open_failures, report.run.counts.new, report.run.counts.failed), (0, 0, 0), "{told}");
-            let states = shop.house.column("Failures j", "state").await;
-            let errors = shop.house.column("Failures j", "error").await;
+            let states = shop.fixture.column("Failures j", "state").await;
+            let errors = shop.fixture.column("Failures j", "error").await;
             assert_eq!(states, [state, "recovered"], "{told}");
             assert_eq!(errors[1], "over: the source is back at version \"1\", which is done", "{told}");
             shop.called();
@@ -238,7 +240,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
         for version in ["1", "2", "1", "2", "1", "3", "3", "1"] {
             shop.usual(&[item(version)]).await;
             for tab in TABS {
-                shop.house.front.sort_upside_down(tab).await;
+                shop.fixture.proxy.sort_upside_down(tab).await;
             }
             seen.extend(shop.called());
         }
@@ -264,7 +266,7 @@ async fn the_same_change_tried_again_has_the_same_key() {
     let back = [json!({"id": "a", "v": "1", "text": "text 1", "bad": "not yet"})];
     shop.usual(&back).await;
     shop.usual(&back).await;
-    shop.house.front.sort_upside_down("Processed j").await;
+    shop.fixture.proxy.sort_upside_down("Processed j").await;
     shop.usual(&[item("1")]).await;
     let tried = shop.called();
     assert_eq!((tried.len(), &tried[0], &tried[1]), (3, &tried[1], &tried[2]));
@@ -278,9 +280,9 @@ async fn rows_that_prune_took_out_give_no_key_away_again() {
     for version in ["1", "2"] {
         shop.usual(&[item(version)]).await;
     }
-    shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+    shop.fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
     shop.prune().await;
-    assert_eq!(shop.house.column("Processed j", "version").await, ["2"]);
+    assert_eq!(shop.fixture.column("Processed j", "version").await, ["2"]);
     shop.usual(&[item("1")]).await;
     let called = shop.called();
     assert_eq!(called.len(), 3);
@@ -299,7 +301,7 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                     shop.usual(&[item(version), beside.clone()]).await;
                 }
                 if sorted {
-                    shop.house.front.sort_upside_down("Processed j").await;
+                    shop.fixture.proxy.sort_upside_down("Processed j").await;
                 }
                 shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
                 let before = shop.called();
@@ -382,7 +384,7 @@ async fn rows_that_people_type_into_processed_count_as_they_stand() {
     let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 10);
     shop.usual(&[item("1")]).await;
     for (column, text) in ["b", "1", "done", "typed"].iter().enumerate() {
-        shop.house.front.type_in("Processed j", 2, column, text).await;
+        shop.fixture.proxy.type_in("Processed j", 2, column, text).await;
     }
     let beside = json!({"id": "b", "v": "1", "text": "beside"});
     assert_eq!(shop.usual(&[item("1"), beside]).await.run.counts.new, 0);
@@ -452,7 +454,7 @@ async fn a_row_that_is_deleted_after_prune_is_noticed() {
     for again in [ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
         let shop = Shop::new(WriteMode::Upsert, again, 10);
         shop.usual(&[item("1"), other("b", "1")]).await;
-        shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        shop.fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
         for version in ["2", "3"] {
             shop.usual(&[item(version), other("b", "2")]).await;
         }
@@ -480,7 +482,7 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
             shop.usual(&[item(version), other("b", &format!("{at}")), other("c", "1")]).await;
         }
         shop.usual(&[item(versions.last().expect("one")), other("b", "9"), other("c", "1")]).await;
-        shop.house.clock.sleep(Duration::from_hours(24 * 100)).await;
+        shop.fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
         shop.called();
         let failing = [bad_other("a", to), other("b", "9"), other("c", "1")];
         shop.usual(&failing).await;
@@ -543,13 +545,13 @@ async fn a_total_in_the_data_tab_hides_no_deleted_row() {
     }
     // The state as an earlier version of sheetkeep left it.
     let (_, metadata) =
-        shop.house.front.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
+        shop.fixture.proxy.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
     let titles = metadata["sheets"].as_array().expect("tabs").iter().map(|tab| &tab["properties"]["title"]);
     let title = titles.filter_map(Value::as_str).find(|title| title.starts_with("sheetkeep ")).expect("the state");
-    let fields = shop.house.front.tab(title).await;
+    let fields = shop.fixture.proxy.tab(title).await;
     let at = fields.iter().position(|row| row.first().is_some_and(|name| name == "processed keys")).expect("the sums");
-    shop.house.front.type_in(title, at, 1, "").await;
-    shop.house.front.type_in("Data", 4, 0, "Total").await;
+    shop.fixture.proxy.type_in(title, at, 1, "").await;
+    shop.fixture.proxy.type_in("Data", 4, 0, "Total").await;
     shop.delete_row("Processed j", &[("key", "a"), ("version", "2")]).await;
     let (_, notes) = shop.run_with_notes(&[item("1"), other("b", "1")]).await;
     assert!(notes.iter().any(|note| note.contains("1 rows were deleted or changed")), "{notes:?}");

@@ -42,6 +42,7 @@ use crate::ground::StoreFixture;
 
 const LIMIT: i64 = 10_000_000;
 
+/// A spreadsheet near its limit of cells.
 struct CellLimitFixture {
     place: Arc<Emulated>,
     events: Vec<Event>,
@@ -134,68 +135,68 @@ fn full(ended: Result<RunReport, RunError>) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_is_not_is_not() {
-    let mut house = CellLimitFixture::new(both()[0]);
-    house.run(&items(0..3)).await.expect("a run");
-    house.run(&items(0..4)).await.expect("a run");
-    assert_eq!(house.notes(), Vec::<String>::new());
-    house.leave(1_900_000).await;
-    house.run(&items(0..5)).await.expect("there is room");
-    let notes = house.notes();
+    let mut fixture = CellLimitFixture::new(both()[0]);
+    fixture.run(&items(0..3)).await.expect("a run");
+    fixture.run(&items(0..4)).await.expect("a run");
+    assert_eq!(fixture.notes(), Vec::<String>::new());
+    fixture.leave(1_900_000).await;
+    fixture.run(&items(0..5)).await.expect("there is room");
+    let notes = fixture.notes();
     assert!(notes.len() == 1 && notes[0].contains("of 10,000,000 cells (81.0 %)"), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_makes_room() {
     for doubts in both() {
-        let mut house = CellLimitFixture::new(doubts);
-        house.run(&items(0..99)).await.expect("a run");
+        let mut fixture = CellLimitFixture::new(doubts);
+        fixture.run(&items(0..99)).await.expect("a run");
         // The tabs' blank rows are used up; the state tab can move, and nothing else has room.
-        house.leave(1_750).await;
-        let writes = house.place.emulator.stats().writes;
-        let told = full(house.run(&items(0..200)).await);
+        fixture.leave(1_750).await;
+        let writes = fixture.place.emulator.stats().writes;
+        let told = full(fixture.run(&items(0..200)).await);
         assert!(told.contains("and takes 10,000,000: delete blank rows"), "{told}");
-        assert_eq!(house.place.rows("Data").await.len(), 99, "nothing of it is written");
-        assert_eq!(house.place.emulator.stats().writes, writes, "nothing of it is even sent");
-        house.place.hands(json!([{"deleteSheet": {"sheetId": 77}}])).await;
-        house.run(&items(0..200)).await.expect("there is room again");
-        assert_eq!((house.place.rows("Data").await.len(), house.place.rows("Processed j").await.len()), (200, 200));
+        assert_eq!(fixture.place.rows("Data").await.len(), 99, "nothing of it is written");
+        assert_eq!(fixture.place.emulator.stats().writes, writes, "nothing of it is even sent");
+        fixture.place.hands(json!([{"deleteSheet": {"sheetId": 77}}])).await;
+        fixture.run(&items(0..200)).await.expect("there is room again");
+        assert_eq!((fixture.place.rows("Data").await.len(), fixture.place.rows("Processed j").await.len()), (200, 200));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn blank_rows_at_the_ends_of_tabs_are_room() {
     for doubts in both() {
-        let mut house = CellLimitFixture::new(doubts);
-        house.run(&items(0..3)).await.expect("a run");
-        house.leave(3_000).await;
-        house.run(&items(0..90)).await.expect("a hundred rows were made with the tabs");
-        assert_eq!(house.place.rows("Data").await.len(), 90);
-        full(house.run(&items(0..900)).await);
-        let rows = house.place.rows("Data").await.len();
-        assert_eq!((rows, house.place.rows("Processed j").await.len()), (rows, rows));
+        let mut fixture = CellLimitFixture::new(doubts);
+        fixture.run(&items(0..3)).await.expect("a run");
+        fixture.leave(3_000).await;
+        fixture.run(&items(0..90)).await.expect("a hundred rows were made with the tabs");
+        assert_eq!(fixture.place.rows("Data").await.len(), 90);
+        full(fixture.run(&items(0..900)).await);
+        let rows = fixture.place.rows("Data").await.len();
+        assert_eq!((rows, fixture.place.rows("Processed j").await.len()), (rows, rows));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
     for doubts in both() {
-        let mut house = CellLimitFixture::new(doubts);
-        house.run(&items(0..3)).await.expect("a run");
-        house.leave(0).await;
-        let told = full(house.run(&items(0..4)).await);
+        let mut fixture = CellLimitFixture::new(doubts);
+        fixture.run(&items(0..3)).await.expect("a run");
+        fixture.leave(0).await;
+        let told = full(fixture.run(&items(0..4)).await);
         assert!(told.contains("10,000,000"), "{told}");
-        assert_eq!(house.place.rows("Data").await.len(), 3);
+        assert_eq!(fixture.place.rows("Data").await.len(), 3);
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_another_program_takes_the_last_cells_at_the_last_moment_the_refusal_is_told_for_what_it_is() {
     for doubts in both() {
-        let mut house = CellLimitFixture::new(doubts);
-        house.run(&items(0..3)).await.expect("a run");
-        house.leave(100_000).await;
-        let late = Late { store: house.place.store(), place: Arc::clone(&house.place) };
-        let mut job = Job::new(house.place.clock());
+        let mut fixture = CellLimitFixture::new(doubts);
+        fixture.run(&items(0..3)).await.expect("a run");
+        fixture.leave(100_000).await;
+        let late = Late { store: fixture.place.store(), place: Arc::clone(&fixture.place) };
+        let mut job = Job::new(fixture.place.clock());
         job.seed = 99;
         let ended = job.run_all(Arc::new(late), Box::new(Values::of(items(0..4))), Stop::default()).await;
         let told = full(ended);

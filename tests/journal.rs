@@ -41,7 +41,7 @@ type Ran = Arc<Mutex<HashMap<String, u32>>>;
 
 /// A spreadsheet, a disk, and a job that does something outside with each item.
 struct JournalFixture {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     disk: tempfile::TempDir,
     ran: Ran,
@@ -55,13 +55,13 @@ impl JournalFixture {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
-        let front = EmulatorProxy::new(doubts, 1, &clock, None);
-        Self { front, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
+        let proxy = EmulatorProxy::new(doubts, 1, &clock, None);
+        Self { proxy, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
     }
 
     fn faults(&self, spec: &str) {
         let faults = if spec.is_empty() { Vec::new() } else { vec![spec.parse().expect("a fault")] };
-        self.front.emulator.set_faults(faults);
+        self.proxy.emulator.set_faults(faults);
     }
 
     fn job(&mut self) -> Job {
@@ -93,7 +93,7 @@ impl JournalFixture {
     ) -> (Option<Result<RunReport, RunError>>, Vec<String>) {
         let mut job = self.job();
         job.plan.retrying = retrying;
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let ended = tokio::select! {
             ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
@@ -110,7 +110,7 @@ impl JournalFixture {
     }
 
     async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 
     fn ran(&self, key: &str) -> u32 {
@@ -138,97 +138,97 @@ fn items(count: u64) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_does_nothing_twice() {
-    let mut house = JournalFixture::new(false);
-    house.run(&[]).await.0.expect("a first run");
-    house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
-    let (ended, _) = house.run(&items(5)).await;
+    let mut fixture = JournalFixture::new(false);
+    fixture.run(&[]).await.0.expect("a first run");
+    fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+    let (ended, _) = fixture.run(&items(5)).await;
     assert!(ended.expect_err("the service is down").fault().passes());
-    assert_eq!((house.journals().len(), house.ran("k3")), (1, 1));
-    house.faults("");
+    assert_eq!((fixture.journals().len(), fixture.ran("k3")), (1, 1));
+    fixture.faults("");
     // The source has lost one of them meanwhile.
-    let (ended, notes) = house.run(&items(4)).await;
+    let (ended, notes) = fixture.run(&items(4)).await;
     let report = ended.expect("the service is well again");
     assert_eq!((report.keys, report.run.counts.new), (5, 5), "{notes:?}");
-    assert_eq!(house.column("Data", "id").await, ["k0", "k1", "k2", "k3", "k4"]);
-    assert!(items(5).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) == 1));
-    assert!(house.journals().is_empty() && notes[0].starts_with("5 results"), "{notes:?}");
+    assert_eq!(fixture.column("Data", "id").await, ["k0", "k1", "k2", "k3", "k4"]);
+    assert!(items(5).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) == 1));
+    assert!(fixture.journals().is_empty() && notes[0].starts_with("5 results"), "{notes:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn results_of_a_journal_are_no_records_that_were_read() {
     for (records, read) in [(items(0), 0), (items(2), 2), (items(3), 3)] {
-        let mut house = JournalFixture::new(false);
-        house.run(&[]).await.0.expect("a first run");
-        house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
-        house.run(&items(3)).await.0.expect_err("the service is down");
-        house.faults("");
-        let counts = house.run(&records).await.0.expect("the service is well again").run.counts;
+        let mut fixture = JournalFixture::new(false);
+        fixture.run(&[]).await.0.expect("a first run");
+        fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+        fixture.run(&items(3)).await.0.expect_err("the service is down");
+        fixture.faults("");
+        let counts = fixture.run(&records).await.0.expect("the service is well again").run.counts;
         assert_eq!((counts.read, counts.new), (read, 3), "{counts:?}");
-        let told = house.column("Runs", "read").await;
+        let told = fixture.column("Runs", "read").await;
         assert_eq!(told.last(), Some(&read.to_string()), "{told:?}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
-    let mut house = JournalFixture::new(false);
-    house.run(&[]).await.0.expect("a first run");
-    house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
-    house.run(&items(2)).await.0.expect_err("the service is down");
-    house.faults("");
+    let mut fixture = JournalFixture::new(false);
+    fixture.run(&[]).await.0.expect("a first run");
+    fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+    fixture.run(&items(2)).await.0.expect_err("the service is down");
+    fixture.faults("");
     // Another machine fails on one of the keys, and does the other one.
-    let here = std::mem::replace(&mut house.disk, tempfile::tempdir().expect("a directory"));
-    house.run(&[json!({"id": "k0", "bad": "no such customer"}), json!({"id": "k1"})]).await.0.expect("a run");
-    house.disk = here;
-    let (ended, notes) = house.run(&[]).await;
+    let here = std::mem::replace(&mut fixture.disk, tempfile::tempdir().expect("a directory"));
+    fixture.run(&[json!({"id": "k0", "bad": "no such customer"}), json!({"id": "k1"})]).await.0.expect("a run");
+    fixture.disk = here;
+    let (ended, notes) = fixture.run(&[]).await;
     ended.expect("a run");
-    assert_eq!(house.column("Data", "id").await, ["k1"]);
+    assert_eq!(fixture.column("Data", "id").await, ["k1"]);
     assert!(notes.iter().any(|note| note.starts_with("1 results of the journal")), "{notes:?}");
-    assert!(house.journals()[0].to_string_lossy().ends_with(".aside"));
+    assert!(fixture.journals()[0].to_string_lossy().ends_with(".aside"));
     // The failure's own record is tried again, as ever.
-    assert_eq!(house.ran("k0"), 3);
+    assert_eq!(fixture.ran("k0"), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() {
     for damaged in [false, true] {
-        let mut house = JournalFixture::new(false);
-        house.run(&[]).await.0.expect("a first run");
-        house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
-        house.run(&items(3)).await.0.expect_err("the service is down");
-        house.faults("");
-        let file = house.journals().remove(0);
+        let mut fixture = JournalFixture::new(false);
+        fixture.run(&[]).await.0.expect("a first run");
+        fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
+        fixture.run(&items(3)).await.0.expect_err("the service is down");
+        fixture.faults("");
+        let file = fixture.journals().remove(0);
         if damaged {
             let text = std::fs::read_to_string(&file).expect("a journal").replace("\"k1\"", "\"k7\"");
             std::fs::write(&file, text).expect("a disk");
         } else {
-            house.definition = "other steps";
+            fixture.definition = "other steps";
         }
         let bytes = std::fs::read(&file).expect("a journal");
-        let (ended, notes) = house.run(&items(3)).await;
+        let (ended, notes) = fixture.run(&items(3)).await;
         assert_eq!(ended.expect("a run").keys, 3);
         let why = if damaged { "1 line of the journal" } else { "the job's steps have changed" };
         assert!(notes.iter().any(|note| note.contains(why)), "{notes:?}");
-        let kept = std::fs::read(house.journals().remove(0)).expect("it is kept");
-        assert_eq!((kept, house.ran("k1")), (bytes, 2));
+        let kept = std::fs::read(fixture.journals().remove(0)).expect("it is kept");
+        assert_eq!((kept, fixture.ran("k1")), (bytes, 2));
         // A damaged line costs that line, and not the journal.
-        assert_eq!([house.ran("k0"), house.ran("k2")], if damaged { [1, 1] } else { [2, 2] });
+        assert_eq!([fixture.ran("k0"), fixture.ran("k2")], if damaged { [1, 1] } else { [2, 2] });
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is_not_done_again() {
     for at_ms in (0..6_000).step_by(250) {
-        let mut house = JournalFixture::new(false);
-        house.front.slow_down(Duration::from_millis(300));
-        let (ended, _) = house.run_for(at_ms, RetryScope::Default, &items(8)).await;
-        let last = house.run(&items(8)).await.0.expect("a run that ends");
+        let mut fixture = JournalFixture::new(false);
+        fixture.proxy.slow_down(Duration::from_millis(300));
+        let (ended, _) = fixture.run_for(at_ms, RetryScope::Default, &items(8)).await;
+        let last = fixture.run(&items(8)).await.0.expect("a run that ends");
         assert_eq!(last.keys, 8, "{at_ms}: {ended:?}");
-        let mut rows = house.column("Data", "id").await;
+        let mut rows = fixture.column("Data", "id").await;
         rows.sort();
         assert_eq!(rows, ["k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7"], "{at_ms}");
-        assert!(items(8).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) <= 2), "{at_ms}");
-        assert!(house.journals().is_empty(), "{at_ms}");
+        assert!(items(8).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) <= 2), "{at_ms}");
+        assert!(fixture.journals().is_empty(), "{at_ms}");
     }
 }
 
@@ -236,83 +236,83 @@ async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is
 async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_are_told() {
     let mut doubts = 0;
     for at_ms in (0..8_000).step_by(250) {
-        let mut house = JournalFixture::new(true);
-        house.front.slow_down(Duration::from_millis(300));
+        let mut fixture = JournalFixture::new(true);
+        fixture.proxy.slow_down(Duration::from_millis(300));
         // No disk: what was begun is all that anybody knows.
         for kill in [at_ms, at_ms / 2] {
-            house.run_for(kill, RetryScope::Default, &items(30)).await;
-            house.disk = tempfile::tempdir().expect("a directory");
+            fixture.run_for(kill, RetryScope::Default, &items(30)).await;
+            fixture.disk = tempfile::tempdir().expect("a directory");
         }
-        let last = house.run(&items(30)).await.0.expect("a run that ends");
-        let rows = house.column("Data", "id").await;
-        let told = house.column("Failures j", "key").await;
+        let last = fixture.run(&items(30)).await.0.expect("a run that ends");
+        let rows = fixture.column("Data", "id").await;
+        let told = fixture.column("Failures j", "key").await;
         doubts += told.len();
         assert_eq!(rows.len() + told.len(), 30, "{at_ms}: {rows:?} {told:?}");
         assert_eq!((last.keys, last.dead_failures), (rows.len() as u64, told.len() as u64), "{at_ms}");
-        assert!(items(30).iter().all(|item| house.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
+        assert!(items(30).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
         assert!(told.iter().all(|key| !rows.contains(key)));
-        assert_eq!(house.column("Failures j", "state").await, vec!["dead"; told.len()]);
+        assert_eq!(fixture.column("Failures j", "state").await, vec!["dead"; told.len()]);
         // Nothing is tried again of its own accord.
-        house.run(&items(30)).await.0.expect("a run that ends");
-        assert!(told.iter().all(|key| house.ran(key) <= 1), "{at_ms}");
+        fixture.run(&items(30)).await.0.expect("a run that ends");
+        assert!(told.iter().all(|key| fixture.ran(key) <= 1), "{at_ms}");
     }
     assert!(doubts > 0, "no run was killed in the middle of a step");
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
-    let mut house = JournalFixture::new(true);
-    house.front.slow_down(Duration::from_millis(300));
-    house.run_for(2_250, RetryScope::Default, &items(30)).await;
-    house.disk = tempfile::tempdir().expect("a directory");
-    house.run(&items(30)).await.0.expect("a run that ends");
-    let told = house.column("Failures j", "key").await;
+    let mut fixture = JournalFixture::new(true);
+    fixture.proxy.slow_down(Duration::from_millis(300));
+    fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
+    fixture.disk = tempfile::tempdir().expect("a directory");
+    fixture.run(&items(30)).await.0.expect("a run that ends");
+    let told = fixture.column("Failures j", "key").await;
     assert!(!told.is_empty(), "nothing was in doubt");
-    let (ended, _) = house.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
+    let (ended, _) = fixture.run_for(u64::MAX / 4, RetryScope::FailuresOnly, &[]).await;
     let report = ended.expect("nobody killed it").expect("a run that ends");
     assert_eq!((report.keys, report.dead_failures, report.run.counts.recovered), (30, 0, told.len() as u64));
 }
 
 #[tokio::test(start_paused = true)]
 async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
-    let mut house = JournalFixture::new(true);
-    house.run(&[]).await.0.expect("a first run");
-    house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
-    house.run(&items(5)).await.0.expect_err("the service is down");
-    assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
-    house.faults("");
-    let report = house.run(&items(5)).await.0.expect("the service is well again");
+    let mut fixture = JournalFixture::new(true);
+    fixture.run(&[]).await.0.expect("a first run");
+    fixture.faults("on=writes,do=fail,status=503,skip=2,times=1000");
+    fixture.run(&items(5)).await.0.expect_err("the service is down");
+    assert!((0..5).all(|n| fixture.ran(&format!("k{n}")) == 1));
+    fixture.faults("");
+    let report = fixture.run(&items(5)).await.0.expect("the service is well again");
     assert_eq!((report.keys, report.run.counts.failed), (5, 0));
-    assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
+    assert!((0..5).all(|n| fixture.ran(&format!("k{n}")) == 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
-    let mut house = JournalFixture::new(true);
-    house.front.slow_down(Duration::from_millis(300));
-    house.run_for(2_250, RetryScope::Default, &items(30)).await;
-    house.disk = tempfile::tempdir().expect("a directory");
-    let report = house.run(&[]).await.0.expect("a run that ends");
+    let mut fixture = JournalFixture::new(true);
+    fixture.proxy.slow_down(Duration::from_millis(300));
+    fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
+    fixture.disk = tempfile::tempdir().expect("a directory");
+    let report = fixture.run(&[]).await.0.expect("a run that ends");
     assert!(report.dead_failures > 0);
-    assert!(house.column("Failures j", "retryable").await.iter().all(|word| word == "no"));
+    assert!(fixture.column("Failures j", "retryable").await.iter().all(|word| word == "no"));
     // Told once: the sheet shows nothing as begun any more.
-    let again = house.run(&[]).await.0.expect("a run that ends");
+    let again = fixture.run(&[]).await.0.expect("a run that ends");
     assert_eq!(again.run.counts.failed, 0);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_only_forgets_leaves_the_journal_and_the_doubts_to_one_that_brings_items() {
     for retrying in [RetryScope::None, RetryScope::Reprocess] {
-        let mut house = JournalFixture::new(true);
-        house.run(&[]).await.0.expect("a first run");
-        house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
-        house.run(&items(5)).await.0.expect_err("the service is down");
-        house.faults("");
-        let (ended, _) = house.run_for(u64::MAX / 4, retrying, &[]).await;
+        let mut fixture = JournalFixture::new(true);
+        fixture.run(&[]).await.0.expect("a first run");
+        fixture.faults("on=writes,do=fail,status=503,skip=2,times=1000");
+        fixture.run(&items(5)).await.0.expect_err("the service is down");
+        fixture.faults("");
+        let (ended, _) = fixture.run_for(u64::MAX / 4, retrying, &[]).await;
         let report = ended.expect("nobody killed it").expect("a run that ends");
-        assert_eq!((house.journals().len(), report.keys, report.dead_failures), (1, 0, 0));
-        let report = house.run(&items(5)).await.0.expect("a run");
+        assert_eq!((fixture.journals().len(), report.keys, report.dead_failures), (1, 0, 0));
+        let report = fixture.run(&items(5)).await.0.expect("a run");
         assert_eq!((report.keys, report.dead_failures), (5, 0));
-        assert!((0..5).all(|n| house.ran(&format!("k{n}")) == 1));
+        assert!((0..5).all(|n| fixture.ran(&format!("k{n}")) == 1));
     }
 }

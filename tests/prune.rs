@@ -81,19 +81,19 @@ impl JobFixture {
 
     /// A job that has been going on for a while: failures that came and were mended, keys that were forgotten and done again.
     async fn lived_in(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let house = Self::new(mode, again, nth);
-        house.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
-        house.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
-        let listing = house.listing().await;
+        let fixture = Self::new(mode, again, nth);
+        fixture.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
+        fixture.usual(&[items(&["a", "b", "c"], "1"), items(&["x"], "1")].concat()).await;
+        let listing = fixture.listing().await;
         let errands = PreparedChanges {
             from: Some(listing.snapshot.head),
-            settled: resetting(&listing, again, house.clock.now()).settled,
+            settled: resetting(&listing, again, fixture.clock.now()).settled,
         };
-        house.run(&[], RetryScope::None, Some(errands)).await.expect("all is forgotten");
-        house.usual(&items(&["a", "b", "c", "x"], "1")).await;
-        house.clock.sleep(10 * DAY).await;
-        house.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
-        house
+        fixture.run(&[], RetryScope::None, Some(errands)).await.expect("all is forgotten");
+        fixture.usual(&items(&["a", "b", "c", "x"], "1")).await;
+        fixture.clock.sleep(10 * DAY).await;
+        fixture.usual(&[items(&["d"], "1"), vec![json!({"id": "y", "v": "1", "bad": "no"})]].concat()).await;
+        fixture
     }
 
     /// The keys that Processed says are done.
@@ -110,7 +110,7 @@ impl JobFixture {
     }
 
     async fn sorted(&self, tab: &str) -> Vec<Vec<String>> {
-        let mut rows = self.front.tab(tab).await;
+        let mut rows = self.proxy.tab(tab).await;
         rows.retain(|row| row.iter().any(|cell| !cell.is_empty()));
         rows[1..].sort();
         rows
@@ -135,96 +135,96 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
             (WriteMode::Upsert, ReprocessPolicy::OnChange),
             (WriteMode::Upsert, ReprocessPolicy::OnNewer),
         ] {
-            let house = JobFixture::lived_in(mode, again, nth).await;
-            let data = house.sorted("Data").await;
-            let found = house.prune(house.older_than(5, false)).await;
+            let fixture = JobFixture::lived_in(mode, again, nth).await;
+            let data = fixture.sorted("Data").await;
+            let found = fixture.prune(fixture.older_than(5, false)).await;
             assert_eq!(
                 (found.runs, found.failures, found.settled_rows, found.keys),
                 (4, (1, 2), if mode == WriteMode::Append { 0 } else { 8 }, (0, 0)),
                 "{mode:?} {again:?}"
             );
-            assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"]);
-            let states = house.column("Processed j", "state").await;
+            assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"]);
+            let states = fixture.column("Processed j", "state").await;
             // Where rows are appended, what was forgotten tells why a key has two of them.
             assert_eq!(states.len(), if mode == WriteMode::Append { 13 } else { 5 });
-            assert_eq!(house.column("Failures j", "key").await, ["y"]);
+            assert_eq!(fixture.column("Failures j", "key").await, ["y"]);
             assert_eq!(
-                house.column("Runs", "trigger").await,
+                fixture.column("Runs", "trigger").await,
                 ["test"; 2],
                 "the last one, and the one that took them out"
             );
-            assert_eq!(house.sorted("Data").await, data);
-            let report = house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
+            assert_eq!(fixture.sorted("Data").await, data);
+            let report = fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
             assert_eq!((report.run.counts.new, report.run.counts.skipped, report.open_failures), (0, 5, 1));
-            assert!(house.listing().await.snapshot.blemishes.is_empty());
+            assert!(fixture.listing().await.snapshot.blemishes.is_empty());
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_young_stays() {
-    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
-    let kept = house.kept().await;
-    let found = house.prune(house.older_than(30, true)).await;
+    let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
+    let kept = fixture.kept().await;
+    let found = fixture.prune(fixture.older_than(30, true)).await;
     assert_eq!((found.cells, found.old_keys), (0, 0));
-    assert_eq!(house.kept().await, kept);
+    assert_eq!(fixture.kept().await, kept);
 }
 
 #[tokio::test(start_paused = true)]
 async fn versions_that_another_one_has_followed_go_where_one_counts() {
     for (again, counts) in [(ReprocessPolicy::OnChange, "1"), (ReprocessPolicy::OnNewer, "2")] {
-        let house = JobFixture::new(WriteMode::Upsert, again, 0);
+        let fixture = JobFixture::new(WriteMode::Upsert, again, 0);
         for version in ["1", "2", "1"] {
-            house.usual(&items(&["a"], version)).await;
+            fixture.usual(&items(&["a"], version)).await;
         }
-        house.clock.sleep(10 * DAY).await;
-        let found = house.prune(house.older_than(5, false)).await;
+        fixture.clock.sleep(10 * DAY).await;
+        let found = fixture.prune(fixture.older_than(5, false)).await;
         assert_eq!(found.settled_rows, if again == ReprocessPolicy::OnChange { 2 } else { 1 });
-        assert_eq!(house.column("Processed j", "version").await, [counts]);
-        assert_eq!(house.usual(&items(&["a"], counts)).await.run.counts.new, 0);
-        assert_eq!(house.usual(&items(&["a"], "3")).await.updated, 1);
+        assert_eq!(fixture.column("Processed j", "version").await, [counts]);
+        assert_eq!(fixture.usual(&items(&["a"], counts)).await.run.counts.new, 0);
+        assert_eq!(fixture.usual(&items(&["a"], "3")).await.updated, 1);
     }
-    let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     for version in ["1", "2", "1"] {
-        house.usual(&items(&["a"], version)).await;
+        fixture.usual(&items(&["a"], version)).await;
     }
-    house.clock.sleep(10 * DAY).await;
-    assert_eq!(house.prune(house.older_than(5, false)).await.settled_rows, 0, "here each version counts");
+    fixture.clock.sleep(10 * DAY).await;
+    assert_eq!(fixture.prune(fixture.older_than(5, false)).await.settled_rows, 0, "here each version counts");
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_done_again() {
-    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
-    let age = house.older_than(5, true);
-    let (found, _) = house.prunable(age).await;
+    let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
+    let age = fixture.older_than(5, true);
+    let (found, _) = fixture.prunable(age).await;
     assert_eq!(found.keys, (4, 12));
     let again = yielded(&found, &mut Values::of(items(&["a", "a", "d", "z"], "1")), &ById).await.expect("a source");
     assert_eq!(again, 1, "of the keys that would go it yields a");
-    house.prune(age).await;
-    assert_eq!(house.keys().await, ["d"]);
-    let report = house.usual(&items(&["a", "d"], "1")).await;
+    fixture.prune(age).await;
+    assert_eq!(fixture.keys().await, ["d"]);
+    let report = fixture.usual(&items(&["a", "d"], "1")).await;
     assert_eq!((report.run.counts.new, report.run.counts.skipped), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
-    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
+    let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     for tab in ["Data", "Processed j", "Failures j", "Runs"] {
-        let id = house.front.id_of(tab).await;
+        let id = fixture.proxy.id_of(tab).await;
         let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
-        house.front.hands(json!([more])).await;
+        fixture.proxy.hands(json!([more])).await;
     }
     let formula = json!({"values": [{"userEnteredValue": {"formulaValue": "=\"\""}}]});
-    let start = json!({"sheetId": house.front.id_of("Data").await, "rowIndex": 299, "columnIndex": 1});
-    house
-        .front
+    let start = json!({"sheetId": fixture.proxy.id_of("Data").await, "rowIndex": 299, "columnIndex": 1});
+    fixture
+        .proxy
         .hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [formula]}}]))
         .await;
-    let kept = house.kept().await;
-    let found = house.prune(house.older_than(30, false)).await;
+    let kept = fixture.kept().await;
+    let found = fixture.prune(fixture.older_than(30, false)).await;
     let rows = async |tab: &str| {
         let fields = "fields=sheets.properties(title,gridProperties)";
-        let (_, sheets) = house.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+        let (_, sheets) = fixture.proxy.ask(hyper::Method::GET, "", fields, Value::Null).await;
         let sheets = sheets["sheets"].as_array().expect("sheets").clone();
         let seen = sheets.into_iter().find(|sheet| sheet["properties"]["title"] == tab).expect("the tab");
         seen["properties"]["gridProperties"]["rowCount"].as_u64().expect("rows")
@@ -232,7 +232,7 @@ async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_no
     assert_eq!((rows("Data").await, rows("Runs").await), (400, 600), "other jobs append to Runs");
     assert_eq!((rows("Processed j").await, rows("Failures j").await), (1 + 13 + 100, 1 + 3 + 100));
     assert_eq!(found.blank, 200 + 486 + 496);
-    let mut after = house.kept().await;
+    let mut after = fixture.kept().await;
     after[2].pop();
     let mut before = kept;
     before[2].truncate(after[2].len());
@@ -241,23 +241,23 @@ async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_no
 
 #[tokio::test(start_paused = true)]
 async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
-    let mut house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
-    house.max_rows = 1_000;
+    let mut fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    fixture.max_rows = 1_000;
     let ids: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
-    house.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
-    house.clock.sleep(10 * DAY).await;
+    fixture.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
+    fixture.clock.sleep(10 * DAY).await;
     let fields = "fields=sheets.properties.gridProperties";
-    let (_, sheets) = house.front.ask(hyper::Method::GET, "", fields, Value::Null).await;
+    let (_, sheets) = fixture.proxy.ask(hyper::Method::GET, "", fields, Value::Null).await;
     let size = |sheet: &Value, name: &str| sheet["properties"]["gridProperties"][name].as_u64().expect("a size");
     let sheets = sheets["sheets"].as_array().expect("sheets").clone();
     let cells: u64 = sheets.iter().map(|sheet| size(sheet, "rowCount") * size(sheet, "columnCount")).sum();
     let grid = json!({"rowCount": 10_000_000 - cells - 2_000, "columnCount": 1});
-    house.front.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
-    let (found, errands) = house.prunable(house.older_than(5, true)).await;
+    fixture.proxy.hands(json!([{"addSheet": {"properties": {"title": "Notes", "gridProperties": grid}}}])).await;
+    let (found, errands) = fixture.prunable(fixture.older_than(5, true)).await;
     assert_eq!(found.keys, (400, 400));
-    let report = house.take_out(errands).await.expect("a few at a time fit");
+    let report = fixture.take_out(errands).await.expect("a few at a time fit");
     assert!((6..40).contains(&report.commits), "{}", report.commits);
-    assert_eq!(house.keys().await.len(), 1, "a tab keeps a row below its header");
+    assert_eq!(fixture.keys().await.len(), 1, "a tab keeps a row below its header");
 }
 
 /// Somebody sorts a tab after it was looked at and before rows are taken out of it.
@@ -265,22 +265,22 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
 async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     for nth in [0, 7] {
         for tab in ["Processed j", "Failures j", "Runs"] {
-            let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
-            let before = house.kept().await;
-            let (_, errands) = house.prunable(house.older_than(5, false)).await;
-            house.front.sort_upside_down(tab).await;
-            house.take_out(errands).await.expect("what was not meant is put back");
-            let after = house.kept().await;
+            let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
+            let before = fixture.kept().await;
+            let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
+            fixture.proxy.sort_upside_down(tab).await;
+            fixture.take_out(errands).await.expect("what was not meant is put back");
+            let after = fixture.kept().await;
             let all = |kept: &[Vec<Vec<String>>; 4]| kept[0].len() + kept[1].len() + kept[2].len();
             assert!(all(&after) <= all(&before) + 1, "{tab}");
-            assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"], "{tab}");
-            let listing = house.listing().await;
+            assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"], "{tab}");
+            let listing = fixture.listing().await;
             assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "{tab}");
             assert!(listing.snapshot.blemishes.is_empty(), "{tab}: {:?}", listing.snapshot.blemishes);
-            house.prune(house.older_than(5, false)).await;
-            assert_eq!(house.column("Processed j", "state").await, ["done"; 5], "{tab}");
-            assert_eq!(house.column("Failures j", "key").await, ["y"], "{tab}");
-            assert_eq!(house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0, "{tab}");
+            fixture.prune(fixture.older_than(5, false)).await;
+            assert_eq!(fixture.column("Processed j", "state").await, ["done"; 5], "{tab}");
+            assert_eq!(fixture.column("Failures j", "key").await, ["y"], "{tab}");
+            assert_eq!(fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0, "{tab}");
         }
     }
 }
@@ -289,21 +289,21 @@ impl JobFixture {
     /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
     /// so many answers.
     async fn with_rows_that_wait(
-        house: Self,
+        fixture: Self,
         age: RowAge,
         moving: impl AsyncFn(&EmulatorProxy),
         answers: u64,
     ) -> Option<Self> {
-        let (_, errands) = house.prunable(age).await;
-        moving(&house.front).await;
+        let (_, errands) = fixture.prunable(age).await;
+        moving(&fixture.proxy).await;
         tokio::select! {
-            _ = house.take_out(errands) => {},
-            () = house.front.after_calls(answers) => {},
+            _ = fixture.take_out(errands) => {},
+            () = fixture.proxy.after_calls(answers) => {},
         }
-        house.clock.sleep(Duration::from_mins(10)).await;
+        fixture.clock.sleep(Duration::from_mins(10)).await;
         let waits =
-            house.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("are restored below"));
-        waits.then_some(house)
+            fixture.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("are restored below"));
+        waits.then_some(fixture)
     }
 
     /// The runs that these errands leave alone.
@@ -317,12 +317,12 @@ impl JobFixture {
     async fn somebody_moves_rows(&self, below: &impl Fn(u64) -> u64) {
         for tab in ["Processed j", "Failures j", "Runs", "Data"] {
             match below(4) {
-                0 => self.front.sort_upside_down(tab).await,
+                0 => self.proxy.sort_upside_down(tab).await,
                 1 => {
-                    let id = self.front.id_of(tab).await;
+                    let id = self.proxy.id_of(tab).await;
                     let rows = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
                     let insert = json!({"insertDimension": {"range": rows, "inheritFromBefore": false}});
-                    self.front.hands(json!([insert])).await;
+                    self.proxy.hands(json!([insert])).await;
                 }
                 _ => {}
             }
@@ -344,23 +344,23 @@ impl JobFixture {
 async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
     let mut met = false;
     for answers in 1..20 {
-        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
-        house.usual(&items(&["p"], "1")).await;
-        house.clock.sleep(10 * DAY).await;
-        house.usual(&items(&["a"], "1")).await;
-        assert_eq!(house.force("a").await, 1);
-        assert_eq!(house.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
-        let age = house.older_than(5, true);
-        let moving = async |front: &EmulatorProxy| {
-            let id = front.id_of("Processed j").await;
+        let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        fixture.usual(&items(&["p"], "1")).await;
+        fixture.clock.sleep(10 * DAY).await;
+        fixture.usual(&items(&["a"], "1")).await;
+        assert_eq!(fixture.force("a").await, 1);
+        assert_eq!(fixture.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
+        let age = fixture.older_than(5, true);
+        let moving = async |proxy: &EmulatorProxy| {
+            let id = proxy.id_of("Processed j").await;
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
-            front.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
+            proxy.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
         };
-        let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
         met = true;
-        assert_eq!(house.force("a").await, 1, "after {answers} answers");
-        assert_eq!(house.usual(&items(&["a"], "1")).await.run.counts.new, 0);
-        let rows = house.column("Data", "id").await.iter().filter(|id| *id == "a").count();
+        assert_eq!(fixture.force("a").await, 1, "after {answers} answers");
+        assert_eq!(fixture.usual(&items(&["a"], "1")).await.run.counts.new, 0);
+        let rows = fixture.column("Data", "id").await.iter().filter(|id| *id == "a").count();
         assert_eq!(rows, 3, "after {answers} answers");
     }
     assert!(met);
@@ -371,20 +371,20 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
     for nth in [0, 7] {
         let mut met = false;
         for answers in 1..20 {
-            let mut house = JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
-            house.max_rows = 1_000;
-            house.usual(&items(&["a", "b", "c"], "1")).await;
-            let id = house.front.id_of("Data").await;
+            let mut fixture = JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
+            fixture.max_rows = 1_000;
+            fixture.usual(&items(&["a", "b", "c"], "1")).await;
+            let id = fixture.proxy.id_of("Data").await;
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
-            house.front.hands(json!([more])).await;
-            let age = house.older_than(5, false);
-            let moving = async |front: &EmulatorProxy| front.type_in("Data", 349, 1, "a note of mine").await;
-            let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
+            fixture.proxy.hands(json!([more])).await;
+            let age = fixture.older_than(5, false);
+            let moving = async |proxy: &EmulatorProxy| proxy.type_in("Data", 349, 1, "a note of mine").await;
+            let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
             met = true;
             let items = [items(&["a", "c"], "1"), items(&["b"], "2"), items(&["e"], "1")].concat();
-            house.usual(&items).await;
-            assert_eq!(house.usual(&items).await.run.counts.new, 0);
-            let rows = house.sorted("Data").await;
+            fixture.usual(&items).await;
+            assert_eq!(fixture.usual(&items).await.run.counts.new, 0);
+            let rows = fixture.sorted("Data").await;
             assert_eq!(rows.len(), 1 + 5, "{rows:?}");
             assert!(rows.iter().any(|row| row.iter().any(|cell| cell == "a note of mine")), "{rows:?}");
         }
@@ -396,29 +396,29 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
 async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() {
     let mut met = false;
     for answers in 1..20 {
-        let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
-        let age = house.older_than(5, false);
-        let moving = async |front: &EmulatorProxy| front.sort_upside_down("Processed j").await;
-        let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
+        let age = fixture.older_than(5, false);
+        let moving = async |proxy: &EmulatorProxy| proxy.sort_upside_down("Processed j").await;
+        let Some(fixture) = JobFixture::with_rows_that_wait(fixture, age, moving, answers).await else { continue };
         met = true;
-        house.front.move_column("Processed j", 0, 3).await;
-        assert_eq!(house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0);
-        assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"]);
+        fixture.proxy.move_column("Processed j", 0, 3).await;
+        assert_eq!(fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0);
+        assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"]);
     }
     assert!(met);
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_nothing_is_taken_out() {
-    let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
-    let (_, errands) = house.prunable(house.older_than(5, false)).await;
-    let before = house.kept().await;
-    let id = house.front.id_of("Processed j").await;
+    let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
+    let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
+    let before = fixture.kept().await;
+    let id = fixture.proxy.id_of("Processed j").await;
     let range = json!({"sheetId": id});
-    house.front.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
-    let ended = house.take_out(errands).await;
+    fixture.proxy.owner_does(json!([{"addProtectedRange": {"protectedRange": {"range": range}}}])).await;
+    let ended = fixture.take_out(errands).await;
     assert!(matches!(&ended, Err(RunError::Refused { why }) if why.contains("protected")), "{ended:?}");
-    assert_eq!(house.kept().await[0], before[0]);
+    assert_eq!(fixture.kept().await[0], before[0]);
 }
 
 /// The same by chance, with crashes and lost answers, and the person somewhere between.
@@ -429,33 +429,33 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
     for seed in 0..games {
         let chance = SeededRng::new(seed);
         let below = |n: u64| chance.bits() % n;
-        let house =
+        let fixture =
             JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
-        let age = house.older_than(5, false);
+        let age = fixture.older_than(5, false);
         if below(2) == 0 {
-            let id = house.front.id_of("Data").await;
+            let id = fixture.proxy.id_of("Data").await;
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 120}});
-            house.front.hands(json!([more])).await;
+            fixture.proxy.hands(json!([more])).await;
         }
         for _ in 0..3 {
-            let (_, errands) = house.prunable(age).await;
-            let kept = house.runs_that_stay(&errands).await;
+            let (_, errands) = fixture.prunable(age).await;
+            let kept = fixture.runs_that_stay(&errands).await;
             let meant = errands.settled.iter().flat_map(ItemResult::removals).count();
-            house.somebody_moves_rows(&below).await;
+            fixture.somebody_moves_rows(&below).await;
             if below(2) == 0 {
-                house.front.lose(Some((below(4), below(2) == 0)));
+                fixture.proxy.lose(Some((below(4), below(2) == 0)));
             }
             let answers = 1 + below(14);
             let ended = tokio::select! {
-                ended = house.take_out(errands) => ended.map(|_| ()),
-                () = house.front.after_calls(answers) => Ok(()),
+                ended = fixture.take_out(errands) => ended.map(|_| ()),
+                () = fixture.proxy.after_calls(answers) => Ok(()),
             };
-            house.front.lose(None);
+            fixture.proxy.lose(None);
             if let Err(error) = ended {
                 assert!(matches!(error, RunError::Unfinished { .. } | RunError::Store(_)), "seed {seed}: {error}");
             }
-            house.clock.sleep(Duration::from_mins(10)).await;
-            let listing = house.listing().await;
+            fixture.clock.sleep(Duration::from_mins(10)).await;
+            let listing = fixture.listing().await;
             put_back +=
                 listing.snapshot.blemishes.iter().filter(|one| one.message.contains("are restored below")).count();
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
@@ -465,13 +465,13 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             let lost: Vec<_> = kept.iter().filter(|run| !runs.contains(run)).collect();
             assert!(lost.is_empty(), "seed {seed}: {lost:?} are gone from Runs");
         }
-        let report = house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
+        let report = fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
         assert_eq!((report.run.counts.new, report.open_failures), (0, 1), "seed {seed}");
-        house.prune(age).await;
-        assert_eq!(house.keys().await, ["a", "b", "c", "d", "x"], "seed {seed}");
-        let runs = house.column("Runs", "started").await;
+        fixture.prune(age).await;
+        assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"], "seed {seed}");
+        let runs = fixture.column("Runs", "started").await;
         assert!(runs.len() >= 2, "seed {seed}");
-        let rows: Vec<_> = house.column("Data", "id").await.into_iter().filter(|id| !id.is_empty()).collect();
+        let rows: Vec<_> = fixture.column("Data", "id").await.into_iter().filter(|id| !id.is_empty()).collect();
         assert_eq!(rows.len(), 5, "seed {seed}");
     }
     assert!(put_back > 0, "somebody moved rows between a look and a batch whose run vanished");

@@ -39,7 +39,7 @@ use crate::support::{Job, Values};
 
 /// A sheet with keys k1, k2, … in columns id, a and b, and beside them a person's column.
 struct Desk {
-    front: EmulatorProxy,
+    proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     versions: BTreeMap<String, u64>,
     /// Whether all rows show the same but for their keys.
@@ -51,15 +51,15 @@ impl Desk {
     /// Keys k1 to kn at version 1, each with a remark of the person's.
     async fn of(keys: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
+        let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
-        let mut desk = Self { front, clock, versions, is_alike: false, said: Vec::new() };
+        let mut desk = Self { proxy, clock, versions, is_alike: false, said: Vec::new() };
         desk.run().await.expect("a first run");
         let wider = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "length": 3});
-        desk.front.hands(json!([{"appendDimension": wider}])).await;
-        desk.front.type_in("Data", 0, 3, "remark").await;
+        desk.proxy.hands(json!([{"appendDimension": wider}])).await;
+        desk.proxy.type_in("Data", 0, 3, "remark").await;
         for n in 1..=keys {
-            desk.front.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
+            desk.proxy.type_in("Data", usize::try_from(n).expect("few"), 3, &format!("my k{n}")).await;
         }
         desk
     }
@@ -80,7 +80,7 @@ impl Desk {
         (job.plan.mode, job.plan.steal) = (WriteMode::Upsert, true);
         job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
         job.plan.definition.mode = WriteMode::Upsert.word().into();
-        let sheets = Arc::new(self.front.sheets(job.seed));
+        let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let is_alike = self.is_alike;
         let cell = |key: &str, column: &str, version: u64| {
@@ -101,16 +101,16 @@ impl Desk {
 
     /// A run in which this happens right before its first write, and which vanishes right after that write.
     async fn run_and_vanish(&mut self, before: Value) {
-        let front = self.front.clone();
-        self.front.at_write(1, true, async move { front.hands(before).await }.boxed());
+        let proxy = self.proxy.clone();
+        self.proxy.at_write(1, true, async move { proxy.hands(before).await }.boxed());
         let end = Arc::new(Notify::new());
         let ended = Arc::clone(&end);
-        self.front.at_write(1, false, async move { ended.notify_one() }.boxed());
+        self.proxy.at_write(1, false, async move { ended.notify_one() }.boxed());
         self.run_until(&end).await.expect("it vanished");
     }
 
     async fn id(&self) -> Value {
-        self.front.id_of("Data").await
+        self.proxy.id_of("Data").await
     }
 
     /// Moves a row or a column, counted from 0, to another place.
@@ -123,12 +123,12 @@ impl Desk {
     /// What row `row` shows, by the header.
     async fn row_of(&self, key: &str) -> BTreeMap<String, String> {
         let rows = self.rows_of(key).await;
-        assert_eq!(rows.len(), 1, "rows of {key}: {:?}", self.front.tab("Data").await);
+        assert_eq!(rows.len(), 1, "rows of {key}: {:?}", self.proxy.tab("Data").await);
         rows.into_iter().next().expect("one")
     }
 
     async fn rows_of(&self, key: &str) -> Vec<BTreeMap<String, String>> {
-        let all = self.front.tab("Data").await;
+        let all = self.proxy.tab("Data").await;
         let rows = all.iter().skip(1).map(|row| all[0].iter().cloned().zip(row.iter().cloned()).collect());
         rows.filter(|row: &BTreeMap<String, String>| row.get("id").is_some_and(|id| id == key)).collect()
     }
@@ -152,7 +152,7 @@ async fn one_corrected_cell_stays_and_the_rest_of_its_row_is_restored() {
     let moved = desk.moved("ROWS", 3, 1).await;
     desk.run_and_vanish(moved).await;
     desk.shows("k3", "k1 a2", "k1 b2", "my k3").await;
-    desk.front.type_in("Data", 1, 1, "hers").await;
+    desk.proxy.type_in("Data", 1, 1, "hers").await;
     desk.run().await.expect("the next run");
     desk.shows("k3", "hers", "k3 b1", "my k3").await;
     desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
@@ -170,7 +170,7 @@ async fn keys_that_were_written_over_come_back_to_their_rows() {
         assert_eq!(desk.rows_of("k1").await.len(), 0);
         if let Some((dimension, from, to)) = moves {
             let moved = desk.moved(dimension, from, to).await;
-            desk.front.hands(moved).await;
+            desk.proxy.hands(moved).await;
         }
         desk.run().await.expect("the next run");
         for (key, version) in [("k1", 2), ("k2", 2), ("k3", 1)] {
@@ -187,9 +187,9 @@ async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
     let moved = desk.moved("COLUMNS", 0, 3).await;
     desk.run_and_vanish(moved).await;
     // Of a, b, id, remark the second and the third were written; she corrects the second.
-    desk.front.type_in("Data", 1, 1, "hers").await;
+    desk.proxy.type_in("Data", 1, 1, "hers").await;
     let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
     desk.run().await.expect("the next run");
     desk.shows("k1", "k1 a2", "hers", "my k1").await;
     desk.shows("k2", "k2 a1", "k2 b1", "my k2").await;
@@ -203,25 +203,25 @@ async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
     desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
     desk.run().await.expect("a second version");
     for row in [1, 2] {
-        desk.front.type_in("Data", row, 3, "").await;
+        desk.proxy.type_in("Data", row, 3, "").await;
     }
     desk.versions.extend([("k1".into(), 3), ("k2".into(), 3)]);
     let moved = desk.moved("COLUMNS", 0, 3).await;
     desk.run_and_vanish(moved).await;
     let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
-    let before = desk.front.tab("Data").await;
+    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    let before = desk.proxy.tab("Data").await;
     let error = desk.run().await.expect_err("nothing is guessed");
     let said = error.to_string();
     assert!(said.contains("rows 3 and 4 could each be the one of key") && said.contains("column \"id\""), "{said}");
     assert_eq!(error.fault(), Fault::Corrupt, "{said}");
-    assert_eq!(desk.front.tab("Data").await, before);
+    assert_eq!(desk.proxy.tab("Data").await, before);
     // She says which is which.
-    desk.front.type_in("Data", 3, 2, "k1").await;
+    desk.proxy.type_in("Data", 3, 2, "k1").await;
     desk.run().await.expect("the next run");
     desk.shows("k1", "alike", "alike", "").await;
     desk.shows("k2", "alike", "alike", "").await;
-    assert_eq!(desk.front.tab("Data").await[3][2], "k1");
+    assert_eq!(desk.proxy.tab("Data").await[3][2], "k1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,18 +231,18 @@ async fn a_column_with_a_formula_for_a_header_is_followed() {
     let start = json!({"sheetId": id, "rowIndex": 0, "columnIndex": 4});
     let header = "={\"arr\";ARRAYFORMULA(\"x-\"&A2:A4)}";
     let cell = json!({"values": [{"userEnteredValue": {"formulaValue": header}}]});
-    desk.front.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
+    desk.proxy.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
     desk.versions.insert("k2".into(), 2);
     // Her column comes to where b was.
     let moved = desk.moved("COLUMNS", 4, 2).await;
     desk.run_and_vanish(moved).await;
     assert!(
-        desk.front.tab("Data").await[0].iter().any(|header| header.starts_with("#REF!")),
+        desk.proxy.tab("Data").await[0].iter().any(|header| header.starts_with("#REF!")),
         "its array is in the way"
     );
     desk.run().await.expect("the next run");
     desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
-    assert_eq!(desk.front.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
+    assert_eq!(desk.proxy.column("Data", "arr").await, ["x-k1", "x-k2", "x-k3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,17 +253,17 @@ async fn a_person_s_formula_comes_back_with_the_right_references() {
     let formula = |row: u32| json!({"values": [{"userEnteredValue": {"formulaValue": format!("=\"f-\"&D{row}")}}]});
     let header = json!({"values": [{"userEnteredValue": {"stringValue": "f"}}]});
     let rows = json!([header, formula(2), formula(3), formula(4)]);
-    desk.front.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}}])).await;
+    desk.proxy.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": rows}}])).await;
     desk.versions.insert("k2".into(), 2);
     let moved = desk.moved("COLUMNS", 4, 2).await;
     desk.run_and_vanish(moved).await;
     // The column that the formula refers to moves away before the repair.
-    let remark = desk.front.tab("Data").await[0].iter().position(|text| text == "remark").expect("it is there");
+    let remark = desk.proxy.tab("Data").await[0].iter().position(|text| text == "remark").expect("it is there");
     let moved = desk.moved("COLUMNS", u64::try_from(remark).expect("few"), 0).await;
-    desk.front.hands(moved).await;
+    desk.proxy.hands(moved).await;
     desk.run().await.expect("the next run");
     desk.shows("k2", "k2 a2", "k2 b2", "my k2").await;
-    assert_eq!(desk.front.column("Data", "f").await, ["f-my k1", "f-my k2", "f-my k3"]);
+    assert_eq!(desk.proxy.column("Data", "f").await, ["f-my k1", "f-my k2", "f-my k3"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +275,7 @@ async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() 
     desk.run_and_vanish(moved).await;
     // Each of the two shows the other's cells; she deletes the first, which is k2's.
     let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    desk.front.hands(json!([{"deleteDimension": {"range": first}}])).await;
+    desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
     desk.run().await.expect("the next run");
     desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
     assert_eq!(desk.rows_of("k2").await.len(), 0);
@@ -297,8 +297,8 @@ async fn hit() -> Desk {
 async fn what_is_typed_while_a_repair_is_on_its_way_stays() {
     for column in [1, 3] {
         let mut desk = hit().await;
-        let front = desk.front.clone();
-        desk.front.at_write(1, true, async move { front.type_in("Data", 1, column, "hers").await }.boxed());
+        let proxy = desk.proxy.clone();
+        desk.proxy.at_write(1, true, async move { proxy.type_in("Data", 1, column, "hers").await }.boxed());
         desk.run().await.expect("the next run");
         let cells = if column == 1 { ["hers", "k3 b1", "my k3"] } else { ["k3 a1", "k3 b1", "hers"] };
         desk.shows("k3", cells[0], cells[1], cells[2]).await;
@@ -311,12 +311,12 @@ async fn a_row_deleted_while_its_repair_is_on_its_way_stays_deleted() {
     for typed in [false, true] {
         let mut desk = hit().await;
         if typed {
-            desk.front.type_in("Data", 1, 2, "hers").await;
+            desk.proxy.type_in("Data", 1, 2, "hers").await;
         }
         let row = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-        let front = desk.front.clone();
+        let proxy = desk.proxy.clone();
         let deleted = json!([{"deleteDimension": {"range": row}}]);
-        desk.front.at_write(1, true, async move { front.hands(deleted).await }.boxed());
+        desk.proxy.at_write(1, true, async move { proxy.hands(deleted).await }.boxed());
         desk.run().await.expect("the next run");
         assert_eq!(desk.rows_of("k3").await.len(), 0);
         desk.shows("k1", "k1 a2", "k1 b2", "my k1").await;
@@ -328,14 +328,14 @@ async fn a_row_deleted_while_its_repair_is_on_its_way_stays_deleted() {
 async fn a_text_that_begins_like_a_formula_stays_a_text() {
     let mut desk = Desk::of(3).await;
     let text = "=IMPORTDATA(\"x\"&B2)";
-    desk.front.type_in("Data", 3, 1, text).await;
+    desk.proxy.type_in("Data", 3, 1, text).await;
     desk.versions.insert("k1".into(), 2);
     let moved = desk.moved("ROWS", 3, 1).await;
     desk.run_and_vanish(moved).await;
     let inserted = json!({"sheetId": desk.id().await, "dimension": "COLUMNS", "startIndex": 1, "endIndex": 2});
-    desk.front.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
+    desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
     desk.run().await.expect("the next run");
     desk.shows("k3", text, "k3 b1", "my k3").await;
-    let view = desk.front.view().await.expect("the tab");
+    let view = desk.proxy.view().await.expect("the tab");
     assert_eq!(view.rows[1][2]["userEnteredValue"]["stringValue"], text);
 }

@@ -35,9 +35,9 @@ const MODES: [(WriteMode, ReprocessPolicy); 2] =
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// Somebody gives a tab another name.
-async fn rename(front: &EmulatorProxy, id: &Value, to: &str) {
+async fn rename(proxy: &EmulatorProxy, id: &Value, to: &str) {
     let properties = json!({"sheetId": id, "title": to});
-    front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
+    proxy.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }
 
 fn items(version: &str) -> Vec<Value> {
@@ -46,27 +46,27 @@ fn items(version: &str) -> Vec<Value> {
 
 /// A job with rows, a failure that is left alone, one that somebody has asked to try again, and cells of people's beside the rows.
 async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
-    let house = JobFixture::new(mode, again, 0);
+    let fixture = JobFixture::new(mode, again, 0);
     let bad = json!({"id": "bad", "v": "1", "bad": "it is bad"});
-    house.usual(&[items("1"), vec![bad]].concat()).await;
-    let at = house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
-    house.front.type_in("Failures j", 1, at, "retry").await;
-    let wider = json!({"sheetId": house.front.id_of("Data").await, "dimension": "COLUMNS", "length": 2});
-    house.front.hands(json!([{"appendDimension": wider}])).await;
-    house.front.type_in("Data", 30, 4, "a total").await;
-    house
+    fixture.usual(&[items("1"), vec![bad]].concat()).await;
+    let at = fixture.proxy.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
+    fixture.proxy.type_in("Failures j", 1, at, "retry").await;
+    let wider = json!({"sheetId": fixture.proxy.id_of("Data").await, "dimension": "COLUMNS", "length": 2});
+    fixture.proxy.hands(json!([{"appendDimension": wider}])).await;
+    fixture.proxy.type_in("Data", 30, 4, "a total").await;
+    fixture
 }
 
 /// A run beside which somebody does something after every so many calls; with how long it took, in milliseconds.
-async fn run_beside(house: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
-    let (source, began_ms) = (items("2"), house.clock.monotonic_ms());
-    let run = house.run(&source, RetryScope::Default, None);
+async fn run_beside(fixture: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
+    let (source, began_ms) = (items("2"), fixture.clock.monotonic_ms());
+    let run = fixture.run(&source, RetryScope::Default, None);
     tokio::pin!(run);
     let report = tokio::select! {
         report = &mut run => report,
         () = deeds => run.await,
     };
-    (report, house.clock.monotonic_ms() - began_ms)
+    (report, fixture.clock.monotonic_ms() - began_ms)
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,13 +74,13 @@ async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
     for (mode, again) in MODES {
         for title in TABS {
             for calls in 0..14 {
-                let house = begun(mode, again).await;
-                let (front, id) = (&house.front, house.front.id_of(title).await);
+                let fixture = begun(mode, again).await;
+                let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
                 let deed = async {
-                    front.after_calls(calls).await;
-                    rename(front, &id, "as we like it").await;
+                    proxy.after_calls(calls).await;
+                    rename(proxy, &id, "as we like it").await;
                 };
-                let (report, _) = Box::pin(run_beside(&house, deed)).await;
+                let (report, _) = Box::pin(run_beside(&fixture, deed)).await;
                 let told = format!("{mode:?} {title} after {calls} calls");
                 let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
                 assert_eq!(report.run.counts.new, 4, "{told}");
@@ -94,25 +94,25 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
     for (mode, again) in MODES {
         for title in TABS {
             for every in 1..5 {
-                let house = begun(mode, again).await;
-                let (front, id) = (&house.front, house.front.id_of(title).await);
+                let fixture = begun(mode, again).await;
+                let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
                 let deeds = async {
                     for nth in 0..1_000 {
-                        front.after_calls(every).await;
-                        rename(front, &id, &format!("name {nth}")).await;
+                        proxy.after_calls(every).await;
+                        rename(proxy, &id, &format!("name {nth}")).await;
                     }
                 };
-                let (report, took_ms) = Box::pin(run_beside(&house, deeds)).await;
+                let (report, took_ms) = Box::pin(run_beside(&fixture, deeds)).await;
                 let told = format!("{mode:?} {title}, every {every} calls: {report:?}");
                 assert!(took_ms < 120_000, "{took_ms} ms: {told}");
                 if let Err(error) = report {
                     assert_eq!(error.fault(), Fault::Throttled, "{told}");
                     assert!(error.to_string().contains("edited as often as"), "{told}");
                 }
-                house.clock.sleep(Duration::from_mins(10)).await;
-                rename(front, &id, title).await;
-                house.usual(&items("2")).await;
-                assert_eq!(house.usual(&items("2")).await.run.counts.new, 0, "{told}");
+                fixture.clock.sleep(Duration::from_mins(10)).await;
+                rename(proxy, &id, title).await;
+                fixture.usual(&items("2")).await;
+                assert_eq!(fixture.usual(&items("2")).await.run.counts.new, 0, "{told}");
             }
         }
     }
@@ -121,29 +121,29 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
 #[tokio::test(start_paused = true)]
 async fn keys_moved_again_and_again_end_a_run_in_time() {
     for latency_ms in [0, 2_000, 20_000] {
-        let house = begun(WriteMode::Upsert, ReprocessPolicy::OnChange).await;
-        let (front, id) = (&house.front, house.front.id_of("Processed j").await);
+        let fixture = begun(WriteMode::Upsert, ReprocessPolicy::OnChange).await;
+        let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of("Processed j").await);
         // So many rows that no call reads them all.
         let blank = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 60_003});
-        front.hands(json!([{"insertDimension": {"range": blank}}])).await;
-        assert_eq!(house.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}");
-        front.slow_down(Duration::from_millis(latency_ms));
+        proxy.hands(json!([{"insertDimension": {"range": blank}}])).await;
+        assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}");
+        proxy.slow_down(Duration::from_millis(latency_ms));
         let deeds = async {
             loop {
                 // Some rows change their places with blank ones, in turn before and after the first page was read.
                 for (from, to) in [(1, 60_001), (60_000, 1)] {
-                    front.after_calls(1).await;
+                    proxy.after_calls(1).await;
                     let rows = json!({"sheetId": id, "dimension": "ROWS", "startIndex": from, "endIndex": from + 1});
-                    front.hands(json!([{"moveDimension": {"source": rows, "destinationIndex": to}}])).await;
+                    proxy.hands(json!([{"moveDimension": {"source": rows, "destinationIndex": to}}])).await;
                 }
             }
         };
-        let (report, took_ms) = Box::pin(run_beside(&house, deeds)).await;
+        let (report, took_ms) = Box::pin(run_beside(&fixture, deeds)).await;
         let error = report.expect_err("it never stands still");
         assert_eq!(error.fault(), Fault::Throttled, "{latency_ms}: {error}");
         assert!(error.to_string().contains("tab Processed j was edited as often as"), "{error}");
         assert!(took_ms < 60_000 + 12 * latency_ms + 5_000, "{latency_ms}: {took_ms} ms");
-        front.slow_down(Duration::ZERO);
-        assert_eq!(house.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it stands still");
+        proxy.slow_down(Duration::ZERO);
+        assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it stands still");
     }
 }

@@ -50,7 +50,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 /// A job with several spreadsheets to be in.
 struct Estate {
-    house: JobFixture,
+    fixture: JobFixture,
     /// Their ids, the first one that the job is in first.
     ids: Vec<String>,
     /// The idempotency keys that steps were given.
@@ -59,18 +59,18 @@ struct Estate {
 
 impl Estate {
     async fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let house = JobFixture::new(mode, again, nth);
+        let fixture = JobFixture::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
-            ids.push(made(&house.front, title).await);
+            ids.push(made(&fixture.proxy, title).await);
         }
-        Self { house, ids, given: Arc::default() }
+        Self { fixture, ids, given: Arc::default() }
     }
 
     fn store(&self, at: usize, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(&self.ids[at]).expect("an id");
-        let (sheets, clock) = (Arc::new(self.house.front.sheets(seed)), Arc::clone(&self.house.clock));
-        SheetsStore::new(sheets, id, "j", "Data", clock).keeping(self.house.mode, self.house.again)
+        let (sheets, clock) = (Arc::new(self.fixture.proxy.sheets(seed)), Arc::clone(&self.fixture.clock));
+        SheetsStore::new(sheets, id, "j", "Data", clock).keeping(self.fixture.mode, self.fixture.again)
     }
 
     async fn run_for(
@@ -82,18 +82,18 @@ impl Estate {
         rollover: Option<Rollover>,
     ) -> Result<RunReport, RunError> {
         let given = Arc::clone(&self.given);
-        let mut job = Job::new(Arc::clone(&self.house.clock)).step(move |value, context| {
+        let mut job = Job::new(Arc::clone(&self.fixture.clock)).step(move |value, context| {
             given.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
             match value["bad"].as_str() {
                 Some(why) => Err(StepError::Rejected(why.to_owned())),
                 None => Ok(vec![value.clone()]),
             }
         });
-        job.seed = u64::try_from(self.house.clock.now().0).unwrap_or(0) + at as u64;
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.house.mode, 2, retrying);
+        job.seed = u64::try_from(self.fixture.clock.now().0).unwrap_or(0) + at as u64;
+        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.fixture.mode, 2, retrying);
         (job.errands, job.plan.rollover) = (errands, rollover);
         let report = job.run(self.store(at, job.seed), Values::of(items.to_vec())).await;
-        self.house.clock.sleep(Duration::from_secs(2)).await;
+        self.fixture.clock.sleep(Duration::from_secs(2)).await;
         report
     }
 
@@ -112,7 +112,7 @@ impl Estate {
     ) -> Result<(ScannedTabs, Option<PreparedChanges>, RolloverPlan), RolloverRefusal> {
         let old = self.listing(from).await;
         let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
-        let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.house.clock.now())?;
+        let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.fixture.clock.now())?;
         let errands = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
         Ok((old, Some(errands), found))
     }
@@ -144,7 +144,7 @@ impl Estate {
     /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
     async fn column(&self, at: usize, tab: &str, name: &str) -> Vec<String> {
         let path = format!("/v4/spreadsheets/{}/values/{}", self.ids[at], tab.replace(' ', "%20"));
-        let (status, answer) = asked(&self.house.front, Method::GET, &path, Value::Null).await;
+        let (status, answer) = asked(&self.fixture.proxy, Method::GET, &path, Value::Null).await;
         if status != 200 {
             return Vec::new();
         }
@@ -154,7 +154,7 @@ impl Estate {
     }
 }
 
-async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
+async fn asked(proxy: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
     let call = ApiRequest {
         method,
         path: path.to_owned(),
@@ -163,7 +163,7 @@ async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
-    let answer = front.emulator.handle(call).await.expect("no fault is pending");
+    let answer = proxy.emulator.handle(call).await.expect("no fault is pending");
     let value = match answer.content {
         ResponseContent::Json(value) => value,
         ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
@@ -172,9 +172,9 @@ async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -
     (answer.status, value)
 }
 
-async fn made(front: &EmulatorProxy, title: &str) -> String {
+async fn made(proxy: &EmulatorProxy, title: &str) -> String {
     let (status, answer) =
-        asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
+        asked(proxy, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
     assert_eq!(status, 200, "{answer}");
     answer["spreadsheetId"].as_str().expect("an id").to_owned()
 }
@@ -253,9 +253,9 @@ async fn a_move_that_vanished_anywhere_is_gone_on_with() {
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x"), bad("y"), bad("z")]).await.expect("a run");
             let ended = tokio::select! {
                 () = estate.roll_over(0) => true,
-                () = estate.house.front.after_calls(answers) => false,
+                () = estate.fixture.proxy.after_calls(answers) => false,
             };
-            estate.house.clock.sleep(Duration::from_mins(10)).await;
+            estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let before = estate.run(0, &[item("a", "1"), item("c", "1")]).await;
             Box::pin(estate.roll_over(0)).await;
             let items = [item("a", "1"), item("b", "1"), item("c", "1")];
@@ -321,9 +321,9 @@ async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
-    let id = estate.house.front.id_of("Processed j").await;
+    let id = estate.fixture.proxy.id_of("Processed j").await;
     let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
-    estate.house.front.hands(json!([{"deleteDimension": {"range": row}}])).await;
+    estate.fixture.proxy.hands(json!([{"deleteDimension": {"range": row}}])).await;
     let listing = estate.listing(1).await;
     let told = listing.snapshot.blemishes.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
     assert_eq!((told, listing.snapshot.blemishes.len()), (1, 1));
@@ -334,8 +334,9 @@ async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_
 async fn what_stands_against_a_move_is_said() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
-    let at = estate.house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
-    estate.house.front.type_in("Failures j", 1, at, "retry").await;
+    let at =
+        estate.fixture.proxy.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
+    estate.fixture.proxy.type_in("Failures j", 1, at, "retry").await;
     assert_eq!(estate.would(0).await.map(|_| ()), Err(RolloverRefusal::Asked));
     estate.run(0, &[item("x", "1")]).await.expect("a run");
     estate.run(1, &[item("q", "1")]).await.expect("another life of its own");
@@ -345,7 +346,7 @@ async fn what_stands_against_a_move_is_said() {
     let out = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
     let order = Some(Rollover::OutTo(other.clone()));
     estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
-    let now = estate.house.clock.now();
+    let now = estate.fixture.clock.now();
     let found = moving(&estate.listing(0).await, None, from, other, now).map(|_| ());
     assert_eq!(found, Err(RolloverRefusal::Gone(other.clone())));
 }
@@ -356,8 +357,8 @@ impl Estate {
         let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
-        let age = RowAge { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
-        let found = pruning(&listing, &ends, PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
+        let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 5 * 86_400_000), keys };
+        let found = pruning(&listing, &ends, PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
@@ -367,15 +368,15 @@ impl Estate {
             let estate = Self::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth).await;
             estate.run(0, &[item("a", "1"), bad("x")]).await.expect("a run");
             estate.run(0, &[item("a", "1"), item("x", "1")]).await.expect("a run");
-            estate.house.clock.sleep(10 * DAY).await;
+            estate.fixture.clock.sleep(10 * DAY).await;
             estate.run(0, &[bad("y")]).await.expect("a run");
             let errands = estate.prunable(0, false).await;
-            estate.house.front.sort_upside_down("Failures j").await;
+            estate.fixture.proxy.sort_upside_down("Failures j").await;
             tokio::select! {
                 _ = estate.run_for(0, &[], RetryScope::None, Some(errands), None) => {},
-                () = estate.house.front.after_calls(answers) => {},
+                () = estate.fixture.proxy.after_calls(answers) => {},
             }
-            estate.house.clock.sleep(Duration::from_mins(10)).await;
+            estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
             if snapshot.blemishes.iter().any(|one| one.message.contains("are restored below")) {
                 assert_eq!(snapshot.book.open_failures(), 1);
@@ -401,7 +402,7 @@ async fn a_failure_that_waits_to_be_put_back_goes_along() {
 async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhile() {
     for nth in [0, 7] {
         let estate = Estate::with_a_failure_that_waits(nth).await;
-        estate.house.front.move_column("Failures j", 0, 3).await;
+        estate.fixture.proxy.move_column("Failures j", 0, 3).await;
         estate.run(0, &[]).await.expect("a run");
         let mut keys = estate.column(0, "Failures j", "key").await;
         keys.sort();
@@ -415,11 +416,11 @@ async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
-    let settled = resetting(&listing, ReprocessPolicy::EachVersion, estate.house.clock.now()).settled;
+    let settled = resetting(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
     let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
     assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);
-    estate.house.clock.sleep(10 * DAY).await;
+    estate.fixture.clock.sleep(10 * DAY).await;
     let errands = estate.prunable(1, true).await;
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("rows are taken out");
     assert_eq!(estate.run(1, &[item("a", "1")]).await.expect("a run").run.counts.new, 1);
@@ -442,13 +443,13 @@ async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves
     Box::pin(estate.roll_over(1)).await;
     estate.run(2, &[item("c", "1")]).await.expect("a run");
     let path = format!("/drive/v3/files/{}", estate.ids[1]);
-    assert_eq!(asked(&estate.house.front, Method::DELETE, &path, Value::Null).await.0, 204);
+    assert_eq!(asked(&estate.fixture.proxy, Method::DELETE, &path, Value::Null).await.0, 204);
     let items = [item("a", "1"), item("b", "1"), item("c", "1")];
     let ended = estate.run(2, &items).await;
     assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");
     let left = estate.store(2, 9).leaving(true).load().await.expect("a load").snapshot.expect("it has run");
     assert!(left.state.previous.is_empty() && left.blemishes.iter().any(|one| one.message.contains("left behind")));
-    let job = Job::new(Arc::clone(&estate.house.clock)).step(|value, _| Ok(vec![value.clone()]));
+    let job = Job::new(Arc::clone(&estate.fixture.clock)).step(|value, _| Ok(vec![value.clone()]));
     let report = job.run(estate.store(2, 9).leaving(true), Values::of(items.to_vec())).await.expect("a run");
     assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 1));
     assert_eq!(estate.run(2, &items).await.expect("a run").run.counts.new, 0);

@@ -1,7 +1,9 @@
-//! What goes over the wire, frozen: the requests of typical runs under both guards, the rows of the state tab, the headers.
+//! The wire format, frozen: the requests of typical runs under both guards, the rows of the state
+//! tab, the headers of all tabs.
 //!
-//! Each scenario is played against the emulator with a fixed clock and seeded chance, and its requests are compared with a snapshot in
-//! `tests/snapshots/wire`. In scope: bytes that the service gets. Out of scope: what the command line prints (`cli/json_documents.rs`).
+//! Each scenario runs against the emulator with a fixed clock and seeded chance. Its requests are
+//! compared with a snapshot in `tests/snapshots/wire`.
+//! Out of scope: what the command line prints (`cli/json_documents.rs`).
 
 #![cfg(feature = "emulator")]
 
@@ -46,7 +48,7 @@ fn assert_frozen(name: &str, text: &str) {
 
 /// Compares what was recorded with the snapshot of this scenario under this guard, and returns it.
 fn assert_recorded(scenario: &str, fixture: &WireFixture) -> String {
-    let text = transcript(&fixture.front.recorded());
+    let text = transcript(&fixture.proxy.recorded());
     assert!(text.contains(":batchUpdate -> "), "{scenario} writes nothing");
     let title = text.rsplit("\"title\": \"sheetkeep j #").next().and_then(|rest| rest.split('"').next());
     let is_by_title = title.expect("the last commit makes a state tab").contains('.');
@@ -67,7 +69,7 @@ fn bad(id: &str, version: &str) -> Value {
 async fn the_first_commits_of_a_spreadsheet_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::appending(guard);
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[]).await;
         let text = assert_recorded("initialise", &fixture);
         assert!(text.contains("addSheet") && text.contains("addNamedRange"));
@@ -77,9 +79,9 @@ async fn the_first_commits_of_a_spreadsheet_are_frozen() {
 #[tokio::test(start_paused = true)]
 async fn the_headers_of_requests_are_frozen() {
     let fixture = WireFixture::appending(Guard::Name);
-    fixture.front.record();
+    fixture.proxy.record();
     fixture.run(&[item("a", "1")]).await;
-    let headers = headers(&fixture.front.recorded()).replace(env!("CARGO_PKG_VERSION"), "[version]");
+    let headers = headers(&fixture.proxy.recorded()).replace(env!("CARGO_PKG_VERSION"), "[version]");
     assert_frozen("request-headers", &headers);
 }
 
@@ -88,7 +90,7 @@ async fn the_requests_of_an_append_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::appending(guard);
         fixture.run(&[item("a", "1")]).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1"), item("c", "2")]).await;
         let text = assert_recorded("append", &fixture);
         assert!(text.contains("appendCells"));
@@ -118,7 +120,7 @@ async fn the_requests_of_values_of_all_types_are_frozen() {
         let mut job = fixture.job();
         job.plan.columns.types = types.iter().map(|(name, kind, _)| ((*name).to_owned(), *kind)).collect();
         job.plan.columns.order = vec!["id".into(), "number".into()];
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run_job(&job, &[value.clone(), json!({"id": "empty", "v": "1"})]).await;
         assert_recorded("types", &fixture);
     }
@@ -129,7 +131,7 @@ async fn the_requests_of_a_new_column_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::appending(guard);
         fixture.run(&[item("a", "1")]).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[json!({"id": "b", "v": "1", "text": "text b", "new": "of a new column"})]).await;
         assert_recorded("new-column", &fixture);
     }
@@ -140,10 +142,10 @@ async fn the_requests_of_a_failure_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::appending(guard);
         fixture.run(&[item("a", "1")]).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[bad("x", "1"), item("b", "1")]).await;
         assert_recorded("failure", &fixture);
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[item("x", "1"), item("b", "1")]).await;
         assert_recorded("recovery", &fixture);
     }
@@ -156,7 +158,7 @@ async fn the_requests_of_a_delivery_at_most_once_are_frozen() {
         fixture.run(&[]).await;
         let mut job = fixture.job().outside_step(|value, _| Ok(vec![value.clone()]));
         job.plan.delivery = Delivery::AtMostOnce;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run_job(&job, &[item("a", "1")]).await;
         assert_recorded("at-most-once", &fixture);
     }
@@ -167,7 +169,7 @@ async fn the_requests_of_an_upsert_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::upserting(guard);
         fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1")]).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[item("a", "1"), item("b", "2"), item("c", "1"), item("d", "1")]).await;
         assert_recorded("upsert", &fixture);
     }
@@ -181,9 +183,9 @@ async fn the_requests_of_filled_rows_are_frozen() {
         // A column of a person's that reaches further down than the keys.
         fixture.widen("Data").await;
         for (row, text) in [(0, "remark"), (1, "one"), (2, "two"), (3, "three"), (4, "four")] {
-            fixture.front.type_in("Data", row, 3, text).await;
+            fixture.proxy.type_in("Data", row, 3, text).await;
         }
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1"), item("d", "1")]).await;
         assert_recorded("fill", &fixture);
     }
@@ -195,30 +197,30 @@ async fn the_requests_of_inserted_rows_are_frozen() {
         let fixture = WireFixture::upserting(guard);
         fixture.run(&[item("a", "1"), item("b", "1")]).await;
         // A text in a column of the job's own, in the last row of the tab.
-        fixture.front.type_in("Data", 99, 1, "the end").await;
-        fixture.front.type_in("Data", 3, 1, "a total").await;
-        fixture.front.record();
+        fixture.proxy.type_in("Data", 99, 1, "the end").await;
+        fixture.proxy.type_in("Data", 3, 1, "a total").await;
+        fixture.proxy.record();
         fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1"), item("d", "1")]).await;
         let text = assert_recorded("insert", &fixture);
         assert!(text.contains("insertDimension"));
     }
 }
 
-/// A run writes a row by its position although a person moved it, and vanishes; the next run repairs that.
+/// A run writes to a row that a person has just moved, and vanishes. The next one repairs both rows.
 #[tokio::test(start_paused = true)]
 async fn the_requests_of_a_repair_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::upserting(guard);
         fixture.run(&[item("a", "1"), item("b", "1"), item("c", "1")]).await;
         let items = [item("a", "2"), item("b", "1"), item("c", "1")];
-        let id = fixture.front.id_of("Data").await;
-        let front = fixture.front.clone();
+        let id = fixture.proxy.id_of("Data").await;
+        let proxy = fixture.proxy.clone();
         let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
         let moved = json!([{"moveDimension": {"source": source, "destinationIndex": 1}}]);
-        fixture.front.at_write(1, true, async move { front.hands(moved).await }.boxed());
+        fixture.proxy.at_write(1, true, async move { proxy.hands(moved).await }.boxed());
         fixture.run_and_vanish(1, &items).await;
         fixture.wait(1).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run(&items).await;
         let text = assert_recorded("repair", &fixture);
         assert!(text.contains("copyPaste"));
@@ -239,7 +241,7 @@ async fn with_a_history(guard: Guard) -> WireFixture {
 async fn the_requests_of_a_prune_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
-        fixture.front.record();
+        fixture.proxy.record();
         let errands = fixture.prunable().await;
         fixture.take_out(errands).await;
         let text = assert_recorded("prune", &fixture);
@@ -253,8 +255,8 @@ async fn the_requests_of_a_restored_row_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
         let errands = fixture.prunable().await;
-        fixture.front.sort_upside_down("Processed j").await;
-        fixture.front.record();
+        fixture.proxy.sort_upside_down("Processed j").await;
+        fixture.proxy.record();
         fixture.take_out(errands).await;
         fixture.run(&[item("a", "2"), item("b", "1"), item("c", "1")]).await;
         let text = assert_recorded("restore", &fixture);
@@ -272,7 +274,7 @@ async fn the_requests_of_a_claim_are_frozen() {
         let items = [item("b", "1"), item("c", "1"), item("d", "1")];
         fixture.run_and_vanish(1, &items).await;
         fixture.wait(1).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run_elsewhere(&items).await;
         let text = assert_recorded("claim", &fixture);
         assert!(text.contains("\"there\""), "another machine holds the lease");
@@ -285,7 +287,7 @@ async fn the_requests_of_a_renewed_lease_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = WireFixture::appending(guard);
         fixture.run(&[item("a", "1")]).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.run_slowly(Duration::from_mins(4), &[item("b", "1"), item("c", "1")]).await;
         assert_recorded("renewal", &fixture);
     }
@@ -298,8 +300,8 @@ async fn the_requests_after_a_lost_answer_are_frozen() {
         for (applied, name) in [(true, "lost-answer"), (false, "lost-request")] {
             let fixture = WireFixture::appending(guard);
             fixture.run(&[item("a", "1")]).await;
-            fixture.front.record();
-            fixture.front.lose(Some((0, applied)));
+            fixture.proxy.record();
+            fixture.proxy.lose(Some((0, applied)));
             fixture.run(&[item("b", "1")]).await;
             let text = assert_recorded(name, &fixture);
             assert!(text.contains("no answer"));
@@ -311,7 +313,7 @@ async fn the_requests_after_a_lost_answer_are_frozen() {
 async fn the_requests_of_a_reset_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.reset().await;
         assert_recorded("reset", &fixture);
     }
@@ -323,7 +325,7 @@ async fn the_requests_of_a_reprocess_are_frozen() {
         let fixture = WireFixture::appending(guard);
         let items = [item("a", "1"), item("b", "1")];
         fixture.run(&items).await;
-        fixture.front.record();
+        fixture.proxy.record();
         fixture.force(&items).await;
         fixture.run(&items).await;
         assert_recorded("reprocess", &fixture);
@@ -335,7 +337,7 @@ async fn the_requests_of_a_rollover_are_frozen() {
     for guard in Guard::BOTH {
         let fixture = with_a_history(guard).await;
         let second = fixture.another_spreadsheet().await;
-        fixture.front.record();
+        fixture.proxy.record();
         Box::pin(fixture.roll_over(&second)).await;
         fixture.run_at(&second, &[item("a", "2"), item("d", "1")]).await;
         assert_recorded("rollover", &fixture);

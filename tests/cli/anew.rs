@@ -4,105 +4,108 @@ use crate::workshop::TempProject;
 
 #[test]
 fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
-    let shop = TempProject::few_quakes(5).in_small_commits(2);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
-    let told = shop.run(&["run", "quakes.toml", "--force"]);
+    let project = TempProject::few_quakes(5).in_small_commits(2);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
+    let told = project.run(&["run", "quakes.toml", "--force"]);
     told.exits(0)
         .shows("would process 4 keys again and append about 4 rows to tab Quakes")
         .shows("2 keys were never processed")
         .shows("nothing was written");
-    let document = shop.run(&["run", "quakes.toml", "--force", "--json"]).exits(0).document();
+    let document = project.run(&["run", "quakes.toml", "--force", "--json"]).exits(0).document();
     assert_eq!((&document["again"], &document["new"], &document["written"]), (&4.into(), &2.into(), &false.into()));
-    shop.holds_each_quake_once(5);
+    project.holds_each_quake_once(5);
 
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 6 · skipped 0");
-    let ids = shop.column("quakes.toml", "Quakes", "id");
+    project.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 6 · skipped 0");
+    let ids = project.column("quakes.toml", "Quakes", "id");
     let count = |id: &String| ids.iter().filter(|other| *other == id).count();
     assert_eq!(ids.iter().map(count).collect::<Vec<_>>(), [1, 2, 2, 2, 2, 2, 2, 2, 2, 1, 1]);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"; 3]);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 6");
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["succeeded"; 3]);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 6");
 }
 
 #[test]
 fn a_forced_run_in_upsert_mode_writes_rows_over() {
-    let shop = TempProject::few_quakes(3);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and rewrite about 3 rows of tab Quakes");
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
+    project.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and rewrite about 3 rows of tab Quakes");
+    project.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
 }
 
 #[test]
 fn what_can_not_be_forced_says_why() {
-    let shop = TempProject::few_quakes(3);
-    shop.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
-    shop.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
-    shop.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
-    shop.run(&["run", "quakes.toml", "--force", "--input", "-"]).exits(2).says("reads its source twice");
-    shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 3");
+    let project = TempProject::few_quakes(3);
+    project.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
+    project.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
+    project.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
+    project.run(&["run", "quakes.toml", "--force", "--input", "-"]).exits(2).says("reads its source twice");
+    project.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("new 3");
 }
 
 #[test]
 fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
-    let shop = TempProject::few_quakes(4);
-    shop.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
-    shop.run(&["reset", "quakes.toml"])
+    let project = TempProject::few_quakes(4);
+    project.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
+    project
+        .run(&["reset", "quakes.toml"])
         .exits(0)
         .shows("would revoke 4 keys and close 0 failures; the rows of tab Quakes stay unchanged")
         .shows("nothing was written");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
-    let document = shop.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
+    let document = project.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
     assert_eq!((&document["keys"], &document["rows"], &document["written"]), (&4.into(), &4.into(), &true.into()));
-    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 4);
-    assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "cli", "reset"]);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4 · skipped 0");
-    assert_eq!(shop.column("quakes.toml", "Quakes", "id").len(), 8);
+    assert_eq!(project.column("quakes.toml", "Quakes", "id").len(), 4);
+    assert_eq!(project.column("quakes.toml", "Runs", "trigger"), ["cli", "cli", "reset"]);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 4 · skipped 0");
+    assert_eq!(project.column("quakes.toml", "Quakes", "id").len(), 8);
 }
 
 #[test]
 fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
-    let shop = TempProject::few_quakes(3);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
-    shop.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing to prune");
-    shop.run(&["reset", "quakes.toml", "--yes"]).exits(0);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    let told = shop.run(&["prune", "quakes.toml", "--older-than", "0s"]);
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
+    project.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing to prune");
+    project.run(&["reset", "quakes.toml", "--yes"]).exits(0);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
+    let told = project.run(&["prune", "quakes.toml", "--older-than", "0s"]);
     told.exits(0).shows("Runs: 2 runs").shows("6 rows that are revoked or superseded").shows("nothing was written");
-    let document = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
+    let document = project.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
     assert_eq!(
         (&document["runs"], &document["settled_rows"], &document["written"]),
         (&2.into(), &6.into(), &false.into())
     );
-    let done = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--yes"]);
+    let done = project.run(&["prune", "quakes.toml", "--older-than", "0s", "--yes"]);
     done.exits(0).shows("deleted rows older than").shows("6 rows");
-    assert_eq!(shop.column("quakes.toml", "Processed quakes", "state"), ["done"; 3]);
-    assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "prune"]);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
-    shop.run(&["fsck", "quakes.toml"]).exits(0);
+    assert_eq!(project.column("quakes.toml", "Processed quakes", "state"), ["done"; 3]);
+    assert_eq!(project.column("quakes.toml", "Runs", "trigger"), ["cli", "prune"]);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
+    project.run(&["fsck", "quakes.toml"]).exits(0);
 }
 
 #[test]
 fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
-    let shop = TempProject::few_quakes(4);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
+    let project = TempProject::few_quakes(4);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
     let keys = ["prune", "quakes.toml", "--older-than", "0s", "--keys"];
-    shop.run(&keys)
+    project
+        .run(&keys)
         .exits(0)
         .shows("4 keys in 4 rows")
         .shows("it yields 2 of them today, which the next run would process again");
-    let refused = shop.run(&[&keys[..], &["--yes"]].concat());
+    let refused = project.run(&[&keys[..], &["--yes"]].concat());
     refused.exits(2).says("delete 4 keys").says("it yields 2 of them today").says("--delete-yielded");
-    assert_eq!(shop.column("quakes.toml", "Processed quakes", "key").len(), 4);
-    shop.run(&["prune", "quakes.toml", "--older-than", "0s"])
+    assert_eq!(project.column("quakes.toml", "Processed quakes", "key").len(), 4);
+    project
+        .run(&["prune", "quakes.toml", "--older-than", "0s"])
         .exits(0)
         .shows("4 keys that old, kept unless you use --delete-yielded");
-    shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--delete-yielded"]).exits(0).shows("4 keys in 4 rows");
-    shop.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("deleted rows");
-    assert!(shop.column("quakes.toml", "Processed quakes", "key").is_empty());
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 0");
+    project.run(&["prune", "quakes.toml", "--older-than", "0s", "--delete-yielded"]).exits(0).shows("4 keys in 4 rows");
+    project.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("deleted rows");
+    assert!(project.column("quakes.toml", "Processed quakes", "key").is_empty());
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 0");
 }

@@ -4,16 +4,16 @@ use crate::workshop::TempProject;
 
 #[test]
 fn failures_are_listed_tried_again_and_left_alone_by_their_keys() {
-    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
-    shop.write(
+    let project = TempProject::with(&["hard/hard-jsonl.toml"]);
+    project.write(
         "hard.jsonl",
         "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": \"2,5\"}\n{\"id\": \"c\", \"amount\": 3}\n",
     );
-    shop.run(&["run", "hard-jsonl.toml"]).exits(3).shows("failed 2");
-    shop.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\topen").shows("b\topen").shows("1,5");
-    shop.run(&["failures", "skip", "hard-jsonl.toml", "a"]).exits(0).shows("skipped 1");
-    shop.run(&["failures", "retry", "hard-jsonl.toml", "b"]).exits(3).says("2,5");
-    shop.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\tskipped").shows("b\topen");
-    shop.run(&["failures", "retry", "hard-jsonl.toml", "nobody"]).exits(5).says("no failure of key \"nobody\"");
-    shop.run(&["run", "hard-jsonl.toml", "--retry-failures"]).exits(3).shows("read 1").shows("failed 1");
+    project.run(&["run", "hard-jsonl.toml"]).exits(3).shows("failed 2");
+    project.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\topen").shows("b\topen").shows("1,5");
+    project.run(&["failures", "skip", "hard-jsonl.toml", "a"]).exits(0).shows("skipped 1");
+    project.run(&["failures", "retry", "hard-jsonl.toml", "b"]).exits(3).says("2,5");
+    project.run(&["failures", "list", "hard-jsonl.toml"]).exits(0).shows("a\tskipped").shows("b\topen");
+    project.run(&["failures", "retry", "hard-jsonl.toml", "nobody"]).exits(5).says("no failure of key \"nobody\"");
+    project.run(&["run", "hard-jsonl.toml", "--retry-failures"]).exits(3).shows("read 1").shows("failed 1");
 }

@@ -8,22 +8,22 @@ use std::process::{Output, Stdio};
 use crate::workshop::{Ended, TempProject};
 
 /// A job of this name and kind over `file`, with these further lines below its first ones.
-fn job(shop: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
+fn job(project: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
     let text = format!(
         "name = \"{kind}\"\n[source]\n{kind} = \"{file}\"\n{more}\n[item]\nkey = {key:?}\n[sheet]\ntab = \"Rows\"\n[commit]\nevery = \"1h\"\n"
     );
-    shop.write(&format!("{kind}.toml"), &text);
+    project.write(&format!("{kind}.toml"), &text);
 }
 
 /// Runs the job of this kind over these bytes as a file.
-fn over_file(shop: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
-    std::fs::write(shop.path("input"), bytes).expect("the folder takes files");
-    shop.run(&["run", &format!("{kind}.toml"), "--input", "input"])
+fn over_file(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
+    std::fs::write(project.path("input"), bytes).expect("the folder takes files");
+    project.run(&["run", &format!("{kind}.toml"), "--input", "input"])
 }
 
 /// Runs the job of this kind over these bytes on standard input.
-fn over_stdin(shop: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
-    let mut command = shop.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
+fn over_stdin(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
+    let mut command = project.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be run");
     // A run that has seen enough may be over before it has read all.
@@ -38,8 +38,8 @@ fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
     numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn failures(shop: &TempProject, kind: &str) -> Vec<String> {
-    shop.column(&format!("{kind}.toml"), &format!("Failures {kind}"), "where")
+fn failures(project: &TempProject, kind: &str) -> Vec<String> {
+    project.column(&format!("{kind}.toml"), &format!("Failures {kind}"), "where")
 }
 
 #[test]
@@ -52,11 +52,11 @@ fn a_stray_quote_costs_its_own_row_of_a_thousand() {
             text.push('\n');
         }
         for run in [over_file, over_stdin] {
-            let shop = TempProject::empty();
-            job(&shop, "csv", "input", ".id", "");
-            run(&shop, "csv", text.as_bytes()).exits(3).shows("read 1,000 · new 999").says("damaged");
-            assert!(failures(&shop, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
-            let ids = shop.column("csv.toml", "Rows", "id");
+            let project = TempProject::empty();
+            job(&project, "csv", "input", ".id", "");
+            run(&project, "csv", text.as_bytes()).exits(3).shows("read 1,000 · new 999").says("damaged");
+            assert!(failures(&project, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
+            let ids = project.column("csv.toml", "Rows", "id");
             assert!(ids.len() == 999 && !ids.contains(&"500".to_owned()));
         }
     }
@@ -72,30 +72,30 @@ fn a_header_row_without_the_key_stops_before_anything_is_written() {
         ("id\tname", "1\ta", "write delimiter = \"\\t\""),
         ("id|name", "1|a", "write delimiter = \"|\""),
     ] {
-        let shop = TempProject::empty();
-        job(&shop, "csv", "input", ".id", "");
+        let project = TempProject::empty();
+        job(&project, "csv", "input", ".id", "");
         let text = format!("{header}\n{row}\n{row}2\n");
-        over_file(&shop, "csv", text.as_bytes())
+        over_file(&project, "csv", text.as_bytes())
             .exits(78)
             .says("key .id names a field that the header row of input")
             .says(help);
-        assert!(!shop.path("csv.sheet").exists(), "{header}");
-        shop.run(&["check", "csv.toml"]).exits(78).shows("key .id names a field").shows(help);
-        over_stdin(&shop, "csv", text.as_bytes()).exits(78).says(help);
-        shop.run(&["show", "csv.toml"]).exits(66);
+        assert!(!project.path("csv.sheet").exists(), "{header}");
+        project.run(&["check", "csv.toml"]).exits(78).shows("key .id names a field").shows(help);
+        over_stdin(&project, "csv", text.as_bytes()).exits(78).says(help);
+        project.run(&["show", "csv.toml"]).exits(66);
     }
 }
 
 #[test]
 fn a_header_row_without_the_version_stops_too() {
-    let shop = TempProject::empty();
-    job(&shop, "csv", "input", ".id\"\nversion = \".updated", "");
-    shop.write("csv.toml", &shop.read("csv.toml").replace("\\\"\\nversion = \\\"", "\"\nversion = \""));
-    over_file(&shop, "csv", b"id,updated_at\n1,2\n")
+    let project = TempProject::empty();
+    job(&project, "csv", "input", ".id\"\nversion = \".updated", "");
+    project.write("csv.toml", &project.read("csv.toml").replace("\\\"\\nversion = \\\"", "\"\nversion = \""));
+    over_file(&project, "csv", b"id,updated_at\n1,2\n")
         .exits(78)
         .says("version .updated names a field")
         .says("updated_at");
-    over_file(&shop, "csv", b"id,updated\n1,2\n").exits(0);
+    over_file(&project, "csv", b"id,updated\n1,2\n").exits(0);
 }
 
 #[test]
@@ -115,12 +115,12 @@ fn an_input_that_is_something_else_is_named_and_exits_with_65() {
     ];
     for (bytes, what) in inputs {
         for kind in ["csv", "json", "jsonl"] {
-            let shop = TempProject::empty();
-            job(&shop, kind, "input", ".id", "");
-            for ended in [over_file(&shop, kind, bytes), over_stdin(&shop, kind, bytes)] {
+            let project = TempProject::empty();
+            job(&project, kind, "input", ".id", "");
+            for ended in [over_file(&project, kind, bytes), over_stdin(&project, kind, bytes)] {
                 ended.exits(65).says(what).says("help: ");
             }
-            shop.run(&["check", &format!("{kind}.toml")]).exits(65).shows(what);
+            project.run(&["check", &format!("{kind}.toml")]).exits(65).shows(what);
         }
     }
 }
@@ -136,21 +136,21 @@ fn an_error_document_in_place_of_the_list_is_named() {
         ("json", "items = \"(.data // [])[]\""),
         ("jsonl", ""),
     ] {
-        let shop = TempProject::empty();
-        job(&shop, kind, "input", ".id", more);
-        for ended in [over_file(&shop, kind, refusal.as_bytes()), over_stdin(&shop, kind, refusal.as_bytes())] {
+        let project = TempProject::empty();
+        job(&project, kind, "input", ".id", more);
+        for ended in [over_file(&project, kind, refusal.as_bytes()), over_stdin(&project, kind, refusal.as_bytes())] {
             ended.exits(65).says("is a JSON error document: {\"error\":").says("rate limit");
         }
-        shop.run(&["check", &format!("{kind}.toml")]).exits(65).shows("a JSON error document");
+        project.run(&["check", &format!("{kind}.toml")]).exits(65).shows("a JSON error document");
     }
-    let shop = TempProject::empty();
-    job(&shop, "json", "input", ".id", "items = \".data[]?\"");
-    over_file(&shop, "json", b"{\"error\":null,\"data\":[]}").exits(0);
+    let project = TempProject::empty();
+    job(&project, "json", "input", ".id", "items = \".data[]?\"");
+    over_file(&project, "json", b"{\"error\":null,\"data\":[]}").exits(0);
 }
 
 #[test]
 fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
-    let shop = TempProject::empty();
+    let project = TempProject::empty();
     for (kind, bytes, code) in [
         ("csv", "", 65),
         ("csv", "id,name\n", 0),
@@ -159,8 +159,8 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
         ("jsonl", "", 0),
         ("jsonl", "\n\n", 0),
     ] {
-        job(&shop, kind, "input", ".id", "");
-        for ended in [over_file(&shop, kind, bytes.as_bytes()), over_stdin(&shop, kind, bytes.as_bytes())] {
+        job(&project, kind, "input", ".id", "");
+        for ended in [over_file(&project, kind, bytes.as_bytes()), over_stdin(&project, kind, bytes.as_bytes())] {
             ended.exits(code).says(if code == 0 { "the source has no record" } else { "empty" });
         }
     }
@@ -169,37 +169,37 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
 #[test]
 fn first_records_that_all_fail_for_one_cause_stop_every_run() {
     let records = lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
-    let shop = TempProject::empty();
-    job(&shop, "jsonl", "input", ".id", "");
+    let project = TempProject::empty();
+    job(&project, "jsonl", "input", ".id", "");
     for _ in 0..6 {
-        let ended = over_file(&shop, "jsonl", records.as_bytes());
+        let ended = over_file(&project, "jsonl", records.as_bytes());
         ended.exits(78).says("the first 20 records of the source all fail for one cause: item: the record has no key");
         ended
             .says("did you mean key = \".ID\"?")
             .says("stop_after = 0")
             .shows("read 20 · new 0 · skipped 0 · failed 20");
     }
-    assert!(failures(&shop, "jsonl").is_empty());
-    assert_eq!(shop.column("jsonl.toml", "Runs", "status"), ["failed"; 6]);
-    shop.run(&["check", "jsonl.toml"]).exits(78).shows("the first 20 records");
+    assert!(failures(&project, "jsonl").is_empty());
+    assert_eq!(project.column("jsonl.toml", "Runs", "status"), ["failed"; 6]);
+    project.run(&["check", "jsonl.toml"]).exits(78).shows("the first 20 records");
     // No key is done, so that the key may be put right.
-    shop.change("jsonl.toml", "\".id\"", "\".ID\"");
-    shop.run(&["run", "jsonl.toml"]).exits(0).shows("new 50,000");
+    project.change("jsonl.toml", "\".id\"", "\".ID\"");
+    project.run(&["run", "jsonl.toml"]).exits(0).shows("new 50,000");
 }
 
 #[test]
 fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
     let rows = lines(0..30, |n| format!("{n},\"{n},5\""));
-    let shop = TempProject::empty();
-    job(&shop, "csv", "input", ".id", "");
-    shop.change("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
+    let project = TempProject::empty();
+    job(&project, "csv", "input", ".id", "");
+    project.change("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
     let text = format!("id,amount\n{rows}");
-    over_file(&shop, "csv", text.as_bytes())
+    over_file(&project, "csv", text.as_bytes())
         .exits(65)
         .says("one cause: output: column \"amount\"")
         .says("[sheet] columns");
-    shop.change("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
-    over_file(&shop, "csv", text.as_bytes()).exits(3).shows("failed 30");
+    project.change("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
+    over_file(&project, "csv", text.as_bytes()).exits(3).shows("failed 30");
     let quoted = lines(0..30, |n| format!("{n}, \"a\""));
     let other = TempProject::empty();
     job(&other, "csv", "input", ".id", "");
@@ -211,57 +211,57 @@ fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
 fn a_job_that_has_other_records_is_not_stopped() {
     let bad = |n: Range<u32>| lines(n, |n| format!("{{\"x\":{n}}}"));
     let good = |n: Range<u32>| lines(n, |n| format!("{{\"id\":{n}}}"));
-    let shop = TempProject::empty();
-    job(&shop, "jsonl", "input", ".id", "");
+    let project = TempProject::empty();
+    job(&project, "jsonl", "input", ".id", "");
     // Fewer than 20 are failures as ever, and known from then on.
-    over_file(&shop, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
-    over_file(&shop, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).shows("failed 25");
+    over_file(&project, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
+    over_file(&project, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).shows("failed 25");
     // What is done already shows that the source is right, and a new record is reached behind those that are known to fail.
-    over_file(&shop, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).shows("failed 50");
-    over_file(&shop, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).shows("new 1");
+    over_file(&project, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).shows("failed 50");
+    over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).shows("new 1");
     for _ in 0..4 {
-        over_file(&shop, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
+        over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
     }
-    over_file(&shop, "jsonl", (bad(100..150) + &good(0..3)).as_bytes()).exits(0).shows("new 1 · skipped 52");
+    over_file(&project, "jsonl", (bad(100..150) + &good(0..3)).as_bytes()).exits(0).shows("new 1 · skipped 52");
     // Two causes are not one.
     let mixed: String = (0..30).map(|n| if n == 19 { "[]\n".to_owned() } else { format!("{{\"y\":{n}}}\n") }).collect();
-    over_file(&shop, "jsonl", mixed.as_bytes()).exits(3).shows("failed 30");
+    over_file(&project, "jsonl", mixed.as_bytes()).exits(3).shows("failed 30");
 }
 
 #[test]
 fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
     let records = lines(0..200, |n| format!("{{\"id\":{n}}}"));
     for delivery in ["at-least-once", "at-most-once"] {
-        let shop = TempProject::empty();
-        job(&shop, "jsonl", "input", ".id", "");
+        let project = TempProject::empty();
+        job(&project, "jsonl", "input", ".id", "");
         let step = format!(
             "[[step]]\nname = \"letter\"\ncommand = [\"sh\", \"-c\", \"echo x >> ran; echo no such host >&2; exit 1\"]\ndelivery = \"{delivery}\"\n\n[sheet]"
         );
-        shop.change("jsonl.toml", "[sheet]", &step);
-        over_file(&shop, "jsonl", records.as_bytes()).exits(1).says("one cause: letter").says("no such host");
-        assert_eq!((shop.read("ran").lines().count(), failures(&shop, "jsonl").len()), (20, 20), "{delivery}");
+        project.change("jsonl.toml", "[sheet]", &step);
+        over_file(&project, "jsonl", records.as_bytes()).exits(1).says("one cause: letter").says("no such host");
+        assert_eq!((project.read("ran").lines().count(), failures(&project, "jsonl").len()), (20, 20), "{delivery}");
         for _ in 0..5 {
-            over_file(&shop, "jsonl", records.as_bytes()).exits(1);
+            over_file(&project, "jsonl", records.as_bytes()).exits(1);
         }
     }
 }
 
 #[test]
 fn a_definition_may_change_while_no_key_is_done() {
-    let shop = TempProject::empty();
-    job(&shop, "jsonl", "input", ".idd", "");
-    over_file(&shop, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).shows("failed 2");
-    shop.change("jsonl.toml", ".idd", ".id");
-    shop.change("jsonl.toml", "tab = \"Rows\"", "tab = \"Others\"\nmode = \"upsert\"");
-    shop.run(&["check", "jsonl.toml"]).exits(0).shows("its key and tab and mode changed, and no key is done yet");
-    over_file(&shop, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(0).shows("new 2");
-    shop.change("jsonl.toml", "\".id\"", "\".idd\"");
-    over_file(&shop, "jsonl", b"{\"id\":1}\n").exits(78).says("its key changed since the last run");
-    shop.run(&["check", "jsonl.toml"]).exits(78);
+    let project = TempProject::empty();
+    job(&project, "jsonl", "input", ".idd", "");
+    over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).shows("failed 2");
+    project.change("jsonl.toml", ".idd", ".id");
+    project.change("jsonl.toml", "tab = \"Rows\"", "tab = \"Others\"\nmode = \"upsert\"");
+    project.run(&["check", "jsonl.toml"]).exits(0).shows("its key and tab and mode changed, and no key is done yet");
+    over_file(&project, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(0).shows("new 2");
+    project.change("jsonl.toml", "\".id\"", "\".idd\"");
+    over_file(&project, "jsonl", b"{\"id\":1}\n").exits(78).says("its key changed since the last run");
+    project.run(&["check", "jsonl.toml"]).exits(78);
     // Once all is forgotten, nothing is done.
-    shop.change("jsonl.toml", "\".idd\"", "\".id\"");
-    shop.run(&["reset", "jsonl.toml", "--yes"]).exits(0);
-    shop.change("jsonl.toml", "\".id\"", "\".name\"");
-    shop.change("jsonl.toml", "Others", "Rows");
-    over_file(&shop, "jsonl", b"{\"name\":1}\n").exits(0).shows("new 1");
+    project.change("jsonl.toml", "\".idd\"", "\".id\"");
+    project.run(&["reset", "jsonl.toml", "--yes"]).exits(0);
+    project.change("jsonl.toml", "\".id\"", "\".name\"");
+    project.change("jsonl.toml", "Others", "Rows");
+    over_file(&project, "jsonl", b"{\"name\":1}\n").exits(0).shows("new 1");
 }

@@ -29,25 +29,25 @@ impl Seeded {
 }
 
 /// How the sheet's files look from outside; each write changes it.
-fn looks(shop: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
+fn looks(project: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
     ["quakes.sheet", "quakes.sheet-wal"].map(|name| {
-        let file = fs::metadata(shop.path(name)).ok()?;
+        let file = fs::metadata(project.path(name)).ok()?;
         Some((file.len(), file.modified().ok()?))
     })
 }
 
 /// Lets the run come to one of three kinds of moments: after some lines of its story, when its files have changed so many times
 /// (in the middle of a transaction), or many turns of the scheduler after that.
-fn let_it_run(live: &mut Live, shop: &TempProject, kind: u64, seeded: &mut Seeded) {
+fn let_it_run(live: &mut Live, project: &TempProject, kind: u64, seeded: &mut Seeded) {
     live.hears_lines(1);
     if kind == 0 {
         live.hears_lines(usize::try_from(seeded.below(6)).expect("few"));
     } else {
         let mut changes = 1 + seeded.below(4);
-        let mut last = looks(shop);
+        let mut last = looks(project);
         while changes > 0 && !live.is_over() {
             std::thread::yield_now();
-            let now = looks(shop);
+            let now = looks(project);
             changes -= u64::from(now != last);
             last = now;
         }
@@ -57,14 +57,14 @@ fn let_it_run(live: &mut Live, shop: &TempProject, kind: u64, seeded: &mut Seede
     }
 }
 
-fn total(shop: &TempProject, tab: &str) -> u64 {
-    let ended = shop.run(&["show", "quakes.toml", "--tab", tab, "--last", "1", "--json"]);
+fn total(project: &TempProject, tab: &str) -> u64 {
+    let ended = project.run(&["show", "quakes.toml", "--tab", tab, "--last", "1", "--json"]);
     if ended.code == Some(66) { 0 } else { ended.document()["total"].as_u64().expect("a count") }
 }
 
 #[test]
 fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_doubled() {
-    let shop = TempProject::quakes().in_small_commits(MAX_ROWS);
+    let project = TempProject::quakes().in_small_commits(MAX_ROWS);
     let mut seeded = Seeded(20_180_207);
     let mut killed: HashMap<String, bool> = HashMap::new();
     let (mut finished, mut cut_short) = (0, 0);
@@ -72,13 +72,13 @@ fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_
         if killed.len() as u64 == KILLS {
             break;
         }
-        let mut live = shop.start(&["run", "quakes.toml", "-v"]);
-        let_it_run(&mut live, &shop, run % 3, &mut seeded);
+        let mut live = project.start(&["run", "quakes.toml", "-v"]);
+        let_it_run(&mut live, &project, run % 3, &mut seeded);
         live.kill();
         let ended = live.ends();
         if run % LOOK_EVERY == 0 {
-            let rows = total(&shop, "Quakes");
-            assert_eq!(rows, total(&shop, "Processed quakes"), "rows and keys after run {run}:\n{}", ended.err);
+            let rows = total(&project, "Quakes");
+            assert_eq!(rows, total(&project, "Processed quakes"), "rows and keys after run {run}:\n{}", ended.err);
             cut_short = if rows < QUAKES as u64 { killed.len() } else { cut_short };
         }
         if ended.code.is_some() {
@@ -97,9 +97,10 @@ fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_
     );
     assert!(cut_short >= 10, "the rows were there too early: {cut_short}");
 
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("1,707 keys in all");
-    shop.holds_each_quake_once(QUAKES);
-    let (runs, statuses) = (shop.column("quakes.toml", "Runs", "run"), shop.column("quakes.toml", "Runs", "status"));
+    project.run(&["run", "quakes.toml"]).exits(0).shows("1,707 keys in all");
+    project.holds_each_quake_once(QUAKES);
+    let (runs, statuses) =
+        (project.column("quakes.toml", "Runs", "run"), project.column("quakes.toml", "Runs", "status"));
     let told: HashSet<&String> = runs.iter().collect();
     assert_eq!(told.len(), runs.len(), "a run is told twice");
     let crashed: Vec<&String> =
@@ -117,11 +118,11 @@ fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_
 
 #[test]
 fn a_run_killed_while_it_waits_for_its_source_is_buried_by_the_next_one_of_the_same_machine_at_once() {
-    let shop = TempProject::few_quakes(10);
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = TempProject::few_quakes(10);
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
     live.kill();
     drop(live);
-    shop.run(&["run", "quakes.toml"]).exits(0).says("died").shows("new 10");
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["crashed", "succeeded"]);
+    project.run(&["run", "quakes.toml"]).exits(0).says("died").shows("new 10");
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["crashed", "succeeded"]);
 }

@@ -19,149 +19,149 @@ max_attempts = 2
 const FAILURES: &str = "Failures j";
 
 /// A job one of whose records failed in as many runs as are allowed.
-fn shop(record: &str) -> TempProject {
-    let shop = TempProject::empty();
-    shop.write("j.toml", JOB);
-    shop.write("in.jsonl", record);
-    shop.run(&["run", "j.toml"]).exits(3);
-    shop.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
-    shop
+fn project(record: &str) -> TempProject {
+    let project = TempProject::empty();
+    project.write("j.toml", JOB);
+    project.write("in.jsonl", record);
+    project.run(&["run", "j.toml"]).exits(3);
+    project.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
+    project
 }
 
 fn bad() -> TempProject {
-    shop("{\"id\": \"a\", \"n\": \"x\"}\n{\"id\": \"b\", \"n\": 1}\n")
+    project("{\"id\": \"a\", \"n\": \"x\"}\n{\"id\": \"b\", \"n\": 1}\n")
 }
 
 #[test]
 fn a_record_fixed_in_the_source_comes_in_by_itself() {
-    let shop = bad();
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 exhausted");
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1 · failed 0 · recovered 1");
-    assert_eq!(shop.column("j.toml", "T", "id"), ["b", "a"]);
-    shop.run(&["run", "j.toml", "-q"]).exits(0).shows("");
-    assert_eq!(shop.run(&["run", "j.toml", "-q"]).out, "");
+    let project = bad();
+    project.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 exhausted");
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
+    project.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1 · failed 0 · recovered 1");
+    assert_eq!(project.column("j.toml", "T", "id"), ["b", "a"]);
+    project.run(&["run", "j.toml", "-q"]).exits(0).shows("");
+    assert_eq!(project.run(&["run", "j.toml", "-q"]).out, "");
 }
 
 #[test]
 fn another_bad_record_is_open_again_and_has_all_its_runs() {
-    let shop = bad();
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": \"y\"}\n");
-    shop.run(&["run", "j.toml"]).exits(3).shows("1 failure open:");
-    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("open after 1 run");
-    shop.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 exhausted");
+    let project = bad();
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": \"y\"}\n");
+    project.run(&["run", "j.toml"]).exits(3).shows("1 failure open:");
+    project.run(&["explain", "j.toml", "a"]).exits(0).shows("open after 1 run");
+    project.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 exhausted");
     // That one is the record that is kept now.
-    shop.run(&["run", "j.toml"]).exits(0).shows("failed 0");
+    project.run(&["run", "j.toml"]).exits(0).shows("failed 0");
 }
 
 #[test]
 fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
     for upsert in [false, true] {
-        let shop = bad();
+        let project = bad();
         if upsert {
-            shop.change("j.toml", "tab = \"T\"", "tab = \"T\"\nmode = \"upsert\"");
-            shop.run(&["run", "j.toml", "--adopt"]).exits(3);
-            shop.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
+            project.change("j.toml", "tab = \"T\"", "tab = \"T\"\nmode = \"upsert\"");
+            project.run(&["run", "j.toml", "--adopt"]).exits(3);
+            project.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
         }
-        let outside = ApiClient::of_file(&shop, "j.sheet");
-        let tab = outside.tab_id(FAILURES);
+        let client = ApiClient::of_file(&project, "j.sheet");
+        let tab = client.tab_id(FAILURES);
         // As a tab of an earlier version: its last column is not there.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
-        outside.hands(&serde_json::json!([{"deleteDimension": {"range": range}}]));
-        drop(outside);
-        shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
-        shop.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
+        client.hands(&serde_json::json!([{"deleteDimension": {"range": range}}]));
+        drop(client);
+        project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
+        project.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
     }
 }
 
 #[test]
 fn a_record_too_long_to_keep_comes_in_when_it_is_fixed() {
     let long = "x".repeat(500_000);
-    let shop = shop(&format!("{{\"id\": \"a\", \"n\": \"x\", \"long\": \"{long}\"}}\n"));
-    shop.run(&["run", "j.toml"]).exits(0).shows("failed 0");
-    shop.write("in.jsonl", &format!("{{\"id\": \"a\", \"n\": 1, \"long\": \"{long}\"}}\n"));
-    shop.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
+    let project = project(&format!("{{\"id\": \"a\", \"n\": \"x\", \"long\": \"{long}\"}}\n"));
+    project.run(&["run", "j.toml"]).exits(0).shows("failed 0");
+    project.write("in.jsonl", &format!("{{\"id\": \"a\", \"n\": 1, \"long\": \"{long}\"}}\n"));
+    project.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
 }
 
 #[test]
 fn a_skipped_failure_is_left_alone_until_its_record_changes() {
-    let shop = bad();
-    shop.run(&["failures", "skip", "j.toml", "a"]).exits(0);
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2");
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n");
-    shop.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
+    let project = bad();
+    project.run(&["failures", "skip", "j.toml", "a"]).exits(0);
+    project.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2");
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n");
+    project.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
 }
 
 #[test]
 fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
-    let shop = bad();
-    let told = shop.run(&["run", "j.toml", "-q"]);
+    let project = bad();
+    let told = project.run(&["run", "j.toml", "-q"]);
     told.exits(0).shows("0 failures open, 1 exhausted").shows("sheetkeep failures retry j.toml KEY");
-    shop.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
-    let document = shop.run(&["run", "j.toml", "--json"]).exits(0).document();
+    project.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
+    let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
     assert_eq!(document["dead_failures"], 1);
     // Runs of other commands are no runs of their own.
-    assert!(!shop.run(&["run", "j.toml", "--force", "--yes", "-q"]).exits(0).out.matches("dead").count() > 2);
+    assert!(!project.run(&["run", "j.toml", "--force", "--yes", "-q"]).exits(0).out.matches("dead").count() > 2);
 }
 
 #[test]
 fn retry_takes_the_record_of_the_source_and_says_so() {
-    let shop = bad();
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"c\", \"n\": 1}\n");
-    let told = shop.run(&["failures", "retry", "j.toml", "a"]);
+    let project = bad();
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"c\", \"n\": 1}\n");
+    let told = project.run(&["failures", "retry", "j.toml", "a"]);
     told.exits(0)
         .says("trying a again, from the source's record")
         .shows("1 from the source · 0 from the record stored");
-    assert_eq!(shop.column("j.toml", "T", "id"), ["b", "a"], "others are left to the next run");
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1");
+    assert_eq!(project.column("j.toml", "T", "id"), ["b", "a"], "others are left to the next run");
+    project.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1");
 }
 
 #[test]
 fn retry_takes_the_kept_record_where_the_source_has_none() {
     for gone in [false, true] {
-        let shop = bad();
-        shop.write("in.jsonl", "{\"id\": \"c\", \"n\": 1}\n");
+        let project = bad();
+        project.write("in.jsonl", "{\"id\": \"c\", \"n\": 1}\n");
         if gone {
-            std::fs::remove_file(shop.path("in.jsonl")).expect("it was there");
+            std::fs::remove_file(project.path("in.jsonl")).expect("it was there");
         }
-        shop.change("j.toml", "then . else error(\\\"no number\\\") end", "then . else 0 end");
-        let told = shop.run(&["run", "j.toml", "--retry-failures", "--json"]).exits(0).document();
+        project.change("j.toml", "then . else error(\\\"no number\\\") end", "then . else 0 end");
+        let told = project.run(&["run", "j.toml", "--retry-failures", "--json"]).exits(0).document();
         let expected = serde_json::json!({"from_source": 0, "from_kept": 1});
         assert_eq!((&told["tried_again"], &told["counts"]["read"]), (&expected, &1.into()));
-        assert_eq!(shop.column("j.toml", "T", "n"), ["1", "0"]);
+        assert_eq!(project.column("j.toml", "T", "n"), ["1", "0"]);
     }
 }
 
 #[test]
 fn an_action_in_the_sheet_takes_the_record_of_the_source() {
-    let shop = bad();
-    let outside = ApiClient::of_file(&shop, "j.sheet");
-    let rows = outside.column(FAILURES, "state");
+    let project = bad();
+    let client = ApiClient::of_file(&project, "j.sheet");
+    let rows = client.column(FAILURES, "state");
     let dead = rows.iter().position(|state| state == "dead").expect("it is dead");
     let cell = serde_json::json!({"userEnteredValue": {"stringValue": "retry"}});
-    let start = serde_json::json!({"sheetId": outside.tab_id(FAILURES), "rowIndex": dead + 1, "columnIndex": 10});
+    let start = serde_json::json!({"sheetId": client.tab_id(FAILURES), "rowIndex": dead + 1, "columnIndex": 10});
     let update = serde_json::json!({"rows": [{"values": [cell]}], "fields": "userEnteredValue", "start": start});
-    outside.hands(&serde_json::json!([{"updateCells": update}]));
-    drop(outside);
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
-    shop.run(&["run", "j.toml"]).exits(0).says("trying a again, from the source's record").shows("recovered 1");
-    assert_eq!(shop.column("j.toml", "T", "n"), ["1", "7"]);
+    client.hands(&serde_json::json!([{"updateCells": update}]));
+    drop(client);
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
+    project.run(&["run", "j.toml"]).exits(0).says("trying a again, from the source's record").shows("recovered 1");
+    assert_eq!(project.column("j.toml", "T", "n"), ["1", "7"]);
 }
 
 #[test]
 fn an_item_in_doubt_stays_so_though_its_record_changes() {
-    let shop = TempProject::empty();
-    shop.write(
+    let project = TempProject::empty();
+    project.write(
         "j.toml",
         &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"),
     );
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 1}\n");
-    assert_eq!(shop.run(&["run", "j.toml"]).code, None);
-    shop.change("j.toml", "kill -9 $PPID", "true");
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 1}\n");
+    assert_eq!(project.run(&["run", "j.toml"]).code, None);
+    project.change("j.toml", "kill -9 $PPID", "true");
     // Its result was not kept, so nobody knows.
-    shop.run(&["run", "j.toml"]).exits(3).says("in doubt");
-    shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 2}\n");
-    shop.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 exhausted");
-    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("it is unknown whether it was done");
-    shop.run(&["failures", "retry", "j.toml", "a"]).exits(0).says("from the source's record").shows("recovered 1");
+    project.run(&["run", "j.toml"]).exits(3).says("in doubt");
+    project.write("in.jsonl", "{\"id\": \"a\", \"n\": 2}\n");
+    project.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 exhausted");
+    project.run(&["explain", "j.toml", "a"]).exits(0).shows("it is unknown whether it was done");
+    project.run(&["failures", "retry", "j.toml", "a"]).exits(0).says("from the source's record").shows("recovered 1");
 }

@@ -10,15 +10,15 @@ const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 "#;
 
 /// A job whose expressions have little time and memory.
-fn shop(key: &str, map: &str) -> TempProject {
-    let shop = TempProject::empty();
+fn project(key: &str, map: &str) -> TempProject {
+    let project = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\njsonl = \"r.jsonl\"\n[item]\nkey = '''{key}'''\n[jq]\ntimeout = \"1s\"\nmemory = 64\n\
          [[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\n"
     );
-    shop.write("j.toml", &job);
-    shop.write("r.jsonl", RECORDS);
-    shop
+    project.write("j.toml", &job);
+    project.write("r.jsonl", RECORDS);
+    project
 }
 
 #[test]
@@ -32,83 +32,83 @@ fn a_record_on_which_jq_never_ends_fails_alone() {
         (r#"if .id == "bad" then reduce range(99) as $i ("xxx"; . + .) else . end | {id: .id}"#, "more than 64 MB"),
         (r#"{id, x: (last(range(if .id == "bad" then 1e18 else 9 end)))}"#, "stopped after 1 s"),
     ] {
-        let shop = shop(".id", map);
+        let project = project(".id", map);
         if !why.contains("1 s") {
-            shop.change("j.toml", "timeout = \"1s\"", "timeout = \"50s\"");
+            project.change("j.toml", "timeout = \"1s\"", "timeout = \"50s\"");
         }
-        let ended = shop.run(&["run", "j.toml"]);
+        let ended = project.run(&["run", "j.toml"]);
         ended.exits(3).shows("new 2").shows("failed 1").says(why);
-        assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"], "{map}");
-        assert_eq!(shop.column("j.toml", "Failures j", "key"), ["bad"], "{map}");
+        assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"], "{map}");
+        assert_eq!(project.column("j.toml", "Failures j", "key"), ["bad"], "{map}");
     }
 }
 
 #[test]
 fn a_step_may_have_a_time_of_its_own() {
-    let shop = shop(".id", ".p as $p | {id, x: (0 | until(. >= 10; . + $p))}");
-    shop.change("j.toml", "[sheet]", "timeout = \"300ms\"\n[sheet]");
-    shop.run(&["run", "j.toml"]).exits(3).says("stopped after 300 ms").shows("new 2");
+    let project = project(".id", ".p as $p | {id, x: (0 | until(. >= 10; . + $p))}");
+    project.change("j.toml", "[sheet]", "timeout = \"300ms\"\n[sheet]");
+    project.run(&["run", "j.toml"]).exits(3).says("stopped after 300 ms").shows("new 2");
 }
 
 #[test]
 fn a_key_or_a_version_without_end_fails_its_record_alone() {
     let endless = r#"if .id == "bad" then (def f: f; f) else .id end"#;
-    let shop = shop(endless, "{id}");
-    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").says("r.jsonl:2 (record 2)").says("stopped after 1 s");
-    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"]);
-    let shop = self::shop(".id", "{id}");
-    shop.change("j.toml", "[jq]", &format!("version = '''{endless}'''\n[jq]"));
-    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").says("version").says("stopped after 1 s");
+    let project = project(endless, "{id}");
+    project.run(&["run", "j.toml"]).exits(3).shows("new 2").says("r.jsonl:2 (record 2)").says("stopped after 1 s");
+    assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"]);
+    let project = self::project(".id", "{id}");
+    project.change("j.toml", "[jq]", &format!("version = '''{endless}'''\n[jq]"));
+    project.run(&["run", "j.toml"]).exits(3).shows("new 2").says("version").says("stopped after 1 s");
 }
 
 #[test]
 fn items_without_end_stop_the_run_with_their_place() {
-    let shop = shop(".id", "{id}");
-    shop.change("j.toml", "jsonl = \"r.jsonl\"", "json = \"d.json\"\nitems = \"def f: f; f\"");
-    shop.write("d.json", r#"{"items": [{"id": "a"}]}"#);
-    shop.run(&["run", "j.toml"]).exits(65).says("d.json: items: it was stopped after 1 s");
-    shop.run(&["check", "j.toml"]).exits(65);
+    let project = project(".id", "{id}");
+    project.change("j.toml", "jsonl = \"r.jsonl\"", "json = \"d.json\"\nitems = \"def f: f; f\"");
+    project.write("d.json", r#"{"items": [{"id": "a"}]}"#);
+    project.run(&["run", "j.toml"]).exits(65).says("d.json: items: it was stopped after 1 s");
+    project.run(&["check", "j.toml"]).exits(65);
 }
 
 #[test]
 fn a_check_ends_though_the_key_does_not() {
-    let shop = shop("def f: f; f", "{id}");
-    shop.run(&["check", "j.toml"]).exits(0).shows("stopped after 1 s");
+    let project = project("def f: f; f", "{id}");
+    project.run(&["check", "j.toml"]).exits(0).shows("stopped after 1 s");
 }
 
 #[test]
 fn a_forced_run_passes_over_a_key_without_end() {
-    let shop = shop(r#"if .id == "bad" then (def f: f; f) else .id end"#, "{id}");
-    shop.run(&["run", "j.toml"]).exits(3);
-    shop.run(&["run", "j.toml", "--force"]).exits(0).shows("2 keys again");
+    let project = project(r#"if .id == "bad" then (def f: f; f) else .id end"#, "{id}");
+    project.run(&["run", "j.toml"]).exits(3);
+    project.run(&["run", "j.toml", "--force"]).exits(0).shows("2 keys again");
 }
 
 /// A run that has a record in hand on which jq never ends, and a minute for it.
 fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
-    let shop = shop(".id", "def f: f; f");
-    shop.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
-    shop.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");
-    let mut live = shop.start(&[&["run", "j.toml"], arguments].concat());
+    let project = project(".id", "def f: f; f");
+    project.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
+    project.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");
+    let mut live = project.start(&[&["run", "j.toml"], arguments].concat());
     live.hears("failed #");
-    (shop, live)
+    (project, live)
 }
 
 #[test]
 fn signals_are_heard_while_jq_does_not_end() {
-    let (shop, mut live) = stuck(&[]);
+    let (project, mut live) = stuck(&[]);
     // The source is read, so the first one changes nothing; a second one counts once a second has gone by.
     while !live.is_over() {
         live.signal("-TERM");
     }
     live.ends_by_itself().exits(143).says("left to the next run: 1");
-    assert_eq!(shop.column("j.toml", "Runs", "status"), ["interrupted"]);
+    assert_eq!(project.column("j.toml", "Runs", "status"), ["interrupted"]);
 }
 
 #[test]
 fn a_deadline_is_kept_while_jq_does_not_end() {
-    let (shop, mut live) = stuck(&["--deadline", "3s"]);
+    let (project, mut live) = stuck(&["--deadline", "3s"]);
     live.ends_by_itself().exits(124);
-    assert_eq!(shop.column("j.toml", "Runs", "status"), ["timed out"]);
+    assert_eq!(project.column("j.toml", "Runs", "status"), ["timed out"]);
 }
 
 /// Processes below this one, by their words and their environment.
@@ -144,9 +144,9 @@ fn the_worker_shows_no_record_and_is_gone_after_the_run() {
 #[test]
 fn an_expression_of_900_operators_runs_and_of_30000_is_refused() {
     let chain = |operators: usize| format!("{{id, x: (.p{})}}", "+1".repeat(operators));
-    let shop = shop(".id", &chain(900));
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 3");
-    assert_eq!(shop.column("j.toml", "T", "x"), ["901", "900", "902"]);
-    let shop = self::shop(".id", &chain(30_000));
-    shop.run(&["run", "j.toml"]).exits(78).says("more than 1000 operators");
+    let project = project(".id", &chain(900));
+    project.run(&["run", "j.toml"]).exits(0).shows("new 3");
+    assert_eq!(project.column("j.toml", "T", "x"), ["901", "900", "902"]);
+    let project = self::project(".id", &chain(30_000));
+    project.run(&["run", "j.toml"]).exits(78).says("more than 1000 operators");
 }

@@ -21,22 +21,22 @@ fn expected_rows() -> Vec<Value> {
 /// Runs the hard records of one format; `failed` has where each failure stood, in which step, and what is said of it.
 fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str); 5]) {
     let (job, source) = (format!("hard/hard-{format}.toml"), format!("hard/hard.{format}"));
-    let shop = TempProject::with(&[&job, &source]);
+    let project = TempProject::with(&[&job, &source]);
     let (job, tab) = (format!("hard-{format}.toml"), format!("Failures hard {format}"));
 
-    let ended = shop.run(&["run", &job]);
+    let ended = project.run(&["run", &job]);
     ended.exits(3).shows("▲ partial").shows("read 11 · new 6 · skipped 0 · failed 5").shows("5 failures open");
-    let again = shop.run(&["run", &job]);
+    let again = project.run(&["run", &job]);
     again.exits(3).shows("read 11 · new 0 · skipped 6 · failed 5").shows("0 rows added · 6 keys in all");
 
-    let outside = ApiClient::of_file(&shop, &format!("hard {format}.sheet"));
-    let entered: Vec<Value> = outside.entered("Hard").into_iter().map(Value::from).collect();
+    let client = ApiClient::of_file(&project, &format!("hard {format}.sheet"));
+    let entered: Vec<Value> = client.entered("Hard").into_iter().map(Value::from).collect();
     for (found, expected) in entered.iter().zip(expected_rows()) {
         assert_eq!(whole_numbers_as_floats(found), expected);
     }
     assert_eq!(entered.len(), 6);
-    assert_eq!(outside.column(&format!("Processed hard {format}"), "key").len(), 6);
-    let [places, steps, errors, states] = ["where", "step", "error", "state"].map(|name| outside.column(&tab, name));
+    assert_eq!(client.column(&format!("Processed hard {format}"), "key").len(), 6);
+    let [places, steps, errors, states] = ["where", "step", "error", "state"].map(|name| client.column(&tab, name));
     assert_eq!(places.len(), 5, "a failure that did not change is told once: {places:?}");
     for (at, (place, step, error)) in failed.into_iter().enumerate() {
         assert!(places[at].ends_with(place), "{} is not at {place}", places[at]);
@@ -45,10 +45,10 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
         assert_eq!(states[at], "open");
         ended.says(place);
     }
-    let payloads = outside.column(&tab, "payload");
+    let payloads = client.column(&tab, "payload");
     assert!(payloads[0].contains("a record without a key") && payloads[1].len() == 45_000, "{}", payloads[0]);
-    assert_eq!(outside.column(&tab, "retryable"), ["yes", "yes", "yes", "no", "yes"]);
-    assert_eq!(outside.column("Runs", "status"), ["partial", "partial"]);
+    assert_eq!(client.column(&tab, "retryable"), ["yes", "yes", "yes", "no", "yes"]);
+    assert_eq!(client.column("Runs", "status"), ["partial", "partial"]);
 }
 
 fn whole_numbers_as_floats(row: &Value) -> Value {
@@ -103,25 +103,25 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
 
 #[test]
 fn a_record_that_was_mended_recovers_and_its_failure_is_closed() {
-    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
-    shop.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": \"1,5\"}\n");
-    shop.run(&["run", "hard-jsonl.toml"]).exits(3).says("1,5");
-    shop.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": 1.5}\n");
-    shop.run(&["run", "hard-jsonl.toml"]).exits(0).shows("new 1").shows("recovered 1");
-    shop.run(&["run", "hard-jsonl.toml", "--fail-on", "any"]).exits(0).shows("skipped 1");
-    let states = shop.column("hard-jsonl.toml", "Failures hard jsonl", "state");
+    let project = TempProject::with(&["hard/hard-jsonl.toml"]);
+    project.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": \"1,5\"}\n");
+    project.run(&["run", "hard-jsonl.toml"]).exits(3).says("1,5");
+    project.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": 1.5}\n");
+    project.run(&["run", "hard-jsonl.toml"]).exits(0).shows("new 1").shows("recovered 1");
+    project.run(&["run", "hard-jsonl.toml", "--fail-on", "any"]).exits(0).shows("skipped 1");
+    let states = project.column("hard-jsonl.toml", "Failures hard jsonl", "state");
     assert_eq!(states.last().map(String::as_str), Some("recovered"), "{states:?}");
 }
 
 #[test]
 fn fail_on_says_which_failures_make_the_exit_code() {
-    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
-    shop.write("nameless.csv", "id,note,amount\n,who is it,1\n");
-    shop.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
-    let bad = |which: &str| shop.run(&["run", "hard-csv.toml", "--input", "nameless.csv", "--fail-on", which]);
+    let project = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    project.write("nameless.csv", "id,note,amount\n,who is it,1\n");
+    project.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
+    let bad = |which: &str| project.run(&["run", "hard-csv.toml", "--input", "nameless.csv", "--fail-on", which]);
     bad("none").exits(0).shows("failed 1");
     bad("partial").exits(3);
-    let fine = |which: &str| shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "--fail-on", which]);
+    let fine = |which: &str| project.run(&["run", "hard-csv.toml", "--input", "fine.csv", "--fail-on", which]);
     fine("partial").exits(0).shows("1 failure open");
     fine("any").exits(3);
     fine("none").exits(0);

@@ -17,8 +17,8 @@ fn status_of(answer: &(String, String)) -> &str {
 
 #[test]
 fn connections_that_say_nothing_keep_nobody_out() {
-    let shop = TempProject::empty();
-    let emulator = Emulator::start(&shop, &[]);
+    let project = TempProject::empty();
+    let emulator = Emulator::start(&project, &[]);
     let address = emulator.url.trim_start_matches("http://").to_owned();
     let body = "POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[";
     let beginnings = ["", "GET /_emulator/stats HTTP/1.1\r\nHost:", body];
@@ -38,8 +38,8 @@ fn connections_that_say_nothing_keep_nobody_out() {
 
 #[test]
 fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
-    let shop = TempProject::empty();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "s"]);
+    let project = TempProject::empty();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "s"]);
     let cell = json!({"requests": [{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": "x"}}]}]}}]})
     .to_string();
@@ -76,11 +76,11 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
 
 #[test]
 fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
-    let shop = TempProject::empty();
+    let project = TempProject::empty();
     let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
-    let refused = speak(&Emulator::start(&shop, &[]).url, request, &[], "");
+    let refused = speak(&Emulator::start(&project, &[]).url, request, &[], "");
     assert_eq!(status_of(&refused), "403");
     assert!(refused.1.contains("--allow-host sheets.example.com"), "{}", refused.1);
-    let emulator = Emulator::start(&shop, &["--allow-host", "sheets.example.com"]);
+    let emulator = Emulator::start(&project, &["--allow-host", "sheets.example.com"]);
     assert_eq!(status_of(&speak(&emulator.url, request, &[], "")), "200");
 }

@@ -1,6 +1,8 @@
-//! Every document that `--json` prints, frozen as a snapshot in `tests/snapshots/json`, and the tables of the local file.
+//! Every document that `--json` prints, frozen as a snapshot in `tests/snapshots/json`; and the
+//! tables of the local file.
 //!
-//! Times, ids of runs, the folder, the host and addresses are replaced, because they differ each time; all else is compared.
+//! Times, run ids, the folder, the host and addresses are replaced, because they differ each time.
+//! Everything else is compared.
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -39,27 +41,27 @@ const ORDERS: &str = r#"{"id": "a", "v": 1, "price": "1.5", "note": "first"}
 "#;
 
 fn orders() -> TempProject {
-    let shop = TempProject::empty();
-    shop.write("orders.toml", JOB);
-    shop.write("orders.jsonl", ORDERS);
-    shop
+    let project = TempProject::empty();
+    project.write("orders.toml", JOB);
+    project.write("orders.jsonl", ORDERS);
+    project
 }
 
 /// A job that has run once: two items are done and three have failed.
 fn orders_after_a_run() -> TempProject {
-    let shop = orders();
-    shop.run(&["run", "orders.toml"]).exits(3);
-    shop
+    let project = orders();
+    project.run(&["run", "orders.toml"]).exits(3);
+    project
 }
 
 /// Compares a document, or what was said instead of one, with the snapshot of this name.
 #[track_caller]
-fn assert_frozen(name: &str, shop: &TempProject, ended: &Ended, code: i32) {
+fn assert_frozen(name: &str, project: &TempProject, ended: &Ended, code: i32) {
     ended.exits(code);
     let text = if ended.out.is_empty() { &ended.err } else { &ended.out };
     let mut document: Value = serde_json::from_str(text).expect("one document");
     hide_seconds(&mut document);
-    let text = redacted(&serde_json::to_string_pretty(&document).expect("it is JSON"), shop);
+    let text = redacted(&serde_json::to_string_pretty(&document).expect("it is JSON"), project);
     assert_snapshot("../snapshots/json", name, &text);
 }
 
@@ -82,10 +84,10 @@ fn hide_seconds(document: &mut Value) {
     }
 }
 
-fn redacted(text: &str, shop: &TempProject) -> String {
+fn redacted(text: &str, project: &TempProject) -> String {
     let host = gethostname::gethostname().to_string_lossy().into_owned();
     let mut text = text
-        .replace(&*shop.path("").to_string_lossy(), "[folder]/")
+        .replace(&*project.path("").to_string_lossy(), "[folder]/")
         .replace(&format!("\"{host}\""), "\"[host]\"")
         .replace(concat!("\"", env!("CARGO_PKG_VERSION"), "\""), "\"[version]\"");
     for (pattern, instead) in [
@@ -106,131 +108,141 @@ fn redacted(text: &str, shop: &TempProject) -> String {
     text
 }
 
-fn deletes_row(outside: &ApiClient, tab: &str, row: u32) {
-    let range = json!({"sheetId": outside.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
-    outside.hands(&json!([{"deleteDimension": {"range": range}}]));
+fn deletes_row(client: &ApiClient, tab: &str, row: u32) {
+    let range = json!({"sheetId": client.tab_id(tab), "dimension": "ROWS", "startIndex": row, "endIndex": row + 1});
+    client.hands(&json!([{"deleteDimension": {"range": range}}]));
 }
 
 #[test]
 fn the_documents_of_runs_are_frozen() {
-    let shop = orders();
-    assert_frozen("run", &shop, &shop.run(&["run", "orders.toml", "--json"]), 3);
-    assert_frozen("run-again", &shop, &shop.run(&["run", "orders.toml", "--json"]), 3);
-    assert_frozen("run-force", &shop, &shop.run(&["run", "orders.toml", "--force", "--json"]), 0);
-    assert_frozen("run-force-yes", &shop, &shop.run(&["run", "orders.toml", "--force", "--yes", "--json"]), 3);
-    shop.write("orders.jsonl", &ORDERS.replace("dear", "3"));
-    assert_frozen("run-retry-failures", &shop, &shop.run(&["run", "orders.toml", "--retry-failures", "--json"]), 3);
+    let project = orders();
+    assert_frozen("run", &project, &project.run(&["run", "orders.toml", "--json"]), 3);
+    assert_frozen("run-again", &project, &project.run(&["run", "orders.toml", "--json"]), 3);
+    assert_frozen("run-force", &project, &project.run(&["run", "orders.toml", "--force", "--json"]), 0);
+    assert_frozen("run-force-yes", &project, &project.run(&["run", "orders.toml", "--force", "--yes", "--json"]), 3);
+    project.write("orders.jsonl", &ORDERS.replace("dear", "3"));
+    assert_frozen(
+        "run-retry-failures",
+        &project,
+        &project.run(&["run", "orders.toml", "--retry-failures", "--json"]),
+        3,
+    );
 }
 
 #[test]
 fn the_documents_of_errors_are_frozen() {
-    let shop = orders_after_a_run();
-    assert_frozen("error-unknown-key", &shop, &shop.run(&["explain", "orders.toml", "nobody", "--json"]), 5);
-    assert_frozen("error-no-tab", &shop, &shop.run(&["show", "orders.toml", "--tab", "None", "--json"]), 66);
-    shop.change("orders.toml", "key = \".id\"", "key = \".v\"");
-    assert_frozen("error-changed-key", &shop, &shop.run(&["run", "orders.toml", "--json"]), 78);
-    shop.change("orders.toml", "tab = ", "tabb = ");
-    assert_frozen("error-job-file", &shop, &shop.run(&["run", "orders.toml", "--json"]), 78);
-    assert_frozen("error-no-job-file", &shop, &shop.run(&["run", "none.toml", "--json"]), 66);
+    let project = orders_after_a_run();
+    assert_frozen("error-unknown-key", &project, &project.run(&["explain", "orders.toml", "nobody", "--json"]), 5);
+    assert_frozen("error-no-tab", &project, &project.run(&["show", "orders.toml", "--tab", "None", "--json"]), 66);
+    project.change("orders.toml", "key = \".id\"", "key = \".v\"");
+    assert_frozen("error-changed-key", &project, &project.run(&["run", "orders.toml", "--json"]), 78);
+    project.change("orders.toml", "tab = ", "tabb = ");
+    assert_frozen("error-job-file", &project, &project.run(&["run", "orders.toml", "--json"]), 78);
+    assert_frozen("error-no-job-file", &project, &project.run(&["run", "none.toml", "--json"]), 66);
 }
 
 #[test]
 fn the_documents_of_status_are_frozen() {
-    let shop = orders();
-    assert_frozen("status-before-the-first-run", &shop, &shop.run(&["status", "orders.toml", "--json"]), 66);
-    shop.run(&["run", "orders.toml"]).exits(3);
-    assert_frozen("status", &shop, &shop.run(&["status", "orders.toml", "--json"]), 0);
-    let mut live = shop.start(&["run", "orders.toml", "--input", "-", "-v"]);
+    let project = orders();
+    assert_frozen("status-before-the-first-run", &project, &project.run(&["status", "orders.toml", "--json"]), 66);
+    project.run(&["run", "orders.toml"]).exits(3);
+    assert_frozen("status", &project, &project.run(&["status", "orders.toml", "--json"]), 0);
+    let mut live = project.start(&["run", "orders.toml", "--input", "-", "-v"]);
     live.hears("claimed");
-    assert_frozen("status-while-it-runs", &shop, &shop.run(&["status", "orders.toml", "--json"]), 0);
+    assert_frozen("status-while-it-runs", &project, &project.run(&["status", "orders.toml", "--json"]), 0);
     live.feed(ORDERS);
     live.ends().exits(3);
 }
 
 #[test]
 fn the_documents_of_shown_tabs_are_frozen() {
-    let shop = orders_after_a_run();
+    let project = orders_after_a_run();
     for (name, tab) in
         [("data", "Orders"), ("processed", "Processed orders"), ("failures", "Failures orders"), ("runs", "Runs")]
     {
-        let ended = shop.run(&["show", "orders.toml", "--tab", tab, "--json"]);
-        assert_frozen(&format!("show-{name}"), &shop, &ended, 0);
+        let ended = project.run(&["show", "orders.toml", "--tab", tab, "--json"]);
+        assert_frozen(&format!("show-{name}"), &project, &ended, 0);
     }
 }
 
 #[test]
 fn the_documents_about_failures_are_frozen() {
-    let shop = orders_after_a_run();
-    assert_frozen("failures-list", &shop, &shop.run(&["failures", "list", "orders.toml", "--json"]), 0);
+    let project = orders_after_a_run();
+    assert_frozen("failures-list", &project, &project.run(&["failures", "list", "orders.toml", "--json"]), 0);
     let skip = ["failures", "skip", "orders.toml", "c", "--json"];
-    assert_frozen("failures-skip", &shop, &shop.run(&skip), 0);
+    assert_frozen("failures-skip", &project, &project.run(&skip), 0);
     let retry = ["failures", "retry", "orders.toml", "d", "--json"];
-    assert_frozen("failures-retry", &shop, &shop.run(&retry), 3);
+    assert_frozen("failures-retry", &project, &project.run(&retry), 3);
 }
 
 #[test]
 fn the_documents_of_an_explained_item_are_frozen() {
-    let shop = orders_after_a_run();
-    assert_frozen("explain-done", &shop, &shop.run(&["explain", "orders.toml", "a", "--json"]), 0);
-    assert_frozen("explain-failed", &shop, &shop.run(&["explain", "orders.toml", "c", "--json"]), 0);
+    let project = orders_after_a_run();
+    assert_frozen("explain-done", &project, &project.run(&["explain", "orders.toml", "a", "--json"]), 0);
+    assert_frozen("explain-failed", &project, &project.run(&["explain", "orders.toml", "c", "--json"]), 0);
 }
 
 #[test]
 fn the_documents_of_fsck_are_frozen() {
-    let shop = orders_after_a_run();
-    assert_frozen("fsck", &shop, &shop.run(&["fsck", "orders.toml", "--json"]), 0);
-    let outside = ApiClient::of_file(&shop, "orders.sheet");
-    deletes_row(&outside, "Orders", 1);
-    drop(outside);
-    assert_frozen("fsck-row-missing", &shop, &shop.run(&["fsck", "orders.toml", "--json"]), 4);
-    assert_frozen("fsck-repair", &shop, &shop.run(&["fsck", "orders.toml", "--repair", "--json"]), 4);
-    assert_frozen("fsck-repair-yes", &shop, &shop.run(&["fsck", "orders.toml", "--repair", "--yes", "--json"]), 0);
+    let project = orders_after_a_run();
+    assert_frozen("fsck", &project, &project.run(&["fsck", "orders.toml", "--json"]), 0);
+    let client = ApiClient::of_file(&project, "orders.sheet");
+    deletes_row(&client, "Orders", 1);
+    drop(client);
+    assert_frozen("fsck-row-missing", &project, &project.run(&["fsck", "orders.toml", "--json"]), 4);
+    assert_frozen("fsck-repair", &project, &project.run(&["fsck", "orders.toml", "--repair", "--json"]), 4);
+    assert_frozen(
+        "fsck-repair-yes",
+        &project,
+        &project.run(&["fsck", "orders.toml", "--repair", "--yes", "--json"]),
+        0,
+    );
 }
 
 #[test]
 fn the_documents_of_reset_and_prune_are_frozen() {
-    let shop = orders_after_a_run();
-    shop.write("orders.jsonl", &ORDERS.replace("dear", "3"));
-    shop.run(&["run", "orders.toml"]).exits(3);
-    assert_frozen("prune", &shop, &shop.run(&["prune", "orders.toml", "--older-than", "0s", "--json"]), 0);
+    let project = orders_after_a_run();
+    project.write("orders.jsonl", &ORDERS.replace("dear", "3"));
+    project.run(&["run", "orders.toml"]).exits(3);
+    assert_frozen("prune", &project, &project.run(&["prune", "orders.toml", "--older-than", "0s", "--json"]), 0);
     let prune = ["prune", "orders.toml", "--older-than", "0s", "--yes", "--json"];
-    assert_frozen("prune-yes", &shop, &shop.run(&prune), 0);
-    assert_frozen("reset", &shop, &shop.run(&["reset", "orders.toml", "--json"]), 0);
-    assert_frozen("reset-yes", &shop, &shop.run(&["reset", "orders.toml", "--yes", "--json"]), 0);
+    assert_frozen("prune-yes", &project, &project.run(&prune), 0);
+    assert_frozen("reset", &project, &project.run(&["reset", "orders.toml", "--json"]), 0);
+    assert_frozen("reset-yes", &project, &project.run(&["reset", "orders.toml", "--yes", "--json"]), 0);
 }
 
 #[test]
 fn the_documents_of_check_are_frozen() {
-    let shop = orders();
-    assert_frozen("check-before-the-first-run", &shop, &shop.run(&["check", "orders.toml", "--json"]), 0);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", FIRST]);
-    emulator.run(&shop, FIRST, &["run", "orders.toml"]).exits(3);
-    assert_frozen("check", &shop, &emulator.run(&shop, FIRST, &["check", "orders.toml", "--json"]), 0);
+    let project = orders();
+    assert_frozen("check-before-the-first-run", &project, &project.run(&["check", "orders.toml", "--json"]), 0);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", FIRST]);
+    emulator.run(&project, FIRST, &["run", "orders.toml"]).exits(3);
+    assert_frozen("check", &project, &emulator.run(&project, FIRST, &["check", "orders.toml", "--json"]), 0);
     let probe = ["check", "orders.toml", "--probe", "--json"];
-    assert_frozen("check-probe", &shop, &emulator.run(&shop, FIRST, &probe), 0);
+    assert_frozen("check-probe", &project, &emulator.run(&project, FIRST, &probe), 0);
 }
 
 #[test]
 fn the_documents_of_a_rollover_are_frozen() {
-    let shop = orders();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", FIRST]);
+    let project = orders();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", FIRST]);
     let second = emulator.makes("the second one");
-    emulator.run(&shop, FIRST, &["run", "orders.toml"]).exits(3);
+    emulator.run(&project, FIRST, &["run", "orders.toml"]).exits(3);
     let rollover = ["rollover", "orders.toml", "--to", &second, "--json"];
-    assert_frozen("rollover", &shop, &emulator.run(&shop, FIRST, &rollover), 0);
+    assert_frozen("rollover", &project, &emulator.run(&project, FIRST, &rollover), 0);
     let yes = ["rollover", "orders.toml", "--to", &second, "--yes", "--json"];
-    assert_frozen("rollover-yes", &shop, &emulator.run(&shop, FIRST, &yes), 0);
-    assert_frozen("rollover-over", &shop, &emulator.run(&shop, FIRST, &rollover), 0);
+    assert_frozen("rollover-yes", &project, &emulator.run(&project, FIRST, &yes), 0);
+    assert_frozen("rollover-over", &project, &emulator.run(&project, FIRST, &rollover), 0);
     let run = ["run", "orders.toml", "--json"];
-    assert_frozen("error-after-a-rollover", &shop, &emulator.run(&shop, FIRST, &run), 78);
-    assert_frozen("run-after-a-rollover", &shop, &emulator.run(&shop, &second, &run), 3);
+    assert_frozen("error-after-a-rollover", &project, &emulator.run(&project, FIRST, &run), 78);
+    assert_frozen("run-after-a-rollover", &project, &emulator.run(&project, &second, &run), 3);
 }
 
 /// The tables of the local file, which files of earlier versions have to keep fitting.
 #[test]
 fn the_schema_of_the_local_file_is_frozen() {
-    let shop = orders_after_a_run();
-    let connection = rusqlite::Connection::open(shop.path("orders.sheet")).expect("the local file");
+    let project = orders_after_a_run();
+    let connection = rusqlite::Connection::open(project.path("orders.sheet")).expect("the local file");
     let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).expect("a version");
     let mut query = connection
         .prepare("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type DESC, name")

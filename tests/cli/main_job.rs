@@ -7,22 +7,27 @@ use crate::workshop::{QUAKES, TempProject};
 
 #[test]
 fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds_nothing() {
-    let shop = TempProject::quakes();
-    shop.run(&["run", "quakes.toml"])
+    let project = TempProject::quakes();
+    project
+        .run(&["run", "quakes.toml"])
         .exits(0)
         .shows("✔ succeeded")
         .shows("new 1,707 · skipped 0 · failed 0")
         .shows("1,707 rows added · 1,707 keys in all");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
+    project
+        .run(&["run", "quakes.toml"])
+        .exits(0)
+        .shows("new 0 · skipped 1,707")
+        .shows("0 rows added · 1,707 keys in all");
 
-    let outside = ApiClient::of_file(&shop, "quakes.sheet");
-    let (rows, keys) = (outside.rows("Quakes"), outside.column("Processed quakes", "key"));
+    let client = ApiClient::of_file(&project, "quakes.sheet");
+    let (rows, keys) = (client.rows("Quakes"), client.column("Processed quakes", "key"));
     assert_eq!((rows.len(), keys.len()), (QUAKES, QUAKES));
     let distinct: HashSet<&String> = keys.iter().collect();
     assert_eq!(distinct.len(), QUAKES);
-    assert_eq!(outside.column("Quakes", "id"), keys);
+    assert_eq!(client.column("Quakes", "id"), keys);
     assert!(rows.iter().all(|row| row[1].is_number()), "a time is a serial, not a text");
-    let runs = ["status", "read", "new", "skipped", "failed"].map(|name| outside.column("Runs", name));
+    let runs = ["status", "read", "new", "skipped", "failed"].map(|name| client.column("Runs", name));
     assert_eq!(runs[0], ["succeeded", "succeeded"]);
     assert_eq!(
         (&runs[1][0], &runs[2][0], &runs[3][0], &runs[4][0]),
@@ -33,22 +38,22 @@ fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds
 
 #[test]
 fn after_the_first_run_there_is_one_row_in_runs_and_no_failure() {
-    let shop = TempProject::quakes();
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.holds_each_quake_once(QUAKES);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"]);
-    assert!(shop.column("quakes.toml", "Failures quakes", "key").is_empty());
+    let project = TempProject::quakes();
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.holds_each_quake_once(QUAKES);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["succeeded"]);
+    assert!(project.column("quakes.toml", "Failures quakes", "key").is_empty());
 }
 
 #[test]
 fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_completes_it() {
-    let shop = TempProject::quakes();
-    let whole = shop.read("usgs-all-week.geojson");
+    let project = TempProject::quakes();
+    let whole = project.read("usgs-all-week.geojson");
     let cut = whole[..600_000].rfind("\"mag\":").expect("a record") + "\"mag\":".len();
-    shop.write("usgs-all-week.geojson", &whole[..cut]);
+    project.write("usgs-all-week.geojson", &whole[..cut]);
     let records = whole[..cut].matches("\"type\":\"Feature\",").count();
 
-    let ended = shop.run(&["run", "quakes.toml"]);
+    let ended = project.run(&["run", "quakes.toml"]);
     let line = whole[..cut].matches('\n').count() + 1;
     ended
         .exits(65)
@@ -56,45 +61,45 @@ fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_complete
         .says(&format!("(record {records}, byte {cut})"))
         .says("cut off")
         .shows(&format!("new {}", records - 1));
-    shop.holds_each_quake_once(records - 1);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["failed"]);
+    project.holds_each_quake_once(records - 1);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["failed"]);
 
-    shop.write("usgs-all-week.geojson", &whole);
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("1,707 keys in all").shows(&format!("skipped {}", records - 1));
-    shop.holds_each_quake_once(QUAKES);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["failed", "succeeded"]);
+    project.write("usgs-all-week.geojson", &whole);
+    project.run(&["run", "quakes.toml"]).exits(0).shows("1,707 keys in all").shows(&format!("skipped {}", records - 1));
+    project.holds_each_quake_once(QUAKES);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["failed", "succeeded"]);
 }
 
 #[test]
 fn airports_come_from_csv_with_their_codes_to_the_letter() {
-    let shop = TempProject::with(&["airports.toml", "airports.csv"]);
-    shop.run(&["run", "airports.toml"]).exits(0).shows("new 3,376");
-    shop.run(&["run", "airports.toml"]).exits(0).shows("new 0 · skipped 3,376");
-    let outside = ApiClient::of_file(&shop, "airports.sheet");
-    let codes = outside.column("Airports", "iata");
+    let project = TempProject::with(&["airports.toml", "airports.csv"]);
+    project.run(&["run", "airports.toml"]).exits(0).shows("new 3,376");
+    project.run(&["run", "airports.toml"]).exits(0).shows("new 0 · skipped 3,376");
+    let client = ApiClient::of_file(&project, "airports.sheet");
+    let codes = client.column("Airports", "iata");
     assert_eq!((codes.len(), codes[0].as_str()), (3_376, "00M"));
-    let first = &outside.entered("Airports")[0];
+    let first = &client.entered("Airports")[0];
     assert_eq!((&first[0]["stringValue"], first[5]["numberValue"].is_number()), (&"00M".into(), true));
 }
 
 #[test]
 fn standard_input_and_another_file_take_the_place_of_the_source() {
-    let shop = TempProject::few_quakes(5);
-    let whole = shop.read("usgs-all-week.geojson");
-    shop.write("later.geojson", &crate::workshop::feed(3..9));
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-"]);
+    let project = TempProject::few_quakes(5);
+    let whole = project.read("usgs-all-week.geojson");
+    project.write("later.geojson", &crate::workshop::feed(3..9));
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-"]);
     live.feed(&whole);
     live.ends().exits(0).shows("new 5 · skipped 0");
-    shop.run(&["run", "quakes.toml", "--input", "later.geojson"]).exits(0).shows("new 4 · skipped 2");
-    shop.holds_each_quake_once(9);
+    project.run(&["run", "quakes.toml", "--input", "later.geojson"]).exits(0).shows("new 4 · skipped 2");
+    project.holds_each_quake_once(9);
 }
 
 #[test]
 fn a_job_whose_source_is_a_dash_reads_standard_input() {
-    let shop = TempProject::few_quakes(5);
-    shop.change("quakes.toml", "json = \"usgs-all-week.geojson\"", "json = \"-\"");
-    let mut live = shop.start(&["run", "quakes.toml"]);
-    live.feed(&shop.read("usgs-all-week.geojson"));
+    let project = TempProject::few_quakes(5);
+    project.change("quakes.toml", "json = \"usgs-all-week.geojson\"", "json = \"-\"");
+    let mut live = project.start(&["run", "quakes.toml"]);
+    live.feed(&project.read("usgs-all-week.geojson"));
     live.ends().exits(0).shows("new 5");
-    shop.holds_each_quake_once(5);
+    project.holds_each_quake_once(5);
 }

@@ -13,11 +13,11 @@ const FILE: &str = "letters.sheet";
 
 /// A job that reads its standard input.
 fn letters() -> TempProject {
-    let shop = TempProject::empty();
+    let project = TempProject::empty();
     let job = "name = \"letters\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".id\"\n[commit]\nevery = \"1ms\"\n\
                [sheet]\ntab = \"Letters\"\n";
-    shop.write(JOB, job);
-    shop
+    project.write(JOB, job);
+    project
 }
 
 fn records(ids: std::ops::Range<u32>) -> String {
@@ -26,34 +26,34 @@ fn records(ids: std::ops::Range<u32>) -> String {
 }
 
 /// A run that has committed twenty rows and waits for more.
-fn in_the_midst(shop: &TempProject) -> Live {
-    let mut run = shop.start(&["run", JOB, "-v"]);
+fn in_the_midst(project: &TempProject) -> Live {
+    let mut run = project.start(&["run", JOB, "-v"]);
     run.feed(&records(0..20));
     run.hears("commit 1: ");
     run
 }
 
-fn companions(shop: &TempProject) -> Vec<String> {
-    shop.listed().into_iter().filter(|name| name.starts_with("letters.sheet-")).collect()
+fn companions(project: &TempProject) -> Vec<String> {
+    project.listed().into_iter().filter(|name| name.starts_with("letters.sheet-")).collect()
 }
 
 #[test]
 fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
-    let shop = letters();
-    let mut run = in_the_midst(&shop);
+    let project = letters();
+    let mut run = in_the_midst(&project);
     run.kill();
     let ended = run.ends();
     let told: usize =
         ended.err.lines().filter_map(|line| line.split_once(" row")?.0.rsplit(' ').next()?.parse::<usize>().ok()).sum();
     assert!(told > 0, "{}", ended.err);
     let elsewhere = letters();
-    fs::copy(shop.path(FILE), elsewhere.path(FILE)).expect("the file is there");
+    fs::copy(project.path(FILE), elsewhere.path(FILE)).expect("the file is there");
     let rows = elsewhere.column(JOB, "Letters", "id").len();
     assert!((told..=20).contains(&rows), "{told} told, {rows} there");
     assert_eq!(elsewhere.column(JOB, "Processed letters", "key").len(), rows);
     assert_eq!(companions(&elsewhere), [""; 0], "whoever reads leaves nothing behind");
-    shop.run(&["status", JOB]).exits(0);
-    assert_eq!(companions(&shop), [""; 0], "what the killed run left is gone");
+    project.run(&["status", JOB]).exits(0);
+    assert_eq!(companions(&project), [""; 0], "what the killed run left is gone");
 }
 
 /// What somebody does to the file, and the words for it.
@@ -63,14 +63,14 @@ type Deed = (fn(&TempProject), &'static str);
 fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
     let deeds: [Deed; 3] = [
         (
-            |shop| fs::rename(shop.path(FILE), shop.path("aside")).expect("it is there"),
+            |project| fs::rename(project.path(FILE), project.path("aside")).expect("it is there"),
             "letters.sheet was moved or deleted",
         ),
-        (|shop| fs::remove_file(shop.path(FILE)).expect("it is there"), "letters.sheet was moved or deleted"),
+        (|project| fs::remove_file(project.path(FILE)).expect("it is there"), "letters.sheet was moved or deleted"),
         (
-            |shop| {
-                fs::copy(shop.path(FILE), shop.path("copy")).expect("it is there");
-                fs::rename(shop.path("copy"), shop.path(FILE)).expect("it is there");
+            |project| {
+                fs::copy(project.path(FILE), project.path("copy")).expect("it is there");
+                fs::rename(project.path("copy"), project.path(FILE)).expect("it is there");
             },
             "letters.sheet was replaced by another file",
         ),
@@ -78,9 +78,9 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
     for (deed, words) in deeds {
         // With more to write, and with nothing more.
         for more in [records(20..40), String::new()] {
-            let shop = letters();
-            let mut run = in_the_midst(&shop);
-            deed(&shop);
+            let project = letters();
+            let mut run = in_the_midst(&project);
+            deed(&project);
             run.feed(&more);
             let ended = run.ends();
             ended.exits(74).says(words).says("nothing more was written");
@@ -91,38 +91,39 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 
 #[test]
 fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
-    let shop = TempProject::empty();
-    let mut outside = ApiClient::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
+    let project = TempProject::empty();
+    let mut client =
+        ApiClient::of(Emulator::start(&project, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
     let cell = |text: &str| {
         json!([{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": text}}]}]}}])
     };
-    outside.hands(&cell("before"));
-    fs::rename(shop.path(FILE), shop.path("aside.sheet")).expect("it is there");
-    let (status, answer) = outside.tries(&cell("into nowhere"));
+    client.hands(&cell("before"));
+    fs::rename(project.path(FILE), project.path("aside.sheet")).expect("it is there");
+    let (status, answer) = client.tries(&cell("into nowhere"));
     assert_eq!(status, 500, "{answer}");
     let told = answer["error"]["message"].as_str().expect("a message");
     assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
-    assert_eq!(outside.emulator.ends_by_itself(), Some(74));
-    let aside = ApiClient::of_file(&shop, "aside.sheet");
+    assert_eq!(client.emulator.ends_by_itself(), Some(74));
+    let aside = ApiClient::of_file(&project, "aside.sheet");
     assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
 }
 
 #[test]
 fn a_file_that_is_spoilt_ends_each_command_with_its_name() {
-    let shop = letters();
-    in_the_midst(&shop).ends().exits(0);
-    let whole = fs::read(shop.path(FILE)).expect("the file is there");
+    let project = letters();
+    in_the_midst(&project).ends().exits(0);
+    let whole = fs::read(project.path(FILE)).expect("the file is there");
     let mut overwritten = whole.clone();
     overwritten[4096 * 3..].fill(0xff);
     let other = b"id,name\n1,a letter\n".repeat(50);
     for (spoilt, code) in [(other.as_slice(), 74), (&whole[..whole.len() / 2], 65), (overwritten.as_slice(), 65)] {
-        fs::write(shop.path(FILE), spoilt).expect("the folder takes files");
+        fs::write(project.path(FILE), spoilt).expect("the folder takes files");
         for command in [&["run", JOB][..], &["status", JOB], &["show", JOB], &["fsck", JOB], &["explain", JOB, "k1"]] {
-            shop.run(command).exits(code).says("letters.sheet");
+            project.run(command).exits(code).says("letters.sheet");
         }
-        let checked = shop.run(&["check", JOB]);
+        let checked = project.run(&["check", JOB]);
         checked.exits(code).shows("problem  spreadsheet").shows("letters.sheet");
-        assert_eq!(fs::read(shop.path(FILE)).expect("the file is there"), spoilt, "nobody has written to it");
+        assert_eq!(fs::read(project.path(FILE)).expect("the file is there"), spoilt, "nobody has written to it");
     }
 }

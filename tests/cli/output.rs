@@ -16,8 +16,8 @@ fn names(list: &'static str) -> Vec<&'static str> {
 
 #[test]
 fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen() {
-    let shop = TempProject::few_quakes(3);
-    let ended = shop.run(&["run", "quakes.toml", "--json"]);
+    let project = TempProject::few_quakes(3);
+    let ended = project.run(&["run", "quakes.toml", "--json"]);
     assert_eq!(ended.exits(0).err, "");
     let document = ended.document();
     let all = "schema_version job run status message counts rows updated keys open_failures dead_failures tried_again rowless commits calls started finished seconds tab \
@@ -30,8 +30,8 @@ fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen()
 
 #[test]
 fn failed_items_are_in_the_document_each_with_its_place() {
-    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
-    let ended = shop.run(&["run", "hard-csv.toml", "--json"]);
+    let project = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let ended = project.run(&["run", "hard-csv.toml", "--json"]);
     let document = ended.exits(3).document();
     assert_eq!((&document["status"], &document["exit_code"]), (&"partial".into(), &3.into()));
     let failures = document["failures"].as_array().expect("failures");
@@ -41,25 +41,25 @@ fn failed_items_are_in_the_document_each_with_its_place() {
 
 #[test]
 fn a_quiet_run_says_nothing_unless_something_failed() {
-    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
-    shop.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
-    let first = shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
+    let project = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    project.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
+    let first = project.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
     let place = "in local file hard csv.sheet, because no spreadsheet is set";
     assert!(first.exits(0).out.is_empty() && first.says(place).err.lines().count() == 1, "{}", first.err);
-    let fine = shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
+    let fine = project.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
     assert_eq!((fine.exits(0).out.as_str(), fine.err.as_str()), ("", ""));
-    let failed = shop.run(&["run", "hard-csv.toml", "-q"]);
+    let failed = project.run(&["run", "hard-csv.toml", "-q"]);
     failed.exits(3).says("hard.csv:9 (record 8)").shows("failed 5");
-    shop.run(&["run", "hard-csv.toml", "-q", "-v"]).exits(2);
+    project.run(&["run", "hard-csv.toml", "-q", "-v"]).exits(2);
 }
 
 #[test]
 fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
-    let shop = TempProject::quakes();
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    let text = shop.run(&["status", "quakes.toml"]);
+    let project = TempProject::quakes();
+    project.run(&["run", "quakes.toml"]).exits(0);
+    let text = project.run(&["status", "quakes.toml"]);
     text.exits(0).shows("✔ succeeded").shows("1,707").shows("none open").shows("of 10,000,000").shows("quakes.sheet");
-    let ended = shop.run(&["status", "quakes.toml", "--json"]);
+    let ended = project.run(&["status", "quakes.toml", "--json"]);
     let status = ended.exits(0).document();
     let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells anomalies";
     assert_eq!(keys(&status), names(all));
@@ -73,44 +73,46 @@ fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
 
 #[test]
 fn status_tells_who_is_running_now() {
-    let shop = TempProject::few_quakes(3);
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = TempProject::few_quakes(3);
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
-    let status = shop.run(&["status", "quakes.toml", "--json"]).exits(0).document();
+    let status = project.run(&["status", "quakes.toml", "--json"]).exits(0).document();
     assert!(status["running"]["lease_until"].is_string(), "{status}");
-    live.feed(&shop.read("usgs-all-week.geojson"));
+    live.feed(&project.read("usgs-all-week.geojson"));
     live.ends().exits(0);
-    assert_eq!(shop.run(&["status", "quakes.toml", "--json"]).document()["running"], Value::Null);
+    assert_eq!(project.run(&["status", "quakes.toml", "--json"]).document()["running"], Value::Null);
 }
 
 #[test]
 fn show_has_the_last_rows_of_any_tab_as_text_for_pipes_or_as_a_document() {
-    let shop = TempProject::few_quakes(8);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    let shown = shop.run(&["show", "quakes.toml", "--last", "3"]);
+    let project = TempProject::few_quakes(8);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    let shown = project.run(&["show", "quakes.toml", "--last", "3"]);
     let lines: Vec<&str> = shown.exits(0).out.lines().collect();
     assert_eq!((lines.len(), lines[0].split('\t').next()), (4, Some("id")));
     assert!(lines.iter().all(|line| line.split('\t').count() == 8), "{lines:?}");
-    let document = shop.run(&["show", "quakes.toml", "--last", "3", "--json"]).document();
+    let document = project.run(&["show", "quakes.toml", "--last", "3", "--json"]).document();
     assert_eq!(keys(&document), names("schema_version tab columns rows first total spreadsheet"));
     assert_eq!((&document["first"], &document["total"]), (&6.into(), &8.into()));
-    shop.run(&["show", "quakes.toml", "--tab", "Runs"]).exits(0).shows("first_commit").shows("succeeded");
+    project.run(&["show", "quakes.toml", "--tab", "Runs"]).exits(0).shows("first_commit").shows("succeeded");
 }
 
 #[test]
 fn how_to_see_the_rows_names_the_sheet_that_was_chosen() {
-    let shop = TempProject::few_quakes(2);
-    let ended = shop.run(&["run", "quakes.toml", "--embedded", "other.sheet"]);
+    let project = TempProject::few_quakes(2);
+    let ended = project.run(&["run", "quakes.toml", "--embedded", "other.sheet"]);
     ended.exits(0).shows("see it:  sheetkeep show quakes.toml --embedded other.sheet");
-    assert!(shop.listed().contains(&"other.sheet".to_owned()) && !shop.listed().contains(&"quakes.sheet".to_owned()));
+    assert!(
+        project.listed().contains(&"other.sheet".to_owned()) && !project.listed().contains(&"quakes.sheet".to_owned())
+    );
 }
 
 #[test]
 fn twice_verbose_tells_every_call_and_logs_can_be_json() {
-    let shop = TempProject::few_quakes(2);
-    let ended = shop.run(&["run", "quakes.toml", "-vv"]);
+    let project = TempProject::few_quakes(2);
+    let ended = project.run(&["run", "quakes.toml", "-vv"]);
     ended.exits(0).says("commit 1: 2 rows, 2 keys").says("spreadsheets.batchUpdate").says("outcome=Done");
-    let ended = shop.run(&["run", "quakes.toml", "-vv", "--json", "--log-format", "json"]);
+    let ended = project.run(&["run", "quakes.toml", "-vv", "--json", "--log-format", "json"]);
     assert!(!ended.err.is_empty());
     for line in ended.err.lines() {
         let read: Result<Value, _> = serde_json::from_str(line);
@@ -121,9 +123,9 @@ fn twice_verbose_tells_every_call_and_logs_can_be_json() {
 
 #[test]
 fn with_json_logs_every_line_of_standard_error_is_a_document() {
-    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
-    let run = shop.run(&["run", "hard-csv.toml", "-v", "--log-format", "json"]);
-    let missing = shop.run(&["run", "hard-csv.toml", "--input", "nowhere.csv", "--log-format", "json"]);
+    let project = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let run = project.run(&["run", "hard-csv.toml", "-v", "--log-format", "json"]);
+    let missing = project.run(&["run", "hard-csv.toml", "--input", "nowhere.csv", "--log-format", "json"]);
     run.exits(3).says(r#""severity":"WARNING""#).says("commit 1").shows("failed 5");
     missing.exits(66).says("nowhere.csv was not found");
     for line in run.err.lines().chain(missing.err.lines()) {
@@ -134,34 +136,34 @@ fn with_json_logs_every_line_of_standard_error_is_a_document() {
 
 #[test]
 fn a_type_for_a_column_that_no_row_has_is_told() {
-    let shop = TempProject::few_quakes(2);
-    shop.change("quakes.toml", "magnitude = \"number\"", "magnitud = \"number\"");
-    shop.run(&["run", "quakes.toml"]).exits(0).says("\"magnitud\"").says("misspelt");
+    let project = TempProject::few_quakes(2);
+    project.change("quakes.toml", "magnitude = \"number\"", "magnitud = \"number\"");
+    project.run(&["run", "quakes.toml"]).exits(0).says("\"magnitud\"").says("misspelt");
 }
 
 #[test]
 fn what_a_run_leaves_is_one_file_that_can_be_copied() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     for job in [&["run", "quakes.toml"][..], &["run", "quakes.toml", "--input", "cut.geojson"]] {
-        shop.write("cut.geojson", "{\"features\": [{");
-        shop.run(job);
-        let sheets: Vec<_> = shop.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
+        project.write("cut.geojson", "{\"features\": [{");
+        project.run(job);
+        let sheets: Vec<_> = project.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
         assert_eq!(sheets, ["quakes.sheet"]);
     }
 }
 
 #[test]
 fn colours_are_for_terminals_unless_they_are_asked_for() {
-    let shop = TempProject::few_quakes(2);
+    let project = TempProject::few_quakes(2);
     let coloured = |ended: &Ended| ended.out.contains('\u{1b}') || ended.err.contains('\u{1b}');
-    assert!(!coloured(shop.run(&["run", "quakes.toml"]).exits(0)));
-    assert!(coloured(shop.run(&["run", "quakes.toml", "--color", "always"]).exits(0)));
-    assert!(!coloured(shop.run_with(&[("NO_COLOR", "1")], &["run", "quakes.toml", "--nonsense"]).exits(2)));
+    assert!(!coloured(project.run(&["run", "quakes.toml"]).exits(0)));
+    assert!(coloured(project.run(&["run", "quakes.toml", "--color", "always"]).exits(0)));
+    assert!(!coloured(project.run_with(&[("NO_COLOR", "1")], &["run", "quakes.toml", "--nonsense"]).exits(2)));
 }
 
 /// The same command with a reader that is gone before the first byte.
-fn unread(shop: &TempProject, args: &[&str]) -> (Option<i32>, String) {
-    let mut command = shop.command(args);
+fn unread(project: &TempProject, args: &[&str]) -> (Option<i32>, String) {
+    let mut command = project.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
     drop(child.stdout.take());
     let ended = child.wait_with_output().expect("it is our child");
@@ -170,10 +172,10 @@ fn unread(shop: &TempProject, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_reader_that_goes_away_early_is_no_error_and_a_run_is_done_all_the_same() {
-    let shop = TempProject::few_quakes(200);
-    let (code, said) = unread(&shop, &["run", "quakes.toml"]);
+    let project = TempProject::few_quakes(200);
+    let (code, said) = unread(&project, &["run", "quakes.toml"]);
     assert!(code == Some(0) && !said.contains("panic"), "{code:?} {said}");
-    shop.holds_each_quake_once(200);
+    project.holds_each_quake_once(200);
     for args in [
         &["show", "quakes.toml", "--last", "1000"] as &[&str],
         &["show", "quakes.toml", "--last", "1000", "--json"],
@@ -181,17 +183,17 @@ fn a_reader_that_goes_away_early_is_no_error_and_a_run_is_done_all_the_same() {
         &["--help"],
         &["--version"],
     ] {
-        let (code, said) = unread(&shop, args);
+        let (code, said) = unread(&project, args);
         assert!(code == Some(0) && said.is_empty(), "{args:?}: {code:?} {said}");
     }
 }
 
 #[test]
 fn output_that_can_not_be_written_is_told_and_exits_with_74() {
-    let shop = TempProject::few_quakes(2);
-    shop.run(&["run", "quakes.toml"]).exits(0);
+    let project = TempProject::few_quakes(2);
+    project.run(&["run", "quakes.toml"]).exits(0);
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
-    let mut command: Command = shop.command(&["show", "quakes.toml"]);
+    let mut command: Command = project.command(&["show", "quakes.toml"]);
     let ended = command.stdout(full).output().expect("the binary can be run");
     assert_eq!(ended.status.code(), Some(74));
     assert!(String::from_utf8_lossy(&ended.stderr).contains("standard output"));

@@ -18,63 +18,63 @@ fn run_id(line: &str) -> String {
 #[test]
 fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
     for round in 0..ROUNDS {
-        let shop = TempProject::few_quakes(RECORDS);
-        let whole = shop.read("usgs-all-week.geojson");
+        let project = TempProject::few_quakes(RECORDS);
+        let whole = project.read("usgs-all-week.geojson");
         let (head, tail) = whole.split_at(whole.len() / 2);
-        let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+        let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
         let name = run_id(&first.hears("started"));
         first.hears("claimed");
         first.feed(head);
 
         let args = ["run", "quakes.toml"];
         let two_machines = round % 2 == 1;
-        let second = if two_machines { shop.start_elsewhere(&args) } else { shop.start(&args) };
+        let second = if two_machines { project.start_elsewhere(&args) } else { project.start(&args) };
         let second = second.ends();
         second.exits(75).says(&name).says("is running it");
         assert_eq!(second.out, "", "a run that did nothing has no summary");
 
         first.feed(tail);
         first.ends().exits(0).shows("new 12");
-        shop.holds_each_quake_once(RECORDS);
-        assert_eq!(shop.column("quakes.toml", "Runs", "run"), [name], "the second one left no trace");
+        project.holds_each_quake_once(RECORDS);
+        assert_eq!(project.column("quakes.toml", "Runs", "run"), [name], "the second one left no trace");
     }
 }
 
 #[test]
 fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in_vain_ends_with_75() {
-    let shop = TempProject::few_quakes(RECORDS);
-    let whole = shop.read("usgs-all-week.geojson");
+    let project = TempProject::few_quakes(RECORDS);
+    let whole = project.read("usgs-all-week.geojson");
     let (head, tail) = whole.split_at(whole.len() / 2);
-    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     first.hears("claimed");
     first.feed(head);
-    shop.start(&["run", "quakes.toml", "--wait", "10ms"]).ends().exits(75).says("waiting: ").says("is running it");
-    let mut second = shop.start(&["run", "quakes.toml", "--wait"]);
+    project.start(&["run", "quakes.toml", "--wait", "10ms"]).ends().exits(75).says("waiting: ").says("is running it");
+    let mut second = project.start(&["run", "quakes.toml", "--wait"]);
     second.hears("waiting: ");
     first.feed(tail);
     first.ends().exits(0).shows("new 12");
     second.ends().exits(0).shows("skipped 12");
-    shop.holds_each_quake_once(RECORDS);
+    project.holds_each_quake_once(RECORDS);
 }
 
 /// Neither run is held back by the test: whichever is later finds the other at work (75) or done (0, nothing new).
 #[test]
 fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {
-    let shop = TempProject::few_quakes(0);
+    let project = TempProject::few_quakes(0);
     for round in 1..=ROUNDS {
         let records = round * RECORDS;
-        shop.write("usgs-all-week.geojson", &feed(0..records));
+        project.write("usgs-all-week.geojson", &feed(0..records));
         let args = ["run", "quakes.toml", "--json"];
-        let one = shop.start(&args);
-        let two = if round % 2 == 1 { shop.start_elsewhere(&args) } else { shop.start(&args) };
+        let one = project.start(&args);
+        let two = if round % 2 == 1 { project.start_elsewhere(&args) } else { project.start(&args) };
         let both = [one, two].map(Live::ends);
         let new: Vec<u64> = both.iter().filter_map(done_by).collect();
         assert!(!new.is_empty(), "round {round}: nobody worked: {both:?}");
         assert_eq!(new.iter().sum::<u64>(), RECORDS as u64, "round {round}: {both:?}");
         assert!(new.contains(&(RECORDS as u64)), "round {round}: the work was shared: {both:?}");
-        shop.holds_each_quake_once(records);
+        project.holds_each_quake_once(records);
     }
-    let statuses = shop.column("quakes.toml", "Runs", "status");
+    let statuses = project.column("quakes.toml", "Runs", "status");
     assert!(statuses.iter().all(|status| status == "succeeded"), "{statuses:?}");
 }
 
@@ -91,44 +91,44 @@ fn done_by(ended: &Ended) -> Option<u64> {
 
 #[test]
 fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed() {
-    let shop = TempProject::few_quakes(RECORDS);
-    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = TempProject::few_quakes(RECORDS);
+    let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     let name = run_id(&first.hears("started"));
     first.hears("claimed");
     first.kill();
     drop(first);
-    let held = shop.start_elsewhere(&["run", "quakes.toml"]).ends();
+    let held = project.start_elsewhere(&["run", "quakes.toml"]).ends();
     held.exits(75).says(&name).says("--take-over");
-    shop.start_elsewhere(&["run", "quakes.toml", "--take-over"]).ends().exits(0).shows("new 12");
-    let shown = shop.shown("quakes.toml", "Runs");
+    project.start_elsewhere(&["run", "quakes.toml", "--take-over"]).ends().exits(0).shows("new 12");
+    let shown = project.shown("quakes.toml", "Runs");
     assert_eq!((&shown["rows"][0][0], &shown["rows"][0][7]), (&name.into(), &"crashed".into()));
-    shop.holds_each_quake_once(RECORDS);
+    project.holds_each_quake_once(RECORDS);
 }
 
 #[test]
 fn a_run_whose_lease_was_stolen_changes_nothing_more() {
-    let shop = TempProject::few_quakes(RECORDS);
-    let whole = shop.read("usgs-all-week.geojson");
-    let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = TempProject::few_quakes(RECORDS);
+    let whole = project.read("usgs-all-week.geojson");
+    let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     first.hears("claimed");
-    shop.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
+    project.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
     first.feed(&whole);
     first.ends().exits(75).says("this run changed nothing after that");
-    shop.holds_each_quake_once(RECORDS);
+    project.holds_each_quake_once(RECORDS);
 }
 
 /// The state's tab changes with every claim, so a load can find that what it asks for was there a moment ago.
 #[test]
 fn a_load_that_another_run_overtakes_is_made_again() {
-    let shop = TempProject::few_quakes(RECORDS);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+    let project = TempProject::few_quakes(RECORDS);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    emulator.run(&project, "1AbC", &["run", "quakes.toml"]).exits(0);
     let fault = r#"[{"method": "spreadsheets.values.batchGet", "status": 503, "retry_after": 3}]"#;
     emulator.fails(fault);
-    let mut first = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml"]));
+    let mut first = Live::start(emulator.command(&project, "1AbC", &["run", "quakes.toml"]));
     first.hears("made again");
-    let mut second = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
-    second.env("XDG_STATE_HOME", shop.path("state of another machine"));
+    let mut second = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
+    second.env("XDG_STATE_HOME", project.path("state of another machine"));
     ended(second).exits(0).shows("skipped 12");
     first.ends().exits(0).shows("new 0 · skipped 12");
 }

@@ -9,41 +9,46 @@ use crate::workshop::{TempProject, ended};
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
 /// No run made a local file.
-fn has_no_sheet(shop: &TempProject) {
-    let sheets: Vec<String> = shop.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
+fn has_no_sheet(project: &TempProject) {
+    let sheets: Vec<String> = project.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
     assert!(sheets.is_empty(), "{sheets:?}");
 }
 
 #[test]
 fn credentials_without_a_spreadsheet_stop_every_command() {
-    let shop = TempProject::few_quakes(3);
-    shop.write("key.json", "{}");
+    let project = TempProject::few_quakes(3);
+    project.write("key.json", "{}");
     for (name, value) in [("GOOGLE_APPLICATION_CREDENTIALS", "key.json"), ("SHEETKEEP_CREDENTIALS_JSON", "{\"a\": 1}")]
     {
         for command in ["run", "check", "status", "show", "fsck", "reset", "prune"] {
-            let ended = shop.run_with(&[(name, value)], &[command, "quakes.toml"]);
+            let ended = project.run_with(&[(name, value)], &[command, "quakes.toml"]);
             ended.exits(78).says(name).says("SHEETKEEP_SPREADSHEET_ID").says("--embedded quakes.sheet");
         }
-        shop.write(".env", &format!("{name}='{value}'\nSHEETKEEP_SPREADSHEET_ID=\n"));
-        shop.run(&["run", "quakes.toml"]).exits(78).says(name).says(".env").says("SHEETKEEP_SPREADSHEET_ID is empty");
-        fs::remove_file(shop.path(".env")).expect("it is there");
+        project.write(".env", &format!("{name}='{value}'\nSHEETKEEP_SPREADSHEET_ID=\n"));
+        project
+            .run(&["run", "quakes.toml"])
+            .exits(78)
+            .says(name)
+            .says(".env")
+            .says("SHEETKEEP_SPREADSHEET_ID is empty");
+        fs::remove_file(project.path(".env")).expect("it is there");
     }
-    has_no_sheet(&shop);
+    has_no_sheet(&project);
 }
 
 #[test]
 fn a_local_file_that_is_named_goes_with_credentials() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     let cloud = [("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")];
     let named = ["run", "quakes.toml", "--embedded", "q.sheet"];
-    shop.run_with(&cloud, &named).exits(0).shows("in local file q.sheet, because --embedded names it");
-    shop.change("quakes.toml", "[source]", "[state]\nfile = \"own.sheet\"\n\n[source]");
-    shop.run_with(&cloud, &["run", "quakes.toml"]).exits(0).shows("in local file own.sheet, because `state.file`");
+    project.run_with(&cloud, &named).exits(0).shows("in local file q.sheet, because --embedded names it");
+    project.change("quakes.toml", "[source]", "[state]\nfile = \"own.sheet\"\n\n[source]");
+    project.run_with(&cloud, &["run", "quakes.toml"]).exits(0).shows("in local file own.sheet, because `state.file`");
 }
 
 #[test]
 fn a_misspelt_name_stops_with_the_name_that_was_meant() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     for (name, meant) in [
         ("SHEETKEEP_SPREADSHEETID", "SHEETKEEP_SPREADSHEET_ID"),
         ("SHEETKEP_SPREADSHEET_ID", "SHEETKEEP_SPREADSHEET_ID"),
@@ -51,145 +56,146 @@ fn a_misspelt_name_stops_with_the_name_that_was_meant() {
         ("GOOGLE_APPLICATION_CREDENTIAL", "GOOGLE_APPLICATION_CREDENTIALS"),
     ] {
         let told = format!("did you mean {meant}?");
-        shop.run_with(&[(name, "x")], &["run", "quakes.toml"]).exits(78).says(name).says(&told);
-        shop.write(".env", &format!("{name}=x\n"));
-        shop.run(&["status", "quakes.toml"]).exits(78).says(&told).says(".env");
-        let error = shop.run(&["run", "quakes.toml", "--json"]).exits(78).error();
+        project.run_with(&[(name, "x")], &["run", "quakes.toml"]).exits(78).says(name).says(&told);
+        project.write(".env", &format!("{name}=x\n"));
+        project.run(&["status", "quakes.toml"]).exits(78).says(&told).says(".env");
+        let error = project.run(&["run", "quakes.toml", "--json"]).exits(78).error();
         assert!(error["problems"][0]["hint"].as_str().is_some_and(|hint| hint.contains(meant)), "{error}");
-        fs::remove_file(shop.path(".env")).expect("it is there");
+        fs::remove_file(project.path(".env")).expect("it is there");
     }
-    has_no_sheet(&shop);
-    shop.run_with(&[("SHEETKEEP_SPREADSHEETID", "x")], &["emulate", "--help"]).exits(0);
+    has_no_sheet(&project);
+    project.run_with(&[("SHEETKEEP_SPREADSHEETID", "x")], &["emulate", "--help"]).exits(0);
 }
 
 #[test]
 fn a_run_within_the_program_of_a_step_and_names_of_the_job_go() {
-    let shop = TempProject::few_quakes(1);
-    let inner = shop.read("quakes.toml").replace("name = \"quakes\"", "name = \"inner\"");
-    shop.write("inner.toml", &inner);
+    let project = TempProject::few_quakes(1);
+    let inner = project.read("quakes.toml").replace("name = \"quakes\"", "name = \"inner\"");
+    project.write("inner.toml", &inner);
     let binary = env!("CARGO_BIN_EXE_sheetkeep");
     let step =
         format!("[[step]]\nname = \"nest\"\ncommand = [\"{binary}\", \"run\", \"inner.toml\", \"-q\"]\n\n[sheet]");
-    shop.change("quakes.toml", "[sheet]", &step);
-    shop.run_with(&[("SHEETKEEP_SERVE_TOKEN", "x")], &["run", "quakes.toml"]).exits(0).shows("new 1");
-    assert_eq!(shop.column("inner.toml", "Quakes", "id").len(), 1);
-    shop.change("inner.toml", "tab = \"Quakes\"", "tab = \"${SHEETKEEP_MY_TAB}\"");
+    project.change("quakes.toml", "[sheet]", &step);
+    project.run_with(&[("SHEETKEEP_SERVE_TOKEN", "x")], &["run", "quakes.toml"]).exits(0).shows("new 1");
+    assert_eq!(project.column("inner.toml", "Quakes", "id").len(), 1);
+    project.change("inner.toml", "tab = \"Quakes\"", "tab = \"${SHEETKEEP_MY_TAB}\"");
     let own = [("SHEETKEEP_MY_TAB", "Nested")];
-    shop.run_with(&own, &["run", "inner.toml", "--accept-changes", "--embedded", "own.sheet"])
+    project
+        .run_with(&own, &["run", "inner.toml", "--accept-changes", "--embedded", "own.sheet"])
         .exits(0)
         .shows("tab Nested");
-    shop.run_with(&own, &["run", "quakes.toml"]).exits(78).says("SHEETKEEP_MY_TAB");
+    project.run_with(&own, &["run", "quakes.toml"]).exits(78).says("SHEETKEEP_MY_TAB");
 }
 
 #[test]
 fn each_report_names_the_place_and_why() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     let place = "local file quakes.sheet, because no spreadsheet is set";
-    shop.run(&["check", "quakes.toml"]).exits(0).shows(place);
-    shop.run(&["status", "quakes.toml"]).exits(66).says(place);
-    let first = shop.run(&["run", "quakes.toml", "-q"]);
+    project.run(&["check", "quakes.toml"]).exits(0).shows(place);
+    project.run(&["status", "quakes.toml"]).exits(66).says(place);
+    let first = project.run(&["run", "quakes.toml", "-q"]);
     assert_eq!(
         (first.exits(0).out.as_str(), first.err.as_str()),
         ("", format!("quakes: first run in {place}\n").as_str())
     );
-    let second = shop.run(&["run", "quakes.toml", "-q"]);
+    let second = project.run(&["run", "quakes.toml", "-q"]);
     assert_eq!((second.exits(0).out.as_str(), second.err.as_str()), ("", ""));
-    shop.run(&["run", "quakes.toml"]).exits(0).shows(place);
+    project.run(&["run", "quakes.toml"]).exits(0).shows(place);
     for command in ["status", "check", "fsck", "prune", "reset"] {
-        shop.run(&[command, "quakes.toml"]).exits(0).shows(place);
+        project.run(&[command, "quakes.toml"]).exits(0).shows(place);
     }
-    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows(place);
+    project.run(&["run", "quakes.toml", "--force"]).exits(0).shows(place);
     for command in ["run", "check", "status"] {
-        let document = shop.run(&[command, "quakes.toml", "--json"]).exits(0).document();
+        let document = project.run(&[command, "quakes.toml", "--json"]).exits(0).document();
         assert_eq!(document["spreadsheet"]["file"], "quakes.sheet", "{command}");
         assert_eq!(document["spreadsheet"]["because"], "no spreadsheet is set", "{command}");
     }
     let empty = [("SHEETKEEP_SPREADSHEET_ID", "")];
-    shop.run_with(&empty, &["run", "quakes.toml"]).exits(0).shows("because SHEETKEEP_SPREADSHEET_ID is empty");
+    project.run_with(&empty, &["run", "quakes.toml"]).exits(0).shows("because SHEETKEEP_SPREADSHEET_ID is empty");
 }
 
 #[test]
 fn cron_without_an_environment_finds_the_settings_beside_the_job() {
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    shop.write(
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    project.write(
         ".env",
         &format!(
             "SHEETKEEP_API_URL={}\nSHEETKEEP_SPREADSHEET_ID={ID}\nGOOGLE_APPLICATION_CREDENTIALS=emulator-key.json\n",
             emulator.url
         ),
     );
-    let mut bare = shop.command(&["run", &shop.path("quakes.toml").to_string_lossy()]);
+    let mut bare = project.command(&["run", &project.path("quakes.toml").to_string_lossy()]);
     bare.env_clear().current_dir("/");
     let told =
-        format!("in spreadsheet {ID}, because SHEETKEEP_SPREADSHEET_ID in {} names it", shop.path(".env").display());
+        format!("in spreadsheet {ID}, because SHEETKEEP_SPREADSHEET_ID in {} names it", project.path(".env").display());
     ended(bare).exits(0).shows("new 3").shows(&told);
-    has_no_sheet(&shop);
+    has_no_sheet(&project);
     assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
 
 #[test]
 fn an_env_file_that_can_not_be_read_is_no_missing_one() {
-    let shop = TempProject::few_quakes(3);
-    shop.write(".env", "SHEETKEEP_SPREADSHEET_ID=x\nhunter two\n");
-    let told = shop.run(&["run", "quakes.toml"]);
+    let project = TempProject::few_quakes(3);
+    project.write(".env", "SHEETKEEP_SPREADSHEET_ID=x\nhunter two\n");
+    let told = project.run(&["run", "quakes.toml"]);
     assert!(!told.exits(78).says(".env").says("line 2").err.contains("hunter"), "{}", told.err);
-    fs::remove_file(shop.path(".env")).expect("it is there");
-    symlink("nowhere", shop.path(".env")).expect("a link");
-    shop.run(&["run", "quakes.toml"]).exits(78).says("a link to a file that is not there");
-    fs::remove_file(shop.path(".env")).expect("it is there");
-    fs::create_dir(shop.path(".env")).expect("a folder");
-    shop.run(&["run", "quakes.toml"]).exits(78).says("it is a folder");
-    has_no_sheet(&shop);
+    fs::remove_file(project.path(".env")).expect("it is there");
+    symlink("nowhere", project.path(".env")).expect("a link");
+    project.run(&["run", "quakes.toml"]).exits(78).says("a link to a file that is not there");
+    fs::remove_file(project.path(".env")).expect("it is there");
+    fs::create_dir(project.path(".env")).expect("a folder");
+    project.run(&["run", "quakes.toml"]).exits(78).says("it is a folder");
+    has_no_sheet(&project);
 }
 
 /// A folder `links` with a link to the job, which lies in `repo` with its feed.
 fn linked() -> TempProject {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     for folder in ["repo", "links"] {
-        fs::create_dir(shop.path(folder)).expect("a folder");
+        fs::create_dir(project.path(folder)).expect("a folder");
     }
     for file in ["quakes.toml", "usgs-all-week.geojson"] {
-        fs::rename(shop.path(file), shop.path("repo").join(file)).expect("moved");
+        fs::rename(project.path(file), project.path("repo").join(file)).expect("moved");
     }
-    symlink("../repo/quakes.toml", shop.path("links/quakes.toml")).expect("a link");
-    shop
+    symlink("../repo/quakes.toml", project.path("links/quakes.toml")).expect("a link");
+    project
 }
 
 #[test]
 fn a_linked_job_takes_paths_and_settings_from_the_links_folder() {
-    let shop = linked();
-    shop.run(&["run", "links/quakes.toml"]).exits(66).says("links/usgs-all-week.geojson");
-    symlink("../repo/usgs-all-week.geojson", shop.path("links/usgs-all-week.geojson")).expect("a link");
+    let project = linked();
+    project.run(&["run", "links/quakes.toml"]).exits(66).says("links/usgs-all-week.geojson");
+    symlink("../repo/usgs-all-week.geojson", project.path("links/usgs-all-week.geojson")).expect("a link");
     let place = "in local file links/quakes.sheet, because no spreadsheet is set";
-    shop.run(&["run", "links/quakes.toml"]).exits(0).shows("new 3").shows(place);
-    shop.write("repo/.env", "SHEETKEEP_SPREADSHEET_ID=1AbC\n");
-    shop.write("links/.env", "# nothing\n");
-    let told = shop.run(&["run", "links/quakes.toml"]);
+    project.run(&["run", "links/quakes.toml"]).exits(0).shows("new 3").shows(place);
+    project.write("repo/.env", "SHEETKEEP_SPREADSHEET_ID=1AbC\n");
+    project.write("links/.env", "# nothing\n");
+    let told = project.run(&["run", "links/quakes.toml"]);
     told.exits(0).shows(place).says("repo/.env is not read").says("links/.env");
-    shop.run(&["check", "links/quakes.toml"]).exits(0).shows("repo/.env is not read");
+    project.run(&["check", "links/quakes.toml"]).exits(0).shows("repo/.env is not read");
 }
 
 #[test]
 fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
-    let shop = linked();
-    symlink("../repo/usgs-all-week.geojson", shop.path("links/usgs-all-week.geojson")).expect("a link");
-    shop.write("repo/.env", "SHEETKEEP_SPREADSHEET_ID=1AbC\n");
-    shop.run(&["run", "links/quakes.toml"]).exits(78).says("repo/.env").says("--embedded links/quakes.sheet");
-    fs::remove_file(shop.path("repo/.env")).expect("it is there");
-    shop.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
-    let told = shop.run(&["run", "links/quakes.toml"]);
+    let project = linked();
+    symlink("../repo/usgs-all-week.geojson", project.path("links/usgs-all-week.geojson")).expect("a link");
+    project.write("repo/.env", "SHEETKEEP_SPREADSHEET_ID=1AbC\n");
+    project.run(&["run", "links/quakes.toml"]).exits(78).says("repo/.env").says("--embedded links/quakes.sheet");
+    fs::remove_file(project.path("repo/.env")).expect("it is there");
+    project.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
+    let told = project.run(&["run", "links/quakes.toml"]);
     told.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
-    assert!(!shop.path("links/quakes.sheet").exists());
-    shop.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
+    assert!(!project.path("links/quakes.sheet").exists());
+    project.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }
 
 #[test]
 fn whatever_reads_the_job_names_the_place_it_read() {
-    let shop = TempProject::few_quakes(2);
-    shop.run(&["run", "quakes.toml"]).exits(0);
+    let project = TempProject::few_quakes(2);
+    project.run(&["run", "quakes.toml"]).exits(0);
     let place = "local file quakes.sheet, because no spreadsheet is set";
-    let key = shop.column("quakes.toml", "Quakes", "id").remove(0);
+    let key = project.column("quakes.toml", "Quakes", "id").remove(0);
     let commands: [&[&str]; 7] = [
         &["show", "quakes.toml"],
         &["failures", "list", "quakes.toml"],
@@ -200,13 +206,13 @@ fn whatever_reads_the_job_names_the_place_it_read() {
         &["prune", "quakes.toml", "--older-than", "90d"],
     ];
     for command in commands {
-        let said = shop.run(command);
+        let said = project.run(command);
         assert!(format!("{}{}", said.out, said.err).contains(place), "{command:?}: {} {}", said.out, said.err);
-        let document = shop.run(&[command, &["--json"]].concat()).document();
+        let document = project.run(&[command, &["--json"]].concat()).document();
         let there = serde_json::json!({"kind": "embedded", "file": "quakes.sheet", "because": "no spreadsheet is set"});
         assert_eq!(document["spreadsheet"], there, "{command:?}");
     }
     // What a program reads has no line more than before.
-    let said = shop.run(&["show", "quakes.toml"]);
+    let said = project.run(&["show", "quakes.toml"]);
     assert_eq!((said.out.lines().count(), said.err.trim()), (3, &*format!("in {place}")));
 }

@@ -77,26 +77,26 @@ fn read_request(stream: &mut std::net::TcpStream) {
     }
 }
 
-fn shop() -> TempProject {
-    let shop = TempProject::few_quakes(2);
-    shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
-    shop
+fn project() -> TempProject {
+    let project = TempProject::few_quakes(2);
+    project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
+    project
 }
 
 #[test]
 fn a_page_in_place_of_a_token_ends_with_76() {
     for status in ["200 OK", "302 Found", "511 Network Authentication Required"] {
-        let (shop, url) = (shop(), portal(status));
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-        let key = shop.read("emulator-key.json").replace(&emulator.url, &url);
-        shop.write("portal.json", &key);
+        let (project, url) = (project(), portal(status));
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+        let key = project.read("emulator-key.json").replace(&emulator.url, &url);
+        project.write("portal.json", &key);
         let environment = [
             ("SHEETKEEP_API_URL", url.as_str()),
             ("SHEETKEEP_SPREADSHEET_ID", "1AbC"),
             ("GOOGLE_APPLICATION_CREDENTIALS", "portal.json"),
         ];
         for command in ["run", "status", "check"] {
-            let ended = shop.run_with(&environment, &[command, "quakes.toml"]);
+            let ended = project.run_with(&environment, &[command, "quakes.toml"]);
             ended.exits(76);
             assert!(format!("{}{}", ended.out, ended.err).contains("log in to this network"), "{status} {command}");
         }
@@ -106,29 +106,29 @@ fn a_page_in_place_of_a_token_ends_with_76() {
 #[test]
 fn a_page_in_place_of_a_new_token_ends_a_write_with_76() {
     for skip in 0..4 {
-        let shop = shop();
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+        let project = project();
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
         let url = portal_after_a_token(&emulator);
-        shop.write("portal.json", &shop.read("emulator-key.json").replace(&emulator.url, &url));
+        project.write("portal.json", &project.read("emulator-key.json").replace(&emulator.url, &url));
         let run = || {
-            let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
-            command.env("GOOGLE_APPLICATION_CREDENTIALS", shop.path("portal.json"));
+            let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
+            command.env("GOOGLE_APPLICATION_CREDENTIALS", project.path("portal.json"));
             ended(command)
         };
         emulator.fails(&format!("[{{\"on\": \"writes\", \"do\": \"fail\", \"status\": 401, \"skip\": {skip}}}]"));
         run().exits(76).says("log in to this network");
-        shop.write("usgs-all-week.geojson", &feed(0..4));
-        emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+        project.write("usgs-all-week.geojson", &feed(0..4));
+        emulator.run(&project, "1AbC", &["run", "quakes.toml"]).exits(0);
     }
 }
 
 #[test]
 fn a_page_in_place_of_the_sheets_api_ends_with_76() {
     for status in ["200 OK", "302 Found"] {
-        let (shop, url) = (shop(), portal(status));
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+        let (project, url) = (project(), portal(status));
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
         for command in ["run", "status", "show", "check"] {
-            let mut command = emulator.command(&shop, "1AbC", &[command, "quakes.toml"]);
+            let mut command = emulator.command(&project, "1AbC", &[command, "quakes.toml"]);
             command.env("SHEETKEEP_API_URL", &url);
             ended(command).exits(76);
         }
@@ -137,13 +137,13 @@ fn a_page_in_place_of_the_sheets_api_ends_with_76() {
 
 #[test]
 fn a_service_that_is_out_of_order_still_ends_with_69() {
-    let (shop, url) = (shop(), portal("503 Service Unavailable"));
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    let (project, url) = (project(), portal("503 Service Unavailable"));
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &url);
     ended(command).exits(69);
-    shop.write("portal.json", &shop.read("emulator-key.json").replace(&emulator.url, &url));
-    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    project.write("portal.json", &project.read("emulator-key.json").replace(&emulator.url, &url));
+    let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("GOOGLE_APPLICATION_CREDENTIALS", "portal.json");
     ended(command).exits(69).says("no JSON");
 }
@@ -153,11 +153,11 @@ fn an_answer_that_breaks_off_never_blames_the_permissions() {
     for (status, exit) in [("400 Bad Request", 69), ("403 Forbidden", 69), ("404 Not Found", 69), ("429 Too Many", 75)]
     {
         for body in ["", r#"{"error": {"code": 403, "mess"#] {
-            let (shop, url) = (shop(), server(status, "application/json", body));
-            shop.change("quakes.toml", "attempts = 2", "attempts = 2\nmax_elapsed = \"1s\"");
-            let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+            let (project, url) = (project(), server(status, "application/json", body));
+            project.change("quakes.toml", "attempts = 2", "attempts = 2\nmax_elapsed = \"1s\"");
+            let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
             for command in ["run", "status", "show"] {
-                let mut command = emulator.command(&shop, "1AbC", &[command, "quakes.toml"]);
+                let mut command = emulator.command(&project, "1AbC", &[command, "quakes.toml"]);
                 command.env("SHEETKEEP_API_URL", &url);
                 let ended = ended(command);
                 ended.exits(exit);
@@ -165,9 +165,9 @@ fn an_answer_that_breaks_off_never_blames_the_permissions() {
             }
         }
     }
-    let (shop, url) = (shop(), portal("403 Forbidden"));
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    let (project, url) = (project(), portal("403 Forbidden"));
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &url);
     ended(command).exits(76).says("a web page came with 403");
 }

@@ -29,17 +29,17 @@ tab = "Work"
 "#;
 
 /// A job of one item, with this program.
-fn shop(worker: &str) -> TempProject {
-    let shop = TempProject::empty();
-    shop.write("work.toml", JOB);
-    shop.write("worker.sh", worker);
-    shop.write("items.jsonl", "{\"id\": \"a\"}\n");
-    shop
+fn project(worker: &str) -> TempProject {
+    let project = TempProject::empty();
+    project.write("work.toml", JOB);
+    project.write("worker.sh", worker);
+    project.write("items.jsonl", "{\"id\": \"a\"}\n");
+    project
 }
 
 /// The processes that the program noted, one a line.
-fn noted(shop: &TempProject) -> Vec<String> {
-    shop.read("pids").lines().map(str::to_owned).collect()
+fn noted(project: &TempProject) -> Vec<String> {
+    project.read("pids").lines().map(str::to_owned).collect()
 }
 
 /// Whether a process is there, and is more than a name that nobody has read yet.
@@ -48,49 +48,50 @@ fn is_alive(pid: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
-fn waits_for(shop: &TempProject, name: &str) {
-    while !shop.path(name).exists() {
+fn waits_for(project: &TempProject, name: &str) {
+    while !project.path(name).exists() {
         std::thread::yield_now();
     }
 }
 
 #[test]
 fn a_program_that_is_too_slow_is_ended_with_its_children() {
-    let shop = shop("sleep 600 & echo $! >> pids; sh -c 'sleep 600 & echo $! >> pids; wait'");
-    shop.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
-    let pids = noted(&shop);
+    let project = project("sleep 600 & echo $! >> pids; sh -c 'sleep 600 & echo $! >> pids; wait'");
+    project.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
+    let pids = noted(&project);
     assert_eq!(pids.len(), 4, "two children in each of two attempts");
     assert!(!pids.iter().any(|pid| is_alive(pid)), "{pids:?}");
 }
 
 #[test]
 fn children_that_do_not_listen_are_killed() {
-    let shop = shop("trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & echo $! >> pids; wait");
-    shop.change("work.toml", "attempts = 2", "attempts = 1");
-    shop.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
-    assert!(!is_alive(&noted(&shop)[0]));
+    let project = project("trap '' TERM; sh -c \"trap '' TERM; while :; do sleep 1; done\" & echo $! >> pids; wait");
+    project.change("work.toml", "attempts = 2", "attempts = 1");
+    project.run(&["run", "work.toml"]).exits(3).says("was stopped after 1 s");
+    assert!(!is_alive(&noted(&project)[0]));
 }
 
 #[test]
 fn a_program_that_fails_leaves_no_children_behind() {
-    let shop = shop("sleep 600 & echo $! >> pids; exit 3");
-    shop.run(&["run", "work.toml"]).exits(3).says("sh ended with 3");
-    assert!(!is_alive(&noted(&shop)[0]));
+    let project = project("sleep 600 & echo $! >> pids; exit 3");
+    project.run(&["run", "work.toml"]).exits(3).says("sh ended with 3");
+    assert!(!is_alive(&noted(&project)[0]));
 }
 
 #[test]
 fn a_program_that_is_done_but_left_a_child_is_done() {
     for (with, left) in [("", "0"), (" 2>/dev/null", "1"), (" >/dev/null", "2")] {
         // The child holds both pipes, or one of them; and the program may have more time than the child takes.
-        let shop = shop(&format!("echo x >> begun; sleep 600{with} & echo $! >> pids; echo '{{\"left\": {left}}}'"));
-        shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-        shop.change("worker.sh", "echo '{", "echo '{\"id\": \"a\", ");
-        let told = shop.run(&["run", "work.toml", "--deadline", "30s"]);
+        let project =
+            project(&format!("echo x >> begun; sleep 600{with} & echo $! >> pids; echo '{{\"left\": {left}}}'"));
+        project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+        project.change("worker.sh", "echo '{", "echo '{\"id\": \"a\", ");
+        let told = project.run(&["run", "work.toml", "--deadline", "30s"]);
         told.exits(0).shows("new 1");
-        assert_eq!(shop.column("work.toml", "Work", "left"), [left]);
-        assert_eq!(shop.read("begun"), "x\n", "it ran once");
+        assert_eq!(project.column("work.toml", "Work", "left"), [left]);
+        assert_eq!(project.read("begun"), "x\n", "it ran once");
         // What it left behind on purpose is left alone.
-        let pid = &noted(&shop)[0];
+        let pid = &noted(&project)[0];
         assert!(is_alive(pid));
         Command::new("kill").arg(pid).status().expect("kill can be run");
     }
@@ -98,88 +99,88 @@ fn a_program_that_is_done_but_left_a_child_is_done() {
 
 #[test]
 fn what_a_child_still_says_after_the_program_is_heard() {
-    let shop = shop("(sleep 0.1; echo '{\"id\": \"a\", \"late\": true}') & exit 0");
-    shop.run(&["run", "work.toml"]).exits(0);
-    assert_eq!(shop.column("work.toml", "Work", "late"), ["TRUE"]);
+    let project = project("(sleep 0.1; echo '{\"id\": \"a\", \"late\": true}') & exit 0");
+    project.run(&["run", "work.toml"]).exits(0);
+    assert_eq!(project.column("work.toml", "Work", "late"), ["TRUE"]);
 }
 
 #[test]
 fn two_signals_within_a_second_are_one() {
-    let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
-    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-    let mut live = shop.start(&["run", "work.toml"]);
-    waits_for(&shop, "begun");
+    let project = project("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = project.start(&["run", "work.toml"]);
+    waits_for(&project, "begun");
     // As coreutils' timeout does: one to the process, another to its group.
     live.signals(&["-TERM", "-TERM", "-TERM"]);
     live.hears("finishing the items in progress");
-    shop.write("go", "");
+    project.write("go", "");
     live.ends().exits(143).shows("new 1");
 }
 
 #[test]
 fn a_second_signal_ends_a_program_with_its_children() {
-    let shop = shop("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
-    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-    let mut live = shop.start(&["run", "work.toml"]);
-    waits_for(&shop, "begun");
+    let project = project("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = project.start(&["run", "work.toml"]);
+    waits_for(&project, "begun");
     live.signal("-INT");
     live.hears("finishing the items in progress");
     // Whoever presses Ctrl-C again and again is heard once a second.
-    while !shop.path("asked").exists() && !live.is_over() {
+    while !project.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
     }
     live.ends().exits(130).shows("new 0").says("left to the next run: 1");
-    assert!(shop.path("asked").exists(), "the program was asked to end");
-    assert!(!is_alive(&noted(&shop)[0]));
-    assert_eq!(shop.column("work.toml", "Failures work", "key"), [""; 0]);
+    assert!(project.path("asked").exists(), "the program was asked to end");
+    assert!(!is_alive(&noted(&project)[0]));
+    assert_eq!(project.column("work.toml", "Failures work", "key"), [""; 0]);
 }
 
 #[test]
 fn a_closed_terminal_ends_a_run_and_a_second_time_its_program() {
-    let shop = shop("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
-    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-    let mut live = shop.start(&["run", "work.toml"]);
-    waits_for(&shop, "begun");
+    let project = project("sleep 600 & echo $! >> pids; trap 'echo > asked; exit 1' TERM; echo > begun; wait");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let mut live = project.start(&["run", "work.toml"]);
+    waits_for(&project, "begun");
     live.signal("-HUP");
     live.hears("finishing the items in progress");
-    while !shop.path("asked").exists() && !live.is_over() {
+    while !project.path("asked").exists() && !live.is_over() {
         live.signal("-HUP");
     }
     live.ends().exits(129).shows("new 0").says("left to the next run: 1");
-    assert!(shop.path("asked").exists(), "the program was asked to end");
-    assert!(!is_alive(&noted(&shop)[0]));
-    assert_eq!(shop.column("work.toml", "Runs", "status"), ["interrupted"]);
+    assert!(project.path("asked").exists(), "the program was asked to end");
+    assert!(!is_alive(&noted(&project)[0]));
+    assert_eq!(project.column("work.toml", "Runs", "status"), ["interrupted"]);
 }
 
 #[test]
 fn under_nohup_a_closed_terminal_ends_no_run() {
-    let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
-    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-    let live = shop.start_under_nohup(&["run", "work.toml"]);
-    waits_for(&shop, "begun");
+    let project = project("echo > begun; while [ ! -e go ]; do sleep 0.01; done");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    let live = project.start_under_nohup(&["run", "work.toml"]);
+    waits_for(&project, "begun");
     live.signal("-HUP");
-    shop.write("go", "");
+    project.write("go", "");
     live.ends().exits(0).shows("new 1");
 }
 
 #[test]
 fn a_deadline_ends_a_program_with_its_children_and_says_so() {
-    let shop = shop("trap '' TERM; sh -c \"trap '' TERM; sleep 600\" & echo $! >> pids; wait");
-    shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
-    shop.run(&["run", "work.toml", "--deadline", "3s"]).exits(124).shows("timed out").shows("new 0");
-    assert!(!is_alive(&noted(&shop)[0]));
-    assert_eq!(shop.column("work.toml", "Runs", "status"), ["timed out"]);
+    let project = project("trap '' TERM; sh -c \"trap '' TERM; sleep 600\" & echo $! >> pids; wait");
+    project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+    project.run(&["run", "work.toml", "--deadline", "3s"]).exits(124).shows("timed out").shows("new 0");
+    assert!(!is_alive(&noted(&project)[0]));
+    assert_eq!(project.column("work.toml", "Runs", "status"), ["timed out"]);
 }
 
 #[test]
 fn a_retry_of_a_step_is_a_line_of_the_log() {
-    let shop = shop("echo try later >&2; [ $SHEETKEEP_ATTEMPT = 3 ] || exit 75");
-    shop.change("work.toml", "attempts = 2", "attempts = 6");
-    let told = shop.run(&["run", "work.toml"]);
+    let project = project("echo try later >&2; [ $SHEETKEEP_ATTEMPT = 3 ] || exit 75");
+    project.change("work.toml", "attempts = 2", "attempts = 6");
+    let told = project.run(&["run", "work.toml"]);
     told.exits(0).says("step worker of a: attempt 2 of 6 in ").says("attempt 3 of 6");
     told.says("sh asks to be tried again: try later");
-    shop.write("items.jsonl", "{\"id\": \"b\"}\n");
-    let told = shop.run(&["run", "work.toml", "--log-format", "json"]);
+    project.write("items.jsonl", "{\"id\": \"b\"}\n");
+    let told = project.run(&["run", "work.toml", "--log-format", "json"]);
     let lines = told.exits(0).err.lines().map(|line| serde_json::from_str(line).expect("JSON lines"));
     let retries: Vec<serde_json::Value> = lines.filter(|line: &serde_json::Value| line["attempt"].is_u64()).collect();
     let attempts: Vec<_> =
@@ -195,37 +196,37 @@ fn a_retry_of_a_step_is_a_line_of_the_log() {
 #[test]
 fn a_killed_run_leaves_no_program_a_part_of_its_item() {
     for size in [10, 300_000] {
-        let shop = shop("echo > begun; while [ ! -e go ]; do sleep 0.01; done; cat > got.part; mv got.part got");
-        shop.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
+        let project = project("echo > begun; while [ ! -e go ]; do sleep 0.01; done; cat > got.part; mv got.part got");
+        project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
         let item = format!("{{\"id\":\"a\",\"text\":\"{}\"}}\n", "x".repeat(size));
-        shop.write("items.jsonl", &item);
-        let mut live = shop.start(&["run", "work.toml"]);
+        project.write("items.jsonl", &item);
+        let mut live = project.start(&["run", "work.toml"]);
         // The program has read nothing yet.
-        waits_for(&shop, "begun");
+        waits_for(&project, "begun");
         live.kill();
         live.ends();
-        shop.write("go", "");
-        waits_for(&shop, "got");
-        assert!(shop.read("got") == item, "{size}: the program acted on {} bytes", shop.read("got").len());
+        project.write("go", "");
+        waits_for(&project, "got");
+        assert!(project.read("got") == item, "{size}: the program acted on {} bytes", project.read("got").len());
     }
 }
 
 #[test]
 fn an_item_for_which_there_is_no_room_stops_the_run() {
     // The limit on the size of files counts for the item as well.
-    let shop = shop("prlimit --pid $PPID --fsize=100000:unlimited; echo $SHEETKEEP_KEY >> done");
-    shop.write(
+    let project = project("prlimit --pid $PPID --fsize=100000:unlimited; echo $SHEETKEEP_KEY >> done");
+    project.write(
         "items.jsonl",
         &format!("{{\"id\": \"a\"}}\n{{\"id\": \"b\", \"text\": \"{}\"}}\n", "x".repeat(200_000)),
     );
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    let told = Live::start(emulator.command(&shop, "1AbC", &["run", "work.toml"])).ends();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let told = Live::start(emulator.command(&project, "1AbC", &["run", "work.toml"])).ends();
     told.exits(74)
         .says("the item for the program sh can't be kept ready")
         .says("no record is to blame")
         .shows("failed 0");
-    shop.write("worker.sh", "echo $SHEETKEEP_KEY >> done; echo '{\"id\": \"b\"}'");
-    let next = Live::start(emulator.command(&shop, "1AbC", &["run", "work.toml"])).ends();
+    project.write("worker.sh", "echo $SHEETKEEP_KEY >> done; echo '{\"id\": \"b\"}'");
+    let next = Live::start(emulator.command(&project, "1AbC", &["run", "work.toml"])).ends();
     next.exits(0).shows("new 1");
-    assert_eq!(shop.read("done"), "a\nb\n");
+    assert_eq!(project.read("done"), "a\nb\n");
 }

@@ -83,17 +83,17 @@ fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Opt
 }
 
 /// A key whose token comes from `url`.
-fn key_for(shop: &TempProject, emulator: &Emulator, url: &str) -> String {
-    let key = shop.read("emulator-key.json").replace(&emulator.url, url);
-    shop.write("far-key.json", &key);
-    shop.path("far-key.json").to_string_lossy().into_owned()
+fn key_for(project: &TempProject, emulator: &Emulator, url: &str) -> String {
+    let key = project.read("emulator-key.json").replace(&emulator.url, url);
+    project.write("far-key.json", &key);
+    project.path("far-key.json").to_string_lossy().into_owned()
 }
 
 /// The job on a spreadsheet of Google's, behind these proxies.
-fn far(shop: &TempProject, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
-    let emulator = Emulator::start(shop, &[]);
-    let key = key_for(shop, &emulator, "https://oauth2.googleapis.com");
-    let mut command = shop.command(args);
+fn far(project: &TempProject, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+    let emulator = Emulator::start(project, &[]);
+    let key = key_for(project, &emulator, "https://oauth2.googleapis.com");
+    let mut command = project.command(args);
     command
         .env("SHEETKEEP_SPREADSHEET_ID", ID)
         .env("GOOGLE_APPLICATION_CREDENTIALS", key)
@@ -101,8 +101,8 @@ fn far(shop: &TempProject, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
     ended(command)
 }
 
-fn near(shop: &TempProject, emulator: &Emulator, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
-    let mut command = emulator.command(shop, ID, args);
+fn near(project: &TempProject, emulator: &Emulator, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+    let mut command = emulator.command(project, ID, args);
     command.envs(proxies.iter().copied());
     ended(command)
 }
@@ -110,11 +110,11 @@ fn near(shop: &TempProject, emulator: &Emulator, proxies: &[(&str, &str)], args:
 #[test]
 fn calls_go_through_the_proxy_with_its_credentials() {
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        let shop = TempProject::few_quakes(3);
-        let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+        let project = TempProject::few_quakes(3);
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
         let proxy = Proxy::start("");
         let value = format!("http://me:pass@{}", proxy.address);
-        let told = near(&shop, &emulator, &[(variable, &value)], &["run", "quakes.toml", "-vv"]);
+        let told = near(&project, &emulator, &[(variable, &value)], &["run", "quakes.toml", "-vv"]);
         assert!(!told.exits(0).shows("new 3").err.contains("bWU6cGFzcw"), "{}", told.err);
         let heads = proxy.heads();
         assert!(
@@ -123,7 +123,7 @@ fn calls_go_through_the_proxy_with_its_credentials() {
         );
         assert!(heads.iter().any(|head| head.contains(":batchUpdate")) && heads.len() >= 6, "{heads:?}");
         assert!(heads.iter().all(|head| head.contains(ME)), "{heads:?}");
-        let check = near(&shop, &emulator, &[(variable, &value)], &["check", "quakes.toml"]);
+        let check = near(&project, &emulator, &[(variable, &value)], &["check", "quakes.toml"]);
         check.exits(0).shows(&format!("through http://{} of {variable}, with a user and a password", proxy.address));
         assert!(!check.out.contains("pass@"), "{}", check.out);
         assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
@@ -132,20 +132,20 @@ fn calls_go_through_the_proxy_with_its_credentials() {
 
 #[test]
 fn what_is_listed_and_the_local_file_need_no_proxy() {
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let proxy = Proxy::start("HTTP/1.1 500 No\r\n\r\n");
     let set = ("HTTP_PROXY", proxy.address.as_str());
     for list in ["127.0.0.1", "x, 127.0.0.0/8", "*"] {
-        let check = near(&shop, &emulator, &[set, ("NO_PROXY", list)], &["check", "quakes.toml"]);
+        let check = near(&project, &emulator, &[set, ("NO_PROXY", list)], &["check", "quakes.toml"]);
         check.exits(0).shows("NO_PROXY lists 127.0.0.1");
-        near(&shop, &emulator, &[set, ("no_proxy", list)], &["run", "quakes.toml"]).exits(0);
+        near(&project, &emulator, &[set, ("no_proxy", list)], &["run", "quakes.toml"]).exits(0);
     }
     let far = ("ALL_PROXY", "http://proxy.invalid:3128");
-    near(&shop, &emulator, &[far], &["run", "quakes.toml"]).exits(0);
-    near(&shop, &emulator, &[far], &["check", "quakes.toml"]).exits(0).shows("127.0.0.1 is this machine");
-    near(&shop, &emulator, &[set, ("REQUEST_METHOD", "GET")], &["run", "quakes.toml"]).exits(0);
-    shop.run_with(&[("ALL_PROXY", "nonsense: here")], &["run", "quakes.toml"]).exits(0).shows("local file");
+    near(&project, &emulator, &[far], &["run", "quakes.toml"]).exits(0);
+    near(&project, &emulator, &[far], &["check", "quakes.toml"]).exits(0).shows("127.0.0.1 is this machine");
+    near(&project, &emulator, &[set, ("REQUEST_METHOD", "GET")], &["run", "quakes.toml"]).exits(0);
+    project.run_with(&[("ALL_PROXY", "nonsense: here")], &["run", "quakes.toml"]).exits(0).shows("local file");
     assert_eq!(proxy.heads(), Vec::<String>::new());
 }
 
@@ -169,8 +169,8 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
         let proxy = Proxy::start(answer);
         let value = format!("http://me:pass@{}", proxy.address);
         for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"], ["check", "quakes.toml", "-v"]] {
-            let shop = TempProject::few_quakes(3);
-            let told = far(&shop, &[("HTTPS_PROXY", &value)], &args);
+            let project = TempProject::few_quakes(3);
+            let told = far(&project, &[("HTTPS_PROXY", &value)], &args);
             let all = format!("{}{}", told.exits(code).out, told.err);
             assert!(all.contains(words) && all.contains("HTTPS_PROXY") && all.contains(&proxy.address), "{all}");
             assert!(!all.contains("pass@") && !all.contains("bWU6") && !all.contains("share the spreadsheet"), "{all}");
@@ -183,46 +183,46 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
                 .all(|head| head.starts_with("CONNECT oauth2.googleapis.com:443 HTTP/1.1") && head.contains(ME))
         );
     }
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let proxy = Proxy::start("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
-    let told = near(&shop, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    let told = near(&project, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
     told.exits(77).says("asks for a user and a password (407)").says("HTTP_PROXY");
     assert_eq!((proxy.heads().len(), emulator.stats()["writes"].as_u64()), (1, Some(0)));
 }
 
 #[test]
 fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
-    let shop = TempProject::few_quakes(3);
-    shop.change("quakes.toml", "[source]", "[retry]\nattempts = 2\n\n[source]");
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "[source]", "[retry]\nattempts = 2\n\n[source]");
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
-    let told = far(&shop, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
+    let told = far(&project, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
     told.exits(69).says(&format!("the proxy http://{gone} of https_proxy can't be reached")).says("tried 2 times");
     let proxy = Proxy::start("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n");
-    let told = far(&shop, &[("HTTPS_PROXY", &proxy.address)], &["run", "quakes.toml"]);
+    let told = far(&project, &[("HTTPS_PROXY", &proxy.address)], &["run", "quakes.toml"]);
     told.exits(69).says("could not reach oauth2.googleapis.com (502)");
     assert_eq!(proxy.heads().len(), 2);
 }
 
 #[test]
 fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     for value in ["http://me:hunt#er2@proxy:1", "http://me:hunt@er2@proxy:1", "ftp://hunter:1", "hunter 2"] {
-        let told = far(&shop, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
+        let told = far(&project, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
         assert!(!told.exits(78).says("HTTPS_PROXY is no address").err.contains("hunt"), "{}", told.err);
     }
-    far(&shop, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
+    far(&project, &[("ALL_PROXY", "socks5h://127.0.0.1:1080")], &["run", "quakes.toml"]).exits(78).says("SOCKS");
 }
 
 #[test]
 fn the_metadata_server_is_asked_without_the_proxy() {
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let metadata = Proxy::start(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 47\r\n\r\n{\"access_token\": \"no-good\", \"expires_in\": 3600}",
     );
     let proxy = Proxy::start("");
-    let mut command = emulator.command(&shop, ID, &["check", "quakes.toml"]);
+    let mut command = emulator.command(&project, ID, &["check", "quakes.toml"]);
     command
         .env_remove("GOOGLE_APPLICATION_CREDENTIALS")
         .env("GCE_METADATA_HOST", &metadata.address)
@@ -235,9 +235,9 @@ fn the_metadata_server_is_asked_without_the_proxy() {
 }
 
 /// The job on a spreadsheet behind TLS, and behind this proxy.
-fn behind_tls(shop: &TempProject, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
-    let key = key_for(shop, emulator, &service.url);
-    let mut command = emulator.command(shop, ID, &["run", "quakes.toml"]);
+fn behind_tls(project: &TempProject, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
+    let key = key_for(project, emulator, &service.url);
+    let mut command = emulator.command(project, ID, &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &service.url).env("GOOGLE_APPLICATION_CREDENTIALS", key).env("HTTPS_PROXY", proxy);
     if trusted {
         command.env("SSL_CERT_FILE", &service.certificate);
@@ -247,11 +247,11 @@ fn behind_tls(shop: &TempProject, emulator: &Emulator, service: &Https, proxy: &
 
 #[test]
 fn an_https_service_is_reached_through_a_tunnel() {
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&project, &emulator.url), Proxy::start(""));
     let value = format!("http://me:pass@{}", proxy.address);
-    behind_tls(&shop, &emulator, &service, &value, true).exits(0).shows("new 3");
+    behind_tls(&project, &emulator, &service, &value, true).exits(0).shows("new 3");
     let heads = proxy.heads();
     let asked = format!("CONNECT {} HTTP/1.1\r\n", service.url.trim_start_matches("https://"));
     assert!(heads.len() >= 2 && heads.iter().all(|head| head.starts_with(&asked) && head.contains(ME)), "{heads:?}");
@@ -260,11 +260,11 @@ fn an_https_service_is_reached_through_a_tunnel() {
 
 #[test]
 fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
-    let shop = TempProject::few_quakes(3);
-    shop.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
-    let told = behind_tls(&shop, &emulator, &service, &proxy.address, false);
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let (service, proxy) = (Https::before(&project, &emulator.url), Proxy::start(""));
+    let told = behind_tls(&project, &emulator, &service, &proxy.address, false);
     told.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
 }
 
@@ -276,16 +276,16 @@ struct Tinyproxy {
 
 impl Tinyproxy {
     /// One that wants `me` and `pass`; none where it is not installed and nothing asks for it.
-    fn start(shop: &TempProject) -> Option<Self> {
+    fn start(project: &TempProject) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
-        let log = shop.path("tinyproxy.log");
+        let log = project.path("tinyproxy.log");
         let config = format!(
             "Port {port}\nListen 127.0.0.1\nTimeout 60\nLogFile \"{}\"\nLogLevel Connect\nBasicAuth me pass\nMaxClients 50\n",
             log.display()
         );
-        shop.write("tinyproxy.conf", &config);
+        project.write("tinyproxy.conf", &config);
         let mut command = Command::new("tinyproxy");
-        command.args(["-d", "-c"]).arg(shop.path("tinyproxy.conf")).stdout(Stdio::null()).stderr(Stdio::null());
+        command.args(["-d", "-c"]).arg(project.path("tinyproxy.conf")).stdout(Stdio::null()).stderr(Stdio::null());
         let address = format!("127.0.0.1:{port}");
         match command.spawn() {
             Ok(process) => {
@@ -318,23 +318,26 @@ impl Drop for Tinyproxy {
 
 #[test]
 fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
-    let shop = TempProject::few_quakes(3);
-    let Some(proxy) = Tinyproxy::start(&shop) else {
+    let project = TempProject::few_quakes(3);
+    let Some(proxy) = Tinyproxy::start(&project) else {
         println!("passed over: tinyproxy is not installed, and SHEETKEEP_TEST_PROXY is not set");
         return;
     };
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let with = |user: &str| format!("http://{user}{}", proxy.address);
-    near(&shop, &emulator, &[("http_proxy", &with("me:pass@"))], &["run", "quakes.toml"]).exits(0).shows("new 3");
-    let log = shop.read("tinyproxy.log");
+    near(&project, &emulator, &[("http_proxy", &with("me:pass@"))], &["run", "quakes.toml"]).exits(0).shows("new 3");
+    let log = project.read("tinyproxy.log");
     assert!(log.contains("/token") && log.contains(":batchUpdate"), "{log}");
-    let service = Https::before(&shop, &emulator.url);
-    behind_tls(&shop, &emulator, &service, &with("me:pass@"), true).exits(0).shows("new 0 · skipped 3");
-    assert!(shop.read("tinyproxy.log").contains("CONNECT localhost:"), "{log}");
+    let service = Https::before(&project, &emulator.url);
+    behind_tls(&project, &emulator, &service, &with("me:pass@"), true).exits(0).shows("new 0 · skipped 3");
+    assert!(project.read("tinyproxy.log").contains("CONNECT localhost:"), "{log}");
     for (user, words) in [("me:wrong@", "does not take the user and password"), ("", "asks for a user and a password")]
     {
-        let told = near(&shop, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
+        let told = near(&project, &emulator, &[("http_proxy", &with(user))], &["run", "quakes.toml"]);
         assert!(!told.exits(77).says(words).says("http_proxy").err.contains("wrong"), "{}", told.err);
-        far(&shop, &[("HTTPS_PROXY", &with(user))], &["run", "quakes.toml"]).exits(77).says(words).says("HTTPS_PROXY");
+        far(&project, &[("HTTPS_PROXY", &with(user))], &["run", "quakes.toml"])
+            .exits(77)
+            .says(words)
+            .says("HTTPS_PROXY");
     }
 }

@@ -5,8 +5,8 @@ use crate::workshop::{TempProject, ended};
 
 #[test]
 fn the_exit_codes_are_frozen() {
-    let shop = TempProject::empty();
-    let help = shop.run(&["--help"]);
+    let project = TempProject::empty();
+    let help = project.run(&["--help"]);
     let (_, table) = help.exits(0).out.split_once("Exit codes:\n").expect("help ends with the exit codes");
     let codes: Vec<(&str, &str)> = table.lines().filter_map(|line| line.trim().split_once("  ")).collect();
     let frozen = [
@@ -37,7 +37,7 @@ fn the_exit_codes_are_frozen() {
 
 #[test]
 fn a_wrong_command_line_exits_with_2() {
-    let shop = TempProject::quakes();
+    let project = TempProject::quakes();
     for args in [
         &[] as &[&str],
         &["run"],
@@ -50,24 +50,24 @@ fn a_wrong_command_line_exits_with_2() {
         &["emulate", "--fault", "nonsense"],
         &["emulate", "--latency", "soon"],
     ] {
-        let ended = shop.run(args);
+        let ended = project.run(args);
         assert!(ended.exits(2).out.is_empty() && !ended.err.is_empty(), "{args:?}");
     }
-    assert_eq!(shop.listed(), ["quakes.toml", "usgs-all-week.geojson"], "nothing is left behind");
+    assert_eq!(project.listed(), ["quakes.toml", "usgs-all-week.geojson"], "nothing is left behind");
 }
 
 #[test]
 fn what_is_not_there_exits_with_66() {
-    let shop = TempProject::quakes();
-    shop.run(&["run", "nothing.toml"]).exits(66).says("nothing.toml was not found");
-    shop.run(&["status", "nothing.toml"]).exits(66);
-    shop.run(&["run", "quakes.toml", "--input", "nothing.json"]).exits(66).says("nothing.json was not found");
-    shop.run(&["status", "quakes.toml"]).exits(66).says("it has never run");
-    shop.run(&["show", "quakes.toml"]).exits(66).says("it has never run");
-    assert!(!shop.listed().contains(&"quakes.sheet".to_owned()), "whoever only reads makes no file");
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..2));
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    let told = shop.run(&["show", "quakes.toml", "--tab", "Quaks"]);
+    let project = TempProject::quakes();
+    project.run(&["run", "nothing.toml"]).exits(66).says("nothing.toml was not found");
+    project.run(&["status", "nothing.toml"]).exits(66);
+    project.run(&["run", "quakes.toml", "--input", "nothing.json"]).exits(66).says("nothing.json was not found");
+    project.run(&["status", "quakes.toml"]).exits(66).says("it has never run");
+    project.run(&["show", "quakes.toml"]).exits(66).says("it has never run");
+    assert!(!project.listed().contains(&"quakes.sheet".to_owned()), "whoever only reads makes no file");
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..2));
+    project.run(&["run", "quakes.toml"]).exits(0);
+    let told = project.run(&["show", "quakes.toml", "--tab", "Quaks"]);
     for tab in ["Quaks", "Quakes", "Processed quakes", "Failures quakes", "Runs"] {
         told.exits(66).says(&format!("\"{tab}\""));
     }
@@ -76,13 +76,13 @@ fn what_is_not_there_exits_with_66() {
 
 #[test]
 fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant() {
-    let shop = TempProject::quakes();
-    shop.write(
+    let project = TempProject::quakes();
+    project.write(
         "bad.toml",
         "nmae = \"bad\"\n[source]\njson = \"usgs-all-week.geojson\"\nitms = \".features[]\"\n[item]\nkey = \".id |\"\n\
          [sheet]\ntab = \"Quakes\"\ncolumns = { time = \"datetme\" }\n[lease]\nttl = \"0s\"\n",
     );
-    let told = shop.run(&["run", "bad.toml"]);
+    let told = project.run(&["run", "bad.toml"]);
     told.exits(78).says("6 things are wrong");
     for (place, hint) in [
         ("bad.toml:1:1", "did you mean `name`?"),
@@ -93,93 +93,93 @@ fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant(
     ] {
         told.says(place).says(hint);
     }
-    let error = shop.run(&["run", "bad.toml", "--json"]).exits(78).error();
+    let error = project.run(&["run", "bad.toml", "--json"]).exits(78).error();
     let problems = error["problems"].as_array().expect("problems");
     assert_eq!((problems.len(), &error["exit_code"], &error["code"]), (6, &78.into(), &"config".into()));
     let last = problems.last().expect("a problem");
     assert_eq!((&last["file"], &last["line"], &last["column"]), (&"bad.toml".into(), &11.into(), &7.into()));
-    assert!(!shop.listed().contains(&"bad.sheet".to_owned()));
+    assert!(!project.listed().contains(&"bad.sheet".to_owned()));
 }
 
 #[test]
 fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looked_for() {
-    let shop = TempProject::quakes();
-    let told = shop.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
+    let project = TempProject::quakes();
+    let told = project.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
     told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");
     let gone = [("GOOGLE_APPLICATION_CREDENTIALS", "gone.json")];
-    shop.run_with(&gone, &["run", "quakes.toml", "--spreadsheet", "1AbC"]).exits(77).says("gone.json");
+    project.run_with(&gone, &["run", "quakes.toml", "--spreadsheet", "1AbC"]).exits(77).says("gone.json");
 }
 
 #[test]
 fn a_spreadsheet_that_the_service_does_not_know_exits_with_66() {
-    let shop = TempProject::few_quakes(2);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let project = TempProject::few_quakes(2);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
     for args in [["run", "quakes.toml"], ["status", "quakes.toml"], ["show", "quakes.toml"]] {
-        emulator.run(&shop, "1AbD", &args).exits(66).says("1AbD");
+        emulator.run(&project, "1AbD", &args).exits(66).says("1AbD");
     }
-    emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
+    emulator.run(&project, "1AbC", &["run", "quakes.toml"]).exits(0);
 }
 
 #[test]
 fn a_service_that_nobody_reaches_exits_with_69() {
-    let shop = TempProject::few_quakes(2);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
-    let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
+    let project = TempProject::few_quakes(2);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
+    let mut command = emulator.command(&project, "1AbC", &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", "http://127.0.0.1:9");
     ended(command).exits(69).says("http://127.0.0.1:9");
 }
 
 #[test]
 fn a_file_that_is_no_sheet_exits_with_74_and_is_left_alone() {
-    let shop = TempProject::few_quakes(2);
-    shop.write(
+    let project = TempProject::few_quakes(2);
+    project.write(
         "quakes.sheet",
         "some other file of yours, longer than the head of a database, which has one hundred bytes and no more\n",
     );
-    let before = shop.read("quakes.sheet");
-    shop.run(&["run", "quakes.toml"]).exits(74).says("is not a spreadsheet file");
-    assert_eq!(shop.read("quakes.sheet"), before);
+    let before = project.read("quakes.sheet");
+    project.run(&["run", "quakes.toml"]).exits(74).says("is not a spreadsheet file");
+    assert_eq!(project.read("quakes.sheet"), before);
 }
 
 #[test]
 fn a_changed_key_stops_the_run_until_it_is_adopted() {
-    let shop = TempProject::few_quakes(20);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
-    let told = shop.run(&["run", "quakes.toml"]);
+    let project = TempProject::few_quakes(20);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
+    let told = project.run(&["run", "quakes.toml"]);
     told.exits(78).says("its key changed").says("20 keys again").says("--accept-changes");
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
-    shop.run(&["run", "quakes.toml", "--accept-changes"]).exits(0).shows("new 0 · skipped 20");
-    shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");
-    shop.holds_each_quake_once(20);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
+    project.run(&["run", "quakes.toml", "--accept-changes"]).exits(0).shows("new 0 · skipped 20");
+    project.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");
+    project.holds_each_quake_once(20);
 }
 
 #[test]
 fn a_changed_tab_stops_the_run_too() {
-    let shop = TempProject::few_quakes(5);
-    shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
-    shop.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
+    let project = TempProject::few_quakes(5);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
+    project.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
 }
 
 #[test]
 fn modes_and_sources_that_are_not_built_yet_say_so() {
-    let shop = TempProject::few_quakes(2);
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"mirror\"");
-    shop.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
+    let project = TempProject::few_quakes(2);
+    project.change("quakes.toml", "mode = \"append\"", "mode = \"mirror\"");
+    project.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
 }
 
 #[test]
 fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
-    let shop = TempProject::empty();
-    shop.write("a.json", r#"[{"id": 1, "a": "x"}]"#);
-    shop.write(
+    let project = TempProject::empty();
+    project.write("a.json", r#"[{"id": 1, "a": "x"}]"#);
+    project.write(
         "job.toml",
         "name = \"job\"\n[source]\njson = \"a.json\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n",
     );
-    shop.run(&["run", "job.toml"]).exits(0);
-    let hands = ApiClient::of_file(&shop, "job.sheet");
+    project.run(&["run", "job.toml"]).exits(0);
+    let hands = ApiClient::of_file(&project, "job.sheet");
     let mark = |size: usize| {
         serde_json::json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataKey": "k", "metadataValue": "x".repeat(size),
             "visibility": "DOCUMENT", "location": {"sheetId": hands.tab_id("Data")}}}}])
@@ -189,8 +189,8 @@ fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
         hands.tries(&mark(size));
     }
     drop(hands);
-    shop.write("a.json", r#"[{"id": 1, "a": "x"}, {"id": 2, "a": "y", "b": "z"}]"#);
-    let ended = shop.run(&["run", "job.toml"]);
+    project.write("a.json", r#"[{"id": 1, "a": "x"}, {"id": 2, "a": "y", "b": "z"}]"#);
+    let ended = project.run(&["run", "job.toml"]);
     ended.exits(65).says("would exceed the allowed storage limit").says("remove developer metadata");
     assert!(!ended.err.contains("edited as often"), "no one changed a tab: {}", ended.err);
 }

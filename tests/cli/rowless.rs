@@ -2,23 +2,23 @@
 
 use crate::workshop::TempProject;
 
-fn shop(mode: &str, map: &str) -> TempProject {
-    let shop = TempProject::empty();
+fn project(mode: &str, map: &str) -> TempProject {
+    let project = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\ncsv = \"r.csv\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\nmode = \"{mode}\"\n"
     );
-    shop.write("j.toml", &job);
-    shop.write("r.csv", "id,n\na,1\nb,\nc,3\nd,10 500\n");
-    shop
+    project.write("j.toml", &job);
+    project.write("r.csv", "id,n\na,1\nb,\nc,3\nd,10 500\n");
+    project
 }
 
 #[test]
 fn items_that_make_no_row_are_counted_and_named() {
     for mode in ["append", "upsert"] {
-        let shop = shop(mode, "select(.n != \"\") | {id, n}");
-        shop.run(&["run", "j.toml"]).exits(0).shows("new 4").shows("  1 item made no row\n").shows("3 rows added");
-        assert_eq!(shop.column("j.toml", "Runs", "message"), ["1 item made no row"]);
-        let again = shop.run(&["run", "j.toml", "--json"]);
+        let project = project(mode, "select(.n != \"\") | {id, n}");
+        project.run(&["run", "j.toml"]).exits(0).shows("new 4").shows("  1 item made no row\n").shows("3 rows added");
+        assert_eq!(project.column("j.toml", "Runs", "message"), ["1 item made no row"]);
+        let again = project.run(&["run", "j.toml", "--json"]);
         let again = again.exits(0).document();
         assert_eq!((&again["rowless"], &again["counts"]["skipped"]), (&0.into(), &4.into()), "{mode}");
     }
@@ -26,51 +26,56 @@ fn items_that_make_no_row_are_counted_and_named() {
 
 #[test]
 fn items_without_a_row_are_named_beside_failures_too() {
-    let shop = shop("append", "if .id == \"c\" then empty else {id, n: (.n | tonumber)} end");
-    let ended = shop.run(&["run", "j.toml", "--json"]);
+    let project = project("append", "if .id == \"c\" then empty else {id, n: (.n | tonumber)} end");
+    let ended = project.run(&["run", "j.toml", "--json"]);
     let document = ended.exits(3).document();
     assert_eq!((&document["rowless"], &document["counts"]["failed"]), (&1.into(), &2.into()));
     assert_eq!(document["message"], "2 failed; see Failures j; 1 item made no row");
-    assert_eq!(shop.column("j.toml", "Failures j", "key"), ["b", "d"]);
+    assert_eq!(project.column("j.toml", "Failures j", "key"), ["b", "d"]);
 }
 
 #[test]
 fn a_number_with_a_blank_in_it_fails_and_makes_no_two_rows() {
-    let shop = shop("append", "{id, n: (.n | tonumber)}");
-    shop.run(&["run", "j.toml"]).exits(3).shows("new 2").shows("failed 2").says("cannot parse \"10 500\" as a number");
-    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "c"]);
+    let project = project("append", "{id, n: (.n | tonumber)}");
+    project
+        .run(&["run", "j.toml"])
+        .exits(3)
+        .shows("new 2")
+        .shows("failed 2")
+        .says("cannot parse \"10 500\" as a number");
+    assert_eq!(project.column("j.toml", "T", "id"), ["a", "c"]);
 }
 
 #[test]
 fn a_member_of_the_items_path_that_comes_twice_stops_the_run() {
-    let shop = shop("append", "{id}");
-    shop.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
-    shop.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
-    shop.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
-    let told = shop.run(&["run", "j.toml"]);
+    let project = project("append", "{id}");
+    project.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+    project.write("d.json", "{\"data\":[{\"id\":\"a\"}],\n\"data\":[{\"id\":\"b\"}]}");
+    project.run(&["check", "j.toml"]).exits(65).shows("d.json:2:1").shows("has the member \"data\" twice");
+    let told = project.run(&["run", "j.toml"]);
     told.exits(65)
         .says("d.json:2:1")
         .says("has the member \"data\" twice")
         .says("rows of the first one are on the sheet");
-    shop.change("j.toml", "\".data[]\"", "\".data[] | .\"");
-    shop.run(&["run", "j.toml", "--adopt"]).exits(0);
-    assert_eq!(shop.column("j.toml", "T", "id"), ["a", "b"]);
+    project.change("j.toml", "\".data[]\"", "\".data[] | .\"");
+    project.run(&["run", "j.toml", "--adopt"]).exits(0);
+    assert_eq!(project.column("j.toml", "T", "id"), ["a", "b"]);
 }
 
 #[test]
 fn such_a_member_is_known_before_rows_where_keys_are_read_first() {
     for (mode, order) in [("upsert", ""), ("upsert", "newer"), ("append", "newer")] {
-        let shop = shop(mode, "{id}");
-        shop.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
+        let project = project(mode, "{id}");
+        project.change("j.toml", "csv = \"r.csv\"", "json = \"d.json\"\nitems = \".data[]\"");
         if order == "newer" {
-            shop.change("j.toml", "key = \".id\"", "key = \".id\"\nversion = \".v\"\norder = \"newer\"");
+            project.change("j.toml", "key = \".id\"", "key = \".id\"\nversion = \".v\"\norder = \"newer\"");
         }
-        shop.write("d.json", "{\"data\":[{\"id\":\"a\",\"v\":1}],\n\"data\":[{\"id\":\"b\",\"v\":1}]}");
-        shop.run(&["run", "j.toml"]).exits(65).says("has the member \"data\" twice").says("no record was processed");
-        let text = shop.read("d.json");
-        let mut live = shop.start(&["run", "j.toml", "--input", "-"]);
+        project.write("d.json", "{\"data\":[{\"id\":\"a\",\"v\":1}],\n\"data\":[{\"id\":\"b\",\"v\":1}]}");
+        project.run(&["run", "j.toml"]).exits(65).says("has the member \"data\" twice").says("no record was processed");
+        let text = project.read("d.json");
+        let mut live = project.start(&["run", "j.toml", "--input", "-"]);
         live.feed(&text);
         live.ends().exits(65).says("has the member \"data\" twice").says("no record was processed");
-        assert_eq!(shop.column("j.toml", "Processed j", "key"), [""; 0], "{mode} {order}");
+        assert_eq!(project.column("j.toml", "Processed j", "key"), [""; 0], "{mode} {order}");
     }
 }

@@ -14,8 +14,8 @@ fn tells(ended: &Ended, secret: &str) -> bool {
 
 #[test]
 fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
-    let shop = TempProject::few_quakes(20);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(20);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let file = fs::read_to_string(&emulator.credentials).expect("it wrote a credentials file");
     let marked = file.replacen('{', &format!("{{\n  \"note\": \"{MARKER}\","), 1);
     fs::write(&emulator.credentials, marked).expect("the file can be written");
@@ -29,7 +29,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
         &["show", "quakes.toml", "--tab", "nothing", "-vv"],
     ];
     for args in commands {
-        let mut command = emulator.command(&shop, ID, args);
+        let mut command = emulator.command(&project, ID, args);
         command.env("SHEETKEEP_LOG", "trace");
         let ended = ended(command);
         assert!(ended.err.contains("called") || ended.code != Some(0), "the log is on: {}", ended.err);
@@ -37,23 +37,23 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
             assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);
         }
     }
-    let outside = ApiClient::of(emulator, ID);
-    assert!(outside.tabs().len() >= 5);
-    for tab in outside.tabs() {
-        let cells = format!("{:?}", outside.entered(&tab));
+    let client = ApiClient::of(emulator, ID);
+    assert!(client.tabs().len() >= 5);
+    for tab in client.tabs() {
+        let cells = format!("{:?}", client.entered(&tab));
         assert!(!cells.contains(MARKER) && !cells.contains("ya29.") && !cells.contains("PRIVATE"), "{tab}");
     }
 }
 
 #[test]
 fn credentials_that_are_no_good_are_told_without_showing_them() {
-    let shop = TempProject::quakes();
+    let project = TempProject::quakes();
     let broken = format!(
         "{{\"type\": \"service_account\", \"private_key\": \"{MARKER}\", \"private_key_id\": \"{MARKER}\", \
          \"client_email\": \"a@b.example\", \"token_uri\": \"http://127.0.0.1:9/token\"}}"
     );
-    shop.write("broken.json", &broken);
-    shop.write("cut.json", &broken[..80]);
+    project.write("broken.json", &broken);
+    project.write("cut.json", &broken[..80]);
     let (path, inline) = ("GOOGLE_APPLICATION_CREDENTIALS", "SHEETKEEP_CREDENTIALS_JSON");
     for (name, value) in [
         (path, "broken.json"),
@@ -63,29 +63,29 @@ fn credentials_that_are_no_good_are_told_without_showing_them() {
         (inline, MARKER),
     ] {
         let environment = [(name, value), ("SHEETKEEP_LOG", "trace")];
-        let ended = shop.run_with(&environment, &["run", "quakes.toml", "--spreadsheet", ID, "-vv"]);
+        let ended = project.run_with(&environment, &["run", "quakes.toml", "--spreadsheet", ID, "-vv"]);
         assert!(!tells(ended.exits(77).says(name), MARKER), "{name}: {}", ended.err);
     }
     let as_a_path = [(path, broken.as_str())];
-    let ended = shop.run_with(&as_a_path, &["run", "quakes.toml", "--spreadsheet", ID]);
+    let ended = project.run_with(&as_a_path, &["run", "quakes.toml", "--spreadsheet", ID]);
     assert!(!tells(ended.exits(78).says(inline), MARKER), "{}", ended.err);
 }
 
 #[test]
 fn what_a_job_file_takes_from_the_environment_is_not_quoted_in_its_errors() {
-    let shop = TempProject::quakes();
-    shop.change("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
-    shop.change("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
-    shop.change("quakes.toml", "url = \"link\"", "url = \"${SECRET}\"");
-    shop.write(".env", &format!("SECRET='{MARKER} {MARKER}'\n"));
+    let project = TempProject::quakes();
+    project.change("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
+    project.change("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
+    project.change("quakes.toml", "url = \"link\"", "url = \"${SECRET}\"");
+    project.write(".env", &format!("SECRET='{MARKER} {MARKER}'\n"));
     for args in [["run", "quakes.toml", "-vv"], ["run", "quakes.toml", "--json"]] {
-        let ended = shop.run(&args);
+        let ended = project.run(&args);
         for part in [MARKER, "MARKER", "nobody"] {
             assert!(!tells(ended.exits(78), part), "{}", ended.err);
         }
     }
-    shop.write(".env", &format!("this is no line: {MARKER}\n"));
-    let ended = shop.run(&["run", "quakes.toml"]);
+    project.write(".env", &format!("this is no line: {MARKER}\n"));
+    let ended = project.run(&["run", "quakes.toml"]);
     assert!(!tells(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
 }
 
@@ -97,7 +97,7 @@ fn made_up(bytes: usize) -> String {
 
 #[test]
 fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     let body = made_up(1_200);
     let folded: Vec<String> =
         body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
@@ -125,7 +125,7 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
         ] {
             let environment: Vec<(&str, &str)> = std::iter::once((name, value.as_str())).chain(extra).collect();
             for args in [&["run", "quakes.toml", "-v"] as &[&str], &["check", "quakes.toml", "--json"]] {
-                let ended = shop.run_with(&environment, args);
+                let ended = project.run_with(&environment, args);
                 ended.exits(78).says(name);
                 for secret in [&body[..40], &body[900..940], &key[40..80], "PRIVATE"] {
                     assert!(!tells(&ended, secret), "{name} {args:?}: {}{}", ended.out, ended.err);
@@ -133,7 +133,7 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
             }
         }
         for flag in ["--spreadsheet", "--nonsense"] {
-            let ended = shop.run(&["run", "quakes.toml", flag, value]);
+            let ended = project.run(&["run", "quakes.toml", flag, value]);
             assert!(
                 ended.code != Some(0) && !tells(&ended, &body[900..940]) && !tells(&ended, "PRIVATE"),
                 "{}",
@@ -141,14 +141,14 @@ fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
             );
         }
     }
-    let ended = shop.run(&["run", "quakes.toml", "--spreadsheet", &token]);
+    let ended = project.run(&["run", "quakes.toml", "--spreadsheet", &token]);
     assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
     let users = [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_API_URL", "https://me:hunter2@sheets.example/")];
-    let ended = shop.run_with(&users, &["run", "quakes.toml"]);
+    let ended = project.run_with(&users, &["run", "quakes.toml"]);
     assert!(!tells(ended.exits(78), "hunter2"), "{}", ended.err);
     let inline =
         [("SHEETKEEP_SPREADSHEET_ID", ID), ("SHEETKEEP_CREDENTIALS_JSON", "{}"), ("SSL_CERT_FILE", pem.as_str())];
-    let ended = shop.run_with(&inline, &["run", "quakes.toml"]);
+    let ended = project.run_with(&inline, &["run", "quakes.toml"]);
     assert!(ended.code != Some(0) && !tells(&ended, "PRIVATE"), "{}", ended.err);
 }
 
@@ -164,25 +164,26 @@ fn a_job_file_takes_no_key_from_the_environment() {
         for (from, to) in
             [("tab = \"Quakes\"", "tab = \"${NAME}\""), ("json = \"usgs-all-week.geojson\"", "json = \"${NAME}.json\"")]
         {
-            let shop = TempProject::few_quakes(3);
-            shop.change("quakes.toml", from, &to.replace("NAME", name));
+            let project = TempProject::few_quakes(3);
+            project.change("quakes.toml", from, &to.replace("NAME", name));
             let environment = [(name, value), ("SHEETKEEP_SPREADSHEET_ID", ID)];
             for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"]] {
-                let ended = shop.run_with(&environment, &args);
+                let ended = project.run_with(&environment, &args);
                 assert!(!tells(ended.exits(78).says(name), "MARKER"), "{}", ended.err);
             }
         }
     }
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     let step = "[[step]]\ncommand = [\"sh\", \"-c\", \"echo ${SHEETKEEP_CREDENTIALS_JSON}\"]\n\n[sheet]";
-    shop.change("quakes.toml", "[sheet]", step);
-    shop.run_with(&[("SHEETKEEP_CREDENTIALS_JSON", key), ("SHEETKEEP_SPREADSHEET_ID", ID)], &["run", "quakes.toml"])
+    project.change("quakes.toml", "[sheet]", step);
+    project
+        .run_with(&[("SHEETKEEP_CREDENTIALS_JSON", key), ("SHEETKEEP_SPREADSHEET_ID", ID)], &["run", "quakes.toml"])
         .exits(78);
 }
 
 #[test]
 fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
-    let shop = TempProject::few_quakes(3);
+    let project = TempProject::few_quakes(3);
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", made_up(600));
     for pasted in [
         format!("private_key = '''{pem}'''\n"),
@@ -191,9 +192,9 @@ fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
         "token = \"ya29.hunter2-and-more\"\n".to_owned(),
         "url = \"https://me:hunter2@example.com\"\n".to_owned(),
     ] {
-        shop.write("bad.toml", &format!("nmae = \"x\"\n{pasted}{}", shop.read("quakes.toml")));
+        project.write("bad.toml", &format!("nmae = \"x\"\n{pasted}{}", project.read("quakes.toml")));
         for args in [["run", "bad.toml", "-v"], ["run", "bad.toml", "--json"]] {
-            let ended = shop.run(&args);
+            let ended = project.run(&args);
             ended.exits(78);
             for secret in ["hunter2", &made_up(600)[40..80]] {
                 assert!(!tells(&ended, secret), "{}{}", ended.out, ended.err);
@@ -205,15 +206,15 @@ fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
 #[test]
 fn what_is_made_is_the_owners_alone_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt;
-    let shop = TempProject::few_quakes(3);
-    shop.change(
+    let project = TempProject::few_quakes(3);
+    project.change(
         "quakes.toml",
         "[sheet]",
         "[[step]]\nname = \"p\"\ncommand = [\"sh\", \"-c\", \"ls -l state/*/* > seen; cat\"]\n\n[sheet]",
     );
     for umask in ["000", "022", "077"] {
         let binary = env!("CARGO_BIN_EXE_sheetkeep");
-        let mut shell = shop.command(&[]);
+        let mut shell = project.command(&[]);
         let run = format!(
             "umask {umask}; exec {binary} run quakes.toml --embedded {umask}.sheet -q --state-dir state-{umask}/deep"
         );
@@ -222,12 +223,12 @@ fn what_is_made_is_the_owners_alone_whatever_the_umask() {
             command
                 .args(["-c", &run])
                 .envs(shell.get_envs().filter_map(|(n, v)| Some((n, v?))))
-                .current_dir(shop.path(""));
+                .current_dir(project.path(""));
             command
         };
         ended(shell).exits(0);
-        let mut open = vec![shop.path(&format!("state-{umask}"))];
-        let mut files = vec![shop.path(&format!("{umask}.sheet"))];
+        let mut open = vec![project.path(&format!("state-{umask}"))];
+        let mut files = vec![project.path(&format!("{umask}.sheet"))];
         while let Some(folder) = open.pop() {
             assert_eq!(
                 fs::metadata(&folder).expect("it is there").permissions().mode() & 0o777,
@@ -254,17 +255,17 @@ fn what_is_made_is_the_owners_alone_whatever_the_umask() {
 #[test]
 fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
     use std::os::unix::fs::PermissionsExt;
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let mode =
-        |name: &str, mode| fs::set_permissions(shop.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
-    shop.write(".env", "NOTHING=1\n");
+        |name: &str, mode| fs::set_permissions(project.path(name), fs::Permissions::from_mode(mode)).expect("its mode");
+    project.write(".env", "NOTHING=1\n");
     mode(".env", 0o600);
-    let quiet = emulator.run(&shop, ID, &["run", "quakes.toml"]);
+    let quiet = emulator.run(&project, ID, &["run", "quakes.toml"]);
     assert!(!quiet.exits(0).err.contains("can be read"), "{}", quiet.err);
     mode(".env", 0o640);
     mode("emulator-key.json", 0o644);
-    let told = emulator.run(&shop, ID, &["run", "quakes.toml"]);
+    let told = emulator.run(&project, ID, &["run", "quakes.toml"]);
     told.exits(0)
         .says("emulator-key.json can be read or changed by others")
         .says(".env can be read or changed by its group");
@@ -274,13 +275,13 @@ fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
         "{}",
         told.err
     );
-    let forced = emulator.run(&shop, ID, &["run", "quakes.toml", "--force", "--yes"]);
+    let forced = emulator.run(&project, ID, &["run", "quakes.toml", "--force", "--yes"]);
     assert_eq!(forced.exits(0).err.matches("can be read").count(), 2, "{}", forced.err);
     emulator
-        .run(&shop, ID, &["check", "quakes.toml"])
+        .run(&project, ID, &["check", "quakes.toml"])
         .exits(0)
         .shows("can be read or changed by others")
         .shows("chmod 600");
-    let silent = emulator.run(&shop, ID, &["run", "quakes.toml", "-q"]);
+    let silent = emulator.run(&project, ID, &["run", "quakes.toml", "-q"]);
     assert_eq!((silent.exits(0).out.as_str(), silent.err.as_str()), ("", ""));
 }

@@ -14,37 +14,37 @@ fn count(stats: &Value, name: &str) -> u64 {
 /// At Google's quotas and 300 ms a call, a first run makes at most 4 reads and 5 writes, a later one 2 reads and 1 write.
 #[test]
 fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budget() {
-    let shop = TempProject::quakes();
-    let emulator = Emulator::start(&shop, &["--quota", "google", "--latency", "300ms", "--spreadsheet-id", ID]);
+    let project = TempProject::quakes();
+    let emulator = Emulator::start(&project, &["--quota", "google", "--latency", "300ms", "--spreadsheet-id", ID]);
 
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 1,707").shows("no 429");
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 1,707").shows("no 429");
     let first = emulator.stats();
     println!("first run, 1,707 new: {first}");
     assert!(count(&first, "reads") <= 4 && count(&first, "writes") <= 5, "{first}");
     assert_eq!((count(&first, "tokens"), count(&first, "throttled")), (1, 0), "{first}");
 
     emulator.reset_stats();
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 1,707").shows("no 429");
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 1,707").shows("no 429");
     let second = emulator.stats();
     println!("second run, nothing new: {second}");
     assert_eq!((count(&second, "reads"), count(&second, "writes")), (2, 1), "{second}");
     assert_eq!((count(&second, "tokens"), count(&second, "throttled")), (1, 0), "{second}");
 
-    let outside = ApiClient::of(emulator, ID);
-    let keys = outside.column("Processed quakes", "key");
-    assert_eq!((outside.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
-    assert_eq!(outside.column("Quakes", "id"), keys);
-    assert_eq!(outside.column("Runs", "status"), ["succeeded", "succeeded"]);
+    let client = ApiClient::of(emulator, ID);
+    let keys = client.column("Processed quakes", "key");
+    assert_eq!((client.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
+    assert_eq!(client.column("Quakes", "id"), keys);
+    assert_eq!(client.column("Runs", "status"), ["succeeded", "succeeded"]);
 }
 
 #[test]
 fn a_few_new_items_cost_two_reads_and_one_write() {
-    let shop = TempProject::few_quakes(20);
-    let emulator = Emulator::start(&shop, &["--quota", "google", "--spreadsheet-id", ID]);
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 20");
+    let project = TempProject::few_quakes(20);
+    let emulator = Emulator::start(&project, &["--quota", "google", "--spreadsheet-id", ID]);
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 20");
     emulator.reset_stats();
-    shop.write("usgs-all-week.geojson", &crate::workshop::feed(0..25));
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 5 · skipped 20");
+    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..25));
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 5 · skipped 20");
     let stats = emulator.stats();
     assert_eq!((count(&stats, "reads"), count(&stats, "writes"), count(&stats, "throttled")), (2, 1, 0), "{stats}");
 }
@@ -54,14 +54,14 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
     for missing_id in ["refuse", "ignore"] {
         for validate in ["sequential", "snapshot"] {
             for caller_ids in ["honour", "ignore"] {
-                let shop = TempProject::few_quakes(30).in_small_commits(10);
+                let project = TempProject::few_quakes(30).in_small_commits(10);
                 let doubts = ["--missing-id", missing_id, "--validate", validate, "--caller-ids", caller_ids];
-                let emulator = Emulator::start(&shop, &[&["--spreadsheet-id", ID], doubts.as_slice()].concat());
-                emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 30");
-                emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 30");
-                let outside = ApiClient::of(emulator, ID);
-                let keys = outside.column("Processed quakes", "key");
-                assert_eq!(outside.column("Quakes", "id"), keys, "{doubts:?}");
+                let emulator = Emulator::start(&project, &[&["--spreadsheet-id", ID], doubts.as_slice()].concat());
+                emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 30");
+                emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 30");
+                let client = ApiClient::of(emulator, ID);
+                let keys = client.column("Processed quakes", "key");
+                assert_eq!(client.column("Quakes", "id"), keys, "{doubts:?}");
                 assert_eq!(keys.len(), 30, "{doubts:?}");
             }
         }
@@ -70,11 +70,11 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
 
 #[test]
 fn status_and_show_read_a_spreadsheet_of_a_service_and_write_nothing() {
-    let shop = TempProject::few_quakes(3);
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
+    let project = TempProject::few_quakes(3);
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);
     emulator.reset_stats();
-    emulator.run(&shop, ID, &["status", "quakes.toml"]).exits(0).shows("3").shows(ID);
-    emulator.run(&shop, ID, &["show", "quakes.toml"]).exits(0).shows("magnitude");
+    emulator.run(&project, ID, &["status", "quakes.toml"]).exits(0).shows("3").shows(ID);
+    emulator.run(&project, ID, &["show", "quakes.toml"]).exits(0).shows("magnitude");
     assert_eq!(count(&emulator.stats(), "writes"), 0);
 }

@@ -23,68 +23,68 @@ fn patient() -> TempProject {
     TempProject::few_quakes(RECORDS).in_small_commits(1_000)
 }
 
-fn is_stopped_cleanly(shop: &TempProject, ended: &Ended, code: i32, signal: &str) {
+fn is_stopped_cleanly(project: &TempProject, ended: &Ended, code: i32, signal: &str) {
     ended.exits(code).says("finishing the items in progress").shows("interrupted").shows("new 15").shows(signal);
-    shop.holds_each_quake_once(RECORDS);
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["interrupted"]);
-    assert_eq!(shop.column("quakes.toml", "Failures quakes", "step"), ["item"]);
-    let next = shop.start_elsewhere(&["run", "quakes.toml"]).ends();
+    project.holds_each_quake_once(RECORDS);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["interrupted"]);
+    assert_eq!(project.column("quakes.toml", "Failures quakes", "step"), ["item"]);
+    let next = project.start_elsewhere(&["run", "quakes.toml"]).ends();
     next.exits(0).shows("new 0 · skipped 15");
 }
 
 #[test]
 fn sigint_while_standard_input_is_open_commits_what_is_in_hand_and_exits_with_130() {
-    let shop = patient();
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = patient();
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.feed(&open_feed());
     live.hears("failed #");
     live.signal("-INT");
     let ended = live.ends_by_itself();
-    is_stopped_cleanly(&shop, &ended, 130, "SIGINT");
+    is_stopped_cleanly(&project, &ended, 130, "SIGINT");
 }
 
 #[test]
 fn sigterm_while_a_named_pipe_is_open_commits_what_is_in_hand_and_exits_with_143() {
-    let shop = patient();
-    let made = Command::new("mkfifo").arg(shop.path("pipe")).status().expect("mkfifo can be run");
+    let project = patient();
+    let made = Command::new("mkfifo").arg(project.path("pipe")).status().expect("mkfifo can be run");
     assert!(made.success());
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
-    let mut pipe = OpenOptions::new().write(true).open(shop.path("pipe")).expect("somebody reads it");
+    let mut live = project.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
+    let mut pipe = OpenOptions::new().write(true).open(project.path("pipe")).expect("somebody reads it");
     pipe.write_all(open_feed().as_bytes()).expect("it reads on");
     live.hears("failed #");
     live.signal("-TERM");
     let ended = live.ends_by_itself();
-    is_stopped_cleanly(&shop, &ended, 143, "SIGTERM");
+    is_stopped_cleanly(&project, &ended, 143, "SIGTERM");
     drop(pipe);
 }
 
 #[test]
 fn a_run_that_waits_for_its_first_record_can_be_stopped_too() {
-    let shop = patient();
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    let project = patient();
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
     live.signal("-TERM");
     live.ends_by_itself().exits(143).shows("new 0");
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["interrupted"]);
-    shop.start_elsewhere(&["run", "quakes.toml"]).ends().exits(0).shows("new 15");
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["interrupted"]);
+    project.start_elsewhere(&["run", "quakes.toml"]).ends().exits(0).shows("new 15");
 }
 
 #[test]
 fn a_run_is_done_before_its_deadline_with_what_is_in_hand_and_exits_with_124() {
-    let shop = patient();
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v", "--deadline", "3s"]);
+    let project = patient();
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v", "--deadline", "3s"]);
     live.feed(&open_feed());
     live.hears("the deadline");
     live.ends_by_itself().exits(124).shows("timed out").shows("new 15");
-    assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["timed out"]);
-    shop.holds_each_quake_once(RECORDS);
+    assert_eq!(project.column("quakes.toml", "Runs", "status"), ["timed out"]);
+    project.holds_each_quake_once(RECORDS);
 }
 
 #[test]
 fn an_emulator_ends_well_when_it_is_asked_to() {
-    let shop = TempProject::empty();
-    let mut live = shop.start(&["emulate", "--file", "x.sheet"]);
-    while !shop.listed().contains(&"x.sheet".to_owned()) {
+    let project = TempProject::empty();
+    let mut live = project.start(&["emulate", "--file", "x.sheet"]);
+    while !project.listed().contains(&"x.sheet".to_owned()) {
         std::thread::yield_now();
     }
     live.signal("-TERM");
@@ -94,10 +94,10 @@ fn an_emulator_ends_well_when_it_is_asked_to() {
 
 #[test]
 fn a_run_whose_named_pipe_nobody_opens_can_be_stopped() {
-    let shop = patient();
-    let made = Command::new("mkfifo").arg(shop.path("pipe")).status().expect("mkfifo can be run");
+    let project = patient();
+    let made = Command::new("mkfifo").arg(project.path("pipe")).status().expect("mkfifo can be run");
     assert!(made.success());
-    let mut live = shop.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
+    let mut live = project.start(&["run", "quakes.toml", "--input", "pipe", "-v"]);
     live.hears("claimed");
     live.signal("-TERM");
     live.ends_by_itself().exits(143).shows("new 0");
@@ -105,10 +105,10 @@ fn a_run_whose_named_pipe_nobody_opens_can_be_stopped() {
 
 #[test]
 fn a_run_that_still_reads_its_state_stops_at_the_first_signal() {
-    let shop = patient();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
+    let project = patient();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
     emulator.falls_silent();
-    let mut live = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml"]));
+    let mut live = Live::start(emulator.command(&project, "1AbC", &["run", "quakes.toml"]));
     live.hears("started");
     live.signal("-INT");
     live.ends().exits(130).says("stopped by SIGINT").says("nothing was written");
@@ -116,9 +116,9 @@ fn a_run_that_still_reads_its_state_stops_at_the_first_signal() {
 
 #[test]
 fn a_third_signal_means_at_once() {
-    let shop = patient();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
-    let mut live = Live::start(emulator.command(&shop, "1AbC", &["run", "quakes.toml", "--input", "-", "-v"]));
+    let project = patient();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
+    let mut live = Live::start(emulator.command(&project, "1AbC", &["run", "quakes.toml", "--input", "-", "-v"]));
     live.hears("claimed");
     emulator.falls_silent();
     live.signal("-TERM");

@@ -33,77 +33,77 @@ esac
 echo "{\"id\": \"$SHEETKEEP_KEY\", \"receipt\": \"$SHEETKEEP_IDEMPOTENCY_KEY\"}"
 "#;
 
-fn shop(people: &[&str]) -> TempProject {
-    let shop = TempProject::empty();
-    shop.write("letters.toml", JOB);
-    shop.write("letter.sh", LETTER);
+fn project(people: &[&str]) -> TempProject {
+    let project = TempProject::empty();
+    project.write("letters.toml", JOB);
+    project.write("letter.sh", LETTER);
     let lines: Vec<String> = people.iter().map(|id| format!("{{\"id\": \"{id}\"}}")).collect();
-    shop.write("people.jsonl", &lines.join("\n"));
-    shop
+    project.write("people.jsonl", &lines.join("\n"));
+    project
 }
 
-fn sent(shop: &TempProject) -> Vec<(String, String)> {
-    let text = shop.read("sent.txt");
+fn sent(project: &TempProject) -> Vec<(String, String)> {
+    let text = project.read("sent.txt");
     let words = |line: &str| line.split_once(' ').map(|(key, id)| (key.to_owned(), id.to_owned()));
     text.lines().filter_map(words).collect()
 }
 
 #[test]
 fn a_program_gets_each_item_and_what_it_says_becomes_rows() {
-    let shop = shop(&["a", "gone", "b"]);
-    shop.run(&["run", "letters.toml"]).exits(3).shows("new 2").says("letter: sh ended with 3: no such address");
-    assert_eq!(shop.column("letters.toml", "Letters", "id"), ["a", "b"]);
-    let receipts: Vec<String> = sent(&shop).into_iter().filter(|(key, _)| key != "gone").map(|(_, id)| id).collect();
-    assert_eq!(shop.column("letters.toml", "Letters", "receipt"), receipts);
+    let project = project(&["a", "gone", "b"]);
+    project.run(&["run", "letters.toml"]).exits(3).shows("new 2").says("letter: sh ended with 3: no such address");
+    assert_eq!(project.column("letters.toml", "Letters", "id"), ["a", "b"]);
+    let receipts: Vec<String> = sent(&project).into_iter().filter(|(key, _)| key != "gone").map(|(_, id)| id).collect();
+    assert_eq!(project.column("letters.toml", "Letters", "receipt"), receipts);
     assert!(receipts.iter().all(|id| id.starts_with("sk1_")), "{receipts:?}");
     // What failed is tried again under the same key; what is done is not.
-    shop.run(&["run", "letters.toml"]).exits(3).shows("new 0 · skipped 2");
-    let gone: Vec<String> = sent(&shop).into_iter().filter(|(key, _)| key == "gone").map(|(_, id)| id).collect();
-    assert!(gone.len() == 2 && gone[0] == gone[1] && sent(&shop).len() == 4, "{gone:?}");
+    project.run(&["run", "letters.toml"]).exits(3).shows("new 0 · skipped 2");
+    let gone: Vec<String> = sent(&project).into_iter().filter(|(key, _)| key == "gone").map(|(_, id)| id).collect();
+    assert!(gone.len() == 2 && gone[0] == gone[1] && sent(&project).len() == 4, "{gone:?}");
 }
 
 #[test]
 fn what_programs_did_before_a_kill_is_not_done_again_by_the_next_run_of_this_machine() {
-    let shop = shop(&["a", "b", "slow", "c"]);
-    let mut live = shop.start(&["run", "letters.toml"]);
-    while !shop.path("sent.txt").exists() || sent(&shop).len() < 3 {
+    let project = project(&["a", "b", "slow", "c"]);
+    let mut live = project.start(&["run", "letters.toml"]);
+    while !project.path("sent.txt").exists() || sent(&project).len() < 3 {
         assert!(!live.is_over(), "it waits at the slow one");
         std::thread::yield_now();
     }
     live.kill();
     live.ends();
-    shop.write("hurry", "");
-    shop.run(&["run", "letters.toml"]).exits(0).says("2 results that an earlier run kept").shows("new 4");
-    let keys: Vec<String> = sent(&shop).into_iter().map(|(key, _)| key).collect();
+    project.write("hurry", "");
+    project.run(&["run", "letters.toml"]).exits(0).says("2 results that an earlier run kept").shows("new 4");
+    let keys: Vec<String> = sent(&project).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["a", "b", "slow", "slow", "c"]);
-    assert_eq!(shop.column("letters.toml", "Letters", "id"), ["a", "b", "slow", "c"]);
+    assert_eq!(project.column("letters.toml", "Letters", "id"), ["a", "b", "slow", "c"]);
 }
 
 #[test]
 fn at_most_once_the_one_that_a_kill_hit_is_in_doubt_and_not_done_again() {
-    let shop = shop(&["a", "b", "slow", "c"]);
-    shop.change("letters.toml", "command =", "delivery = \"at-most-once\"\ncommand =");
-    let mut live = shop.start(&["run", "letters.toml"]);
-    while !shop.path("sent.txt").exists() || sent(&shop).len() < 3 {
+    let project = project(&["a", "b", "slow", "c"]);
+    project.change("letters.toml", "command =", "delivery = \"at-most-once\"\ncommand =");
+    let mut live = project.start(&["run", "letters.toml"]);
+    while !project.path("sent.txt").exists() || sent(&project).len() < 3 {
         assert!(!live.is_over(), "it waits at the slow one");
         std::thread::yield_now();
     }
     live.kill();
     live.ends();
-    shop.write("hurry", "");
-    shop.run(&["run", "letters.toml"]).exits(3).says("in doubt").shows("new 2");
-    let keys: Vec<String> = sent(&shop).into_iter().map(|(key, _)| key).collect();
+    project.write("hurry", "");
+    project.run(&["run", "letters.toml"]).exits(3).says("in doubt").shows("new 2");
+    let keys: Vec<String> = sent(&project).into_iter().map(|(key, _)| key).collect();
     assert_eq!(keys, ["a", "b", "slow"], "what had been marked is in doubt, whether or not its program was started");
-    assert_eq!(shop.column("letters.toml", "Failures letters", "key"), ["slow", "c"]);
-    shop.run(&["failures", "retry", "letters.toml", "slow", "c"]).exits(0).shows("new 2");
-    assert_eq!(sent(&shop).len(), 5);
+    assert_eq!(project.column("letters.toml", "Failures letters", "key"), ["slow", "c"]);
+    project.run(&["failures", "retry", "letters.toml", "slow", "c"]).exits(0).shows("new 2");
+    assert_eq!(sent(&project).len(), 5);
 }
 
 #[test]
 fn a_step_that_says_two_things_or_nothing_is_told_with_its_line() {
-    let shop = shop(&["a"]);
-    shop.change("letters.toml", "command =", "map = \".\"\ncommand =");
-    shop.run(&["run", "letters.toml"]).exits(78).says("both `map` and `command`");
-    shop.change("letters.toml", "map = \".\"\ncommand = [\"sh\", \"letter.sh\"]", "");
-    shop.run(&["run", "letters.toml"]).exits(78).says("neither `map` nor `command`");
+    let project = project(&["a"]);
+    project.change("letters.toml", "command =", "map = \".\"\ncommand =");
+    project.run(&["run", "letters.toml"]).exits(78).says("both `map` and `command`");
+    project.change("letters.toml", "map = \".\"\ncommand = [\"sh\", \"letter.sh\"]", "");
+    project.run(&["run", "letters.toml"]).exits(78).says("neither `map` nor `command`");
 }

@@ -21,9 +21,9 @@ pub struct Https {
 
 impl Https {
     /// One before the service at `url`.
-    pub fn before(shop: &TempProject, url: &str) -> Self {
+    pub fn before(project: &TempProject, url: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
-        shop.write("ca.pem", &made.cert.pem());
+        project.write("ca.pem", &made.cert.pem());
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
@@ -44,7 +44,7 @@ impl Https {
                 });
             }
         });
-        Self { url: format!("https://localhost:{port}"), certificate: shop.path("ca.pem") }
+        Self { url: format!("https://localhost:{port}"), certificate: project.path("ca.pem") }
     }
 }
 

@@ -8,24 +8,24 @@ const FORMATS: [&str; 3] = ["csv", "json", "jsonl"];
 
 /// A job over `in.<format>` that writes each row in a commit of its own, and notes in `ran` which records its program was given.
 fn job(format: &str, mode: &str, item: &str) -> TempProject {
-    let shop = TempProject::empty();
+    let project = TempProject::empty();
     let source = if format == "json" {
         "json = \"in.json\"\nitems = \".rows[]\"".to_owned()
     } else {
         format!("{format} = \"in.{format}\"")
     };
-    shop.write(
+    project.write(
         "j.toml",
         &format!(
             "name = \"j\"\n[source]\n{source}\n[item]\n{item}\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"-c\", \"tee -a ran\"]\n\
              [sheet]\ntab = \"Data\"\nmode = \"{mode}\"\n[commit]\nmax_rows = 1\n"
         ),
     );
-    shop
+    project
 }
 
 /// Writes records of two fields as this format has them; the first is on line 2 of a CSV file, on line 1 else.
-fn source(shop: &TempProject, format: &str, names: [&str; 2], records: &[(&str, &str)]) -> String {
+fn source(project: &TempProject, format: &str, names: [&str; 2], records: &[(&str, &str)]) -> String {
     let objects: Vec<_> =
         records.iter().map(|(key, value)| json!({names[0]: key, names[1]: value}).to_string()).collect();
     let text = match format {
@@ -36,7 +36,7 @@ fn source(shop: &TempProject, format: &str, names: [&str; 2], records: &[(&str, 
         "json" => format!("{{\"rows\":[{}]}}\n", objects.join(",\n")),
         _ => objects.join("\n") + "\n",
     };
-    shop.write(&format!("in.{format}"), &text);
+    project.write(&format!("in.{format}"), &text);
     text
 }
 
@@ -45,24 +45,24 @@ fn place(format: &str, number: usize) -> String {
     format!("in.{format}:{}", if format == "csv" { number + 1 } else { number })
 }
 
-fn ran(shop: &TempProject) -> usize {
-    std::fs::read_to_string(shop.path("ran")).map_or(0, |text| text.lines().count())
+fn ran(project: &TempProject) -> usize {
+    std::fs::read_to_string(project.path("ran")).map_or(0, |text| text.lines().count())
 }
 
-fn rows(shop: &TempProject, column: &str) -> Vec<String> {
-    let [keys, values] = ["id", column].map(|column| shop.column("j.toml", "Data", column));
+fn rows(project: &TempProject, column: &str) -> Vec<String> {
+    let [keys, values] = ["id", column].map(|column| project.column("j.toml", "Data", column));
     let mut rows: Vec<_> = keys.iter().zip(values).map(|(key, value)| format!("{key} {value}")).collect();
     rows.sort();
     rows
 }
 
 #[track_caller]
-fn changes_nothing(shop: &TempProject, args: &[&str]) -> Ended {
-    let (before, processed) = (ran(shop), shop.column("j.toml", "Processed j", "key").len());
-    let again = shop.run(args);
+fn changes_nothing(project: &TempProject, args: &[&str]) -> Ended {
+    let (before, processed) = (ran(project), project.column("j.toml", "Processed j", "key").len());
+    let again = project.run(args);
     again.exits(0).shows("new 0 · ").shows(" 0 rows added · ");
     assert!(!again.out.contains("updated"), "{}", again.out);
-    assert_eq!((ran(shop), shop.column("j.toml", "Processed j", "key").len()), (before, processed));
+    assert_eq!((ran(project), project.column("j.toml", "Processed j", "key").len()), (before, processed));
     again
 }
 
@@ -71,28 +71,28 @@ const ORDERS: [(&str, &str); 3] = [("1001", "paid"), ("1002", "open"), ("1001", 
 #[test]
 fn the_last_record_of_a_key_counts_in_each_run() {
     for format in FORMATS {
-        let shop = job(format, "upsert", "key = \".id\"");
-        source(&shop, format, ["id", "state"], &ORDERS);
+        let project = job(format, "upsert", "key = \".id\"");
+        source(&project, format, ["id", "state"], &ORDERS);
         let places = format!("1001 ({} and {})", place(format, 1), place(format, 3));
         let told = format!("key {places} came more than once with different content: the last record counts");
-        shop.run(&["run", "j.toml"]).exits(0).shows("read 3 · new 2 · skipped 1").shows(&told);
-        assert_eq!((rows(&shop, "state"), ran(&shop)), (vec!["1001 refunded".into(), "1002 open".into()], 2));
+        project.run(&["run", "j.toml"]).exits(0).shows("read 3 · new 2 · skipped 1").shows(&told);
+        assert_eq!((rows(&project, "state"), ran(&project)), (vec!["1001 refunded".into(), "1002 open".into()], 2));
         for _ in 0..2 {
-            changes_nothing(&shop, &["run", "j.toml"]).shows(&told);
+            changes_nothing(&project, &["run", "j.toml"]).shows(&told);
         }
-        assert_eq!(shop.column("j.toml", "Runs", "message"), vec![told; 3]);
+        assert_eq!(project.column("j.toml", "Runs", "message"), vec![told; 3]);
     }
 }
 
 #[test]
 fn a_key_twice_is_told_to_machines_with_both_places() {
-    let shop = job("csv", "upsert", "key = \".id\"");
-    source(&shop, "csv", ["id", "state"], &ORDERS);
-    let document = shop.run(&["run", "j.toml", "--json"]).exits(0).document();
+    let project = job("csv", "upsert", "key = \".id\"");
+    source(&project, "csv", ["id", "state"], &ORDERS);
+    let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
     let first = json!([{"key": "1001", "places": ["in.csv:2", "in.csv:4"]}]);
     assert_eq!(document["repeated_keys"], json!({"count": 1, "counts": "last", "first": first}));
-    source(&shop, "csv", ["id", "state"], &ORDERS[1..]);
-    assert_eq!(shop.run(&["run", "j.toml", "--json"]).document().get("repeated_keys"), None);
+    source(&project, "csv", ["id", "state"], &ORDERS[1..]);
+    assert_eq!(project.run(&["run", "j.toml", "--json"]).document().get("repeated_keys"), None);
 }
 
 #[test]
@@ -103,55 +103,55 @@ fn a_check_tells_of_a_key_twice_before_the_run() {
             ("append", "key = \".id\"", "first"),
             ("append", "key = \".id\"\nversion = \".state\"\norder = \"newer\"", "newest"),
         ] {
-            let shop = job(format, mode, item);
+            let project = job(format, mode, item);
             let records = if counts == "newest" { [("1001", "2"), ("1002", "1"), ("1001", "1")] } else { ORDERS };
-            source(&shop, format, ["id", "state"], &records);
+            source(&project, format, ["id", "state"], &records);
             let told = format!(
                 "key 1001 ({} and {}) came more than once with different content: the {counts} record counts",
                 place(format, 1),
                 place(format, 3)
             );
-            shop.run(&["check", "j.toml"]).exits(0).shows(&format!("warning  source      {told}"));
-            let document = shop.run(&["check", "j.toml", "--json"]).exits(0).document();
+            project.run(&["check", "j.toml"]).exits(0).shows(&format!("warning  source      {told}"));
+            let document = project.run(&["check", "j.toml", "--json"]).exits(0).document();
             let first = json!([{"key": "1001", "places": [place(format, 1), place(format, 3)]}]);
             assert_eq!(document["repeated_keys"], json!({"count": 1, "counts": counts, "first": first}));
-            shop.run(&["run", "j.toml"]).exits(0).shows(&told);
+            project.run(&["run", "j.toml"]).exits(0).shows(&told);
         }
     }
-    let shop = job("csv", "append", "key = \".id\"\nversion = \".state\"");
-    source(&shop, "csv", ["id", "state"], &ORDERS);
-    let told = shop.run(&["check", "j.toml"]);
+    let project = job("csv", "append", "key = \".id\"\nversion = \".state\"");
+    source(&project, "csv", ["id", "state"], &ORDERS);
+    let told = project.run(&["check", "j.toml"]);
     assert!(!told.exits(0).out.contains("more than once"), "each version counts: {}", told.out);
 }
 
 #[test]
 fn a_check_of_a_long_source_reads_its_first_records() {
-    let shop = job("csv", "upsert", "key = \".id\"");
+    let project = job("csv", "upsert", "key = \".id\"");
     let row = |n: usize| format!("{},{n}\n", if n == 7 || n > 100_000 { 5 } else { n });
-    shop.write("in.csv", &format!("id,n\n{}", (0..100_100).map(row).collect::<String>()));
+    project.write("in.csv", &format!("id,n\n{}", (0..100_100).map(row).collect::<String>()));
     // A slow machine reads fewer of them in the time that there is.
-    let said = shop.run(&["check", "j.toml"]);
+    let said = project.run(&["check", "j.toml"]);
     said.exits(0).shows("in its first ").shows(" records: key 5 (in.csv:7 and in.csv:9) came more than once");
 }
 
 #[test]
 fn a_check_finds_a_document_that_breaks_off() {
-    let shop = job("json", "append", "key = \".id\"");
-    shop.write("in.json", "{\"rows\":[{\"id\":1},{\"id\":2},{\"id\"");
-    let run = shop.run(&["run", "j.toml"]);
-    let check = shop.run(&["check", "j.toml"]);
+    let project = job("json", "append", "key = \".id\"");
+    project.write("in.json", "{\"rows\":[{\"id\":1},{\"id\":2},{\"id\"");
+    let run = project.run(&["run", "j.toml"]);
+    let check = project.run(&["check", "j.toml"]);
     assert_eq!(check.code, run.code, "{} {}", check.out, run.err);
     check.exits(65).shows("problem  source");
 }
 
 #[test]
 fn standard_input_is_read_twice_and_leaves_no_file() {
-    let shop = job("csv", "upsert", "key = \".id\"");
-    let text = source(&shop, "csv", ["id", "state"], &ORDERS);
-    std::fs::create_dir(shop.path("tmp")).expect("a folder");
+    let project = job("csv", "upsert", "key = \".id\"");
+    let text = source(&project, "csv", ["id", "state"], &ORDERS);
+    std::fs::create_dir(project.path("tmp")).expect("a folder");
     for new in [2, 0] {
-        let mut command = shop.command(&["run", "j.toml", "--input", "-"]);
-        command.env("TMPDIR", shop.path("tmp"));
+        let mut command = project.command(&["run", "j.toml", "--input", "-"]);
+        command.env("TMPDIR", project.path("tmp"));
         let mut live = crate::live::Live::start(command);
         live.feed(&text);
         live.ends()
@@ -159,8 +159,8 @@ fn standard_input_is_read_twice_and_leaves_no_file() {
             .shows(&format!("read 3 · new {new} · "))
             .shows("1001 (standard input:2 and standard input:4)");
     }
-    assert_eq!(rows(&shop, "state"), ["1001 refunded", "1002 open"]);
-    assert_eq!(std::fs::read_dir(shop.path("tmp")).expect("the folder").count(), 0);
+    assert_eq!(rows(&project, "state"), ["1001 refunded", "1002 open"]);
+    assert_eq!(std::fs::read_dir(project.path("tmp")).expect("the folder").count(), 0);
 }
 
 #[test]
@@ -172,18 +172,18 @@ fn the_newest_version_of_a_key_counts_wherever_it_stands() {
         ("json", "2026-11-26T09:00:00.123456789Z", "2026-11-26T10:00:00.123456788+01:00"),
     ] {
         for mode in ["upsert", "append"] {
-            let shop = job(format, mode, item);
-            source(&shop, format, ["id", "updated"], &[("a", newer), ("b", "7"), ("a", older)]);
-            shop.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows("the newest record counts");
-            assert_eq!((rows(&shop, "updated"), ran(&shop)), (vec![format!("a {newer}"), "b 7".into()], 2));
-            changes_nothing(&shop, &["run", "j.toml"]);
+            let project = job(format, mode, item);
+            source(&project, format, ["id", "updated"], &[("a", newer), ("b", "7"), ("a", older)]);
+            project.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows("the newest record counts");
+            assert_eq!((rows(&project, "updated"), ran(&project)), (vec![format!("a {newer}"), "b 7".into()], 2));
+            changes_nothing(&project, &["run", "j.toml"]);
         }
     }
 }
 
 #[test]
 fn versions_without_an_order_fail_in_the_first_run_too() {
-    let shop = job("csv", "upsert", "key = \".id\"\nversion = \".updated\"\norder = \"newer\"");
+    let project = job("csv", "upsert", "key = \".id\"\nversion = \".updated\"\norder = \"newer\"");
     let records = [
         ("a", "v2"),
         ("a", "3"),
@@ -192,39 +192,39 @@ fn versions_without_an_order_fail_in_the_first_run_too() {
         ("b", "2026-01-01T00:00:00Z"),
         ("c", "1234567890123456.789"),
     ];
-    source(&shop, "csv", ["id", "updated"], &records);
+    source(&project, "csv", ["id", "updated"], &records);
     for new in [2, 0, 0] {
-        let ended = shop.run(&["run", "j.toml"]);
+        let ended = project.run(&["run", "j.toml"]);
         ended.exits(3).shows(&format!("read 6 · new {new} · ")).shows("failed 4");
         ended.says("failed a at in.csv:2").says("failed a at in.csv:4").says("\"v4\" is neither a number nor a moment");
         ended.says("failed b at in.csv:6 (record 5): item: the version \"2026-01-01T00:00:00Z\" is a moment");
         ended.says("has more digits than order = \"newer\" compares");
     }
-    assert_eq!((rows(&shop, "updated"), ran(&shop)), (vec!["a 3".into(), "b 1".into()], 2));
-    assert_eq!(shop.column("j.toml", "Failures j", "key"), ["a", "b", "c"], "each is told once");
-    shop.run(&["failures", "retry", "j.toml", "a", "b"]).exits(3);
-    assert_eq!(rows(&shop, "updated"), ["a 3", "b 1"], "nobody gets around the order");
+    assert_eq!((rows(&project, "updated"), ran(&project)), (vec!["a 3".into(), "b 1".into()], 2));
+    assert_eq!(project.column("j.toml", "Failures j", "key"), ["a", "b", "c"], "each is told once");
+    project.run(&["failures", "retry", "j.toml", "a", "b"]).exits(3);
+    assert_eq!(rows(&project, "updated"), ["a 3", "b 1"], "nobody gets around the order");
 }
 
 #[test]
 fn in_append_mode_the_first_record_counts_and_both_are_told() {
     for format in FORMATS {
-        let shop = job(format, "append", "key = \".id\"");
-        source(&shop, format, ["id", "state"], &ORDERS);
+        let project = job(format, "append", "key = \".id\"");
+        source(&project, format, ["id", "state"], &ORDERS);
         let places = format!("1001 ({} and {})", place(format, 1), place(format, 3));
         let told = format!("key {places} came more than once with different content: the first record counts");
-        shop.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows(&told);
-        assert_eq!(rows(&shop, "state"), ["1001 paid", "1002 open"]);
-        changes_nothing(&shop, &["run", "j.toml"]).shows(&told);
+        project.run(&["run", "j.toml"]).exits(0).shows("new 2 · skipped 1").shows(&told);
+        assert_eq!(rows(&project, "state"), ["1001 paid", "1002 open"]);
+        changes_nothing(&project, &["run", "j.toml"]).shows(&told);
     }
 }
 
 #[test]
 fn the_same_record_twice_is_nothing_to_tell() {
     for mode in ["append", "upsert"] {
-        let shop = job("jsonl", mode, "key = \".id\"");
-        shop.write("in.jsonl", "{\"id\": 1, \"n\": [2]}\n{\"n\": [2], \"id\": 1}\n");
-        let ended = shop.run(&["run", "j.toml"]);
+        let project = job("jsonl", mode, "key = \".id\"");
+        project.write("in.jsonl", "{\"id\": 1, \"n\": [2]}\n{\"n\": [2], \"id\": 1}\n");
+        let ended = project.run(&["run", "j.toml"]);
         ended.exits(0).shows("read 2 · new 1 · skipped 1");
         assert!(!ended.out.contains("more than once"), "{}", ended.out);
     }
@@ -232,50 +232,50 @@ fn the_same_record_twice_is_nothing_to_tell() {
 
 #[test]
 fn a_last_record_that_is_no_record_does_not_count() {
-    let shop = job("jsonl", "upsert", "key = \".id\"");
-    shop.write("in.jsonl", "{\"id\": 1, \"n\": \"good\"}\n{\"id\": 1, \"n\": \"\\ud800\"}\n");
-    shop.run(&["run", "j.toml"]).exits(3).shows("new 1 · skipped 0 · failed 1");
-    assert_eq!(rows(&shop, "n"), ["1 good"]);
+    let project = job("jsonl", "upsert", "key = \".id\"");
+    project.write("in.jsonl", "{\"id\": 1, \"n\": \"good\"}\n{\"id\": 1, \"n\": \"\\ud800\"}\n");
+    project.run(&["run", "j.toml"]).exits(3).shows("new 1 · skipped 0 · failed 1");
+    assert_eq!(rows(&project, "n"), ["1 good"]);
 }
 
 #[test]
 fn a_last_record_that_fails_is_its_keys_failure() {
-    let shop = job("csv", "upsert", "key = \".id\"");
-    shop.change("j.toml", "tab = \"Data\"", "tab = \"Data\"\ncolumns = { state = \"number\" }");
-    source(&shop, "csv", ["id", "state"], &[("a", "1"), ("a", "many"), ("b", "1")]);
+    let project = job("csv", "upsert", "key = \".id\"");
+    project.change("j.toml", "tab = \"Data\"", "tab = \"Data\"\ncolumns = { state = \"number\" }");
+    source(&project, "csv", ["id", "state"], &[("a", "1"), ("a", "many"), ("b", "1")]);
     for new in [1, 0] {
-        shop.run(&["run", "j.toml"]).exits(3).shows(&format!("new {new} · ")).says("\"many\" is no finite number");
+        project.run(&["run", "j.toml"]).exits(3).shows(&format!("new {new} · ")).says("\"many\" is no finite number");
     }
-    assert_eq!(rows(&shop, "state"), ["b 1"], "the older record is not taken for the key's state");
-    source(&shop, "csv", ["id", "state"], &[("a", "many"), ("a", "2"), ("b", "1")]);
-    shop.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
-    assert_eq!(rows(&shop, "state"), ["a 2", "b 1"]);
+    assert_eq!(rows(&project, "state"), ["b 1"], "the older record is not taken for the key's state");
+    source(&project, "csv", ["id", "state"], &[("a", "many"), ("a", "2"), ("b", "1")]);
+    project.run(&["run", "j.toml"]).exits(0).shows("recovered 1");
+    assert_eq!(rows(&project, "state"), ["a 2", "b 1"]);
 }
 
 #[test]
 fn force_does_the_record_that_counts_once() {
-    let shop = job("csv", "upsert", "key = \".id\"");
-    source(&shop, "csv", ["id", "state"], &ORDERS);
-    shop.run(&["run", "j.toml"]).exits(0);
-    shop.run(&["run", "j.toml", "--force", "--yes"]).exits(0).shows("new 2 · skipped 1");
-    assert_eq!((rows(&shop, "state"), ran(&shop)), (vec!["1001 refunded".into(), "1002 open".into()], 4));
-    changes_nothing(&shop, &["run", "j.toml"]);
+    let project = job("csv", "upsert", "key = \".id\"");
+    source(&project, "csv", ["id", "state"], &ORDERS);
+    project.run(&["run", "j.toml"]).exits(0);
+    project.run(&["run", "j.toml", "--force", "--yes"]).exits(0).shows("new 2 · skipped 1");
+    assert_eq!((rows(&project, "state"), ran(&project)), (vec!["1001 refunded".into(), "1002 open".into()], 4));
+    changes_nothing(&project, &["run", "j.toml"]);
 }
 
 #[test]
 fn a_cut_off_source_is_read_to_its_cut_in_both_readings() {
-    let shop = job("jsonl", "upsert", "key = \".id\"");
-    shop.write("in.jsonl", "{\"id\": 1, \"n\": 1}\n{\"id\": 2, \"n\": 1}\n{\"id\": 1, \"n\": 2}\n{\"id\": 2, \"n");
-    shop.run(&["run", "j.toml"]).exits(65).says("in.jsonl:4 (record 4").says("the input ends in the middle");
-    assert_eq!(rows(&shop, "n"), ["1 2", "2 1"]);
+    let project = job("jsonl", "upsert", "key = \".id\"");
+    project.write("in.jsonl", "{\"id\": 1, \"n\": 1}\n{\"id\": 2, \"n\": 1}\n{\"id\": 1, \"n\": 2}\n{\"id\": 2, \"n");
+    project.run(&["run", "j.toml"]).exits(65).says("in.jsonl:4 (record 4").says("the input ends in the middle");
+    assert_eq!(rows(&project, "n"), ["1 2", "2 1"]);
 }
 
 #[test]
 fn a_key_by_any_jq_counts_as_one_by_a_path_does() {
-    let shop = job("csv", "upsert", "key = \".id | ascii_downcase\"");
-    source(&shop, "csv", ["id", "state"], &[("A", "paid"), ("b", "open"), ("a", "refunded")]);
-    shop.run(&["run", "j.toml"]).exits(0).shows("key a (in.csv:2 and in.csv:4)");
-    let states = shop.column("j.toml", "Data", "state");
-    assert_eq!((states, ran(&shop)), (vec!["open".to_owned(), "refunded".into()], 2));
-    changes_nothing(&shop, &["run", "j.toml"]);
+    let project = job("csv", "upsert", "key = \".id | ascii_downcase\"");
+    source(&project, "csv", ["id", "state"], &[("A", "paid"), ("b", "open"), ("a", "refunded")]);
+    project.run(&["run", "j.toml"]).exits(0).shows("key a (in.csv:2 and in.csv:4)");
+    let states = project.column("j.toml", "Data", "state");
+    assert_eq!((states, ran(&project)), (vec!["open".to_owned(), "refunded".into()], 2));
+    changes_nothing(&project, &["run", "j.toml"]);
 }

@@ -19,15 +19,15 @@ fn quakes() -> TempProject {
 }
 
 /// Three records of the feed are revised: their ids, in the order of the feed.
-fn revise(shop: &TempProject) -> Vec<String> {
-    let mut feed: Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+fn revise(project: &TempProject) -> Vec<String> {
+    let mut feed: Value = serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let ids = REVISED.map(|at| {
         let record = &mut feed["features"][at];
         record["properties"]["updated"] = json!(record["properties"]["updated"].as_u64().expect("a moment") + 60_000);
         record["properties"]["place"] = json!(format!("revised {at}"));
         record["id"].as_str().expect("an id").to_owned()
     });
-    shop.write("usgs-all-week.geojson", &feed.to_string());
+    project.write("usgs-all-week.geojson", &feed.to_string());
     ids.to_vec()
 }
 
@@ -39,37 +39,38 @@ fn differing(before: &[Vec<Value>], after: &[Vec<Value>]) -> Vec<usize> {
 
 #[test]
 fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
-    let shop = quakes();
-    shop.run(&["run", JOB]).exits(0).shows("1,707 rows added · 1,707 keys in all");
-    let before = ApiClient::of_file(&shop, "quakes upsert.sheet").entered(TAB);
-    revise(&shop);
-    shop.run(&["run", JOB])
+    let project = quakes();
+    project.run(&["run", JOB]).exits(0).shows("1,707 rows added · 1,707 keys in all");
+    let before = ApiClient::of_file(&project, "quakes upsert.sheet").entered(TAB);
+    revise(&project);
+    project
+        .run(&["run", JOB])
         .exits(0)
         .shows("new 3 · skipped 1,704")
         .shows("0 rows added · 3 rows updated · 1,707 keys in all · 1 write, 2 reads");
-    let outside = ApiClient::of_file(&shop, "quakes upsert.sheet");
-    let after = outside.entered(TAB);
+    let client = ApiClient::of_file(&project, "quakes upsert.sheet");
+    let after = client.entered(TAB);
     assert_eq!(differing(&before, &after), REVISED);
     for at in REVISED {
         assert_eq!(after[at][3], json!({"stringValue": format!("revised {at}")}));
         assert_eq!((&after[at][..3], &after[at][4..6]), (&before[at][..3], &before[at][4..6]));
     }
-    let processed = outside.column("Processed quakes upsert", "key").len();
+    let processed = client.column("Processed quakes upsert", "key").len();
     assert_eq!(processed, QUAKES + 3, "each version that was done has its row in Processed");
-    shop.run(&["run", JOB]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
+    project.run(&["run", JOB]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
 }
 
 #[test]
 fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where_any_does() {
     for (order, new) in [("newer", 0), ("any", 3)] {
-        let shop = quakes();
-        shop.change(JOB, "order = \"newer\"", &format!("order = \"{order}\""));
-        let old = shop.read("usgs-all-week.geojson");
-        revise(&shop);
-        shop.run(&["run", JOB]).exits(0).shows("1,707 rows added");
-        shop.write("usgs-all-week.geojson", &old);
-        shop.run(&["run", JOB]).exits(0).shows(&format!("new {new} · ")).shows("0 rows added");
-        let places = ApiClient::of_file(&shop, "quakes upsert.sheet").column(TAB, "place");
+        let project = quakes();
+        project.change(JOB, "order = \"newer\"", &format!("order = \"{order}\""));
+        let old = project.read("usgs-all-week.geojson");
+        revise(&project);
+        project.run(&["run", JOB]).exits(0).shows("1,707 rows added");
+        project.write("usgs-all-week.geojson", &old);
+        project.run(&["run", JOB]).exits(0).shows(&format!("new {new} · ")).shows("0 rows added");
+        let places = ApiClient::of_file(&project, "quakes upsert.sheet").column(TAB, "place");
         let revised = places.iter().filter(|place| place.starts_with("revised")).count();
         assert_eq!((places.len(), revised), (QUAKES, 3 - new), "{order}");
     }
@@ -77,12 +78,12 @@ fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where
 
 #[test]
 fn without_a_version_any_other_content_is_another_version() {
-    let shop = quakes();
-    shop.change(JOB, "version = \".properties.updated\"", "#");
-    shop.change(JOB, "order = \"newer\"", "");
-    shop.run(&["run", JOB]).exits(0).shows("1,707 rows added");
-    revise(&shop);
-    shop.run(&["run", JOB]).exits(0).shows("new 3 · skipped 1,704").shows("3 rows updated");
+    let project = quakes();
+    project.change(JOB, "version = \".properties.updated\"", "#");
+    project.change(JOB, "order = \"newer\"", "");
+    project.run(&["run", JOB]).exits(0).shows("1,707 rows added");
+    revise(&project);
+    project.run(&["run", JOB]).exits(0).shows("new 3 · skipped 1,704").shows("3 rows updated");
 }
 
 /// The rows with an id, by it: the values of one column.
@@ -93,12 +94,12 @@ fn by_id(rows: &[Vec<Value>], column: usize) -> BTreeMap<String, Value> {
 
 #[test]
 fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_row() {
-    let shop = quakes();
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    emulator.run(&shop, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
-    let outside = ApiClient::of(emulator, ID);
-    let tab = outside.tab_id(TAB);
-    outside.hands(&json!([
+    let project = quakes();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    emulator.run(&project, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
+    let client = ApiClient::of(emulator, ID);
+    let tab = client.tab_id(TAB);
+    client.hands(&json!([
         {"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}},
         {"updateCells": {"start": {"sheetId": tab, "rowIndex": 0, "columnIndex": 7}, "fields": "userEnteredValue",
             "rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]},
@@ -106,22 +107,22 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
         {"updateCells": {"start": {"sheetId": tab, "rowIndex": 1, "columnIndex": 2}, "fields": "note",
             "rows": [{"values": [{"note": "look again"}]}]}},
     ]));
-    let before = outside.rows(TAB);
-    let mut ids = revise(&shop);
+    let before = client.rows(TAB);
+    let mut ids = revise(&project);
     // The run has read where every row stands, and waits for its records; meanwhile a person is at work.
-    let mut runner = Live::start(outside.emulator.command(&shop, ID, &["run", JOB, "--input", "-", "-v"]));
+    let mut runner = Live::start(client.emulator.command(&project, ID, &["run", JOB, "--input", "-", "-v"]));
     runner.hears("claimed");
     let whole = json!({"sheetId": tab, "startRowIndex": 1, "startColumnIndex": 0});
-    outside.hands(&json!([
+    client.hands(&json!([
         {"sortRange": {"range": whole, "sortSpecs": [{"dimensionIndex": 2, "sortOrder": "ASCENDING"}]}},
         {"insertDimension": {"range": {"sheetId": tab, "dimension": "ROWS", "startIndex": 1, "endIndex": 2}}},
         {"moveDimension": {"source": {"sheetId": tab, "dimension": "COLUMNS", "startIndex": 3, "endIndex": 4},
             "destinationIndex": 1}},
     ]));
-    runner.feed(&shop.read("usgs-all-week.geojson"));
+    runner.feed(&project.read("usgs-all-week.geojson"));
     runner.ends().exits(0).says("where they belong").shows("0 rows added · 3 rows updated · 1,707 keys in all");
 
-    let after = outside.rows(TAB);
+    let after = client.rows(TAB);
     assert_eq!(after.len(), QUAKES + 1, "the person's empty row is there, and no other");
     let (was, is) = (by_id(&before, 3), by_id(&after, 1));
     assert_eq!((was.len(), is.len()), (QUAKES, QUAKES));
@@ -131,7 +132,7 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     for (was, is) in [(1, 2), (2, 3), (4, 4), (5, 5), (7, 7)] {
         assert_eq!(by_id(&before, was), by_id(&after, is), "column {was} went to other rows");
     }
-    let noted = outside.noted(TAB);
+    let noted = client.noted(TAB);
     let remarked = after.iter().position(|row| row.get(7).is_some()).expect("the remark is there");
     assert_eq!(noted, [(remarked + 1, 3, "look again".to_owned())]);
 }

@@ -28,7 +28,7 @@ pub struct Emulator {
     pub credentials: PathBuf,
 }
 
-/// A spreadsheet, read from outside.
+/// A plain HTTP client of one spreadsheet.
 pub struct ApiClient {
     /// The emulator that serves it.
     pub emulator: Emulator,
@@ -38,9 +38,9 @@ pub struct ApiClient {
 
 impl Emulator {
     /// Starts one in a folder and waits until it says that it listens.
-    pub fn start(shop: &TempProject, args: &[&str]) -> Self {
-        let credentials = shop.path("emulator-key.json");
-        let mut command = shop.command(&["emulate", "--credentials", &credentials.to_string_lossy()]);
+    pub fn start(project: &TempProject, args: &[&str]) -> Self {
+        let credentials = project.path("emulator-key.json");
+        let mut command = project.command(&["emulate", "--credentials", &credentials.to_string_lossy()]);
         let mut process =
             command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary can be run");
         let mut url = String::new();
@@ -63,8 +63,8 @@ impl Emulator {
     }
 
     /// The binary with this emulator for its service.
-    pub fn command(&self, shop: &TempProject, id: &str, args: &[&str]) -> Command {
-        let mut command = shop.command(args);
+    pub fn command(&self, project: &TempProject, id: &str, args: &[&str]) -> Command {
+        let mut command = project.command(args);
         command
             .env("SHEETKEEP_API_URL", &self.url)
             .env("SHEETKEEP_SPREADSHEET_ID", id)
@@ -100,8 +100,8 @@ impl Emulator {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, shop: &TempProject, id: &str, args: &[&str]) -> Ended {
-        ended(self.command(shop, id, args))
+    pub fn run(&self, project: &TempProject, id: &str, args: &[&str]) -> Ended {
+        ended(self.command(project, id, args))
     }
 
     /// Its exit code, once it has ended by itself.
@@ -140,8 +140,8 @@ impl Drop for Emulator {
 
 impl ApiClient {
     /// The spreadsheet in an embedded file of this folder.
-    pub fn of_file(shop: &TempProject, file: &str) -> Self {
-        Self::of(Emulator::start(shop, &["--file", file]), EMBEDDED)
+    pub fn of_file(project: &TempProject, file: &str) -> Self {
+        Self::of(Emulator::start(project, &["--file", file]), EMBEDDED)
     }
 
     /// A spreadsheet of an emulator that runs.

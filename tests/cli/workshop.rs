@@ -12,7 +12,7 @@ use crate::live::Live;
 /// Records in the week's feed.
 pub const QUAKES: usize = 1_707;
 
-/// A folder of its own, gone when the test is over.
+/// A temporary folder with a job in it; removed when the test is over.
 pub struct TempProject {
     folder: TempDir,
 }
@@ -36,13 +36,13 @@ impl TempProject {
 
     /// One with copies of these fixtures, side by side.
     pub fn with(fixtures: &[&str]) -> Self {
-        let shop = Self::empty();
+        let project = Self::empty();
         for fixture in fixtures {
             let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(fixture);
             let name = from.file_name().expect("a fixture has a name");
-            fs::copy(&from, shop.path(&name.to_string_lossy())).expect("the fixture is there");
+            fs::copy(&from, project.path(&name.to_string_lossy())).expect("the fixture is there");
         }
-        shop
+        project
     }
 
     /// The main job with its feed.
@@ -52,9 +52,9 @@ impl TempProject {
 
     /// The main job with the first `count` earthquakes of its feed.
     pub fn few_quakes(count: usize) -> Self {
-        let shop = Self::quakes();
-        shop.write("usgs-all-week.geojson", &feed(0..count));
-        shop
+        let project = Self::quakes();
+        project.write("usgs-all-week.geojson", &feed(0..count));
+        project
     }
 
     /// The main job with at most `max_rows` rows in a commit, and none made for the time's sake.

@@ -1,4 +1,4 @@
-//! A place that a store stands on, as a test sees it: it can be looked at without the store, and it can lose answers.
+//! What a store under test runs on. A test can read it without the store, and can lose answers.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -42,7 +42,7 @@ pub enum Loss {
     Request,
 }
 
-/// A fresh place for one job.
+/// A fresh place for the store of one job.
 pub trait StoreFixture: Send + Sync {
     /// Another machine's store on this place.
     fn store(&self) -> Arc<dyn Store>;

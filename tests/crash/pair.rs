@@ -33,9 +33,9 @@ fn kills() -> u64 {
 }
 
 /// A machine's run: a state directory of its own.
-fn start(emulator: &Emulator, shop: &TempProject, machine: u64) -> Live {
-    let mut command = emulator.command(shop, ID, &["run", "quakes.toml", "-v"]);
-    command.env("XDG_STATE_HOME", shop.path(&format!("state of machine {machine}")));
+fn start(emulator: &Emulator, project: &TempProject, machine: u64) -> Live {
+    let mut command = emulator.command(project, ID, &["run", "quakes.toml", "-v"]);
+    command.env("XDG_STATE_HOME", project.path(&format!("state of machine {machine}")));
     Live::start(command)
 }
 
@@ -56,18 +56,18 @@ fn ended_as_it_may(ended: &Ended) {
 #[test]
 fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_nothing() {
     let (kills, mut seeded) = (kills(), Seeded(20_261_127));
-    let shop = TempProject::few_quakes(0).in_small_commits(2);
-    shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
+    let project = TempProject::few_quakes(0).in_small_commits(2);
+    project.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     let (mut killed, mut records) = (0, 0);
     for round in 0..kills * ROUNDS {
         if killed == kills {
             break;
         }
         records = (records + RECORDS).min(1_700);
-        shop.write("usgs-all-week.geojson", &feed(0..records));
-        let mut victim = start(&emulator, &shop, round % 2);
-        let mut other = start(&emulator, &shop, 1 - round % 2);
+        project.write("usgs-all-week.geojson", &feed(0..records));
+        let mut victim = start(&emulator, &project, round % 2);
+        let mut other = start(&emulator, &project, 1 - round % 2);
         let_it_run(&mut victim, &mut seeded);
         victim.kill();
         let both_die = seeded.below(2) == 0;
@@ -82,16 +82,16 @@ fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_noth
         killed = killed.min(kills);
     }
     assert_eq!(killed, kills, "most runs were over before their moment came");
-    shop.change("quakes.toml", "max_rows = 2", "max_rows = 1000");
+    project.change("quakes.toml", "max_rows = 2", "max_rows = 1000");
     // Whoever held the lease last may be gone with the other machine: its lease runs out after a second.
-    let last = (0..200).map(|_| start(&emulator, &shop, 0).ends()).find(|ended| ended.code != Some(75));
+    let last = (0..200).map(|_| start(&emulator, &project, 0).ends()).find(|ended| ended.code != Some(75));
     last.expect("a lease of one second runs out").exits(0);
-    let outside = ApiClient::of(emulator, ID);
+    let client = ApiClient::of(emulator, ID);
     let all: serde_json::Value = serde_json::from_str(&feed(0..records)).expect("the feed is JSON");
     let ids: Vec<String> = all["features"].as_array().expect("records").iter().map(|r| r["id"].to_string()).collect();
     let ids: Vec<String> = ids.iter().map(|id| id.trim_matches('"').to_owned()).collect();
-    holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
-    let (crashed, succeeded) = runs_tell_the_story(&outside, "Processed quakes");
+    holds_each_once(&client, "Quakes", "Processed quakes", &ids);
+    let (crashed, succeeded) = runs_tell_the_story(&client, "Processed quakes");
     println!("{kills} kills of two machines, {records} records: {crashed} runs crashed, {succeeded} ended well");
     assert!(crashed > 5, "few kills came after a claim: {crashed}");
 }

@@ -16,32 +16,33 @@ const RECORDS: usize = 8;
 fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, check: impl Fn(&TempProject)) -> u32 {
     for nth in 1.. {
         assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
-        let shop = prepared();
+        let project = prepared();
         let armed = format!("{point}:{nth}");
-        let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &armed)], &["run", job]);
+        let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &armed)], &["run", job]);
         if ended.code.is_some() {
             ended.exits(0);
-            check(&shop);
+            check(&project);
             return nth - 1;
         }
-        shop.run(&["run", job]).exits(0);
-        check(&shop);
+        project.run(&["run", job]).exits(0);
+        check(&project);
     }
     0
 }
 
-fn ids(shop: &TempProject) -> Vec<String> {
-    let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
+fn ids(project: &TempProject) -> Vec<String> {
+    let feed: serde_json::Value =
+        serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let features = feed["features"].as_array().expect("records");
     features.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 fn at_first_contact(point: &str, least: u32) {
     let prepared = || TempProject::few_quakes(RECORDS).in_small_commits(3);
-    let kills = killed_at_each(point, "quakes.toml", prepared, |shop| {
-        let outside = ApiClient::of_file(shop, "quakes.sheet");
-        holds_each_once(&outside, "Quakes", "Processed quakes", &ids(shop));
-        runs_tell_the_story(&outside, "Processed quakes");
+    let kills = killed_at_each(point, "quakes.toml", prepared, |project| {
+        let client = ApiClient::of_file(project, "quakes.sheet");
+        holds_each_once(&client, "Quakes", "Processed quakes", &ids(project));
+        runs_tell_the_story(&client, "Processed quakes");
     });
     assert!(kills >= least, "only {kills} kills at {point}");
 }
@@ -51,10 +52,10 @@ const SHEET: &str = "quakes upsert.sheet";
 
 /// A sheet that holds the first records in an older version, and the feed with newer ones of some and with new ones.
 fn to_be_written_over(base: &TempProject) -> TempProject {
-    let shop = TempProject::with(&[UPSERT]);
-    fs::copy(base.path(SHEET), shop.path(SHEET)).expect("the sheet is there");
-    shop.write("usgs-all-week.geojson", &revised());
-    shop
+    let project = TempProject::with(&[UPSERT]);
+    fs::copy(base.path(SHEET), project.path(SHEET)).expect("the sheet is there");
+    project.write("usgs-all-week.geojson", &revised());
+    project
 }
 
 /// The feed with every second record in a newer version.
@@ -77,18 +78,18 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
         point,
         UPSERT,
         || to_be_written_over(&base),
-        |shop| {
-            let outside = ApiClient::of_file(shop, SHEET);
-            let mut there = outside.column("Earthquakes", "id");
+        |project| {
+            let client = ApiClient::of_file(project, SHEET);
+            let mut there = client.column("Earthquakes", "id");
             there.sort();
-            let mut expected = ids(shop);
+            let mut expected = ids(project);
             expected.sort();
             assert_eq!(there, expected, "one row a key");
-            let places = outside.column("Earthquakes", "place");
+            let places = client.column("Earthquakes", "place");
             assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
             // Of the five that were done before, three have a newer version now.
-            assert_eq!(outside.column("Processed quakes upsert", "key").len(), RECORDS + 3);
-            runs_tell_the_story(&outside, "Processed quakes upsert");
+            assert_eq!(client.column("Processed quakes upsert", "key").len(), RECORDS + 3);
+            runs_tell_the_story(&client, "Processed quakes upsert");
         },
     );
     assert!(kills >= least, "only {kills} kills at {point}");
@@ -149,15 +150,15 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
         [("keep", 6), ("kept", 6), ("kept-durably", 6), ("request", 8), ("answer", 8), ("sync", 5), ("synced", 5)]
     {
         let prepared = || {
-            let shop = TempProject::empty();
-            shop.write("letters.toml", LETTERS);
-            shop.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
-            shop
+            let project = TempProject::empty();
+            project.write("letters.toml", LETTERS);
+            project.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
+            project
         };
-        let kills = killed_at_each(point, "letters.toml", prepared, |shop| {
-            let outside = ApiClient::of_file(shop, "letters.sheet");
-            holds_each_once(&outside, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
-            let sent = shop.read("sent.txt");
+        let kills = killed_at_each(point, "letters.toml", prepared, |project| {
+            let client = ApiClient::of_file(project, "letters.sheet");
+            holds_each_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
+            let sent = project.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
             // A commit may be under way while the next program is at work.
             assert!(twice <= usize::from(point != "kept-durably"), "{point}: {sent}");
@@ -167,9 +168,9 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
 }
 
 /// Each key of the feed, as often as it has rows.
-fn times(shop: &TempProject) -> Vec<usize> {
-    let there = ApiClient::of_file(shop, "quakes.sheet").column("Quakes", "id");
-    ids(shop).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
+fn times(project: &TempProject) -> Vec<usize> {
+    let there = ApiClient::of_file(project, "quakes.sheet").column("Quakes", "id");
+    ids(project).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
 }
 
 #[test]
@@ -178,18 +179,18 @@ fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
     for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
         for nth in 1.. {
             assert!(nth <= MAX_POINTS, "a forced run passes {point} more than {MAX_POINTS} times");
-            let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
-            shop.run(&["run", "quakes.toml"]).exits(0);
-            let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
+            let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+            project.run(&["run", "quakes.toml"]).exits(0);
+            let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
             let is_killed = ended.code.is_none();
             if is_killed {
-                shop.run(&FORCE).exits(0);
+                project.run(&FORCE).exits(0);
             }
-            assert_eq!(times(&shop), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
+            assert_eq!(times(&project), [2; RECORDS], "killed at {point}:{nth}: {is_killed}");
             if !is_killed {
                 assert!(nth > least, "only {nth} kills at {point}");
-                shop.run(&FORCE).exits(0);
-                assert_eq!(times(&shop), [3; RECORDS], "asked once more after a success that was shown");
+                project.run(&FORCE).exits(0);
+                assert_eq!(times(&project), [3; RECORDS], "asked once more after a success that was shown");
                 break;
             }
         }
@@ -200,10 +201,10 @@ fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
 fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
     for (point, nth) in [("answer", 5), ("synced", 3), ("leave", 1)] {
-        let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
-        let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
+        let project = TempProject::few_quakes(RECORDS).in_small_commits(3);
+        let ended = project.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
         assert_eq!(ended.code, None, "{point}:{nth}");
-        shop.run(&FORCE).exits(0);
-        assert_eq!(times(&shop), [1; RECORDS], "killed at {point}:{nth}");
+        project.run(&FORCE).exits(0);
+        assert_eq!(times(&project), [1; RECORDS], "killed at {point}:{nth}");
     }
 }

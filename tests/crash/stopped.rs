@@ -12,18 +12,18 @@ const TRIES: usize = 500;
 
 #[test]
 fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_and_says_why() {
-    let shop = TempProject::few_quakes(RECORDS).in_small_commits(4);
-    shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
-    let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-    let whole = shop.read("usgs-all-week.geojson");
-    let mut sleeper = Live::start(emulator.command(&shop, ID, &["run", "quakes.toml", "--input", "-", "-v"]));
+    let project = TempProject::few_quakes(RECORDS).in_small_commits(4);
+    project.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+    let whole = project.read("usgs-all-week.geojson");
+    let mut sleeper = Live::start(emulator.command(&project, ID, &["run", "quakes.toml", "--input", "-", "-v"]));
     let name = sleeper.hears("started").replace("quakes: run ", "").replace(" started", "");
     sleeper.hears("claimed");
     sleeper.signal("-STOP");
 
     let other = || -> Ended {
-        let mut command = emulator.command(&shop, ID, &["run", "quakes.toml"]);
-        command.env("XDG_STATE_HOME", shop.path("state of another machine"));
+        let mut command = emulator.command(&project, ID, &["run", "quakes.toml"]);
+        command.env("XDG_STATE_HOME", project.path("state of another machine"));
         Live::start(command).ends()
     };
     let first = other();
@@ -37,11 +37,11 @@ fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_an
     sleeper.feed(&whole);
     sleeper.ends().exits(75).says("this run changed nothing after that");
 
-    let outside = ApiClient::of(emulator, ID);
+    let client = ApiClient::of(emulator, ID);
     let all: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
     let records = all["features"].as_array().expect("records");
     let ids: Vec<String> = records.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect();
-    holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
-    assert_eq!(runs_tell_the_story(&outside, "Processed quakes"), (1, 1));
-    assert_eq!(outside.column("Runs", "run").first(), Some(&name), "the sleeper is told as crashed");
+    holds_each_once(&client, "Quakes", "Processed quakes", &ids);
+    assert_eq!(runs_tell_the_story(&client, "Processed quakes"), (1, 1));
+    assert_eq!(client.column("Runs", "run").first(), Some(&name), "the sleeper is told as crashed");
 }

@@ -6,9 +6,9 @@ use crate::wire::ApiClient;
 
 /// Each of these keys has one row and is done once, and nothing else is there.
 #[track_caller]
-pub fn holds_each_once(outside: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
+pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
     for (title, column) in [(tab, "id"), (processed, "key")] {
-        let mut there = outside.column(title, column);
+        let mut there = client.column(title, column);
         there.sort();
         let mut expected = keys.to_vec();
         expected.sort();
@@ -21,12 +21,12 @@ pub fn holds_each_once(outside: &ApiClient, tab: &str, processed: &str, keys: &[
 /// Runs: each run once; those that made rows are told with as many as they made; the last one ended well. The numbers of crashed runs
 /// and of those that ended well.
 #[track_caller]
-pub fn runs_tell_the_story(outside: &ApiClient, processed: &str) -> (usize, usize) {
-    let [runs, statuses, new] = ["run", "status", "new"].map(|column| outside.column("Runs", column));
+pub fn runs_tell_the_story(client: &ApiClient, processed: &str) -> (usize, usize) {
+    let [runs, statuses, new] = ["run", "status", "new"].map(|column| client.column("Runs", column));
     let once: BTreeSet<&String> = runs.iter().collect();
     assert_eq!(once.len(), runs.len(), "a run is told twice: {runs:?}");
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
-    for run in outside.column(processed, "run") {
+    for run in client.column(processed, "run") {
         // The run's id, and behind it the commit.
         let run = run.split(" #").next().unwrap_or_default();
         *made.entry(run.to_owned()).or_default() += 1;

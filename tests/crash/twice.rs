@@ -26,10 +26,10 @@ const STORIES: [Story; 3] = [
     Story { mode: "append", item: "key = \".id\"", counts: ["a early", "b early", "c newer", "d only"] },
 ];
 
-fn shop(story: &Story) -> TempProject {
-    let shop = TempProject::empty();
-    shop.write("in.csv", RECORDS);
-    shop.write(
+fn project(story: &Story) -> TempProject {
+    let project = TempProject::empty();
+    project.write("in.csv", RECORDS);
+    project.write(
         "j.toml",
         &format!(
             "name = \"j\"\n[source]\ncsv = \"in.csv\"\n[item]\n{}\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"-c\", \"tee -a ran\"]\n\
@@ -37,21 +37,21 @@ fn shop(story: &Story) -> TempProject {
             story.item, story.mode
         ),
     );
-    shop
+    project
 }
 
 /// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
 #[track_caller]
-fn holds_what_counts(shop: &TempProject, story: &Story) {
-    let outside = ApiClient::of_file(shop, "j.sheet");
-    let mut rows = outside.column("Data", "state");
+fn holds_what_counts(project: &TempProject, story: &Story) {
+    let client = ApiClient::of_file(project, "j.sheet");
+    let mut rows = client.column("Data", "state");
     rows.sort();
     assert_eq!(rows, story.counts);
-    let mut keys = outside.column("Processed j", "key");
+    let mut keys = client.column("Processed j", "key");
     keys.sort();
     assert_eq!(keys, ["a", "b", "c", "d"]);
-    runs_tell_the_story(&outside, "Processed j");
-    let ran = shop.read("ran");
+    runs_tell_the_story(&client, "Processed j");
+    let ran = project.read("ran");
     let is_meant = |line: &str| story.counts.iter().any(|state| line.contains(state));
     assert!(ran.lines().all(is_meant) && (4..=5).contains(&ran.lines().count()), "{ran}");
 }
@@ -63,17 +63,17 @@ fn killed_anywhere_in_a_source_with_keys_twice_one_record_counts() {
         let mut kills = 0;
         // One sync in three.
         for nth in (1..200_u32).step_by(3) {
-            let shop = shop(story);
+            let project = project(story);
             let armed = [("LD_PRELOAD", &*preload), ("KILL_AFTER_SYNC", &*nth.to_string())];
-            let is_over = shop.run_with(&armed, &["run", "j.toml"]).code.is_some();
+            let is_over = project.run_with(&armed, &["run", "j.toml"]).code.is_some();
             kills += u32::from(!is_over);
             if !is_over {
-                shop.run(&["run", "j.toml"]).exits(0);
+                project.run(&["run", "j.toml"]).exits(0);
             }
-            holds_what_counts(&shop, story);
-            let ran = shop.read("ran").lines().count();
-            shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · ");
-            assert_eq!(shop.read("ran").lines().count(), ran, "an unchanged source runs no program");
+            holds_what_counts(&project, story);
+            let ran = project.read("ran").lines().count();
+            project.run(&["run", "j.toml"]).exits(0).shows("new 0 · ");
+            assert_eq!(project.read("ran").lines().count(), ran, "an unchanged source runs no program");
             if is_over {
                 break;
             }

@@ -38,7 +38,7 @@ pub struct Table {
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
 pub struct Desk {
-    pub front: EmulatorProxy,
+    pub proxy: EmulatorProxy,
     pub table: Arc<Mutex<Table>>,
     clock: Arc<dyn Clock>,
     latency: Option<Duration>,
@@ -48,7 +48,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(
-        front: EmulatorProxy,
+        proxy: EmulatorProxy,
         seed: u64,
         clock: &Arc<dyn Clock>,
         latency: Option<Duration>,
@@ -64,7 +64,7 @@ impl Desk {
             deeds: BTreeMap::new(),
         };
         let table = Arc::new(Mutex::new(table));
-        Self { front, table, clock: Arc::clone(clock), latency, tampering, calls: Arc::default() }
+        Self { proxy, table, clock: Arc::clone(clock), latency, tampering, calls: Arc::default() }
     }
 
     /// A client whose every call the person may come before.
@@ -98,7 +98,7 @@ impl Desk {
     }
 
     pub async fn sight(&self) -> Option<Sight> {
-        self.front.view().await.map(Sight::of)
+        self.proxy.view().await.map(Sight::of)
     }
 
     async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
@@ -127,7 +127,7 @@ impl Desk {
             return Err(gone());
         }
         let before = if is_write { self.sight().await } else { None };
-        let answer = self.front.emulator.handle(call).await;
+        let answer = self.proxy.emulator.handle(call).await;
         if is_write && answer.as_ref().is_ok_and(|answer| answer.status == 200) {
             self.see_write(&mut table, before.as_ref(), &body).await;
         }
@@ -161,7 +161,7 @@ impl Desk {
             table.book.columns.insert(stamp, Column { holds: Holds::Words, header: MINE.into() });
         }
         if !requests.is_empty() {
-            self.front.hands(json!(requests)).await;
+            self.proxy.hands(json!(requests)).await;
         }
         let Some(after) = self.sight().await else { return };
         let (made, told) = table.book.see_write(before, &after, body);
@@ -171,7 +171,7 @@ impl Desk {
             made.into_iter().filter_map(|(at, stamp)| Some(noted(after.view.id, at, mine?, &format!("row {stamp}"))));
         let stamps: Vec<_> = stamps.collect();
         if !stamps.is_empty() {
-            self.front.hands(json!(stamps)).await;
+            self.proxy.hands(json!(stamps)).await;
         }
     }
 
@@ -193,11 +193,11 @@ impl Desk {
         let Some((requests, told)) = done else { return };
         table.diary.push(format!("{deed:?} {told}"));
         *table.deeds.entry(deed).or_default() += 1;
-        self.front.hands(json!(requests)).await;
+        self.proxy.hands(json!(requests)).await;
     }
 
     async fn sort_processed(&self, table: &mut Table) -> crate::deeds::Done {
-        let id = self.front.id_of("Processed j").await;
+        let id = self.proxy.id_of("Processed j").await;
         let by = table.hand.below(4);
         let order = if table.hand.below(2) == 0 { "ASCENDING" } else { "DESCENDING" };
         let range = json!({"sheetId": id, "startRowIndex": 1});
@@ -207,8 +207,8 @@ impl Desk {
 
     /// A row of a key, or all of them.
     async fn delete_processed(&self, table: &mut Table) -> crate::deeds::Done {
-        let id = self.front.id_of("Processed j").await;
-        let rows = self.front.tab("Processed j").await;
+        let id = self.proxy.id_of("Processed j").await;
+        let rows = self.proxy.tab("Processed j").await;
         let at = rows.first()?.iter().position(|header| header == "key")?;
         let keys: Vec<_> =
             rows.iter().enumerate().skip(1).filter_map(|(row, cells)| Some((row, cells.get(at)?))).collect();

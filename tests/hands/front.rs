@@ -1,4 +1,4 @@
-//! The service with a person before it: whoever calls may find that the person was there first.
+//! A proxy in front of the emulator. It can act as a person before a call, lose or delay a call, and record calls.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -38,11 +38,11 @@ const STREAM_BYTES: usize = 256 << 10;
 /// What is done to a call on its way, for tests that have to see the simulation fail.
 pub type Tampering = fn(&mut Value);
 
-/// A spreadsheet, its person, and the way to it.
+/// An emulated spreadsheet behind a proxy, with a simulated editor who may act before each call.
 #[derive(Clone)]
 pub struct EmulatorProxy {
     pub emulator: Emulator,
-    pub person: Arc<Mutex<SimulatedEditor>>,
+    pub editor: Arc<Mutex<SimulatedEditor>>,
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
@@ -93,7 +93,7 @@ impl EmulatorProxy {
         let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
-            person: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
+            editor: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
@@ -187,12 +187,12 @@ impl EmulatorProxy {
         }
     }
 
-    /// A client whose every call the person may come before.
+    /// Returns a client whose calls go through this proxy.
     pub fn sheets(&self, seed: u64) -> Sheets {
-        let front = self.clone();
+        let proxy = self.clone();
         let answering = move |request| {
-            let front = front.clone();
-            async move { front.respond(request).await }
+            let proxy = proxy.clone();
+            async move { proxy.respond(request).await }
         };
         client(answering, &self.clock, seed)
     }
@@ -235,7 +235,7 @@ impl EmulatorProxy {
 
     /// The person does what comes to mind, if anything does.
     pub async fn act(&self) {
-        let wants = self.person.lock().expect("nobody panics in it").wants_to_act();
+        let wants = self.editor.lock().expect("nobody panics in it").wants_to_act();
         if wants {
             self.act_now().await;
         }
@@ -244,7 +244,7 @@ impl EmulatorProxy {
     /// The person does one thing.
     pub async fn act_now(&self) {
         let Some(view) = self.view().await else { return };
-        let requests = self.person.lock().expect("nobody panics in it").act(&view);
+        let requests = self.editor.lock().expect("nobody panics in it").act(&view);
         if !requests.is_empty() {
             self.hands(json!(requests)).await;
         }

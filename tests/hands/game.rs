@@ -91,9 +91,9 @@ impl Game {
     pub fn new(seed: u64, pace: Pace, tampering: Option<Tampering>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
-        let front = EmulatorProxy::new(doubts, seed, &clock, None);
+        let proxy = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
-        let desk = Desk::new(front, seed, &clock, latency, tampering);
+        let desk = Desk::new(proxy, seed, &clock, latency, tampering);
         let chance = SeededRng::new(seed);
         Self { desk, clock, chance, seed, pace, fails: None, tally: Tally::default() }
     }
@@ -219,7 +219,7 @@ impl Game {
         };
         let (requests, told) = done.ok_or(format!("what it says can't be done: {said}"))?;
         table.diary.push(format!("as it says: {told}"));
-        self.desk.front.hands(json!(requests)).await;
+        self.desk.proxy.hands(json!(requests)).await;
         Ok(())
     }
 
@@ -284,7 +284,7 @@ impl Game {
         let table = &mut *table;
         let requests = table.hand.dress(&mut table.book, &sight);
         if !requests.is_empty() {
-            self.desk.front.hands(json!(requests)).await;
+            self.desk.proxy.hands(json!(requests)).await;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::front::View;
 /// The person's own column in every row that they have marked.
 pub const MARK: &str = "mine";
 
-/// One person.
+/// A person who edits the data tab at random, and remembers each edit.
 pub struct SimulatedEditor {
     chance: SeededRng,
     /// How likely they act before a call; 0 to 1.

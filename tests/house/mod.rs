@@ -20,8 +20,9 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
+/// A job and its emulated spreadsheet.
 pub struct JobFixture {
-    pub front: EmulatorProxy,
+    pub proxy: EmulatorProxy,
     pub clock: Arc<dyn Clock>,
     pub mode: WriteMode,
     pub again: ReprocessPolicy,
@@ -34,11 +35,11 @@ impl JobFixture {
     pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let doubts = UnknownBehaviors::all().nth(nth).expect("there are eight");
-        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
+        Self { proxy: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
     }
 
     pub fn store(&self, seed: u64) -> SheetsStore {
-        let sheets = Arc::new(self.front.sheets(seed));
+        let sheets = Arc::new(self.proxy.sheets(seed));
         SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
             .keeping(self.mode, self.again)
     }
@@ -72,6 +73,6 @@ impl JobFixture {
     }
 
     pub async fn column(&self, tab: &str, name: &str) -> Vec<String> {
-        self.front.column(tab, name).await
+        self.proxy.column(tab, name).await
     }
 }

@@ -60,7 +60,7 @@ pub struct Game {
     pub record: Arc<Record>,
     place: Arc<dyn Place>,
     /// Where there is a person: the way to them.
-    front: Option<EmulatorProxy>,
+    proxy: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
     chance: SeededRng,
     /// A chance of its own for them, so that they change no game's story beside.
@@ -93,14 +93,14 @@ impl Game {
             [None, Some(ROWS), Some(if columns_move { ALL } else { CALM })][usize::try_from(below(3)).expect("few")];
         let acts = if is_kept { Some(ROWS) } else { acts };
         let ttl_ms = [5_000, 30_000, 300_000][usize::try_from(below(3)).expect("few")];
-        let (place, front): (Arc<dyn Place>, _) = if on_sheet {
+        let (place, proxy): (Arc<dyn Place>, _) = if on_sheet {
             let place = OnSheet::new(below(8), seed, &record, &clock, meddling);
-            let front = acts.map(|acts| with_person(&place.front, acts));
-            (Arc::new(place), front)
+            let proxy = acts.map(|acts| with_person(&place.proxy, acts));
+            (Arc::new(place), proxy)
         } else {
             (Arc::new(InMemory::new(&record, &clock, meddling)), None)
         };
-        record.look_with(match acts.filter(|_| front.is_some()) {
+        record.look_with(match acts.filter(|_| proxy.is_some()) {
             None => CheckLevel::Closely,
             // New rows are written by position where the person has something below the last key.
             Some(acts) if acts == ROWS && mode == WriteMode::Append => CheckLevel::Kept,
@@ -110,7 +110,7 @@ impl Game {
         let lanes = (0..4).map(|number| Machine::new(number, seed, &clock, &record)).collect();
         let (source, failing, twins, due) = Default::default();
         let twins_chance = SeededRng::new(seed ^ 0x7717);
-        Self { record, place, front, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
+        Self { record, place, proxy, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
     }
 
     fn below(&self, bound: u64) -> u64 {
@@ -139,7 +139,7 @@ impl Game {
         if !self.twins.is_empty() {
             self.unchanged().await?;
         }
-        let acts = self.front.as_ref().map_or(0, |front| front.person.lock().expect("nobody panics in it").diary.len());
+        let acts = self.proxy.as_ref().map_or(0, |proxy| proxy.editor.lock().expect("nobody panics in it").diary.len());
         self.record.count(|tally| tally.acts += acts as u64);
         Ok(())
     }
@@ -147,9 +147,9 @@ impl Game {
     /// The story so far, and beside it what the person did.
     pub fn diary(&self) -> String {
         let mut lines = vec![self.record.diary()];
-        if let Some(front) = &self.front {
-            let person = front.person.lock().expect("nobody panics in it");
-            lines.extend(person.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
+        if let Some(proxy) = &self.proxy {
+            let editor = proxy.editor.lock().expect("nobody panics in it");
+            lines.extend(editor.diary.iter().map(|(act, told)| format!("the person: {act:?} {told}")));
         }
         lines.join("\n")
     }
@@ -182,12 +182,12 @@ impl Game {
 
     fn eagerness(&self, choice: [f64; 3]) {
         let eagerness = choice[usize::try_from(self.below(3)).expect("few")];
-        if let Some(front) = &self.front {
-            front.person.lock().expect("nobody panics in it").eagerness = eagerness;
+        if let Some(proxy) = &self.proxy {
+            proxy.editor.lock().expect("nobody panics in it").eagerness = eagerness;
         }
     }
 
-    /// One to three machines at once, each with its own fortune.
+    /// One to three machines at once, each with its own fault plan.
     async fn noise(&self) {
         let faults = [0.0, 0.05, 0.15, 0.3][usize::try_from(self.below(4)).expect("few")];
         let machines = 1 + usize::try_from(self.below(3)).expect("few");
@@ -232,7 +232,7 @@ impl Game {
         error.fault().passes()
             || bodiless
             || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
-            || (self.front.is_some() && of_person)
+            || (self.proxy.is_some() && of_person)
     }
 
     async fn wait(&self, ms: u64) {
@@ -375,7 +375,7 @@ impl Game {
     async fn at_rest(&self, report: &RunReport) -> Result<(), String> {
         let seen = self.place.look().await;
         let deleted =
-            self.front.as_ref().map(|front| front.person.lock().expect("nobody panics in it").deleted.clone());
+            self.proxy.as_ref().map(|proxy| proxy.editor.lock().expect("nobody panics in it").deleted.clone());
         let whole = Whole {
             due: &self.due,
             failing: &self.failing,
@@ -388,14 +388,14 @@ impl Game {
 
     /// Between rounds the person marks rows and does this and that.
     async fn person_between(&self) {
-        let Some(front) = &self.front else { return };
-        let Some(view) = front.view().await else { return };
-        let marks = front.person.lock().expect("nobody panics in it").mark_rows(&view);
+        let Some(proxy) = &self.proxy else { return };
+        let Some(view) = proxy.view().await else { return };
+        let marks = proxy.editor.lock().expect("nobody panics in it").mark_rows(&view);
         if !marks.is_empty() {
-            front.hands(json!(marks)).await;
+            proxy.hands(json!(marks)).await;
         }
         for _ in 0..self.below(3) {
-            front.act_now().await;
+            proxy.act_now().await;
         }
     }
 }
@@ -405,7 +405,7 @@ fn tells(event: &Event) -> bool {
     !matches!(event, Event::Progress { .. } | Event::Finished(_))
 }
 
-fn with_person(front: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
-    front.person.lock().expect("nobody panics in it").acts = acts;
-    front.clone()
+fn with_person(proxy: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
+    proxy.editor.lock().expect("nobody panics in it").acts = acts;
+    proxy.clone()
 }

@@ -27,7 +27,7 @@ pub enum Halt {
     Pause(u64),
 }
 
-/// What is to come over a run.
+/// The faults that a run will meet.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct FaultPlan {
     /// How likely a call meets a fault.
@@ -66,7 +66,7 @@ impl Clock for Off {
     }
 }
 
-/// A machine's way.
+/// One machine of a game: its clock, its chance and the faults to come.
 pub struct Machine {
     pub number: u64,
     seed: u64,
@@ -100,7 +100,7 @@ impl Machine {
         Arc::new(Off { inner: Arc::clone(&self.clock), by_ms })
     }
 
-    /// The next run's fortune.
+    /// The fault plan of the next run.
     pub fn begin(&self, fortune: FaultPlan) {
         *self.fortune.lock().expect("nobody panics in it") = fortune;
         self.halting.send_replace(None);

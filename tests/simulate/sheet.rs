@@ -26,7 +26,7 @@ const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 /// The place.
 #[derive(Clone)]
 pub struct OnSheet {
-    pub front: EmulatorProxy,
+    pub proxy: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
     /// Whoever holds it is the one whose call is carried out.
@@ -44,9 +44,9 @@ impl OnSheet {
         meddling: Option<Meddling>,
     ) -> Self {
         let doubts = UnknownBehaviors::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
-        let front = EmulatorProxy::new(doubts, seed, clock, None);
+        let proxy = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
-        Self { front, record, clock, turn: Arc::default(), meddling }
+        Self { proxy, record, clock, turn: Arc::default(), meddling }
     }
 
     /// Carries out a call at its turn; the person may come first.
@@ -66,7 +66,7 @@ impl OnSheet {
         }
         let answer = {
             let _turn = self.turn.lock().await;
-            self.front.act().await;
+            self.proxy.act().await;
             if matches!(kind, Some(Kind::Late(_))) && self.meddling == Some(Meddling::NoGuardOnLate) {
                 without_guard(&mut call);
             }
@@ -78,9 +78,9 @@ impl OnSheet {
                 Some(Kind::Refuses(_)) => FaultRule { containing, ..fault },
                 _ => fault,
             });
-            self.front.emulator.set_faults(fault.into_iter().collect());
+            self.proxy.emulator.set_faults(fault.into_iter().collect());
             let before = self.late().await;
-            let answer = self.front.emulator.handle(call).await;
+            let answer = self.proxy.emulator.handle(call).await;
             if writes && kind.is_none_or(Kind::applies) {
                 let arrived = before - self.late().await;
                 self.record.count(|tally| tally.late_deliveries += arrived);
@@ -103,7 +103,7 @@ impl OnSheet {
     }
 
     async fn arrive(&self) {
-        let arrived = self.front.emulator.deliver_delayed().await.len() as u64;
+        let arrived = self.proxy.emulator.deliver_delayed().await.len() as u64;
         self.record.count(|tally| tally.late_deliveries += arrived);
         if arrived > 0 {
             self.record.check(&self.seen().await);
@@ -111,13 +111,13 @@ impl OnSheet {
     }
 
     async fn seen(&self) -> Seen {
-        let (_, metadata) = self.front.ask(Method::GET, "", FIELDS, Value::Null).await;
+        let (_, metadata) = self.proxy.ask(Method::GET, "", FIELDS, Value::Null).await;
         let ranges = titles(&metadata).map(|title| format!("ranges={}", in_query(title)));
         let query = ranges.chain(["valueRenderOption=UNFORMATTED_VALUE".to_owned()]).collect::<Vec<_>>().join("&");
-        let (status, values) = self.front.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
+        let (status, values) = self.proxy.ask(Method::GET, "/values:batchGet", &query, Value::Null).await;
         assert_eq!(status, 200, "{values}");
-        let person = self.front.person.lock().expect("nobody panics in it");
-        read(&metadata, &values, &|own| person.name(own).to_owned())
+        let editor = self.proxy.editor.lock().expect("nobody panics in it");
+        read(&metadata, &values, &|own| editor.name(own).to_owned())
     }
 
     /// Writes that are under way.
@@ -130,7 +130,7 @@ impl OnSheet {
             authorization: None,
             body: bytes::Bytes::new(),
         };
-        let answer = self.front.emulator.handle(call).await.expect("no fault meets a control path");
+        let answer = self.proxy.emulator.handle(call).await.expect("no fault meets a control path");
         let ResponseContent::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
         told["underWay"].as_u64().expect("a count")
     }

@@ -1,4 +1,5 @@
-//! A job on an emulated spreadsheet whose clock and chance are fixed, so that every request has the same bytes each time.
+//! A job on an emulated spreadsheet. Its clock and chance are fixed, so that every request has the
+//! same bytes each time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,7 +58,7 @@ impl Guard {
 
 /// A job on a spreadsheet of its own.
 pub struct WireFixture {
-    pub front: EmulatorProxy,
+    pub proxy: EmulatorProxy,
     pub guard: Guard,
     pub mode: WriteMode,
     pub again: ReprocessPolicy,
@@ -77,13 +78,13 @@ impl WireFixture {
 
     fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
-        Self { front, guard, mode, again, max_rows: 10, clock }
+        let proxy = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
+        Self { proxy, guard, mode, again, max_rows: 10, clock }
     }
 
     fn store_at(&self, id: &str, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(id).expect("an id");
-        let sheets = Arc::new(self.front.sheets(seed));
+        let sheets = Arc::new(self.proxy.sheets(seed));
         SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
     }
 
@@ -134,7 +135,7 @@ impl WireFixture {
     pub async fn run_and_vanish(&self, nth: u64, items: &[Value]) {
         let end = Arc::new(Notify::new());
         let ended = Arc::clone(&end);
-        self.front.at_write(nth, false, async move { ended.notify_one() }.boxed());
+        self.proxy.at_write(nth, false, async move { ended.notify_one() }.boxed());
         let job = self.job();
         let running = job.run(self.store_at(ID, job.seed), Values::of(items.to_vec()));
         tokio::select! {
@@ -196,7 +197,7 @@ impl WireFixture {
     /// Another spreadsheet; its id.
     pub async fn another_spreadsheet(&self) -> String {
         let body = json!({"properties": {"title": "second"}});
-        let (status, answer) = self.front.ask_at("/v4/spreadsheets", Method::POST, "", body).await;
+        let (status, answer) = self.proxy.ask_at("/v4/spreadsheets", Method::POST, "", body).await;
         assert_eq!(status, 200, "{answer}");
         answer["spreadsheetId"].as_str().expect("an id").to_owned()
     }
@@ -229,20 +230,20 @@ impl WireFixture {
 
     /// Adds columns on the right of a tab, as a person does.
     pub async fn widen(&self, title: &str) {
-        let wider = json!({"sheetId": self.front.id_of(title).await, "dimension": "COLUMNS", "length": 3});
-        self.front.hands(json!([{"appendDimension": wider}])).await;
+        let wider = json!({"sheetId": self.proxy.id_of(title).await, "dimension": "COLUMNS", "length": 3});
+        self.proxy.hands(json!([{"appendDimension": wider}])).await;
     }
 
     /// Every tab of a spreadsheet with the texts of its cells.
     pub async fn tabs(&self, id: &str) -> Vec<(String, Vec<Vec<String>>)> {
         let root = format!("/v4/spreadsheets/{id}");
-        let (_, metadata) = self.front.ask_at(&root, Method::GET, "fields=sheets.properties.title", Value::Null).await;
+        let (_, metadata) = self.proxy.ask_at(&root, Method::GET, "fields=sheets.properties.title", Value::Null).await;
         let mut tabs = Vec::new();
         for sheet in metadata["sheets"].as_array().expect("sheets") {
             let title = sheet["properties"]["title"].as_str().expect("a title");
             let range = percent_encoding::utf8_percent_encode(title, percent_encoding::NON_ALPHANUMERIC);
             let path = format!("{root}/values/{range}");
-            let (status, answer) = self.front.ask_at(&path, Method::GET, "", Value::Null).await;
+            let (status, answer) = self.proxy.ask_at(&path, Method::GET, "", Value::Null).await;
             assert_eq!(status, 200, "{answer}");
             tabs.push((title.to_owned(), serde_json::from_value(answer["values"].clone()).unwrap_or_default()));
         }

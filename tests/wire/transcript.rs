@@ -1,4 +1,4 @@
-//! A recorded conversation with the service as text: each request in order, with its ranges or its batch.
+//! Writes recorded calls as text: each request in order, with its ranges or its batch.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -11,7 +11,7 @@ use crate::front::RecordedCall;
 /// Columns of a line; what fits is written on one line.
 const WIDTH: usize = 110;
 
-/// The requests in order. Volatile parts are replaced by their number of appearance.
+/// Returns the requests in order, with the numbers of processes replaced.
 pub fn transcript(calls: &[RecordedCall]) -> String {
     let mut text = String::new();
     for call in calls {
@@ -29,15 +29,15 @@ pub fn transcript(calls: &[RecordedCall]) -> String {
     numbered_processes(&text)
 }
 
-/// The parameters of a query, sorted by name: the client's own order differs from call to call. Parameters of one name, such as
-/// ranges, keep their order.
+/// Returns the parameters of a query, sorted by name: the client's own order is random.
+/// Parameters of one name, such as ranges, keep their order.
 fn parameters(query: &str) -> Vec<&str> {
     let mut all: Vec<&str> = query.split('&').filter(|parameter| !parameter.is_empty()).collect();
     all.sort_by_key(|parameter| parameter.split('=').next());
     all
 }
 
-/// Every header that any of the requests has, but for its length.
+/// Returns every header that any of the requests has, but for its length.
 pub fn headers(calls: &[RecordedCall]) -> String {
     let all = calls.iter().flat_map(|call| {
         let sent = call.headers.iter().filter(|(name, _)| name != "content-length");
@@ -50,7 +50,7 @@ fn decoded(text: &str) -> String {
     percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned()
 }
 
-/// JSON with the order of its keys, on one line where it fits.
+/// Writes JSON in the order of its keys, on one line where it fits.
 pub fn pretty(value: &Value, indent: usize) -> String {
     let flat = value.to_string();
     let fits = indent + flat.len() <= WIDTH;
@@ -70,7 +70,7 @@ pub fn pretty(value: &Value, indent: usize) -> String {
     format!("{open}\n{inner}{}\n{outer}{close}", parts.join(&format!(",\n{inner}")))
 }
 
-/// Replaces the seven digits of each process, which depend on how many runs other tests made before.
+/// Replaces the number of each process, which depends on the runs of other tests.
 pub fn numbered_processes(text: &str) -> String {
     let pattern = regex::Regex::new(r"\b1000\d{3}\b").expect("a pattern");
     let mut seen = Vec::new();
