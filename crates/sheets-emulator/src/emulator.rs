@@ -3,6 +3,7 @@
 //! In scope: latency, faults, tokens, scopes, quotas, counting, the control paths, then the method.
 //! Out of scope: connections and bytes (`server`), what methods do (`methods`).
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
@@ -33,6 +34,12 @@ use crate::time::{TimeSource, sleep};
 #[derive(Clone)]
 pub struct Emulator {
     state: Arc<EmulatorState>,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("options", &self.state.options).finish_non_exhaustive()
+    }
 }
 
 struct EmulatorState {
@@ -263,7 +270,7 @@ impl Emulator {
     /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
     async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
         let Some(id) = request.query.word("spreadsheet") else {
-            return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
+            return ApiError::invalid_argument("name the spreadsheet: /_emulator/edits?spreadsheet=ID").into();
         };
         let path = format!("/v4/spreadsheets/{id}:batchUpdate");
         let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::path_not_found(&path) };
@@ -333,13 +340,13 @@ impl Emulator {
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
-            (&Method::POST, "hands") => self.user_edit(request).await,
+            (&Method::POST, "edits" | "hands") => self.user_edit(request).await,
             (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
             (&Method::POST, "late:deliver") => {
                 let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
                 ApiResponse::json(json!({"statuses": statuses}))
             }
-            (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
+            (_, "edits" | "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
                 ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
             }
             _ => ApiResponse::path_not_found(&request.path),
