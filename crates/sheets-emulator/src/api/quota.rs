@@ -1,9 +1,9 @@
-//! Google's quotas, as a switch.
+//! Google's quotas.
 //!
-//! In scope: reads and writes of each account and of the project, counted by the minute, and the recorded 429.
-//! Out of scope: waiting (`retry` of the client), quotas of Drive.
+//! In scope: reads and writes per minute, by account and by project, and the recorded 429.
+//! Out of scope: waiting, quotas of Drive.
 //!
-//! Source: "Usage limits" of the Sheets API; the answer is recorded, without a `Retry-After`.
+//! Source: "Usage limits" of the Sheets API. The recorded response has no `Retry-After`.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,29 +12,29 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// The number that stands for the project in answers.
+/// The project number in responses.
 const PROJECT: &str = "123456789012";
 
 const MINUTE_MS: u64 = 60_000;
 
-/// How many calls a minute takes.
+/// Calls per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLimits {
-    /// Reads, and as many writes, of one account.
+    /// Reads of one account, and the same number of writes.
     pub per_user: u32,
-    /// Reads, and as many writes, of all accounts.
+    /// Reads of all accounts, and the same number of writes.
     pub per_project: u32,
 }
 
 impl QuotaLimits {
-    /// Google's own: 60 and 300.
+    /// Google's limits: 60 and 300.
     pub const GOOGLE: Self = Self { per_user: 60, per_project: 300 };
 }
 
 impl FromStr for QuotaLimits {
     type Err = String;
 
-    /// Reads `google`, or `60/300`: per account and per project.
+    /// Parses `google`, or `60/300`: per account and per project.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("quota {text:?} is neither \"google\" nor two numbers such as 60/300");
         if text == "google" {
@@ -46,7 +46,7 @@ impl FromStr for QuotaLimits {
     }
 }
 
-/// What a call counts as.
+/// The quota that a call counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QuotaMetric {
     /// A read.
@@ -55,7 +55,7 @@ pub enum QuotaMetric {
     Write,
 }
 
-/// The calls of the running minute.
+/// The calls of the current minute.
 #[derive(Debug, Default)]
 pub(crate) struct QuotaCounter {
     limits: Option<QuotaLimits>,
@@ -65,12 +65,12 @@ pub(crate) struct QuotaCounter {
 }
 
 impl QuotaCounter {
-    /// Nothing counted yet; without limits every call passes.
+    /// Creates a counter. Without limits it admits every call.
     pub(crate) fn new(limits: Option<QuotaLimits>) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Counts a call, or refuses it. A refused call costs nothing.
+    /// Counts a call, or rejects it. A rejected call is not counted.
     pub(crate) fn take(&mut self, account: &str, metric: QuotaMetric, monotonic_ms: u64) -> Result<(), ApiError> {
         let Some(limits) = self.limits else { return Ok(()) };
         let minute = monotonic_ms / MINUTE_MS;
@@ -92,7 +92,7 @@ impl QuotaCounter {
         Ok(())
     }
 
-    /// Seconds until the running minute is over, for those who want a `Retry-After`.
+    /// Returns the seconds until the current minute ends, for `Retry-After`.
     pub(crate) fn seconds_left(monotonic_ms: u64) -> u64 {
         (MINUTE_MS - monotonic_ms % MINUTE_MS).div_ceil(1000)
     }

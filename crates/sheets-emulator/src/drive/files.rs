@@ -1,7 +1,8 @@
-//! The few calls of Drive v3 by which clients make, find and remove spreadsheets.
+//! Drive v3 calls by which clients create, find and delete spreadsheets.
 //!
-//! In scope: files.create, copy, get, list by name, delete, of spreadsheets only.
-//! Out of scope: every other kind of file, exports and uploads, permissions (`sharing`).
+//! In scope: `files.create`, `copy`, `get`, `list` by name, `update`, `delete`, for spreadsheets
+//! only.
+//! Out of scope: other kinds of files, exports and uploads (`export`), permissions (`permissions`).
 
 use serde_json::{Map, Value, json};
 
@@ -16,13 +17,13 @@ use crate::time::Rfc3339;
 
 const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 
-/// What is shown of a file unless `fields` asks for more.
+/// Members of a file in a response without `fields`.
 pub(crate) const USUAL: &str = "kind,id,name,mimeType";
 
-/// Under which kind and number the moment of creation is kept.
+/// Kind and number of the stored creation time.
 const KEPT: (&str, i64) = ("drive", 0);
 
-/// `files.create`: an empty spreadsheet of that name.
+/// Answers `files.create`: creates an empty spreadsheet with this name.
 pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
     let body = message(body)?;
     if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
@@ -37,7 +38,7 @@ pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i6
     Ok(json!({"kind": "drive#file", "id": id, "name": name, "mimeType": SPREADSHEET}))
 }
 
-/// The message that a body is; none is an empty one.
+/// Parses a body as a message. A missing body is an empty message.
 pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
@@ -45,7 +46,8 @@ pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     serde_json::from_slice(body).map_err(|_| ApiError::invalid_argument("Parse Error"))
 }
 
-/// `files.copy`: the spreadsheet once more, under the name that the body gives or as *Copy of* the other; not its permissions.
+/// Answers `files.copy`: copies a spreadsheet, without its permissions. The name is that of the
+/// body, or *Copy of* the original.
 pub(crate) fn copy(
     store: &SpreadsheetStore,
     from: &str,
@@ -60,19 +62,19 @@ pub(crate) fn copy(
     file(store, id, &title, now_ms)
 }
 
-/// `files.get`; the four usual members unless `fields` asks for others.
+/// Answers `files.get`, with the four usual members unless `fields` names others.
 pub(crate) fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let title = store.read(id)?.properties()?.title;
     cut(file(store, id, &title, now_ms)?, query, USUAL)
 }
 
-/// `files.list`, by the `name = '…'` or `name contains '…'` of the query `q`; the newest comes first.
+/// Answers `files.list` with the query `name = '…'` or `name contains '…'`; newest first.
 pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let search = query.word("q").unwrap_or_default();
     let (wanted, begun) = (name_in(search, "="), name_in(search, "contains").map(|begun| begun.to_lowercase()));
     let holds = |title: &str, begun: &str| {
         let title = title.to_lowercase();
-        // Drive looks at the beginnings of words.
+        // Drive compares the beginnings of words.
         title.match_indices(begun).any(|(at, _)| !title[..at].ends_with(char::is_alphanumeric))
     };
     let mut files = Vec::new();
@@ -86,7 +88,7 @@ pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -
     cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
 }
 
-/// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
+/// Answers `files.update` with a new name. Other changes are rejected instead of ignored.
 pub(crate) fn update(
     store: &SpreadsheetStore,
     id: &str,
@@ -107,7 +109,7 @@ pub(crate) fn update(
     cut(file(store, id, &properties.title, now_ms)?, query, USUAL)
 }
 
-/// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
+/// Returns Drive's 404. Its envelope has `errors` where that of Sheets has `status`.
 pub(crate) fn no_such_file(id: &str) -> ApiResponse {
     let told = format!("File not found: {id}.");
     let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
@@ -118,7 +120,7 @@ pub(crate) fn no_such_file(id: &str) -> ApiResponse {
     }
 }
 
-/// `files.delete`.
+/// Answers `files.delete`.
 pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }
@@ -130,7 +132,7 @@ fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<
               "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(), "trashed": false, "parents": []}))
 }
 
-/// Cuts an answer down to what `fields` asks for, else to the usual members.
+/// Trims a response to `fields`, or to the usual members.
 pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
     let mask = ResponseMask::read(fields)
@@ -138,7 +140,7 @@ pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Valu
     Ok(mask.apply(value))
 }
 
-/// The name that a search asks for by that operator: `name = 'it\'s'`.
+/// Returns the name in a search with this operator, as in `name = 'it\'s'`.
 fn name_in(search: &str, operator: &str) -> Option<String> {
     let (_, rest) = search.split_once("name")?;
     let rest = rest.trim_start().strip_prefix(operator)?.trim_start();

@@ -1,7 +1,8 @@
-//! Drive's permissions of a spreadsheet: with whom it is shared.
+//! Drive's permissions of a spreadsheet.
 //!
-//! In scope: permissions.create, list, get, update and delete, kept and given back; the owner's is there from the start.
-//! Out of scope: keeping anybody out by them who has a token (every token of the emulator may use every spreadsheet), sending mail.
+//! In scope: `permissions.create`, `list`, `get`, `update` and `delete`, which store and return
+//! permissions. The owner's permission always exists.
+//! Out of scope: access control (any valid token may use any spreadsheet), mail.
 
 use serde_json::{Map, Value, json};
 
@@ -10,13 +11,13 @@ use crate::error::ApiError;
 use crate::schema::enums::TextParams;
 use crate::storage::store::SpreadsheetStore;
 
-/// Under which kind permissions are kept; the number is the permission's id.
+/// Kind of stored permissions. The number is the permission's id.
 const KIND: &str = "permission";
 
-/// What is shown of a permission unless `fields` asks for more.
+/// Members of a permission in a response without `fields`.
 pub(crate) const USUAL: &str = "kind,id,type,role";
 
-/// What is shown of several.
+/// The same for a list.
 pub(crate) const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
 
 /// The id of the owner's permission.
@@ -25,7 +26,7 @@ const OWNERS: i64 = 1;
 const TYPES: [&str; 4] = ["user", "group", "domain", "anyone"];
 const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "commenter", "reader"];
 
-/// `permissions.create`: who is given a role. The same grantee again gets the new role.
+/// Answers `permissions.create`. A known grantee gets the new role.
 pub(crate) fn share(
     store: &SpreadsheetStore,
     file: &str,
@@ -48,7 +49,7 @@ pub(crate) fn share(
     let known = all(store, file)?.into_iter().find(|(_, there)| {
         ["type", "emailAddress", "domain"].iter().all(|name| there.get(*name) == permission.get(*name))
     });
-    // Ids of permissions are texts of digits.
+    // Permission ids are texts of digits.
     let id = known.map_or((id >> 2).cast_signed() | 2, |(id, _)| id);
     permission["id"] = id.to_string().into();
     let tx = store.write(file)?;
@@ -57,18 +58,18 @@ pub(crate) fn share(
     Ok(permission)
 }
 
-/// `permissions.list`.
+/// Answers `permissions.list`.
 pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
     let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
-/// `permissions.get`.
+/// Answers `permissions.get`.
 pub(crate) fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
     find(store, file, id).map(|(_, permission)| permission)
 }
 
-/// `permissions.update`: another role.
+/// Answers `permissions.update` with a new role.
 pub(crate) fn update(
     store: &SpreadsheetStore,
     file: &str,
@@ -83,7 +84,7 @@ pub(crate) fn update(
     Ok(permission)
 }
 
-/// `permissions.delete`. The owner's stays.
+/// Answers `permissions.delete`. The owner's permission cannot be deleted.
 pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
     let (number, _) = find(store, file, id)?;
     if number == OWNERS {
@@ -94,7 +95,7 @@ pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<
     Ok(tx.commit()?)
 }
 
-/// Whether everybody may read a spreadsheet.
+/// Returns whether everybody may read a spreadsheet.
 pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
     store.read(file)?.properties()?;
     Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))

@@ -1,6 +1,7 @@
-//! The functions of formulas that give several cells.
+//! Functions that return several cells.
 //!
-//! In scope: `FILTER`, `SORT`, `UNIQUE`, `INDEX`. Out of scope: reading arguments (`formula`), where the cells land (`spill`).
+//! In scope: `FILTER`, `SORT`, `UNIQUE`, `INDEX`.
+//! Out of scope: reading arguments (`args`), where the cells go (`spill`).
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -10,7 +11,7 @@ use crate::formula::functions::lookup::key;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
-/// What one of them makes of its arguments.
+/// Calls one of these functions.
 pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
     let table = given.matrix(0)?;
     match name {
@@ -41,7 +42,7 @@ pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Op
     }
 }
 
-/// The rows with anything in them, and one blank one where there are more, for that is a row too.
+/// Returns the number of rows with values, plus one blank row if there are more rows.
 fn displayed_rows(table: &Matrix) -> u32 {
     table.used_rows().saturating_add(1).min(table.height)
 }
@@ -50,7 +51,7 @@ fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
     Operand::Matrix(Matrix::from_rows(rows))
 }
 
-/// Blanks go last, up or down.
+/// Orders blanks last, in both directions.
 fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
     let (a, b) = (a.unwrap_or(&Scalar::Blank), b.unwrap_or(&Scalar::Blank));
     match (a == &Scalar::Blank, b == &Scalar::Blank) {

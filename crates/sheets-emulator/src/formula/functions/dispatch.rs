@@ -1,8 +1,8 @@
-//! The functions of formulas: those of plain arithmetic, logic, text and look-up that people put beside a job's rows.
+//! Calls functions by name.
 //!
-//! In scope: which there are, which take ranges whole, those of logic and of numbers. Out of scope: reading arguments (`formula`), the
-//! other kinds (`functions_text`, `functions_lookup`, `functions_array`). What fetches or tells the time is `#NAME?`, as any name
-//! that is not known.
+//! In scope: the list of functions, which of them take whole ranges, logic and numbers.
+//! Out of scope: reading arguments (`args`), other functions (`text`, `lookup`, `array`). Functions
+//! that fetch data or read the time yield `#NAME?`, like unknown names.
 
 use crate::formula::args::{Args, size, truth};
 use crate::formula::budget::EvalBudget;
@@ -13,36 +13,37 @@ use crate::formula::functions::text::{call_text_function, call_text_or_date_func
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, finite};
 
-/// Of arguments that stand for one value each: given a range inside `ARRAYFORMULA`, they are worked out for each of its cells.
+/// Functions of single values. Inside `ARRAYFORMULA` they are called for each cell of a range.
 const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
     ISNUMBER ISTEXT LEFT LEN LOWER MID MOD MONTH NA NOT PI POWER REGEXEXTRACT REGEXMATCH REGEXREPLACE RIGHT ROUND ROUNDDOWN \
     ROUNDUP SEARCH SQRT SUBSTITUTE TEXT TRIM TRUE UPPER VALUE YEAR ";
 
-/// Of ranges that they take whole, all their arguments.
+/// Functions whose arguments are all whole ranges.
 const OF_RANGES: &str =
     " AND ARRAYFORMULA AVERAGE CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT SORT SUM UNIQUE ";
 
-/// Of ranges that they take whole, and of values.
+/// Functions of whole ranges and of single values.
 const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
 
-/// Those inside which every range stands for all its cells.
+/// Functions inside which every range stands for all its cells.
 const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
 
 fn is_in(names: &str, name: &str) -> bool {
     names.split_ascii_whitespace().any(|known| known == name)
 }
 
-/// Whether there is such a function.
+/// Returns whether there is such a function.
 pub(crate) fn is_known(name: &str) -> bool {
     [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| is_in(names, name))
 }
 
-/// Whether ranges inside its brackets stand for all their cells, as inside `ARRAYFORMULA`.
+/// Returns whether ranges inside its parentheses stand for all their cells, as inside
+/// `ARRAYFORMULA`.
 pub(crate) fn opens_ranges(name: &str) -> bool {
     is_in(RANGE_OPENING, name)
 }
 
-/// Whether a function takes this argument whole when it is a range.
+/// Returns whether a function takes this argument whole if it is a range.
 fn takes_whole(name: &str, at: usize) -> bool {
     match name {
         "COUNTIF" | "INDEX" => at == 0,
@@ -54,8 +55,8 @@ fn takes_whole(name: &str, at: usize) -> bool {
     }
 }
 
-/// What a known function makes of its arguments; `#N/A` for a wrong number of them, as the service has it. With `arrays` it is
-/// worked out for each cell of ranges that it does not take whole.
+/// Calls a known function. A wrong number of arguments yields `#N/A`, as in the service. With
+/// `arrays`, the function is called for each cell of ranges that it does not take whole.
 pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, budget: &EvalBudget) -> Operand {
     if name == "ARRAYFORMULA" {
         return if arguments.len() == 1 { arguments.remove(0) } else { Operand::Single(Scalar::Error("#N/A")) };
@@ -63,7 +64,7 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, budget
     let lifted: Vec<usize> = (0..arguments.len())
         .filter(|at| arrays && !takes_whole(name, *at) && matches!(arguments.get(*at), Some(Operand::Matrix(_))))
         .collect();
-    // What is taken whole is looked at anew for each element of what is not.
+    // Whole ranges are read again for each element of the other arguments.
     let whole = (0..arguments.len()).filter(|at| !lifted.contains(at)).filter_map(|at| match arguments.get(at) {
         Some(Operand::Matrix(matrix)) => Some(matrix.cells().len() as u64),
         _ => None,
@@ -85,7 +86,8 @@ pub(crate) fn call(name: &str, mut arguments: Vec<Operand>, arrays: bool, budget
     })
 }
 
-/// What it costs by itself: reading a pattern takes as long as looking at so many values.
+/// Returns the cost of the function itself. Compiling a pattern costs as much as reading this many
+/// values.
 fn cost_of(name: &str) -> u64 {
     if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
@@ -181,7 +183,7 @@ fn call_numeric(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let value = given.number(0)?;
     let places = |round: fn(f64) -> f64| {
         let places = given.number_or(1, 0.0)?.trunc();
-        // Only a value that spreads as text does: 1.005 to two places is 1.01 there and here.
+        // Multiplying as text rounds as Sheets does: 1.005 to two places is 1.01.
         let scale = 10_f64.powf(places);
         let scaled = value.abs() * scale;
         let settled = format!("{scaled:.9}").parse().unwrap_or(scaled);

@@ -1,7 +1,7 @@
-//! The functions of formulas about texts and moments.
+//! Functions of texts and dates.
 //!
-//! In scope: parts of texts, searching and replacing, by regular expressions too, days of the calendar, `TEXT` by a pattern. Out of
-//! scope: reading arguments (`formula`), patterns of number formats (`pattern`).
+//! In scope: parts of texts, search and replace, regular expressions, calendar dates, `TEXT`.
+//! Out of scope: reading arguments (`args`), patterns of number formats (`format`).
 
 use jiff::civil::{Date, date};
 use regex::{Regex, RegexBuilder};
@@ -11,10 +11,10 @@ use crate::formula::args::{Args, size, whole};
 use crate::formula::budget::extend;
 use crate::grid::value::{EvalResult, Scalar, shown};
 
-/// The day from which serial numbers count.
+/// The day with serial number 0.
 const DAY_ZERO: Date = date(1899, 12, 30);
 
-/// The functions about parts of texts.
+/// Calls a function of parts of texts.
 pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
     let text = match name {
@@ -52,7 +52,7 @@ pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Sca
     Ok(Scalar::Text(text))
 }
 
-/// The functions about searching, about moments, and between the two.
+/// Calls a function of searching or of dates.
 pub(crate) fn call_text_or_date_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "DATE" => day(given.number(0)?, given.number(1)?, given.number(2)?),
@@ -75,7 +75,7 @@ pub(crate) fn call_text_or_date_function(name: &str, given: &Args<'_>) -> EvalRe
         }
         _ => {
             let new = given.text(2)?.replace('$', "$$");
-            // Groups are written as RE2 has them, with a backslash.
+            // Groups are written with a backslash, as in RE2.
             let new = (1..=9).fold(new, |new, group| new.replace(&format!("\\{group}"), &format!("${{{group}}}")));
             replaced(&pattern(given)?, &given.text(0)?, &new).map(Scalar::Text)
         }
@@ -86,7 +86,7 @@ fn pattern(given: &Args<'_>) -> EvalResult<Regex> {
     RegexBuilder::new(&given.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
 }
 
-/// The text with each match replaced, as long as a cell can hold it.
+/// Replaces each match, as long as a cell can hold the result.
 fn replaced(pattern: &Regex, text: &str, new: &str) -> EvalResult<String> {
     let (mut replaced, mut from) = (String::new(), 0);
     for captures in pattern.captures_iter(text) {
@@ -123,7 +123,7 @@ fn substitute(given: &Args<'_>) -> EvalResult<Scalar> {
     }))
 }
 
-/// The place of a text in another, from 1.
+/// Returns the position of a text in another, from 1.
 fn found(given: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     let folded = |text: String| if any_case { text.to_lowercase() } else { text };
     let (wanted, text) = (folded(given.text(0)?), folded(given.text(1)?));
@@ -134,7 +134,7 @@ fn found(given: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     Ok(Scalar::Number(size(text.get(..at).unwrap_or_default().chars().count() + 1)))
 }
 
-/// The serial number of a day; months and days may be too many or too few.
+/// Returns the serial number of a date. Months and days may be out of range.
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
 fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
     if [year, month, day].iter().any(|part| part.abs() > 100_000.0) || year < 0.0 {
