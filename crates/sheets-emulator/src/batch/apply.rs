@@ -1,7 +1,8 @@
-//! A batch from body to answer.
+//! Applies a batch: from body to response.
 //!
-//! In scope: one write transaction, requests in order, replies in order, which kinds are known and which are done.
-//! Out of scope: each kind (its own file), the `fields` of the answer beyond what they ask of grid data.
+//! In scope: one write transaction, requests and replies in order, which request kinds exist and
+//! which are supported.
+//! Out of scope: each kind (its own file), trimming the response to `fields`.
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -20,10 +21,11 @@ use crate::schema::proto_json::{read, read_checked, snake};
 use crate::schema::response_mask::ResponseMask;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsheet};
 
-/// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
-/// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
-/// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
-/// and for other writers of the file, so async code calls it on a blocking thread.
+/// Applies a batch to a spreadsheet. Everything is durable when this returns, or nothing is
+/// changed. `body` is the JSON of `BatchUpdateSpreadsheetRequest`. `mask` is the `fields` parameter
+/// over `BatchUpdateSpreadsheetResponse`; it decides only whether the response needs cells, and the
+/// caller trims the response. Errors are Google's. The function waits for the disk and for other
+/// writers of the file, so async code calls it on a blocking thread.
 pub(crate) fn batch_update(
     store: &impl Writable,
     id: &str,
@@ -56,7 +58,7 @@ pub(crate) fn batch_update(
     Ok(Value::Object(answer))
 }
 
-/// The spreadsheet as the batch left it, seen before anybody else can change it.
+/// Returns the spreadsheet after the batch, before another writer can change it.
 fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
     let grid_data = match mask {
         ResponseMask::All => envelope.include_grid_data,
@@ -69,17 +71,17 @@ fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &Respon
     )
 }
 
-/// What is left to do of a request.
+/// Applies one prepared request.
 type RequestFn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
 
-/// A request that was read and waits for its turn.
+/// A request that is parsed, and not applied yet.
 struct PreparedRequest {
     kind: &'static str,
     run: RequestFn,
 }
 
 impl PreparedRequest {
-    /// Applies the request; the `n`th of its batch, as a refusal says.
+    /// Applies the request with index `n` of its batch.
     fn apply(self, batch: &Batch<'_, '_>, n: usize) -> Result<Value, ApiError> {
         (self.run)(batch).map_err(|error| match error.code {
             400 => error.within(&format!("Invalid requests[{n}].{}: ", self.kind)),
@@ -88,7 +90,8 @@ impl PreparedRequest {
     }
 }
 
-/// Reads one request. A malformed one is refused by its path in the body, before anything of the batch is done.
+/// Parses one request. A malformed one is rejected by its path in the body, before any request is
+/// applied.
 fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
     let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
@@ -142,7 +145,7 @@ fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiErro
     }
 }
 
-/// The same for the kinds of what is drawn over cells, and for those that are not known.
+/// Parses requests about embedded objects, and rejects unknown kinds.
 fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
     match reader.request.kind {
         "addBanding" => reader.checked(embedded_objects::add_banding),
@@ -169,10 +172,10 @@ fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest
     }
 }
 
-/// What a kind does with its message.
+/// Applies a request of one kind.
 type RequestHandler<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
 
-/// Reads the message of one request.
+/// Parses the message of one request.
 struct RequestReader<'a> {
     path: String,
     request: RawRequest<'a>,
@@ -183,12 +186,12 @@ impl RequestReader<'_> {
         self.request.body
     }
 
-    /// For messages whose every member has a field to go to.
+    /// Parses a message into a struct that has a field for every member.
     fn lean<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
-    /// For messages that are kept as JSON.
+    /// Parses a message that is stored as JSON.
     fn checked<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
     }

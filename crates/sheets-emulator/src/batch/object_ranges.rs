@@ -1,7 +1,7 @@
-//! Ranges inside rules of conditional formats, charts, slicers and protections follow the cells that they mean.
+//! Moves the ranges inside conditional formats, charts, slicers and protections with their cells.
 //!
-//! In scope: finding such ranges wherever they stand in a kept body. Out of scope: what has one range of its own (`shift`), where a
-//! chart lies on its sheet.
+//! In scope: finding such ranges at any depth of a stored body.
+//! Out of scope: objects with one range of their own (`shift_cells`), the position of a chart.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ const ONE: [&str; 2] = ["dataRange", "sourceRange"];
 /// Members that are lists of ranges.
 const LISTS: [&str; 3] = ["ranges", "sources", "unprotectedRanges"];
 
-/// Moves the ranges that mean cells of a sheet. Rules that mean no cells any more go.
+/// Moves the ranges of a sheet's cells. A rule without remaining cells is deleted.
 pub(crate) fn move_object_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -49,7 +49,7 @@ pub(crate) fn move_object_ranges(
     Ok(())
 }
 
-/// Moves the ranges in a body; tells whether any changed.
+/// Moves the ranges in a body. Returns whether any changed.
 fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> bool {
     let mut changed = false;
     match body {
@@ -85,7 +85,7 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
     changed
 }
 
-/// Moves one range: whether it differs, and whether anything of it is left.
+/// Moves one range. Returns whether it changed, and whether anything of it is left.
 fn follow(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> (bool, bool) {
     let range = serde_json::from_value::<GridRangeMessage>(body.clone()).ok().and_then(|sent| grid_range(&sent).ok());
     let Some(range) = range.filter(|range| range.sheet_id == sheet) else { return (false, true) };

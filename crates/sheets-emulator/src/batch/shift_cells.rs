@@ -1,7 +1,7 @@
-//! What moves when rows or columns come, go or change place: cells, named ranges, protections, merges, sizes.
+//! Everything that moves when rows or columns are inserted, deleted or moved.
 //!
-//! In scope: the consequences, shared by every request that shifts something; formulas follow through `rewrite_formulas`. Out of scope: which
-//! rows and columns may come and go (`dimensions`).
+//! In scope: cells, named ranges, protections, merges, sizes; formulas through `rewrite_formulas`.
+//! Out of scope: which rows and columns may change (`sheets::dimensions`).
 
 use std::ops::Range;
 
@@ -20,10 +20,10 @@ use crate::grid::cell::Cell;
 use crate::storage::developer_metadata::{KIND, sheet_of};
 use crate::storage::transaction::SheetProperties;
 
-/// Kept things of a sheet whose body has a `range` that moves with the cells.
+/// Stored objects whose body has a `range` that moves with the cells.
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
-/// The kind under which properties of rows or columns are kept, by their index.
+/// Returns the kind of stored row or column properties, by index.
 pub(crate) fn kept_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "rows",
@@ -31,8 +31,8 @@ pub(crate) fn kept_kind(dimension: Dimension) -> &'static str {
     }
 }
 
-/// Makes room for `count` rows or columns before `at`. The new ones take formats and sizes from the neighbour that
-/// `inherit_from` names (an index before the insertion), or from none.
+/// Inserts `count` rows or columns before `at`. They copy formats and sizes from `inherit_from` (an
+/// index before the insertion), or from none.
 pub(crate) fn insert(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
@@ -56,7 +56,7 @@ pub(crate) fn insert(
     on_cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
 }
 
-/// Lets ranges and formulas follow an edit that moved cells of a sheet.
+/// Updates ranges and formulas after cells of a sheet moved.
 pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     move_ranges(batch, sheet.id, |range| after(&range, edit))?;
     Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
@@ -96,7 +96,7 @@ fn insert_columns(
     })
 }
 
-/// A cell with the format of another and nothing else.
+/// Returns a cell with the format of another one only.
 fn format_of(cell: &Cell) -> Cell {
     let mut like = Cell::default();
     if let Some(format) = cell.format() {
@@ -105,7 +105,7 @@ fn format_of(cell: &Cell) -> Cell {
     like
 }
 
-/// Takes rows or columns out; what lies behind moves up, the grid shrinks.
+/// Deletes rows or columns. Those behind move up, and the grid shrinks.
 pub(crate) fn delete(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
@@ -123,7 +123,7 @@ pub(crate) fn delete(
     Ok(batch.tx.put_sheet(sheet)?)
 }
 
-/// Cuts a grid down to `new` rows or columns; a larger one costs nothing.
+/// Shrinks a grid to `new` rows or columns. A larger number has no effect.
 pub(crate) fn cut(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -134,7 +134,7 @@ pub(crate) fn cut(
     if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
 }
 
-/// Empties rows, or takes columns out, and adjusts the ranges that knew them.
+/// Empties rows, or deletes columns, and adjusts ranges.
 fn remove(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -155,7 +155,7 @@ fn remove(
     on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
 }
 
-/// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
+/// Changes the index of stored row or column properties, or deletes them.
 pub(crate) fn shift_objects(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -180,7 +180,8 @@ pub(crate) fn shift_objects(
     Ok(())
 }
 
-/// Moves every range of a sheet; a name whose cells are gone stays and points nowhere, other things go.
+/// Moves every range of a sheet. A named range without cells stays and points nowhere; other
+/// objects are deleted.
 pub(crate) fn move_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -215,7 +216,7 @@ pub(crate) fn move_ranges(
     move_object_ranges(batch, sheet, &moved)
 }
 
-/// Moves the ends of groups; a group whose every row or column is gone goes too.
+/// Moves the bounds of groups. A group without rows or columns is deleted.
 fn move_groups(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -238,7 +239,7 @@ fn move_groups(
     Ok(())
 }
 
-/// Moves the marks on rows or columns of a sheet; those on what is gone go too.
+/// Moves the metadata of rows or columns. That of deleted ones is deleted.
 fn move_metadata(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -266,13 +267,13 @@ fn move_metadata(
     Ok(())
 }
 
-/// The `range` of a kept thing.
+/// Returns the `range` of a stored object.
 pub(crate) fn body_range(body: &Value) -> Option<GridRange> {
     let sent: GridRangeMessage = serde_json::from_value(body.get("range")?.clone()).ok()?;
     grid_range(&sent).ok()
 }
 
-/// Lets the names that point into a sheet point nowhere, and takes the marks off it.
+/// Clears the named ranges of a sheet, and deletes its metadata.
 pub(crate) fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
     for (id, body) in batch.tx.kept(None, KIND)? {
         if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
@@ -290,7 +291,7 @@ fn grow(sheet: &mut SheetProperties, dimension: Dimension, by: i64) {
     *count = u32::try_from(i64::from(*count) + by).unwrap_or(u32::MAX);
 }
 
-/// The number of frozen rows or columns.
+/// Returns the number of frozen rows or columns.
 pub(crate) fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
     match dimension {
         Dimension::Rows => &mut sheet.frozen_rows,

@@ -1,7 +1,9 @@
-//! The basic filter of a sheet: it sorts at once, and hides rows.
+//! The basic filter of a sheet: sorts at once, and hides rows.
 //!
-//! In scope: hidden values, the common conditions on texts, numbers and blanks, `hiddenByFilter` of the rows. Out of scope: colours,
-//! dates and formulas as conditions, which hide nothing; hiding anew when cells change later: setting the filter again does.
+//! In scope: hidden values, the common conditions on texts, numbers and blanks, `hiddenByFilter` of
+//! the rows.
+//! Out of scope: conditions on colours, dates and formulas, which hide nothing; hiding again after
+//! later changes, for which the filter must be set again.
 //!
 //! Hidden rows are read and written like any others, as in the service.
 
@@ -33,7 +35,7 @@ pub(crate) struct ClearBasicFilter {
     sheet_id: i32,
 }
 
-/// Keeps the filter of a sheet, sorts its rows below the header, and hides those that it hides.
+/// Stores the filter of a sheet, sorts the rows below the header, and hides rows.
 pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
     let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
     let sent: GridRangeMessage =
@@ -53,7 +55,7 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
     Ok(json!({}))
 }
 
-/// Forgets the filter of a sheet; nothing is hidden by it any more.
+/// Removes the filter of a sheet, and shows its rows.
 pub(crate) fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     batch.tx.forget(Some(sheet.id), "filter", 0)?;
@@ -61,7 +63,7 @@ pub(crate) fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result
     Ok(json!({}))
 }
 
-/// What is to be seen of one column.
+/// The visible values of one column.
 struct ColumnCriterion {
     column: u32,
     hidden: Vec<String>,
@@ -88,7 +90,7 @@ struct FilterCriteriaMessage {
     condition: Option<BooleanCondition>,
 }
 
-/// From `filterSpecs`, and from the older `criteria`, a map by column.
+/// Reads `filterSpecs`, and the older `criteria`, which is a map by column.
 fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
     let read = |column: u32, value: &Value| {
         let read: FilterCriteriaMessage = serde_json::from_value(value.clone())

@@ -1,7 +1,7 @@
-//! Requests that dress or tidy cells where they are: borders, white space, rules of conditional formats.
+//! Requests about borders, white space and conditional formats.
 //!
-//! In scope: borders on each cell they touch, trimmed texts, rules kept in order and given back.
-//! Out of scope: what a rule would look like on a cell, and moving with cells (`sources`).
+//! In scope: borders of each cell, trimmed texts, rules that are stored in order and returned.
+//! Out of scope: the effect of a rule on a cell, how its ranges move (`batch::object_ranges`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ use crate::format::response_format::shown;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 
-/// The kind under which rules are kept, by their index.
+/// Kind of stored rules, by their index.
 const RULES: &str = "rule";
 
 /// `UpdateBordersRequest`.
@@ -56,7 +56,7 @@ pub(crate) struct DeleteConditionalFormatRule {
 }
 
 impl UpdateBorders {
-    /// The borders of the cell at a place of the range, by the side of the cell.
+    /// Returns the borders of a cell in the range, by side.
     fn sides(&self, area: &Area, row: u32, col: u32) -> [(&'static str, Option<&Value>); 4] {
         let choose = |edge: bool, outer, inner| if edge { outer } else { inner };
         [
@@ -68,7 +68,7 @@ impl UpdateBorders {
     }
 }
 
-/// Sets the borders around and inside a range; a side that the request leaves out stays.
+/// Sets the borders around and inside a range. A side that the request omits stays.
 pub(crate) fn borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     for rows in chunks(&area.rows) {
@@ -100,7 +100,8 @@ fn draw(cell: &mut Cell, sides: &[(&'static str, Option<&Value>)]) {
     cell.set_member("userEnteredFormat", (!format.is_empty()).then_some(Value::Object(format)));
 }
 
-/// Takes white space off the ends of texts, and all but one out of their middle; the reply counts the cells.
+/// Trims the ends of texts, and shortens white space inside to one blank. The reply counts the
+/// cells.
 pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mut count = 0_u32;
@@ -118,7 +119,7 @@ pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Va
     Ok(json!({ "trimWhitespace": inner }))
 }
 
-/// Keeps a rule at its index among those of the sheet of its first range.
+/// Stores a rule at its index in the sheet of its first range.
 pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Result<Value, ApiError> {
     let ranges = request.rule.get("ranges").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = ranges.into_iter().next() else { return refuse("rule.ranges must not be empty.") };
@@ -134,7 +135,7 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
     Ok(json!({}))
 }
 
-/// Forgets a rule; the reply carries it.
+/// Deletes a rule; the reply contains it.
 pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     let mut rules = rules(batch, sheet.id)?;
@@ -157,7 +158,7 @@ pub(crate) struct UpdateConditionalFormatRule {
     new_index: Option<i32>,
 }
 
-/// Replaces a rule, or moves it among those of its sheet; the reply carries both.
+/// Replaces a rule, or moves it within its sheet; the reply contains both rules.
 pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
         Some(range) => {

@@ -1,7 +1,7 @@
 //! `copyPaste` and `cutPaste`: cells copied or moved within a sheet or to another.
 //!
-//! In scope: all that the paste types keep, repetition to fill the destination, transposing.
-//! Out of scope: reading formulas (`formula`): references that are relative move with a copy.
+//! In scope: all paste types, repetition to fill the destination, transposing.
+//! Out of scope: the text of formulas (`formula::references`).
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ enum Orientation {
     Transpose,
 }
 
-/// Copies a range. The source is read whole before anything is written, so the two may overlap.
+/// Copies a range. The source is read completely before the first write, so the ranges may overlap.
 pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, asked) = batch.area(&request.destination)?;
@@ -108,7 +108,7 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
     Ok(json!({}))
 }
 
-/// Lets the formulas of cells that are copied so many rows down and columns to the right refer as far from themselves as before.
+/// Moves the relative references of cells that are copied this many rows down and columns right.
 pub(crate) fn carry(cells: &mut [Cell], down: i64, right: i64) {
     if (down, right) == (0, 0) {
         return;
@@ -133,7 +133,7 @@ pub(crate) struct CutPaste {
     paste_type: PasteType,
 }
 
-/// Moves a range to where its first cell is to be; the two may overlap.
+/// Moves a range; the ranges may overlap.
 pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, top, left) = batch.place(&request.destination)?;
@@ -161,13 +161,13 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     Ok(json!({}))
 }
 
-/// How often the source fits into the destination, when it fills it exactly; else once.
+/// Returns how often the source fits into the destination, if it fills it exactly; otherwise 1.
 fn repeats(room: u32, size: usize) -> usize {
     let room = room as usize;
     if size > 0 && room > size && room.is_multiple_of(size) { room / size } else { 1 }
 }
 
-/// The cells of an area, blanks included.
+/// Returns the cells of an area, including blank ones.
 pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
     let width = area.width() as usize;
     let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
@@ -180,7 +180,7 @@ pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area)
     Ok(cells)
 }
 
-/// Columns for rows.
+/// Swaps rows and columns.
 pub(crate) fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let width = cells.first().map_or(0, Vec::len);
     let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
@@ -192,7 +192,8 @@ pub(crate) fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     turned
 }
 
-/// Makes of the source cells what is pasted, and says which members that writes; `None` for nothing.
+/// Reduces the source cells to what is pasted. Returns the members to write; `None` if there are
+/// none.
 fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>, ApiError> {
     Ok(Some(match kind {
         PasteType::Normal => CellMask::ALL,
@@ -213,7 +214,7 @@ fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>,
     }))
 }
 
-/// Makes of every cell of an area the plain value that it comes to; an error stays as its text.
+/// Replaces every cell of an area by its effective value. An error stays as its text.
 fn settle(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,

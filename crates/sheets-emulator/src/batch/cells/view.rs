@@ -1,6 +1,7 @@
-//! Requests about what people see: merged cells, find and replace.
+//! Merged cells, find and replace.
 //!
-//! In scope: keeping merges and giving them back, replacing texts, by regular expressions too. Out of scope: filters (`filter`).
+//! In scope: merges that are stored and returned, replacing texts, regular expressions.
+//! Out of scope: filters (`basic_filter`).
 
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -51,7 +52,7 @@ pub(crate) struct FindReplace {
     all_sheets: bool,
 }
 
-/// Merges cells; each merge keeps the value of its first cell only.
+/// Merges cells. Each merge keeps the value of its first cell only.
 pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
@@ -72,7 +73,7 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
     Ok(json!({}))
 }
 
-/// Takes the merges of a range apart.
+/// Removes the merges of a range.
 pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
@@ -95,7 +96,7 @@ fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Resul
     Ok(())
 }
 
-/// How often and where a text was replaced.
+/// Number and positions of replacements.
 #[derive(Default)]
 struct ReplaceCounts {
     values: u32,
@@ -105,7 +106,7 @@ struct ReplaceCounts {
     occurrences: u32,
 }
 
-/// Replaces a text in a range, a sheet or everywhere; the reply counts.
+/// Replaces a text in a range, a sheet or everywhere; the reply counts the replacements.
 pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
     let pattern = request.search_by_regex.then(|| pattern(request)).transpose()?;
     if request.find.is_empty() {
@@ -145,7 +146,7 @@ pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Resu
     Ok(json!({"findReplace": told}))
 }
 
-/// What is searched for as a regular expression; the service's are RE2's, whose grammar this crate shares.
+/// Compiles the search text. The service uses RE2, whose grammar the `regex` crate shares.
 fn pattern(request: &FindReplace) -> Result<Regex, ApiError> {
     let text = if request.match_entire_cell { format!("^(?:{})$", request.find) } else { request.find.clone() };
     let mut builder = RegexBuilder::new(&text);
@@ -183,7 +184,7 @@ fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, coun
     }
 }
 
-/// The text with what was found replaced, and how often that was.
+/// Replaces matches in a text. Returns the text and their number.
 fn replaced(text: &str, request: &FindReplace) -> (String, u32) {
     let same = |a: &str| {
         if request.match_case { a == request.find } else { a.to_lowercase() == request.find.to_lowercase() }

@@ -1,7 +1,7 @@
-//! Things that lie on a sheet or look at it: charts, slicers, banded ranges, filter views.
+//! Charts, slicers, banded ranges and filter views.
 //!
-//! In scope: keeping them as sent, with ids; changing them by mask; giving them back. Out of scope: drawing anything, and hiding
-//! or colouring any cell.
+//! In scope: storing them as sent, with ids; changing them by mask; returning them.
+//! Out of scope: drawing, hiding rows, colouring cells.
 
 use serde_json::{Map, Value, json};
 
@@ -13,22 +13,22 @@ use crate::format::response_format::shown;
 use crate::grid::area::GridRange;
 use crate::schema::response_mask::ResponseMask;
 
-/// The message of a request about one of them.
+/// The message of a request.
 type Message = Map<String, Value>;
 
-/// A sort of thing.
+/// A kind of object.
 struct Sort {
-    /// The kind under which it is kept.
+    /// The kind in storage.
     kind: &'static str,
-    /// What a refusal calls it.
+    /// The word in error messages.
     word: &'static str,
     /// The member with its id.
     id: &'static str,
-    /// The member of requests and replies that holds it.
+    /// The member of requests and replies that contains it.
     member: &'static str,
-    /// The message's type.
+    /// Its message type.
     message: &'static str,
-    /// Whether it covers cells; else it lies on them.
+    /// Whether it covers cells instead of floating above them.
     ranged: bool,
 }
 
@@ -53,27 +53,27 @@ const FILTER_VIEW: Sort = Sort {
     ranged: true,
 };
 
-/// Keeps a chart.
+/// Stores a chart.
 pub(crate) fn add_chart(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &CHART, "addChart", request)
 }
 
-/// Keeps a slicer.
+/// Stores a slicer.
 pub(crate) fn add_slicer(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &SLICER, "addSlicer", request)
 }
 
-/// Keeps a banded range.
+/// Stores a banded range.
 pub(crate) fn add_banding(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &BANDING, "addBanding", request)
 }
 
-/// Keeps a filter view.
+/// Stores a filter view.
 pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &FILTER_VIEW, "addFilterView", request)
 }
 
-/// Changes a chart's spec; the new one is whole.
+/// Replaces a chart's spec.
 pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
     chart.insert("spec".to_owned(), normalized_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
@@ -101,7 +101,7 @@ pub(crate) fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Re
     update(batch, &FILTER_VIEW, request)
 }
 
-/// Moves or resizes a chart or a slicer; the reply says where it is.
+/// Moves or resizes a chart or a slicer; the reply contains the new position.
 pub(crate) fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
     let (old, new) = (member(&body, "position"), member(request, "newPosition"));
@@ -123,24 +123,24 @@ pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<
     Ok(json!({}))
 }
 
-/// Removes a chart or a slicer.
+/// Deletes a chart or a slicer.
 pub(crate) fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sort, sheet, body) = find_object(batch, number(request, "objectId"))?;
     batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
     Ok(json!({}))
 }
 
-/// Removes a banded range.
+/// Deletes a banded range.
 pub(crate) fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &BANDING, number(request, "bandedRangeId"))
 }
 
-/// Removes a filter view.
+/// Deletes a filter view.
 pub(crate) fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &FILTER_VIEW, number(request, "filterId"))
 }
 
-/// Keeps a filter view once more, under another id and title.
+/// Copies a filter view under another id and title.
 pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (_, mut view) = find(batch, &FILTER_VIEW, number(request, "filterId"))?;
     view.shift_remove(FILTER_VIEW.id);
@@ -200,7 +200,7 @@ fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static Sort, i32, Me
     found.or_else(|_| refuse(format!("No embedded object with id: {id}")))
 }
 
-/// The sheet that a thing is on, its range checked and closed.
+/// Returns the sheet of an object, with its range checked and closed.
 fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, ApiError> {
     if sort.ranged {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));

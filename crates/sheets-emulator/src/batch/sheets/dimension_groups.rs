@@ -1,6 +1,7 @@
-//! Requests about the outline and the sizes of rows and columns: groups, and fitting sizes to what is inside.
+//! Row and column groups, and automatic sizes.
 //!
-//! In scope: groups by depth as the API describes them, widths as recorded for one font. Out of scope: real font metrics.
+//! In scope: groups by depth as the API describes them, widths as recorded for one font.
+//! Out of scope: real font metrics.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// How deep groups may lie in each other (Sheets API reference).
+/// The deepest nesting of groups (Sheets API reference).
 const DEPTH_LIMIT: u8 = 8;
 
 /// Pixels of one letter: 1,024 letters `A` were recorded as 9,483.
@@ -42,13 +43,14 @@ pub(crate) struct AutoResizeDimensions {
     data_source_sheet_dimensions: Option<Value>,
 }
 
-/// Puts rows or columns one level deeper; the reply carries all groups of that dimension (recorded).
+/// Nests rows or columns one level deeper. The reply contains all groups of the dimension
+/// (recorded).
 pub(crate) fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, 1)?;
     Ok(json!({"addDimensionGroup": {"dimensionGroups": groups}}))
 }
 
-/// Takes rows or columns one level up; the reply carries the groups that are left, if any (recorded).
+/// Moves rows or columns one level up. The reply contains the remaining groups, if any (recorded).
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, -1)?;
     let inner = if groups.is_empty() { json!({}) } else { json!({ "dimensionGroups": groups }) };
@@ -94,7 +96,7 @@ fn bounds(group: &Value) -> Option<(usize, usize)> {
     Some((index("startIndex")?, index("endIndex")?))
 }
 
-/// For each depth the runs that are at least so deep, from left to right and from the outside in.
+/// Returns the runs of at least each depth, from left to right and from the outside in.
 fn groups_of(depths: &[u8], sheet: i32, dimension: Dimension) -> Vec<Value> {
     let deepest = depths.iter().copied().max().unwrap_or(0);
     let mut groups: Vec<(Range<usize>, u8)> = Vec::new();
@@ -126,7 +128,7 @@ fn written(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> V
     json!({"range": range, "depth": depth})
 }
 
-/// A sheet that ever had a group says where its button is (recorded, also after the group is gone).
+/// Sets the position of the group button. A sheet keeps it after its last group is gone (recorded).
 fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
     let name = if dimension == Dimension::Rows { "rowGroupControlAfter" } else { "columnGroupControlAfter" };
     let grid = sheet.extra.entry("gridProperties").or_insert_with(|| json!({}));
@@ -135,7 +137,7 @@ fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
     }
 }
 
-/// Fits columns to their longest text, and rows to their most lines.
+/// Resizes columns to their longest text, and rows to their number of lines.
 pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions) -> Result<Value, ApiError> {
     if request.data_source_sheet_dimensions.is_some() {
         return Err(ApiError::unimplemented("This emulator has no data source sheets."));
@@ -173,7 +175,7 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
     Ok(json!({}))
 }
 
-/// Pixels that a text takes across, or down.
+/// Returns the pixels of a text, across or down.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,

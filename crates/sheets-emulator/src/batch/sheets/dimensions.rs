@@ -1,6 +1,7 @@
 //! Requests about whole rows and columns: append, insert, delete, move, properties.
 //!
-//! In scope: which indices are good, with Google's refusals. Out of scope: what moves with them (`shift`).
+//! In scope: valid indices, with Google's errors.
+//! Out of scope: what moves with them (`batch::shift_cells`).
 
 use std::ops::Range;
 
@@ -76,7 +77,7 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result
     Ok(json!({}))
 }
 
-/// Inserts rows or columns; they take their format from the ones before or, by default, behind.
+/// Inserts rows or columns. They inherit the format of the ones before or, by default, behind.
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, span) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
@@ -127,7 +128,7 @@ fn words(dimension: Dimension) -> (&'static str, &'static str) {
     }
 }
 
-/// Moves rows or columns in front of the one that is at the destination now.
+/// Moves rows or columns in front of the current destination.
 pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.source)?;
     let size = size(&sheet, dimension);
@@ -154,17 +155,17 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
     Ok(json!({}))
 }
 
-/// All that a move touches.
+/// Returns all rows or columns that a move affects.
 fn turned(span: &Range<u32>, to: u32) -> Range<u32> {
     span.start.min(to)..span.end.max(to)
 }
 
-/// How far what is touched turns to the left.
+/// Returns how far the affected ones rotate to the left.
 fn rotation(span: &Range<u32>, to: u32) -> u32 {
     if to < span.start { span.start - to } else { span.end - span.start }
 }
 
-/// Where an index lies after the move.
+/// Returns an index after the move.
 fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
     let turn = turned(span, to);
     let (start, length) = (i64::from(turn.start), i64::from(turn.end - turn.start));
@@ -190,14 +191,14 @@ fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, 
     Ok(())
 }
 
-/// What is false is not written out, and nothing but that is nothing.
+/// Removes false members, and the body if nothing else is left.
 fn without_false_flags(mut body: Value) -> Option<Value> {
     let members = body.as_object_mut()?;
     members.retain(|_, value| *value != Value::Bool(false));
     (!members.is_empty()).then_some(body)
 }
 
-/// Sets sizes and hiding of rows or columns.
+/// Sets sizes and visibility of rows or columns.
 pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.range)?;
     let mask = field_mask::read(&request.fields, "DimensionProperties")?;

@@ -1,4 +1,4 @@
-//! Requests that people's clients were seen to send, with the answers that Google was recorded to give.
+//! Requests that common clients send, with the recorded responses of Google.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Formulas that follow what moves, and formulas that fill several cells, through the requests that people send.
+//! Formulas that follow moved cells, and formulas that fill several cells, through requests.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The embedded sheet's file under the worst treatment: a writer killed at any moment, many writers at once.
+//! The file under stress: a writer that is killed at any moment, and many writers at once.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -34,14 +34,14 @@ fn head(n: u32) -> Value {
     json!({"addNamedRange": {"namedRange": {"namedRangeId": format!("h{n}"), "name": "head", "range": {"sheetId": 1}}}})
 }
 
-/// One commit of a job: the head is swapped, rows go to two tabs.
+/// A batch that replaces a named range and appends rows to two sheets.
 fn commit(n: u32) -> Value {
     let rows: Vec<Value> = vec![json!({"values": [{"userEnteredValue": {"numberValue": n}}]}); 50];
     let append = |sheet: i32| json!({"appendCells": {"sheetId": sheet, "rows": rows, "fields": "userEnteredValue"}});
     json!([{"deleteNamedRange": {"namedRangeId": format!("h{n}")}}, head(n + 1), append(1), append(2)])
 }
 
-/// The number of the head, after checking that both tabs agree with it.
+/// Returns the number in the named range's id, after a check that both sheets agree with it.
 fn commits_in(store: &SpreadsheetStore) -> u32 {
     let tx = store.read("s").unwrap();
     let head = tx.named_range_by_name("head").unwrap().expect("the head is never absent");
@@ -56,8 +56,8 @@ fn commits_in(store: &SpreadsheetStore) -> u32 {
     number
 }
 
-/// The victim: commits and tells each that was acknowledged. Only the test below starts it, in a folder that holds a
-/// file for it; anywhere else it has nothing to do.
+/// The killed process: writes, and prints each acknowledged commit. The test below starts it in a
+/// folder that contains a file for it. Anywhere else it does nothing.
 #[test]
 fn a_writer_that_will_be_killed() {
     if !Path::new(FILE).exists() {
@@ -111,7 +111,7 @@ fn of_many_who_swap_one_head_one_wins() {
     assert_eq!(commits_in(&SpreadsheetStore::open(&path).unwrap()), 5);
 }
 
-/// The victim with several writers at once: each tells of the rows that were acknowledged to it.
+/// The killed process with several writers: each prints its acknowledged rows.
 #[test]
 fn writers_that_will_be_killed() {
     if !Path::new(FILE).exists() {
@@ -135,7 +135,7 @@ fn writers_that_will_be_killed() {
 
 const WRITERS: u32 = 8;
 
-/// Commits of several writers go into the file together, and each is in it before its writer hears of it.
+/// Commits of several writers reach the file together, each before its writer is acknowledged.
 #[test]
 fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
     let folder = tempfile::tempdir().unwrap();

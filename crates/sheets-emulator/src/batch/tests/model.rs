@@ -1,5 +1,5 @@
-//! Random batches against a sheet and against a simple list of lists, which must agree after each; and what a batch
-//! touches, counted.
+//! Random batches against a sheet and against a list of lists, which must agree after each batch;
+//! and the number of rows that a batch changes.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Rows of equal width that hold one text a cell.
+/// Rows of equal width with one text per cell.
 #[derive(Debug, Clone, PartialEq)]
 struct Model {
     cells: Vec<Vec<String>>,
@@ -91,7 +91,7 @@ impl Model {
         }
     }
 
-    /// As `texts` tells a sheet: without blank cells and rows at the ends.
+    /// Returns the texts as `texts` does: without blank cells and rows at the ends.
     fn told(&self) -> Vec<Vec<String>> {
         let mut told = self.cells.clone();
         for row in &mut told {
@@ -156,7 +156,7 @@ proptest! {
     }
 }
 
-/// Rows that `SQLite` changed for a batch of one append, one update and one new name.
+/// Returns the rows that `SQLite` changed for a batch of one append, one update and one new name.
 fn touched(filled: u32) -> u64 {
     let store = store();
     let line = json!({"values": [{"userEnteredValue": {"numberValue": 1}}]});

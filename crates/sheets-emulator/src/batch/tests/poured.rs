@@ -1,4 +1,4 @@
-//! Texts that are poured into cells, rows that are mixed, and rows and marks that are too many.
+//! Pasted texts, shuffled rows, and limits on rows and metadata.
 
 use serde_json::{Value, json};
 
