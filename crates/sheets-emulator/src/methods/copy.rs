@@ -1,7 +1,8 @@
-//! `spreadsheets.sheets.copyTo`, and whole spreadsheets for `drive.files.copy`.
+//! `spreadsheets.sheets.copyTo`, and copies of whole spreadsheets for `drive.files.copy`.
 //!
-//! In scope: a sheet copied into another spreadsheet of the same file, or into its own; a spreadsheet with all it holds.
-//! Out of scope: copies inside a batch (`batch`), what moves with a sheet's rows (`rows`).
+//! In scope: a sheet copied into any spreadsheet of the same file, a spreadsheet with all its
+//! contents.
+//! Out of scope: copies inside a batch (`batch`), what a sheet's rows contain (`storage::rows`).
 
 use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};
@@ -14,7 +15,8 @@ use crate::random::RandomSource;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SpreadsheetProperties, Transaction};
 
-/// Answers `sheets.copyTo`: the properties of the copy, which is the last sheet of its spreadsheet.
+/// Answers `sheets.copyTo` with the properties of the copy, which is the last sheet of its
+/// spreadsheet.
 pub(crate) fn copy_to(
     store: &SpreadsheetStore,
     id: &str,
@@ -26,7 +28,8 @@ pub(crate) fn copy_to(
     let number: i32 = sheet.parse().map_err(|_| no_sheet())?;
     let missing = || ApiError::invalid_argument("destinationSpreadsheetId must be set.");
     let destination = body.get("destinationSpreadsheetId").and_then(Value::as_str).ok_or_else(missing)?;
-    // The view is given up before the writer is asked for: a store in memory has one connection.
+    // The read transaction ends before the write begins, because a store in memory has one
+    // connection.
     let source = store.read(id)?.sheet(number)?.ok_or_else(no_sheet)?;
     let tx = store.write(destination)?;
     let from = key_of(&tx, id, number)?.ok_or_else(no_sheet)?;
@@ -38,14 +41,16 @@ pub(crate) fn copy_to(
     Ok(sheet_properties(&copy))
 }
 
-/// Copies a spreadsheet with its sheets, named ranges and marks to a new id; the title of the copy.
+/// Copies a spreadsheet with its sheets, named ranges and metadata to a new id. Returns the copy's
+/// title.
 pub(crate) fn copy_spreadsheet(
     store: &SpreadsheetStore,
     from: &str,
     id: &str,
     title: Option<&str>,
 ) -> Result<String, ApiError> {
-    // The view is given up before the writer is asked for: a store in memory has one connection.
+    // The read transaction ends before the write begins, because a store in memory has one
+    // connection.
     let (properties, sheets, names, marks) = {
         let source = store.read(from)?;
         (source.properties()?, source.sheets()?, source.named_ranges()?, source.kept(None, "metadata")?)
@@ -67,7 +72,7 @@ pub(crate) fn copy_spreadsheet(
     Ok(title)
 }
 
-/// The key of a sheet of any spreadsheet in the file, while it is there.
+/// Returns the key of a sheet of any spreadsheet in the file, if it exists.
 fn key_of(tx: &Transaction<'_>, spreadsheet: &str, sheet: i32) -> Result<Option<i64>, StorageError> {
     let sql = "SELECT key FROM sheets JOIN spreadsheets ON key = (number << 32) + ?2 WHERE id = ?1";
     let found = tx.db().prepare_cached(sql)?.query_row((spreadsheet, sheet), |row| row.get(0)).optional()?;

@@ -1,6 +1,7 @@
 //! `spreadsheets.create`.
 //!
-//! In scope: a new spreadsheet as its caller describes it. Out of scope: where it is kept (`storage`).
+//! In scope: a new spreadsheet as the request describes it.
+//! Out of scope: storage (`storage`).
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
 
-/// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
+/// Answers `spreadsheets.create`: creates the spreadsheet `id` and returns it.
 pub(crate) fn create(
     store: &SpreadsheetStore,
     id: &str,
@@ -56,7 +57,7 @@ pub(crate) fn create(
     Ok(mask.apply(answer))
 }
 
-/// What a description may hold that would not be kept is refused rather than forgotten.
+/// Rejects members of a description that would not be stored.
 fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiError> {
     let members = |value: &Value, known: &[&str]| -> Option<String> {
         let mut own = value.as_object()?.iter().filter(|(_, value)| !is_empty_value(value));
@@ -70,7 +71,7 @@ fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiErro
     unkept.map_or(Ok(()), |name| Err(told(name)))
 }
 
-/// Writes the `GridData` of a new sheet; sizes of rows and columns in it are not kept.
+/// Writes the `GridData` of a new sheet. Sizes of rows and columns in it are ignored.
 fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<(), ApiError> {
     let start = |name: &str| data.get(name).and_then(Value::as_i64).unwrap_or(0);
     let Some(rows) = data.get("rowData") else { return Ok(()) };

@@ -1,7 +1,8 @@
-//! Appending values: `values.append`.
+//! `values.append`.
 //!
-//! In scope: where the rows go, making room, the answer.
-//! Out of scope: what a table is (`table`), `appendCells` of batchUpdate, which knows no tables.
+//! In scope: the position of the new rows, growing the grid, the response.
+//! Out of scope: table detection (`workbook::table_detection`), `appendCells` of batchUpdate, which
+//! has no tables.
 
 use serde_json::{Map, Value};
 
@@ -20,8 +21,8 @@ use crate::workbook::table_detection::find_table;
 /// The most cells of all grids together (Google Drive help, "Files you can store").
 const WORKBOOK_LIMIT: u64 = 10_000_000;
 
-/// `values.append`: below the table that the range means, from that table's first column; at the range's start when
-/// there is none.
+/// Answers `values.append`: writes below the table in the range, from the table's first column, or
+/// at the start of the range if there is no table.
 pub(crate) fn append(
     store: &impl Writable,
     id: &str,
@@ -54,7 +55,7 @@ pub(crate) fn append(
     Ok(Value::Object(answer))
 }
 
-/// Grows the grid to hold the area, and with `INSERT_ROWS` moves what lies there down first.
+/// Grows the grid to hold the area. With `INSERT_ROWS`, moves the existing rows down first.
 fn make_room(
     transaction: &Transaction<'_>,
     sheets: &[SheetProperties],

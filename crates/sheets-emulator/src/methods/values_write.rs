@@ -1,7 +1,7 @@
-//! Writing values: `values.update`, `values.batchUpdate`, `values.batchUpdateByDataFilter`.
+//! `values.update`, `values.batchUpdate`, `values.batchUpdateByDataFilter`.
 //!
-//! In scope: which cells are written, all or none, and the answer with its counts.
-//! Out of scope: what a value becomes (`block`, `entered`), appending (`values_append`).
+//! In scope: which cells are written, all or none, the response with its counts.
+//! Out of scope: conversion of values (`input`), appending (`values_append`).
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
-/// `values.update`.
+/// Answers `values.update`.
 pub(crate) fn update(
     store: &impl Writable,
     id: &str,
@@ -37,12 +37,12 @@ pub(crate) fn update(
     Ok(Value::Object(answer))
 }
 
-/// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
+/// Answers `values.batchUpdate` and `values.batchUpdateByDataFilter`: writes all ranges or none.
 pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
-    // A list inside the list stands for its own elements (recorded).
+    // A nested list stands for its elements (recorded).
     let data = sent.flat_map(|data| data.as_array().map_or(std::slice::from_ref(data), Vec::as_slice));
     for (at, data) in data.enumerate() {
         let path = format!("data[{at}]");
@@ -85,7 +85,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
     Ok(totals.told(id, &responses))
 }
 
-/// Whether and how the answer shows what was written.
+/// Whether and how the response contains the written values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResponseValues {
     show: bool,
@@ -94,14 +94,14 @@ pub(crate) struct ResponseValues {
 }
 
 impl ResponseValues {
-    /// Reads `includeValuesInResponse` and the render options of the answer.
+    /// Reads `includeValuesInResponse` and the render options of the response.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
         Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
 
-    /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
-    /// Counts of nothing are left out, as every zero of Google's is.
+    /// Returns the `UpdateValuesResponse` of one write. It shows the requested range, or else the
+    /// written area. Zero counts are omitted, as in Google's responses.
     pub(crate) fn told(
         &self,
         workbook: &Workbook<'_, '_>,
@@ -144,7 +144,7 @@ impl ResponseValues {
     }
 }
 
-/// Sums over the ranges of a batch; a row or column that two ranges touch counts once, as recorded.
+/// Sums over the ranges of a batch. A row or column in two ranges counts once, as recorded.
 #[derive(Debug, Default)]
 struct UpdateTotals {
     rows: BTreeSet<(i32, u32)>,

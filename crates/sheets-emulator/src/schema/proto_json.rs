@@ -1,7 +1,9 @@
-//! JSON against the API's types, as Google's front end reads it.
+//! Parses JSON by the API's types, as Google's front end does.
 //!
-//! In scope: unknown names, wrong kinds, both spellings of a name, `null` for "not set", numbers written as text.
-//! Out of scope: what a request means. Lean readers come first; this careful one explains what they did not take.
+//! In scope: unknown names, wrong kinds, both spellings of a name, `null` for "not set", numbers
+//! written as text.
+//! Out of scope: the meaning of a request. Fast parsers run first; this parser explains what they
+//! rejected.
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -10,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
 
-/// Reads a message of type `message` that stands at `path` in the body. Fails as Google does: 400, one violation a
-/// field.
+/// Parses a message of this type at `path` in the body. Fails like Google: 400, with one violation
+/// per field.
 pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     if let Ok(read) = serde_json::from_str(raw.get()) {
         return Ok(read);
@@ -19,7 +21,7 @@ pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &st
     read_checked(raw, message, path)
 }
 
-/// Reads a message whose members are kept as JSON, so that the table has to vouch for them.
+/// Parses a message that is stored as JSON, after a check against the table.
 pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
     let clean = normalise(value, message, path)?;
@@ -27,7 +29,7 @@ pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, p
         .map_err(|told| ApiError::bad_field(path, format!("Invalid value at '{path}', {told}")))
 }
 
-/// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
+/// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
 pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
@@ -44,13 +46,14 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     }
 }
 
-/// Google's sentence for a body that is no JSON begins so.
+/// Start of Google's message for a body that is not JSON.
 pub(crate) const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
 
-/// Google's sentence for a body that is JSON, but no object.
+/// Google's message for JSON that is not an object.
 pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
 
-/// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
+/// Returns the value with JSON names, without nulls, and with numbers as numbers; or all
+/// violations.
 pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
     let mut walk = JsonReader { told: Vec::new() };
     let clean = walk.message(value, message, path);
@@ -64,13 +67,13 @@ pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value
     Err(ApiError { details: Some(details), ..ApiError::invalid_argument(sentences.join("\n")) })
 }
 
-/// The sentence for a name that a message does not have.
+/// Returns the message for an unknown name.
 pub(crate) fn unknown_name(name: &str, path: &str) -> String {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.")
 }
 
-/// `addSheet` as paths write it: `add_sheet`.
+/// Returns `add_sheet` for `addSheet`, as in paths.
 pub(crate) fn snake(name: &str) -> String {
     name.chars().fold(String::new(), |mut text, letter| {
         if letter.is_ascii_uppercase() {
@@ -127,7 +130,7 @@ impl JsonReader {
                 self.told.push((parent.to_owned(), told));
                 Value::Null
             }
-            // The front end takes a lone element for a list of one.
+            // The front end accepts a single element as a list.
             one if known.list => Value::Array(vec![self.one(one, known.kind, path)]),
             one => self.one(one, known.kind, path),
         }
@@ -181,13 +184,14 @@ impl JsonReader {
     }
 }
 
-/// The text of a mask that is spelt as the message it is, `{"paths": ["criteria", "title"]}`, as Google's own samples have it.
+/// Returns the text of a mask that is written as a message, `{"paths": ["criteria", "title"]}`, as
+/// in Google's samples.
 fn mask_of(paths: &Value) -> Option<Value> {
     let paths: Option<Vec<&str>> = paths.as_array()?.iter().map(Value::as_str).collect();
     Some(Value::from(paths?.join(",")))
 }
 
-/// The message type of the values of `criteria`, which are kept by column.
+/// Returns the message type of the values of `criteria`, which is a map by column.
 fn criteria(message: &str) -> Option<&'static str> {
     match message {
         "BasicFilter" | "FilterView" => Some("FilterCriteria"),
@@ -196,7 +200,7 @@ fn criteria(message: &str) -> Option<&'static str> {
     }
 }
 
-/// The enum type of the member that a path ends in, and its words: of those that requests are held to.
+/// Returns the enum type at the end of a path, and its words, for the enums that are checked.
 fn choices(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     Some(match path.rsplit('.').next()? {
         "dimension" | "shift_dimension" => ("Dimension", &["DIMENSION_UNSPECIFIED", "ROWS", "COLUMNS"]),

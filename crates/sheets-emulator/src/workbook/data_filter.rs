@@ -1,7 +1,8 @@
-//! `DataFilter`: cells named by A1 text, by grid range or by developer metadata in a request's body.
+//! `DataFilter`: cells named by A1 text, by grid range or by developer metadata.
 //!
-//! In scope: which cells a filter finds, in every sheet of a spreadsheet.
-//! Out of scope: which marks a lookup matches (`metadata`), what is done to the cells.
+//! In scope: the cells of a filter, in every sheet of a spreadsheet.
+//! Out of scope: which metadata a lookup matches (`storage::developer_metadata`), what is done with
+//! the cells.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,8 @@ use crate::grid::area::GridRange;
 use crate::storage::developer_metadata::{find, read_lookup};
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// The cells of a filter: one place, or with a lookup those of each row, column and sheet that is marked so.
+/// Returns the cells of a filter: one range, or with a lookup those of each matching row, column
+/// and sheet.
 pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
     if let Some(text) = filter.get("a1Range").and_then(Value::as_str) {
         return Ok(vec![workbook.find_inside(text)?]);
@@ -31,7 +33,7 @@ pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result
     if span.starts_outside(sheet.row_count, sheet.column_count) { Err(place.exceeds()) } else { Ok(vec![place]) }
 }
 
-/// The cells that a mark lies on; a mark of the whole spreadsheet lies on every sheet.
+/// Returns the cells of a metadata location. Metadata of the spreadsheet covers every sheet.
 fn marked(workbook: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
     let Some(location) = mark.get("location").and_then(Value::as_object) else { return Vec::new() };
     let range = location.get("dimensionRange").and_then(Value::as_object);

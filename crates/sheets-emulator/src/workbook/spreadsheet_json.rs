@@ -1,7 +1,8 @@
-//! `spreadsheets.get`, and the spreadsheet inside other answers.
+//! `spreadsheets.get`, and the spreadsheet in other responses.
 //!
-//! In scope: which sheets and cells an answer holds, cells with all that is kept of them.
-//! Out of scope: cutting the answer down to `fields` (the caller), properties (`present`), texts of values (`render`).
+//! In scope: which sheets and cells a response contains, cells with all their members.
+//! Out of scope: `fields` (the caller), properties (`format::response_format`), displayed texts
+//! (`format::render`).
 
 use serde_json::{Map, Value, json};
 
@@ -21,19 +22,19 @@ use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Heights and widths of rows and columns that nobody changed, in pixels.
+/// Default heights and widths of rows and columns, in pixels.
 const PIXELS: (u32, u32) = (21, 100);
 
-/// Which cells an answer holds.
+/// The parts of a spreadsheet in a response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SpreadsheetView {
-    /// When anything is asked for, only its sheets are in the answer, and only its cells.
+    /// The requested cells. If there are any, the response contains their sheets and cells only.
     pub asked: Vec<CellSelection>,
-    /// Whether cells are in the answer.
+    /// Whether the response contains cells.
     pub grid_data: bool,
 }
 
-/// How cells are asked for.
+/// A selection of cells.
 #[derive(Debug, Clone)]
 pub(crate) enum CellSelection {
     /// By A1 text.
@@ -51,8 +52,8 @@ impl CellSelection {
     }
 }
 
-/// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
-/// asks for cells by itself (recorded). The answer is cut down to the mask.
+/// Answers `spreadsheets.get`. `include_grid_data` applies only without a mask; a mask that reaches
+/// into `sheets.data` requests cells by itself (recorded). The response is trimmed to the mask.
 pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
@@ -69,7 +70,7 @@ pub(crate) fn get(
     Ok(mask.apply(spreadsheet(&tx, id, &SpreadsheetView { asked, grid_data })?))
 }
 
-/// The spreadsheet as a transaction sees it.
+/// Returns the spreadsheet of a transaction.
 pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
     let workbook = Workbook::open(tx)?;
     let mut places = Vec::new();
@@ -153,7 +154,7 @@ fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<
     Ok(protected(body, named.as_ref()))
 }
 
-/// The developer metadata whose place is one that is asked for.
+/// Returns the developer metadata at these locations.
 fn metadata_at(
     workbook: &Workbook<'_, '_>,
     asked: impl Fn(&Map<String, Value>) -> bool,
@@ -162,7 +163,8 @@ fn metadata_at(
     Ok(metadata.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
 }
 
-/// `GridData`: rows up to the last one with anything in it, metadata for every row and column.
+/// Returns `GridData`: rows up to the last one with contents, and metadata for every row and
+/// column.
 fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
     let mut members = Map::new();
     for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
@@ -215,7 +217,7 @@ fn row_values(
     columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| leads(column, source))).collect()
 }
 
-/// `CellData`; `leads` is where a formula leads that is a link.
+/// Returns `CellData`; `leads` returns the target of a link formula.
 fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     let mut members = Map::new();
     if cell.is_blank() {
@@ -246,7 +248,7 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     Value::Object(members)
 }
 
-/// `ExtendedValue` of what was entered, if anything was.
+/// Returns the `ExtendedValue` that was entered.
 fn user_entered_value(value: &CellValue) -> Option<Value> {
     Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
@@ -257,7 +259,7 @@ fn user_entered_value(value: &CellValue) -> Option<Value> {
     })
 }
 
-/// `ExtendedValue` of what it comes to.
+/// Returns the `ExtendedValue` of the effective value.
 fn effective_value(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Blank => json!({}),
@@ -268,13 +270,13 @@ fn effective_value(scalar: &Scalar) -> Value {
     }
 }
 
-/// Whole numbers without a point, as Google writes them.
+/// Writes integers without a decimal point, as Google does.
 #[expect(clippy::cast_possible_truncation, reason = "whole and far inside an i64")]
 fn to_json(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 1e17 { Value::from(number as i64) } else { Value::from(number) }
 }
 
-/// To which side a value goes that nobody aligned.
+/// Returns the default alignment of a value.
 fn side_of(scalar: &Scalar) -> Option<&'static str> {
     match scalar {
         Scalar::Blank => None,
@@ -284,8 +286,8 @@ fn side_of(scalar: &Scalar) -> Option<&'static str> {
     }
 }
 
-/// The default format of a cell with what was set laid over it: a value without an alignment has one of its kind, and
-/// links are shown plainly, as recorded answers have it.
+/// Returns the default format with the cell's own format on top. The value's kind sets a missing
+/// alignment, and links are displayed as plain text, as in recorded responses.
 fn effective_format(set: Option<&Value>, side: Option<&str>) -> Value {
     let mut format = default_format();
     if let Some(members) = format.as_object_mut() {
