@@ -61,7 +61,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Accepts this bearer token, beside the tokens that clients request with [`RunningEmulator::credentials`].
+    /// Accepts this bearer token, beside the tokens that clients request with
+    /// [`RunningEmulator::credentials`].
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.options.trusted_token = Some(token.into());
         self
@@ -109,7 +110,8 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Opens the emulator without a listener, for [`Emulator::handle`] and [`Emulator::serve_stream`].
+    /// Opens the emulator without a listener, for [`Emulator::handle`] and
+    /// [`Emulator::serve_stream`].
     pub fn build(self) -> Result<Emulator, StorageError> {
         let time = self.time.unwrap_or_else(|| Arc::new(SystemTimeSource::new()));
         let random = self.random.unwrap_or_else(|| Arc::new(SystemRandomSource));
@@ -129,8 +131,8 @@ impl EmulatorBuilder {
     }
 }
 
-/// An emulator that is served on loopback. It stops when this value is dropped: it accepts no further connection, and answers
-/// the calls in progress as long as the runtime runs.
+/// An emulator that is served on loopback. It stops when this value is dropped: it accepts no
+/// further connection, and answers the calls in progress as long as the runtime runs.
 #[derive(Debug)]
 pub struct RunningEmulator {
     emulator: Emulator,
@@ -140,7 +142,8 @@ pub struct RunningEmulator {
 }
 
 impl RunningEmulator {
-    /// The URL that stands in for `https://sheets.googleapis.com`, such as `http://127.0.0.1:41234`.
+    /// The URL to use instead of `https://sheets.googleapis.com`, such as
+    /// `http://127.0.0.1:41234`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }

@@ -47,7 +47,7 @@ impl TextParams for QueryParams {
     }
 }
 
-/// Prefix of an `Authorization` value that stands for an API key. The key comes in its own header
+/// Prefix of an `Authorization` value that carries an API key. The key comes in its own header
 /// or parameter.
 pub(crate) const API_KEY: &str = "Key ";
 

@@ -113,7 +113,7 @@ fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }
 
-/// Returns the requests of a list. A nested list stands for its elements: pygsheets sends
+/// Returns the requests of a list. A nested list means its elements: pygsheets sends
 /// `[[{…}]]`, which Google accepts. Deeper lists are rejected, because the caller would choose the
 /// stack depth.
 fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {

@@ -13,7 +13,8 @@ use crate::format::number::{automatic, number};
 /// The format of a cell: the API's `NumberFormat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberFormat {
-    /// The kind: `NUMBER`, `PERCENT`, `CURRENCY`, `DATE`, `TIME`, `DATE_TIME`, `SCIENTIFIC` or `TEXT`.
+    /// The kind: `NUMBER`, `PERCENT`, `CURRENCY`, `DATE`, `TIME`, `DATE_TIME`, `SCIENTIFIC` or
+    /// `TEXT`.
     pub kind: String,
     /// The pattern; empty for the kind's default.
     pub pattern: String,
@@ -46,7 +47,7 @@ impl NumberFormat {
         shown.unwrap_or_else(|| automatic(value))
     }
 
-    /// Formats a text. A pattern may have a section for texts, in which `@` stands for the text.
+    /// Formats a text. A pattern may have a section for texts, in which the text replaces `@`.
     pub fn show_text(&self, text: &str) -> String {
         let sections = sections(&self.pattern);
         let own = match sections.as_slice() {

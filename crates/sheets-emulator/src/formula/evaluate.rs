@@ -62,7 +62,7 @@ struct FormulaReader<'a> {
     rest: &'a str,
     cell_source: &'a dyn CellSource,
     depth: u32,
-    /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
+    /// Whether a range means all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,
 }
 
@@ -276,7 +276,7 @@ impl<'a> FormulaReader<'a> {
         Ok(Operand::Matrix(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
     }
 
-    /// Evaluates a reference in an expression. Outside `ARRAYFORMULA`, a column or row stands for
+    /// Evaluates a reference in an expression. Outside `ARRAYFORMULA`, a column or row means
     /// its cell next to the formula.
     fn dereference(&self, word: &str) -> Operand {
         let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };

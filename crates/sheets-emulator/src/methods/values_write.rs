@@ -42,7 +42,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
-    // A nested list stands for its elements (recorded).
+    // A nested list means its elements (recorded).
     let data = sent.flat_map(|data| data.as_array().map_or(std::slice::from_ref(data), Vec::as_slice));
     for (at, data) in data.enumerate() {
         let path = format!("data[{at}]");

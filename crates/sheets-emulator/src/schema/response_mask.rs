@@ -19,7 +19,7 @@ pub enum ResponseMask {
     /// All members.
     #[default]
     All,
-    /// These members, each with its own mask; `*` stands for every member.
+    /// These members, each with its own mask; `*` matches every member.
     Members(BTreeMap<String, ResponseMask>),
 }
 

@@ -25,7 +25,7 @@ const OF_RANGES: &str =
 /// Functions of whole ranges and of single values.
 const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
 
-/// Functions inside which every range stands for all its cells.
+/// Functions inside which every range means all its cells.
 const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
 
 fn is_in(names: &str, name: &str) -> bool {
@@ -37,7 +37,7 @@ pub(crate) fn is_known(name: &str) -> bool {
     [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| is_in(names, name))
 }
 
-/// Returns whether ranges inside its parentheses stand for all their cells, as inside
+/// Returns whether ranges inside its parentheses mean all their cells, as inside
 /// `ARRAYFORMULA`.
 pub(crate) fn opens_ranges(name: &str) -> bool {
     is_in(RANGE_OPENING, name)

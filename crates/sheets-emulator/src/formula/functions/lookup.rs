@@ -146,7 +146,7 @@ impl Criterion {
     }
 }
 
-/// A text with wildcards: `*` stands for any characters, `?` for one, and `~` escapes them.
+/// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.
 struct Wildcard {
     folded: String,
     /// `None` if the text has no wildcards.
