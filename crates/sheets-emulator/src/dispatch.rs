@@ -138,7 +138,8 @@ impl Dispatcher<'_> {
             ResponseMask::All => body.flag("includeGridData"),
             ResponseMask::Members(_) => mask.covers("sheets.data"),
         };
-        let view = SpreadsheetView { asked: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
+        let view =
+            SpreadsheetView { selections: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
         spreadsheet(&self.store.read(id)?, id, &view)
     }
 

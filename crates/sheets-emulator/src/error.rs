@@ -38,8 +38,8 @@ impl ApiError {
 
     /// Returns 400 for a `fields` parameter with an unknown path (recorded by gargle).
     pub fn bad_mask(path: &str) -> Self {
-        let told = format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.");
-        let details = violations(&[(path, &told)]);
+        let detail = format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.");
+        let details = violations(&[(path, &detail)]);
         Self { details: Some(details), ..Self::invalid_argument("Request contains an invalid argument.") }
     }
 
@@ -49,7 +49,7 @@ impl ApiError {
     }
 
     /// Returns 404 with this message.
-    pub fn gone(message: impl Into<String>) -> Self {
+    pub fn not_found_with(message: impl Into<String>) -> Self {
         Self::new(404, "NOT_FOUND", message)
     }
 
@@ -148,13 +148,13 @@ fn reason(failure_cause: FailureCause) -> &'static str {
 }
 
 /// Returns a `details` array with one `google.rpc.BadRequest`. Each pair is a field and its error.
-fn violations(told: &[(&str, &str)]) -> Value {
+fn violations(detail: &[(&str, &str)]) -> Value {
     let one = |(field, what): &(&str, &str)| match *field {
         // The root has no name, and an empty text is not written on the wire.
         "" => json!({ "description": what }),
         field => json!({"field": field, "description": what}),
     };
-    let list: Vec<Value> = told.iter().map(one).collect();
+    let list: Vec<Value> = detail.iter().map(one).collect();
     json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": list}])
 }
 

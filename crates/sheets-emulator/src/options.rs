@@ -113,7 +113,7 @@ mod tests {
         assert_eq!("ignore".parse(), Ok(MissingIdBehavior::Ignore));
         assert_eq!("snapshot".parse(), Ok(ValidationBehavior::Snapshot));
         assert_eq!("ignore".parse(), Ok(CallerIdBehavior::Ignore));
-        let told = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
-        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(told.to_owned()));
+        let got = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
+        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(got.to_owned()));
     }
 }

@@ -135,7 +135,7 @@ impl ApiResponse {
 
     /// Returns an HTML page of Google's front end, which answers without the API's envelope.
     pub fn page(status: u16) -> Self {
-        let told = match status {
+        let detail = match status {
             404 => "(Not Found)",
             408 => "(Request Timeout)",
             413 => "(Request Entity Too Large)",
@@ -146,7 +146,7 @@ impl ApiResponse {
             _ => "(Error)",
         };
         let page = format!(
-            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {told}!!1</title>\n  \
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {detail}!!1</title>\n  \
              <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
         );
         Self { status, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }

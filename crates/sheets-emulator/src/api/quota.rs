@@ -145,8 +145,8 @@ mod tests {
         for call in 0..60 {
             assert!(quota.take("a", QuotaMetric::Read, 1000 + call).is_ok());
         }
-        let told = quota.take("a", QuotaMetric::Read, 2000).unwrap_err();
-        assert_eq!((told.code, told.status), (429, "RESOURCE_EXHAUSTED"));
+        let got = quota.take("a", QuotaMetric::Read, 2000).unwrap_err();
+        assert_eq!((got.code, got.status), (429, "RESOURCE_EXHAUSTED"));
         assert!(quota.take("a", QuotaMetric::Write, 2000).is_ok() && quota.take("b", QuotaMetric::Read, 2000).is_ok());
         assert!(quota.take("a", QuotaMetric::Read, 60_000).is_ok());
         assert_eq!(QuotaCounter::seconds_left(59_001), 1);
@@ -158,9 +158,9 @@ mod tests {
         let calls =
             ["a", "a", "b", "b"].map(|account| quota.take(account, QuotaMetric::Write, 0).map_err(|e| e.message));
         assert!(calls[..3].iter().all(Result::is_ok));
-        let told = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service \
+        let got = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service \
                     'sheets.googleapis.com' for consumer 'project_number:123456789012'.";
-        assert_eq!(calls[3], Err(told.to_owned()));
+        assert_eq!(calls[3], Err(got.to_owned()));
         assert!(QuotaLimits::from_str("many").is_err());
     }
 }

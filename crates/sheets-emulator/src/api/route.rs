@@ -212,8 +212,8 @@ impl Route {
                 Some(Self { range: sheet.to_owned(), ..without(ApiMethod::SheetsCopyTo)? })
             }
             (&Method::GET, ("developerMetadata", _)) => {
-                let mark = whole.strip_prefix("developerMetadata/")?;
-                Some(Self { range: mark.to_owned(), ..without(ApiMethod::MetadataGet)? })
+                let metadata_id = whole.strip_prefix("developerMetadata/")?;
+                Some(Self { range: metadata_id.to_owned(), ..without(ApiMethod::MetadataGet)? })
             }
             _ => None,
         }

@@ -89,8 +89,9 @@ impl Transaction<'_> {
     /// Returns the areas of a sheet that are protected against an account, each with its
     /// unprotected parts.
     fn protected_areas(&self, sheet: i32, account: &str) -> Result<Vec<ProtectedArea>, StorageError> {
-        let kept = self.kept(Some(sheet), "protected")?;
-        let bodies: Vec<_> = kept.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
+        let objects = self.objects(Some(sheet), "protected")?;
+        let bodies: Vec<_> =
+            objects.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };
         let Some(grid) = grid else { return Ok(Vec::new()) };
         let area = |range: Option<&Value>| {

@@ -182,8 +182,8 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolde
     check_time(claims.iat, claims.exp, now_ms)?;
     let scope = claims.scope.unwrap_or_default();
     if scope.trim().is_empty() {
-        let told = "Invalid OAuth scope or ID token audience provided.";
-        return Err(TokenError::new(400, "invalid_scope", told));
+        let detail = "Invalid OAuth scope or ID token audience provided.";
+        return Err(TokenError::new(400, "invalid_scope", detail));
     }
     Ok(TokenHolder { account, access: access(&scope) })
 }
@@ -193,8 +193,8 @@ fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
     if GOOGLE_AUDIENCES.contains(&audience) || own.strip_suffix("/token") == Some(host) {
         return Ok(());
     }
-    let told = format!("Invalid JWT: Failed audience check. The right audience is http://{host}/token");
-    Err(TokenError::grant(told))
+    let detail = format!("Invalid JWT: Failed audience check. The right audience is http://{host}/token");
+    Err(TokenError::grant(detail))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds of any real date are far below 2^53")]

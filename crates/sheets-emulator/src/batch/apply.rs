@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::auth::protection::Writable;
 use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
 use crate::batch::context::{Batch, UnknownBehaviors};
-use crate::batch::envelope::{BatchBody, RawRequest, open};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
+use crate::batch::request_body::{BatchBody, RawRequest, open};
 use crate::batch::sheets::{dimension_groups, dimensions, sheet};
 use crate::batch::write_cells;
 use crate::error::ApiError;
@@ -34,8 +34,8 @@ pub(crate) fn batch_update(
     behaviors: UnknownBehaviors,
     random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
-    let envelope = open(body)?;
-    let sealed = envelope.requests.iter().enumerate();
+    let request_body = open(body)?;
+    let sealed = request_body.requests.iter().enumerate();
     let jobs: Vec<PreparedRequest> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
     let tx = store.write(id)?;
     if jobs.is_empty() {
@@ -50,8 +50,8 @@ pub(crate) fn batch_update(
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
-    if envelope.include_spreadsheet {
-        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, envelope, mask)?);
+    if request_body.include_spreadsheet {
+        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, request_body, mask)?);
     }
     drop(batch);
     tx.commit()?;
@@ -59,15 +59,15 @@ pub(crate) fn batch_update(
 }
 
 /// Returns the spreadsheet after the batch, before another writer can change it.
-fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
+fn after(batch: &Batch<'_, '_>, id: &str, request_body: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => envelope.include_grid_data,
+        ResponseMask::All => request_body.include_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
     spreadsheet(
         batch.tx,
         id,
-        &SpreadsheetView { asked: envelope.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
+        &SpreadsheetView { selections: request_body.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
     )
 }
 

@@ -92,8 +92,8 @@ struct TakenIds {
 }
 
 /// Fails with 400 and this message.
-pub(crate) fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
-    Err(ApiError::invalid_argument(told))
+pub(crate) fn refuse<T>(detail: impl Into<String>) -> Result<T, ApiError> {
+    Err(ApiError::invalid_argument(detail))
 }
 
 impl<'a, 's> Batch<'a, 's> {

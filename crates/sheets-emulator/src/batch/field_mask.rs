@@ -15,8 +15,8 @@ use crate::schema::response_mask::ResponseMask;
 /// Parses `fields` for a message type. Fails with 400 for an empty mask or an unknown name.
 pub(crate) fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
     if fields.trim().is_empty() {
-        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
-        return Err(ApiError::invalid_argument(told));
+        let detail = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        return Err(ApiError::invalid_argument(detail));
     }
     ResponseMask::parse(fields, message)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
@@ -53,8 +53,8 @@ pub(crate) fn merge_members(
             }
         }
         // Both forms of a colour are one property: writing one form replaces the other.
-        if let Some(twin) = other_form(name).filter(|twin| !masks.contains_key(twin)) {
-            merged.shift_remove(&twin);
+        if let Some(other_name) = other_form(name).filter(|other_name| !masks.contains_key(other_name)) {
+            merged.shift_remove(&other_name);
         }
     }
     merged
@@ -146,8 +146,8 @@ mod tests {
 
     #[test]
     fn an_empty_mask_and_an_unknown_field_are_refused() {
-        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
-        assert_eq!(read("", "CellData").unwrap_err().message, told);
+        let got = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        assert_eq!(read("", "CellData").unwrap_err().message, got);
         assert_eq!(read("note,nope", "CellData").unwrap_err().code, 400);
     }
 }

@@ -24,14 +24,14 @@ pub(crate) fn move_object_ranges(
 ) -> Result<(), ApiError> {
     for home in batch.tx.sheets()? {
         for kind in ["chart", "slicer", "protected"] {
-            for (id, mut body) in batch.tx.kept(Some(home.id), kind)? {
+            for (id, mut body) in batch.tx.objects(Some(home.id), kind)? {
                 if inside(&mut body, sheet, moved) {
-                    batch.tx.keep(Some(home.id), kind, id, &body)?;
+                    batch.tx.put_object(Some(home.id), kind, id, &body)?;
                 }
             }
         }
     }
-    let mut rules = batch.tx.kept(Some(sheet), "rule")?;
+    let mut rules = batch.tx.objects(Some(sheet), "rule")?;
     let mut changed = false;
     for (_, body) in &mut rules {
         changed |= inside(body, sheet, moved);
@@ -40,11 +40,11 @@ pub(crate) fn move_object_ranges(
         return Ok(());
     }
     for (id, _) in &rules {
-        batch.tx.forget(Some(sheet), "rule", *id)?;
+        batch.tx.remove_object(Some(sheet), "rule", *id)?;
     }
     rules.retain(|(_, body)| body.get("ranges").and_then(Value::as_array).is_some_and(|ranges| !ranges.is_empty()));
     for (index, (_, body)) in (0..).zip(rules) {
-        batch.tx.keep(Some(sheet), "rule", index, &body)?;
+        batch.tx.put_object(Some(sheet), "rule", index, &body)?;
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
     match body {
         Value::Array(parts) => parts.iter_mut().for_each(|part| changed |= inside(part, sheet, moved)),
         Value::Object(members) => {
-            let mut gone = Vec::new();
+            let mut empty = Vec::new();
             for (name, value) in members.iter_mut() {
                 let is_one = ONE.contains(&name.as_str());
                 match value {
@@ -70,13 +70,13 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
                         let (differs, stays) = follow(value, sheet, moved);
                         changed |= differs;
                         if !stays {
-                            gone.push(name.clone());
+                            empty.push(name.clone());
                         }
                     }
                     _ => changed |= inside(value, sheet, moved),
                 }
             }
-            for name in gone {
+            for name in empty {
                 members.shift_remove(&name);
             }
         }

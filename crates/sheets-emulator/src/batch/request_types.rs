@@ -134,12 +134,12 @@ fn is_color(members: &Map<String, Value>) -> bool {
 #[expect(clippy::cast_possible_truncation, reason = "steps of 1/255 as 32-bit floats, as Google writes them")]
 fn channel(value: &Value) -> Option<Value> {
     let step = (value.as_f64()?.clamp(0.0, 1.0) * 255.0).trunc();
-    let kept = (step / 255.0) as f32;
-    if kept >= 1.0 {
+    let objects = (step / 255.0) as f32;
+    if objects >= 1.0 {
         return Some(1.into());
     }
     // The recordings show the shortest text of the 32-bit number.
-    (kept > 0.0).then(|| Value::from(kept.to_string().parse::<f64>().unwrap_or_default()))
+    (objects > 0.0).then(|| Value::from(objects.to_string().parse::<f64>().unwrap_or_default()))
 }
 
 /// `GridRange` in a request.

@@ -12,7 +12,7 @@ use crate::batch::object_ranges::move_object_ranges;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
-use crate::format::response_format::outline_kind;
+use crate::format::response_format::group_kind;
 use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::{SheetEdit, after};
 use crate::grid::area::{Dimension, GridRange};
@@ -24,7 +24,7 @@ use crate::storage::transaction::SheetProperties;
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
 /// Returns the kind of stored row or column properties, by index.
-pub(crate) fn kept_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn properties_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "rows",
         Dimension::Columns => "columns",
@@ -110,16 +110,16 @@ pub(crate) fn delete(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
     dimension: Dimension,
-    gone: &Range<u32>,
+    deleted: &Range<u32>,
 ) -> Result<(), ApiError> {
-    let count = gone.end - gone.start;
-    remove(batch, sheet, dimension, gone)?;
+    let count = deleted.end - deleted.start;
+    remove(batch, sheet, dimension, deleted)?;
     if dimension == Dimension::Rows {
-        batch.tx.shift_rows(sheet.id, gone.end..u32::MAX, -i64::from(count))?;
+        batch.tx.shift_rows(sheet.id, deleted.end..u32::MAX, -i64::from(count))?;
     }
     grow(sheet, dimension, -i64::from(count));
     let frozen = frozen_mut(sheet, dimension);
-    *frozen -= (*frozen).min(gone.end).saturating_sub(gone.start);
+    *frozen -= (*frozen).min(deleted.end).saturating_sub(deleted.start);
     Ok(batch.tx.put_sheet(sheet)?)
 }
 
@@ -139,20 +139,20 @@ fn remove(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     dimension: Dimension,
-    gone: &Range<u32>,
+    deleted: &Range<u32>,
 ) -> Result<(), ApiError> {
     match dimension {
-        Dimension::Rows => batch.tx.delete_rows(sheet.id, gone.clone())?,
+        Dimension::Rows => batch.tx.delete_rows(sheet.id, deleted.clone())?,
         Dimension::Columns => change_rows(batch, sheet, &(0..sheet.row_count), |row| {
-            let end = row.len().min(gone.end as usize);
-            row.drain((gone.start as usize).min(end)..end);
+            let end = row.len().min(deleted.end as usize);
+            row.drain((deleted.start as usize).min(end)..end);
         })?,
     }
-    let count = i64::from(gone.end - gone.start);
-    let (start, end) = (i64::from(gone.start), i64::from(gone.end));
+    let count = i64::from(deleted.end - deleted.start);
+    let (start, end) = (i64::from(deleted.start), i64::from(deleted.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
-    shift_objects(batch, sheet.id, dimension, moved, gone.start)?;
-    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
+    shift_objects(batch, sheet.id, dimension, moved, deleted.start)?;
+    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, deleted: deleted.clone(), within: None })
 }
 
 /// Changes the index of stored row or column properties, or deletes them.
@@ -166,15 +166,15 @@ pub(crate) fn shift_objects(
     let first = i64::from(from);
     move_metadata(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     move_groups(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
-    let kind = kept_kind(dimension);
-    let mut kept = batch.tx.kept(Some(sheet), kind)?;
-    kept.retain(|(index, _)| *index >= first);
-    for (index, _) in &kept {
-        batch.tx.forget(Some(sheet), kind, *index)?;
+    let kind = properties_kind(dimension);
+    let mut objects = batch.tx.objects(Some(sheet), kind)?;
+    objects.retain(|(index, _)| *index >= first);
+    for (index, _) in &objects {
+        batch.tx.remove_object(Some(sheet), kind, *index)?;
     }
-    for (index, body) in kept {
+    for (index, body) in objects {
         if let Some(index) = moved(index) {
-            batch.tx.keep(Some(sheet), kind, index, &body)?;
+            batch.tx.put_object(Some(sheet), kind, index, &body)?;
         }
     }
     Ok(())
@@ -199,15 +199,15 @@ pub(crate) fn move_ranges(
         }
     }
     for kind in RANGED {
-        for (id, mut body) in batch.tx.kept(Some(sheet), kind)? {
+        for (id, mut body) in batch.tx.objects(Some(sheet), kind)? {
             let Some(range) = body_range(&body) else { continue };
             match moved(range.clone()) {
                 None => {
-                    batch.tx.forget(Some(sheet), kind, id)?;
+                    batch.tx.remove_object(Some(sheet), kind, id)?;
                 }
                 Some(new) if new != range => {
                     body["range"] = new.to_json();
-                    batch.tx.keep(Some(sheet), kind, id, &body)?;
+                    batch.tx.put_object(Some(sheet), kind, id, &body)?;
                 }
                 Some(_) => {}
             }
@@ -223,17 +223,17 @@ fn move_groups(
     dimension: Dimension,
     moved: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), ApiError> {
-    let kind = outline_kind(dimension);
-    for (id, mut group) in batch.tx.kept(Some(sheet), kind)? {
+    let kind = group_kind(dimension);
+    for (id, mut group) in batch.tx.objects(Some(sheet), kind)? {
         let index = |name: &str| group["range"][name].as_i64().unwrap_or(0);
         let inside = index("startIndex")..index("endIndex");
         let (start, last) = (inside.clone().find_map(&moved), inside.rev().find_map(&moved));
         if let (Some(start), Some(last)) = (start, last) {
             group["range"]["startIndex"] = start.into();
             group["range"]["endIndex"] = (last + 1).into();
-            batch.tx.keep(Some(sheet), kind, id, &group)?;
+            batch.tx.put_object(Some(sheet), kind, id, &group)?;
         } else {
-            batch.tx.forget(Some(sheet), kind, id)?;
+            batch.tx.remove_object(Some(sheet), kind, id)?;
         }
     }
     Ok(())
@@ -247,7 +247,7 @@ fn move_metadata(
     moved: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), ApiError> {
     let word = if dimension == Dimension::Rows { "ROWS" } else { "COLUMNS" };
-    for (id, mut body) in batch.tx.kept(None, KIND)? {
+    for (id, mut body) in batch.tx.objects(None, KIND)? {
         let Some(range) = body.pointer_mut("/location/dimensionRange").and_then(Value::as_object_mut) else { continue };
         let on = range.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
         if on != i64::from(sheet) || range.get("dimension").and_then(Value::as_str) != Some(word) {
@@ -257,10 +257,10 @@ fn move_metadata(
             Some(start) => {
                 range.insert("startIndex".to_owned(), start.into());
                 range.insert("endIndex".to_owned(), (start + 1).into());
-                batch.tx.keep(None, KIND, id, &body)?;
+                batch.tx.put_object(None, KIND, id, &body)?;
             }
             None => {
-                batch.tx.forget(None, KIND, id)?;
+                batch.tx.remove_object(None, KIND, id)?;
             }
         }
     }
@@ -274,10 +274,10 @@ pub(crate) fn body_range(body: &Value) -> Option<GridRange> {
 }
 
 /// Clears the named ranges of a sheet, and deletes its metadata.
-pub(crate) fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
-    for (id, body) in batch.tx.kept(None, KIND)? {
+pub(crate) fn detach_objects(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
+    for (id, body) in batch.tx.objects(None, KIND)? {
         if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
-            batch.tx.forget(None, KIND, id)?;
+            batch.tx.remove_object(None, KIND, id)?;
         }
     }
     move_ranges(batch, sheet, |_| None)

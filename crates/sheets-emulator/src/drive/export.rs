@@ -50,8 +50,8 @@ pub(crate) fn download(
     };
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
-    let asked = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
-    text_of(&workbook, asked.ok_or_else(ApiError::not_found)?, kind)
+    let requested = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
+    text_of(&workbook, requested.ok_or_else(ApiError::not_found)?, kind)
 }
 
 /// Writes a sheet's displayed values, one line per row.
@@ -77,15 +77,15 @@ fn text_of(
         .terminator(csv::Terminator::CRLF)
         .flexible(true)
         .from_writer(Vec::new());
-    let failed = |told: &dyn std::fmt::Display| {
-        tracing::error!(%told, "the emulator can't write a sheet as text");
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "the emulator can't write a sheet as text");
         ApiError::internal()
     };
     for mut line in lines {
         line.resize(width, String::new());
-        writer.write_record(&line).map_err(|told| failed(&told))?;
+        writer.write_record(&line).map_err(|error| failed(&error))?;
     }
-    let mut text = writer.into_inner().map_err(|told| failed(&told))?;
+    let mut text = writer.into_inner().map_err(|error| failed(&error))?;
     // Google's file has no line break at its end.
     text.truncate(text.len().saturating_sub(if text.ends_with(b"\r\n") { 2 } else { 0 }));
     Ok((text, media))
@@ -99,9 +99,9 @@ pub(crate) fn import(
     body: &[u8],
     random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
-    let told = |told: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {told}"));
+    let error = |error: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {error}"));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
-    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| told(&bad))?;
+    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| error(&bad))?;
     let transaction = store.write(id)?;
     for sheet in transaction.sheets()? {
         transaction.remove_sheet(sheet.id)?;

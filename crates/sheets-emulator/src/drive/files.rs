@@ -21,7 +21,7 @@ const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 pub(crate) const USUAL: &str = "kind,id,name,mimeType";
 
 /// Kind and number of the stored creation time.
-const KEPT: (&str, i64) = ("drive", 0);
+const CREATED: (&str, i64) = ("drive", 0);
 
 /// Answers `files.create`: creates an empty spreadsheet with this name.
 pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
@@ -33,7 +33,7 @@ pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i6
     let properties = SpreadsheetProperties { title: name.to_owned(), ..SpreadsheetProperties::default() };
     store.create(id, &properties, &[SheetProperties::new(0, "Sheet1", 0)])?;
     let transaction = store.write(id)?;
-    transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
+    transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
     Ok(json!({"kind": "drive#file", "id": id, "name": name, "mimeType": SPREADSHEET}))
 }
@@ -57,7 +57,7 @@ pub(crate) fn copy(
 ) -> Result<Value, ApiError> {
     let title = copy_spreadsheet(store, from, id, body.word("name"))?;
     let transaction = store.write(id)?;
-    transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
+    transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
     file(store, id, &title, now_ms)
 }
@@ -111,12 +111,12 @@ pub(crate) fn update(
 
 /// Returns Drive's 404. Its envelope has `errors` where that of Sheets has `status`.
 pub(crate) fn no_such_file(id: &str) -> ApiResponse {
-    let told = format!("File not found: {id}.");
-    let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
+    let detail = format!("File not found: {id}.");
+    let error = json!({"domain": "global", "reason": "notFound", "message": detail, "locationType": "parameter",
                        "location": "fileId"});
     ApiResponse {
         status: 404,
-        ..ApiResponse::json(json!({"error": {"errors": [error], "code": 404, "message": told}}))
+        ..ApiResponse::json(json!({"error": {"errors": [error], "code": 404, "message": detail}}))
     }
 }
 
@@ -126,8 +126,8 @@ pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError>
 }
 
 fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiError> {
-    let kept = store.read(id)?.kept(None, KEPT.0)?;
-    let created = kept.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
+    let objects = store.read(id)?.objects(None, CREATED.0)?;
+    let created = objects.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
     Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET,
               "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(), "trashed": false, "parents": []}))
 }
@@ -172,8 +172,8 @@ mod tests {
         assert_eq!(found("name='other'"), json!({"files": []}));
         assert_eq!(found("(name+contains+'IT')"), json!({"files": [{"id": "x"}]}));
         assert_eq!(found("name+contains+'t'"), json!({"files": []}));
-        let told = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
-        assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
+        let got = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
+        assert_eq!(got, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
         let copy = copy(&store, "x", "y", &Map::new(), 3).unwrap();
         assert_eq!((&copy["name"], &copy["id"]), (&json!("Copy of it's"), &json!("y")));
         delete(&store, "x").unwrap();

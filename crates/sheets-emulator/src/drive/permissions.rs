@@ -53,7 +53,7 @@ pub(crate) fn share(
     let id = known.map_or((id >> 2).cast_signed() | 2, |(id, _)| id);
     permission["id"] = id.to_string().into();
     let tx = store.write(file)?;
-    tx.keep(None, KIND, id, &permission)?;
+    tx.put_object(None, KIND, id, &permission)?;
     tx.commit()?;
     Ok(permission)
 }
@@ -79,7 +79,7 @@ pub(crate) fn update(
     let (number, mut permission) = find(store, file, id)?;
     permission["role"] = one_of(body, "role", &ROLES)?.into();
     let tx = store.write(file)?;
-    tx.keep(None, KIND, number, &permission)?;
+    tx.put_object(None, KIND, number, &permission)?;
     tx.commit()?;
     Ok(permission)
 }
@@ -91,7 +91,7 @@ pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<
         return Err(ApiError::forbidden("The owner of a file cannot be removed."));
     }
     let tx = store.write(file)?;
-    tx.forget(None, KIND, number)?;
+    tx.remove_object(None, KIND, number)?;
     Ok(tx.commit()?)
 }
 
@@ -102,15 +102,19 @@ pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, Ap
 }
 
 fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
-    let kept = store.read(file)?.kept(None, KIND)?;
+    let objects = store.read(file)?.objects(None, KIND)?;
     let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
                        "emailAddress": TEST_ACCOUNT});
-    Ok([(OWNERS, owner)].into_iter().filter(|_| kept.iter().all(|(id, _)| *id != OWNERS)).chain(kept.clone()).collect())
+    Ok([(OWNERS, owner)]
+        .into_iter()
+        .filter(|_| objects.iter().all(|(id, _)| *id != OWNERS))
+        .chain(objects.clone())
+        .collect())
 }
 
 fn find(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
     let found = all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
-    found.ok_or_else(|| ApiError::gone(format!("Permission not found: {id}.")))
+    found.ok_or_else(|| ApiError::not_found_with(format!("Permission not found: {id}.")))
 }
 
 fn one_of<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Result<&'a str, ApiError> {
@@ -129,9 +133,9 @@ mod tests {
     fn a_spreadsheet_is_shared_with_each_once_and_its_owner_stays() {
         let store = SpreadsheetStore::in_memory().unwrap();
         store.create("s", &SpreadsheetProperties::default(), &[]).unwrap();
-        let told = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
-        let made = share(&store, "s", told("reader").as_object().unwrap(), 4_000).unwrap();
-        let again = share(&store, "s", told("writer").as_object().unwrap(), 9_000).unwrap();
+        let got = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
+        let made = share(&store, "s", got("reader").as_object().unwrap(), 4_000).unwrap();
+        let again = share(&store, "s", got("writer").as_object().unwrap(), 9_000).unwrap();
         assert_eq!((&made["id"], &again["role"]), (&again["id"], &json!("writer")));
         let roles = |store: &SpreadsheetStore| {
             let all = list(store, "s").unwrap()["permissions"].as_array().cloned().unwrap();
@@ -146,6 +150,6 @@ mod tests {
         share(&store, "s", json!({"type": "anyone", "role": "reader"}).as_object().unwrap(), 80).unwrap();
         assert!(is_public(&store, "s").unwrap());
         assert_eq!(share(&store, "s", &Map::new(), 1).unwrap_err().code, 400);
-        assert_eq!(share(&store, "nowhere", told("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
+        assert_eq!(share(&store, "nowhere", got("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
     }
 }

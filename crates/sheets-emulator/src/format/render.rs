@@ -52,7 +52,7 @@ fn formula_result(result: &FormulaResult) -> Scalar {
         FormulaResult::Text(text) => Scalar::Text(text.clone()),
         FormulaResult::Number(number) => Scalar::Number(*number),
         FormulaResult::Bool(truth) => Scalar::Bool(*truth),
-        FormulaResult::Error(told) => Scalar::Error(error_named(told)),
+        FormulaResult::Error(error) => Scalar::Error(error_named(error)),
     }
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn computed(scalar: Scalar) -> Option<FormulaResult> {
         Scalar::Text(text) => Some(FormulaResult::Text(text)),
         Scalar::Number(number) => Some(FormulaResult::Number(number)),
         Scalar::Bool(truth) => Some(FormulaResult::Bool(truth)),
-        Scalar::Error(told) => Some(FormulaResult::Error(told.to_owned())),
+        Scalar::Error(error) => Some(FormulaResult::Error(error.to_owned())),
     }
 }
 

@@ -111,8 +111,8 @@ pub(crate) fn without_first_sheet(value: &Value) -> Value {
         Value::Object(members) => {
             let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
             let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
-            let said = members.iter().filter(|(name, value)| !first(name, value));
-            said.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
+            let is_set = members.iter().filter(|(name, value)| !first(name, value));
+            is_set.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
         }
         Value::Array(items) => items.iter().map(without_first_sheet).collect(),
         other => other.clone(),
@@ -146,7 +146,7 @@ pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
 }
 
 /// Returns the kind of stored row or column groups.
-pub(crate) fn outline_kind(dimension: Dimension) -> &'static str {
+pub(crate) fn group_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "row group",
         Dimension::Columns => "column group",
@@ -157,11 +157,11 @@ pub(crate) fn outline_kind(dimension: Dimension) -> &'static str {
 pub(crate) fn without_defaults(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
-            let said = |value: &Value| {
+            let remaining = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
+            let is_set = |value: &Value| {
                 !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]) && *value != json!("")
             };
-            Value::Object(kept.filter(|(_, value)| said(value)).collect())
+            Value::Object(remaining.filter(|(_, value)| is_set(value)).collect())
         }
         Value::Array(items) => items.into_iter().map(without_defaults).collect(),
         other => other,

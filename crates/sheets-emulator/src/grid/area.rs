@@ -151,10 +151,10 @@ impl GridRange {
 
     /// Returns the range after rows or columns were deleted; `None` if nothing is left.
     #[must_use]
-    pub(crate) fn after_delete(mut self, dimension: Dimension, gone: &Range<u32>) -> Option<Self> {
+    pub(crate) fn after_delete(mut self, dimension: Dimension, deleted: &Range<u32>) -> Option<Self> {
         let (start, end) = self.bounds_mut(dimension);
         let before = (start.unwrap_or(0), *end);
-        let shift = |bound: u32| bound - gone.len_below(bound);
+        let shift = |bound: u32| bound - deleted.len_below(bound);
         *start = start.map(shift);
         *end = end.map(shift);
         let left = match (before.1, *end) {

@@ -88,8 +88,8 @@ impl ConnectionSlots {
     fn try_acquire(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut state = self.state();
         if state.taken.len() >= self.limit {
-            let gone = state.longest_idle()?;
-            state.evict(gone);
+            let idle = state.longest_idle()?;
+            state.evict(idle);
         }
         let (number, leave) = (state.next(), CancellationToken::new());
         let taken = SlotState { last_request: number, calls: 0, has_called: false, leave: leave.clone() };
@@ -100,8 +100,8 @@ impl ConnectionSlots {
     /// Evicts the connection that was idle for longest, if the system itself has no room for more.
     pub(crate) fn evict_idle(&self) {
         let mut state = self.state();
-        if let Some(gone) = state.longest_idle() {
-            state.evict(gone);
+        if let Some(idle) = state.longest_idle() {
+            state.evict(idle);
         }
     }
 }

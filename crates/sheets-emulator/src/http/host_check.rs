@@ -146,8 +146,8 @@ mod tests {
             "x y",
         ] {
             for path in ["/_emulator/hands", "/v4/spreadsheets/s", "/token"] {
-                let told = check(&host_check(false), path, host, &[]).unwrap_err();
-                assert!(told.contains("--allow-host"), "{host}: {told}");
+                let got = check(&host_check(false), path, host, &[]).unwrap_err();
+                assert!(got.contains("--allow-host"), "{host}: {got}");
             }
         }
     }

@@ -68,8 +68,8 @@ pub enum LaunchError {
 fn write_key(path: &Path, text: &str) -> io::Result<()> {
     match fs::read_to_string(path) {
         Ok(known) if !known.trim().is_empty() && !is_service_account(&known) => {
-            let told = "there is a file that is not a key of the emulator, which is left as it is";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+            let detail = "there is a file that is not a key of the emulator, which is left as it is";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, detail));
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

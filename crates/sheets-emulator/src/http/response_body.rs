@@ -24,8 +24,8 @@ impl ResponseBody {
     /// half of them.
     pub fn new(bytes: Bytes, breaks_off: bool) -> Self {
         let length = bytes.len() as u64;
-        let kept = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
-        Self { left: Some(kept).filter(|bytes| !bytes.is_empty()), length, breaks_off }
+        let sent = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
+        Self { left: Some(sent).filter(|bytes| !bytes.is_empty()), length, breaks_off }
     }
 }
 

@@ -248,8 +248,8 @@ impl Emulator {
             collected = collected(body, held) => collected.map_err(|unread| match unread {
                 BodyError::Crowded => crowded(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
-                    let told = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
-                    refusal(413, "INVALID_ARGUMENT", told)
+                    let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
+                    refusal(413, "INVALID_ARGUMENT", detail)
                 }
                 BodyError::Broken(error) => refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}")),
             }),

@@ -36,8 +36,8 @@ impl EnteredValue {
 
     /// Converts a text as if it were typed into the cell.
     pub fn typed(text: &str) -> Self {
-        if let Some(kept) = text.strip_prefix('\'') {
-            return Self::plain(CellValue::Text(kept.to_owned()));
+        if let Some(literal) = text.strip_prefix('\'') {
+            return Self::plain(CellValue::Text(literal.to_owned()));
         }
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -67,8 +67,8 @@ impl EnteredValue {
 fn number(text: &str) -> Option<EnteredValue> {
     let (minus, rest) = signed(text);
     let (money, rest) = currency(rest);
-    let (again, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
-    let negative = minus || again;
+    let (minus_after_symbol, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
+    let negative = minus || minus_after_symbol;
     let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
     let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
     if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {

@@ -175,8 +175,8 @@ impl InputValue {
 
 /// Returns the merged areas of a sheet.
 fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
-    let kept = transaction.kept(Some(sheet.id), "merge")?;
-    let bodies = kept.iter().filter_map(|(_, body)| body.get("range"));
+    let objects = transaction.objects(Some(sheet.id), "merge")?;
+    let bodies = objects.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
 }
 

@@ -51,9 +51,9 @@ pub(crate) fn copy_spreadsheet(
 ) -> Result<String, ApiError> {
     // The read transaction ends before the write begins, because a store in memory has one
     // connection.
-    let (properties, sheets, names, marks) = {
+    let (properties, sheets, names, entries) = {
         let source = store.read(from)?;
-        (source.properties()?, source.sheets()?, source.named_ranges()?, source.kept(None, "metadata")?)
+        (source.properties()?, source.sheets()?, source.named_ranges()?, source.objects(None, "metadata")?)
     };
     let title = title.map_or_else(|| format!("Copy of {}", properties.title), str::to_owned);
     let tx = store.start(id, &SpreadsheetProperties { title: title.clone(), ..properties })?;
@@ -65,8 +65,8 @@ pub(crate) fn copy_spreadsheet(
     for name in &names {
         tx.add_named_range(name)?;
     }
-    for (number, mark) in &marks {
-        tx.keep(None, "metadata", *number, mark)?;
+    for (number, metadata) in &entries {
+        tx.put_object(None, "metadata", *number, metadata)?;
     }
     tx.commit()?;
     Ok(title)
@@ -120,12 +120,12 @@ mod tests {
         let store = two_spreadsheets();
         let tx = store.write("a").unwrap();
         tx.put_row(7, 3, vec![Cell::text("x")]).unwrap();
-        tx.keep(Some(7), "chart", 5, &json!({"chartId": 5})).unwrap();
+        tx.put_object(Some(7), "chart", 5, &json!({"chartId": 5})).unwrap();
         tx.commit().unwrap();
         assert_eq!(copy_spreadsheet(&store, "a", "c", Some("third")).unwrap(), "third");
         let copy = store.read("c").unwrap();
         assert_eq!(copy.row(7, 3).unwrap(), [Cell::text("x")]);
-        assert_eq!(copy.kept(Some(7), "chart").unwrap(), [(5, json!({"chartId": 5}))]);
+        assert_eq!(copy.objects(Some(7), "chart").unwrap(), [(5, json!({"chartId": 5}))]);
         drop(copy);
         assert_eq!(copy_spreadsheet(&store, "nowhere", "d", None).unwrap_err().code, 404);
     }
@@ -134,16 +134,17 @@ mod tests {
     fn marks_are_found_by_id_and_by_key_with_the_filters_that_match() {
         let store = two_spreadsheets();
         let tx = store.write("a").unwrap();
-        let mark = json!({"metadataId": 42, "metadataKey": "k"});
-        tx.keep(None, "metadata", 42, &mark).unwrap();
+        let metadata = json!({"metadataId": 42, "metadataKey": "k"});
+        tx.put_object(None, "metadata", 42, &metadata).unwrap();
         tx.commit().unwrap();
-        assert_eq!(get_metadata(&store, "a", "42").unwrap(), mark);
+        assert_eq!(get_metadata(&store, "a", "42").unwrap(), metadata);
         assert_eq!(get_metadata(&store, "a", "43").unwrap_err().code, 404);
         assert_eq!(get_metadata(&store, "a", "x").unwrap_err().code, 400);
         let filter = |key: &str| json!({"developerMetadataLookup": {"metadataKey": key}});
         let search =
             |filters: Value| search_metadata(&store, "a", json!({ "dataFilters": filters }).as_object().unwrap());
-        let found = json!({"matchedDeveloperMetadata": [{"developerMetadata": mark, "dataFilters": [filter("k")]}]});
+        let found =
+            json!({"matchedDeveloperMetadata": [{"developerMetadata": metadata, "dataFilters": [filter("k")]}]});
         assert_eq!(search(json!([filter("k"), filter("other")])).unwrap(), found);
         assert_eq!(search(json!([filter("other")])).unwrap(), json!({}));
         assert_eq!(search(json!([])).unwrap_err().code, 400);

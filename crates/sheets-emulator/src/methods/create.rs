@@ -42,13 +42,13 @@ pub(crate) fn create(
     first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
-            let told = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
-            fill(&batch, &row, data).map_err(told)?;
+            let error = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
+            fill(&batch, &row, data).map_err(error)?;
         }
     }
     for (n, name) in list("namedRanges").iter().enumerate() {
         let sent = serde_json::from_value(json!({ "namedRange": name }));
-        let sent = sent.map_err(|told| ApiError::invalid_argument(format!("Invalid namedRanges[{n}]: {told}")))?;
+        let sent = sent.map_err(|error| ApiError::invalid_argument(format!("Invalid namedRanges[{n}]: {error}")))?;
         named_ranges::add(&batch, sent).map_err(|error| error.within(&format!("Invalid namedRanges[{n}]: ")))?;
     }
     drop(batch);
@@ -67,8 +67,8 @@ fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiErro
     let unkept = members(described, &top).or_else(|| {
         sheets.iter().find_map(|sheet| members(sheet, &["properties", "data"]).map(|name| format!("sheets.{name}")))
     });
-    let told = |name| ApiError::unimplemented(format!("This emulator does not create a spreadsheet with {name}."));
-    unkept.map_or(Ok(()), |name| Err(told(name)))
+    let error = |name| ApiError::unimplemented(format!("This emulator does not create a spreadsheet with {name}."));
+    unkept.map_or(Ok(()), |name| Err(error(name)))
 }
 
 /// Writes the `GridData` of a new sheet. Sizes of rows and columns in it are ignored.
@@ -80,6 +80,6 @@ fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<
         "rows": rows,
         "fields": "*"
     });
-    let sent = serde_json::from_value(request).map_err(|told| ApiError::invalid_argument(told.to_string()))?;
+    let sent = serde_json::from_value(request).map_err(|error| ApiError::invalid_argument(error.to_string()))?;
     write_cells::update(batch, sent).map(|_| ())
 }

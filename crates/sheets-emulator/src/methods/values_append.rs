@@ -49,7 +49,7 @@ pub(crate) fn append(
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
     // The rows have changed, and the grid may have grown.
-    let updates = echo.told(&Workbook::open(&transaction)?, id, None, &written)?;
+    let updates = echo.to_json(&Workbook::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))
@@ -138,15 +138,15 @@ mod tests {
         let store = store();
         add(&store, "A1", &json!({}), &json!([["a"], ["b"]]));
         add(&store, "C3", &json!({}), &json!([["below"]]));
-        let told = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
-        assert_eq!(told["tableRange"], "Sheet1!A1:A2");
+        let got = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
+        assert_eq!(got["tableRange"], "Sheet1!A1:A2");
         assert_eq!(
-            told["updates"]["updatedData"],
+            got["updates"]["updatedData"],
             json!({"range": "Sheet1!A3:B4", "majorDimension": "ROWS", "values": [["c", "1"], ["d", "2"]]})
         );
         assert_eq!(store.read("s").unwrap().sheet(0).unwrap().unwrap().row_count, 4);
-        let told = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
-        assert_eq!(told["updates"]["updatedRange"], "Sheet1!E1:F1");
+        let got = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!E1:F1");
         let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
         assert_eq!((sheet.row_count, sheet.column_count), (5, 6));
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(4));

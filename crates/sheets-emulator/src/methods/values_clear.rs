@@ -98,8 +98,8 @@ mod tests {
         tx.put_row(0, 0, vec![noted, Cell::number(1.0), Cell::number(2.0)]).unwrap();
         tx.commit().unwrap();
         let body = json!({"ranges": ["A1:B5", "nope!A1"]});
-        let told = batch_clear(&store, "s", body.as_object().unwrap()).unwrap_err().message;
-        assert_eq!(told, "Unable to parse range: nope!A1");
+        let got = batch_clear(&store, "s", body.as_object().unwrap()).unwrap_err().message;
+        assert_eq!(got, "Unable to parse range: nope!A1");
         assert_eq!(store.read("s").unwrap().row(0, 0).unwrap()[0].value, Cell::text("x").value, "all or nothing");
         assert_eq!(clear(&store, "s", "A1:B5").unwrap(), json!({"spreadsheetId": "s", "clearedRange": "Sheet1!A1:B5"}));
         let row = store.read("s").unwrap().row(0, 0).unwrap();

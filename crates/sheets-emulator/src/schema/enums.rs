@@ -127,11 +127,11 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    let told = |error: &dyn std::fmt::Display| {
+    let invalid = |error: &dyn std::fmt::Display| {
         ApiError::bad_field("", format!("Invalid JSON payload received. Unexpected token.\n{error}"))
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| told(&error))?;
-    let value: Value = serde_json::from_str(text).map_err(|error| told(&error))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| invalid(&error))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| invalid(&error))?;
     let Value::Object(body) = value else {
         return Err(ApiError::bad_field("", WRONG_ROOT));
     };
@@ -194,27 +194,27 @@ mod tests {
     #[test]
     fn a_body_of_the_wrong_shape_is_refused_as_google_recorded_it() {
         let body = br#"{"values": "X", "majorDimension": null}"#;
-        let told = read_body(body, "ValueRange", "data").expect_err("values must be a list").to_json();
+        let got = read_body(body, "ValueRange", "data").expect_err("values must be a list").to_json();
         let message = "Invalid value at 'data.values' (type.googleapis.com/google.protobuf.ListValue), \"X\"";
-        assert_eq!(told["error"]["message"], message);
+        assert_eq!(got["error"]["message"], message);
         let violation = json!([{"field": "data.values", "description": message}]);
-        assert_eq!(told["error"]["details"][0]["fieldViolations"], violation);
+        assert_eq!(got["error"]["details"][0]["fieldViolations"], violation);
     }
 
     #[test]
     fn unknown_words_and_names_are_refused() {
         let words = json!({"valueInputOption": "COOKED", "majorDimension": "SIDEWAYS"});
         let words = words.as_object().expect("an object");
-        let told = value_input(words).expect_err("unknown").message;
+        let got = value_input(words).expect_err("unknown").message;
         let kind = "type.googleapis.com/google.apps.sheets.v4.ValueInputOption";
-        assert_eq!(told, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
+        assert_eq!(got, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
         assert!(dimension(words, "majorDimension").is_err());
         assert_eq!(
             value_input(&Map::new()).expect_err("missing").message,
             "'valueInputOption' is required but not specified"
         );
-        let told = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;
-        assert_eq!(told, "Invalid JSON payload received. Unknown name \"x\" at 'data': Cannot find field.");
+        let got = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;
+        assert_eq!(got, "Invalid JSON payload received. Unknown name \"x\" at 'data': Cannot find field.");
         assert!(read_body(b"{", "ValueRange", "").is_err() && read_body(b"[]", "ValueRange", "").is_err());
         assert_eq!(read_body(b"", "ClearValuesRequest", ""), Ok(Map::new()));
     }

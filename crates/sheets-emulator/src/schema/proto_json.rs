@@ -26,7 +26,7 @@ pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, p
     let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
     let clean = normalise(value, message, path)?;
     serde_json::from_value(clean)
-        .map_err(|told| ApiError::bad_field(path, format!("Invalid value at '{path}', {told}")))
+        .map_err(|detail| ApiError::bad_field(path, format!("Invalid value at '{path}', {detail}")))
 }
 
 /// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
@@ -55,14 +55,14 @@ pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name
 /// Returns the value with JSON names, without nulls, and with numbers as numbers; or all
 /// violations.
 pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
-    let mut walk = JsonReader { told: Vec::new() };
+    let mut walk = JsonReader { violations: Vec::new() };
     let clean = walk.message(value, message, path);
-    if walk.told.is_empty() {
+    if walk.violations.is_empty() {
         return Ok(clean);
     }
-    let sentences: Vec<&str> = walk.told.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    let sentences: Vec<&str> = walk.violations.iter().map(|(_, sentence)| sentence.as_str()).collect();
     let violations: Vec<Value> =
-        walk.told.iter().map(|(field, told)| json!({"field": field, "description": told})).collect();
+        walk.violations.iter().map(|(field, detail)| json!({"field": field, "description": detail})).collect();
     let details = json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}]);
     Err(ApiError { details: Some(details), ..ApiError::invalid_argument(sentences.join("\n")) })
 }
@@ -85,7 +85,7 @@ pub(crate) fn snake(name: &str) -> String {
 }
 
 struct JsonReader {
-    told: Vec<(String, String)>,
+    violations: Vec<(String, String)>,
 }
 
 impl JsonReader {
@@ -98,7 +98,7 @@ impl JsonReader {
         for (name, value) in members {
             let json = json_name(&name);
             let Some(known) = member(message, &json) else {
-                self.told.push((path.to_owned(), unknown_name(&name, path)));
+                self.violations.push((path.to_owned(), unknown_name(&name, path)));
                 continue;
             };
             if !value.is_null() {
@@ -123,11 +123,11 @@ impl JsonReader {
                 .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
                 .collect(),
             Value::Array(_) if known.kind != FieldKind::Any => {
-                let told = format!(
+                let detail = format!(
                     "Invalid JSON payload received. Unknown name \"{name}\" at '{parent}': Proto field is not \
                      repeating, cannot start list."
                 );
-                self.told.push((parent.to_owned(), told));
+                self.violations.push((parent.to_owned(), detail));
                 Value::Null
             }
             // The front end accepts a single element as a list.
@@ -173,13 +173,13 @@ impl JsonReader {
     }
 
     fn wrong(&mut self, path: &str, kind: &str, value: &Value) -> Value {
-        let told = match value {
+        let detail = match value {
             Value::Object(_) | Value::Array(_) => {
                 format!("Invalid value at '{path}' ({kind}), Starting an object on a scalar field")
             }
             scalar => format!("Invalid value at '{path}' ({kind}), {scalar}"),
         };
-        self.told.push((path.to_owned(), told));
+        self.violations.push((path.to_owned(), detail));
         Value::Null
     }
 }
@@ -235,8 +235,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_its_place() {
-        let told = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
-        let error = told.unwrap_err();
+        let got = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
+        let error = got.unwrap_err();
         assert_eq!(
             error.message,
             "Invalid JSON payload received. Unknown name \"titel\" at 'requests[1].add_sheet.properties': Cannot find field."
@@ -249,18 +249,18 @@ mod tests {
 
     #[test]
     fn a_wrong_kind_is_told_with_the_type_and_the_value() {
-        let told = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
+        let got = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
         assert_eq!(
-            told.unwrap_err().message,
+            got.unwrap_err().message,
             "Invalid value at 'requests[0].delete_sheet.sheet_id' (TYPE_INT32), \"abc\""
         );
     }
 
     #[test]
     fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
-        let told = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
+        let got = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
         assert_eq!(
-            told.unwrap_err().message,
+            got.unwrap_err().message,
             "Invalid value at 'requests[0].append_dimension.dimension' \
              (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
         );

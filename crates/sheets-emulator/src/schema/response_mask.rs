@@ -55,11 +55,11 @@ impl ResponseMask {
         match (self, value) {
             (Self::Members(_), Value::Array(items)) => items.into_iter().map(|item| self.apply(item)).collect(),
             (Self::Members(_), Value::Object(members)) => {
-                let kept = members.into_iter().filter_map(|(name, value)| {
+                let remaining = members.into_iter().filter_map(|(name, value)| {
                     let value = self.child(&name)?.apply(value);
                     Some((name, value))
                 });
-                Value::Object(kept.collect::<Map<_, _>>())
+                Value::Object(remaining.collect::<Map<_, _>>())
             }
             (_, value) => value,
         }
@@ -232,8 +232,8 @@ mod tests {
         ] {
             assert_eq!(ResponseMask::parse(text, "Spreadsheet").expect_err("unknown").path, path);
         }
-        let told = ResponseMask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
-        assert_eq!(told, "Error expanding 'fields' parameter. Cannot find matching fields for path 'joe'.");
+        let got = ResponseMask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
+        assert_eq!(got, "Error expanding 'fields' parameter. Cannot find matching fields for path 'joe'.");
     }
 
     #[test]

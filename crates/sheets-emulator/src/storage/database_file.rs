@@ -96,11 +96,11 @@ impl DatabaseFile {
 
     /// Fails if another file, or none, is at the path.
     pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
-        let gone = |how| Err(StorageError::Gone { path: self.path.clone(), how });
+        let moved = |how| Err(StorageError::Gone { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.inode.identity => Ok(()),
-            Ok(_) => gone("was replaced by another file"),
-            Err(error) if error.kind() == ErrorKind::NotFound => gone("was moved or deleted"),
+            Ok(_) => moved("was replaced by another file"),
+            Err(error) if error.kind() == ErrorKind::NotFound => moved("was moved or deleted"),
             Err(error) => Err(StorageError::File { path: self.path.clone(), cause: error }),
         }
     }

@@ -39,12 +39,12 @@ impl MetadataLookup {
             && text("metadataValue", &self.metadata_value)
             && text("visibility", &self.visibility)
             && self.location_type.as_deref().is_none_or(|wanted| kind == Some(wanted))
-            && self.metadata_location.as_ref().is_none_or(|wanted| self.lies_at(wanted, location))
+            && self.metadata_location.as_ref().is_none_or(|wanted| self.is_at(wanted, location))
     }
 
     /// Returns whether the location matches: exactly, or with `INTERSECTING_LOCATION` anywhere on
     /// the same sheet.
-    fn lies_at(&self, wanted: &Map<String, Value>, location: Option<&Value>) -> bool {
+    fn is_at(&self, wanted: &Map<String, Value>, location: Option<&Value>) -> bool {
         let Some(location) = location.and_then(Value::as_object) else { return false };
         let loose = self.location_matching_strategy.as_deref() == Some("INTERSECTING_LOCATION");
         if loose && wanted.get("spreadsheet") == Some(&Value::Bool(true)) {
@@ -67,25 +67,25 @@ pub(crate) fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
 /// Parses a lookup.
 pub(crate) fn read_lookup(lookup: &Value) -> Result<MetadataLookup, ApiError> {
     serde_json::from_value(lookup.clone())
-        .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
+        .map_err(|invalid| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {invalid}")))
 }
 
 /// Returns the metadata that matches any of the lookups, by id, each once.
 pub(crate) fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<Vec<(i64, Value)>, StorageError> {
-    let mut found = tx.kept(None, KIND)?;
+    let mut found = tx.objects(None, KIND)?;
     found.retain(|(id, body)| lookups.iter().any(|lookup| lookup.matches(*id, body)));
     Ok(found)
 }
 
 /// Answers `developerMetadata.get` with the metadata of this id, or 404.
 pub(crate) fn get_metadata(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
-    let told = || {
-        let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
-        ApiError::bad_field("metadata_id", told)
+    let invalid = || {
+        let invalid = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
+        ApiError::bad_field("metadata_id", invalid)
     };
-    let id: i64 = id.parse::<i32>().map_err(|_| told())?.into();
-    let marks = store.read(spreadsheet)?.kept(None, KIND)?;
-    let found = marks.into_iter().find(|(known, _)| *known == id).map(|(_, body)| body);
+    let id: i64 = id.parse::<i32>().map_err(|_| invalid())?.into();
+    let entries = store.read(spreadsheet)?.objects(None, KIND)?;
+    let found = entries.into_iter().find(|(known, _)| *known == id).map(|(_, body)| body);
     found.ok_or_else(ApiError::not_found)
 }
 
@@ -109,11 +109,11 @@ pub(crate) fn search_metadata(
         })
         .collect::<Result<_, _>>()?;
     let mut matched = Vec::new();
-    for (id, mark) in store.read(spreadsheet)?.kept(None, KIND)? {
-        let own = lookups.iter().zip(&filters).filter(|(lookup, _)| lookup.matches(id, &mark));
+    for (id, metadata) in store.read(spreadsheet)?.objects(None, KIND)? {
+        let own = lookups.iter().zip(&filters).filter(|(lookup, _)| lookup.matches(id, &metadata));
         let own: Vec<&Value> = own.map(|(_, filter)| filter).collect();
         if !own.is_empty() {
-            matched.push(json!({"developerMetadata": mark, "dataFilters": own}));
+            matched.push(json!({"developerMetadata": metadata, "dataFilters": own}));
         }
     }
     Ok(if matched.is_empty() { json!({}) } else { json!({ "matchedDeveloperMetadata": matched }) })

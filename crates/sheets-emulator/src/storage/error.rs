@@ -168,8 +168,8 @@ impl From<StorageError> for ApiError {
                 "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
                  you need to edit.",
             ),
-            told => match told.failure_cause() {
-                Some(failure_cause) => Self::of_file(failure_cause, told.to_string()),
+            other => match other.failure_cause() {
+                Some(failure_cause) => Self::of_file(failure_cause, other.to_string()),
                 None => Self::internal(),
             },
         }

@@ -115,11 +115,11 @@ mod tests {
     fn one_brings_in_what_others_have_committed() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
-        let leads = lead(group.join(first));
+        let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
         let third = group.commit();
-        leads.settled(through);
+        link_target.settled(through);
         assert!(matches!(group.join(second), CommitRole::Done) && group.wait(second).is_none());
         assert!(matches!(group.join(third), CommitRole::Leads(_)), "it came later");
     }
@@ -128,11 +128,11 @@ mod tests {
     fn where_one_fails_the_next_one_tries() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
-        let leads = lead(group.join(first));
+        let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.settled(group.last())).is_some());
-            drop(leads);
+            drop(link_target);
             assert!(waiting.join().unwrap(), "it leads now");
         });
         assert!(group.wait(first).is_none());

@@ -62,7 +62,7 @@ impl Transaction<'_> {
 
     /// Returns the stored objects of one kind of a sheet, or of the spreadsheet for `None`, by
     /// number.
-    pub(crate) fn kept(&self, sheet: Option<i32>, kind: &str) -> Result<Vec<(i64, Value)>, StorageError> {
+    pub(crate) fn objects(&self, sheet: Option<i32>, kind: &str) -> Result<Vec<(i64, Value)>, StorageError> {
         let mut statement =
             self.db().prepare_cached("SELECT id, body FROM kept WHERE scope = ?1 AND kind = ?2 ORDER BY id")?;
         let mut rows = statement.query(params![self.scope(sheet), kind])?;
@@ -75,14 +75,14 @@ impl Transaction<'_> {
     }
 
     /// Stores an object under a number, and replaces the previous one.
-    pub(crate) fn keep(&self, sheet: Option<i32>, kind: &str, id: i64, body: &Value) -> Result<(), StorageError> {
+    pub(crate) fn put_object(&self, sheet: Option<i32>, kind: &str, id: i64, body: &Value) -> Result<(), StorageError> {
         let sql = "INSERT OR REPLACE INTO kept (scope, kind, id, body) VALUES (?1, ?2, ?3, ?4)";
         self.db().prepare_cached(sql)?.execute(params![self.scope(sheet), kind, id, body.to_string()])?;
         Ok(())
     }
 
     /// Deletes a stored object. Returns whether it existed.
-    pub(crate) fn forget(&self, sheet: Option<i32>, kind: &str, id: i64) -> Result<bool, StorageError> {
+    pub(crate) fn remove_object(&self, sheet: Option<i32>, kind: &str, id: i64) -> Result<bool, StorageError> {
         let sql = "DELETE FROM kept WHERE scope = ?1 AND kind = ?2 AND id = ?3";
         Ok(self.db().prepare_cached(sql)?.execute(params![self.scope(sheet), kind, id])? > 0)
     }

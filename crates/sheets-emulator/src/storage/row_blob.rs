@@ -52,7 +52,7 @@ pub(crate) fn encode(row: &[Cell]) -> Vec<u8> {
                     Some(FormulaResult::Text(text)) => put_text(&mut out, TEXT, text),
                     Some(FormulaResult::Number(number)) => put_number(&mut out, *number),
                     Some(FormulaResult::Bool(truth)) => out.push(if *truth { TRUE } else { FALSE }),
-                    Some(FormulaResult::Error(told)) => put_text(&mut out, ERROR, told),
+                    Some(FormulaResult::Error(error)) => put_text(&mut out, ERROR, error),
                 }
             }
         }

@@ -212,9 +212,9 @@ impl Transaction<'_> {
         let rows = "INSERT INTO rows (sheet, bare, row, cells, formulas)
                     SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1";
         self.db().prepare_cached(rows)?.execute(keys)?;
-        let kept = "INSERT INTO kept (scope, kind, id, body)
+        let copy_properties = "INSERT INTO kept (scope, kind, id, body)
                     SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
-        self.db().prepare_cached(kept)?.execute(keys)?;
+        self.db().prepare_cached(copy_properties)?.execute(keys)?;
         self.copy_ranged(from, to)
     }
 
@@ -250,7 +250,7 @@ impl Transaction<'_> {
             for range in body.get_mut("ranges").and_then(Value::as_array_mut).into_iter().flatten() {
                 range["sheetId"] = to.into();
             }
-            self.keep(Some(to), &kind, id, &body)?;
+            self.put_object(Some(to), &kind, id, &body)?;
         }
         Ok(())
     }
@@ -330,8 +330,8 @@ mod tests {
             }
             let mut rows = plan.raw_query();
             while let Some(row) = rows.next().unwrap() {
-                let told: String = row.get(3).unwrap();
-                assert!(!told.contains("SCAN") && !told.contains("TEMP B-TREE"), "{told}");
+                let got: String = row.get(3).unwrap();
+                assert!(!got.contains("SCAN") && !got.contains("TEMP B-TREE"), "{got}");
             }
         }
     }

@@ -222,10 +222,10 @@ mod tests {
     #[test]
     fn a_folder_in_place_of_the_file_and_a_missing_folder_are_told() {
         let folder = tempfile::tempdir().unwrap();
-        let told = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
-        assert!(told(folder.path()).contains("it is a folder"), "{}", told(folder.path()));
+        let got = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
+        assert!(got(folder.path()).contains("it is a folder"), "{}", got(folder.path()));
         let missing = folder.path().join("nowhere").join("my.sheet");
-        assert!(told(&missing).contains("its folder is not there"), "{}", told(&missing));
+        assert!(got(&missing).contains("its folder is not there"), "{}", got(&missing));
     }
 
     #[test]

@@ -439,12 +439,12 @@ mod tests {
         let mut properties = SpreadsheetProperties { title: "T".into(), ..SpreadsheetProperties::default() };
         properties.extra.insert("iterativeCalculationSettings".into(), serde_json::json!({}));
         tx.set_properties(&properties).unwrap();
-        tx.keep(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();
+        tx.put_object(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();
         tx.commit().unwrap();
         let tx = store.read("s").unwrap();
         assert_eq!(tx.sheet(i32::MAX).unwrap(), Some(sheet));
         assert_eq!(tx.properties().unwrap(), properties);
-        assert_eq!(tx.kept(None, "metadata").unwrap().len(), 1);
-        assert_eq!(tx.kept(Some(0), "metadata").unwrap().len(), 0);
+        assert_eq!(tx.objects(None, "metadata").unwrap().len(), 1);
+        assert_eq!(tx.objects(Some(0), "metadata").unwrap().len(), 0);
     }
 }

@@ -85,9 +85,9 @@ mod tests {
                 &SeededRandom::new(1),
             )
         };
-        let told = send(100).unwrap_err();
-        assert_eq!((told.code, told.status), (503, "UNAVAILABLE"));
-        assert!(told.message.contains("took longer than 10 s and was undone"), "{}", told.message);
+        let got = send(100).unwrap_err();
+        assert_eq!((got.code, got.status), (503, "UNAVAILABLE"));
+        assert!(got.message.contains("took longer than 10 s and was undone"), "{}", got.message);
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), None);
         assert!(send(1).is_ok());
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(0));

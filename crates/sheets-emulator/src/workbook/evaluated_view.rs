@@ -154,7 +154,7 @@ impl Workbook<'_, '_> {
 
     /// Returns the value in the cell of a formula that may fill several cells.
     fn anchored(&self, sheet: i32, row: u32, column: u32) -> Scalar {
-        let told = |error| {
+        let detail = |error| {
             tracing::error!(%error, "the formulas of a sheet can't be read");
             Scalar::Error("#ERROR!")
         };
@@ -163,14 +163,14 @@ impl Workbook<'_, '_> {
                 Ok(()) => self.spilling.borrow().get(&sheet).map_or(Err(0), |list| {
                     list.binary_search_by_key(&(row, column), |anchor| (anchor.row, anchor.column))
                 }),
-                Err(error) => return told(error),
+                Err(error) => return detail(error),
             };
         // A formula beyond the limit is not found.
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
         match self.finished(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
             Ok(None) => Scalar::Error("#REF!"),
-            Err(error) => told(error),
+            Err(error) => detail(error),
         }
     }
 

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, carry, transpose};
+use crate::batch::cells::paste::{block, move_references, transpose};
 use crate::batch::context::{Batch, beyond, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
@@ -105,7 +105,7 @@ impl FillRule {
             let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
             let distance = if self.back { -distance } else { distance };
             let (down, right) = if self.across { (0, distance) } else { (distance, 0) };
-            carry(std::slice::from_mut(&mut cell), down, right);
+            move_references(std::slice::from_mut(&mut cell), down, right);
             filled.push(cell);
         }
         if self.back {
@@ -196,11 +196,11 @@ mod tests {
         assert_eq!(numbers(&[3.0, 4.0], 2, true).unwrap(), of(&[1.0, 2.0]));
         assert_eq!(numbers(&[5.0], 2, false).unwrap(), of(&[5.0, 5.0]));
         assert_eq!(numbers(&[1.0, 2.0, 4.0], 1, false).unwrap_err().code, 501);
-        let told = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
+        let got = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
         let text = |text: &str| Some(CellValue::Text(text.to_owned()));
-        assert_eq!(told(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);
-        assert_eq!(told(texts(&["Item 1"], true)), [text("Item 1"), text("Item 1"), text("Item 1")]);
-        assert_eq!(told(texts(&["a", "b"], false)), [text("a"), text("b"), text("a")]);
+        assert_eq!(got(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);
+        assert_eq!(got(texts(&["Item 1"], true)), [text("Item 1"), text("Item 1"), text("Item 1")]);
+        assert_eq!(got(texts(&["a", "b"], false)), [text("a"), text("b"), text("a")]);
     }
 
     #[test]

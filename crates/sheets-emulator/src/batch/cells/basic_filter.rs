@@ -51,14 +51,14 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
     }
     show_all(batch, &sheet)?;
     hide_rows(batch, &sheet, &below, &criteria(&body)?)?;
-    batch.tx.keep(Some(sheet.id), "filter", 0, &Value::Object(body))?;
+    batch.tx.put_object(Some(sheet.id), "filter", 0, &Value::Object(body))?;
     Ok(json!({}))
 }
 
 /// Removes the filter of a sheet, and shows its rows.
 pub(crate) fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
-    batch.tx.forget(Some(sheet.id), "filter", 0)?;
+    batch.tx.remove_object(Some(sheet.id), "filter", 0)?;
     show_all(batch, &sheet)?;
     Ok(json!({}))
 }
@@ -111,15 +111,15 @@ fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError>
 }
 
 fn show_all(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiError> {
-    for (row, mut body) in batch.tx.kept(Some(sheet.id), "rows")? {
+    for (row, mut body) in batch.tx.objects(Some(sheet.id), "rows")? {
         let Some(members) = body.as_object_mut() else { continue };
         if members.shift_remove("hiddenByFilter").is_none() {
             continue;
         }
         if members.is_empty() {
-            batch.tx.forget(Some(sheet.id), "rows", row)?;
+            batch.tx.remove_object(Some(sheet.id), "rows", row)?;
         } else {
-            batch.tx.keep(Some(sheet.id), "rows", row, &body)?;
+            batch.tx.put_object(Some(sheet.id), "rows", row, &body)?;
         }
     }
     Ok(())
@@ -136,7 +136,7 @@ fn hide_rows(
     }
     let workbook = Workbook::open(batch.tx)?;
     let stored = workbook.rows(sheet.id, area)?;
-    let kept = batch.tx.kept(Some(sheet.id), "rows")?;
+    let objects = batch.tx.objects(Some(sheet.id), "rows")?;
     for (row, cells) in stored {
         let shown = criteria.iter().all(|criterion| {
             let blank = Cell::default();
@@ -145,10 +145,10 @@ fn hide_rows(
             criterion.is_visible(cell, &scalar)
         });
         if !shown {
-            let known = kept.iter().find(|(index, _)| *index == i64::from(row)).map(|(_, body)| body.clone());
+            let known = objects.iter().find(|(index, _)| *index == i64::from(row)).map(|(_, body)| body.clone());
             let mut body = known.unwrap_or_else(|| json!({}));
             body["hiddenByFilter"] = true.into();
-            batch.tx.keep(Some(sheet.id), "rows", i64::from(row), &body)?;
+            batch.tx.put_object(Some(sheet.id), "rows", i64::from(row), &body)?;
         }
     }
     Ok(())

@@ -142,10 +142,10 @@ pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalForm
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at < rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
     };
-    let gone = rules.remove(at);
-    batch.tx.forget(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
+    let deleted = rules.remove(at);
+    batch.tx.remove_object(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &gone)}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &deleted)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`.
@@ -172,32 +172,32 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
     let at = |index: i32| usize::try_from(index).ok().filter(|at| *at < rules.len());
     let missing = |index: i32| format!("No conditional format on sheet: {} at index: {index}", sheet.id);
     let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
-    let mut told = Map::new();
+    let mut reply_members = Map::new();
     if let Some(rule) = request.rule {
         let old = std::mem::replace(&mut rules[old_at], normalized_colors(Value::Object(rule)));
-        told.insert("newRule".to_owned(), rules[old_at].clone());
-        told.insert("oldRule".to_owned(), old);
-        told.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
+        reply_members.insert("newRule".to_owned(), rules[old_at].clone());
+        reply_members.insert("oldRule".to_owned(), old);
+        reply_members.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
     } else {
         let new = request.new_index.unwrap_or(0);
         let Some(new_at) = at(new) else { return refuse(missing(new)) };
         let moved = rules.remove(old_at);
-        told.insert("newRule".to_owned(), moved.clone());
+        reply_members.insert("newRule".to_owned(), moved.clone());
         rules.insert(new_at, moved);
-        told.extend((request.index > 0).then(|| ("oldIndex".to_owned(), request.index.into())));
-        told.extend((new > 0).then(|| ("newIndex".to_owned(), new.into())));
+        reply_members.extend((request.index > 0).then(|| ("oldIndex".to_owned(), request.index.into())));
+        reply_members.extend((new > 0).then(|| ("newIndex".to_owned(), new.into())));
     }
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"updateConditionalFormatRule": told}))
+    Ok(json!({"updateConditionalFormatRule": reply_members}))
 }
 
 fn rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {
-    Ok(batch.tx.kept(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
+    Ok(batch.tx.objects(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
 }
 
 fn keep_rules(batch: &Batch<'_, '_>, sheet: i32, rules: &[Value]) -> Result<(), ApiError> {
     for (id, rule) in (0..).zip(rules) {
-        batch.tx.keep(Some(sheet), RULES, id, rule)?;
+        batch.tx.put_object(Some(sheet), RULES, id, rule)?;
     }
     Ok(())
 }

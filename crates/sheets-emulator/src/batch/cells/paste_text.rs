@@ -58,8 +58,8 @@ pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value,
         return refuse("pasteData takes a delimiter of one character.");
     };
     let (sheet, top, left) = batch.place(&request.coordinate)?;
-    let lines = lines_of(&request.data, delimiter).map_err(|told| ApiError::invalid_argument(told.to_string()))?;
-    pour(batch, sheet, top, left, &lines)
+    let lines = lines_of(&request.data, delimiter).map_err(|detail| ApiError::invalid_argument(detail.to_string()))?;
+    enter_texts(batch, sheet, top, left, &lines)
 }
 
 /// Returns the fields of each line. Empty lines are rows too, but the CSV reader skips them, so
@@ -111,7 +111,7 @@ pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Va
         if let Some(text) = text.filter(|text| text.contains(&delimiter)) {
             let parts = text.split(&delimiter).map(|part| part.trim().to_owned()).collect();
             // The grid may have grown meanwhile, so it is read again.
-            pour(batch, batch.grid(sheet.id)?, row, area.cols.start, &[parts])?;
+            enter_texts(batch, batch.grid(sheet.id)?, row, area.cols.start, &[parts])?;
         }
     }
     Ok(json!({}))
@@ -125,7 +125,7 @@ fn detect(texts: &[Option<String>]) -> Option<&'static str> {
 }
 
 /// Enters texts into cells, from a corner on.
-fn pour(
+fn enter_texts(
     batch: &Batch<'_, '_>,
     mut sheet: SheetProperties,
     top: u32,

@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, carry};
+use crate::batch::cells::paste::{block, move_references};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{DimensionName, DimensionRange, GridRangeMessage};
@@ -103,7 +103,7 @@ pub(crate) fn sort_rows(
         orders.map(|((a, b), spec)| compare(a, b, spec.sort_order)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     });
     let rows = lines.into_iter().zip(area.rows.clone()).map(|((_, from, mut row), to)| {
-        carry(&mut row, i64::from(to) - i64::from(from), 0);
+        move_references(&mut row, i64::from(to) - i64::from(from), 0);
         row
     });
     Ok(write_block(batch, sheet, area.rows.start, area.cols.start, rows.collect(), &CellMask::ALL)?)
@@ -154,8 +154,8 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
         }
     }
-    let (gone, within) = along(&sheet, &area, dimension);
-    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, gone, within })?;
+    let (deleted, within) = along(&sheet, &area, dimension);
+    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, deleted, within })?;
     Ok(json!({}))
 }
 
@@ -227,7 +227,7 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
     let workbook = Workbook::open(batch.tx)?;
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
-    let mut kept: Vec<Vec<Cell>> = Vec::new();
+    let mut remaining: Vec<Vec<Cell>> = Vec::new();
     for (at, row) in area.rows.clone().zip(block(batch, &sheet, &area)?) {
         let key: Vec<String> = compared
             .iter()
@@ -240,7 +240,7 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
         // Blank rows are not duplicates of each other (recorded).
         let blank = compared.iter().all(|column| row[*column].value.is_none());
         if blank || seen.insert(key) {
-            kept.push(row);
+            remaining.push(row);
         } else {
             removed += 1;
         }
@@ -248,8 +248,8 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
     if removed == 0 {
         return Ok(json!({"deleteDuplicates": {}}));
     }
-    kept.extend(blanks(removed, area.width()));
-    write_block(batch, &sheet, area.rows.start, area.cols.start, kept, &CellMask::ALL)?;
+    remaining.extend(blanks(removed, area.width()));
+    write_block(batch, &sheet, area.rows.start, area.cols.start, remaining, &CellMask::ALL)?;
     Ok(json!({"deleteDuplicates": {"duplicatesRemovedCount": removed}}))
 }
 

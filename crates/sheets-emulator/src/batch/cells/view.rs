@@ -61,14 +61,14 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         MergeType::Columns => area.cols.clone().map(|col| Area::new(area.rows.clone(), col..col + 1)).collect(),
         MergeType::Rows => area.rows.clone().map(|row| Area::new(row..row + 1, area.cols.clone())).collect(),
     };
-    let next = batch.tx.kept(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
+    let next = batch.tx.objects(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
     for (id, part) in (next..).zip(parts) {
         let rest = CellMask::read("userEnteredValue")?;
         let (top, left) = (part.rows.start, part.cols.start);
         clear_area(batch, &sheet, &Area::new(top..top + 1, left + 1..part.cols.end), &rest)?;
         clear_area(batch, &sheet, &Area::new(top + 1..part.rows.end, part.cols.clone()), &rest)?;
         let body = json!({"range": GridRange::closed(sheet.id, &part).to_json()});
-        batch.tx.keep(Some(sheet.id), "merge", id, &body)?;
+        batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
     }
     Ok(json!({}))
 }
@@ -81,7 +81,7 @@ pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Val
 }
 
 fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<(), ApiError> {
-    for (id, body) in batch.tx.kept(Some(sheet.id), "merge")? {
+    for (id, body) in batch.tx.objects(Some(sheet.id), "merge")? {
         let Some(range) = body_range(&body) else { continue };
         let merged = range.resolve(sheet.row_count, sheet.column_count);
         let common = merged.intersect(area);
@@ -91,7 +91,7 @@ fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Resul
         if common != merged {
             return refuse("You must select all cells in a merged range to merge or unmerge them.");
         }
-        batch.tx.forget(Some(sheet.id), "merge", id)?;
+        batch.tx.remove_object(Some(sheet.id), "merge", id)?;
     }
     Ok(())
 }
@@ -126,24 +126,27 @@ pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Resu
     for (sheet, area) in places {
         let before = counts.occurrences;
         change_rows(batch, &sheet, &area.rows, |row| {
-            let seen = counts.occurrences;
+            let occurrences_before = counts.occurrences;
             for (_, cell) in (0..).zip(row.iter_mut()).filter(|(col, _)| area.cols.contains(col)) {
                 replace(cell, request, pattern.as_ref(), &mut counts);
             }
-            counts.rows += u32::from(counts.occurrences > seen);
+            counts.rows += u32::from(counts.occurrences > occurrences_before);
         })?;
         counts.sheets += u32::from(counts.occurrences > before);
     }
-    let told = [
+    let counted = [
         ("valuesChanged", counts.values),
         ("formulasChanged", counts.formulas),
         ("rowsChanged", counts.rows),
         ("sheetsChanged", counts.sheets),
         ("occurrencesChanged", counts.occurrences),
     ];
-    let told: Map<String, Value> =
-        told.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count.into())).collect();
-    Ok(json!({"findReplace": told}))
+    let counted: Map<String, Value> = counted
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| (name.to_owned(), count.into()))
+        .collect();
+    Ok(json!({"findReplace": counted}))
 }
 
 /// Compiles the search text. The service uses RE2, whose grammar the `regex` crate shares.

@@ -55,12 +55,12 @@ impl MetadataFilter {
 /// Stores metadata; the reply contains it with its id.
 pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
     let mut body = request.developer_metadata;
-    for (name, told) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
+    for (name, message) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
         if body.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
-            return refuse(told);
+            return refuse(message);
         }
     }
-    let taken = |id: i64| Ok::<bool, ApiError>(batch.tx.kept(None, KIND)?.iter().any(|(known, _)| *known == id));
+    let taken = |id: i64| Ok::<bool, ApiError>(batch.tx.objects(None, KIND)?.iter().any(|(known, _)| *known == id));
     let id = match body.get("metadataId").and_then(Value::as_i64).filter(|id| *id != 0) {
         Some(id) if id < 0 => return refuse("metadataId must be positive."),
         Some(id) if taken(id)? => {
@@ -76,20 +76,20 @@ pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) ->
     body.insert("location".to_owned(), Value::Object(location));
     let body = Value::Object(body);
     check_budget(batch, id, &body)?;
-    batch.tx.keep(None, KIND, id, &body)?;
+    batch.tx.put_object(None, KIND, id, &body)?;
     Ok(json!({"createDeveloperMetadata": {"developerMetadata": body}}))
 }
 
 /// Rejects metadata that exceeds the limit of its spreadsheet or sheet, with the recorded message.
-fn check_budget(batch: &Batch<'_, '_>, id: i64, mark: &Value) -> Result<(), ApiError> {
-    let place = |mark: &Value| mark.get("location").and_then(Value::as_object).and_then(sheet_of);
-    let size = |mark: &Value| -> usize {
-        let text = |name| mark.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
+fn check_budget(batch: &Batch<'_, '_>, id: i64, metadata: &Value) -> Result<(), ApiError> {
+    let place = |metadata: &Value| metadata.get("location").and_then(Value::as_object).and_then(sheet_of);
+    let size = |metadata: &Value| -> usize {
+        let text = |name| metadata.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
         text("metadataKey") + text("metadataValue")
     };
-    let others = batch.tx.kept(None, KIND)?;
-    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(mark));
-    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(mark) > BUDGET {
+    let others = batch.tx.objects(None, KIND)?;
+    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(metadata));
+    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(metadata) > BUDGET {
         return refuse("Adding the requested developer metadata would exceed the allowed storage limit");
     }
     Ok(())
@@ -141,7 +141,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) ->
         body.insert("location".to_owned(), Value::Object(location));
         let body = Value::Object(body);
         check_budget(batch, id, &body)?;
-        batch.tx.keep(None, KIND, id, &body)?;
+        batch.tx.put_object(None, KIND, id, &body)?;
         changed.push(body);
     }
     Ok(reply("updateDeveloperMetadata", "developerMetadata", &changed))
@@ -150,12 +150,12 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) ->
 /// Deletes all matching metadata. No match is not an error.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
     let lookups = [request.data_filter.lookup()?];
-    let mut gone = Vec::new();
+    let mut deleted = Vec::new();
     for (id, body) in find(batch.tx, &lookups)? {
-        batch.tx.forget(None, KIND, id)?;
-        gone.push(body);
+        batch.tx.remove_object(None, KIND, id)?;
+        deleted.push(body);
     }
-    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &gone))
+    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
 }
 
 fn reply(kind: &str, name: &str, list: &[Value]) -> Value {

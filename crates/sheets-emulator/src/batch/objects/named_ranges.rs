@@ -179,7 +179,7 @@ pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> 
         body.insert(ADDED_BY.to_owned(), account.into());
     }
     let body = without_defaults(Value::Object(body));
-    batch.tx.keep(Some(sheet), "protected", id, &body)?;
+    batch.tx.put_object(Some(sheet), "protected", id, &body)?;
     let mut body = body;
     if body.get("warningOnly").is_none() && body.get("editors").is_none() {
         body["editors"] = json!({});
@@ -205,8 +205,8 @@ pub(crate) fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeReq
     }
     body.extend(old.get(ADDED_BY).map(|account| (ADDED_BY.to_owned(), account.clone())));
     let target = range_of(batch, &body)?.sheet_id;
-    batch.tx.forget(Some(sheet), "protected", id)?;
-    batch.tx.keep(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
+    batch.tx.remove_object(Some(sheet), "protected", id)?;
+    batch.tx.put_object(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
     Ok(json!({}))
 }
 
@@ -216,14 +216,14 @@ pub(crate) fn unprotect(batch: &Batch<'_, '_>, request: &DeleteProtectedRange) -
     let Some((sheet, _)) = find_protected(batch, id)? else {
         return refuse(format!("No protected range with id: {id}"));
     };
-    batch.tx.forget(Some(sheet), "protected", id)?;
+    batch.tx.remove_object(Some(sheet), "protected", id)?;
     Ok(json!({}))
 }
 
 fn find_protected(batch: &Batch<'_, '_>, id: i64) -> Result<Option<(i32, Value)>, ApiError> {
     for sheet in batch.tx.sheets()? {
-        let kept = batch.tx.kept(Some(sheet.id), "protected")?;
-        if let Some((_, body)) = kept.into_iter().find(|(kept, _)| *kept == id) {
+        let objects = batch.tx.objects(Some(sheet.id), "protected")?;
+        if let Some((_, body)) = objects.into_iter().find(|(objects, _)| *objects == id) {
             return Ok(Some((sheet.id, body)));
         }
     }

@@ -10,10 +10,10 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse, size};
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::kept_kind;
+use crate::batch::shift_cells::properties_kind;
 use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
-use crate::format::response_format::outline_kind;
+use crate::format::response_format::group_kind;
 use crate::grid::area::{Area, Dimension};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
@@ -63,10 +63,10 @@ fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<V
     if span.end > room {
         return refuse(format!("range.endIndex[{}] is beyond the grid size ({room})", span.end));
     }
-    let kind = outline_kind(dimension);
-    let kept = batch.tx.kept(Some(sheet.id), kind)?;
+    let kind = group_kind(dimension);
+    let objects = batch.tx.objects(Some(sheet.id), kind)?;
     let mut depths = vec![0_u8; room as usize];
-    for (start, end) in kept.iter().filter_map(|(_, body)| bounds(body)) {
+    for (start, end) in objects.iter().filter_map(|(_, body)| bounds(body)) {
         depths.get_mut(start..end).into_iter().flatten().for_each(|depth| *depth += 1);
     }
     let inside = &mut depths[span.start as usize..span.end as usize];
@@ -79,12 +79,12 @@ fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<V
     if depths.iter().any(|depth| *depth > DEPTH_LIMIT) {
         return refuse(format!("Groups may not be deeper than {DEPTH_LIMIT}."));
     }
-    for (id, _) in &kept {
-        batch.tx.forget(Some(sheet.id), kind, *id)?;
+    for (id, _) in &objects {
+        batch.tx.remove_object(Some(sheet.id), kind, *id)?;
     }
     let groups = groups_of(&depths, sheet.id, dimension);
     for (id, group) in (0..).zip(&groups) {
-        batch.tx.keep(Some(sheet.id), kind, id, group)?;
+        batch.tx.put_object(Some(sheet.id), kind, id, group)?;
     }
     control_after(&mut sheet, dimension);
     batch.tx.put_sheet(&sheet)?;
@@ -164,13 +164,13 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
         }
         Ok::<(), StorageError>(())
     })?;
-    let kind = kept_kind(dimension);
+    let kind = properties_kind(dimension);
     let known: Map<String, Value> =
-        batch.tx.kept(Some(sheet.id), kind)?.into_iter().map(|(index, body)| (index.to_string(), body)).collect();
+        batch.tx.objects(Some(sheet.id), kind)?.into_iter().map(|(index, body)| (index.to_string(), body)).collect();
     for (index, pixels) in span.map(i64::from).zip(pixels).filter(|(_, pixels)| *pixels > 0) {
         let mut body = known.get(&index.to_string()).cloned().unwrap_or_else(|| json!({}));
         body["pixelSize"] = pixels.into();
-        batch.tx.keep(Some(sheet.id), kind, index, &body)?;
+        batch.tx.put_object(Some(sheet.id), kind, index, &body)?;
     }
     Ok(json!({}))
 }
@@ -200,8 +200,8 @@ mod tests {
     fn groups_are_runs_by_depth_as_the_reference_draws_them() {
         let ranges = |depths: &[u8]| -> Vec<(u64, u64, u64)> {
             let number = |value: &Value| value.as_u64().unwrap();
-            let told = groups_of(depths, 0, Dimension::Rows);
-            told.iter()
+            let got = groups_of(depths, 0, Dimension::Rows);
+            got.iter()
                 .map(|g| (number(&g["range"]["startIndex"]), number(&g["range"]["endIndex"]), number(&g["depth"])))
                 .collect()
         };

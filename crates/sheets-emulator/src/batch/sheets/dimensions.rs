@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::batch::context::{Batch, refuse, size};
 use crate::batch::field_mask;
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::{self, frozen_mut, kept_kind};
+use crate::batch::shift_cells::{self, frozen_mut, properties_kind};
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::formula::references::shift::SheetEdit;
@@ -99,25 +99,25 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result
 
 /// Deletes rows or columns; the grid shrinks.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
-    let (mut sheet, dimension, gone) = batch.span(&request.range)?;
+    let (mut sheet, dimension, deleted) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
     let (one, many) = words(dimension);
-    if gone.end > size {
-        let index = gone.start.max(size);
+    if deleted.end > size {
+        let index = deleted.start.max(size);
         return refuse(format!(
             "Cannot delete a {one} that doesn't exist. Tried to delete {one} index {index} but there are only {size} \
              {many}."
         ));
     }
-    let left = size - (gone.end - gone.start);
+    let left = size - (deleted.end - deleted.start);
     if left == 0 {
         return refuse(format!("You can't delete all the {many} on the sheet."));
     }
     let frozen = *frozen_mut(&mut sheet, dimension);
-    if frozen > 0 && gone.start <= frozen && gone.end == size {
+    if frozen > 0 && deleted.start <= frozen && deleted.end == size {
         return refuse(format!("Sorry, it is not possible to delete all non-frozen {many}."));
     }
-    shift_cells::delete(batch, &mut sheet, dimension, &gone)?;
+    shift_cells::delete(batch, &mut sheet, dimension, &deleted)?;
     Ok(json!({}))
 }
 
@@ -203,14 +203,15 @@ pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionPropert
     let (sheet, dimension, span) = batch.span(&request.range)?;
     let mask = field_mask::read(&request.fields, "DimensionProperties")?;
     let end = span.end.min(size(&sheet, dimension));
-    let kind = kept_kind(dimension);
-    let mut kept: std::collections::HashMap<i64, Value> = batch.tx.kept(Some(sheet.id), kind)?.into_iter().collect();
+    let kind = properties_kind(dimension);
+    let mut objects: std::collections::HashMap<i64, Value> =
+        batch.tx.objects(Some(sheet.id), kind)?.into_iter().collect();
     for index in (span.start..end).map(i64::from) {
-        let old = kept.remove(&index);
+        let old = objects.remove(&index);
         match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_false_flags) {
-            Some(body) => batch.tx.keep(Some(sheet.id), kind, index, &body)?,
+            Some(body) => batch.tx.put_object(Some(sheet.id), kind, index, &body)?,
             None => {
-                batch.tx.forget(Some(sheet.id), kind, index)?;
+                batch.tx.remove_object(Some(sheet.id), kind, index)?;
             }
         }
     }

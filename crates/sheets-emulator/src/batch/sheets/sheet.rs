@@ -157,18 +157,18 @@ fn check_grid(sheet: &SheetProperties) -> Result<(), ApiError> {
 
 /// Deletes a sheet. Its named ranges lose their cells.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
-    let gone = batch.sheet(request.sheet_id)?;
-    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
+    let deleted = batch.sheet(request.sheet_id)?;
+    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != deleted.id).collect();
     if others.is_empty() {
         return refuse("You can't remove all the sheets in a document.");
     }
     if others.iter().all(|sheet| sheet.hidden) {
         return refuse("You can't remove all the visible sheets in a document.");
     }
-    shift_cells::orphan(batch, gone.id)?;
-    batch.tx.remove_sheet(gone.id)?;
-    rewrite_formulas(batch.tx, &gone.title, &SheetEdit::Gone)?;
-    for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
+    shift_cells::detach_objects(batch, deleted.id)?;
+    batch.tx.remove_sheet(deleted.id)?;
+    rewrite_formulas(batch.tx, &deleted.title, &SheetEdit::Gone)?;
+    for mut other in others.into_iter().filter(|sheet| sheet.index > deleted.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;
     }
@@ -262,8 +262,8 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
 fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result<(), ApiError> {
     let mut sheets = batch.tx.sheets()?;
     let from = sheets.iter().position(|other| other.id == sheet.id).unwrap_or_default();
-    let asked = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
-    let to = if asked > from { asked - 1 } else { asked };
+    let requested = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
+    let to = if requested > from { requested - 1 } else { requested };
     let moved = sheets.remove(from);
     sheets.insert(to, moved);
     for (place, mut other) in (0..).zip(sheets) {
@@ -292,18 +292,21 @@ fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<
 }
 
 fn rest(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
-    let kept = members.iter().filter(|(name, value)| {
+    let remaining = members.iter().filter(|(name, value)| {
         !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
     });
-    kept.map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone()))).collect()
+    remaining
+        .map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone())))
+        .collect()
 }
 
 fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>, ApiError> {
     let Some(value) = members.and_then(|members| members.get(name)).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let told = || ApiError::invalid_argument(format!("{name} must be a number that is not negative, and is {value}"));
-    value.as_u64().and_then(|number| u32::try_from(number).ok()).map(Some).ok_or_else(told)
+    let invalid =
+        || ApiError::invalid_argument(format!("{name} must be a number that is not negative, and is {value}"));
+    value.as_u64().and_then(|number| u32::try_from(number).ok()).map(Some).ok_or_else(invalid)
 }
 
 /// Changes the masked properties of the spreadsheet.

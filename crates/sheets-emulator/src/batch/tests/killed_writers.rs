@@ -83,14 +83,14 @@ fn a_killed_writer_leaves_whole_commits_and_loses_no_acknowledged_one() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut told = told.filter_map(|line| line.strip_prefix("committed ").and_then(|n| n.parse::<u32>().ok()));
-        let acknowledged = told.nth(round * 3).expect("the writer commits");
+        let got = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut got = got.filter_map(|line| line.strip_prefix("committed ").and_then(|n| n.parse::<u32>().ok()));
+        let acknowledged = got.nth(round * 3).expect("the writer commits");
         child.kill().unwrap();
-        let acknowledged = told.last().unwrap_or(acknowledged);
+        let acknowledged = got.last().unwrap_or(acknowledged);
         child.wait().unwrap();
-        let kept = commits_in(&store);
-        assert!((acknowledged..=acknowledged + 1).contains(&kept), "{kept} kept, {acknowledged} acknowledged");
+        let objects = commits_in(&store);
+        assert!((acknowledged..=acknowledged + 1).contains(&objects), "{objects} kept, {acknowledged} acknowledged");
     }
 }
 
@@ -149,17 +149,17 @@ fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut told = told.filter_map(|line| line.strip_prefix("kept ").and_then(|n| n.parse::<u32>().ok()));
-        let mut kept: Vec<u32> = told.by_ref().take(20 + round * 7).collect();
+        let got = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut got = got.filter_map(|line| line.strip_prefix("kept ").and_then(|n| n.parse::<u32>().ok()));
+        let mut objects: Vec<u32> = got.by_ref().take(20 + round * 7).collect();
         child.kill().unwrap();
-        kept.extend(told);
+        objects.extend(got);
         child.wait().unwrap();
         std::fs::copy(&path, &copy).unwrap();
         let store = SpreadsheetStore::open(&copy).unwrap();
         let rows = store.read("s").unwrap().rows(1, 0..u32::MAX).unwrap();
         let there: Vec<&[Cell]> = rows.iter().map(|(_, cells)| cells.as_slice()).collect();
-        for number in kept {
+        for number in objects {
             let times = there.iter().filter(|cells| **cells == [Cell::number(f64::from(number))]).count();
             assert_eq!(times, 1, "{number} of {} rows", there.len());
         }

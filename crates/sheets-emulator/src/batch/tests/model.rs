@@ -92,15 +92,15 @@ impl Model {
     }
 
     /// Returns the texts as `texts` does: without blank cells and rows at the ends.
-    fn told(&self) -> Vec<Vec<String>> {
-        let mut told = self.cells.clone();
-        for row in &mut told {
+    fn got(&self) -> Vec<Vec<String>> {
+        let mut got = self.cells.clone();
+        for row in &mut got {
             let used = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
             row.truncate(used);
         }
-        let used = told.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
-        told.truncate(used);
-        told
+        let used = got.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+        got.truncate(used);
+        got
     }
 }
 
@@ -146,11 +146,11 @@ proptest! {
             for step in &steps {
                 model.apply(step);
             }
-            prop_assert_eq!(texts(&store, 0), model.told());
+            prop_assert_eq!(texts(&store, 0), model.got());
             let tx = store.read("s").unwrap();
             let sheet = tx.sheet(0).unwrap().unwrap();
             prop_assert_eq!((sheet.row_count as usize, sheet.column_count as usize), (model.cells.len(), model.cells[0].len()));
-            let last = model.told().iter().rposition(|row| !row.is_empty());
+            let last = model.got().iter().rposition(|row| !row.is_empty());
             prop_assert_eq!(tx.last_row_with_data(0).unwrap().map(|row| row as usize), last);
         }
     }

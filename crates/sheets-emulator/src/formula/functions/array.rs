@@ -12,11 +12,11 @@ use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
 /// Calls one of these functions.
-pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
-    let table = given.matrix(0)?;
+pub(crate) fn call_array_function(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
+    let table = args.matrix(0)?;
     match name {
-        "INDEX" => index(&table, given),
-        "FILTER" => filter(&table, given),
+        "INDEX" => index(&table, args),
+        "FILTER" => filter(&table, args),
         "UNIQUE" => {
             let mut seen = HashSet::new();
             Ok(from_rows(
@@ -25,9 +25,9 @@ pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Op
         }
         _ => {
             let mut orders = Vec::new();
-            for at in (1..given.len()).step_by(2) {
-                let column = whole(given.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
-                orders.push((column, if at + 1 < given.len() { given.truth(at + 1)? } else { true }));
+            for at in (1..args.len()).step_by(2) {
+                let column = whole(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
+                orders.push((column, if at + 1 < args.len() { args.truth(at + 1)? } else { true }));
             }
             if orders.is_empty() {
                 orders.push((0, true));
@@ -63,8 +63,8 @@ fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
     }
 }
 
-fn index(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
-    let line = |at: usize| Ok::<_, &'static str>(count(whole(given.number_or(at, 0.0)?)));
+fn index(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let line = |at: usize| Ok::<_, &'static str>(count(whole(args.number_or(at, 0.0)?)));
     let (row, column) = (line(1)?, line(2)?);
     if row > table.height || column > table.width {
         return Err("#NUM!");
@@ -77,8 +77,8 @@ fn index(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
     })
 }
 
-fn filter(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
-    let conditions: Vec<Matrix> = (1..given.len()).map(|at| given.matrix(at)).collect::<EvalResult<_>>()?;
+fn filter(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let conditions: Vec<Matrix> = (1..args.len()).map(|at| args.matrix(at)).collect::<EvalResult<_>>()?;
     if conditions.is_empty() {
         return Err("#N/A");
     }

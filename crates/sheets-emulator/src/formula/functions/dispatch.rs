@@ -92,79 +92,76 @@ fn cost_of(name: &str) -> u64 {
     if name.starts_with("REGEX") { 1_000 } else { 1 }
 }
 
-fn work_out(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
+fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let scalar = match name {
-        "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, given),
+        "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, args),
         "TRUE" => Scalar::Bool(true),
         "FALSE" => Scalar::Bool(false),
         "PI" => Scalar::Number(std::f64::consts::PI),
         "NA" => Scalar::Error("#N/A"),
-        "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, given)?,
-        "ISBLANK" => Scalar::Bool(*given.raw(0)? == Scalar::Blank),
-        "ISERROR" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Error(_))),
-        "ISNUMBER" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Number(_))),
-        "ISTEXT" => Scalar::Bool(matches!(given.raw(0)?, Scalar::Text(_))),
-        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => {
-            call_variadic(name, given)?
-        }
+        "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, args)?,
+        "ISBLANK" => Scalar::Bool(*args.raw(0)? == Scalar::Blank),
+        "ISERROR" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Error(_))),
+        "ISNUMBER" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Number(_))),
+        "ISTEXT" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Text(_))),
+        "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => call_variadic(name, args)?,
         "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
-        | "HYPERLINK" => call_text_function(name, given)?,
+        | "HYPERLINK" => call_text_function(name, args)?,
         "DATE" | "YEAR" | "MONTH" | "DAY" | "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH"
-        | "REGEXEXTRACT" | "REGEXREPLACE" => call_text_or_date_function(name, given)?,
-        _ if is_in(OF_BOTH, name) => call_lookup_function(name, given)?,
-        _ => call_numeric(name, given)?,
+        | "REGEXEXTRACT" | "REGEXREPLACE" => call_text_or_date_function(name, args)?,
+        _ if is_in(OF_BOTH, name) => call_lookup_function(name, args)?,
+        _ => call_numeric(name, args)?,
     };
     Ok(Operand::Single(scalar))
 }
 
-fn logic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
-    let or_blank = |at: usize| if at < given.len() { given.value(at) } else { Ok(Scalar::Blank) };
+fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+    let or_blank = |at: usize| if at < args.len() { args.value(at) } else { Ok(Scalar::Blank) };
     match name {
-        "IF" => match (given.truth(0)?, given.len()) {
-            (true, _) => given.value(1),
+        "IF" => match (args.truth(0)?, args.len()) {
+            (true, _) => args.value(1),
             (false, ..=2) => Ok(Scalar::Bool(false)),
-            (false, _) => given.value(2),
+            (false, _) => args.value(2),
         },
-        "IFERROR" => match given.raw(0)? {
+        "IFERROR" => match args.raw(0)? {
             Scalar::Error(_) => or_blank(1),
             scalar => Ok(scalar.clone()),
         },
-        "IFNA" => match given.raw(0)? {
+        "IFNA" => match args.raw(0)? {
             Scalar::Error("#N/A") => or_blank(1),
-            _ => given.value(0),
+            _ => args.value(0),
         },
-        "NOT" => Ok(Scalar::Bool(!given.truth(0)?)),
+        "NOT" => Ok(Scalar::Bool(!args.truth(0)?)),
         _ => {
             let texts_and_blanks =
                 |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
             let truths: Vec<bool> =
-                given.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
+                args.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
             if truths.is_empty() {
-                return Err(if given.is_empty() { "#N/A" } else { "#VALUE!" });
+                return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
             }
             Ok(Scalar::Bool(if name == "AND" { truths.iter().all(|one| *one) } else { truths.contains(&true) }))
         }
     }
 }
 
-fn call_variadic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
-    if given.is_empty() {
+fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+    if args.is_empty() {
         return Err("#N/A");
     }
     let count =
-        |counts: &dyn Fn(&Scalar) -> bool| Ok(Scalar::Number(size(given.all().filter(|(one, _)| counts(one)).count())));
+        |counts: &dyn Fn(&Scalar) -> bool| Ok(Scalar::Number(size(args.all().filter(|(one, _)| counts(one)).count())));
     match name {
         "COUNT" => count(&|one| matches!(one, Scalar::Number(_))),
         "COUNTA" => count(&|one| *one != Scalar::Blank),
         "COUNTBLANK" => {
-            let cells: u64 =
-                given.0.iter().map(|value| u64::from(value.extent().0) * u64::from(value.extent().1)).sum();
+            let cells: u64 = args.0.iter().map(|value| u64::from(value.extent().0) * u64::from(value.extent().1)).sum();
             let empty = |one: &Scalar| *one == Scalar::Blank || *one == Scalar::Text(String::new());
-            let filled = given.all().filter(|(one, _)| !empty(one)).count();
+            let filled = args.all().filter(|(one, _)| !empty(one)).count();
             Ok(Scalar::Number(size(usize::try_from(cells).unwrap_or(usize::MAX).saturating_sub(filled))))
         }
         _ => {
-            let numbers = given.numbers()?;
+            let numbers = args.numbers()?;
             let none = numbers.is_empty();
             match name {
                 "SUM" => finite(numbers.iter().sum()),
@@ -179,10 +176,10 @@ fn call_variadic(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
     }
 }
 
-fn call_numeric(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
-    let value = given.number(0)?;
+fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+    let value = args.number(0)?;
     let places = |round: fn(f64) -> f64| {
-        let places = given.number_or(1, 0.0)?.trunc();
+        let places = args.number_or(1, 0.0)?.trunc();
         // Multiplying as text rounds as Sheets does: 1.005 to two places is 1.01.
         let scale = 10_f64.powf(places);
         let scaled = value.abs() * scale;
@@ -190,7 +187,7 @@ fn call_numeric(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
         finite(round(settled) / scale * value.signum())
     };
     let steps = |round: fn(f64) -> f64| {
-        let step = given.number_or(1, 1.0)?;
+        let step = args.number_or(1, 1.0)?;
         if step.abs() > 0.0 { finite(round(value / step) * step) } else { Ok(Scalar::Number(0.0)) }
     };
     match name {
@@ -199,9 +196,9 @@ fn call_numeric(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
         "VALUE" => finite(value),
         "SQRT" if value < 0.0 => Err("#NUM!"),
         "SQRT" => finite(value.sqrt()),
-        "POWER" => finite(value.powf(given.number(1)?)),
+        "POWER" => finite(value.powf(args.number(1)?)),
         "MOD" => {
-            let by = given.number(1)?;
+            let by = args.number(1)?;
             if by.abs() > 0.0 { finite(value - by * (value / by).floor()) } else { Err("#DIV/0!") }
         }
         "ROUND" => places(f64::round),

@@ -8,35 +8,35 @@ use crate::formula::matrix::{Matrix, count};
 use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
 
 /// Calls `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` or `VLOOKUP`.
-pub(crate) fn call_lookup_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "COUNTIF" => matching_rows(&[(given.matrix(0)?, given.value(1)?)], None),
+        "COUNTIF" => matching_rows(&[(args.matrix(0)?, args.value(1)?)], None),
         "SUMIF" => {
-            let range = given.matrix(0)?;
-            let summed = if given.len() > 2 { given.matrix(2)? } else { range.clone() };
-            matching_rows(&[(range, given.value(1)?)], Some(&summed))
+            let range = args.matrix(0)?;
+            let summed = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
+            matching_rows(&[(range, args.value(1)?)], Some(&summed))
         }
-        "COUNTIFS" => matching_rows(&pairs(given, 0)?, None),
-        "SUMIFS" => matching_rows(&pairs(given, 1)?, Some(&given.matrix(0)?)),
+        "COUNTIFS" => matching_rows(&pairs(args, 0)?, None),
+        "SUMIFS" => matching_rows(&pairs(args, 1)?, Some(&args.matrix(0)?)),
         "MATCH" => {
-            let range = given.matrix(1)?;
+            let range = args.matrix(1)?;
             if range.width > 1 && range.height > 1 {
                 return Err("#N/A");
             }
             let lines: Vec<&Scalar> = range.cells().iter().collect();
-            let at = position(&given.value(0)?, &lines, given.number_or(2, 1.0)?).ok_or("#N/A")?;
+            let at = position(&args.value(0)?, &lines, args.number_or(2, 1.0)?).ok_or("#N/A")?;
             Ok(Scalar::Number(size(at + 1)))
         }
         _ => {
-            let table = given.matrix(1)?;
-            let column = whole(given.number(2)?).checked_sub(1).ok_or("#VALUE!")?;
+            let table = args.matrix(1)?;
+            let column = whole(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?;
             let column = count(column);
             if column >= table.width {
                 return Err("#REF!");
             }
-            let sorted = if given.len() > 3 { given.truth(3)? } else { true };
+            let sorted = if args.len() > 3 { args.truth(3)? } else { true };
             let keys: Vec<&Scalar> = (0..table.used_rows()).map(|row| table.at(row, 0)).collect();
-            let at = position(&given.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
+            let at = position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
             Ok(table.at(count(at), column).clone())
         }
     }
@@ -58,11 +58,11 @@ fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
     is_in.iter().position(|one| order(one) == Some(1))
 }
 
-fn pairs(given: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
-    if given.len() <= from + 1 || (given.len() - from) % 2 == 1 {
+fn pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
+    if args.len() <= from + 1 || (args.len() - from) % 2 == 1 {
         return Err("#N/A");
     }
-    (from..given.len()).step_by(2).map(|at| Ok((given.matrix(at)?, given.value(at + 1)?))).collect()
+    (from..args.len()).step_by(2).map(|at| Ok((args.matrix(at)?, args.value(at + 1)?))).collect()
 }
 
 /// Counts the positions that meet all criteria, or sums the values there.

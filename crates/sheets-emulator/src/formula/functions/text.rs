@@ -15,32 +15,32 @@ use crate::grid::value::{EvalResult, Scalar, shown};
 const DAY_ZERO: Date = date(1899, 12, 30);
 
 /// Calls a function of parts of texts.
-pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
     let text = match name {
-        "LEN" => return Ok(Scalar::Number(size(given.text(0)?.encode_utf16().count()))),
-        "EXACT" => return Ok(Scalar::Bool(given.text(0)? == given.text(1)?)),
-        "UPPER" => given.text(0)?.to_uppercase(),
-        "LOWER" => given.text(0)?.to_lowercase(),
-        "TRIM" => given.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
-        "LEFT" => letters(given.text(0)?).into_iter().take(given.letters(1)?).collect(),
+        "LEN" => return Ok(Scalar::Number(size(args.text(0)?.encode_utf16().count()))),
+        "EXACT" => return Ok(Scalar::Bool(args.text(0)? == args.text(1)?)),
+        "UPPER" => args.text(0)?.to_uppercase(),
+        "LOWER" => args.text(0)?.to_lowercase(),
+        "TRIM" => args.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
+        "LEFT" => letters(args.text(0)?).into_iter().take(args.letters(1)?).collect(),
         "RIGHT" => {
-            let all = letters(given.text(0)?);
-            let skip = all.len().saturating_sub(given.letters(1)?);
+            let all = letters(args.text(0)?);
+            let skip = all.len().saturating_sub(args.letters(1)?);
             all.into_iter().skip(skip).collect()
         }
         "MID" => {
-            let (from, count) = (given.number(1)?, given.number(2)?);
+            let (from, count) = (args.number(1)?, args.number(2)?);
             if from < 1.0 || count < 0.0 {
                 return Err("#VALUE!");
             }
-            letters(given.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
+            letters(args.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
         }
-        "HYPERLINK" => given.text(usize::from(given.len() > 1))?,
-        "CONCAT" => given.text(0)? + &given.text(1)?,
+        "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
+        "CONCAT" => args.text(0)? + &args.text(1)?,
         _ => {
             let mut joined = String::new();
-            for (scalar, _) in given.all() {
+            for (scalar, _) in args.all() {
                 if let Scalar::Error(error) = scalar {
                     return Err(error);
                 }
@@ -53,37 +53,37 @@ pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Sca
 }
 
 /// Calls a function of searching or of dates.
-pub(crate) fn call_text_or_date_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+pub(crate) fn call_text_or_date_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "DATE" => day(given.number(0)?, given.number(1)?, given.number(2)?),
-        "YEAR" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.year()))),
-        "MONTH" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.month()))),
-        "DAY" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.day()))),
-        "TEXT" => match given.value(0)? {
-            Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &given.text(1)?).show(number))),
+        "DATE" => day(args.number(0)?, args.number(1)?, args.number(2)?),
+        "YEAR" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.year()))),
+        "MONTH" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.month()))),
+        "DAY" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.day()))),
+        "TEXT" => match args.value(0)? {
+            Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &args.text(1)?).show(number))),
             other => Ok(Scalar::Text(shown(&other))),
         },
-        "SUBSTITUTE" => substitute(given),
-        "FIND" => found(given, false),
-        "SEARCH" => found(given, true),
-        "REGEXMATCH" => Ok(Scalar::Bool(pattern(given)?.is_match(&given.text(0)?))),
+        "SUBSTITUTE" => substitute(args),
+        "FIND" => found(args, false),
+        "SEARCH" => found(args, true),
+        "REGEXMATCH" => Ok(Scalar::Bool(pattern(args)?.is_match(&args.text(0)?))),
         "REGEXEXTRACT" => {
-            let text = given.text(0)?;
-            let captures = pattern(given)?.captures(&text).ok_or("#N/A")?;
+            let text = args.text(0)?;
+            let captures = pattern(args)?.captures(&text).ok_or("#N/A")?;
             let part = captures.get(1).or_else(|| captures.get(0)).map_or("", |part| part.as_str());
             Ok(Scalar::Text(part.to_owned()))
         }
         _ => {
-            let new = given.text(2)?.replace('$', "$$");
+            let new = args.text(2)?.replace('$', "$$");
             // Groups are written with a backslash, as in RE2.
             let new = (1..=9).fold(new, |new, group| new.replace(&format!("\\{group}"), &format!("${{{group}}}")));
-            replaced(&pattern(given)?, &given.text(0)?, &new).map(Scalar::Text)
+            replaced(&pattern(args)?, &args.text(0)?, &new).map(Scalar::Text)
         }
     }
 }
 
-fn pattern(given: &Args<'_>) -> EvalResult<Regex> {
-    RegexBuilder::new(&given.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
+fn pattern(args: &Args<'_>) -> EvalResult<Regex> {
+    RegexBuilder::new(&args.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
 }
 
 /// Replaces each match, as long as a cell can hold the result.
@@ -101,9 +101,9 @@ fn replaced(pattern: &Regex, text: &str, new: &str) -> EvalResult<String> {
     Ok(replaced)
 }
 
-fn substitute(given: &Args<'_>) -> EvalResult<Scalar> {
-    let (text, old, new) = (given.text(0)?, given.text(1)?, given.text(2)?);
-    let only = given.number_or(3, 0.0)?;
+fn substitute(args: &Args<'_>) -> EvalResult<Scalar> {
+    let (text, old, new) = (args.text(0)?, args.text(1)?, args.text(2)?);
+    let only = args.number_or(3, 0.0)?;
     if old.is_empty() {
         return Ok(Scalar::Text(text));
     }
@@ -124,10 +124,10 @@ fn substitute(given: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 /// Returns the position of a text in another, from 1.
-fn found(given: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
+fn found(args: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     let folded = |text: String| if any_case { text.to_lowercase() } else { text };
-    let (wanted, text) = (folded(given.text(0)?), folded(given.text(1)?));
-    let from = given.number_or(2, 1.0)?;
+    let (wanted, text) = (folded(args.text(0)?), folded(args.text(1)?));
+    let from = args.number_or(2, 1.0)?;
     let skip = whole(from).checked_sub(1).ok_or("#VALUE!")?;
     let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip).ok_or("#VALUE!")?;
     let at = text.get(start..).and_then(|rest| rest.find(&wanted)).ok_or("#VALUE!")? + start;

@@ -24,16 +24,12 @@ pub(crate) enum SheetEdit {
     /// Rows or columns are deleted.
     Delete {
         dimension: Dimension,
-        gone: Range<u32>,
+        deleted: Range<u32>,
         /// Limits the edit to these columns, or rows.
         within: Option<Range<u32>>,
     },
     /// Rows or columns are moved in front of `to`.
-    Move {
-        dimension: Dimension,
-        span: Range<u32>,
-        to: u32,
-    },
+    Move { dimension: Dimension, span: Range<u32>, to: u32 },
     /// Cells are moved, possibly to another sheet.
     Cut {
         from: Area,
@@ -45,9 +41,7 @@ pub(crate) enum SheetEdit {
         title: String,
     },
     /// The sheet is renamed.
-    Rename {
-        title: String,
-    },
+    Rename { title: String },
     /// The sheet is deleted.
     Gone,
 }
@@ -91,8 +85,8 @@ pub(crate) fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
         SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {
             Some(range.after_insert(*dimension, *at, *count))
         }
-        SheetEdit::Delete { dimension, gone, within } if touches(&range, *dimension, within.as_ref()) => {
-            range.after_delete(*dimension, gone)
+        SheetEdit::Delete { dimension, deleted, within } if touches(&range, *dimension, within.as_ref()) => {
+            range.after_delete(*dimension, deleted)
         }
         SheetEdit::Move { dimension, span, to } => Some(range.after_move(*dimension, span, *to)),
         _ => Some(range),
@@ -140,8 +134,8 @@ mod tests {
         SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None }
     }
 
-    fn delete(gone: Range<u32>) -> SheetEdit {
-        SheetEdit::Delete { dimension: Dimension::Rows, gone, within: None }
+    fn delete(deleted: Range<u32>) -> SheetEdit {
+        SheetEdit::Delete { dimension: Dimension::Rows, deleted, within: None }
     }
 
     fn on_log(source: &str, edit: &SheetEdit) -> String {
@@ -178,7 +172,7 @@ mod tests {
         ] {
             assert_eq!(on_log(before, &delete(2..4)), after, "{before}");
         }
-        let columns = SheetEdit::Delete { dimension: Dimension::Columns, gone: 1..2, within: None };
+        let columns = SheetEdit::Delete { dimension: Dimension::Columns, deleted: 1..2, within: None };
         assert_eq!(on_log("=A1+B1+C1+SUM(A:C)+SUM(B:B)", &columns), "=A1+#REF!+B1+SUM(A:B)+SUM(#REF!)");
     }
 
@@ -215,7 +209,7 @@ mod tests {
             let dimension = if columns { Dimension::Columns } else { Dimension::Rows };
             let print = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.print(&found.range()))));
             let there = SheetEdit::Insert { dimension, at, count, within: None };
-            let back = SheetEdit::Delete { dimension, gone: at..at + count, within: None };
+            let back = SheetEdit::Delete { dimension, deleted: at..at + count, within: None };
             prop_assert_eq!(on_log(&on_log(&print, &there), &back), print);
         }
 

@@ -83,10 +83,10 @@ async fn kinds_table() -> String {
 
 /// Compares a table of the document with the current one, which is written to a temporary file.
 fn compare(name: &str, fresh: &str) {
-    let told = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+    let got = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
     let path = std::env::temp_dir().join(format!("emulator-{name}.md"));
     std::fs::write(&path, fresh).expect("a folder for files that may go");
-    assert!(told == Some(fresh), "docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
+    assert!(got == Some(fresh), "docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             let broken = error.is_syntax() || error.is_eof();
             ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
         })?;
-    let mut envelope =
+    let mut request_body =
         BatchBody { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
         let json = json_name(&name);
@@ -77,20 +77,20 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             continue;
         }
         match json.as_str() {
-            "requests" => envelope.requests = requests(raw)?,
+            "requests" => request_body.requests = requests(raw)?,
             "includeSpreadsheetInResponse" => {
-                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
+                request_body.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
             }
-            "responseIncludeGridData" => envelope.include_grid_data = flag(raw, "response_include_grid_data")?,
+            "responseIncludeGridData" => request_body.include_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
-                envelope.ranges =
+                request_body.ranges =
                     serde_json::from_str(raw.get()).map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
             }
             "commentsViewMode" => {}
             _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
         }
     }
-    Ok(envelope)
+    Ok(request_body)
 }
 
 fn wrong(path: &str, kind: &str, raw: &RawValue) -> ApiError {
@@ -138,9 +138,9 @@ fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>,
             continue;
         }
         if sealed.is_some() {
-            let told =
+            let detail =
                 format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
-            return Err(ApiError::bad_field(&path, told));
+            return Err(ApiError::bad_field(&path, detail));
         }
         sealed = Some(RawRequest { kind, message, body });
     }
