@@ -1,7 +1,8 @@
-//! The methods of the API, called with what came over HTTP.
+//! Calls the method of a route.
 //!
-//! In scope: reading parameters and bodies, handing them to the method, cutting answers down to `fields`.
-//! Out of scope: who may call and how often (`service`), what the methods do.
+//! In scope: reading parameters and bodies, trimming responses to `fields`.
+//! Out of scope: authorization and quotas (`emulator`), what the methods do (`methods`, `batch`,
+//! `drive`).
 
 use serde_json::{Map, Value, json};
 
@@ -27,17 +28,15 @@ use crate::storage::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
 
-/// What methods work with.
+/// Calls methods for one account.
 pub(crate) struct Dispatcher<'a> {
-    /// The spreadsheets.
     pub store: &'a SpreadsheetStore,
-    /// The switches.
     pub behaviors: UnknownBehaviors,
-    /// Where ids come from.
+    /// The source of new ids.
     pub random: &'a dyn RandomSource,
-    /// The moment of the call.
+    /// The time of the call.
     pub now_ms: i64,
-    /// Who calls.
+    /// The calling account.
     pub account: &'a str,
 }
 
@@ -128,7 +127,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// The spreadsheets as the caller may write them.
+    /// Returns the spreadsheets, with protections checked for the caller.
     fn account_store(&self) -> AccountStore<'_> {
         AccountStore { store: self.store, account: self.account }
     }
@@ -139,11 +138,12 @@ impl Dispatcher<'_> {
             ResponseMask::All => body.flag("includeGridData"),
             ResponseMask::Members(_) => mask.covers("sheets.data"),
         };
-        let view = SpreadsheetView { asked: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
+        let view =
+            SpreadsheetView { selections: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
         spreadsheet(&self.store.read(id)?, id, &view)
     }
 
-    /// Drive's methods. Drive has an envelope of its own for a file that is not there.
+    /// Calls a method of Drive. Drive has its own error envelope for a missing file.
     fn drive(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
         match self.drive_method(route, query, body) {
             Err(error) if error == ApiError::not_found() => Ok(files::no_such_file(&route.id)),
@@ -196,7 +196,7 @@ impl Dispatcher<'_> {
         }
     }
 
-    /// An id as Google's look: 44 characters.
+    /// Returns an id of 44 characters, like Google's.
     fn new_id(&self) -> String {
         let mut bytes = Vec::with_capacity(32);
         for _ in 0..4 {
@@ -206,7 +206,7 @@ impl Dispatcher<'_> {
     }
 }
 
-/// Google's sentence for a parameter that a method does not have.
+/// Returns Google's error message for an unknown parameter.
 fn unbound(name: &str) -> String {
     format!(
         "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not \
@@ -214,7 +214,7 @@ fn unbound(name: &str) -> String {
     )
 }
 
-/// Cuts an answer down to its mask; JSON that is written already is read again for it, which only a mask costs.
+/// Trims a response to its mask. Serialized JSON is parsed again, only if a mask is given.
 fn cut(content: ResponseContent, mask: &ResponseMask, pretty: bool) -> Result<ResponseContent, ApiError> {
     if *mask == ResponseMask::All {
         return Ok(content);

@@ -1,8 +1,10 @@
-//! The emulator: from a call to its answer, in the order in which Google's front end looks at one.
+//! The emulator: from a call to its response, in the order of Google's front end.
 //!
-//! In scope: latency, faults, tokens, scopes, quotas, counting, the control paths, then the method.
-//! Out of scope: connections and bytes (`server`), what methods do (`methods`).
+//! In scope: latency, faults, tokens, scopes, quotas, statistics, the control paths, then the
+//! method.
+//! Out of scope: connections (`http`), what methods do (`dispatch`).
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
@@ -29,10 +31,16 @@ use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::time::{TimeSource, sleep};
 
-/// A Sheets service. Clones are the same service.
+/// A Sheets service. Clones share their state.
 #[derive(Clone)]
 pub struct Emulator {
     state: Arc<EmulatorState>,
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("options", &self.state.options).finish_non_exhaustive()
+    }
 }
 
 struct EmulatorState {
@@ -46,20 +54,20 @@ struct EmulatorState {
     delayed: Mutex<DelayedWrites>,
     stats: Mutex<CallStats>,
     storage_failure: OnceLock<StorageFailure>,
-    /// Cancelled once there is trouble.
+    /// Cancelled once the storage has failed.
     storage_failed: CancellationToken,
 }
 
-/// What is wrong with the file of the spreadsheets, so that no further call can be done.
+/// A failure of the spreadsheet file that makes every further call fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StorageFailure {
-    /// Whether it is the machine, or what is in the file.
+    /// The cause: the machine, or the contents of the file.
     pub cause: FailureCause,
-    /// What happened and what to do, for people, with the file's name where it is known.
+    /// What happened and what to do, with the file's name if it is known.
     pub why: String,
 }
 
-/// The connection is to end without an answer.
+/// The connection ends without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the connection ends without an answer, as a fault asked for")]
 pub struct ConnectionDropped;
@@ -69,7 +77,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Emulator {
-    /// Opens the file, or makes it, and with it the spreadsheet that is to exist from the start.
+    /// Opens or creates the file, and creates the initial spreadsheet.
     pub fn open(
         options: EmulatorOptions,
         time: Arc<dyn TimeSource>,
@@ -80,7 +88,7 @@ impl Emulator {
             None => SpreadsheetStore::in_memory()?,
         };
         let store = store.with_time_source(Arc::clone(&time)).with_commit_hook(options.commit_hook.clone());
-        // A file that is there and may only be read is not written to.
+        // A read-only file is not written to.
         if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
             match store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]) {
                 Ok(()) | Err(StorageError::Taken { .. }) => {}
@@ -103,27 +111,28 @@ impl Emulator {
         Ok(Self { state: Arc::new(state) })
     }
 
-    /// What was asked so far.
+    /// Returns the counts of calls so far.
     pub fn stats(&self) -> CallStats {
         lock(&self.state.stats).clone()
     }
 
-    /// Forgets what was asked so far.
+    /// Resets the counts of calls.
     pub fn reset_stats(&self) {
         *lock(&self.state.stats) = CallStats::default();
     }
 
-    /// Sets the faults to come, in place of those still pending.
+    /// Replaces the pending faults.
     pub fn set_faults(&self, faults: Vec<FaultRule>) {
         *lock(&self.state.faults) = FaultRules::new(faults);
     }
 
-    /// The clock that the emulator dates its answers by.
+    /// Returns the clock that dates responses.
     pub fn time_source(&self) -> &Arc<dyn TimeSource> {
         &self.state.time
     }
 
-    /// What is wrong with the file, if anything is, as the calls so far have found, or as a look at its place finds now.
+    /// Returns the failure of the file, if earlier calls found one or if the file is not in place
+    /// now.
     pub fn storage_failure(&self) -> Option<StorageFailure> {
         if let Err(error) = self.state.store.check_in_place() {
             self.record_failure(error.failure_cause().unwrap_or(FailureCause::Machine), &error.to_string());
@@ -131,12 +140,12 @@ impl Emulator {
         self.state.storage_failure.get().cloned()
     }
 
-    /// Names that are this server's beside those that every server has.
+    /// Returns further names of this server, beside those that every server has.
     pub fn hosts(&self) -> Arc<[String]> {
         Arc::clone(&self.state.options.hosts)
     }
 
-    /// Resolves once a call has found trouble with the file.
+    /// Resolves once a call has found that the file failed.
     pub async fn storage_failed(&self) {
         self.state.storage_failed.cancelled().await;
     }
@@ -146,8 +155,9 @@ impl Emulator {
         self.state.storage_failed.cancel();
     }
 
-    /// An error of a method, as it is answered. Inside a process, where whoever calls can look at the trouble itself, trouble with
-    /// the file is a refusal of this call and of each further one, which nobody tries again.
+    /// Converts a method's error into a response. An embedded emulator answers 403 for a failed
+    /// file, on this and every later call, so that the client does not retry. Its caller reads the
+    /// failure with `storage_failure`.
     fn error_response(&self, error: ApiError) -> ApiResponse {
         let Some(failure_cause) = error.failure_cause() else { return error.into() };
         self.record_failure(failure_cause, &error.message);
@@ -158,12 +168,12 @@ impl Emulator {
         error.into()
     }
 
-    /// Whether this is the emulator inside a process, which only that process calls.
+    /// Returns whether the emulator is embedded in a process, which is its only caller.
     fn is_embedded(&self) -> bool {
         self.state.options.trusted_token.is_some()
     }
 
-    /// Answers a call. Changes are durable before their answer is there.
+    /// Answers a call. Changes are durable before the response is returned.
     pub async fn handle(&self, request: ApiRequest) -> Result<ApiResponse, ConnectionDropped> {
         if let Some(storage_failure) = self.state.storage_failure.get().filter(|_| self.is_embedded()) {
             return Ok(ApiError::forbidden(&*storage_failure.why).into());
@@ -200,7 +210,7 @@ impl Emulator {
         }
     }
 
-    /// Late writes that arrive now, each as it is answered; nobody hears the answers.
+    /// Delivers the delayed writes now. Returns their responses, which no client receives.
     pub async fn deliver_delayed(&self) -> Vec<ApiResponse> {
         let arrived = lock(&self.state.delayed).all();
         self.deliver(arrived).await
@@ -260,10 +270,10 @@ impl Emulator {
         }
     }
 
-    /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
+    /// Applies a batch as the spreadsheet's owner. No token, quota or fault applies.
     async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
         let Some(id) = request.query.word("spreadsheet") else {
-            return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
+            return ApiError::invalid_argument("name the spreadsheet: /_emulator/edits?spreadsheet=ID").into();
         };
         let path = format!("/v4/spreadsheets/{id}:batchUpdate");
         let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::path_not_found(&path) };
@@ -278,7 +288,7 @@ impl Emulator {
         granted.map_or_else(ApiResponse::from, ApiResponse::json)
     }
 
-    /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
+    /// Returns the calling account, or a refusal: 401, then 403, then 429.
     fn authorize(&self, request: &ApiRequest, route: &Route) -> Result<String, ApiResponse> {
         let EmulatorState { tokens, time, .. } = &*self.state;
         let (name, metric, _) = route.api.info();
@@ -299,7 +309,7 @@ impl Emulator {
         Ok(bearer.account)
     }
 
-    /// Whoever has nothing but an API key: they read what is shared with everybody.
+    /// Returns the holder of an API key, who may read what is shared with everybody.
     fn public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
         let public = permissions::is_public(&self.state.store, id)?;
         let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
@@ -333,13 +343,13 @@ impl Emulator {
                 }
                 Err(error) => ApiError::invalid_argument(error).into(),
             },
-            (&Method::POST, "hands") => self.user_edit(request).await,
+            (&Method::POST, "edits" | "hands") => self.user_edit(request).await,
             (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
             (&Method::POST, "late:deliver") => {
                 let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
                 ApiResponse::json(json!({"statuses": statuses}))
             }
-            (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
+            (_, "edits" | "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
                 ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
             }
             _ => ApiResponse::path_not_found(&request.path),
@@ -358,14 +368,14 @@ impl From<TokenError> for ApiResponse {
     }
 }
 
-/// A list of faults, or one by itself; an empty list takes all pending ones away.
+/// Parses a list of faults, or a single one. An empty list clears the pending faults.
 fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
     let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     let value = if value.is_array() { value } else { Value::Array(vec![value]) };
     serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
 }
 
-/// Does to a call what its fault says; `response` is what it would have been answered.
+/// Applies a fault to a call; `response` is the response without the fault.
 async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
     match fault.action {
         FaultAction::Fail | FaultAction::AppliedFail => {
@@ -376,7 +386,7 @@ async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResp
         FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
         FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..response }),
         FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..response }),
-        // A read has nothing that could arrive late, and a refusal was answered before.
+        // A read cannot arrive late, and a refusal was answered before.
         FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {
             Err(ConnectionDropped)
         }
@@ -384,7 +394,7 @@ async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResp
     }
 }
 
-/// The refusal of a batch for what one of its requests carries.
+/// Returns the refusal of a batch because of one request's content.
 fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
     let text = fault.containing.as_deref().unwrap_or_default();
     let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
@@ -408,7 +418,7 @@ fn error_of(status: u16) -> ApiError {
     }
 }
 
-/// Sheets takes a token without its scopes for nothing.
+/// Rejects a token without the scopes that the call needs.
 fn check_scope(bearer: &TokenHolder, method: &Method) -> Result<(), ApiError> {
     let needed = if *method == Method::GET { AccessLevel::Read } else { AccessLevel::Write };
     if bearer.access >= needed {

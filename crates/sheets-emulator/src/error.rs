@@ -1,21 +1,20 @@
-//! Errors as Google's APIs answer them: `{"error": {"code", "message", "status", "details"?}}`.
+//! Errors in the form of Google's APIs: `{"error": {"code", "message", "status", "details"?}}`.
 //!
-//! In scope: the envelope and one constructor per status that the Sheets API answers.
-//! Out of scope: which message belongs to which mistake (beside each check), HTTP (`service`).
+//! In scope: the envelope, and one constructor per status of the Sheets API.
+//! Out of scope: the message of each mistake (beside each check), HTTP (`http`).
 
 use serde_json::{Value, json};
 
-/// An answer that is an error (google.rpc.Status in its JSON form).
+/// An error response (google.rpc.Status in its JSON form).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{code} {status}: {message}")]
 pub struct ApiError {
-    /// The HTTP status code.
     pub code: u16,
     /// The canonical name, such as `INVALID_ARGUMENT`.
     pub status: &'static str,
-    /// Google's sentence.
+    /// Google's message.
     pub message: String,
-    /// The `details` array, where the recorded answers have one.
+    /// The `details` array, if recorded responses have one.
     pub details: Option<Value>,
 }
 
@@ -24,66 +23,67 @@ impl ApiError {
         Self { code, status, message: message.into(), details: None }
     }
 
-    /// 400: the request is wrong in itself or does not fit the spreadsheet.
+    /// Returns 400 for a request that is invalid, or does not fit the spreadsheet.
     pub fn invalid_argument(message: impl Into<String>) -> Self {
         Self::new(400, "INVALID_ARGUMENT", message)
     }
 
-    /// 400 for a malformed body or query: the sentence again as a `fieldViolations` entry for `field` (recorded).
+    /// Returns 400 for a malformed body or query. The message is repeated as a `fieldViolations`
+    /// entry for `field` (recorded).
     pub fn bad_field(field: &str, message: impl Into<String>) -> Self {
         let message = message.into();
         let details = violations(&[(field, &message)]);
         Self { details: Some(details), ..Self::invalid_argument(message) }
     }
 
-    /// 400 for a `fields` parameter that names nothing (recorded by gargle).
+    /// Returns 400 for a `fields` parameter with an unknown path (recorded by gargle).
     pub fn bad_mask(path: &str) -> Self {
-        let told = format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.");
-        let details = violations(&[(path, &told)]);
+        let detail = format!("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.");
+        let details = violations(&[(path, &detail)]);
         Self { details: Some(details), ..Self::invalid_argument("Request contains an invalid argument.") }
     }
 
-    /// 404: there is no such spreadsheet.
+    /// Returns 404 for an unknown spreadsheet.
     pub fn not_found() -> Self {
         Self::new(404, "NOT_FOUND", "Requested entity was not found.")
     }
 
-    /// The same 404, with a sentence of its own.
-    pub fn gone(message: impl Into<String>) -> Self {
+    /// Returns 404 with this message.
+    pub fn not_found_with(message: impl Into<String>) -> Self {
         Self::new(404, "NOT_FOUND", message)
     }
 
-    /// The same 403, with a sentence of its own.
+    /// Returns 403 with this message.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, "PERMISSION_DENIED", message)
     }
 
-    /// 403: the spreadsheet is not shared with the caller.
+    /// Returns 403 for a spreadsheet that is not shared with the caller.
     pub fn permission_denied() -> Self {
         Self::new(403, "PERMISSION_DENIED", "The caller does not have permission")
     }
 
-    /// 401: the bearer token is missing, expired or unknown.
+    /// Returns 401 for a missing, expired or unknown bearer token.
     pub fn unauthenticated(message: impl Into<String>) -> Self {
         Self::new(401, "UNAUTHENTICATED", message)
     }
 
-    /// 501: the API has it, this emulator has not.
+    /// Returns 501 for a part of the API that the emulator does not support.
     pub fn unimplemented(message: impl Into<String>) -> Self {
         Self::new(501, "UNIMPLEMENTED", message)
     }
 
-    /// 429: a quota is used up; `details` as recorded, if any.
+    /// Returns 429 for an exhausted quota, with recorded `details` if any.
     pub fn resource_exhausted(message: impl Into<String>, details: Option<Value>) -> Self {
         Self { details, ..Self::new(429, "RESOURCE_EXHAUSTED", message) }
     }
 
-    /// 500: the emulator itself failed.
+    /// Returns 500 for a failure of the emulator.
     pub fn internal() -> Self {
         Self::new(500, "INTERNAL", "Internal error encountered.")
     }
 
-    /// 500: the file of the spreadsheets failed, and will at every further call.
+    /// Returns 500 for a failed file, which fails on every later call too.
     pub fn of_file(failure_cause: FailureCause, message: impl Into<String>) -> Self {
         let details = json!([{
             "@type": "type.googleapis.com/google.rpc.ErrorInfo",
@@ -93,29 +93,29 @@ impl ApiError {
         Self { details: Some(details), ..Self::new(500, "INTERNAL", message) }
     }
 
-    /// Whether the file of the spreadsheets is what failed, and because of what.
+    /// Returns why the spreadsheet file failed, if that is the error.
     pub fn failure_cause(&self) -> Option<FailureCause> {
         let info = self.details.as_ref()?.get(0)?;
         let of = |failure_cause: &FailureCause| info["domain"] == DOMAIN && info["reason"] == reason(*failure_cause);
         [FailureCause::Machine, FailureCause::Resource, FailureCause::Contents].into_iter().find(of)
     }
 
-    /// 503: the file was busy for longer than the emulator waits.
+    /// Returns 503 for a file that is locked for longer than the emulator waits.
     pub fn unavailable() -> Self {
         Self::new(503, "UNAVAILABLE", "The service is currently unavailable.")
     }
 
-    /// The same error with `prefix` before its sentence, as in `Invalid requests[2].updateCells: …`.
+    /// Puts `prefix` before the message, as in `Invalid requests[2].updateCells: …`.
     #[must_use]
     pub fn within(self, prefix: &str) -> Self {
-        // What is wrong with the file, or with the time, is wrong with no request.
+        // A failed file or an exceeded time limit is not the fault of one request.
         if self.code >= 500 && self.code != 501 {
             return self;
         }
         Self { message: format!("{prefix}{}", self.message), ..self }
     }
 
-    /// The body of the answer.
+    /// Returns the body of the response.
     pub fn to_json(&self) -> Value {
         let mut error = json!({"code": self.code, "message": self.message, "status": self.status});
         if let (Some(details), Some(members)) = (&self.details, error.as_object_mut()) {
@@ -125,18 +125,18 @@ impl ApiError {
     }
 }
 
-/// Trouble with the file that no further call can end.
+/// Why the file failed for good.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureCause {
-    /// The machine: the file is gone, is another one, may not be written, or its disk is full or broken.
+    /// The machine: the file was moved, replaced, is read-only, or its disk is full or broken.
     Machine,
     /// The machine has no open files or no memory left.
     Resource,
-    /// What is in the file.
+    /// The contents of the file.
     Contents,
 }
 
-/// The `domain` of errors that Google has not.
+/// The `domain` of errors that Google does not have.
 const DOMAIN: &str = "sheetkeep";
 
 fn reason(failure_cause: FailureCause) -> &'static str {
@@ -147,14 +147,14 @@ fn reason(failure_cause: FailureCause) -> &'static str {
     }
 }
 
-/// A `details` array with one `google.rpc.BadRequest`; each pair is a field and what is wrong with it.
-fn violations(told: &[(&str, &str)]) -> Value {
+/// Returns a `details` array with one `google.rpc.BadRequest`. Each pair is a field and its error.
+fn violations(detail: &[(&str, &str)]) -> Value {
     let one = |(field, what): &(&str, &str)| match *field {
         // The root has no name, and an empty text is not written on the wire.
         "" => json!({ "description": what }),
         field => json!({"field": field, "description": what}),
     };
-    let list: Vec<Value> = told.iter().map(one).collect();
+    let list: Vec<Value> = detail.iter().map(one).collect();
     json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": list}])
 }
 

@@ -1,13 +1,12 @@
-//! A Google Sheets v4 service in this process: spreadsheets kept in one `SQLite` file, answered in Google's words.
+//! A Google Sheets v4 service for tests; what follows is its README.
 //!
-//! In scope: storage, `batchUpdate`, reads, A1 notation, field masks, rendering, the HTTP routes, faults on demand.
-//! Out of scope: clients. No type is shared with one: tests compare answers with the recorded exchanges in `fixtures/wire/`.
-
+#![doc = include_str!("../README.md")]
 #![warn(unreachable_pub)]
 
 mod api;
 mod auth;
 mod batch;
+mod builder;
 mod dispatch;
 mod drive;
 mod emulator;
@@ -31,6 +30,7 @@ pub use crate::api::quota::QuotaLimits;
 pub use crate::api::stats::CallStats;
 pub use crate::auth::test_credentials::TEST_ACCOUNT;
 pub use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
+pub use crate::builder::{EmulatorBuilder, RunningEmulator};
 pub use crate::emulator::{ConnectionDropped, Emulator, StorageFailure};
 pub use crate::error::FailureCause;
 pub use crate::fault::inject::{FaultAction, FaultRule, FaultTarget};

@@ -1,7 +1,7 @@
-//! How an emulator is to behave.
+//! Options of an emulator.
 //!
-//! In scope: the options and how each is written as words.
-//! Out of scope: the command line that reads them (`cli`), the seed, which is the caller's `RandomSource`.
+//! In scope: the options and their text forms.
+//! Out of scope: the command line that reads them, the seed (the caller's `RandomSource`).
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,41 +13,41 @@ use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehavior
 use crate::fault::inject::FaultRule;
 use crate::storage::commit_hook::CommitHook;
 
-/// Everything that can be chosen about an emulator.
+/// Options of an emulator.
 #[derive(Debug, Clone, Default)]
 pub struct EmulatorOptions {
-    /// Where spreadsheets are kept; none for memory.
+    /// The file of the spreadsheets; `None` keeps them in memory.
     pub file: Option<PathBuf>,
-    /// A spreadsheet that exists from the start, empty unless the file holds it already.
+    /// An initial spreadsheet. It is empty unless the file already holds it.
     pub spreadsheet_id: Option<String>,
-    /// Quotas; none for no limit.
+    /// Quotas; `None` is no limit.
     pub quota: Option<QuotaLimits>,
-    /// Whether a 429 carries `Retry-After`; Google's recorded one does not.
+    /// Whether a 429 has `Retry-After`. Google's recorded one does not.
     pub retry_after: bool,
-    /// How long every call waits before it is looked at.
+    /// The delay of every call.
     pub latency: Latency,
-    /// Behaviours of the live service that nobody knows.
+    /// Behaviours that Google does not document.
     pub behaviors: UnknownBehaviors,
-    /// Faults to come.
+    /// Pending faults.
     pub faults: Vec<FaultRule>,
-    /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.
+    /// Answers calls on the calling task, one after the other, for reproducible tests.
     pub in_turn: bool,
-    /// Runs around each commit, on the thread that commits.
+    /// Runs around each commit, on the committing thread.
     pub commit_hook: Option<CommitHook>,
-    /// Names of this server, beside `localhost`, by which it may be called over a socket.
+    /// Further names of this server, beside `localhost`, that calls over a socket may use.
     pub hosts: Arc<[String]>,
-    /// A token that is good without having been issued, for the emulator inside the process.
+    /// A token that is always valid, for an embedded emulator.
     pub trusted_token: Option<String>,
 }
 
-/// A wait before each call.
+/// A delay before each call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Latency(pub Duration);
 
 impl FromStr for Latency {
     type Err = String;
 
-    /// Reads `300ms`, `1.5s`, or `0`.
+    /// Parses `300ms`, `1.5s`, or `0`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("latency {text:?} is not a length of time such as 300ms or 1.5s");
         let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
@@ -61,7 +61,7 @@ impl FromStr for Latency {
     }
 }
 
-/// One of two words.
+/// Parses one of two words.
 fn either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, String> {
     if text == first.0 {
         Ok(first.1)
@@ -75,7 +75,7 @@ fn either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, Strin
 impl FromStr for MissingIdBehavior {
     type Err = String;
 
-    /// Reads `refuse` or `ignore`.
+    /// Parses `refuse` or `ignore`.
     fn from_str(text: &str) -> Result<Self, String> {
         either(text, ("refuse", Self::Refuse), ("ignore", Self::Ignore))
     }
@@ -84,7 +84,7 @@ impl FromStr for MissingIdBehavior {
 impl FromStr for ValidationBehavior {
     type Err = String;
 
-    /// Reads `sequential` or `snapshot`.
+    /// Parses `sequential` or `snapshot`.
     fn from_str(text: &str) -> Result<Self, String> {
         either(text, ("sequential", Self::Sequential), ("snapshot", Self::Snapshot))
     }
@@ -93,7 +93,7 @@ impl FromStr for ValidationBehavior {
 impl FromStr for CallerIdBehavior {
     type Err = String;
 
-    /// Reads `honour` or `ignore`.
+    /// Parses `honour` or `ignore`.
     fn from_str(text: &str) -> Result<Self, String> {
         either(text, ("honour", Self::Honour), ("ignore", Self::Ignore))
     }
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!("ignore".parse(), Ok(MissingIdBehavior::Ignore));
         assert_eq!("snapshot".parse(), Ok(ValidationBehavior::Snapshot));
         assert_eq!("ignore".parse(), Ok(CallerIdBehavior::Ignore));
-        let told = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
-        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(told.to_owned()));
+        let got = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
+        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(got.to_owned()));
     }
 }

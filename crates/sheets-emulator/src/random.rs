@@ -1,6 +1,7 @@
 //! Randomness as the emulator draws it: ids, tokens, faults with a probability.
 //!
-//! In scope: the source of random bits, that of the system, and a seeded one. Out of scope: what is drawn.
+//! In scope: the source of random bits, that of the system, and a seeded one.
+//! Out of scope: what is drawn.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

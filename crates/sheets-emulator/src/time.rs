@@ -1,8 +1,9 @@
-//! Time as the emulator reads it: the wall clock for dates and tokens, a monotonic clock for quotas and limits.
+//! Time as the emulator reads it: the wall clock for dates and tokens, a monotonic clock for quotas
+//! and limits.
 //!
 //! In scope: the source of time, the real one, and one that starts at a given time.
-//! Out of scope: dates in cells (`entered_moment`, `pattern_moment`). The emulator waits through tokio, so that a paused runtime
-//! skips its waits.
+//! Out of scope: dates in cells (`entered_moment`, `pattern_moment`). The emulator waits through
+//! tokio, so that a paused runtime skips its waits.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -48,7 +49,8 @@ impl TimeSource for SystemTimeSource {
     }
 }
 
-/// A clock that starts at a given time and follows tokio's clock, so that it stops with a paused runtime.
+/// A clock that starts at a given time and follows tokio's clock, so that it stops with a paused
+/// runtime.
 #[derive(Debug, Clone)]
 pub struct SimulatedTimeSource {
     origin_ms: i64,
@@ -72,8 +74,8 @@ impl TimeSource for SimulatedTimeSource {
     }
 }
 
-/// A wall time as RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`. A time outside the calendar is written as the
-/// nearest end of the calendar.
+/// A wall time as RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`. A time outside the
+/// calendar is written as the nearest end of the calendar.
 pub(crate) struct Rfc3339(pub(crate) i64);
 
 impl fmt::Display for Rfc3339 {

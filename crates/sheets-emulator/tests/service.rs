@@ -371,7 +371,7 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
     const TOLD: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
                         protection if you need to edit.";
     let client = start(EmulatorOptions::default()).await;
-    let hands = format!("/_emulator/hands?spreadsheet={ID}");
+    let hands = format!("/_emulator/edits?spreadsheet={ID}");
     let protect = |more: Value| {
         let mut range = json!({"range": {"sheetId": 0, "startRowIndex": 1, "endRowIndex": 3, "startColumnIndex": 1, "endColumnIndex": 2}});
         range.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());

@@ -1,7 +1,7 @@
-//! A call and its answer, without HTTP's wire around them.
+//! A call of the API and its response, without the HTTP around them.
 //!
-//! In scope: the query, what an answer carries, Google's pages for paths that lead nowhere.
-//! Out of scope: which method a path is (`route`), bytes on connections (`server`).
+//! In scope: query parameters, response content, Google's pages for unknown paths.
+//! Out of scope: which method a path names (`route`), connections (`http`).
 
 use std::borrow::Cow;
 
@@ -12,12 +12,12 @@ use crate::error::ApiError;
 use crate::schema::enums::{TextParams, truth};
 use crate::schema::message_types::json_name;
 
-/// The parameters of a query, in order; names as JSON writes them, whichever way they came.
+/// The query parameters in order. Names are in JSON spelling, whichever spelling the client used.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct QueryParams(Vec<(String, String)>);
 
 impl QueryParams {
-    /// Reads what follows the `?`.
+    /// Parses the text after the `?`.
     pub fn parse(text: &str) -> Self {
         let read = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
             (json_name(name.strip_prefix('$').unwrap_or(&name)), value.into_owned())
@@ -25,17 +25,17 @@ impl QueryParams {
         Self(url::form_urlencoded::parse(text.as_bytes()).map(read).collect())
     }
 
-    /// All values of a parameter that may be repeated.
+    /// Returns all values of a repeated parameter.
     pub fn all(&self, name: &str) -> Vec<&str> {
         self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect()
     }
 
-    /// The names of all parameters, in order.
+    /// Returns the names of all parameters, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
-    /// Whether the answer has a line for each member, as Google's have unless `prettyPrint=false`.
+    /// Returns whether JSON is written with line breaks. Google does so unless `prettyPrint=false`.
     pub fn pretty(&self) -> bool {
         self.word("prettyPrint").and_then(truth).unwrap_or(true)
     }
@@ -47,19 +47,20 @@ impl TextParams for QueryParams {
     }
 }
 
-/// How an `Authorization` begins that stands for an API key, which comes in a header or a parameter of its own.
+/// Prefix of an `Authorization` value that carries an API key. The key comes in its own header
+/// or parameter.
 pub(crate) const API_KEY: &str = "Key ";
 
-/// A call.
+/// A call of the API.
 #[derive(Debug, Clone)]
 pub struct ApiRequest {
     /// The HTTP method.
     pub method: hyper::Method,
-    /// The path as sent, still encoded.
+    /// The path as sent, still percent-encoded.
     pub path: String,
-    /// The query.
+    /// The query parameters.
     pub query: QueryParams,
-    /// The `Host` it came to.
+    /// The value of `Host`.
     pub host: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
@@ -68,8 +69,8 @@ pub struct ApiRequest {
 }
 
 impl ApiRequest {
-    /// The call that is meant where its method is said in a header: a read too long for an address comes as a POST whose body is the
-    /// query, from google-api-python-client among others.
+    /// Applies the method that a header overrides. Clients send a read that is too long for a URL
+    /// as a POST whose body is the query; google-api-python-client does so.
     #[must_use]
     pub fn with_method_override(mut self, method: Option<&str>) -> Self {
         let meant = method.and_then(|method| hyper::Method::from_bytes(method.as_bytes()).ok());
@@ -83,22 +84,22 @@ impl ApiRequest {
     }
 }
 
-/// What an answer carries.
+/// The content of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResponseContent {
-    /// JSON, still to be written.
+    /// JSON that is not serialized yet.
     Json(Value),
-    /// JSON, written.
+    /// Serialized JSON.
     Text(Vec<u8>),
-    /// A page.
+    /// An HTML page.
     Html(String),
-    /// A file of that media type.
+    /// A file with this media type.
     File(Vec<u8>, &'static str),
-    /// Nothing.
+    /// No content.
     Empty,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiResponse {
     /// The HTTP status code.
@@ -107,34 +108,34 @@ pub struct ApiResponse {
     pub content: ResponseContent,
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
-    /// Whether the connection ends in the middle of it.
+    /// Whether the connection ends in the middle of the body.
     pub breaks_off: bool,
 }
 
 impl ApiResponse {
-    /// 200 with JSON.
+    /// Returns 200 with JSON.
     pub fn json(value: Value) -> Self {
         Self { status: 200, content: ResponseContent::Json(value), headers: Vec::new(), breaks_off: false }
     }
 
-    /// 200 with JSON that is written already.
+    /// Returns 200 with serialized JSON.
     pub fn text(bytes: Vec<u8>) -> Self {
         Self { status: 200, content: ResponseContent::Text(bytes), headers: Vec::new(), breaks_off: false }
     }
 
-    /// 200 with a file of that media type.
+    /// Returns 200 with a file of this media type.
     pub fn file((bytes, media): (Vec<u8>, &'static str)) -> Self {
         Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), breaks_off: false }
     }
 
-    /// 204.
+    /// Returns 204.
     pub fn empty() -> Self {
         Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), breaks_off: false }
     }
 
-    /// A page of the front end, which knows nothing of the API.
+    /// Returns an HTML page of Google's front end, which answers without the API's envelope.
     pub fn page(status: u16) -> Self {
-        let told = match status {
+        let detail = match status {
             404 => "(Not Found)",
             408 => "(Request Timeout)",
             413 => "(Request Entity Too Large)",
@@ -145,13 +146,13 @@ impl ApiResponse {
             _ => "(Error)",
         };
         let page = format!(
-            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {told}!!1</title>\n  \
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {detail}!!1</title>\n  \
              <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
         );
         Self { status, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
-    /// 404 for a path that is none of the API's: a page, as Google's front end answers.
+    /// Returns the 404 page that Google's front end sends for a path outside the API.
     pub fn path_not_found(path: &str) -> Self {
         let path = path.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
         let page = format!(
@@ -162,7 +163,7 @@ impl ApiResponse {
         Self { status: 404, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
     }
 
-    /// The body as bytes and its content type.
+    /// Returns the body as bytes, and its content type.
     pub fn body(self, pretty: bool) -> (Vec<u8>, &'static str) {
         let json = "application/json; charset=UTF-8";
         match self.content {

@@ -1,9 +1,9 @@
-//! Google's quotas, as a switch.
+//! Google's quotas.
 //!
-//! In scope: reads and writes of each account and of the project, counted by the minute, and the recorded 429.
-//! Out of scope: waiting (`retry` of the client), quotas of Drive.
+//! In scope: reads and writes per minute, by account and by project, and the recorded 429.
+//! Out of scope: waiting, quotas of Drive.
 //!
-//! Source: "Usage limits" of the Sheets API; the answer is recorded, without a `Retry-After`.
+//! Source: "Usage limits" of the Sheets API. The recorded response has no `Retry-After`.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -12,29 +12,29 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// The number that stands for the project in answers.
+/// The project number in responses.
 const PROJECT: &str = "123456789012";
 
 const MINUTE_MS: u64 = 60_000;
 
-/// How many calls a minute takes.
+/// Calls per minute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLimits {
-    /// Reads, and as many writes, of one account.
+    /// Reads of one account, and the same number of writes.
     pub per_user: u32,
-    /// Reads, and as many writes, of all accounts.
+    /// Reads of all accounts, and the same number of writes.
     pub per_project: u32,
 }
 
 impl QuotaLimits {
-    /// Google's own: 60 and 300.
+    /// Google's limits: 60 and 300.
     pub const GOOGLE: Self = Self { per_user: 60, per_project: 300 };
 }
 
 impl FromStr for QuotaLimits {
     type Err = String;
 
-    /// Reads `google`, or `60/300`: per account and per project.
+    /// Parses `google`, or `60/300`: per account and per project.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("quota {text:?} is neither \"google\" nor two numbers such as 60/300");
         if text == "google" {
@@ -46,7 +46,7 @@ impl FromStr for QuotaLimits {
     }
 }
 
-/// What a call counts as.
+/// The quota that a call counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QuotaMetric {
     /// A read.
@@ -55,7 +55,7 @@ pub enum QuotaMetric {
     Write,
 }
 
-/// The calls of the running minute.
+/// The calls of the current minute.
 #[derive(Debug, Default)]
 pub(crate) struct QuotaCounter {
     limits: Option<QuotaLimits>,
@@ -65,12 +65,12 @@ pub(crate) struct QuotaCounter {
 }
 
 impl QuotaCounter {
-    /// Nothing counted yet; without limits every call passes.
+    /// Creates a counter. Without limits it admits every call.
     pub(crate) fn new(limits: Option<QuotaLimits>) -> Self {
         Self { limits, ..Self::default() }
     }
 
-    /// Counts a call, or refuses it. A refused call costs nothing.
+    /// Counts a call, or rejects it. A rejected call is not counted.
     pub(crate) fn take(&mut self, account: &str, metric: QuotaMetric, monotonic_ms: u64) -> Result<(), ApiError> {
         let Some(limits) = self.limits else { return Ok(()) };
         let minute = monotonic_ms / MINUTE_MS;
@@ -92,7 +92,7 @@ impl QuotaCounter {
         Ok(())
     }
 
-    /// Seconds until the running minute is over, for those who want a `Retry-After`.
+    /// Returns the seconds until the current minute ends, for `Retry-After`.
     pub(crate) fn seconds_left(monotonic_ms: u64) -> u64 {
         (MINUTE_MS - monotonic_ms % MINUTE_MS).div_ceil(1000)
     }
@@ -145,8 +145,8 @@ mod tests {
         for call in 0..60 {
             assert!(quota.take("a", QuotaMetric::Read, 1000 + call).is_ok());
         }
-        let told = quota.take("a", QuotaMetric::Read, 2000).unwrap_err();
-        assert_eq!((told.code, told.status), (429, "RESOURCE_EXHAUSTED"));
+        let got = quota.take("a", QuotaMetric::Read, 2000).unwrap_err();
+        assert_eq!((got.code, got.status), (429, "RESOURCE_EXHAUSTED"));
         assert!(quota.take("a", QuotaMetric::Write, 2000).is_ok() && quota.take("b", QuotaMetric::Read, 2000).is_ok());
         assert!(quota.take("a", QuotaMetric::Read, 60_000).is_ok());
         assert_eq!(QuotaCounter::seconds_left(59_001), 1);
@@ -158,9 +158,9 @@ mod tests {
         let calls =
             ["a", "a", "b", "b"].map(|account| quota.take(account, QuotaMetric::Write, 0).map_err(|e| e.message));
         assert!(calls[..3].iter().all(Result::is_ok));
-        let told = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service \
+        let got = "Quota exceeded for quota metric 'Write requests' and limit 'Write requests per minute' of service \
                     'sheets.googleapis.com' for consumer 'project_number:123456789012'.";
-        assert_eq!(calls[3], Err(told.to_owned()));
+        assert_eq!(calls[3], Err(got.to_owned()));
         assert!(QuotaLimits::from_str("many").is_err());
     }
 }

@@ -1,7 +1,8 @@
-//! Which method of the API a path is.
+//! Finds the API method of a path.
 //!
-//! In scope: paths of Sheets v4 and the few of Drive v3, split by hand: before decoding, so that an encoded slash stays in its range,
-//! and with the colon suffixes that no router takes. Out of scope: what the methods do (`service`).
+//! In scope: the paths of Sheets v4 and of some Drive v3 methods. The parser splits before
+//! decoding, so that an encoded slash stays in its range.
+//! Out of scope: what the methods do (`dispatch`).
 
 use hyper::Method;
 use percent_encoding::percent_decode_str;
@@ -46,7 +47,7 @@ pub(crate) enum ApiMethod {
 }
 
 impl ApiMethod {
-    /// The method's name in the reference, what quotas count it as, and the message type of its answer.
+    /// Returns the method's name in the reference, its quota, and the message type of its response.
     pub(crate) fn info(self) -> (&'static str, Option<QuotaMetric>, &'static str) {
         let (read, write) = (Some(QuotaMetric::Read), Some(QuotaMetric::Write));
         match self {
@@ -92,7 +93,7 @@ impl ApiMethod {
     }
 }
 
-/// Parameters that every method takes (Google's discovery document), as JSON writes them.
+/// Parameters that every method accepts (Google's discovery document), in JSON spelling.
 const COMMON: [&str; 11] = [
     ".xgafv",
     "accessToken",
@@ -108,7 +109,8 @@ const COMMON: [&str; 11] = [
 ];
 
 impl ApiMethod {
-    /// Whether the method has a query parameter of that name. Drive's are not known here, so all pass.
+    /// Returns whether the method has this query parameter. Drive's parameters are not listed, so
+    /// all are accepted.
     pub(crate) fn accepts_parameter(self, name: &str) -> bool {
         let own: &[&str] = match self {
             drive if drive.info().2.is_empty() => return true,
@@ -128,20 +130,19 @@ impl ApiMethod {
     }
 }
 
-/// Where a call leads.
+/// The target of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
-    /// The method.
     pub api: ApiMethod,
-    /// The id of the spreadsheet, or of the file; empty where there is none.
+    /// The id of the spreadsheet or file; empty if the path has none.
     pub id: String,
-    /// The range, decoded; for `sheets.copyTo`, `developerMetadata.get` and Drive's permissions the id of the sheet, mark or permission;
-    /// else empty.
+    /// The decoded range. For `sheets.copyTo`, `developerMetadata.get` and permissions: the id of
+    /// the sheet, metadata or permission. Otherwise empty.
     pub range: String,
 }
 
 impl Route {
-    /// Reads the path of a call, as it was sent; none for what is no method.
+    /// Parses the path of a call, as sent. Returns `None` if no method has it.
     pub(crate) fn find(method: &Method, path: &str) -> Option<Self> {
         let path = path.strip_prefix('/')?;
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
@@ -182,7 +183,7 @@ impl Route {
         Some(Self { api, id: id.to_owned(), range: String::new() })
     }
 
-    /// What follows the id: `values/{range}`, `values:batchGet`, `sheets/0:copyTo`.
+    /// Parses what follows the id: `values/{range}`, `values:batchGet`, `sheets/0:copyTo`.
     fn below(method: &Method, id: String, rest: &str) -> Option<Self> {
         let without = |api| Some(Self { api, id: id.clone(), range: String::new() });
         let whole = decode(rest.trim_end_matches('/'))?;
@@ -211,8 +212,8 @@ impl Route {
                 Some(Self { range: sheet.to_owned(), ..without(ApiMethod::SheetsCopyTo)? })
             }
             (&Method::GET, ("developerMetadata", _)) => {
-                let mark = whole.strip_prefix("developerMetadata/")?;
-                Some(Self { range: mark.to_owned(), ..without(ApiMethod::MetadataGet)? })
+                let metadata_id = whole.strip_prefix("developerMetadata/")?;
+                Some(Self { range: metadata_id.to_owned(), ..without(ApiMethod::MetadataGet)? })
             }
             _ => None,
         }
@@ -244,7 +245,7 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
     Some(Route { api, id: decode(id)?, range: String::new() })
 }
 
-/// What follows the id of a file: `copy`, `comments`, `permissions/{permissionId}`.
+/// Parses what follows a file's id: `copy`, `comments`, `permissions/{permissionId}`.
 fn file_route(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
     let (what, below) = rest.split_once('/').unwrap_or((rest, ""));

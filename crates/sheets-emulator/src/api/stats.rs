@@ -1,6 +1,7 @@
-//! What was asked of the emulator so far, for `GET /_emulator/stats`.
+//! Counts of calls, for `GET /_emulator/stats`.
 //!
-//! In scope: counting. Out of scope: deciding (`quota`, `fault`).
+//! In scope: counting.
+//! Out of scope: decisions about calls (`quota`, `fault`).
 
 use std::collections::BTreeMap;
 
@@ -11,20 +12,20 @@ use crate::api::quota::QuotaMetric;
 /// Calls since the start or the last reset.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CallStats {
-    /// Calls that count as reads and were let in.
+    /// Admitted calls that count as reads.
     pub reads: u64,
-    /// Calls that count as writes and were let in.
+    /// Admitted calls that count as writes.
     pub writes: u64,
     /// Requests to the token endpoint.
     pub tokens: u64,
-    /// Calls that a quota refused; they are in no other count.
+    /// Calls that a quota rejected. No other count includes them.
     pub throttled: u64,
-    /// Calls let in, by method: `spreadsheets.values.get`.
+    /// Admitted calls by method, such as `spreadsheets.values.get`.
     pub by_method: BTreeMap<&'static str, u64>,
 }
 
 impl CallStats {
-    /// Counts a call that was let in.
+    /// Counts an admitted call.
     pub fn count(&mut self, method: &'static str, metric: Option<QuotaMetric>) {
         match metric {
             Some(QuotaMetric::Read) => self.reads += 1,
@@ -34,7 +35,7 @@ impl CallStats {
         *self.by_method.entry(method).or_default() += 1;
     }
 
-    /// The counts as JSON.
+    /// Returns the counts as JSON.
     pub fn to_json(&self) -> Value {
         json!({"reads": self.reads, "writes": self.writes, "tokens": self.tokens, "throttled": self.throttled,
                "by_method": self.by_method})

@@ -1,10 +1,11 @@
-//! Protected ranges: who may write where.
+//! Protected ranges: which account may write which cells.
 //!
-//! In scope: the cells that are closed to a caller, the check of each row that is written. Out of scope: keeping and
-//! showing protections (`batch::named`).
+//! In scope: the protected cells of an account, the check of each written row.
+//! Out of scope: storing and returning protections (`batch::objects`).
 //!
-//! Whoever adds a protection may edit what it protects, and so may the editors that it names; a warning stops nobody. A write
-//! that leaves protected cells as they are is let through, which is more lenient than the service may be.
+//! The account that adds a protection may edit the range, and so may the editors that it names. A
+//! warning-only protection rejects no write. A write that leaves protected cells unchanged is
+//! accepted, which is more lenient than the service may be.
 
 use serde_json::{Map, Value};
 
@@ -14,15 +15,16 @@ use crate::grid::cell::Cell;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{ProtectedArea, Transaction};
 
-/// The member of a kept protection that says who added it; answers never show it.
+/// Member of a stored protection that holds the account which added it. Responses omit it.
 pub(crate) const ADDED_BY: &str = "_addedBy";
 
-/// Who owns every spreadsheet, beside the account of the throw-away key: the person whose hands `POST /_emulator/hands` are.
+/// The owner of every spreadsheet, beside the test account. `POST /_emulator/edits` acts as this
+/// user.
 pub(crate) const OWNER: &str = "owner@sheetkeep-emulator.example";
 
-/// Spreadsheets that can be written: by anybody to anything, or by somebody who is held to protections.
+/// Opens spreadsheets for writing, with or without a check of protections.
 pub(crate) trait Writable {
-    /// The only writer of the file until it is committed or dropped.
+    /// Returns the only write transaction of the file, until it is committed or dropped.
     fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError>;
 }
 
@@ -32,12 +34,10 @@ impl Writable for SpreadsheetStore {
     }
 }
 
-/// A store as somebody sees it.
+/// A store that checks protections for one account.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct AccountStore<'a> {
-    /// The store.
     pub store: &'a SpreadsheetStore,
-    /// The account.
     pub account: &'a str,
 }
 
@@ -47,7 +47,7 @@ impl Writable for AccountStore<'_> {
     }
 }
 
-/// Whether this account may edit what a protection protects.
+/// Returns whether this account may edit a protected range.
 pub(crate) fn may_edit(body: &Value, account: &str) -> bool {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let users = body.get("editors").and_then(|editors| editors.get("users")).and_then(Value::as_array);
@@ -57,19 +57,19 @@ pub(crate) fn may_edit(body: &Value, account: &str) -> bool {
 }
 
 impl Transaction<'_> {
-    /// The same transaction, held to the protections that this account meets.
+    /// Returns the transaction with protections checked for this account.
     #[must_use]
     pub(crate) fn on_behalf_of(mut self, account: &str) -> Self {
         self.account = Some(account.to_owned());
         self
     }
 
-    /// Who writes; nobody in particular where protections are not looked at.
+    /// Returns the writing account; `None` if protections are not checked.
     pub(crate) fn account(&self) -> Option<&str> {
         self.account.as_deref()
     }
 
-    /// Refuses a row that differs from the one that is there in a cell that is protected against the writer.
+    /// Rejects a row that changes a cell which is protected against the writer.
     pub(crate) fn check_protection(&self, sheet: i32, row: u32, new: &[Cell]) -> Result<(), StorageError> {
         let Some(account) = &self.account else { return Ok(()) };
         if !self.closed.borrow().contains_key(&sheet) {
@@ -86,10 +86,12 @@ impl Transaction<'_> {
         if refused { Err(StorageError::Protected) } else { Ok(()) }
     }
 
-    /// The cells of a sheet that are closed to an account, each area with those of its cells that are left open.
+    /// Returns the areas of a sheet that are protected against an account, each with its
+    /// unprotected parts.
     fn protected_areas(&self, sheet: i32, account: &str) -> Result<Vec<ProtectedArea>, StorageError> {
-        let kept = self.kept(Some(sheet), "protected")?;
-        let bodies: Vec<_> = kept.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
+        let objects = self.objects(Some(sheet), "protected")?;
+        let bodies: Vec<_> =
+            objects.into_iter().map(|(_, body)| body).filter(|body| !may_edit(body, account)).collect();
         let grid = if bodies.is_empty() { None } else { self.sheet(sheet)? };
         let Some(grid) = grid else { return Ok(Vec::new()) };
         let area = |range: Option<&Value>| {
@@ -110,7 +112,7 @@ impl Transaction<'_> {
     }
 }
 
-/// Whether a row as it is to be differs from the row as it is in a closed cell.
+/// Returns whether the new row differs from the old one in a protected cell.
 fn refuses(area: &Area, open: &[Area], row: u32, old: &[Cell], new: &[Cell]) -> bool {
     let blank = Cell::default();
     let at = |cells: &[Cell], column: u32| cells.get(column as usize).unwrap_or(&blank).clone();

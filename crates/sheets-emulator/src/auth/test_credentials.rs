@@ -1,33 +1,35 @@
 //! The throw-away key of the emulator's test account.
 //!
-//! In scope: the credentials file that clients sign their token requests with, and checking such a signature.
-//! Out of scope: secrets. The private key stands in this repository for everybody to read. It opens nothing but an
-//! emulator on the reader's own machine; Google knows neither the key nor the account.
+//! In scope: the credentials file that clients sign their token requests with, the check of such a
+//! signature.
+//! Out of scope: secrets. The private key is public in this repository. It opens only an emulator
+//! on the reader's own machine. Google has neither the key nor the account.
 
 use data_encoding::BASE64;
 use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RsaKeyPair, UnparsedPublicKey};
 use serde_json::{Value, json};
 
-/// The mail address of the test account: the `iss` of its token requests.
+/// The mail address of the test account, which is the `iss` of its token requests.
 pub const TEST_ACCOUNT: &str = "throwaway-test@sheetkeep-emulator.iam.gserviceaccount.com";
 
-/// The id of the test key: the `kid` of its token requests.
+/// The id of the test key, which is the `kid` of its token requests.
 pub(crate) const TEST_KEY_ID: &str = "7e57000000000000000000000000000000007e57";
 
-/// The client id of the test credentials of a user.
+/// The client id of the test user's credentials.
 pub(crate) const TEST_CLIENT_ID: &str = "000000000000-throwaway-test.apps.googleusercontent.com";
 
-/// The client secret that goes with it; it protects nothing.
+/// The matching client secret. It protects nothing.
 pub(crate) const TEST_CLIENT_SECRET: &str = "throwaway-test-client-secret";
 
-/// The refresh token of the test credentials of a user; it protects nothing.
+/// The refresh token of the test user's credentials. It protects nothing.
 pub(crate) const TEST_REFRESH_TOKEN: &str = "1//throwaway-test-refresh-token";
 
 const FILE: &str = include_str!("throwaway_test_key.pem");
 const BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
 const END: &str = "-----END PRIVATE KEY-----";
 
-/// A service-account key file whose `token_uri` is the emulator at `base_url` (`http://127.0.0.1:8080`).
+/// Returns a service-account key file whose `token_uri` is the emulator at `base_url`, such as
+/// `http://127.0.0.1:8080`.
 pub(crate) fn service_account(base_url: &str) -> Value {
     json!({
         "type": "service_account",
@@ -44,18 +46,18 @@ pub(crate) fn service_account(base_url: &str) -> Value {
     })
 }
 
-/// Whether a text is a key file of an emulator, whichever its server was.
+/// Returns whether a text is a key file of an emulator, on any server.
 pub(crate) fn is_service_account(text: &str) -> bool {
     let file: Value = serde_json::from_str(text).unwrap_or_default();
     file["client_email"] == TEST_ACCOUNT && file["private_key_id"] == TEST_KEY_ID
 }
 
-/// The lines between the markers, with the line ends around them.
+/// Returns the lines between the markers, with the line breaks around them.
 fn base64_lines() -> &'static str {
     FILE.split_once(BEGIN).and_then(|(_, rest)| rest.split_once(END)).map_or("", |(lines, _)| lines)
 }
 
-/// Whether the test key made this RS256 signature.
+/// Returns whether the test key made this RS256 signature.
 pub(crate) fn signed_by_test_key(message: &[u8], signature: &[u8]) -> bool {
     let text: String = base64_lines().chars().filter(|c| !c.is_whitespace()).collect();
     let Some(key) = BASE64.decode(text.as_bytes()).ok().and_then(|der| RsaKeyPair::from_pkcs8(&der).ok()) else {

@@ -1,10 +1,11 @@
-//! `POST /token`: who may call.
+//! `POST /token`: issues and checks access tokens.
 //!
-//! In scope: the JWT-bearer grant of service accounts, the refresh grant of the test user, Google's OAuth-shaped refusals, and the
-//! tokens that are good. Out of scope: users, consent, other people's keys: a request of an account that this server
-//! does not know gets a token without a check of its signature, so that any key file can be pointed at an emulator.
+//! In scope: the JWT-bearer grant of service accounts, the refresh grant of the test user, Google's
+//! OAuth errors, valid tokens.
+//! Out of scope: users, consent, other keys. An unknown account gets a token without a signature
+//! check, so that any key file works with an emulator.
 //!
-//! Source: "Using OAuth 2.0 for Server to Server Applications"; refusals as recorded and reported.
+//! Source: "Using OAuth 2.0 for Server to Server Applications"; errors as recorded and reported.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -19,13 +20,13 @@ use crate::auth::test_credentials::{
 use crate::error::ApiError;
 use crate::random::RandomSource;
 
-/// How long a token is good, in seconds, as Google answers it.
+/// Lifetime of a token in seconds, as Google answers it.
 const LIFETIME_S: u64 = 3599;
 
-/// How many seconds a client's clock may be ahead (measured on Google's).
+/// Seconds by which a client's clock may be ahead (measured on Google's service).
 const LEEWAY_S: i64 = 300;
 
-/// The audience that client libraries name when the key file does not matter to them.
+/// Audiences that client libraries name regardless of the key file.
 const GOOGLE_AUDIENCES: [&str; 3] = [
     "https://oauth2.googleapis.com/token",
     "https://www.googleapis.com/oauth2/v4/token",
@@ -35,37 +36,33 @@ const GOOGLE_AUDIENCES: [&str; 3] = [
 const BAD_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minutes) and in a reasonable timeframe. \
                         Check your iat and exp values in the JWT claim.";
 
-/// What a token lets its bearer do.
+/// Access that a token grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum AccessLevel {
-    /// Nothing here: no scope of Sheets or Drive.
+    /// No access: the token has no scope of Sheets or Drive.
     Nothing,
-    /// Reading.
     Read,
-    /// Reading and writing.
     Write,
 }
 
-/// Who holds a token.
+/// The holder of a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TokenHolder {
-    /// The account, for quotas.
+    /// The account that quotas count.
     pub account: String,
-    /// What it may do.
     pub access: AccessLevel,
 }
 
-/// The tokens that are good.
+/// Issues tokens, and checks them.
 #[derive(Debug, Default)]
 pub(crate) struct TokenIssuer {
     trusted: Option<String>,
     issued: Mutex<HashMap<String, (TokenHolder, u64)>>,
 }
 
-/// A refusal of the token endpoint: its status, `error` and `error_description`.
+/// An error of the token endpoint: its status, `error` and `error_description`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenError {
-    /// The HTTP status code.
     pub code: u16,
     error: &'static str,
     description: String,
@@ -80,7 +77,7 @@ impl TokenError {
         Self::new(400, "invalid_grant", description)
     }
 
-    /// The body of the answer.
+    /// Returns the body of the response.
     pub fn to_json(&self) -> Value {
         json!({"error": self.error, "error_description": self.description})
     }
@@ -102,7 +99,7 @@ struct JwtClaims {
 }
 
 impl TokenIssuer {
-    /// No tokens yet but `trusted`, which is good for ever.
+    /// Creates an issuer whose only valid token is `trusted`, which never expires.
     pub(crate) fn new(trusted: Option<String>) -> Self {
         Self { trusted, issued: Mutex::default() }
     }
@@ -111,7 +108,7 @@ impl TokenIssuer {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Answers a token request, given its form and the `Host` it came to.
+    /// Answers a token request, given its form and `Host`.
     pub(crate) fn grant(
         &self,
         form: &[u8],
@@ -136,7 +133,8 @@ impl TokenIssuer {
         Ok(json!({"access_token": token, "expires_in": LIFETIME_S, "token_type": "Bearer"}))
     }
 
-    /// Whose token a call carries, given its `Authorization` header; 401 when there is none or it is no good.
+    /// Returns the holder of the token in an `Authorization` header; 401 if the token is missing or
+    /// invalid.
     pub(crate) fn check(&self, authorization: Option<&str>, monotonic_ms: u64) -> Result<TokenHolder, ApiError> {
         let Some(authorization) = authorization else {
             return Err(ApiError::unauthenticated(
@@ -163,7 +161,7 @@ impl TokenIssuer {
     }
 }
 
-/// Checks a signed JWT; clients pad its parts or do not, and sign what they send.
+/// Checks a signed JWT. Clients may pad its parts; the signature covers what they send.
 fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolder, TokenError> {
     let malformed = || TokenError::grant("Invalid JWT: the assertion must be three parts of base64 with JSON inside.");
     let (message, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
@@ -184,8 +182,8 @@ fn read_assertion(assertion: &str, host: &str, now_ms: i64) -> Result<TokenHolde
     check_time(claims.iat, claims.exp, now_ms)?;
     let scope = claims.scope.unwrap_or_default();
     if scope.trim().is_empty() {
-        let told = "Invalid OAuth scope or ID token audience provided.";
-        return Err(TokenError::new(400, "invalid_scope", told));
+        let detail = "Invalid OAuth scope or ID token audience provided.";
+        return Err(TokenError::new(400, "invalid_scope", detail));
     }
     Ok(TokenHolder { account, access: access(&scope) })
 }
@@ -195,8 +193,8 @@ fn check_audience(audience: &str, host: &str) -> Result<(), TokenError> {
     if GOOGLE_AUDIENCES.contains(&audience) || own.strip_suffix("/token") == Some(host) {
         return Ok(());
     }
-    let told = format!("Invalid JWT: Failed audience check. The right audience is http://{host}/token");
-    Err(TokenError::grant(told))
+    let detail = format!("Invalid JWT: Failed audience check. The right audience is http://{host}/token");
+    Err(TokenError::grant(detail))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "seconds of any real date are far below 2^53")]
@@ -217,7 +215,8 @@ fn refreshed(client: &str, secret: &str, token: &str) -> Result<TokenHolder, Tok
     Ok(TokenHolder { account: "throwaway-test-user".to_owned(), access: AccessLevel::Write })
 }
 
-/// What the scopes of a token allow on Sheets (the scopes of the discovery document, and the feed scope of old clients).
+/// Returns the access that the scopes of a token grant on Sheets: the scopes of the discovery
+/// document, and the feed scope of old clients.
 fn access(scopes: &str) -> AccessLevel {
     let one = |scope: &str| match scope.strip_prefix("https://www.googleapis.com/auth/").unwrap_or(scope) {
         "spreadsheets" | "drive" | "drive.file" | "https://spreadsheets.google.com/feeds" => AccessLevel::Write,

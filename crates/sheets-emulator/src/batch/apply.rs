@@ -1,7 +1,8 @@
-//! A batch from body to answer.
+//! Applies a batch: from body to response.
 //!
-//! In scope: one write transaction, requests in order, replies in order, which kinds are known and which are done.
-//! Out of scope: each kind (its own file), the `fields` of the answer beyond what they ask of grid data.
+//! In scope: one write transaction, requests and replies in order, which request kinds exist and
+//! which are supported.
+//! Out of scope: each kind (its own file), trimming the response to `fields`.
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -10,8 +11,8 @@ use serde_json::{Map, Value};
 use crate::auth::protection::Writable;
 use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
 use crate::batch::context::{Batch, UnknownBehaviors};
-use crate::batch::envelope::{BatchBody, RawRequest, open};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
+use crate::batch::request_body::{BatchBody, RawRequest, open};
 use crate::batch::sheets::{dimension_groups, dimensions, sheet};
 use crate::batch::write_cells;
 use crate::error::ApiError;
@@ -20,10 +21,11 @@ use crate::schema::proto_json::{read, read_checked, snake};
 use crate::schema::response_mask::ResponseMask;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsheet};
 
-/// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
-/// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
-/// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
-/// and for other writers of the file, so async code calls it on a blocking thread.
+/// Applies a batch to a spreadsheet. Everything is durable when this returns, or nothing is
+/// changed. `body` is the JSON of `BatchUpdateSpreadsheetRequest`. `mask` is the `fields` parameter
+/// over `BatchUpdateSpreadsheetResponse`; it decides only whether the response needs cells, and the
+/// caller trims the response. Errors are Google's. The function waits for the disk and for other
+/// writers of the file, so async code calls it on a blocking thread.
 pub(crate) fn batch_update(
     store: &impl Writable,
     id: &str,
@@ -32,8 +34,8 @@ pub(crate) fn batch_update(
     behaviors: UnknownBehaviors,
     random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
-    let envelope = open(body)?;
-    let sealed = envelope.requests.iter().enumerate();
+    let request_body = open(body)?;
+    let sealed = request_body.requests.iter().enumerate();
     let jobs: Vec<PreparedRequest> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
     let tx = store.write(id)?;
     if jobs.is_empty() {
@@ -48,38 +50,38 @@ pub(crate) fn batch_update(
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
-    if envelope.include_spreadsheet {
-        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, envelope, mask)?);
+    if request_body.include_spreadsheet {
+        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, request_body, mask)?);
     }
     drop(batch);
     tx.commit()?;
     Ok(Value::Object(answer))
 }
 
-/// The spreadsheet as the batch left it, seen before anybody else can change it.
-fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
+/// Returns the spreadsheet after the batch, before another writer can change it.
+fn after(batch: &Batch<'_, '_>, id: &str, request_body: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
     let grid_data = match mask {
-        ResponseMask::All => envelope.include_grid_data,
+        ResponseMask::All => request_body.include_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
     };
     spreadsheet(
         batch.tx,
         id,
-        &SpreadsheetView { asked: envelope.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
+        &SpreadsheetView { selections: request_body.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
     )
 }
 
-/// What is left to do of a request.
+/// Applies one prepared request.
 type RequestFn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
 
-/// A request that was read and waits for its turn.
+/// A request that is parsed, and not applied yet.
 struct PreparedRequest {
     kind: &'static str,
     run: RequestFn,
 }
 
 impl PreparedRequest {
-    /// Applies the request; the `n`th of its batch, as a refusal says.
+    /// Applies the request with index `n` of its batch.
     fn apply(self, batch: &Batch<'_, '_>, n: usize) -> Result<Value, ApiError> {
         (self.run)(batch).map_err(|error| match error.code {
             400 => error.within(&format!("Invalid requests[{n}].{}: ", self.kind)),
@@ -88,7 +90,8 @@ impl PreparedRequest {
     }
 }
 
-/// Reads one request. A malformed one is refused by its path in the body, before anything of the batch is done.
+/// Parses one request. A malformed one is rejected by its path in the body, before any request is
+/// applied.
 fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
     let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
@@ -142,7 +145,7 @@ fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiErro
     }
 }
 
-/// The same for the kinds of what is drawn over cells, and for those that are not known.
+/// Parses requests about embedded objects, and rejects unknown kinds.
 fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
     match reader.request.kind {
         "addBanding" => reader.checked(embedded_objects::add_banding),
@@ -169,10 +172,10 @@ fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest
     }
 }
 
-/// What a kind does with its message.
+/// Applies a request of one kind.
 type RequestHandler<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
 
-/// Reads the message of one request.
+/// Parses the message of one request.
 struct RequestReader<'a> {
     path: String,
     request: RawRequest<'a>,
@@ -183,12 +186,12 @@ impl RequestReader<'_> {
         self.request.body
     }
 
-    /// For messages whose every member has a field to go to.
+    /// Parses a message into a struct that has a field for every member.
     fn lean<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
-    /// For messages that are kept as JSON.
+    /// Parses a message that is stored as JSON.
     fn checked<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
     }

@@ -1,7 +1,8 @@
-//! What every request kind of a batch works with.
+//! The context of a batch, for all request kinds.
 //!
-//! In scope: look-ups with Google's refusals, ranges checked against the grid, the limit on cells, the doubts about
-//! the live service as switches. Out of scope: the kinds themselves.
+//! In scope: look-ups with Google's errors, checks of ranges against the grid, the cell limit, the
+//! undocumented behaviours.
+//! Out of scope: the kinds themselves.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -15,52 +16,53 @@ use crate::storage::named_ranges::fold;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
 
-/// Cells of a spreadsheet over all its grids (Sheets API limits).
+/// The most cells of a spreadsheet, over all its grids (Sheets API limits).
 pub(crate) const CELL_LIMIT: u64 = 10_000_000;
 
-/// What `deleteNamedRange` and `updateNamedRange` do with an id that is not there.
+/// What `deleteNamedRange` and `updateNamedRange` do with an unknown id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingIdBehavior {
-    /// 400, and with it the whole batch.
+    /// The whole batch fails with 400.
     #[default]
     Refuse,
-    /// Nothing, silently.
+    /// The request has no effect.
     Ignore,
 }
 
-/// What names, titles and ids are compared with.
+/// What names, titles and ids must differ from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ValidationBehavior {
-    /// The spreadsheet as the requests before left it.
+    /// Those of the spreadsheet after the earlier requests of the batch.
     #[default]
     Sequential,
-    /// That, and the spreadsheet as it was before the batch: what an earlier request freed still counts as taken.
+    /// Those, and those of the spreadsheet before the batch. A name that an earlier request freed
+    /// still counts as taken.
     Snapshot,
 }
 
-/// What becomes of a `namedRangeId` that the caller chose.
+/// What happens to a `namedRangeId` that the caller chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CallerIdBehavior {
-    /// It is taken.
+    /// The service uses it.
     #[default]
     Honour,
-    /// The server makes another.
+    /// The service draws another one.
     Ignore,
 }
 
-/// Behaviours of the live service that no public record settles; tests run all eight.
+/// Behaviours of the live service that no public record decides. Tests run all eight combinations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct UnknownBehaviors {
-    /// A missing id of a named range.
+    /// Unknown ids of named ranges.
     pub missing_id: MissingIdBehavior,
     /// Uniqueness inside a batch.
     pub validate: ValidationBehavior,
-    /// Ids of named ranges chosen by the caller.
+    /// Ids of named ranges that the caller chose.
     pub caller_ids: CallerIdBehavior,
 }
 
 impl UnknownBehaviors {
-    /// All eight combinations, for tests that must hold under each.
+    /// Returns all eight combinations, for tests that must hold under each.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..8_u8).map(|bits| Self {
             missing_id: if bits & 1 == 0 { MissingIdBehavior::Refuse } else { MissingIdBehavior::Ignore },
@@ -70,18 +72,17 @@ impl UnknownBehaviors {
     }
 }
 
-/// A batch at work.
+/// A running batch.
 pub(crate) struct Batch<'a, 's> {
-    /// The transaction that all its requests share.
+    /// The transaction of all its requests.
     pub tx: &'a Transaction<'s>,
-    /// The switches.
     pub behaviors: UnknownBehaviors,
-    /// Where ids come from.
+    /// The source of new ids.
     pub random: &'a dyn RandomSource,
     before: Option<TakenIds>,
 }
 
-/// What was taken before the batch.
+/// Names and ids that were taken before the batch.
 #[derive(Default)]
 struct TakenIds {
     titles: HashSet<String>,
@@ -90,13 +91,13 @@ struct TakenIds {
     ranges: HashSet<String>,
 }
 
-/// A 400 with that sentence.
-pub(crate) fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
-    Err(ApiError::invalid_argument(told))
+/// Fails with 400 and this message.
+pub(crate) fn refuse<T>(detail: impl Into<String>) -> Result<T, ApiError> {
+    Err(ApiError::invalid_argument(detail))
 }
 
 impl<'a, 's> Batch<'a, 's> {
-    /// A batch over that transaction.
+    /// Starts a batch over this transaction.
     pub(crate) fn new(
         tx: &'a Transaction<'s>,
         behaviors: UnknownBehaviors,
@@ -117,19 +118,19 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(Self { tx, behaviors, random, before })
     }
 
-    /// The sheet of a request about cells; its refusal speaks of a grid.
+    /// Returns the sheet of a request about cells. The error message speaks of a grid.
     pub(crate) fn grid(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No grid with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
-    /// The sheet of a request about sheets.
+    /// Returns the sheet of a request about sheets.
     pub(crate) fn sheet(&self, id: i32) -> Result<SheetProperties, ApiError> {
         let missing = || ApiError::invalid_argument(format!("No sheet with id: {id}"));
         self.tx.sheet(id)?.ok_or_else(missing)
     }
 
-    /// Whether a title is taken by a sheet other than `except`.
+    /// Returns whether another sheet than `except` has the title.
     pub(crate) fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
         let folded = fold(title);
         if except.is_some_and(|own| fold(&own.title) == folded) {
@@ -139,12 +140,12 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(now || self.before.as_ref().is_some_and(|before| before.titles.contains(&folded)))
     }
 
-    /// Whether a sheet id is taken.
+    /// Returns whether a sheet has the id.
     pub(crate) fn sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
         Ok(self.tx.sheet(id)?.is_some() || self.before.as_ref().is_some_and(|before| before.sheets.contains(&id)))
     }
 
-    /// Whether a name is taken by a named range other than the one called `except` now.
+    /// Returns whether another named range than `except` has the name.
     pub(crate) fn name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
         let folded = fold(name);
         if except.is_some_and(|own| fold(own) == folded) {
@@ -154,18 +155,18 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(now || self.before.as_ref().is_some_and(|before| before.names.contains(&folded)))
     }
 
-    /// Whether the id of a named range is taken.
+    /// Returns whether a named range has the id.
     pub(crate) fn range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
         let now = self.tx.named_range(id)?.is_some();
         Ok(now || self.before.as_ref().is_some_and(|before| before.ranges.contains(id)))
     }
 
-    /// A positive random number of 31 bits.
+    /// Draws a positive number of 31 bits.
     pub(crate) fn draw_id(&self) -> i32 {
         i32::try_from(self.random.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
-    /// Refuses when the spreadsheet holds more cells than may be; called after growth.
+    /// Fails if the spreadsheet has too many cells. Called after growth.
     pub(crate) fn check_size(&self) -> Result<(), ApiError> {
         let cells = |sheet: &SheetProperties| u64::from(sheet.row_count) * u64::from(sheet.column_count);
         if self.tx.sheets()?.iter().map(cells).sum::<u64>() > CELL_LIMIT {
@@ -176,7 +177,8 @@ impl<'a, 's> Batch<'a, 's> {
         Ok(())
     }
 
-    /// The sheet and the cells that a range means; an end beyond the grid is cut, a start beyond it refused.
+    /// Returns the sheet and cells of a range. An end beyond the grid is cut; a start beyond it is
+    /// an error.
     pub(crate) fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
         let sheet = self.grid(range.sheet_id)?;
         let asked = grid_range(range)?;
@@ -189,7 +191,7 @@ impl<'a, 's> Batch<'a, 's> {
         Ok((sheet, area))
     }
 
-    /// The sheet and the cell that a coordinate means.
+    /// Returns the sheet and cell of a coordinate.
     pub(crate) fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
         let sheet = self.grid(place.sheet_id)?;
         let row = inside(place.row_index, sheet.row_count, "rowIndex", "row")?;
@@ -197,7 +199,8 @@ impl<'a, 's> Batch<'a, 's> {
         Ok((sheet, row, col))
     }
 
-    /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
+    /// Returns the sheet and the rows or columns of a dimension range. Open ends are the edges;
+    /// nothing is cut.
     pub(crate) fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
         let sheet = self.grid(span.sheet_id)?;
         let Some(dimension) = span.dimension.and_then(DimensionName::specified) else {
@@ -213,7 +216,7 @@ impl<'a, 's> Batch<'a, 's> {
     }
 }
 
-/// The number of rows or columns of a sheet.
+/// Returns the number of rows or columns of a sheet.
 pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
     match dimension {
         Dimension::Rows => sheet.row_count,
@@ -221,7 +224,7 @@ pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
     }
 }
 
-/// The refusal of a range that lies outside the grid.
+/// Returns the error for a range outside the grid.
 pub(crate) fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
     let span = CellSpan {
         start_row: range.start_row,
@@ -237,7 +240,7 @@ pub(crate) fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
     ))
 }
 
-/// The range with bounds that are not negative and not upside down.
+/// Returns the range, if its bounds are not negative and in order.
 pub(crate) fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
     let range = GridRange {
         sheet_id: sent.sheet_id,

@@ -1,6 +1,7 @@
-//! The `fields` of a request: which members it writes, and what writing through a mask does.
+//! The `fields` of a request: which members it writes, and how.
 //!
-//! In scope: masks over cells and over any JSON message. Out of scope: masks over answers (`fields`).
+//! In scope: masks over cells and over any JSON message.
+//! Out of scope: masks over responses (`schema::response_mask`).
 
 use std::collections::BTreeMap;
 
@@ -11,17 +12,17 @@ use crate::error::ApiError;
 use crate::grid::cell::Cell;
 use crate::schema::response_mask::ResponseMask;
 
-/// Reads `fields` for a message type. Fails with 400 when nothing is listed or a name is not one of the type's.
+/// Parses `fields` for a message type. Fails with 400 for an empty mask or an unknown name.
 pub(crate) fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
     if fields.trim().is_empty() {
-        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
-        return Err(ApiError::invalid_argument(told));
+        let detail = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        return Err(ApiError::invalid_argument(detail));
     }
     ResponseMask::parse(fields, message)
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
 }
 
-/// What `old` becomes when `new` is written through the mask: masked members that `new` lacks are removed.
+/// Writes `new` over `old` through the mask. Masked members that `new` lacks are removed.
 pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
     let merged = match mask {
         ResponseMask::All => new?.clone(),
@@ -35,7 +36,7 @@ pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMas
     Some(merged).filter(|value| !is_empty_value(value))
 }
 
-/// `merge` for the members of a message.
+/// Does the same for the members of a message.
 pub(crate) fn merge_members(
     old: &Map<String, Value>,
     new: &Map<String, Value>,
@@ -51,15 +52,15 @@ pub(crate) fn merge_members(
                 merged.shift_remove(name);
             }
         }
-        // Both forms of a colour are one thing: who writes the one has replaced the other.
-        if let Some(twin) = other_form(name).filter(|twin| !masks.contains_key(twin)) {
-            merged.shift_remove(&twin);
+        // Both forms of a colour are one property: writing one form replaces the other.
+        if let Some(other_name) = other_form(name).filter(|other_name| !masks.contains_key(other_name)) {
+            merged.shift_remove(&other_name);
         }
     }
     merged
 }
 
-/// `tabColorStyle` for `tabColor`, and the other way round.
+/// Returns `tabColorStyle` for `tabColor`, and the reverse.
 fn other_form(name: &str) -> Option<String> {
     if name.ends_with("Color") {
         return Some(format!("{name}Style"));
@@ -75,10 +76,10 @@ pub(crate) struct CellMask {
 }
 
 impl CellMask {
-    /// The value and everything else.
+    /// The value and all other members.
     pub(crate) const ALL: Self = Self { value: true, rest: None };
 
-    /// Reads `fields` over `CellData`.
+    /// Parses `fields` over `CellData`.
     pub(crate) fn read(fields: &str) -> Result<Self, ApiError> {
         Ok(match read(fields, "CellData")? {
             ResponseMask::All => Self::ALL,
@@ -88,17 +89,17 @@ impl CellMask {
         })
     }
 
-    /// A mask of one member besides the value.
+    /// Returns a mask of one member other than the value.
     pub(crate) fn member(name: &str) -> Self {
         Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
     }
 
-    /// Whether it covers all of a cell.
+    /// Returns whether the mask covers the whole cell.
     pub(crate) fn is_all(&self) -> bool {
         self.value && self.rest.is_none()
     }
 
-    /// What `old` becomes when `new` is written through the mask.
+    /// Writes `new` over `old` through the mask.
     pub(crate) fn write(&self, old: Cell, new: Cell) -> Cell {
         let Some(masks) = &self.rest else { return new };
         let mut cell = old;
@@ -145,8 +146,8 @@ mod tests {
 
     #[test]
     fn an_empty_mask_and_an_unknown_field_are_refused() {
-        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
-        assert_eq!(read("", "CellData").unwrap_err().message, told);
+        let got = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        assert_eq!(read("", "CellData").unwrap_err().message, got);
         assert_eq!(read("note,nope", "CellData").unwrap_err().code, 400);
     }
 }

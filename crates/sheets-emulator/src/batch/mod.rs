@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How does a batch run, from body to answer? | `apply` |
-//! | How is the body split into requests? | `envelope` |
+//! | How is the body split into requests? | `request_body` |
 //! | What do all request kinds share: look-ups, limits, behaviours? | `context` |
 //! | How are rows, cells and ranges read from a request? | `request_types` |
 //! | What does a `fields` member write? | `field_mask` |
@@ -16,7 +16,7 @@
 pub(crate) mod apply;
 pub(crate) mod cells;
 pub(crate) mod context;
-pub(crate) mod envelope;
+pub(crate) mod request_body;
 pub(crate) mod field_mask;
 pub(crate) mod object_ranges;
 pub(crate) mod objects;

@@ -1,7 +1,7 @@
-//! Ranges inside rules of conditional formats, charts, slicers and protections follow the cells that they mean.
+//! Moves the ranges inside conditional formats, charts, slicers and protections with their cells.
 //!
-//! In scope: finding such ranges wherever they stand in a kept body. Out of scope: what has one range of its own (`shift`), where a
-//! chart lies on its sheet.
+//! In scope: finding such ranges at any depth of a stored body.
+//! Out of scope: objects with one range of their own (`shift_cells`), the position of a chart.
 
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ const ONE: [&str; 2] = ["dataRange", "sourceRange"];
 /// Members that are lists of ranges.
 const LISTS: [&str; 3] = ["ranges", "sources", "unprotectedRanges"];
 
-/// Moves the ranges that mean cells of a sheet. Rules that mean no cells any more go.
+/// Moves the ranges of a sheet's cells. A rule without remaining cells is deleted.
 pub(crate) fn move_object_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -24,14 +24,14 @@ pub(crate) fn move_object_ranges(
 ) -> Result<(), ApiError> {
     for home in batch.tx.sheets()? {
         for kind in ["chart", "slicer", "protected"] {
-            for (id, mut body) in batch.tx.kept(Some(home.id), kind)? {
+            for (id, mut body) in batch.tx.objects(Some(home.id), kind)? {
                 if inside(&mut body, sheet, moved) {
-                    batch.tx.keep(Some(home.id), kind, id, &body)?;
+                    batch.tx.put_object(Some(home.id), kind, id, &body)?;
                 }
             }
         }
     }
-    let mut rules = batch.tx.kept(Some(sheet), "rule")?;
+    let mut rules = batch.tx.objects(Some(sheet), "rule")?;
     let mut changed = false;
     for (_, body) in &mut rules {
         changed |= inside(body, sheet, moved);
@@ -40,22 +40,22 @@ pub(crate) fn move_object_ranges(
         return Ok(());
     }
     for (id, _) in &rules {
-        batch.tx.forget(Some(sheet), "rule", *id)?;
+        batch.tx.remove_object(Some(sheet), "rule", *id)?;
     }
     rules.retain(|(_, body)| body.get("ranges").and_then(Value::as_array).is_some_and(|ranges| !ranges.is_empty()));
     for (index, (_, body)) in (0..).zip(rules) {
-        batch.tx.keep(Some(sheet), "rule", index, &body)?;
+        batch.tx.put_object(Some(sheet), "rule", index, &body)?;
     }
     Ok(())
 }
 
-/// Moves the ranges in a body; tells whether any changed.
+/// Moves the ranges in a body. Returns whether any changed.
 fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> bool {
     let mut changed = false;
     match body {
         Value::Array(parts) => parts.iter_mut().for_each(|part| changed |= inside(part, sheet, moved)),
         Value::Object(members) => {
-            let mut gone = Vec::new();
+            let mut empty = Vec::new();
             for (name, value) in members.iter_mut() {
                 let is_one = ONE.contains(&name.as_str());
                 match value {
@@ -70,13 +70,13 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
                         let (differs, stays) = follow(value, sheet, moved);
                         changed |= differs;
                         if !stays {
-                            gone.push(name.clone());
+                            empty.push(name.clone());
                         }
                     }
                     _ => changed |= inside(value, sheet, moved),
                 }
             }
-            for name in gone {
+            for name in empty {
                 members.shift_remove(&name);
             }
         }
@@ -85,7 +85,7 @@ fn inside(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<Grid
     changed
 }
 
-/// Moves one range: whether it differs, and whether anything of it is left.
+/// Moves one range. Returns whether it changed, and whether anything of it is left.
 fn follow(body: &mut Value, sheet: i32, moved: &dyn Fn(GridRange) -> Option<GridRange>) -> (bool, bool) {
     let range = serde_json::from_value::<GridRangeMessage>(body.clone()).ok().and_then(|sent| grid_range(&sent).ok());
     let Some(range) = range.filter(|range| range.sheet_id == sheet) else { return (false, true) };

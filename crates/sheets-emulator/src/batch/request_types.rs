@@ -1,8 +1,9 @@
-//! Rows, cells and ranges as requests send them, read straight into what storage keeps.
+//! Rows, cells and ranges of requests, parsed directly into stored types.
 //!
-//! In scope: `RowData`, `CellData`, `ExtendedValue`, `GridRange`, `GridCoordinate`, `DimensionRange`, without a tree of
-//! JSON values in between: 10,000 rows in one batch are the ordinary case.
-//! Out of scope: explaining what is malformed (`proto` does, when these give up).
+//! In scope: `RowData`, `CellData`, `ExtendedValue`, `GridRange`, `GridCoordinate`,
+//! `DimensionRange`. No tree of JSON values lies between, because batches of 10,000 rows are
+//! common.
+//! Out of scope: error messages for malformed input (`schema::proto_json`).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -25,7 +26,7 @@ pub(crate) struct RowData {
     pub values: Vec<CellData>,
 }
 
-/// `CellData`, read into a cell. Members that only answers carry are dropped.
+/// `CellData`, parsed into a cell. Members of responses only are dropped.
 #[derive(Debug, Default)]
 pub(crate) struct CellData(pub Cell);
 
@@ -99,7 +100,7 @@ impl<'de> Deserialize<'de> for ExtendedValue {
     }
 }
 
-/// Whether a member says no more than its absence.
+/// Returns whether a member means the same as its absence.
 pub(crate) fn is_empty_value(value: &Value) -> bool {
     match value {
         Value::Null => true,
@@ -110,8 +111,8 @@ pub(crate) fn is_empty_value(value: &Value) -> bool {
     }
 }
 
-/// The value as Google keeps it: colour channels in 8-bit steps, those of zero left out (recorded: 0.5 comes back as
-/// 0.49803922).
+/// Returns the value as Google stores it: colour channels in 8-bit steps, without zeros (recorded:
+/// 0.5 is returned as 0.49803922).
 pub(crate) fn normalized_colors(value: Value) -> Value {
     match value {
         Value::Object(members) if is_color(&members) => Value::Object(
@@ -133,27 +134,22 @@ fn is_color(members: &Map<String, Value>) -> bool {
 #[expect(clippy::cast_possible_truncation, reason = "steps of 1/255 as 32-bit floats, as Google writes them")]
 fn channel(value: &Value) -> Option<Value> {
     let step = (value.as_f64()?.clamp(0.0, 1.0) * 255.0).trunc();
-    let kept = (step / 255.0) as f32;
-    if kept >= 1.0 {
+    let objects = (step / 255.0) as f32;
+    if objects >= 1.0 {
         return Some(1.into());
     }
-    // The shortest text of the 32-bit number is what the recordings show.
-    (kept > 0.0).then(|| Value::from(kept.to_string().parse::<f64>().unwrap_or_default()))
+    // The recordings show the shortest text of the 32-bit number.
+    (objects > 0.0).then(|| Value::from(objects.to_string().parse::<f64>().unwrap_or_default()))
 }
 
-/// `GridRange` as sent.
+/// `GridRange` in a request.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct GridRangeMessage {
-    /// The sheet.
     pub sheet_id: i32,
-    /// First row.
     pub start_row_index: Option<i32>,
-    /// Row after the last.
     pub end_row_index: Option<i32>,
-    /// First column.
     pub start_column_index: Option<i32>,
-    /// Column after the last.
     pub end_column_index: Option<i32>,
 }
 
@@ -161,11 +157,8 @@ pub(crate) struct GridRangeMessage {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct GridCoordinate {
-    /// The sheet.
     pub sheet_id: i32,
-    /// The row.
     pub row_index: i32,
-    /// The column.
     pub column_index: i32,
 }
 
@@ -173,32 +166,25 @@ pub(crate) struct GridCoordinate {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DimensionRange {
-    /// The sheet.
     pub sheet_id: i32,
-    /// Rows or columns.
     pub dimension: Option<DimensionName>,
-    /// The first.
     pub start_index: Option<i32>,
-    /// The one after the last.
     pub end_index: Option<i32>,
 }
 
 /// `Dimension`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum DimensionName {
-    /// Rows.
     #[serde(rename = "ROWS")]
     Rows,
-    /// Columns.
     #[serde(rename = "COLUMNS")]
     Columns,
-    /// Not said.
     #[serde(rename = "DIMENSION_UNSPECIFIED")]
     Unspecified,
 }
 
 impl DimensionName {
-    /// The dimension, when one is said.
+    /// Returns the dimension, if the request names one.
     pub(crate) fn specified(self) -> Option<Dimension> {
         match self {
             Self::Rows => Some(Dimension::Rows),

@@ -1,7 +1,7 @@
-//! What moves when rows or columns come, go or change place: cells, named ranges, protections, merges, sizes.
+//! Everything that moves when rows or columns are inserted, deleted or moved.
 //!
-//! In scope: the consequences, shared by every request that shifts something; formulas follow through `rewrite_formulas`. Out of scope: which
-//! rows and columns may come and go (`dimensions`).
+//! In scope: cells, named ranges, protections, merges, sizes; formulas through `rewrite_formulas`.
+//! Out of scope: which rows and columns may change (`sheets::dimensions`).
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::batch::object_ranges::move_object_ranges;
 use crate::batch::request_types::GridRangeMessage;
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
-use crate::format::response_format::outline_kind;
+use crate::format::response_format::group_kind;
 use crate::formula::references::rewrite::rewrite_formulas;
 use crate::formula::references::shift::{SheetEdit, after};
 use crate::grid::area::{Dimension, GridRange};
@@ -20,19 +20,19 @@ use crate::grid::cell::Cell;
 use crate::storage::developer_metadata::{KIND, sheet_of};
 use crate::storage::transaction::SheetProperties;
 
-/// Kept things of a sheet whose body has a `range` that moves with the cells.
+/// Stored objects whose body has a `range` that moves with the cells.
 const RANGED: [&str; 5] = ["merge", "protected", "filter", "banding", "filter view"];
 
-/// The kind under which properties of rows or columns are kept, by their index.
-pub(crate) fn kept_kind(dimension: Dimension) -> &'static str {
+/// Returns the kind of stored row or column properties, by index.
+pub(crate) fn properties_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "rows",
         Dimension::Columns => "columns",
     }
 }
 
-/// Makes room for `count` rows or columns before `at`. The new ones take formats and sizes from the neighbour that
-/// `inherit_from` names (an index before the insertion), or from none.
+/// Inserts `count` rows or columns before `at`. They copy formats and sizes from `inherit_from` (an
+/// index before the insertion), or from none.
 pub(crate) fn insert(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
@@ -56,7 +56,7 @@ pub(crate) fn insert(
     on_cells_moved(batch, sheet, &SheetEdit::Insert { dimension, at, count, within: None })
 }
 
-/// Lets ranges and formulas follow an edit that moved cells of a sheet.
+/// Updates ranges and formulas after cells of a sheet moved.
 pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edit: &SheetEdit) -> Result<(), ApiError> {
     move_ranges(batch, sheet.id, |range| after(&range, edit))?;
     Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
@@ -96,7 +96,7 @@ fn insert_columns(
     })
 }
 
-/// A cell with the format of another and nothing else.
+/// Returns a cell with the format of another one only.
 fn format_of(cell: &Cell) -> Cell {
     let mut like = Cell::default();
     if let Some(format) = cell.format() {
@@ -105,25 +105,25 @@ fn format_of(cell: &Cell) -> Cell {
     like
 }
 
-/// Takes rows or columns out; what lies behind moves up, the grid shrinks.
+/// Deletes rows or columns. Those behind move up, and the grid shrinks.
 pub(crate) fn delete(
     batch: &Batch<'_, '_>,
     sheet: &mut SheetProperties,
     dimension: Dimension,
-    gone: &Range<u32>,
+    deleted: &Range<u32>,
 ) -> Result<(), ApiError> {
-    let count = gone.end - gone.start;
-    remove(batch, sheet, dimension, gone)?;
+    let count = deleted.end - deleted.start;
+    remove(batch, sheet, dimension, deleted)?;
     if dimension == Dimension::Rows {
-        batch.tx.shift_rows(sheet.id, gone.end..u32::MAX, -i64::from(count))?;
+        batch.tx.shift_rows(sheet.id, deleted.end..u32::MAX, -i64::from(count))?;
     }
     grow(sheet, dimension, -i64::from(count));
     let frozen = frozen_mut(sheet, dimension);
-    *frozen -= (*frozen).min(gone.end).saturating_sub(gone.start);
+    *frozen -= (*frozen).min(deleted.end).saturating_sub(deleted.start);
     Ok(batch.tx.put_sheet(sheet)?)
 }
 
-/// Cuts a grid down to `new` rows or columns; a larger one costs nothing.
+/// Shrinks a grid to `new` rows or columns. A larger number has no effect.
 pub(crate) fn cut(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -134,28 +134,28 @@ pub(crate) fn cut(
     if new < old { remove(batch, sheet, dimension, &(new..old)) } else { Ok(()) }
 }
 
-/// Empties rows, or takes columns out, and adjusts the ranges that knew them.
+/// Empties rows, or deletes columns, and adjusts ranges.
 fn remove(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     dimension: Dimension,
-    gone: &Range<u32>,
+    deleted: &Range<u32>,
 ) -> Result<(), ApiError> {
     match dimension {
-        Dimension::Rows => batch.tx.delete_rows(sheet.id, gone.clone())?,
+        Dimension::Rows => batch.tx.delete_rows(sheet.id, deleted.clone())?,
         Dimension::Columns => change_rows(batch, sheet, &(0..sheet.row_count), |row| {
-            let end = row.len().min(gone.end as usize);
-            row.drain((gone.start as usize).min(end)..end);
+            let end = row.len().min(deleted.end as usize);
+            row.drain((deleted.start as usize).min(end)..end);
         })?,
     }
-    let count = i64::from(gone.end - gone.start);
-    let (start, end) = (i64::from(gone.start), i64::from(gone.end));
+    let count = i64::from(deleted.end - deleted.start);
+    let (start, end) = (i64::from(deleted.start), i64::from(deleted.end));
     let moved = |index: i64| if index < start { Some(index) } else { (index >= end).then(|| index - count) };
-    shift_objects(batch, sheet.id, dimension, moved, gone.start)?;
-    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, gone: gone.clone(), within: None })
+    shift_objects(batch, sheet.id, dimension, moved, deleted.start)?;
+    on_cells_moved(batch, sheet, &SheetEdit::Delete { dimension, deleted: deleted.clone(), within: None })
 }
 
-/// Gives kept properties of rows or columns from `from` on their new index, or forgets them.
+/// Changes the index of stored row or column properties, or deletes them.
 pub(crate) fn shift_objects(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -166,21 +166,22 @@ pub(crate) fn shift_objects(
     let first = i64::from(from);
     move_metadata(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
     move_groups(batch, sheet, dimension, |index| if index < first { Some(index) } else { moved(index) })?;
-    let kind = kept_kind(dimension);
-    let mut kept = batch.tx.kept(Some(sheet), kind)?;
-    kept.retain(|(index, _)| *index >= first);
-    for (index, _) in &kept {
-        batch.tx.forget(Some(sheet), kind, *index)?;
+    let kind = properties_kind(dimension);
+    let mut objects = batch.tx.objects(Some(sheet), kind)?;
+    objects.retain(|(index, _)| *index >= first);
+    for (index, _) in &objects {
+        batch.tx.remove_object(Some(sheet), kind, *index)?;
     }
-    for (index, body) in kept {
+    for (index, body) in objects {
         if let Some(index) = moved(index) {
-            batch.tx.keep(Some(sheet), kind, index, &body)?;
+            batch.tx.put_object(Some(sheet), kind, index, &body)?;
         }
     }
     Ok(())
 }
 
-/// Moves every range of a sheet; a name whose cells are gone stays and points nowhere, other things go.
+/// Moves every range of a sheet. A named range without cells stays and points nowhere; other
+/// objects are deleted.
 pub(crate) fn move_ranges(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -198,15 +199,15 @@ pub(crate) fn move_ranges(
         }
     }
     for kind in RANGED {
-        for (id, mut body) in batch.tx.kept(Some(sheet), kind)? {
+        for (id, mut body) in batch.tx.objects(Some(sheet), kind)? {
             let Some(range) = body_range(&body) else { continue };
             match moved(range.clone()) {
                 None => {
-                    batch.tx.forget(Some(sheet), kind, id)?;
+                    batch.tx.remove_object(Some(sheet), kind, id)?;
                 }
                 Some(new) if new != range => {
                     body["range"] = new.to_json();
-                    batch.tx.keep(Some(sheet), kind, id, &body)?;
+                    batch.tx.put_object(Some(sheet), kind, id, &body)?;
                 }
                 Some(_) => {}
             }
@@ -215,30 +216,30 @@ pub(crate) fn move_ranges(
     move_object_ranges(batch, sheet, &moved)
 }
 
-/// Moves the ends of groups; a group whose every row or column is gone goes too.
+/// Moves the bounds of groups. A group without rows or columns is deleted.
 fn move_groups(
     batch: &Batch<'_, '_>,
     sheet: i32,
     dimension: Dimension,
     moved: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), ApiError> {
-    let kind = outline_kind(dimension);
-    for (id, mut group) in batch.tx.kept(Some(sheet), kind)? {
+    let kind = group_kind(dimension);
+    for (id, mut group) in batch.tx.objects(Some(sheet), kind)? {
         let index = |name: &str| group["range"][name].as_i64().unwrap_or(0);
         let inside = index("startIndex")..index("endIndex");
         let (start, last) = (inside.clone().find_map(&moved), inside.rev().find_map(&moved));
         if let (Some(start), Some(last)) = (start, last) {
             group["range"]["startIndex"] = start.into();
             group["range"]["endIndex"] = (last + 1).into();
-            batch.tx.keep(Some(sheet), kind, id, &group)?;
+            batch.tx.put_object(Some(sheet), kind, id, &group)?;
         } else {
-            batch.tx.forget(Some(sheet), kind, id)?;
+            batch.tx.remove_object(Some(sheet), kind, id)?;
         }
     }
     Ok(())
 }
 
-/// Moves the marks on rows or columns of a sheet; those on what is gone go too.
+/// Moves the metadata of rows or columns. That of deleted ones is deleted.
 fn move_metadata(
     batch: &Batch<'_, '_>,
     sheet: i32,
@@ -246,7 +247,7 @@ fn move_metadata(
     moved: impl Fn(i64) -> Option<i64>,
 ) -> Result<(), ApiError> {
     let word = if dimension == Dimension::Rows { "ROWS" } else { "COLUMNS" };
-    for (id, mut body) in batch.tx.kept(None, KIND)? {
+    for (id, mut body) in batch.tx.objects(None, KIND)? {
         let Some(range) = body.pointer_mut("/location/dimensionRange").and_then(Value::as_object_mut) else { continue };
         let on = range.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
         if on != i64::from(sheet) || range.get("dimension").and_then(Value::as_str) != Some(word) {
@@ -256,27 +257,27 @@ fn move_metadata(
             Some(start) => {
                 range.insert("startIndex".to_owned(), start.into());
                 range.insert("endIndex".to_owned(), (start + 1).into());
-                batch.tx.keep(None, KIND, id, &body)?;
+                batch.tx.put_object(None, KIND, id, &body)?;
             }
             None => {
-                batch.tx.forget(None, KIND, id)?;
+                batch.tx.remove_object(None, KIND, id)?;
             }
         }
     }
     Ok(())
 }
 
-/// The `range` of a kept thing.
+/// Returns the `range` of a stored object.
 pub(crate) fn body_range(body: &Value) -> Option<GridRange> {
     let sent: GridRangeMessage = serde_json::from_value(body.get("range")?.clone()).ok()?;
     grid_range(&sent).ok()
 }
 
-/// Lets the names that point into a sheet point nowhere, and takes the marks off it.
-pub(crate) fn orphan(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
-    for (id, body) in batch.tx.kept(None, KIND)? {
+/// Clears the named ranges of a sheet, and deletes its metadata.
+pub(crate) fn detach_objects(batch: &Batch<'_, '_>, sheet: i32) -> Result<(), ApiError> {
+    for (id, body) in batch.tx.objects(None, KIND)? {
         if body.get("location").and_then(Value::as_object).and_then(sheet_of) == Some(i64::from(sheet)) {
-            batch.tx.forget(None, KIND, id)?;
+            batch.tx.remove_object(None, KIND, id)?;
         }
     }
     move_ranges(batch, sheet, |_| None)
@@ -290,7 +291,7 @@ fn grow(sheet: &mut SheetProperties, dimension: Dimension, by: i64) {
     *count = u32::try_from(i64::from(*count) + by).unwrap_or(u32::MAX);
 }
 
-/// The number of frozen rows or columns.
+/// Returns the number of frozen rows or columns.
 pub(crate) fn frozen_mut(sheet: &mut SheetProperties, dimension: Dimension) -> &mut u32 {
     match dimension {
         Dimension::Rows => &mut sheet.frozen_rows,

@@ -1,7 +1,8 @@
 //! Requests that write cells: append, update, repeat, data validation.
 //!
-//! In scope: where cells land, what a mask keeps, the limits of the grid and of one cell. Each costs what the rows
-//! cost that it touches, whatever lies around them. Out of scope: copying (`paste`), moving rows (`shift`).
+//! In scope: positions of cells, masks, limits of the grid and of one cell. The cost is
+//! proportional to the affected rows.
+//! Out of scope: copying (`cells::paste`), moving rows (`shift_cells`).
 
 use std::ops::Range;
 
@@ -18,10 +19,10 @@ use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// The most characters of one cell (Sheets API limits); counted in UTF-16 units.
+/// The most characters of one cell (Sheets API limits), in UTF-16 units.
 const CELL_CHARACTERS: usize = 50_000;
 
-/// Rows that are in memory at once when a whole sheet is rewritten.
+/// Rows in memory at once while a whole sheet is rewritten.
 pub(crate) const CHUNK: u32 = 4096;
 
 /// `AppendCellsRequest`.
@@ -62,7 +63,8 @@ pub(crate) struct SetDataValidation {
     filtered_rows_included: bool,
 }
 
-/// Writes rows from column A on, after the last row with data anywhere in the sheet; the grid grows as needed.
+/// Writes rows from column A on, after the last row with data in the sheet. The grid grows as
+/// needed.
 pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Value, ApiError> {
     if request.table_id.is_some() {
         return Err(ApiError::unimplemented("This emulator has no tables; appendCells takes a sheetId."));
@@ -83,7 +85,8 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Valu
     Ok(json!({}))
 }
 
-/// Writes cells at a place, or over a range whose other cells lose the masked members; the grid never grows.
+/// Writes cells from a coordinate on, or over a range whose other cells lose the masked members.
+/// The grid never grows.
 pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Value, ApiError> {
     let (sheet, area, clear) = match (&request.start, &request.range) {
         (Some(start), None) => {
@@ -116,7 +119,8 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Valu
     Ok(json!({}))
 }
 
-/// Google's refusal of rows or cells beyond the range, or the grid (reported word for word).
+/// Fails with Google's error for rows or cells beyond the range or the grid (reported word for
+/// word).
 fn check_fit(rows: &[Vec<Cell>], area: &Area) -> Result<(), ApiError> {
     let last = |end: u32| i64::from(end) - 1;
     if length(rows.len()) > area.height() {
@@ -167,13 +171,13 @@ fn fill(
     Ok(())
 }
 
-/// A range in pieces that fit in memory.
+/// Splits a range into chunks that fit in memory.
 pub(crate) fn chunks(rows: &Range<u32>) -> impl Iterator<Item = Range<u32>> + use<> {
     let end = rows.end;
     (rows.start..end).step_by(CHUNK as usize).map(move |start| start..start.saturating_add(CHUNK).min(end))
 }
 
-/// Writes a block of cells through a mask; it must lie inside the grid.
+/// Writes a block of cells through a mask. It must lie inside the grid.
 pub(crate) fn write_block(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -207,7 +211,8 @@ pub(crate) fn write_block(
     Ok(())
 }
 
-/// Clears the masked members of every cell of an area; costs what is stored there.
+/// Clears the masked members of every cell of an area. The cost is proportional to the stored
+/// cells.
 pub(crate) fn clear_area(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -227,7 +232,7 @@ pub(crate) fn clear_area(
     })
 }
 
-/// Rewrites the stored rows of a range, a chunk at a time.
+/// Rewrites the stored rows of a range, in chunks.
 pub(crate) fn change_rows(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -246,7 +251,7 @@ pub(crate) fn change_rows(
     }
 }
 
-/// The cells of sent rows, none of them too long.
+/// Returns the cells of request rows, after a check of their lengths.
 fn checked(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
     let unwrap = |CellData(cell)| check_cell(&cell).map(|()| cell);
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
@@ -262,7 +267,7 @@ fn check_cell(cell: &Cell) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// A count as grids count.
+/// Converts a length into a number of rows or columns.
 fn length(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,6 +1,8 @@
-//! Spreadsheets as files: Drive's `files.export`, the download of Google's editor, and the upload that replaces a spreadsheet by a CSV file.
+//! Spreadsheets as files.
 //!
-//! In scope: a sheet as CSV or TSV, as its cells show; a CSV file read as if typed (recorded of gspread's `import_csv`).
+//! In scope: Drive's `files.export`, the download of Google's editor, and the upload that replaces
+//! a spreadsheet by a CSV file. Sheets are CSV or TSV with displayed values. A CSV file is read as
+//! if typed (recorded of gspread's `import_csv`).
 //! Out of scope: PDF, XLSX, ODS and HTML, which answer 501; other uploads.
 
 use serde_json::{Value, json};
@@ -18,7 +20,7 @@ use crate::workbook::ranges::Workbook;
 const CSV: (u8, &str) = (b',', "text/csv");
 const TSV: (u8, &str) = (b'\t', "text/tab-separated-values");
 
-/// `files.export`: the first sheet as text, and its media type.
+/// Answers `files.export`: returns the first sheet as text, and its media type.
 pub(crate) fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<(Vec<u8>, &'static str), ApiError> {
     let kind = match media {
         "text/csv" => CSV,
@@ -32,7 +34,8 @@ pub(crate) fn export(store: &SpreadsheetStore, id: &str, media: &str) -> Result<
     text_of(&workbook, sheet, kind)
 }
 
-/// The download of Google's editor, by which google-spreadsheet exports: the sheet of that id, or the first, as `csv` or `tsv`.
+/// Answers the download of Google's editor, which google-spreadsheet uses. Returns the sheet with
+/// this id, or the first one, as `csv` or `tsv`.
 pub(crate) fn download(
     store: &SpreadsheetStore,
     id: &str,
@@ -47,11 +50,11 @@ pub(crate) fn download(
     };
     let transaction = store.read(id)?;
     let workbook = Workbook::open(&transaction)?;
-    let asked = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
-    text_of(&workbook, asked.ok_or_else(ApiError::not_found)?, kind)
+    let requested = workbook.sheets.iter().find(|each| sheet.is_none_or(|sheet| each.id.to_string() == sheet));
+    text_of(&workbook, requested.ok_or_else(ApiError::not_found)?, kind)
 }
 
-/// A sheet as its cells show, a line for each row.
+/// Writes a sheet's displayed values, one line per row.
 fn text_of(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
@@ -74,31 +77,31 @@ fn text_of(
         .terminator(csv::Terminator::CRLF)
         .flexible(true)
         .from_writer(Vec::new());
-    let failed = |told: &dyn std::fmt::Display| {
-        tracing::error!(%told, "the emulator can't write a sheet as text");
+    let failed = |error: &dyn std::fmt::Display| {
+        tracing::error!(%error, "the emulator can't write a sheet as text");
         ApiError::internal()
     };
     for mut line in lines {
         line.resize(width, String::new());
-        writer.write_record(&line).map_err(|told| failed(&told))?;
+        writer.write_record(&line).map_err(|error| failed(&error))?;
     }
-    let mut text = writer.into_inner().map_err(|told| failed(&told))?;
-    // No line ends the file that Google makes.
+    let mut text = writer.into_inner().map_err(|error| failed(&error))?;
+    // Google's file has no line break at its end.
     text.truncate(text.len().saturating_sub(if text.ends_with(b"\r\n") { 2 } else { 0 }));
     Ok((text, media))
 }
 
-/// Replaces all sheets by one of the file's values. As recorded it has a new id, the spreadsheet's title and the usual size, and the
-/// spreadsheet is in Google's own zone.
+/// Replaces all sheets by one with the file's values. As recorded, the new sheet has a new id, the
+/// spreadsheet's title and the default size. The spreadsheet gets Google's own time zone.
 pub(crate) fn import(
     store: &SpreadsheetStore,
     id: &str,
     body: &[u8],
     random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
-    let told = |told: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {told}"));
+    let error = |error: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {error}"));
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
-    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| told(&bad))?;
+    let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| error(&bad))?;
     let transaction = store.write(id)?;
     for sheet in transaction.sheets()? {
         transaction.remove_sheet(sheet.id)?;

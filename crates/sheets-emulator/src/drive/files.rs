@@ -1,7 +1,8 @@
-//! The few calls of Drive v3 by which clients make, find and remove spreadsheets.
+//! Drive v3 calls by which clients create, find and delete spreadsheets.
 //!
-//! In scope: files.create, copy, get, list by name, delete, of spreadsheets only.
-//! Out of scope: every other kind of file, exports and uploads, permissions (`sharing`).
+//! In scope: `files.create`, `copy`, `get`, `list` by name, `update`, `delete`, for spreadsheets
+//! only.
+//! Out of scope: other kinds of files, exports and uploads (`export`), permissions (`permissions`).
 
 use serde_json::{Map, Value, json};
 
@@ -16,13 +17,13 @@ use crate::time::Rfc3339;
 
 const SPREADSHEET: &str = "application/vnd.google-apps.spreadsheet";
 
-/// What is shown of a file unless `fields` asks for more.
+/// Members of a file in a response without `fields`.
 pub(crate) const USUAL: &str = "kind,id,name,mimeType";
 
-/// Under which kind and number the moment of creation is kept.
-const KEPT: (&str, i64) = ("drive", 0);
+/// Kind and number of the stored creation time.
+const CREATED: (&str, i64) = ("drive", 0);
 
-/// `files.create`: an empty spreadsheet of that name.
+/// Answers `files.create`: creates an empty spreadsheet with this name.
 pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
     let body = message(body)?;
     if body.word("mimeType").is_some_and(|kind| kind != SPREADSHEET) {
@@ -32,12 +33,12 @@ pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i6
     let properties = SpreadsheetProperties { title: name.to_owned(), ..SpreadsheetProperties::default() };
     store.create(id, &properties, &[SheetProperties::new(0, "Sheet1", 0)])?;
     let transaction = store.write(id)?;
-    transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
+    transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
     Ok(json!({"kind": "drive#file", "id": id, "name": name, "mimeType": SPREADSHEET}))
 }
 
-/// The message that a body is; none is an empty one.
+/// Parses a body as a message. A missing body is an empty message.
 pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.trim_ascii().is_empty() {
         return Ok(Map::new());
@@ -45,7 +46,8 @@ pub(crate) fn message(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     serde_json::from_slice(body).map_err(|_| ApiError::invalid_argument("Parse Error"))
 }
 
-/// `files.copy`: the spreadsheet once more, under the name that the body gives or as *Copy of* the other; not its permissions.
+/// Answers `files.copy`: copies a spreadsheet, without its permissions. The name is that of the
+/// body, or *Copy of* the original.
 pub(crate) fn copy(
     store: &SpreadsheetStore,
     from: &str,
@@ -55,24 +57,24 @@ pub(crate) fn copy(
 ) -> Result<Value, ApiError> {
     let title = copy_spreadsheet(store, from, id, body.word("name"))?;
     let transaction = store.write(id)?;
-    transaction.keep(None, KEPT.0, KEPT.1, &json!(Rfc3339(now_ms).to_string()))?;
+    transaction.put_object(None, CREATED.0, CREATED.1, &json!(Rfc3339(now_ms).to_string()))?;
     transaction.commit()?;
     file(store, id, &title, now_ms)
 }
 
-/// `files.get`; the four usual members unless `fields` asks for others.
+/// Answers `files.get`, with the four usual members unless `fields` names others.
 pub(crate) fn get(store: &SpreadsheetStore, id: &str, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let title = store.read(id)?.properties()?.title;
     cut(file(store, id, &title, now_ms)?, query, USUAL)
 }
 
-/// `files.list`, by the `name = '…'` or `name contains '…'` of the query `q`; the newest comes first.
+/// Answers `files.list` with the query `name = '…'` or `name contains '…'`; newest first.
 pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -> Result<Value, ApiError> {
     let search = query.word("q").unwrap_or_default();
     let (wanted, begun) = (name_in(search, "="), name_in(search, "contains").map(|begun| begun.to_lowercase()));
     let holds = |title: &str, begun: &str| {
         let title = title.to_lowercase();
-        // Drive looks at the beginnings of words.
+        // Drive compares the beginnings of words.
         title.match_indices(begun).any(|(at, _)| !title[..at].ends_with(char::is_alphanumeric))
     };
     let mut files = Vec::new();
@@ -86,7 +88,7 @@ pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -
     cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
 }
 
-/// `files.update`: a new name. What else Drive could change is refused rather than forgotten.
+/// Answers `files.update` with a new name. Other changes are rejected instead of ignored.
 pub(crate) fn update(
     store: &SpreadsheetStore,
     id: &str,
@@ -107,30 +109,30 @@ pub(crate) fn update(
     cut(file(store, id, &properties.title, now_ms)?, query, USUAL)
 }
 
-/// Drive's 404: its envelope has `errors` where that of Sheets has `status`.
+/// Returns Drive's 404. Its envelope has `errors` where that of Sheets has `status`.
 pub(crate) fn no_such_file(id: &str) -> ApiResponse {
-    let told = format!("File not found: {id}.");
-    let error = json!({"domain": "global", "reason": "notFound", "message": told, "locationType": "parameter",
+    let detail = format!("File not found: {id}.");
+    let error = json!({"domain": "global", "reason": "notFound", "message": detail, "locationType": "parameter",
                        "location": "fileId"});
     ApiResponse {
         status: 404,
-        ..ApiResponse::json(json!({"error": {"errors": [error], "code": 404, "message": told}}))
+        ..ApiResponse::json(json!({"error": {"errors": [error], "code": 404, "message": detail}}))
     }
 }
 
-/// `files.delete`.
+/// Answers `files.delete`.
 pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }
 
 fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiError> {
-    let kept = store.read(id)?.kept(None, KEPT.0)?;
-    let created = kept.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
+    let objects = store.read(id)?.objects(None, CREATED.0)?;
+    let created = objects.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
     Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET,
               "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(), "trashed": false, "parents": []}))
 }
 
-/// Cuts an answer down to what `fields` asks for, else to the usual members.
+/// Trims a response to `fields`, or to the usual members.
 pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Value, ApiError> {
     let fields = query.word("fields").filter(|fields| !fields.is_empty()).unwrap_or(usual);
     let mask = ResponseMask::read(fields)
@@ -138,7 +140,7 @@ pub(crate) fn cut(value: Value, query: &QueryParams, usual: &str) -> Result<Valu
     Ok(mask.apply(value))
 }
 
-/// The name that a search asks for by that operator: `name = 'it\'s'`.
+/// Returns the name in a search with this operator, as in `name = 'it\'s'`.
 fn name_in(search: &str, operator: &str) -> Option<String> {
     let (_, rest) = search.split_once("name")?;
     let rest = rest.trim_start().strip_prefix(operator)?.trim_start();
@@ -170,8 +172,8 @@ mod tests {
         assert_eq!(found("name='other'"), json!({"files": []}));
         assert_eq!(found("(name+contains+'IT')"), json!({"files": [{"id": "x"}]}));
         assert_eq!(found("name+contains+'t'"), json!({"files": []}));
-        let told = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
-        assert_eq!(told, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
+        let got = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
+        assert_eq!(got, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
         let copy = copy(&store, "x", "y", &Map::new(), 3).unwrap();
         assert_eq!((&copy["name"], &copy["id"]), (&json!("Copy of it's"), &json!("y")));
         delete(&store, "x").unwrap();

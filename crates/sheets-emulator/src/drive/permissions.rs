@@ -1,7 +1,8 @@
-//! Drive's permissions of a spreadsheet: with whom it is shared.
+//! Drive's permissions of a spreadsheet.
 //!
-//! In scope: permissions.create, list, get, update and delete, kept and given back; the owner's is there from the start.
-//! Out of scope: keeping anybody out by them who has a token (every token of the emulator may use every spreadsheet), sending mail.
+//! In scope: `permissions.create`, `list`, `get`, `update` and `delete`, which store and return
+//! permissions. The owner's permission always exists.
+//! Out of scope: access control (any valid token may use any spreadsheet), mail.
 
 use serde_json::{Map, Value, json};
 
@@ -10,13 +11,13 @@ use crate::error::ApiError;
 use crate::schema::enums::TextParams;
 use crate::storage::store::SpreadsheetStore;
 
-/// Under which kind permissions are kept; the number is the permission's id.
+/// Kind of stored permissions. The number is the permission's id.
 const KIND: &str = "permission";
 
-/// What is shown of a permission unless `fields` asks for more.
+/// Members of a permission in a response without `fields`.
 pub(crate) const USUAL: &str = "kind,id,type,role";
 
-/// What is shown of several.
+/// The same for a list.
 pub(crate) const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
 
 /// The id of the owner's permission.
@@ -25,7 +26,7 @@ const OWNERS: i64 = 1;
 const TYPES: [&str; 4] = ["user", "group", "domain", "anyone"];
 const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "commenter", "reader"];
 
-/// `permissions.create`: who is given a role. The same grantee again gets the new role.
+/// Answers `permissions.create`. A known grantee gets the new role.
 pub(crate) fn share(
     store: &SpreadsheetStore,
     file: &str,
@@ -48,27 +49,27 @@ pub(crate) fn share(
     let known = all(store, file)?.into_iter().find(|(_, there)| {
         ["type", "emailAddress", "domain"].iter().all(|name| there.get(*name) == permission.get(*name))
     });
-    // Ids of permissions are texts of digits.
+    // Permission ids are texts of digits.
     let id = known.map_or((id >> 2).cast_signed() | 2, |(id, _)| id);
     permission["id"] = id.to_string().into();
     let tx = store.write(file)?;
-    tx.keep(None, KIND, id, &permission)?;
+    tx.put_object(None, KIND, id, &permission)?;
     tx.commit()?;
     Ok(permission)
 }
 
-/// `permissions.list`.
+/// Answers `permissions.list`.
 pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
     let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
-/// `permissions.get`.
+/// Answers `permissions.get`.
 pub(crate) fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
     find(store, file, id).map(|(_, permission)| permission)
 }
 
-/// `permissions.update`: another role.
+/// Answers `permissions.update` with a new role.
 pub(crate) fn update(
     store: &SpreadsheetStore,
     file: &str,
@@ -78,38 +79,42 @@ pub(crate) fn update(
     let (number, mut permission) = find(store, file, id)?;
     permission["role"] = one_of(body, "role", &ROLES)?.into();
     let tx = store.write(file)?;
-    tx.keep(None, KIND, number, &permission)?;
+    tx.put_object(None, KIND, number, &permission)?;
     tx.commit()?;
     Ok(permission)
 }
 
-/// `permissions.delete`. The owner's stays.
+/// Answers `permissions.delete`. The owner's permission cannot be deleted.
 pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
     let (number, _) = find(store, file, id)?;
     if number == OWNERS {
         return Err(ApiError::forbidden("The owner of a file cannot be removed."));
     }
     let tx = store.write(file)?;
-    tx.forget(None, KIND, number)?;
+    tx.remove_object(None, KIND, number)?;
     Ok(tx.commit()?)
 }
 
-/// Whether everybody may read a spreadsheet.
+/// Returns whether everybody may read a spreadsheet.
 pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
     store.read(file)?.properties()?;
     Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
 }
 
 fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
-    let kept = store.read(file)?.kept(None, KIND)?;
+    let objects = store.read(file)?.objects(None, KIND)?;
     let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
                        "emailAddress": TEST_ACCOUNT});
-    Ok([(OWNERS, owner)].into_iter().filter(|_| kept.iter().all(|(id, _)| *id != OWNERS)).chain(kept.clone()).collect())
+    Ok([(OWNERS, owner)]
+        .into_iter()
+        .filter(|_| objects.iter().all(|(id, _)| *id != OWNERS))
+        .chain(objects.clone())
+        .collect())
 }
 
 fn find(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
     let found = all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
-    found.ok_or_else(|| ApiError::gone(format!("Permission not found: {id}.")))
+    found.ok_or_else(|| ApiError::not_found_with(format!("Permission not found: {id}.")))
 }
 
 fn one_of<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Result<&'a str, ApiError> {
@@ -128,9 +133,9 @@ mod tests {
     fn a_spreadsheet_is_shared_with_each_once_and_its_owner_stays() {
         let store = SpreadsheetStore::in_memory().unwrap();
         store.create("s", &SpreadsheetProperties::default(), &[]).unwrap();
-        let told = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
-        let made = share(&store, "s", told("reader").as_object().unwrap(), 4_000).unwrap();
-        let again = share(&store, "s", told("writer").as_object().unwrap(), 9_000).unwrap();
+        let got = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
+        let made = share(&store, "s", got("reader").as_object().unwrap(), 4_000).unwrap();
+        let again = share(&store, "s", got("writer").as_object().unwrap(), 9_000).unwrap();
         assert_eq!((&made["id"], &again["role"]), (&again["id"], &json!("writer")));
         let roles = |store: &SpreadsheetStore| {
             let all = list(store, "s").unwrap()["permissions"].as_array().cloned().unwrap();
@@ -145,6 +150,6 @@ mod tests {
         share(&store, "s", json!({"type": "anyone", "role": "reader"}).as_object().unwrap(), 80).unwrap();
         assert!(is_public(&store, "s").unwrap());
         assert_eq!(share(&store, "s", &Map::new(), 1).unwrap_err().code, 400);
-        assert_eq!(share(&store, "nowhere", told("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
+        assert_eq!(share(&store, "nowhere", got("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
     }
 }

@@ -1,30 +1,30 @@
-//! Writes that were lost on their way and arrive late.
+//! Writes that are lost on their way and arrive late.
 //!
-//! In scope: which of them arrive when. Out of scope: losing them (`fault`), carrying them out (`service`).
+//! In scope: when each write arrives.
+//! Out of scope: which writes are delayed (`inject`), applying them (`emulator`).
 
 use crate::api::call::ApiRequest;
 
-/// A write under way.
 #[derive(Debug, Clone)]
 struct DelayedWrite {
     call: ApiRequest,
-    /// Writes of others that come before it.
+    /// Other writes that are applied before it.
     after: u32,
 }
 
-/// Writes under way, in the order in which they were sent.
+/// Writes on their way, in the order in which they were sent.
 #[derive(Debug, Default)]
 pub(crate) struct DelayedWrites {
     under_way: Vec<DelayedWrite>,
 }
 
 impl DelayedWrites {
-    /// A write is lost for now; it arrives when so many others have been applied.
+    /// Delays a write until this many other writes have been applied.
     pub(crate) fn lose(&mut self, call: ApiRequest, after: u32) {
         self.under_way.push(DelayedWrite { call, after: after.max(1) });
     }
 
-    /// A write was applied: those that arrive right after it.
+    /// Counts an applied write. Returns the delayed writes that arrive after it.
     pub(crate) fn applied(&mut self) -> Vec<ApiRequest> {
         for late in &mut self.under_way {
             late.after = late.after.saturating_sub(1);
@@ -35,12 +35,12 @@ impl DelayedWrites {
         arrived.into_iter().map(|late| late.call).collect()
     }
 
-    /// All of them arrive now.
+    /// Returns all delayed writes.
     pub(crate) fn all(&mut self) -> Vec<ApiRequest> {
         std::mem::take(&mut self.under_way).into_iter().map(|late| late.call).collect()
     }
 
-    /// How many are under way.
+    /// Returns the number of delayed writes.
     pub(crate) fn len(&self) -> usize {
         self.under_way.len()
     }

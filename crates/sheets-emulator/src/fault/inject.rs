@@ -1,7 +1,8 @@
-//! Faults on demand: what networks and services do to a call.
+//! Fault injection: failures of networks and services.
 //!
-//! In scope: a fault as words (`--fault`) and as JSON (`POST /_emulator/faults`), which call it meets.
-//! Out of scope: carrying it out (`service`).
+//! In scope: a fault as text (`--fault`) and as JSON (`POST /_emulator/faults`), which call it
+//! applies to.
+//! Out of scope: applying it (`emulator`).
 
 use std::str::FromStr;
 
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::api::quota::QuotaMetric;
 use crate::random::RandomSource;
 
-/// Which calls a fault may meet.
+/// The calls that a fault applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FaultTarget {
@@ -25,39 +26,41 @@ pub enum FaultTarget {
     Tokens,
 }
 
-/// What happens to the call.
+/// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultAction {
-    /// An error is answered and nothing is applied.
+    /// The emulator answers an error and does not apply the call.
     #[default]
     Fail,
-    /// It is applied, and an error is answered all the same.
+    /// The emulator applies the call and answers an error.
     AppliedFail,
-    /// The request that holds `containing` is refused with 400, by its number, as one with bad content is, and nothing is applied.
+    /// The emulator answers 400 for the request that contains `containing`, as for invalid content,
+    /// and does not apply the batch.
     Refuse,
-    /// The connection ends before it is applied.
+    /// The connection ends, and the call is not applied.
     Reset,
-    /// It is applied, and the connection ends before the answer.
+    /// The call is applied, and the connection ends before the response.
     AppliedReset,
-    /// No answer ever comes, and nothing is applied.
+    /// No response comes, and the call is not applied.
     Hang,
-    /// It is applied, and no answer ever comes.
+    /// The call is applied, and no response comes.
     AppliedHang,
-    /// A page of the front end is answered, as HTML, and nothing is applied.
+    /// The emulator answers an HTML page of the front end and does not apply the call.
     Html,
-    /// It is applied, and a page of the front end is answered all the same.
+    /// The emulator applies the call and answers an HTML page of the front end.
     AppliedHtml,
-    /// It is applied, and its answer breaks off in the middle.
+    /// The emulator applies the call, and the response breaks off in the middle.
     AppliedTruncate,
-    /// It is applied, and its answer has no body.
+    /// The emulator applies the call and answers without a body.
     AppliedEmpty,
-    /// A write is lost, the connection ends, and it arrives late: after `after` other writes, or when it is told to.
+    /// The connection ends, and the write is applied later: after `after` other writes, or on
+    /// demand.
     Late,
 }
 
 impl FaultAction {
-    /// Whether the call is carried out.
+    /// Returns whether the call is applied.
     pub fn applies(self) -> bool {
         match self {
             Self::Fail | Self::Refuse | Self::Reset | Self::Hang | Self::Html | Self::Late => false,
@@ -71,32 +74,33 @@ impl FaultAction {
     }
 }
 
-/// One fault to come: `{"on": "writes", "do": "applied-fail", "status": 503, "times": 2, "skip": 1}`.
+/// A pending fault: `{"on": "writes", "do": "applied-fail", "status": 503, "times": 2, "skip": 1}`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FaultRule {
-    /// Which calls it may meet.
+    /// The calls it may apply to.
     pub on: FaultTarget,
     /// Only calls of this method, such as `spreadsheets.batchUpdate`.
     pub method: Option<String>,
-    /// Only calls whose body holds this text.
+    /// Only calls whose body contains this text.
     pub containing: Option<String>,
-    /// What happens.
+    /// What happens to the call.
     #[serde(rename = "do")]
     pub action: FaultAction,
-    /// What a refusal says; a sentence of the emulator's own unless said otherwise.
+    /// The message of a refusal, instead of the emulator's own.
     pub message: Option<String>,
-    /// The status of the error; 503 unless said otherwise.
+    /// The status of the error; 503 by default.
     pub status: u16,
     /// `Retry-After` of the error, in seconds.
     pub retry_after: Option<u64>,
-    /// Other writes that are applied before a late one arrives; 1 unless said otherwise.
+    /// Other writes that are applied before a late one; 1 by default.
     pub after: u32,
-    /// How many calls it lets pass first.
+    /// Calls to skip first.
     pub skip: u32,
-    /// How many calls it meets after that.
+    /// Calls to apply to after that.
     pub times: u32,
-    /// How likely it meets a call, from 0 to 1; what it lets pass by chance is not counted.
+    /// The probability of each application, from 0 to 1. A call that is spared by chance is not
+    /// counted.
     pub probability: f64,
 }
 
@@ -121,7 +125,8 @@ impl Default for FaultRule {
 impl FromStr for FaultRule {
     type Err = String;
 
-    /// Reads `on=writes,do=applied-fail,status=503,times=2`: the members of the JSON form, in any order.
+    /// Parses `on=writes,do=applied-fail,status=503,times=2`: the members of the JSON form, in any
+    /// order.
     fn from_str(text: &str) -> Result<Self, String> {
         let mut members = serde_json::Map::new();
         for word in text.split(',').map(str::trim).filter(|word| !word.is_empty()) {
@@ -135,24 +140,25 @@ impl FromStr for FaultRule {
     }
 }
 
-/// The faults still to come.
+/// The pending faults.
 #[derive(Debug, Default)]
 pub(crate) struct FaultRules {
     pending: Vec<FaultRule>,
 }
 
 impl FaultRules {
-    /// These faults, tried in their order.
+    /// Creates the list. Faults are tried in this order.
     pub(crate) fn new(pending: Vec<FaultRule>) -> Self {
         Self { pending }
     }
 
-    /// The faults still to come.
+    /// Returns the pending faults.
     pub(crate) fn pending(&self) -> &[FaultRule] {
         &self.pending
     }
 
-    /// The fault that meets this call, if any; a call without a metric is a token request or one of Drive.
+    /// Returns the fault for this call, if any. A call without a metric is a token request or a
+    /// Drive call.
     pub(crate) fn meet(
         &mut self,
         method: &str,
@@ -193,7 +199,7 @@ fn holds(body: &[u8], text: &str) -> bool {
     std::str::from_utf8(body).is_ok_and(|body| body.contains(text))
 }
 
-/// The number and the kind of the first request of a batch that holds a text.
+/// Returns the index and the kind of the first request of a batch that contains a text.
 pub(crate) fn find_request(body: &[u8], text: &str) -> Option<(usize, String)> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     let requests = body.get("requests")?.as_array()?;
@@ -202,7 +208,7 @@ pub(crate) fn find_request(body: &[u8], text: &str) -> Option<(usize, String)> {
     Some((at, kind))
 }
 
-/// What a token request is called where methods are named.
+/// The method name of a token request.
 pub(crate) const TOKEN_METHOD: &str = "token";
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! A serial number as a moment or a length of time, by one section of a pattern: `yyyy-mm-dd hh:mm:ss`, `[h]:mm`.
+//! Formats a serial number as a date, a time or a duration: `yyyy-mm-dd hh:mm:ss`, `[h]:mm`.
 //!
-//! In scope: the tokens of dates, times and lengths of time, and the literal letters among them.
-//! Out of scope: which section a number takes (`pattern`), the names of days and months in other languages.
+//! In scope: the tokens of dates, times and durations, and literal characters.
+//! Out of scope: which section applies (`number_format`), names of days and months in other
+//! languages.
 //!
 //! Source: "Date and time format tokens" of the Sheets API guide.
 
@@ -10,25 +11,26 @@ use jiff::{Span, ToSpan};
 
 use crate::format::literals::plain;
 
-/// Serial numbers beyond this are no moments of the calendar.
+/// Serial numbers beyond this are not dates.
 const LAST_DAY: f64 = 3_000_000.0;
 
-/// One token of a section.
+/// A token of a section.
 #[derive(Debug, Clone, PartialEq)]
 enum DateToken {
-    /// A run of `y`, `m`, `M`, `d`, `h` or `s`; `n` stands for the minutes that an `m` may mean.
+    /// A run of `y`, `m`, `M`, `d`, `h` or `s`; `n` is an `m` that means minutes.
     Part(char, usize),
-    /// `[h]`, `[mm]`, `[s]`: counted from the beginning, not from midnight.
+    /// `[h]`, `[mm]`, `[s]`: counted from the start of the duration, not from midnight.
     Elapsed(char, usize),
-    /// `am/pm`, or one letter of it, and whether it is written in capitals.
+    /// `am/pm`, or `a/p`: whether it is long, and whether it is in capitals.
     Half(bool, bool),
     /// Digits of a second.
     Fraction(usize),
-    /// Any other letter.
+    /// Any other character.
     Literal(char),
 }
 
-/// Whether a section shows moments: it says so itself, unless a pattern of a moment's kind has digits only.
+/// Returns whether a section formats dates: by its tokens, or because its format is of a date kind
+/// with digits only.
 pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
     let plain = plain(section).to_ascii_lowercase();
     let tokens = tokens(section);
@@ -39,13 +41,13 @@ pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
     if is_time { parts || !(digits || plain.contains('@')) } else { parts && !digits }
 }
 
-/// Shows a serial number as a moment; none outside the calendar.
+/// Formats a serial number as a date or time. Returns `None` outside the calendar.
 pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
     let tokens = tokens(section);
     let counted = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
     let fine =
         tokens.iter().find_map(|token| if let DateToken::Fraction(digits) = token { Some(*digits) } else { None });
-    // A length of time below zero is shown as its opposite with a sign; a moment below zero is a day before 1899-12-30.
+    // A negative duration is formatted with a sign. A negative date lies before 1899-12-30.
     let (sign, serial) = if counted && serial < 0.0 { ("-", -serial) } else { ("", serial) };
     let (day, millis, all) = split_serial(serial, fine.unwrap_or(3))?;
     let twelve = tokens.iter().any(|token| matches!(token, DateToken::Half(..)));
@@ -120,7 +122,7 @@ fn tokens(section: &str) -> Vec<DateToken> {
     found
 }
 
-/// `am/pm`, `a/p`, or `AM` and `PM` by themselves; the long forms are always shown in capitals.
+/// Parses `am/pm`, `a/p`, or `AM` and `PM`. The long forms are always shown in capitals.
 fn half(rest: &str) -> Option<(DateToken, usize)> {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
@@ -131,7 +133,7 @@ fn half(rest: &str) -> Option<(DateToken, usize)> {
     }
 }
 
-/// What stands in brackets: a count of time, or a symbol of money; a language is left out.
+/// Parses the content of brackets: a count of time or a currency symbol. A language is skipped.
 fn bracket(inner: &str) -> Vec<DateToken> {
     if let Some(symbol) = inner.strip_prefix('$') {
         return symbol.chars().take_while(|c| *c != '-').map(DateToken::Literal).collect();
@@ -145,12 +147,13 @@ fn bracket(inner: &str) -> Vec<DateToken> {
         .collect()
 }
 
-/// Whether digits here are parts of a second: a point is before them, and seconds before it.
+/// Returns whether digits here are parts of a second: a point precedes them, and seconds precede
+/// the point.
 fn follows_seconds(found: &[DateToken]) -> bool {
     matches!(found, [.., DateToken::Part('s', _) | DateToken::Elapsed('s', _), DateToken::Literal('.')])
 }
 
-/// Turns an `m` into minutes where the token before it is hours or the one after it is seconds.
+/// Turns an `m` into minutes if hours precede it or seconds follow it.
 fn minutes_among(tokens: &mut [DateToken]) {
     let units: Vec<(usize, char)> = tokens
         .iter()
@@ -169,8 +172,8 @@ fn minutes_among(tokens: &mut [DateToken]) {
     }
 }
 
-/// The calendar day of a serial number, the milliseconds into it, and all milliseconds; serial 0 is 1899-12-30.
-/// It is rounded to as many digits of a second as are shown.
+/// Returns the calendar day of a serial number, the milliseconds of that day, and all milliseconds.
+/// Serial 0 is 1899-12-30. The time is rounded to the displayed digits of a second.
 fn split_serial(serial: f64, digits: usize) -> Option<(Date, u64, u64)> {
     const DAY: i64 = 86_400_000;
     if !serial.is_finite() || serial.abs() > LAST_DAY {
@@ -209,7 +212,7 @@ fn part(letter: char, run: usize, day: Date, millis: u64, twelve: bool) -> Strin
     }
 }
 
-/// A count of hours, minutes or seconds: all of them, or what a larger count before it leaves over.
+/// Formats a count of hours, minutes or seconds: all of them, or what a larger count leaves.
 fn elapsed(letter: char, run: usize, millis: u64, larger: bool) -> String {
     let count = match letter {
         'h' => millis / 3_600_000,
@@ -226,7 +229,7 @@ fn elapsed(letter: char, run: usize, millis: u64, larger: bool) -> String {
 mod tests {
     use super::*;
 
-    /// 2016-04-05 16:08:53.528, the moment of the guide's examples.
+    /// 2016-04-05 16:08:53.528, as in the guide's examples.
     const GUIDE: f64 = 42_465.0 + 58_133.528 / 86_400.0;
 
     #[test]

@@ -1,9 +1,10 @@
-//! The letters of a pattern's section, and which of them are meant literally.
+//! Literal characters of a pattern's section.
 //!
-//! In scope: quotes, escapes, brackets, blanks. Out of scope: what the letters stand for (`pattern_number`, `pattern_moment`).
+//! In scope: quotes, escapes, brackets, blanks.
+//! Out of scope: the meaning of the other characters (`number`, `date`).
 
-/// The letters of a section that are shown, each with whether it is meant literally: quoted, escaped, in `[$…]`, or the
-/// blank that `_` leaves. Other brackets and what `*` would repeat are left out.
+/// Returns the displayed characters of a section, each with whether it is literal: quoted, escaped,
+/// in `[$…]`, or the blank of `_`. Other brackets, and the character after `*`, are skipped.
 pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
     let mut found = Vec::new();
     let mut rest = section.chars();
@@ -32,7 +33,7 @@ pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
     found
 }
 
-/// The letters of a section that are not literal.
+/// Returns the characters of a section that are not literal.
 pub(crate) fn plain(section: &str) -> String {
     letters(section).into_iter().filter(|(_, literal)| !literal).map(|(letter, _)| letter).collect()
 }

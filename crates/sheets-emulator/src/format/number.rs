@@ -1,35 +1,36 @@
-//! A number by one section of a pattern: `#,##0.00`, `0%`, `0.0,`, `##0.0E+0`, `# ?/?`, `(000) 000-0000`.
+//! Formats a number by one section of a pattern: `#,##0.00`, `0%`, `0.0,`, `##0.0E+0`, `# ?/?`,
+//! `(000) 000-0000`.
 //!
-//! In scope: digits, grouping, scaling, percent, powers, fractions, and the literal letters among them.
-//! Out of scope: which section a number takes and its conditions (`pattern`), moments (`pattern_moment`).
+//! In scope: digits, grouping, scaling, percent, exponents, fractions, literal characters.
+//! Out of scope: which section applies (`number_format`), dates (`date`).
 //!
 //! Source: "Number format tokens" of the Sheets API guide.
 
 use crate::format::literals::letters;
 
-/// The most decimals that are shown; a double has no more to say.
+/// The most decimals. A double has no more digits.
 const DECIMALS: usize = 30;
 
-/// One token of a section.
+/// A token of a section.
 #[derive(Debug, Clone, PartialEq)]
 enum NumberToken {
-    /// `0`, `#` or `?`: the place of a digit.
+    /// `0`, `#` or `?`: a digit position.
     Digit(char),
     /// The first `.`.
     Point,
-    /// `,` among or after the digits.
+    /// `,` between or after digits.
     Comma,
     /// `E+` or `e-`: the letter, and whether a plus is shown.
     Power(char, bool),
     /// `/` between digits.
     Over,
-    /// `@`, or the word General: the number as it is without a format.
+    /// `@`, or the word General: the number without a format.
     Itself,
-    /// Any other letter, and `%`.
+    /// Any other character, and `%`.
     Literal(char),
 }
 
-/// The number as the section shows it; none for a number that has no digits to show.
+/// Formats the number by the section. Returns `None` for a number without digits.
 pub(crate) fn number(value: f64, section: &str) -> Option<String> {
     if !value.is_finite() {
         return None;
@@ -83,7 +84,7 @@ fn tokens(section: &str) -> Vec<NumberToken> {
     found
 }
 
-/// What the commas behind the last digit divide by, before the point or at the end: a thousand each.
+/// Returns the divisor of the commas after the last digit: a thousand each.
 fn thousands(tokens: &[NumberToken]) -> f64 {
     let end = tokens.iter().position(|token| matches!(token, NumberToken::Power(..))).unwrap_or(tokens.len());
     let behind = |part: &[NumberToken]| {
@@ -94,13 +95,13 @@ fn thousands(tokens: &[NumberToken]) -> f64 {
     1000_f64.powi(i32::try_from(commas).unwrap_or(0))
 }
 
-/// How many decimals the tokens have room for.
+/// Returns the number of decimals in the tokens.
 fn decimals(tokens: &[NumberToken]) -> usize {
     let point = tokens.iter().position(|token| *token == NumberToken::Point).unwrap_or(tokens.len());
     tokens[point..].iter().filter(|token| matches!(token, NumberToken::Digit(_))).count().min(DECIMALS)
 }
 
-/// Rounds as people do (2.5 to 3), also where the binary number lies a hair below the half.
+/// Rounds half away from zero (2.5 to 3), even if the binary number lies slightly below the half.
 fn rounded(value: f64, decimals: usize) -> String {
     let shortest = value.to_string();
     let exact_half = shortest.split_once('.').is_some_and(|(_, f)| f.len() == decimals + 1 && f.ends_with('5'));
@@ -108,7 +109,7 @@ fn rounded(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$}")
 }
 
-/// Lays the digits of a decimal text into the places of the tokens; `itself` is what `@` shows.
+/// Puts the digits of a decimal text into the positions of the tokens; `itself` replaces `@`.
 fn fixed(text: &str, tokens: &[NumberToken], itself: f64) -> String {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let whole = whole.trim_start_matches('0');
@@ -149,7 +150,7 @@ fn fixed(text: &str, tokens: &[NumberToken], itself: f64) -> String {
     shown
 }
 
-/// What a place shows that has no significant digit.
+/// Returns the text of a position without a significant digit.
 fn blank(kind: char) -> &'static str {
     match kind {
         '0' => "0",
@@ -158,7 +159,7 @@ fn blank(kind: char) -> &'static str {
     }
 }
 
-/// Appends the digits of one place, of which `right` more places follow, with the marks between groups.
+/// Appends the digits of one position, which `right` more positions follow, with group separators.
 fn place(shown: &mut String, digits: &str, right: usize, grouped: bool) {
     for (at, digit) in digits.chars().enumerate() {
         let follow = right + digits.len() - at - 1;
@@ -169,7 +170,8 @@ fn place(shown: &mut String, digits: &str, right: usize, grouped: bool) {
     }
 }
 
-/// `12.3E+03`: as many digits before the point as there are places for; more than one place steps the power by as many.
+/// Formats `12.3E+03`. The mantissa has as many digits before the point as it has positions. With
+/// several positions, the exponent is a multiple of their number.
 fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String {
     let places = mantissa
         .iter()
@@ -182,7 +184,7 @@ fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String 
     let mut power = if value == 0.0 { 0 } else { exact.div_euclid(step) * step };
     let scaled = |power: i32| format!("{value:e}").parse::<f64>().unwrap_or(value) / 10_f64.powi(power);
     let mut text = rounded(scaled(power), room);
-    // Rounding may give one more digit than there is room for: 9.99 at one decimal is 1.0E+01.
+    // Rounding may add a digit: 9.99 with one decimal is 1.0E+01.
     if text.split('.').next().is_some_and(|whole| whole.len() > places.max(1)) {
         power += step;
         text = rounded(scaled(power), room);
@@ -199,7 +201,8 @@ fn powers(value: f64, mantissa: &[NumberToken], rest: &[NumberToken]) -> String 
     shown + &fixed(&power.unsigned_abs().to_string(), &rest[1..], 0.0)
 }
 
-/// `5 1/8`: the nearest fraction that the places of the denominator allow, or one of the denominator that is written out.
+/// Formats `5 1/8`: the nearest fraction that fits the denominator's positions, or has the given
+/// denominator.
 fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String {
     let run = before.iter().rposition(|token| !matches!(token, NumberToken::Digit(_))).map_or(0, |at| at + 1);
     let (whole, numerator) = before.split_at(run);
@@ -225,7 +228,7 @@ fn fraction(value: f64, before: &[NumberToken], after: &[NumberToken]) -> String
     shown + &fixed("0", tail, 0.0)
 }
 
-/// The fraction nearest to a number, as numerator and denominator.
+/// Returns the fraction nearest to a number, as numerator and denominator.
 fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
     let written: String =
         denominator.iter().map(|token| if let NumberToken::Literal(digit) = token { *digit } else { 'x' }).collect();
@@ -251,7 +254,7 @@ fn nearest(part: f64, denominator: &[NumberToken]) -> (u64, u64) {
     (best.0, best.1)
 }
 
-/// A number without any format, as Sheets shows it: ten significant digits, whole numbers below 1E+15 in full.
+/// Formats a number without a format: ten significant digits, integers below 1E+15 in full.
 pub(crate) fn automatic(value: f64) -> String {
     let size = value.abs();
     if size == 0.0 {
@@ -267,7 +270,7 @@ pub(crate) fn automatic(value: f64) -> String {
     rounded.to_string()
 }
 
-/// `1.23457E+19`: up to five decimals, and at least two digits of the power.
+/// Formats `1.23457E+19`: up to five decimals, and at least two digits of the exponent.
 fn short_power(value: f64) -> String {
     let text = format!("{value:.5e}");
     let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));

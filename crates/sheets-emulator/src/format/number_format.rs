@@ -1,7 +1,8 @@
-//! Number and date patterns: what a value looks like in its cell.
+//! Number formats: how a cell displays its value.
 //!
-//! In scope: the sections of a pattern and which of them a value takes, what the kinds show without a pattern; all as the locale `en_US` shows it.
-//! Out of scope: numbers by a section (`pattern_number`), moments by a section (`pattern_moment`), colours, other locales.
+//! In scope: the sections of a pattern, the section of a value, the default pattern of each kind,
+//! all for the locale `en_US`.
+//! Out of scope: digits (`number`), dates (`date`), colours, other locales.
 //!
 //! Source: "Date and number formats" of the Sheets API guide.
 
@@ -9,27 +10,28 @@ use crate::format::date::{has_moments, moment};
 use crate::format::literals::{letters, plain};
 use crate::format::number::{automatic, number};
 
-/// How a number is to be shown: the API's `NumberFormat`.
+/// The format of a cell: the API's `NumberFormat`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NumberFormat {
-    /// `NUMBER`, `PERCENT`, `CURRENCY`, `DATE`, `TIME`, `DATE_TIME`, `SCIENTIFIC` or `TEXT`.
+    /// The kind: `NUMBER`, `PERCENT`, `CURRENCY`, `DATE`, `TIME`, `DATE_TIME`, `SCIENTIFIC` or
+    /// `TEXT`.
     pub kind: String,
-    /// The pattern; empty for the default of the kind.
+    /// The pattern; empty for the kind's default.
     pub pattern: String,
 }
 
 impl NumberFormat {
-    /// A format of this kind and pattern.
+    /// Creates a format of this kind and pattern.
     pub fn new(kind: &str, pattern: &str) -> Self {
         Self { kind: kind.to_owned(), pattern: pattern.to_owned() }
     }
 
-    /// Whether numbers of this format are moments or lengths of time.
+    /// Returns whether the format is for dates, times or durations.
     pub fn is_time(&self) -> bool {
         matches!(self.kind.as_str(), "DATE" | "TIME" | "DATE_TIME")
     }
 
-    /// The number as the cell shows it.
+    /// Formats a number.
     pub fn show(&self, value: f64) -> String {
         let pattern = if self.pattern.is_empty() { self.default_pattern() } else { &self.pattern };
         if pattern.is_empty() {
@@ -45,7 +47,7 @@ impl NumberFormat {
         shown.unwrap_or_else(|| automatic(value))
     }
 
-    /// A text as the cell shows it: a pattern may have a section for texts, with `@` where the text goes.
+    /// Formats a text. A pattern may have a section for texts, in which the text replaces `@`.
     pub fn show_text(&self, text: &str) -> String {
         let sections = sections(&self.pattern);
         let own = match sections.as_slice() {
@@ -75,14 +77,14 @@ impl NumberFormat {
     }
 }
 
-/// One section of a pattern: the part between semicolons, without the condition and the colour in front.
+/// One section of a pattern: the part between semicolons, without its condition and colour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct FormatSection<'a> {
     condition: Option<(&'a str, f64)>,
     pattern: &'a str,
 }
 
-/// The sections of a pattern; the first three are for numbers, the fourth for texts.
+/// Splits a pattern into sections. The first three are for numbers, the fourth is for texts.
 fn sections(pattern: &str) -> Vec<FormatSection<'_>> {
     let mut found = Vec::new();
     let (mut start, mut quoted, mut escaped) = (0, false, false);
@@ -102,7 +104,7 @@ fn sections(pattern: &str) -> Vec<FormatSection<'_>> {
     found
 }
 
-/// Takes `[Red]`, `[Color5]` and `[<100]` off the front; a colour changes no text.
+/// Parses `[Red]`, `[Color5]` and `[<100]` in front of a section. A colour changes no text.
 fn section(mut pattern: &str) -> FormatSection<'_> {
     let mut condition = None;
     while let Some((inner, rest)) = pattern.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
@@ -124,8 +126,8 @@ fn is_color(text: &str) -> bool {
         || lower.strip_prefix("color").is_some_and(|n| n.parse::<u8>().is_ok_and(|n| (1..=56).contains(&n)))
 }
 
-/// The section that a number takes, and the number as the section is to show it: the section for negative numbers has
-/// its own way to say so, and gets them without their sign.
+/// Returns the section for a number, and the number for that section. The section for negative
+/// numbers gets the absolute value, because it has its own sign.
 fn chosen<'s, 'a>(sections: &'s [FormatSection<'a>], value: f64) -> Option<(&'s FormatSection<'a>, f64)> {
     let numeric = &sections[..sections.len().min(3)];
     let own = numeric.iter().any(|section| section.condition.is_some());

@@ -1,9 +1,11 @@
-//! What a reader sees of a cell.
+//! Renders the value of a cell.
 //!
-//! In scope: the three render options of values and the two of moments, effective values, JSON of one cell.
-//! Out of scope: which cells are read (`values_read`), number patterns (`pattern`), working formulas out (`workbook`).
+//! In scope: the three render options of values, the two of dates, effective values, the JSON of
+//! one cell.
+//! Out of scope: which cells are read (`methods`), patterns (`number_format`), evaluation
+//! (`workbook`).
 //!
-//! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API; their effects are recorded.
+//! Source: `ValueRenderOption` and `DateTimeRenderOption` of the API, with recorded effects.
 
 use std::borrow::Cow;
 
@@ -12,28 +14,28 @@ use crate::format::number_format::NumberFormat;
 use crate::grid::cell::{Cell, CellValue, FormulaResult};
 use crate::grid::value::{Scalar, error_named};
 
-/// `ValueRenderOption`.
+/// The API's `ValueRenderOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum ValueRenderOption {
-    /// `FORMATTED_VALUE`: texts, as the cell shows them.
+    /// `FORMATTED_VALUE`: texts, as the cell displays them.
     #[default]
     Formatted,
-    /// `UNFORMATTED_VALUE`: typed.
+    /// `UNFORMATTED_VALUE`: typed values.
     Unformatted,
-    /// `FORMULA`: typed, and formulas as they were entered.
+    /// `FORMULA`: typed values, and formulas as entered.
     Formula,
 }
 
-/// What a caller wants to see.
+/// The render options of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct RenderOptions {
-    /// How values are rendered.
     pub values: ValueRenderOption,
-    /// `DateTimeRenderOption` `FORMATTED_STRING`: moments as texts where other numbers stay numbers.
+    /// `DateTimeRenderOption` `FORMATTED_STRING`: dates are texts, while other numbers stay
+    /// numbers.
     pub moments_as_text: bool,
 }
 
-/// The value that a cell comes to; a formula has to be worked out already (`Workbook::visit`).
+/// Returns the effective value of a cell. A formula must be evaluated already (`Workbook::visit`).
 pub(crate) fn effective(cell: &Cell) -> Scalar {
     match &cell.value {
         None => Scalar::Blank,
@@ -50,22 +52,22 @@ fn formula_result(result: &FormulaResult) -> Scalar {
         FormulaResult::Text(text) => Scalar::Text(text.clone()),
         FormulaResult::Number(number) => Scalar::Number(*number),
         FormulaResult::Bool(truth) => Scalar::Bool(*truth),
-        FormulaResult::Error(told) => Scalar::Error(error_named(told)),
+        FormulaResult::Error(error) => Scalar::Error(error_named(error)),
     }
 }
 
-/// An outcome as a cell keeps it.
+/// Converts a scalar into the stored result of a formula.
 pub(crate) fn computed(scalar: Scalar) -> Option<FormulaResult> {
     match scalar {
         Scalar::Blank => None,
         Scalar::Text(text) => Some(FormulaResult::Text(text)),
         Scalar::Number(number) => Some(FormulaResult::Number(number)),
         Scalar::Bool(truth) => Some(FormulaResult::Bool(truth)),
-        Scalar::Error(told) => Some(FormulaResult::Error(told.to_owned())),
+        Scalar::Error(error) => Some(FormulaResult::Error(error.to_owned())),
     }
 }
 
-/// The number format that was set on the cell.
+/// Returns the number format of the cell.
 pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
     let format = cell.format()?.get("numberFormat")?;
     let kind = format.get("type").and_then(|kind| kind.as_str())?;
@@ -73,7 +75,7 @@ pub(crate) fn number_format(cell: &Cell) -> Option<NumberFormat> {
     Some(NumberFormat::new(kind, pattern))
 }
 
-/// What the cell shows.
+/// Returns the displayed text of the cell.
 pub(crate) fn formatted(cell: &Cell, scalar: Scalar) -> String {
     match scalar {
         Scalar::Blank => String::new(),
@@ -103,7 +105,7 @@ fn truth_word(truth: bool) -> &'static str {
 }
 
 impl RenderOptions {
-    /// Appends the cell to `out`, as JSON.
+    /// Appends the cell to `out` as JSON.
     pub(crate) fn write(self, cell: &Cell, out: &mut Vec<u8>) {
         if let (ValueRenderOption::Formula, Some(CellValue::Formula { source, .. })) = (self.values, &cell.value) {
             return write_text(source, out);
@@ -151,7 +153,7 @@ pub(crate) fn write_text(text: &str, out: &mut Vec<u8>) {
     serde_json::to_writer(out, text).expect("a text is always written to memory");
 }
 
-/// Appends a JSON number: whole ones without a point, as Google writes them.
+/// Appends a JSON number. Integers have no decimal point, as in Google's responses.
 pub(crate) fn write_number(number: f64, out: &mut Vec<u8>) {
     if number.fract() == 0.0 && number.abs() < 1e17 {
         #[expect(clippy::cast_possible_truncation, reason = "whole, and far inside an i64")]

@@ -1,7 +1,7 @@
-//! Spreadsheets, sheets and named ranges as answers write them.
+//! The JSON of sheets, properties and named ranges in responses.
 //!
-//! In scope: which members are written out and which zeros are left out (recorded), defaults of a new spreadsheet.
-//! Out of scope: cells (`get`), cutting an answer down (`fields`).
+//! In scope: which members and zeros are written (recorded), the defaults of a new spreadsheet.
+//! Out of scope: cells (`workbook::spreadsheet_json`), `fields` (`schema::response_mask`).
 
 use serde_json::{Map, Value, json};
 
@@ -10,7 +10,8 @@ use crate::auth::test_credentials::TEST_ACCOUNT;
 use crate::grid::area::{Dimension, NamedRange};
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
-/// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
+/// Returns `SheetProperties`. `sheetId` 0 and `index` 0 are written; false and unset members are
+/// omitted (recorded).
 pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     let mut grid = Map::new();
     grid.insert("rowCount".to_owned(), sheet.row_count.into());
@@ -37,12 +38,12 @@ pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
     with_both_colors(&Value::Object(members))
 }
 
-/// Each colour in both of its forms, as answers write it: `backgroundColor` and `backgroundColorStyle` (recorded).
+/// Adds the second form of each colour: `backgroundColor` and `backgroundColorStyle` (recorded).
 pub(crate) fn with_both_colors(format: &Value) -> Value {
     let Value::Object(members) = format else { return format.clone() };
     let mut both: Map<String, Value> =
         members.iter().map(|(name, value)| (name.clone(), with_both_colors(value))).collect();
-    // Only borders call theirs just a colour.
+    // Only borders name their colour `color`.
     let of_border = members.contains_key("style").then_some("color");
     for name in ["backgroundColor", "foregroundColor", "tabColor"].into_iter().chain(of_border) {
         let styled = format!("{name}Style");
@@ -57,12 +58,12 @@ pub(crate) fn with_both_colors(format: &Value) -> Value {
     Value::Object(both)
 }
 
-/// `NamedRange`; a range that was deleted with its cells is `{}`.
+/// Returns a `NamedRange`. The range is `{}` if its cells were deleted.
 pub(crate) fn named_range(named: &NamedRange) -> Value {
     json!({"namedRangeId": named.id, "name": named.name, "range": named.range.to_json()})
 }
 
-/// `SpreadsheetProperties`, with the format and theme that every spreadsheet of the recordings has.
+/// Returns `SpreadsheetProperties`, with the format and theme of all recorded spreadsheets.
 pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
     let mut members = Map::new();
     for (name, text) in [
@@ -79,8 +80,8 @@ pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Valu
     Value::Object(members)
 }
 
-/// A kept thing as answers write it: a merge is its range, a sheet id of 0 is left out of ranges, and the formats of a rule
-/// have their colours in both forms.
+/// Returns a stored object as responses write it. A merge is its range. Ranges omit sheet id 0. The
+/// formats of a rule have both forms of their colours.
 pub(crate) fn shown(kind: &str, body: &Value) -> Value {
     let mut body = without_first_sheet(body);
     if kind == "rule" {
@@ -92,7 +93,8 @@ pub(crate) fn shown(kind: &str, body: &Value) -> Value {
     if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
 }
 
-/// A message whose ranges and places do not name a sheet of id 0, which is not written on Google's wire (recorded).
+/// Removes `sheetId` 0 from the ranges and coordinates of a message, as on Google's wire
+/// (recorded).
 pub(crate) fn without_first_sheet(value: &Value) -> Value {
     const PLACES: [&str; 9] = [
         "startRowIndex",
@@ -109,17 +111,17 @@ pub(crate) fn without_first_sheet(value: &Value) -> Value {
         Value::Object(members) => {
             let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
             let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
-            let said = members.iter().filter(|(name, value)| !first(name, value));
-            said.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
+            let is_set = members.iter().filter(|(name, value)| !first(name, value));
+            is_set.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
         }
         Value::Array(items) => items.iter().map(without_first_sheet).collect(),
         other => other.clone(),
     }
 }
 
-/// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
-/// `addProtectedRange` does not say yet. A warning has no editors. What is protected by a name has its cells besides, for pygsheets
-/// reads them there.
+/// Returns a protected range as `spreadsheets.get` writes it. Its creator is among its editors
+/// (recorded); the reply to `addProtectedRange` omits them. A warning has no editors. A protected
+/// name also has its cells, which pygsheets reads.
 pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
     let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
     let can_edit = may_edit(body, TEST_ACCOUNT);
@@ -143,35 +145,35 @@ pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
     body
 }
 
-/// The kind under which groups of rows or columns are kept.
-pub(crate) fn outline_kind(dimension: Dimension) -> &'static str {
+/// Returns the kind of stored row or column groups.
+pub(crate) fn group_kind(dimension: Dimension) -> &'static str {
     match dimension {
         Dimension::Rows => "row group",
         Dimension::Columns => "column group",
     }
 }
 
-/// A message without what is false or empty in it, at any depth: neither is written on Google's wire.
+/// Removes false and empty members at any depth, which Google's wire omits.
 pub(crate) fn without_defaults(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
-            let said = |value: &Value| {
+            let remaining = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
+            let is_set = |value: &Value| {
                 !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]) && *value != json!("")
             };
-            Value::Object(kept.filter(|(_, value)| said(value)).collect())
+            Value::Object(remaining.filter(|(_, value)| is_set(value)).collect())
         }
         Value::Array(items) => items.into_iter().map(without_defaults).collect(),
         other => other,
     }
 }
 
-/// Where people open the spreadsheet.
+/// Returns the URL of the spreadsheet in a browser.
 pub(crate) fn spreadsheet_url(id: &str) -> String {
     format!("https://docs.google.com/spreadsheets/d/{id}/edit")
 }
 
-/// `properties.defaultFormat` of the recordings.
+/// Returns `properties.defaultFormat` of the recordings.
 pub(crate) fn default_format() -> Value {
     json!({
         "backgroundColor": {"red": 1, "green": 1, "blue": 1},

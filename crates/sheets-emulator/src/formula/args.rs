@@ -1,6 +1,7 @@
-//! What a function is given, and what it takes its arguments for.
+//! The arguments of a function, and their conversions.
 //!
-//! In scope: numbers, texts and truth values of arguments. Out of scope: what functions make of them (`functions` and its kinds).
+//! In scope: numbers, texts and booleans.
+//! Out of scope: the functions (`functions`).
 
 use crate::formula::matrix::{Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar, number, shown};
@@ -10,17 +11,15 @@ use crate::grid::value::{EvalResult, Scalar, number, shown};
 pub(crate) struct Args<'a>(pub &'a [Operand]);
 
 impl<'a> Args<'a> {
-    /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// An argument as it is, errors too; a range of one cell is that cell.
+    /// Returns an argument, even an error. A range of one cell is that cell.
     pub(crate) fn raw(&self, at: usize) -> EvalResult<&'a Scalar> {
         match self.0.get(at).ok_or("#N/A")? {
             Operand::Single(scalar) => Ok(scalar),
@@ -29,7 +28,7 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// An argument that is no error.
+    /// Returns an argument that is not an error.
     pub(crate) fn value(&self, at: usize) -> EvalResult<Scalar> {
         match self.raw(at)? {
             Scalar::Error(error) => Err(error),
@@ -37,33 +36,33 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// An argument as a number.
+    /// Returns an argument as a number.
     pub(crate) fn number(&self, at: usize) -> EvalResult<f64> {
         number(self.raw(at)?)
     }
 
-    /// The same, where it may be left out.
+    /// Returns an optional argument as a number.
     pub(crate) fn number_or(&self, at: usize, default: f64) -> EvalResult<f64> {
         if at < self.len() { self.number(at) } else { Ok(default) }
     }
 
-    /// An argument as a text.
+    /// Returns an argument as a text.
     pub(crate) fn text(&self, at: usize) -> EvalResult<String> {
         Ok(shown(&self.value(at)?))
     }
 
-    /// How many letters an argument asks for; one unless it is given.
+    /// Returns a number of characters; 1 if the argument is missing.
     pub(crate) fn letters(&self, at: usize) -> EvalResult<usize> {
         let count = self.number_or(at, 1.0)?;
         if count < 0.0 { Err("#VALUE!") } else { Ok(whole(count)) }
     }
 
-    /// An argument as a truth value.
+    /// Returns an argument as a boolean.
     pub(crate) fn truth(&self, at: usize) -> EvalResult<bool> {
         truth(self.raw(at)?)
     }
 
-    /// An argument as a rectangle.
+    /// Returns an argument as a matrix.
     pub(crate) fn matrix(&self, at: usize) -> EvalResult<Matrix> {
         match self.0.get(at).ok_or("#N/A")? {
             Operand::Single(Scalar::Error(error)) => Err(error),
@@ -71,7 +70,8 @@ impl<'a> Args<'a> {
         }
     }
 
-    /// Every value, each with whether it stood in a range. Blanks at the end of a range are left out.
+    /// Returns every value, each with whether it is from a range. Blanks at the end of a range are
+    /// skipped.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&'a Scalar, bool)> + use<'a> {
         self.0.iter().flat_map(|value| {
             let (cells, in_range) = match value {
@@ -82,7 +82,8 @@ impl<'a> Args<'a> {
         })
     }
 
-    /// The numbers among them: texts and truth values in ranges do not count, those that are written out have to be numbers.
+    /// Returns the numbers. Texts and booleans in ranges are skipped; literal arguments must be
+    /// numbers.
     pub(crate) fn numbers(&self) -> EvalResult<Vec<f64>> {
         let mut found = Vec::new();
         for (scalar, in_range) in self.all() {
@@ -98,18 +99,18 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A count, as formulas have it.
+/// Converts a count into a number of a formula.
 pub(crate) fn size(count: usize) -> f64 {
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
-/// The whole part of a number that is not negative.
+/// Returns the integer part of a number that is not negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what is too large becomes the largest")]
 pub(crate) fn whole(value: f64) -> usize {
     value as usize
 }
 
-/// What an outcome is as a condition.
+/// Converts a scalar into a condition.
 pub(crate) fn truth(scalar: &Scalar) -> EvalResult<bool> {
     match scalar {
         Scalar::Bool(truth) => Ok(*truth),

@@ -1,31 +1,32 @@
-//! What working out formulas may use in one call: memory for texts, steps, and depth.
+//! The budget of formula evaluation in one call: bytes of texts, steps, and depth.
 //!
-//! In scope: counting, and the errors of what is too much. Out of scope: what is counted (`formula`, `functions`, `seen`).
+//! In scope: counting, and the errors of an exceeded budget.
+//! Out of scope: what is counted (`evaluate`, `functions`, `workbook`).
 //!
-//! A text of more than 50,000 characters is `#VALUE!`, as the service has it. Of the other bounds the service tells nothing: beyond
-//! them a result is `#ERROR!`, and the call goes on.
+//! A text of more than 50,000 characters is `#VALUE!`, as in the service. The service does not
+//! document the other limits. Beyond them a result is `#ERROR!`, and the call continues.
 
 use std::cell::Cell;
 
 use crate::formula::matrix::{Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar};
 
-/// The most characters of a text that a formula comes to.
+/// The most characters of a formula's result.
 pub(crate) const TEXT_LIMIT: usize = 50_000;
 
-/// Bytes of long texts that formulas may be handed and come to in one call.
+/// Bytes of long texts that formulas may read and return in one call.
 const TEXT_BYTES: u64 = 256 << 20;
 
-/// A text up to this many bytes costs nothing: how many there can be is bounded otherwise.
+/// Texts up to this many bytes are free, because other limits bound their number.
 const FREE_BYTES: u64 = 256;
 
-/// How many values functions may look at in one call.
+/// The most values that functions may read in one call.
 const STEPS: u64 = 50_000_000;
 
-/// How deep brackets, signs and functions may nest in all, those of the formulas that are referred to included.
+/// The deepest nesting of parentheses, signs, functions and referenced formulas.
 const DEPTH: u32 = 200;
 
-/// What is left.
+/// The remaining budget.
 #[derive(Debug)]
 pub struct EvalBudget {
     bytes: Cell<u64>,
@@ -46,12 +47,12 @@ fn take(from: &Cell<u64>, amount: u64) -> EvalResult<()> {
 }
 
 impl EvalBudget {
-    /// Pays for looking at so many values.
+    /// Charges for reading this many values.
     pub fn look_at(&self, values: u64) -> EvalResult<()> {
         take(&self.steps, values)
     }
 
-    /// An outcome that is handed on, or the error that it is instead.
+    /// Charges for a scalar. Returns it, or an error if the budget is exceeded.
     pub fn charge(&self, scalar: Scalar) -> Scalar {
         let Scalar::Text(text) = &scalar else { return scalar };
         if is_too_long(text) {
@@ -61,7 +62,7 @@ impl EvalBudget {
         take(&self.bytes, price).map_or_else(Scalar::Error, |()| scalar)
     }
 
-    /// The same for each outcome of a value.
+    /// Charges for each scalar of an operand.
     pub fn charge_all(&self, value: Operand) -> Operand {
         match value {
             Operand::Single(scalar) => Operand::Single(self.charge(scalar)),
@@ -73,7 +74,7 @@ impl EvalBudget {
         }
     }
 
-    /// Goes one level deeper.
+    /// Enters a deeper level.
     pub fn enter(&self) -> EvalResult<()> {
         if self.depth.get() >= DEPTH {
             return Err("#ERROR!");
@@ -82,18 +83,18 @@ impl EvalBudget {
         Ok(())
     }
 
-    /// Comes up again.
+    /// Leaves a level.
     pub fn leave(&self) {
         self.depth.set(self.depth.get().saturating_sub(1));
     }
 }
 
-/// Whether a cell can't hold this text.
+/// Returns whether a text is too long for a cell.
 pub(crate) fn is_too_long(text: &str) -> bool {
     text.len() > TEXT_LIMIT && text.chars().count() > TEXT_LIMIT
 }
 
-/// Adds to a text that is being put together, as long as a cell can hold it.
+/// Appends to a text, as long as a cell can hold it.
 pub(crate) fn extend(text: &mut String, more: &str) -> EvalResult<()> {
     text.push_str(more);
     if is_too_long(text) { Err("#VALUE!") } else { Ok(()) }

@@ -1,12 +1,14 @@
-//! What an operator or a function makes of whole ranges, element by element.
+//! Applies an operator or a function to ranges, element by element (broadcasting).
 //!
-//! In scope: which elements go together, and the bound on how many. Out of scope: what is made of them (`formula`, `functions`).
+//! In scope: which elements are paired, the limit on their number.
+//! Out of scope: the operators and functions themselves (`evaluate`, `functions`).
 
 use crate::formula::budget::EvalBudget;
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
 use crate::grid::value::{EvalResult, Scalar};
 
-/// Does something to each element of several values at once. What is too short is `#N/A` where it ends; the purse pays.
+/// Applies a function to each element of several operands. Operands that are too short yield
+/// `#N/A`. The budget is charged.
 pub(crate) fn broadcast(
     values: &[&Operand],
     budget: &EvalBudget,

@@ -1,8 +1,9 @@
-//! A small evaluator of formulas.
+//! Parses and evaluates formulas.
 //!
-//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references to cells, the arguments of functions.
-//! Out of scope: what functions make of them (`functions`), what cells hold (a `CellSource`), where several cells land (`spill`). A function
-//! that is not known gives `#NAME?`, as in Sheets.
+//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references,
+//! the arguments of functions.
+//! Out of scope: functions (`functions`), cell contents (`CellSource`), where array results go
+//! (`spill`). An unknown function yields `#NAME?`, as in Sheets.
 
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
@@ -12,24 +13,26 @@ use crate::grid::a1::{A1Reference, CellSpan};
 use crate::grid::area::Area;
 use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
 
-/// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
+/// Nesting limit of parentheses and signs. Deeper formulas yield `#ERROR!` instead of a stack
+/// overflow.
 const DEPTH_LIMIT: u32 = 64;
 
-/// The spreadsheet as a formula in one of its cells sees it. A title is the one in front of `!`, if there is one.
+/// The spreadsheet as one formula reads it. A title is the part before `!`, if any.
 pub trait CellSource {
-    /// What a cell comes to; row and column from 0.
+    /// Returns the value of a cell; row and column count from 0.
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar;
-    /// The cells that a reference means, its open ends closed at the grid; `None` where there is no such sheet.
+    /// Returns the cells of a reference, with open ends closed at the grid; `None` for an unknown
+    /// sheet.
     fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area>;
-    /// What the cells of an area come to.
+    /// Returns the values of an area.
     fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix>;
-    /// The row and the column of the formula.
+    /// Returns the row and column of the formula.
     fn position(&self) -> (u32, u32);
-    /// What working it out may use.
+    /// Returns the budget of the evaluation.
     fn budget(&self) -> &EvalBudget;
 }
 
-/// What the formula `text` (with or without its `=`) comes to.
+/// Evaluates the formula `text`, with or without its `=`.
 pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
     let text = text.strip_prefix('=').unwrap_or(text);
     let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
@@ -40,7 +43,7 @@ pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
     }
 }
 
-/// Where the formula leads, when it is a `HYPERLINK` and nothing else.
+/// Returns the target of a formula that is a single `HYPERLINK`.
 pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
     let text = text.strip_prefix('=').unwrap_or(text);
     let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
@@ -54,19 +57,19 @@ pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
     }
 }
 
-/// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
+/// Parses and evaluates in one pass. `Err` is a syntax error; any other error is a scalar.
 struct FormulaReader<'a> {
     rest: &'a str,
     cell_source: &'a dyn CellSource,
     depth: u32,
-    /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
+    /// Whether a range means all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,
 }
 
-/// What a sign makes of the values beside it.
+/// Applies an operator to its operands.
 type BinaryOperator = fn(&Scalar, &Scalar) -> EvalResult<Scalar>;
 
-/// A sign between two values.
+/// Applies an operator element by element.
 fn between(left: &Operand, right: &Operand, budget: &EvalBudget, make: BinaryOperator) -> Operand {
     broadcast(&[left, right], budget, |given| match given {
         [left, right] => make(left, right),
@@ -230,7 +233,7 @@ impl<'a> FormulaReader<'a> {
         })
     }
 
-    /// What a function comes to, the first bracket of which is read.
+    /// Evaluates a function call after its opening parenthesis.
     fn call(&mut self, name: &str) -> EvalResult<Operand> {
         if name == "ROW" || name == "COLUMN" {
             return self.row_or_column_numbers(name == "ROW");
@@ -248,7 +251,8 @@ impl<'a> FormulaReader<'a> {
         })
     }
 
-    /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.
+    /// Evaluates `ROW` and `COLUMN`: of the formula, or of a reference. Inside `ARRAYFORMULA` they
+    /// return all its rows or columns.
     fn row_or_column_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
         let position = self.cell_source.position();
         let word = self.word();
@@ -272,8 +276,8 @@ impl<'a> FormulaReader<'a> {
         Ok(Operand::Matrix(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
     }
 
-    /// What a reference comes to that is part of an expression. Outside of `ARRAYFORMULA` a column or a row stands for its cell
-    /// beside the formula.
+    /// Evaluates a reference in an expression. Outside `ARRAYFORMULA`, a column or row means
+    /// its cell next to the formula.
     fn dereference(&self, word: &str) -> Operand {
         let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
         let title = title.as_deref();
@@ -297,7 +301,7 @@ impl<'a> FormulaReader<'a> {
         })
     }
 
-    /// `{1, 2; 3, 4}`, the bracket of which is read; its parts may be ranges.
+    /// Evaluates `{1, 2; 3, 4}` after its opening brace. Its parts may be ranges.
     fn literal(&mut self) -> EvalResult<Operand> {
         let mut rows: Vec<Vec<Scalar>> = Vec::new();
         let mut fits = true;
@@ -321,7 +325,7 @@ impl<'a> FormulaReader<'a> {
                 return Err("#ERROR!");
             }
         }
-        // Rows or columns of different lengths make no table.
+        // Rows or columns of different lengths are an error.
         Ok(if fits { Operand::Matrix(Matrix::from_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
     }
 
@@ -354,7 +358,7 @@ impl<'a> FormulaReader<'a> {
         finite(value).map(Operand::Single)
     }
 
-    /// A name, a reference or a range: letters, digits and what may stand between them, a quoted title first.
+    /// Reads a name, a reference or a range, with a quoted title in front.
     fn word(&mut self) -> &'a str {
         let mut end = 0;
         let mut quoted = false;
@@ -371,7 +375,7 @@ impl<'a> FormulaReader<'a> {
         word
     }
 
-    /// What stands between the parentheses of a function, the first of which is read.
+    /// Reads the arguments of a function after its opening parenthesis.
     fn arguments(&mut self) -> EvalResult<Vec<Operand>> {
         let mut found = Vec::new();
         if self.take(")") {
@@ -389,7 +393,7 @@ impl<'a> FormulaReader<'a> {
         }
     }
 
-    /// One argument, which may be a range as a whole.
+    /// Reads one argument, which may be a whole range.
     fn argument(&mut self) -> EvalResult<Operand> {
         let before = self.rest;
         let word = self.word();

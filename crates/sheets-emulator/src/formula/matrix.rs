@@ -1,14 +1,14 @@
-//! What a part of a formula comes to: one outcome, or a rectangle of them.
+//! The operands of formulas: one scalar, or a matrix of them.
 //!
-//! In scope: rectangles, and doing something to each of their elements. Out of scope: reading formulas (`formula`), where a rectangle
-//! lands in a sheet (`spill`).
+//! In scope: matrices, and access to their elements.
+//! Out of scope: parsing (`evaluate`), where a matrix goes in a sheet (`spill`).
 
 use crate::grid::value::Scalar;
 
-/// The most outcomes in memory for one rectangle.
+/// The most scalars of one matrix in memory.
 pub(crate) const CELL_LIMIT: u64 = 1_000_000;
 
-/// A rectangle of outcomes, row by row; those at its end that are not stored are blank.
+/// A matrix of scalars, row by row. Missing scalars at its end are blank.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     /// The number of rows.
@@ -18,22 +18,22 @@ pub struct Matrix {
     cells: Vec<Scalar>,
 }
 
-/// What a part of a formula comes to.
+/// A part of a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {
-    /// One outcome; errors are outcomes too.
+    /// One scalar, which may be an error.
     Single(Scalar),
-    /// Several.
+    /// A matrix.
     Matrix(Matrix),
 }
 
 impl Matrix {
-    /// A rectangle; what `cells` has too few of is blank.
+    /// Creates a matrix. Missing `cells` are blank.
     pub fn new(height: u32, width: u32, cells: Vec<Scalar>) -> Self {
         Self { height, width, cells }
     }
 
-    /// The rows one below the other; short ones are filled up with blanks.
+    /// Creates a matrix of rows. Short rows are filled with blanks.
     pub fn from_rows(rows: Vec<Vec<Scalar>>) -> Self {
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         let height = count(rows.len());
@@ -45,7 +45,7 @@ impl Matrix {
         Self { height, width: count(width), cells }
     }
 
-    /// The outcome at a place; blank where there is none.
+    /// Returns the scalar at a position; blank outside.
     pub fn at(&self, row: u32, column: u32) -> &Scalar {
         let index = u64::from(row) * u64::from(self.width) + u64::from(column);
         let inside = column < self.width && row < self.height;
@@ -53,32 +53,32 @@ impl Matrix {
         found.unwrap_or(&Scalar::Blank)
     }
 
-    /// The outcomes that are stored, row by row.
+    /// Returns the stored scalars, row by row.
     pub fn cells(&self) -> &[Scalar] {
         &self.cells
     }
 
-    /// The same, on their own.
+    /// Returns the stored scalars, and consumes the matrix.
     pub fn into_cells(self) -> Vec<Scalar> {
         self.cells
     }
 
-    /// How many outcomes there are, blank ones included.
+    /// Returns the number of scalars, including blank ones.
     pub fn size(&self) -> u64 {
         u64::from(self.height) * u64::from(self.width)
     }
 
-    /// The number of rows in which anything is stored.
+    /// Returns the number of rows with stored scalars.
     pub fn used_rows(&self) -> u32 {
         count(self.cells.len().div_ceil(usize::try_from(self.width).unwrap_or(1).max(1))).min(self.height)
     }
 
-    /// A row.
+    /// Returns a row.
     pub fn row(&self, row: u32) -> Vec<Scalar> {
         (0..self.width).map(|column| self.at(row, column).clone()).collect()
     }
 
-    /// The outcome that stands for a place of a larger rectangle: a single row or column is repeated.
+    /// Returns the scalar for a position of a larger matrix. A single row or column is repeated.
     pub fn broadcast_at(&self, row: u32, column: u32) -> Option<&Scalar> {
         let row = if self.height == 1 { 0 } else { row };
         let column = if self.width == 1 { 0 } else { column };
@@ -87,7 +87,7 @@ impl Matrix {
 }
 
 impl Operand {
-    /// The height and width.
+    /// Returns the height and width.
     pub fn extent(&self) -> (u32, u32) {
         match self {
             Self::Single(_) => (1, 1),
@@ -95,7 +95,7 @@ impl Operand {
         }
     }
 
-    /// As a rectangle.
+    /// Converts the operand into a matrix.
     pub fn into_matrix(self) -> Matrix {
         match self {
             Self::Single(scalar) => Matrix::new(1, 1, vec![scalar]),
@@ -103,7 +103,7 @@ impl Operand {
         }
     }
 
-    /// The outcome of the first place.
+    /// Returns the first scalar.
     pub fn first(&self) -> &Scalar {
         match self {
             Self::Single(scalar) => scalar,
@@ -112,7 +112,7 @@ impl Operand {
     }
 }
 
-/// A count, as sheets count.
+/// Converts a length into a number of rows or columns.
 pub(crate) fn count(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -1,7 +1,7 @@
-//! Where the results of formulas lie that fill several cells.
+//! Array results of formulas that fill several cells.
 //!
-//! In scope: the cells with such formulas, the cells that a result fills, laying it over stored rows. Out of scope: working formulas
-//! out, and whether there is room (`seen`).
+//! In scope: cells with such formulas, the cells of a result, overlaying them on stored rows.
+//! Out of scope: evaluation, and whether there is room (`workbook::evaluated_view`).
 
 use std::rc::Rc;
 
@@ -11,50 +11,47 @@ use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue, may_spill, put};
 use crate::grid::value::Scalar;
 
-/// How many rows of one sheet may hold formulas that fill more cells than their own; those of any further one are errors.
+/// Rows of one sheet that may have formulas which fill several cells. Formulas in further rows
+/// yield errors.
 pub(crate) const ROW_LIMIT: u32 = 2000;
 
-/// A result and the cells that it fills.
+/// A result and its cells.
 #[derive(Debug)]
 pub(crate) struct Spill {
-    /// The cells, that of the formula first.
+    /// The cells, starting with that of the formula.
     pub area: Area,
-    /// What they come to.
+    /// The values of the cells.
     pub cells: Matrix,
 }
 
-/// How far a formula is worked out.
+/// The progress of a formula's evaluation.
 #[derive(Debug, Clone)]
 pub(crate) enum SpillState {
-    /// Not yet.
+    /// Not started.
     Waiting,
-    /// It is being worked out: whoever asks now is part of a circle.
+    /// In progress. A formula that needs it now is part of a cycle.
     Running,
-    /// This came of it.
+    /// Finished.
     Done(Rc<Spill>),
 }
 
-/// A cell with a formula that may fill more cells.
+/// A cell with a formula that may fill several cells.
 #[derive(Debug)]
 pub(crate) struct SpillAnchor {
-    /// Its row.
     pub row: u32,
-    /// Its column.
     pub column: u32,
-    /// Its formula.
     pub source: String,
-    /// How far it is.
     pub state: SpillState,
 }
 
 impl Spill {
-    /// One outcome in the cell of the formula.
+    /// Creates the result of one cell.
     pub(crate) fn single(row: u32, column: u32, scalar: Scalar) -> Self {
         let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
         Self { area, cells: Matrix::new(1, 1, vec![scalar]) }
     }
 
-    /// What a cell comes to; blank outside.
+    /// Returns the value of a cell; blank outside.
     pub(crate) fn at(&self, row: u32, column: u32) -> &Scalar {
         match (row.checked_sub(self.area.rows.start), column.checked_sub(self.area.cols.start)) {
             (Some(row), Some(column)) => self.cells.at(row, column),
@@ -62,13 +59,13 @@ impl Spill {
         }
     }
 
-    /// The row after the last one with anything in it.
+    /// Returns the row after the last one with a value.
     pub(crate) fn end(&self) -> u32 {
         self.area.rows.start.saturating_add(self.cells.used_rows())
     }
 }
 
-/// The cells of rows that hold such formulas, in order.
+/// Returns the cells of rows with such formulas, in order.
 pub(crate) fn find_anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
     let mut found = Vec::new();
     for (row, cells) in rows {
@@ -83,7 +80,7 @@ pub(crate) fn find_anchors(rows: Vec<(u32, Vec<Cell>)>) -> Vec<SpillAnchor> {
     found
 }
 
-/// Lays results over the cells of a stored row; where something was entered it stays.
+/// Overlays results on the cells of a stored row. Entered cells stay.
 pub(crate) fn overlay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
     for spill in spills.iter().filter(|spill| spill.area.rows.contains(&row)) {
         for column in spill.area.cols.clone() {

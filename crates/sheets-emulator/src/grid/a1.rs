@@ -1,64 +1,66 @@
-//! The A1 grammar: how a request names cells, and how an answer names them back.
+//! A1 notation: how requests and responses name cells.
 //!
-//! In scope: parsing and printing of ranges, titles and columns; which tab and cells a text means, given the tabs.
-//! Out of scope: what is in the cells, and where tabs and named ranges are kept.
+//! In scope: parsing and printing of ranges, titles and columns; the sheet and cells of a text,
+//! given the sheets.
+//! Out of scope: cell contents, storage of sheets and named ranges.
 //!
-//! Source: "Google Sheets API Overview, A1 notation"; the printing rules are those of recorded answers.
+//! Source: "Google Sheets API Overview, A1 notation"; the printing rules are those of recorded
+//! responses.
 
 use std::fmt::Write;
 
-/// The number of columns that have letters: `ZZZ` is the last.
+/// The number of columns that have letters; `ZZZ` is the last.
 pub(crate) const COLUMN_LIMIT: u32 = 18_278;
 
-/// A block of cells with open ends; rows and columns count from 0, ends are exclusive.
+/// A block of cells with open ends. Rows and columns count from 0, ends are exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CellSpan {
-    /// First row, or none for "from the top".
+    /// The first row; `None` starts at the top.
     pub start_row: Option<u32>,
-    /// Row after the last, or none for "to the bottom".
+    /// The row after the last; `None` reaches the bottom.
     pub end_row: Option<u32>,
-    /// First column, or none for "from the left".
+    /// The first column; `None` starts at the left.
     pub start_column: Option<u32>,
-    /// Column after the last, or none for "to the right".
+    /// The column after the last; `None` reaches the right.
     pub end_column: Option<u32>,
 }
 
-/// What a text names, before anybody looks which tabs there are.
+/// What a text may refer to, before the sheets are looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum A1Reference {
-    /// Cells, of the tab with this title or of the first visible one.
+    /// Cells of the sheet with this title, or of the first visible one.
     Cells {
         /// The title in front of `!`, unquoted.
         title: Option<String>,
         /// The cells.
         span: CellSpan,
     },
-    /// A named range behind the title of its tab, as gspread sends it.
+    /// A named range after the title of its sheet, as gspread sends it.
     NameOf {
         /// The title, unquoted.
         title: String,
         /// The name.
         name: String,
     },
-    /// A quoted title: the whole tab.
+    /// A quoted title: the whole sheet.
     Title(String),
-    /// A bare word: a named range, or else the title of a tab.
+    /// A bare word: a named range, or else the title of a sheet.
     Name(String),
 }
 
-/// The tabs and names of a spreadsheet, as far as a range needs them.
+/// The sheets and names of a spreadsheet.
 pub(crate) trait SheetLookup {
-    /// What stands for a tab.
+    /// A sheet.
     type Tab: PartialEq;
-    /// The tab of this title; upper and lower case are one.
+    /// Returns the sheet with this title, regardless of case.
     fn titled(&self, title: &str) -> Option<Self::Tab>;
-    /// The first tab that is not hidden.
+    /// Returns the first visible sheet.
     fn first_visible(&self) -> Option<Self::Tab>;
-    /// The tab and cells of a named range.
+    /// Returns the sheet and cells of a named range.
     fn named(&self, name: &str) -> Option<(Self::Tab, CellSpan)>;
 }
 
-/// The tab and cells that `text` means; none where Google says `Unable to parse range`.
+/// Returns the sheet and cells of `text`; `None` if Google answers `Unable to parse range`.
 pub(crate) fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, CellSpan)> {
     match A1Reference::parse(text)? {
         A1Reference::Cells { title: Some(title), span } => Some((tabs.titled(&title)?, span)),
@@ -73,7 +75,7 @@ pub(crate) fn locate<T: SheetLookup>(text: &str, tabs: &T) -> Option<(T::Tab, Ce
 }
 
 impl A1Reference {
-    /// Reads a range; none when it is none.
+    /// Parses a range.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some((title, rest)) = quoted_title(text) {
             return match rest.strip_prefix('!') {
@@ -90,7 +92,7 @@ impl A1Reference {
         (!text.is_empty()).then(|| Self::Name(text.to_owned()))
     }
 
-    /// What stands behind `title!`.
+    /// Parses the part after `title!`.
     fn behind(title: String, text: &str) -> Option<Self> {
         match CellSpan::parse(text) {
             Some(span) => Some(Self::Cells { title: Some(title), span }),
@@ -100,7 +102,7 @@ impl A1Reference {
     }
 }
 
-/// The title in quotes at the start of `text`, with its doubled quotes made one, and what follows it.
+/// Parses the quoted title at the start of `text`. Returns the unquoted title and the rest.
 fn quoted_title(text: &str) -> Option<(String, &str)> {
     let mut rest = text.strip_prefix('\'')?;
     let mut title = String::new();
@@ -150,12 +152,12 @@ impl A1Corner {
 }
 
 impl CellSpan {
-    /// One cell.
+    /// Returns the span of one cell.
     pub fn cell(row: u32, column: u32) -> Self {
         Self::block(row, row.saturating_add(1), column, column.saturating_add(1))
     }
 
-    /// A closed block; ends are exclusive.
+    /// Returns a closed block; ends are exclusive.
     pub fn block(start_row: u32, end_row: u32, start_column: u32, end_column: u32) -> Self {
         Self {
             start_row: Some(start_row),
@@ -165,7 +167,7 @@ impl CellSpan {
         }
     }
 
-    /// Reads `A1`, `A1:B2`, `A:A`, `1:2`, `A5:A`, `A1:1`, `R1C1:R2C2`, with or without `$`; none when it is something else.
+    /// Parses `A1`, `A1:B2`, `A:A`, `1:2`, `A5:A`, `A1:1`, `R1C1:R2C2`, with or without `$`.
     pub fn parse(text: &str) -> Option<Self> {
         let Some((first, second)) = text.split_once(':') else {
             let corner = A1Corner::parse(text)?;
@@ -177,25 +179,25 @@ impl CellSpan {
         Some(Self { start_row, end_row, start_column, end_column })
     }
 
-    /// Whether this is exactly one cell.
+    /// Returns whether this is exactly one cell.
     pub fn is_cell(self) -> bool {
         let one = |start: Option<u32>, end: Option<u32>| matches!((start, end), (Some(s), Some(e)) if e == s + 1);
         one(self.start_row, self.end_row) && one(self.start_column, self.end_column)
     }
 
-    /// Whether it begins outside a grid of so many rows and columns.
+    /// Returns whether the span starts outside a grid of this size.
     pub fn starts_outside(self, rows: u32, columns: u32) -> bool {
         self.start_row.unwrap_or(0) >= rows || self.start_column.unwrap_or(0) >= columns
     }
 
-    /// Whether it reaches outside a grid of so many rows and columns.
+    /// Returns whether the span reaches outside a grid of this size.
     pub fn leaves(self, rows: u32, columns: u32) -> bool {
         self.starts_outside(rows, columns)
             || self.end_row.is_some_and(|end| end > rows)
             || self.end_column.is_some_and(|end| end > columns)
     }
 
-    /// The same block with its open ends closed at a grid of so many rows and columns, and cut there.
+    /// Closes open ends at a grid of this size, and cuts what lies outside.
     #[must_use]
     pub fn close(self, rows: u32, columns: u32) -> Self {
         Self::block(
@@ -206,12 +208,12 @@ impl CellSpan {
         )
     }
 
-    /// Writes the cells without a title: `A1`, `A1:B2`, `A5:A`; a span that is open on all sides is an empty text.
+    /// Prints the cells without a title: `A1`, `A1:B2`, `A5:A`. A fully open span is an empty text.
     pub fn print(self) -> String {
         if self.is_cell() {
             return corner(self.start_row, self.start_column);
         }
-        // Open to the right and below: only a column and a row, as in `U:2`, say that.
+        // A span that is open to the right and below is printed as `U:2`.
         if let (Some(_), Some(_), None, None) = (self.start_row, self.start_column, self.end_row, self.end_column) {
             return format!("{}:{}", corner(None, self.start_column), corner(self.start_row, None));
         }
@@ -223,7 +225,8 @@ impl CellSpan {
         if first.is_empty() && last.is_empty() { String::new() } else { format!("{first}:{last}") }
     }
 
-    /// Writes the cells with the tab's title in front, as answers do; the title alone for a whole tab.
+    /// Prints the cells with the sheet's title in front, as responses do; only the title for a
+    /// whole sheet.
     pub fn print_with(self, title: &str) -> String {
         let cells = self.print();
         let title = quote_title(title);
@@ -247,7 +250,7 @@ fn corner(row: Option<u32>, column: Option<u32>) -> String {
     text
 }
 
-/// The row that `digits` names, counted from 0; none for 0, signs and what no grid can hold.
+/// Parses a row number, counted from 0; `None` for 0, signs and numbers beyond any grid.
 fn row_index(digits: &str) -> Option<u32> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -255,7 +258,7 @@ fn row_index(digits: &str) -> Option<u32> {
     digits.parse::<u32>().ok().filter(|n| i32::try_from(*n).is_ok())?.checked_sub(1)
 }
 
-/// The column that `letters` name, counted from 0; none for what is no column up to `ZZZ`.
+/// Parses column letters, counted from 0; `None` beyond `ZZZ`.
 pub fn column_index(letters: &str) -> Option<u32> {
     if letters.is_empty() || letters.len() > 3 || !letters.bytes().all(|b| b.is_ascii_alphabetic()) {
         return None;
@@ -264,7 +267,7 @@ pub fn column_index(letters: &str) -> Option<u32> {
     Some(number - 1)
 }
 
-/// The letters of a column counted from 0: 0 is `A`, 26 is `AA`.
+/// Returns the letters of a column: 0 is `A`, 26 is `AA`.
 pub(crate) fn column_letters(index: u32) -> String {
     let mut rest = u64::from(index) + 1;
     let mut letters = Vec::new();
@@ -276,7 +279,7 @@ pub(crate) fn column_letters(index: u32) -> String {
     letters.iter().rev().collect()
 }
 
-/// A title as it stands in front of `!`: quoted only when it needs it, as in recorded answers.
+/// Returns a title for use in front of `!`: quoted only if needed, as in recorded responses.
 pub fn quote_title(title: &str) -> String {
     let plain = title.chars().all(|c| c.is_alphanumeric() || c == '_')
         && title.chars().next().is_some_and(|c| !c.is_numeric())

@@ -1,13 +1,14 @@
 //! Rectangles on a sheet.
 //!
-//! In scope: closed rectangles, ranges with open ends as the API writes them, and how they move when rows or
-//! columns are inserted or deleted. Out of scope: A1 notation (`a1`), what the cells hold (`cell`).
+//! In scope: closed rectangles, the API's ranges with open ends, and how both move with inserted,
+//! deleted and moved rows or columns.
+//! Out of scope: A1 notation (`a1`), cell contents (`cell`).
 
 use std::ops::Range;
 
 use serde_json::{Map, Value};
 
-/// A rectangle of cells: zero-based, half-open, both axes closed.
+/// A rectangle of cells: zero-based, half-open, closed on all sides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Area {
     /// The rows.
@@ -17,32 +18,32 @@ pub struct Area {
 }
 
 impl Area {
-    /// The rectangle over these rows and columns.
+    /// Creates the rectangle of these rows and columns.
     pub fn new(rows: Range<u32>, cols: Range<u32>) -> Self {
         Self { rows, cols }
     }
 
-    /// The number of rows.
+    /// Returns the number of rows.
     pub fn height(&self) -> u32 {
         self.rows.end.saturating_sub(self.rows.start)
     }
 
-    /// The number of columns.
+    /// Returns the number of columns.
     pub fn width(&self) -> u32 {
         self.cols.end.saturating_sub(self.cols.start)
     }
 
-    /// Whether no cell is inside.
+    /// Returns whether the rectangle has no cells.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty() || self.cols.is_empty()
     }
 
-    /// Whether the cell lies inside.
+    /// Returns whether the rectangle contains the cell.
     pub fn contains(&self, row: u32, col: u32) -> bool {
         self.rows.contains(&row) && self.cols.contains(&col)
     }
 
-    /// The cells that both hold; may be empty.
+    /// Returns the common cells, which may be none.
     #[must_use]
     pub fn intersect(&self, other: &Self) -> Self {
         Self { rows: overlap(&self.rows, &other.rows), cols: overlap(&self.cols, &other.cols) }
@@ -57,33 +58,27 @@ fn overlap(a: &Range<u32>, b: &Range<u32>) -> Range<u32> {
 /// Rows or columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Dimension {
-    /// `ROWS`.
     Rows,
-    /// `COLUMNS`.
     Columns,
 }
 
-/// The API's `GridRange`: a sheet and up to four bounds, each absent bound open to the edge of the grid.
+/// The API's `GridRange`: a sheet and up to four bounds. A missing bound is open.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub(crate) struct GridRange {
-    /// The sheet's id.
     pub sheet_id: i32,
-    /// First row, zero-based.
     pub start_row: Option<u32>,
-    /// The row after the last.
     pub end_row: Option<u32>,
-    /// First column, zero-based.
     pub start_col: Option<u32>,
-    /// The column after the last.
     pub end_col: Option<u32>,
 }
 
 impl GridRange {
-    /// Where the cells of a named range are when they were deleted: on no sheet, for sheet ids are not negative.
+    /// The range of a named range whose cells were deleted: on no sheet, because sheet ids are not
+    /// negative.
     pub(crate) const NOWHERE: Self =
         Self { sheet_id: -1, start_row: None, end_row: None, start_col: None, end_col: None };
 
-    /// The range with all four bounds set.
+    /// Creates a range with all four bounds.
     pub(crate) fn closed(sheet_id: i32, area: &Area) -> Self {
         Self {
             sheet_id,
@@ -94,7 +89,8 @@ impl GridRange {
         }
     }
 
-    /// The cells it means on a grid of that size: open ends closed at the edge, what lies beyond cut off.
+    /// Returns the cells on a grid of this size. Open ends are closed, and what lies outside is
+    /// cut.
     pub(crate) fn resolve(&self, row_count: u32, column_count: u32) -> Area {
         let close = |start: Option<u32>, end: Option<u32>, size: u32| {
             let end = end.unwrap_or(size).min(size);
@@ -103,7 +99,7 @@ impl GridRange {
         Area::new(close(self.start_row, self.end_row, row_count), close(self.start_col, self.end_col, column_count))
     }
 
-    /// As the API sends it; what is no number is as if it were absent.
+    /// Parses the API's JSON. A bound that is not a number counts as missing.
     pub(crate) fn from_json(value: &Value) -> Self {
         let bound = |name: &str| value.get(name).and_then(Value::as_u64).and_then(|bound| u32::try_from(bound).ok());
         let id = value.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
@@ -116,7 +112,7 @@ impl GridRange {
         }
     }
 
-    /// As the API writes it: `sheetId` 0 is left out, a start of 0 is written out (recorded).
+    /// Returns the API's JSON: `sheetId` 0 is omitted, a start of 0 is written (recorded).
     pub(crate) fn to_json(&self) -> Value {
         let mut members = Map::new();
         if self.sheet_id > 0 {
@@ -135,7 +131,8 @@ impl GridRange {
         Value::Object(members)
     }
 
-    /// The range after `count` rows or columns were inserted before `at`: it moves, or grows when `at` is inside.
+    /// Returns the range after `count` rows or columns were inserted before `at`: it moves, or
+    /// grows if `at` is inside.
     #[must_use]
     pub(crate) fn after_insert(mut self, dimension: Dimension, at: u32, count: u32) -> Self {
         let (start, end) = self.bounds_mut(dimension);
@@ -152,12 +149,12 @@ impl GridRange {
         self
     }
 
-    /// The range after rows or columns were deleted; `None` when nothing of it is left.
+    /// Returns the range after rows or columns were deleted; `None` if nothing is left.
     #[must_use]
-    pub(crate) fn after_delete(mut self, dimension: Dimension, gone: &Range<u32>) -> Option<Self> {
+    pub(crate) fn after_delete(mut self, dimension: Dimension, deleted: &Range<u32>) -> Option<Self> {
         let (start, end) = self.bounds_mut(dimension);
         let before = (start.unwrap_or(0), *end);
-        let shift = |bound: u32| bound - gone.len_below(bound);
+        let shift = |bound: u32| bound - deleted.len_below(bound);
         *start = start.map(shift);
         *end = end.map(shift);
         let left = match (before.1, *end) {
@@ -167,8 +164,8 @@ impl GridRange {
         left.then_some(self)
     }
 
-    /// The range after rows or columns were moved in front of the one at `to`. One that lies among them goes with them; any other
-    /// shrinks where they leave it and grows where they come into it.
+    /// Returns the range after rows or columns were moved in front of `to`. A range among them
+    /// moves with them. Any other range shrinks where they leave it and grows where they enter it.
     #[must_use]
     pub(crate) fn after_move(mut self, dimension: Dimension, span: &Range<u32>, to: u32) -> Self {
         let count = span.end.saturating_sub(span.start);
@@ -196,7 +193,7 @@ impl GridRange {
     }
 }
 
-/// How many positions of a range lie below a bound.
+/// Counts the positions of a range below a bound.
 trait LenBelow {
     fn len_below(&self, bound: u32) -> u32;
 }
@@ -207,14 +204,13 @@ impl LenBelow for Range<u32> {
     }
 }
 
-/// A name for a range; the API knows it by `id`.
+/// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedRange {
     /// The `namedRangeId`.
     pub id: String,
-    /// The name that people and A1 notation use; unique in a spreadsheet whatever the case.
+    /// The name in A1 notation, unique in a spreadsheet regardless of case.
     pub name: String,
-    /// What it names.
     pub range: GridRange,
 }
 

@@ -1,90 +1,89 @@
-//! What one cell holds.
+//! The contents of one cell.
 //!
-//! In scope: the value, and every other member of the API's `CellData` kept as it was sent.
-//! Out of scope: how it is shown (`render`), how it is stored (`row_blob`), what a mask does to it (`batch`).
+//! In scope: the value, and all other members of the API's `CellData` as sent.
+//! Out of scope: rendering (`format::render`), encoding (`storage::row_blob`), field masks
+//! (`batch::field_mask`).
 
 use serde_json::{Map, Value};
 
-/// The value that was entered (the API's `ExtendedValue`).
+/// The entered value (the API's `ExtendedValue`).
 #[derive(Debug, Clone, PartialEq)]
 pub enum CellValue {
-    /// `stringValue`: text, even when it starts with `=`.
+    /// `stringValue`: text, even if it starts with `=`.
     Text(String),
-    /// `numberValue`; dates are serial numbers.
+    /// `numberValue`. Dates are serial numbers.
     Number(f64),
     /// `boolValue`.
     Bool(bool),
     /// `formulaValue`.
     Formula {
-        /// The text, starting with `=`.
+        /// The formula, starting with `=`.
         source: String,
-        /// What it computed to, once it was worked out; `None` is nothing.
+        /// The result of the evaluation; `None` is blank.
         result: Option<FormulaResult>,
     },
-    /// What the formula of another cell filled in; nobody entered it, and it is not stored.
+    /// A value that another cell's formula filled in. It was not entered and is not stored.
     Spilled(FormulaResult),
 }
 
-/// What a formula computed to.
+/// The result of a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FormulaResult {
-    /// Text.
+    /// A text.
     Text(String),
     /// A number.
     Number(f64),
-    /// A truth value.
+    /// A boolean.
     Bool(bool),
-    /// An error, as shown: `#NAME?`, `#DIV/0!`.
+    /// An error as displayed: `#NAME?`, `#DIV/0!`.
     Error(String),
 }
 
-/// One cell: a value, and the members of `CellData` beside it.
+/// A cell: a value, and the other members of `CellData`.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Cell {
-    /// The value; `None` when nothing was entered.
+    /// The value; `None` if nothing was entered.
     pub value: Option<CellValue>,
-    /// `userEnteredFormat`, `note`, `dataValidation`, … as sent; `None` when there is nothing. Boxed: most have none.
+    /// `userEnteredFormat`, `note`, `dataValidation`, … as sent. Boxed, because most cells have
+    /// none.
     pub members: Option<Box<Map<String, Value>>>,
 }
 
 impl Cell {
-    /// A cell that holds `value` and nothing else.
+    /// Creates a cell with this value only.
     pub(crate) fn of(value: CellValue) -> Self {
         Self { value: Some(value), members: None }
     }
 
-    /// A cell of text.
     #[cfg(test)]
     pub(crate) fn text(text: impl Into<String>) -> Self {
         Self::of(CellValue::Text(text.into()))
     }
 
-    /// A cell with a number.
     pub(crate) fn number(number: f64) -> Self {
         Self::of(CellValue::Number(number))
     }
 
-    /// Whether the cell counts as data: it has a value. Bare formatting, notes and validation do not count.
+    /// Returns whether the cell counts as data, which means it has a value. Formats, notes and
+    /// validation do not count.
     pub(crate) fn has_data(&self) -> bool {
         self.value.is_some()
     }
 
-    /// Whether nothing at all is kept.
+    /// Returns whether the cell has neither a value nor members.
     pub(crate) fn is_blank(&self) -> bool {
         self.value.is_none() && self.members.is_none()
     }
 
-    /// A member of `CellData` other than the value, such as `note`.
+    /// Returns a member of `CellData` other than the value, such as `note`.
     pub(crate) fn member(&self, name: &str) -> Option<&Value> {
         self.members.as_ref()?.get(name)
     }
 
-    /// `userEnteredFormat`.
     pub(crate) fn format(&self) -> Option<&Value> {
         self.member("userEnteredFormat")
     }
 
-    /// `note`.
     #[cfg(test)]
     pub(crate) fn note(&self) -> Option<&str> {
         self.member("note")?.as_str()
@@ -103,22 +102,24 @@ impl Cell {
     }
 }
 
-/// What in a formula's text may fill more cells than its own. `TRANSPOSE` and the like come to `#NAME?`, and fill none.
+/// Parts of formulas that may fill several cells. `TRANSPOSE` and the like yield `#NAME?` and fill
+/// none.
 const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
 
-/// Whether a formula may fill more cells than its own, by its text; in doubt it may.
+/// Returns whether a formula may fill several cells, judged by its text. False positives are
+/// possible.
 pub(crate) fn may_spill(source: &str) -> bool {
     let upper = source.to_ascii_uppercase();
     SPILLING.iter().any(|word| upper.contains(word))
 }
 
-/// The row without the blank cells at its end, which mean nothing.
+/// Removes the blank cells at the end of a row.
 pub(crate) fn trim(row: &mut Vec<Cell>) {
     let used = row.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
     row.truncate(used);
 }
 
-/// Puts a cell at a column, filling the way with blanks.
+/// Puts a cell at a column, and fills the gap with blanks.
 pub(crate) fn put(row: &mut Vec<Cell>, column: usize, cell: Cell) {
     if column >= row.len() {
         row.resize_with(column + 1, Cell::default);

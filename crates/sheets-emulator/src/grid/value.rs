@@ -1,27 +1,27 @@
-//! What a cell or a formula comes to, and what arithmetic, joining and comparison take it for.
+//! Scalars: values of cells and formulas, and their conversions.
 //!
-//! In scope: the kinds of outcomes and their conversions. Out of scope: reading formulas (`formula`), functions (`functions`),
-//! how an outcome looks in a number format (`render`).
+//! In scope: the kinds of scalars, conversion for arithmetic, concatenation and comparison.
+//! Out of scope: parsing formulas (`formula`), number formats (`format`).
 
-/// What a cell or a formula comes to.
+/// The effective value of a cell, or of a part of a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
-    /// Nothing.
+    /// No value.
     Blank,
-    /// A number, finite.
+    /// A finite number.
     Number(f64),
     /// A text.
     Text(String),
-    /// True or false.
+    /// A boolean.
     Bool(bool),
-    /// An error as the cell shows it, such as `#DIV/0!`.
+    /// An error as the cell displays it, such as `#DIV/0!`.
     Error(&'static str),
 }
 
-/// An outcome's parts, or the error that the cell shows.
+/// A result of evaluation, or the error that the cell displays.
 pub type EvalResult<T> = Result<T, &'static str>;
 
-/// The `ErrorValue.type` of the API for an error as a cell shows it.
+/// Returns the API's `ErrorValue.type` of a displayed error.
 pub(crate) fn error_type(shown: &str) -> &'static str {
     match shown {
         "#DIV/0!" => "DIVIDE_BY_ZERO",
@@ -34,20 +34,20 @@ pub(crate) fn error_type(shown: &str) -> &'static str {
     }
 }
 
-/// The error that shows as this text.
+/// Returns the error with this text.
 pub(crate) fn error_named(text: &str) -> &'static str {
     ERRORS.into_iter().find(|known| *known == text).unwrap_or("#ERROR!")
 }
 
-/// Every error that a cell can show.
+/// All errors that a cell can display.
 pub(crate) const ERRORS: [&str; 8] = ["#DIV/0!", "#NAME?", "#REF!", "#VALUE!", "#NUM!", "#N/A", "#NULL!", "#ERROR!"];
 
-/// A number that a cell can hold.
+/// Converts a finite number into a scalar; others are `#NUM!`.
 pub(crate) fn finite(value: f64) -> EvalResult<Scalar> {
     if value.is_finite() { Ok(Scalar::Number(value)) } else { Err("#NUM!") }
 }
 
-/// The number that arithmetic takes an outcome for.
+/// Converts a scalar into a number, for arithmetic.
 pub(crate) fn number(scalar: &Scalar) -> EvalResult<f64> {
     match scalar {
         Scalar::Blank => Ok(0.0),
@@ -58,7 +58,7 @@ pub(crate) fn number(scalar: &Scalar) -> EvalResult<f64> {
     }
 }
 
-/// The text that `&` takes an outcome for.
+/// Converts a scalar into a text, for `&`.
 pub(crate) fn shown(scalar: &Scalar) -> String {
     match scalar {
         Scalar::Blank => String::new(),
@@ -69,11 +69,12 @@ pub(crate) fn shown(scalar: &Scalar) -> String {
     }
 }
 
-/// 0, 1 or 2 for less, equal, more; numbers come before texts, texts before booleans, as in Sheets.
+/// Returns 0, 1 or 2 for less, equal, greater. Numbers precede texts, and texts precede booleans,
+/// as in Sheets.
 pub(crate) fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
     let order = match (left, right) {
         (Scalar::Error(error), _) | (_, Scalar::Error(error)) => return Err(error),
-        // A blank is the empty text as well as 0.
+        // A blank equals both the empty text and 0.
         (Scalar::Blank, Scalar::Text(text)) if text.is_empty() => std::cmp::Ordering::Equal,
         (Scalar::Text(text), Scalar::Blank) if text.is_empty() => std::cmp::Ordering::Equal,
         (Scalar::Text(a), Scalar::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),

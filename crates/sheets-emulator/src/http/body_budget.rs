@@ -1,23 +1,25 @@
-//! The bodies of all calls that are read or worked on, which together have a bound.
+//! Limits the bytes of all request bodies that are held at once.
 //!
-//! In scope: counting bytes, and refusing what is too much. Out of scope: the bound of one body, and how it is read (`server`).
+//! In scope: counting bytes, rejecting what exceeds the limit.
+//! Out of scope: the limit of one body, and how it is read (`server`).
 //!
-//! A body counts by the bytes that have come, not by those that it announces: so who announces much and sends nothing keeps nobody out. The
-//! first bytes of each are free, so that small calls go on whatever others send; there are only so many connections.
+//! A body counts with the bytes that arrived, not with its announced length. A client that
+//! announces much and sends nothing therefore blocks no other. The first bytes of each body are
+//! free, so that small calls always pass; the number of connections is limited.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of each body that are free.
+/// Free bytes of each body.
 const FREE: u64 = 64 << 10;
 
-/// The bodies of a server.
+/// The budget of a server.
 #[derive(Debug)]
 pub(crate) struct BodyBudget {
     limit: u64,
     held: Mutex<u64>,
 }
 
-/// One body; its bytes count until this is dropped.
+/// The bytes of one body. They count until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct BodyShare {
     bodies: Arc<BodyBudget>,
@@ -25,12 +27,12 @@ pub(crate) struct BodyShare {
 }
 
 impl BodyBudget {
-    /// So many bytes for all of them, beside the free ones.
+    /// Creates a budget of this many bytes, beside the free ones.
     pub(crate) fn new(limit: u64) -> Arc<Self> {
         Arc::new(Self { limit, held: Mutex::default() })
     }
 
-    /// A body of which nothing has come yet.
+    /// Starts to count a body.
     pub(crate) fn begin(self: &Arc<Self>) -> BodyShare {
         BodyShare { bodies: Arc::clone(self), bytes: 0 }
     }
@@ -41,7 +43,7 @@ impl BodyBudget {
 }
 
 impl BodyShare {
-    /// Counts so many bytes more; false where that is too much, and then they are not counted.
+    /// Counts further bytes. Returns false, and does not count them, if the budget is exceeded.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         let grown = self.bytes.saturating_add(bytes as u64);
         let more = paid(grown) - paid(self.bytes);

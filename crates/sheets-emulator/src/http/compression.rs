@@ -1,6 +1,8 @@
-//! Compressed bodies.
+//! gzip.
 //!
-//! In scope: whether a client takes gzip, packing an answer, unpacking a request within a bound. Out of scope: headers (`server`).
+//! In scope: whether a client accepts it, compressing a response, decompressing a request within a
+//! limit.
+//! Out of scope: headers (`server`).
 
 use std::io::{Read, Write};
 
@@ -8,10 +10,10 @@ use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
 
-/// Shorter answers are not worth it.
+/// Shorter responses are not compressed.
 pub(crate) const MIN_COMPRESSED_BYTES: usize = 1_000;
 
-/// Whether an `Accept-Encoding` takes gzip.
+/// Returns whether an `Accept-Encoding` accepts gzip.
 pub(crate) fn accepts_gzip(header: &str) -> bool {
     let mut taken = header.split(',').map(|one| one.split(';').map(str::trim));
     taken.any(|mut one| {
@@ -21,7 +23,7 @@ pub(crate) fn accepts_gzip(header: &str) -> bool {
     })
 }
 
-/// The bytes, packed.
+/// Compresses the bytes.
 pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     let mut packer = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     // Writing into memory does not fail.
@@ -29,7 +31,7 @@ pub(crate) fn compress(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap_or_default()
 }
 
-/// The bytes, unpacked; an error where they are not packed well, or more than `limit`.
+/// Decompresses the bytes. Fails if they are malformed, or longer than `limit`.
 pub(crate) fn decompress(bytes: &[u8], limit: usize) -> Result<Vec<u8>, String> {
     let mut decompressed = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);

@@ -1,9 +1,11 @@
-//! The connections that are served at once. Where all seats are taken, whoever has been idle for longest gives its own to who comes.
+//! Limits the number of connections. If all slots are taken, the connection that was idle for
+//! longest is closed.
 //!
-//! In scope: who has a seat, who has to leave. Out of scope: bytes, and how long an idle connection may stay where there is room (`server`).
+//! In scope: which connections have a slot, which is evicted.
+//! Out of scope: bytes, idle timeouts (`server`).
 //!
-//! So connections that say nothing, or a letter a minute, keep nobody out, however many they are. One whose call is being done is not
-//! sent away.
+//! Silent or slow connections therefore block no client, however many they are. A connection with
+//! an active call is never evicted.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-/// The seats of a server.
+/// The slots of a server.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlots {
     limit: usize,
@@ -22,15 +24,15 @@ pub(crate) struct ConnectionSlots {
 #[derive(Debug, Default)]
 struct SlotsState {
     taken: BTreeMap<u64, SlotState>,
-    /// Grows with all that happens: what is lower happened before.
+    /// A logical clock: a lower number is an earlier event.
     moment: u64,
 }
 
 #[derive(Debug)]
 struct SlotState {
-    /// When it was last heard of.
+    /// When its last request began.
     last_request: u64,
-    /// Its calls that are being done.
+    /// Its active calls.
     calls: u32,
     has_called: bool,
     leave: CancellationToken,
@@ -42,14 +44,14 @@ impl SlotsState {
         self.moment
     }
 
-    /// The one that has been idle for longest.
+    /// Returns the connection that was idle for longest.
     fn longest_idle(&self) -> Option<u64> {
         let idle = self.taken.iter().filter(|(_, taken)| taken.calls == 0);
         idle.min_by_key(|(_, taken)| taken.last_request).map(|(slot, _)| *slot)
     }
 }
 
-/// A seat; free again when this is dropped.
+/// A slot. Dropping it frees the slot.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlot {
     slots: Arc<ConnectionSlots>,
@@ -57,12 +59,12 @@ pub(crate) struct ConnectionSlot {
     leave: CancellationToken,
 }
 
-/// A call that is being done; it is over when this is dropped.
+/// An active call. It ends when this value is dropped.
 #[derive(Debug)]
 pub(crate) struct ActiveCall(Arc<ConnectionSlot>);
 
 impl ConnectionSlots {
-    /// So many seats, all free.
+    /// Creates this many free slots.
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, state: Mutex::default(), changed: Notify::new() })
     }
@@ -71,7 +73,8 @@ impl ConnectionSlots {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat: a free one, or that of whoever has been idle for longest. Waits only while all are at work.
+    /// Returns a free slot, or evicts the connection that was idle for longest. Waits while all
+    /// connections have active calls.
     pub(crate) async fn acquire(self: &Arc<Self>) -> ConnectionSlot {
         loop {
             let changed = self.changed.notified();
@@ -85,8 +88,8 @@ impl ConnectionSlots {
     fn try_acquire(self: &Arc<Self>) -> Option<ConnectionSlot> {
         let mut state = self.state();
         if state.taken.len() >= self.limit {
-            let gone = state.longest_idle()?;
-            state.evict(gone);
+            let idle = state.longest_idle()?;
+            state.evict(idle);
         }
         let (number, leave) = (state.next(), CancellationToken::new());
         let taken = SlotState { last_request: number, calls: 0, has_called: false, leave: leave.clone() };
@@ -94,11 +97,11 @@ impl ConnectionSlots {
         Some(ConnectionSlot { slots: Arc::clone(self), number, leave })
     }
 
-    /// Sends away whoever has been idle for longest: where the system itself has no room for more.
+    /// Evicts the connection that was idle for longest, if the system itself has no room for more.
     pub(crate) fn evict_idle(&self) {
         let mut state = self.state();
-        if let Some(gone) = state.longest_idle() {
-            state.evict(gone);
+        if let Some(idle) = state.longest_idle() {
+            state.evict(idle);
         }
     }
 }
@@ -112,17 +115,17 @@ impl SlotsState {
 }
 
 impl ConnectionSlot {
-    /// Resolves when the seat is somebody else's.
+    /// Resolves when the slot was given to another connection.
     pub(crate) async fn evicted(&self) {
         self.leave.cancelled().await;
     }
 
-    /// Whether a call has come over it so far.
+    /// Returns whether a call has arrived on the connection.
     pub(crate) fn has_called(&self) -> bool {
         self.slots.state().taken.get(&self.number).is_some_and(|taken| taken.has_called)
     }
 
-    /// A call begins to arrive.
+    /// Records that a call begins to arrive.
     pub(crate) fn on_request(&self) {
         let mut state = self.slots.state();
         let now = state.next();
@@ -131,7 +134,7 @@ impl ConnectionSlot {
         }
     }
 
-    /// A call has arrived whole, and is being done until what comes back is dropped.
+    /// Records that a call has arrived. It is active until the returned value is dropped.
     pub(crate) fn begin_call(self: &Arc<Self>) -> ActiveCall {
         if let Some(taken) = self.slots.state().taken.get_mut(&self.number) {
             taken.calls += 1;

@@ -1,11 +1,12 @@
-//! Who may call a server of this machine at all: not every page that a browser shows.
+//! Rejects calls from web pages of other sites.
 //!
-//! In scope: the host that a call is for, the page that it comes from, and the refusals. Out of scope: tokens (`token`), and which
-//! connections are served (`slots`).
+//! In scope: `Host`, `Origin`, `Sec-Fetch-Site`, and the refusals.
+//! Out of scope: tokens (`auth`), connection limits (`connection_slots`).
 //!
-//! A browser lets any page send some calls to any address, and lets it read the answers where the page's own name leads to that address
-//! ("DNS rebinding"). Three headers tell such calls from those of a program: `Host` has the page's name, `Origin` the page, and
-//! `Sec-Fetch-Site` whether the two belong together. No answer carries headers that would let a page of elsewhere read it.
+//! A browser lets any page send some calls to any address. It lets the page read the responses if
+//! the page's own name resolves to that address ("DNS rebinding"). Three headers identify such
+//! calls: `Host` has the page's name, `Origin` is the page, and `Sec-Fetch-Site` is the relation of
+//! the two. No response has headers that allow another site to read it.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,22 +17,22 @@ use hyper::http::uri::Authority;
 
 use crate::error::ApiError;
 
-/// Ends of names that nobody can own in public.
+/// Suffixes of names that cannot be registered publicly.
 const PRIVATE_SUFFIXES: [&str; 3] = [".internal", ".local", ".test"];
 
-/// What calls over one socket have to be like.
+/// The rules for calls over one socket.
 #[derive(Debug, Clone)]
 pub(crate) struct HostCheck {
-    /// The address at which the connection arrived.
+    /// The local address of the connection.
     pub address: IpAddr,
     /// Whether other machines are served too.
     pub is_open: bool,
-    /// Names that are this server's, by the word of whoever started it.
+    /// Further names of this server, as configured.
     pub hosts: Arc<[String]>,
 }
 
 impl HostCheck {
-    /// Refuses a call that may come from a page that has nothing to do with this server. `host` is what the call says it is for.
+    /// Rejects a call that may come from a page of another site. `host` is the call's own `Host`.
     pub(crate) fn check(&self, path: &str, host: &str, headers: &HeaderMap) -> Result<(), ApiError> {
         if !host.is_empty() && !self.is_own_host(host) {
             return Err(ApiError::forbidden(format!(
@@ -68,7 +69,7 @@ impl HostCheck {
     }
 }
 
-/// The name or address in `name:port`, in lower case, without brackets and a last dot.
+/// Returns the name or address in `name:port`, in lower case, without brackets and a final dot.
 fn name_of(host: &str) -> Option<String> {
     let authority: Authority = host.parse().ok()?;
     let port = authority.as_str().strip_prefix(authority.host())?;
@@ -83,18 +84,18 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
-/// What of a page's address tells whose it is: the part between the scheme and the path.
+/// Returns the part of a page's URL between the scheme and the path.
 fn authority_of(page: &str) -> Option<&str> {
     let rest = page.strip_prefix("http://").or_else(|| page.strip_prefix("https://"))?;
     rest.split(['/', '?', '#']).next()
 }
 
-/// Whether a page is the server's own.
+/// Returns whether a page has the server's own origin.
 fn is_origin_of(page: &str, host: &str) -> bool {
     !host.is_empty() && authority_of(page).is_some_and(|authority| authority.eq_ignore_ascii_case(host))
 }
 
-/// Whether a page comes from this machine: a program under test, behind a server of its own.
+/// Returns whether a page comes from this machine: a program under test, behind its own server.
 fn is_local_origin(page: &str) -> bool {
     authority_of(page).and_then(name_of).is_some_and(|name| {
         is_localhost(&name) || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
@@ -145,8 +146,8 @@ mod tests {
             "x y",
         ] {
             for path in ["/_emulator/hands", "/v4/spreadsheets/s", "/token"] {
-                let told = check(&host_check(false), path, host, &[]).unwrap_err();
-                assert!(told.contains("--allow-host"), "{host}: {told}");
+                let got = check(&host_check(false), path, host, &[]).unwrap_err();
+                assert!(got.contains("--allow-host"), "{host}: {got}");
             }
         }
     }

@@ -1,7 +1,8 @@
-//! Running the emulator as a server of its own: what `sheetkeep emulate` does.
+//! Runs the emulator as a server, for a command line.
 //!
-//! In scope: opening, listening on loopback, writing the credentials file, telling the URL, serving until told to stop.
-//! Out of scope: the command line, signals, printing.
+//! In scope: opening, listening, writing the credentials file, reporting the URL, serving until a
+//! stop.
+//! Out of scope: arguments, signals, printing.
 
 use std::fs;
 use std::future::Future;
@@ -20,55 +21,55 @@ use crate::random::RandomSource;
 use crate::storage::store::StorageError;
 use crate::time::TimeSource;
 
-/// What the emulator is launched with.
+/// Options of a server.
 #[derive(Debug, Clone, Default)]
 pub struct LaunchOptions {
-    /// The address to listen on; this machine only unless told.
+    /// The address to listen on; loopback by default.
     pub host: Option<IpAddr>,
     /// The port; 0 for any free one.
     pub port: u16,
-    /// Where to write a throw-away service-account key whose `token_uri` is this server.
+    /// The file for a throw-away service-account key whose `token_uri` is this server.
     pub credentials: Option<PathBuf>,
-    /// How it is to behave.
+    /// Options of the emulator.
     pub emulator: EmulatorOptions,
 }
 
-/// Why the emulator could not run.
+/// Why the server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
-    /// The spreadsheet file.
+    /// The spreadsheet file cannot be opened.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The spreadsheet file, while it was served.
+    /// The spreadsheet file failed while it was served.
     #[error("{}", .0.why)]
     StorageFailure(StorageFailure),
-    /// The port.
+    /// The port cannot be opened.
     #[error("failed to listen on {host}:{port}: {cause}; choose another port, or 0 for any free one")]
     Listen {
-        /// The address asked for.
+        /// The requested address.
         host: IpAddr,
-        /// The port asked for.
+        /// The requested port.
         port: u16,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The credentials file.
+    /// The credentials file cannot be written.
     #[error("failed to write the test credentials to {}: {cause}; check the path and its permissions", path.display())]
     Credentials {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         cause: io::Error,
     },
 }
 
-/// Writes the key so that only its owner reads it. A file that is there is replaced when it is empty or an emulator's
-/// key of an earlier start; anybody's real credentials are left alone.
+/// Writes the key, readable by its owner only. An empty file or an earlier key of an emulator is
+/// replaced. Any other file is kept, because it may hold real credentials.
 fn write_key(path: &Path, text: &str) -> io::Result<()> {
     match fs::read_to_string(path) {
         Ok(known) if !known.trim().is_empty() && !is_service_account(&known) => {
-            let told = "there is a file that is not a key of the emulator, which is left as it is";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+            let detail = "there is a file that is not a key of the emulator, which is left as it is";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, detail));
         }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -84,8 +85,8 @@ fn write_key(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Runs an emulator until `stop` resolves, and then until its calls in hand are answered. `ready` gets its URL, such as
-/// `http://127.0.0.1:8080`, once it listens and the credentials file is there.
+/// Runs an emulator until `stop` resolves and the active calls are answered. `ready` gets its URL,
+/// such as `http://127.0.0.1:8080`, once it listens and the credentials file is written.
 pub async fn launch(
     options: LaunchOptions,
     clock: Arc<dyn TimeSource>,

@@ -1,6 +1,7 @@
-//! The body of an answer on its way out.
+//! The body of a response.
 //!
-//! In scope: one piece of bytes, or its first half and then the end of the connection. Out of scope: what is in it (`call`).
+//! In scope: all bytes at once, or the first half and then the end of the connection.
+//! Out of scope: content (`api::call`).
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +11,7 @@ use hyper::body::{Body, Frame, SizeHint};
 
 use crate::emulator::ConnectionDropped;
 
-/// A body.
+/// A response body.
 #[derive(Debug)]
 pub struct ResponseBody {
     left: Option<Bytes>,
@@ -19,11 +20,12 @@ pub struct ResponseBody {
 }
 
 impl ResponseBody {
-    /// A body of these bytes. One that breaks off promises them all and ends after half of them.
+    /// Creates a body of these bytes. A body that breaks off announces all bytes and ends after
+    /// half of them.
     pub fn new(bytes: Bytes, breaks_off: bool) -> Self {
         let length = bytes.len() as u64;
-        let kept = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
-        Self { left: Some(kept).filter(|bytes| !bytes.is_empty()), length, breaks_off }
+        let sent = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
+        Self { left: Some(sent).filter(|bytes| !bytes.is_empty()), length, breaks_off }
     }
 }
 

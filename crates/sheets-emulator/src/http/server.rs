@@ -1,7 +1,8 @@
-//! HTTP around the emulator: HTTP/1.1, and HTTP/2 where the client begins with it.
+//! The HTTP server: HTTP/1.1, and HTTP/2 if the client starts with it.
 //!
-//! In scope: one connection over any stream, a listener on loopback, limits on bodies, heads and time, an orderly end.
-//! Out of scope: TLS, which loopback does not need; what is answered (`service`).
+//! In scope: one connection over any stream, a listener, limits on bodies, heads and time, graceful
+//! shutdown.
+//! Out of scope: TLS, which loopback does not need; responses (`emulator`).
 
 use std::io::{self, Cursor};
 use std::net::{IpAddr, SocketAddr};
@@ -34,48 +35,49 @@ use crate::http::host_check::HostCheck;
 use crate::http::response_body::ResponseBody;
 use crate::time::sleep;
 
-/// The largest body that is read, in bytes; Sheets was seen to take 9 MB.
+/// The largest body in bytes. Sheets accepts at least 9 MB.
 const BODY_LIMIT: usize = 64 << 20;
 
-/// How many bytes of bodies are held at once, those of all connections together.
+/// Bytes of bodies that are held at once, of all connections.
 const BODIES_LIMIT: u64 = 256 << 20;
 
-/// How long a client may take to send a body.
+/// Time for a client to send a body.
 const BODY_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// How long a connection over a socket may be idle between calls; Google's front end waits as long.
+/// Idle time between calls of a connection over a socket, as at Google's front end.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(4);
 
-/// How long a new connection may take until its first call has a head.
+/// Time for a new connection to send its first head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often, over HTTP/2, an idle client is asked whether it is there, and how long it may take to say so.
+/// Interval of HTTP/2 pings to an idle client.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
-/// The largest head, in bytes: a batchGet of many ranges has a long query.
+/// The largest head in bytes. A batchGet of many ranges has a long query.
 const HEAD_LIMIT: usize = 256 << 10;
 
-/// How long calls in hand may take once the server is to stop.
+/// Time for active calls after a stop.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many connections are served at once; for one more, whoever has been idle for longest goes.
+/// Connections that are served at once. A further one evicts the connection that was idle for
+/// longest.
 const CONNECTION_LIMIT: usize = 512;
 
-/// What every HTTP/2 connection begins with.
+/// The first bytes of every HTTP/2 connection.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Whom a connection is from: somebody of this process, or whoever reached a socket.
+/// The origin of a connection: this process, or a socket.
 #[derive(Debug, Clone, Default)]
 struct ConnectionContext {
     host_check: Option<HostCheck>,
     slot: Option<Arc<ConnectionSlot>>,
-    /// With whose bodies its own have to share.
+    /// The budget that its bodies share.
     bodies: Option<Arc<BodyBudget>>,
 }
 
 impl Emulator {
-    /// Serves one connection until the other side ends it, however long it is idle: for the emulator inside a process,
-    /// over `tokio::io::duplex`.
+    /// Serves one connection until the client ends it, without an idle timeout. Use it for an
+    /// embedded emulator, over `tokio::io::duplex`.
     pub async fn serve_stream<S>(&self, stream: S)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -83,7 +85,7 @@ impl Emulator {
         self.serve_until(stream, CancellationToken::new(), ConnectionContext::default()).await;
     }
 
-    /// Serves the connections of a listener until `stop`; calls in hand are answered, for at most 10 s.
+    /// Serves the connections of a listener until `stop`. Active calls have 10 s to finish.
     pub async fn serve(&self, listener: TcpListener, stop: CancellationToken) {
         let mut connections = JoinSet::new();
         let (slots, bodies) = (ConnectionSlots::new(CONNECTION_LIMIT), BodyBudget::new(BODIES_LIMIT));
@@ -139,7 +141,7 @@ impl Emulator {
         }
     }
 
-    /// Ends when a new connection has brought no call in time.
+    /// Resolves if a new connection has sent no call in time.
     async fn no_call_in_time(&self, slot: &ConnectionSlot) {
         sleep(HEAD_TIMEOUT).await;
         if slot.has_called() {
@@ -246,8 +248,8 @@ impl Emulator {
             collected = collected(body, held) => collected.map_err(|unread| match unread {
                 BodyError::Crowded => crowded(),
                 BodyError::Broken(error) if error.is::<LengthLimitError>() => {
-                    let told = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
-                    refusal(413, "INVALID_ARGUMENT", told)
+                    let detail = format!("Request payload size exceeds the limit: {BODY_LIMIT} bytes.");
+                    refusal(413, "INVALID_ARGUMENT", detail)
                 }
                 BodyError::Broken(error) => refusal(400, "INVALID_ARGUMENT", format!("The body could not be read: {error}")),
             }),
@@ -289,14 +291,14 @@ impl Emulator {
     }
 }
 
-/// Why there is no body.
+/// Why a body is missing.
 enum BodyError {
-    /// Others have all the room.
+    /// Other bodies use the whole budget.
     Crowded,
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// A body, whose bytes count from the moment at which they come.
+/// Reads a body. Bytes count as they arrive.
 async fn collected<B>(body: B, mut held: Option<&mut BodyShare>) -> Result<Bytes, BodyError>
 where
     B: Body<Data = Bytes>,
@@ -320,7 +322,7 @@ fn crowded() -> ApiResponse {
     ApiError { code: 503, status: "UNAVAILABLE", message, details: None }.into()
 }
 
-/// A body that came compressed; one that unpacks to more than a body may have is refused.
+/// Decompresses a body. Rejects one that exceeds the limit.
 fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse> {
     let body = compression::decompress(body, BODY_LIMIT).map_err(|why| {
         let message = format!("The body could not be unpacked: {why}");
@@ -329,14 +331,14 @@ fn decompressed(body: &Bytes, held: Option<&mut BodyShare>) -> Result<Bytes, Api
     if held.is_some_and(|held| !held.grow(body.len())) { Err(crowded()) } else { Ok(body.into()) }
 }
 
-/// A listener; port 0 is any free one.
+/// Binds a listener; port 0 takes a free port.
 pub(crate) async fn listen(host: IpAddr, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
 }
 
-/// Reads as much as tells HTTP/2 from HTTP/1.1; what was read belongs to the connection.
+/// Reads enough to distinguish HTTP/2 from HTTP/1.1. The bytes belong to the connection.
 async fn read_beginning(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
     let mut begun = Vec::with_capacity(HTTP2_PREFACE.len());
     while begun.len() < HTTP2_PREFACE.len() && HTTP2_PREFACE.starts_with(&begun) {

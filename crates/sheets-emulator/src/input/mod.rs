@@ -4,7 +4,7 @@
 //! |---|---|
 //! | What does `USER_ENTERED` make of a text? | `user_entered` |
 //! | Which dates and times are recognised? | `user_entered_date` |
-//! | How is a matrix of values laid over cells? | `value_matrix` |
+//! | How is a matrix of values written into cells? | `value_matrix` |
 //!
 //! Out of scope: which range is written (`methods`, `batch`).
 

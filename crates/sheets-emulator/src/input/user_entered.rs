@@ -1,21 +1,21 @@
-//! What a value of a request becomes in a cell.
+//! Converts values of requests into cell values.
 //!
-//! In scope: `USER_ENTERED`, which reads texts as if a person had typed them, and `RAW`, which stores what was sent.
-//! Out of scope: which cells are written (`values`), how they are shown (`render`), dates and times (`entered_moment`),
-//! locales other than `en_US`.
+//! In scope: `USER_ENTERED`, which parses texts as if typed, and `RAW`, which stores texts as sent.
+//! Out of scope: which cells are written (`methods`), rendering (`format`), dates and times
+//! (`user_entered_date`), locales other than `en_US`.
 //!
-//! Source: `ValueInputOption` of the API; what texts become is recorded, or else as reported (`reference/sheets-api.md` 10).
+//! Source: `ValueInputOption` of the API; the conversions are recorded or reported.
 
 use crate::format::number_format::NumberFormat;
 use crate::grid::cell::CellValue;
 use crate::input::user_entered_date::{is_digits, moment};
 
-/// A value and the format that typing it gives the cell.
+/// A value, and the format that typing it gives the cell.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EnteredValue {
-    /// The value; none clears the cell.
+    /// The value; `None` clears the cell.
     pub value: Option<CellValue>,
-    /// The format, where the text has one of its own.
+    /// The format, if the text implies one.
     pub format: Option<NumberFormat>,
 }
 
@@ -24,20 +24,20 @@ impl EnteredValue {
         Self { value: Some(value), format: None }
     }
 
-    /// A number that is to be shown by this format.
+    /// Creates a number with this format.
     fn shown(value: f64, kind: &str, pattern: &str) -> Self {
         Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
     }
 
-    /// A text as `RAW` takes it: text whatever it looks like; the empty text clears the cell.
+    /// Converts a text for `RAW`. An empty text clears the cell.
     pub fn raw(text: &str) -> Self {
         Self { value: (!text.is_empty()).then(|| CellValue::Text(text.to_owned())), format: None }
     }
 
-    /// A text as if a person had typed it into the cell.
+    /// Converts a text as if it were typed into the cell.
     pub fn typed(text: &str) -> Self {
-        if let Some(kept) = text.strip_prefix('\'') {
-            return Self::plain(CellValue::Text(kept.to_owned()));
+        if let Some(literal) = text.strip_prefix('\'') {
+            return Self::plain(CellValue::Text(literal.to_owned()));
         }
         let trimmed = text.trim();
         if trimmed.is_empty() {
@@ -55,7 +55,7 @@ impl EnteredValue {
         if let Some((value, format)) = moment(trimmed) {
             return Self { value: Some(CellValue::Number(value)), format: Some(format) };
         }
-        // A sign in front of anything else starts a formula, which surprises people who type "+ 1 person".
+        // A sign in front of other text starts a formula, as in "+ 1 person".
         if trimmed.len() > 1 && trimmed.starts_with(['+', '-']) {
             return Self::plain(CellValue::Formula { source: format!("={trimmed}"), result: None });
         }
@@ -63,12 +63,12 @@ impl EnteredValue {
     }
 }
 
-/// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
+/// Parses `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
 fn number(text: &str) -> Option<EnteredValue> {
     let (minus, rest) = signed(text);
     let (money, rest) = currency(rest);
-    let (again, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
-    let negative = minus || again;
+    let (minus_after_symbol, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
+    let negative = minus || minus_after_symbol;
     let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
     let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
     if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {
@@ -98,12 +98,12 @@ fn number(text: &str) -> Option<EnteredValue> {
     })
 }
 
-/// Whether a minus is in front, and what follows the sign.
+/// Returns whether a minus sign is in front, and the rest.
 fn signed(text: &str) -> (bool, &str) {
     text.strip_prefix(['-', '+']).map_or((false, text), |rest| (text.starts_with('-'), rest.trim_start()))
 }
 
-/// The symbol of money in front, as a pattern has it, and what follows.
+/// Returns the pattern of a currency symbol in front, and the rest.
 fn currency(text: &str) -> (Option<&'static str>, &str) {
     let known = [("$", "\"$\""), ("€", "[$€]"), ("£", "[$£]"), ("¥", "[$¥]")];
     let found = known.iter().find_map(|(sign, symbol)| Some((*symbol, text.strip_prefix(sign)?)));

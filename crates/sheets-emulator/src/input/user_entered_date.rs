@@ -1,9 +1,11 @@
-//! What a date, a time or a length of time becomes when a person types it.
+//! Parses typed dates, times and durations.
 //!
-//! In scope: the spellings that `en_US` takes, in digits and with the names of months, and the format that keeps the spelling.
-//! Out of scope: numbers (`entered`), and dates without a year, which a person's sheet completes from today's date.
+//! In scope: the spellings of `en_US`, in digits and with names of months, and the format that
+//! keeps the spelling.
+//! Out of scope: numbers (`user_entered`), dates without a year, which Sheets completes from
+//! today's date.
 //!
-//! Source: "Mar 1 2016" is the example of the values guide; the other spellings are as people report them.
+//! Source: "Mar 1 2016" is an example of the values guide; the other spellings are as reported.
 
 use jiff::civil::{Date, date};
 
@@ -24,8 +26,8 @@ const MONTHS: [&str; 12] = [
     "december",
 ];
 
-/// `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
-/// Comes with the format that keeps the spelling.
+/// Parses `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a date and a time.
+/// Returns the format that keeps the spelling.
 pub(crate) fn moment(text: &str) -> Option<(f64, NumberFormat)> {
     if let Some((days, pattern)) = day(text) {
         return Some((days, NumberFormat::new("DATE", &pattern)));
@@ -41,7 +43,7 @@ pub(crate) fn moment(text: &str) -> Option<(f64, NumberFormat)> {
     })
 }
 
-/// The serial number of a day, and the pattern that shows it as it was typed.
+/// Returns the serial number of a date, and the pattern that displays it as typed.
 fn day(text: &str) -> Option<(f64, String)> {
     in_digits(text).map(|(days, pattern)| (days, pattern.to_owned())).or_else(|| with_name(text))
 }
@@ -63,7 +65,7 @@ fn in_digits(text: &str) -> Option<(f64, &'static str)> {
     Some((serial(year, month.parse().ok()?, day.parse().ok()?)?, pattern))
 }
 
-/// `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`.
+/// Parses `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`.
 fn with_name(text: &str) -> Option<(f64, String)> {
     let dashed = text.contains('-');
     let words: Vec<&str> = text.split(if dashed { '-' } else { ' ' }).filter(|word| !word.is_empty()).collect();
@@ -88,7 +90,7 @@ fn with_name(text: &str) -> Option<(f64, String)> {
     }
 }
 
-/// The number of a month by its name or the first three letters of it, and how a pattern has it.
+/// Returns the number of a month by its name or its first three letters, and its pattern.
 fn month(name: &str) -> Option<(i8, &'static str)> {
     let lower = name.to_ascii_lowercase();
     let fits = |month: &str| lower == *month || lower.len() == 3 && month.starts_with(&lower);
@@ -107,7 +109,7 @@ fn serial(year: &str, month: i8, day: i8) -> Option<f64> {
     (days >= 0).then_some(f64::from(days))
 }
 
-/// The part of a day, or a length of time in days, and how it is shown.
+/// Parses a time of day or a duration. Returns days, and the pattern.
 fn time(text: &str) -> Option<(f64, &'static str)> {
     let lower = text.to_ascii_lowercase();
     let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
@@ -137,7 +139,7 @@ fn time(text: &str) -> Option<(f64, &'static str)> {
         return None;
     }
     let pattern = match (parts.len(), half.is_some(), fraction.is_some()) {
-        // More hours than a day has are a length of time.
+        // 24 hours or more are a duration.
         _ if hour > 23 => "[h]:mm:ss",
         (1 | 2, true, _) => "h:mm am/pm",
         (1 | 2, false, _) => "h:mm",
@@ -150,7 +152,7 @@ fn time(text: &str) -> Option<(f64, &'static str)> {
     Some(((f64::from(hour * 3600 + minute * 60 + second) + fraction) / 86_400.0, pattern))
 }
 
-/// Whether a text is digits only, at least one.
+/// Returns whether a text consists of digits only, at least one.
 pub(crate) fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }

@@ -1,7 +1,7 @@
-//! A block of values on its way into cells.
+//! A matrix of values on its way into cells.
 //!
-//! In scope: reading `values` of a request, laying it over the cells from a corner, counting what was touched.
-//! Out of scope: where the corner is (`values_write`, `values_append`).
+//! In scope: reading `values` of a request, writing them from a corner, counting what was written.
+//! Out of scope: the position of the corner (`methods`).
 
 use std::collections::BTreeSet;
 
@@ -17,44 +17,43 @@ use crate::schema::enums::{ValueInputOption, bad_value, dimension};
 use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::ranges::{SheetRange, name_area};
 
-/// The most characters that a cell takes (Google Drive help, "Files you can store").
+/// The most characters of a cell (Google Drive help, "Files you can store").
 const CELL_LIMIT: usize = 50_000;
 
-/// One value of a block.
+/// One value of a matrix.
 #[derive(Debug, Clone, PartialEq)]
 enum InputValue {
     /// `null`: the cell stays as it is.
     Keep,
-    /// A text, to be read as the input option says.
+    /// A text, which the input option interprets.
     Text(String),
-    /// A number or a truth value, as typed in JSON.
+    /// A JSON number or boolean.
     Typed(Cell),
 }
 
-/// Values by rows, whatever dimension they came in.
+/// Values by rows, whatever dimension the request used.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ValueMatrix {
     rows: Vec<Vec<InputValue>>,
     width: u32,
 }
 
-/// What a write touched.
+/// What a write changed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WriteCounts {
-    /// The sheet.
     pub sheet: SheetProperties,
-    /// The whole block, untouched cells included.
+    /// The whole matrix, including unchanged cells.
     pub area: Area,
-    /// The rows with a touched cell.
+    /// The rows with a written cell.
     pub rows: BTreeSet<u32>,
-    /// The columns with a touched cell.
+    /// The columns with a written cell.
     pub columns: BTreeSet<u32>,
-    /// The number of touched cells.
+    /// The number of written cells.
     pub cells: u64,
 }
 
 impl ValueMatrix {
-    /// Reads a `ValueRange` whose place in the request is `path` (`data`, `data[1]`).
+    /// Reads a `ValueRange` whose path in the request is `path` (`data`, `data[1]`).
     pub(crate) fn read(range: &Map<String, Value>, path: &str) -> Result<Self, ApiError> {
         let major = dimension(range, &format!("{path}.majorDimension"))?;
         let mut lines = Vec::new();
@@ -70,17 +69,17 @@ impl ValueMatrix {
         Ok(Self { rows, width: u32::try_from(width).unwrap_or(u32::MAX) })
     }
 
-    /// The number of rows.
     pub(crate) fn height(&self) -> u32 {
         u32::try_from(self.rows.len()).unwrap_or(u32::MAX)
     }
 
-    /// The block's cells when its first is at this row and column.
+    /// Returns the area of the matrix if its first cell is at this row and column.
     pub(crate) fn area_at(&self, row: u32, column: u32) -> Area {
         Area::new(row..row.saturating_add(self.height()), column..column.saturating_add(self.width))
     }
 
-    /// Refuses a block that leaves the range of a request, in Google's words; a single cell is a corner, not a bound.
+    /// Rejects a matrix that leaves the requested range, with Google's message. A single cell is a
+    /// corner, not a bound.
     pub(crate) fn fit(&self, place: &SheetRange) -> Result<Area, ApiError> {
         let bounds = place.area();
         let (row, column) = (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0));
@@ -109,8 +108,8 @@ impl ValueMatrix {
         Ok(area)
     }
 
-    /// Writes the block with its first cell at the corner of `area`. What a merge covers takes no value, as google-spreadsheet's
-    /// tests found the service to have it.
+    /// Writes the matrix with its first cell at the corner of `area`. Cells that a merge covers
+    /// take no value, as google-spreadsheet's tests found.
     pub(crate) fn write(
         &self,
         transaction: &Transaction<'_>,
@@ -146,7 +145,7 @@ impl ValueMatrix {
 }
 
 impl InputValue {
-    /// The cell after this value was written into it.
+    /// Returns the cell with this value.
     fn over(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
         let entry = match self {
             Self::Keep => return Ok(cell),
@@ -174,14 +173,14 @@ impl InputValue {
     }
 }
 
-/// The merged areas of a sheet.
+/// Returns the merged areas of a sheet.
 fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<Vec<Area>, ApiError> {
-    let kept = transaction.kept(Some(sheet.id), "merge")?;
-    let bodies = kept.iter().filter_map(|(_, body)| body.get("range"));
+    let objects = transaction.objects(Some(sheet.id), "merge")?;
+    let bodies = objects.iter().filter_map(|(_, body)| body.get("range"));
     Ok(bodies.map(|range| GridRange::from_json(range).resolve(sheet.row_count, sheet.column_count)).collect())
 }
 
-/// The cell after a person typed that text into it.
+/// Returns the cell with this text, as if typed.
 pub(crate) fn enter_text(cell: Cell, text: &str) -> Result<Cell, ApiError> {
     InputValue::Text(text.to_owned()).over(cell, ValueInputOption::Typed)
 }
@@ -199,7 +198,7 @@ fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, Ap
     })
 }
 
-/// Columns as rows; what a short column does not say stays as it is.
+/// Transposes columns into rows. Missing values keep the cell as it is.
 fn transpose(columns: Vec<Vec<InputValue>>) -> Vec<Vec<InputValue>> {
     let height = columns.iter().map(Vec::len).max().unwrap_or(0);
     let mut rows: Vec<Vec<InputValue>> = (0..height).map(|_| Vec::with_capacity(columns.len())).collect();

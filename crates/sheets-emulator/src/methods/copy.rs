@@ -1,7 +1,8 @@
-//! `spreadsheets.sheets.copyTo`, and whole spreadsheets for `drive.files.copy`.
+//! `spreadsheets.sheets.copyTo`, and copies of whole spreadsheets for `drive.files.copy`.
 //!
-//! In scope: a sheet copied into another spreadsheet of the same file, or into its own; a spreadsheet with all it holds.
-//! Out of scope: copies inside a batch (`batch`), what moves with a sheet's rows (`rows`).
+//! In scope: a sheet copied into any spreadsheet of the same file, a spreadsheet with all its
+//! contents.
+//! Out of scope: copies inside a batch (`batch`), what a sheet's rows contain (`storage::rows`).
 
 use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};
@@ -14,7 +15,8 @@ use crate::random::RandomSource;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SpreadsheetProperties, Transaction};
 
-/// Answers `sheets.copyTo`: the properties of the copy, which is the last sheet of its spreadsheet.
+/// Answers `sheets.copyTo` with the properties of the copy, which is the last sheet of its
+/// spreadsheet.
 pub(crate) fn copy_to(
     store: &SpreadsheetStore,
     id: &str,
@@ -26,7 +28,8 @@ pub(crate) fn copy_to(
     let number: i32 = sheet.parse().map_err(|_| no_sheet())?;
     let missing = || ApiError::invalid_argument("destinationSpreadsheetId must be set.");
     let destination = body.get("destinationSpreadsheetId").and_then(Value::as_str).ok_or_else(missing)?;
-    // The view is given up before the writer is asked for: a store in memory has one connection.
+    // The read transaction ends before the write begins, because a store in memory has one
+    // connection.
     let source = store.read(id)?.sheet(number)?.ok_or_else(no_sheet)?;
     let tx = store.write(destination)?;
     let from = key_of(&tx, id, number)?.ok_or_else(no_sheet)?;
@@ -38,17 +41,19 @@ pub(crate) fn copy_to(
     Ok(sheet_properties(&copy))
 }
 
-/// Copies a spreadsheet with its sheets, named ranges and marks to a new id; the title of the copy.
+/// Copies a spreadsheet with its sheets, named ranges and metadata to a new id. Returns the copy's
+/// title.
 pub(crate) fn copy_spreadsheet(
     store: &SpreadsheetStore,
     from: &str,
     id: &str,
     title: Option<&str>,
 ) -> Result<String, ApiError> {
-    // The view is given up before the writer is asked for: a store in memory has one connection.
-    let (properties, sheets, names, marks) = {
+    // The read transaction ends before the write begins, because a store in memory has one
+    // connection.
+    let (properties, sheets, names, entries) = {
         let source = store.read(from)?;
-        (source.properties()?, source.sheets()?, source.named_ranges()?, source.kept(None, "metadata")?)
+        (source.properties()?, source.sheets()?, source.named_ranges()?, source.objects(None, "metadata")?)
     };
     let title = title.map_or_else(|| format!("Copy of {}", properties.title), str::to_owned);
     let tx = store.start(id, &SpreadsheetProperties { title: title.clone(), ..properties })?;
@@ -60,14 +65,14 @@ pub(crate) fn copy_spreadsheet(
     for name in &names {
         tx.add_named_range(name)?;
     }
-    for (number, mark) in &marks {
-        tx.keep(None, "metadata", *number, mark)?;
+    for (number, metadata) in &entries {
+        tx.put_object(None, "metadata", *number, metadata)?;
     }
     tx.commit()?;
     Ok(title)
 }
 
-/// The key of a sheet of any spreadsheet in the file, while it is there.
+/// Returns the key of a sheet of any spreadsheet in the file, if it exists.
 fn key_of(tx: &Transaction<'_>, spreadsheet: &str, sheet: i32) -> Result<Option<i64>, StorageError> {
     let sql = "SELECT key FROM sheets JOIN spreadsheets ON key = (number << 32) + ?2 WHERE id = ?1";
     let found = tx.db().prepare_cached(sql)?.query_row((spreadsheet, sheet), |row| row.get(0)).optional()?;
@@ -115,12 +120,12 @@ mod tests {
         let store = two_spreadsheets();
         let tx = store.write("a").unwrap();
         tx.put_row(7, 3, vec![Cell::text("x")]).unwrap();
-        tx.keep(Some(7), "chart", 5, &json!({"chartId": 5})).unwrap();
+        tx.put_object(Some(7), "chart", 5, &json!({"chartId": 5})).unwrap();
         tx.commit().unwrap();
         assert_eq!(copy_spreadsheet(&store, "a", "c", Some("third")).unwrap(), "third");
         let copy = store.read("c").unwrap();
         assert_eq!(copy.row(7, 3).unwrap(), [Cell::text("x")]);
-        assert_eq!(copy.kept(Some(7), "chart").unwrap(), [(5, json!({"chartId": 5}))]);
+        assert_eq!(copy.objects(Some(7), "chart").unwrap(), [(5, json!({"chartId": 5}))]);
         drop(copy);
         assert_eq!(copy_spreadsheet(&store, "nowhere", "d", None).unwrap_err().code, 404);
     }
@@ -129,16 +134,17 @@ mod tests {
     fn marks_are_found_by_id_and_by_key_with_the_filters_that_match() {
         let store = two_spreadsheets();
         let tx = store.write("a").unwrap();
-        let mark = json!({"metadataId": 42, "metadataKey": "k"});
-        tx.keep(None, "metadata", 42, &mark).unwrap();
+        let metadata = json!({"metadataId": 42, "metadataKey": "k"});
+        tx.put_object(None, "metadata", 42, &metadata).unwrap();
         tx.commit().unwrap();
-        assert_eq!(get_metadata(&store, "a", "42").unwrap(), mark);
+        assert_eq!(get_metadata(&store, "a", "42").unwrap(), metadata);
         assert_eq!(get_metadata(&store, "a", "43").unwrap_err().code, 404);
         assert_eq!(get_metadata(&store, "a", "x").unwrap_err().code, 400);
         let filter = |key: &str| json!({"developerMetadataLookup": {"metadataKey": key}});
         let search =
             |filters: Value| search_metadata(&store, "a", json!({ "dataFilters": filters }).as_object().unwrap());
-        let found = json!({"matchedDeveloperMetadata": [{"developerMetadata": mark, "dataFilters": [filter("k")]}]});
+        let found =
+            json!({"matchedDeveloperMetadata": [{"developerMetadata": metadata, "dataFilters": [filter("k")]}]});
         assert_eq!(search(json!([filter("k"), filter("other")])).unwrap(), found);
         assert_eq!(search(json!([filter("other")])).unwrap(), json!({}));
         assert_eq!(search(json!([])).unwrap_err().code, 400);

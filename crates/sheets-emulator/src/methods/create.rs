@@ -1,6 +1,7 @@
 //! `spreadsheets.create`.
 //!
-//! In scope: a new spreadsheet as its caller describes it. Out of scope: where it is kept (`storage`).
+//! In scope: a new spreadsheet as the request describes it.
+//! Out of scope: storage (`storage`).
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,7 @@ use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::spreadsheet_json::{SpreadsheetView, spreadsheet};
 
-/// Answers `spreadsheets.create`: makes the spreadsheet `id` as the body describes it, and returns it.
+/// Answers `spreadsheets.create`: creates the spreadsheet `id` and returns it.
 pub(crate) fn create(
     store: &SpreadsheetStore,
     id: &str,
@@ -41,13 +42,13 @@ pub(crate) fn create(
     first_sheets(&batch, &sheets)?;
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
-            let told = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
-            fill(&batch, &row, data).map_err(told)?;
+            let error = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
+            fill(&batch, &row, data).map_err(error)?;
         }
     }
     for (n, name) in list("namedRanges").iter().enumerate() {
         let sent = serde_json::from_value(json!({ "namedRange": name }));
-        let sent = sent.map_err(|told| ApiError::invalid_argument(format!("Invalid namedRanges[{n}]: {told}")))?;
+        let sent = sent.map_err(|error| ApiError::invalid_argument(format!("Invalid namedRanges[{n}]: {error}")))?;
         named_ranges::add(&batch, sent).map_err(|error| error.within(&format!("Invalid namedRanges[{n}]: ")))?;
     }
     drop(batch);
@@ -56,7 +57,7 @@ pub(crate) fn create(
     Ok(mask.apply(answer))
 }
 
-/// What a description may hold that would not be kept is refused rather than forgotten.
+/// Rejects members of a description that would not be stored.
 fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiError> {
     let members = |value: &Value, known: &[&str]| -> Option<String> {
         let mut own = value.as_object()?.iter().filter(|(_, value)| !is_empty_value(value));
@@ -66,11 +67,11 @@ fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiErro
     let unkept = members(described, &top).or_else(|| {
         sheets.iter().find_map(|sheet| members(sheet, &["properties", "data"]).map(|name| format!("sheets.{name}")))
     });
-    let told = |name| ApiError::unimplemented(format!("This emulator does not create a spreadsheet with {name}."));
-    unkept.map_or(Ok(()), |name| Err(told(name)))
+    let error = |name| ApiError::unimplemented(format!("This emulator does not create a spreadsheet with {name}."));
+    unkept.map_or(Ok(()), |name| Err(error(name)))
 }
 
-/// Writes the `GridData` of a new sheet; sizes of rows and columns in it are not kept.
+/// Writes the `GridData` of a new sheet. Sizes of rows and columns in it are ignored.
 fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<(), ApiError> {
     let start = |name: &str| data.get(name).and_then(Value::as_i64).unwrap_or(0);
     let Some(rows) = data.get("rowData") else { return Ok(()) };
@@ -79,6 +80,6 @@ fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<
         "rows": rows,
         "fields": "*"
     });
-    let sent = serde_json::from_value(request).map_err(|told| ApiError::invalid_argument(told.to_string()))?;
+    let sent = serde_json::from_value(request).map_err(|error| ApiError::invalid_argument(error.to_string()))?;
     write_cells::update(batch, sent).map(|_| ())
 }

@@ -1,7 +1,7 @@
-//! The cells of a range as the JSON of a `ValueRange`, written straight from the stored rows.
+//! The JSON of a `ValueRange`, written directly from stored rows.
 //!
 //! In scope: `values` by rows and by columns, without trailing blanks, pretty or compact.
-//! Out of scope: which range was asked for (`values_read`), how one cell is rendered (`render`).
+//! Out of scope: which range is read (`values_read`), rendering of one cell (`format::render`).
 
 use crate::error::ApiError;
 use crate::format::render::{RenderOptions, write_text};
@@ -10,7 +10,7 @@ use crate::grid::cell::Cell;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::{Workbook, name_area};
 
-/// Where JSON text goes, with or without Google's white space.
+/// A JSON text under construction, with or without Google's white space.
 #[derive(Debug)]
 pub(crate) struct JsonText {
     /// The text so far.
@@ -20,7 +20,7 @@ pub(crate) struct JsonText {
 }
 
 impl JsonText {
-    /// An empty text; `pretty` is with a line for each member and element.
+    /// Creates an empty text; `pretty` puts each member and element on its own line.
     pub(crate) fn new(pretty: bool) -> Self {
         Self { bytes: Vec::new(), pretty, depth: 0 }
     }
@@ -31,7 +31,7 @@ impl JsonText {
         self.depth += 1;
     }
 
-    /// Ends it; one that stayed empty is closed on the same line.
+    /// Ends an object or list. An empty one is closed on the same line.
     pub(crate) fn close(&mut self, bracket: u8) {
         self.depth -= 1;
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
@@ -40,7 +40,7 @@ impl JsonText {
         self.bytes.push(bracket);
     }
 
-    /// Goes to the place of the next member or element.
+    /// Begins the next member or element.
     pub(crate) fn next(&mut self) {
         if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
             self.bytes.push(b',');
@@ -55,7 +55,7 @@ impl JsonText {
         self.bytes.extend_from_slice(if self.pretty { b": " } else { b":" });
     }
 
-    /// Writes a member that is a text.
+    /// Writes a text member.
     pub(crate) fn member(&mut self, name: &str, text: &str) {
         self.name(name);
         write_text(text, &mut self.bytes);
@@ -89,7 +89,7 @@ pub(crate) fn write_value_range(
     Ok(())
 }
 
-/// The cells of a row inside the area, without the blanks at the end.
+/// Returns the cells of a row inside the area, without trailing blanks.
 fn visible<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
     let index = |column: u32| usize::try_from(column).unwrap_or(usize::MAX).min(cells.len());
     let inside = &cells[index(area.cols.start)..index(area.cols.end)];
@@ -136,7 +136,7 @@ fn write_rows(
     Ok(())
 }
 
-/// Rows come one after the other, so each column gathers its own text.
+/// Each column collects its own text, because rows are read one after the other.
 fn write_columns(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,

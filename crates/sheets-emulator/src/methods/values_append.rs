@@ -1,7 +1,8 @@
-//! Appending values: `values.append`.
+//! `values.append`.
 //!
-//! In scope: where the rows go, making room, the answer.
-//! Out of scope: what a table is (`table`), `appendCells` of batchUpdate, which knows no tables.
+//! In scope: the position of the new rows, growing the grid, the response.
+//! Out of scope: table detection (`workbook::table_detection`), `appendCells` of batchUpdate, which
+//! has no tables.
 
 use serde_json::{Map, Value};
 
@@ -20,8 +21,8 @@ use crate::workbook::table_detection::find_table;
 /// The most cells of all grids together (Google Drive help, "Files you can store").
 const WORKBOOK_LIMIT: u64 = 10_000_000;
 
-/// `values.append`: below the table that the range means, from that table's first column; at the range's start when
-/// there is none.
+/// Answers `values.append`: writes below the table in the range, from the table's first column, or
+/// at the start of the range if there is no table.
 pub(crate) fn append(
     store: &impl Writable,
     id: &str,
@@ -48,13 +49,13 @@ pub(crate) fn append(
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
     // The rows have changed, and the grid may have grown.
-    let updates = echo.told(&Workbook::open(&transaction)?, id, None, &written)?;
+    let updates = echo.to_json(&Workbook::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))
 }
 
-/// Grows the grid to hold the area, and with `INSERT_ROWS` moves what lies there down first.
+/// Grows the grid to hold the area. With `INSERT_ROWS`, moves the existing rows down first.
 fn make_room(
     transaction: &Transaction<'_>,
     sheets: &[SheetProperties],
@@ -137,15 +138,15 @@ mod tests {
         let store = store();
         add(&store, "A1", &json!({}), &json!([["a"], ["b"]]));
         add(&store, "C3", &json!({}), &json!([["below"]]));
-        let told = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
-        assert_eq!(told["tableRange"], "Sheet1!A1:A2");
+        let got = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
+        assert_eq!(got["tableRange"], "Sheet1!A1:A2");
         assert_eq!(
-            told["updates"]["updatedData"],
+            got["updates"]["updatedData"],
             json!({"range": "Sheet1!A3:B4", "majorDimension": "ROWS", "values": [["c", "1"], ["d", "2"]]})
         );
         assert_eq!(store.read("s").unwrap().sheet(0).unwrap().unwrap().row_count, 4);
-        let told = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
-        assert_eq!(told["updates"]["updatedRange"], "Sheet1!E1:F1");
+        let got = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!E1:F1");
         let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
         assert_eq!((sheet.row_count, sheet.column_count), (5, 6));
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(4));

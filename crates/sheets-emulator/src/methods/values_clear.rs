@@ -1,7 +1,7 @@
-//! Emptying values: `values.clear`, `values.batchClear`, `values.batchClearByDataFilter`.
+//! `values.clear`, `values.batchClear`, `values.batchClearByDataFilter`.
 //!
 //! In scope: removing the values of cells; formats, notes and validation stay.
-//! Out of scope: removing rows and columns (`batchUpdate`).
+//! Out of scope: removing rows and columns (`batch`).
 
 use serde_json::{Map, Value, json};
 
@@ -12,16 +12,16 @@ use crate::storage::transaction::Transaction;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// How many rows are looked at in one go.
+/// Rows in memory at once.
 const STEP: u32 = 4096;
 
-/// `values.clear`.
+/// Answers `values.clear`.
 pub(crate) fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
     let cleared = clear_all(store, id, |workbook| Ok(vec![workbook.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
 }
 
-/// `values.batchClear`: all ranges or none.
+/// Answers `values.batchClear`: clears all ranges or none.
 pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let ranges = body.get("ranges").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let find = |workbook: &Workbook<'_, '_>| {
@@ -30,7 +30,7 @@ pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Va
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
 
-/// `values.batchClearByDataFilter`.
+/// Answers `values.batchClearByDataFilter`.
 pub(crate) fn batch_clear_by_filter(
     store: &impl Writable,
     id: &str,
@@ -98,8 +98,8 @@ mod tests {
         tx.put_row(0, 0, vec![noted, Cell::number(1.0), Cell::number(2.0)]).unwrap();
         tx.commit().unwrap();
         let body = json!({"ranges": ["A1:B5", "nope!A1"]});
-        let told = batch_clear(&store, "s", body.as_object().unwrap()).unwrap_err().message;
-        assert_eq!(told, "Unable to parse range: nope!A1");
+        let got = batch_clear(&store, "s", body.as_object().unwrap()).unwrap_err().message;
+        assert_eq!(got, "Unable to parse range: nope!A1");
         assert_eq!(store.read("s").unwrap().row(0, 0).unwrap()[0].value, Cell::text("x").value, "all or nothing");
         assert_eq!(clear(&store, "s", "A1:B5").unwrap(), json!({"spreadsheetId": "s", "clearedRange": "Sheet1!A1:B5"}));
         let row = store.read("s").unwrap().row(0, 0).unwrap();

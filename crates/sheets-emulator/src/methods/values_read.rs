@@ -1,6 +1,6 @@
-//! Reading values: `values.get`, `values.batchGet`, `values.batchGetByDataFilter`.
+//! `values.get`, `values.batchGet`, `values.batchGetByDataFilter`.
 //!
-//! In scope: which ranges are read and the answer around them.
+//! In scope: which ranges are read, the response around them.
 //! Out of scope: the JSON of one range (`value_range`).
 
 use serde_json::{Map, Value};
@@ -12,7 +12,7 @@ use crate::storage::store::SpreadsheetStore;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// `values.get`: the JSON text of a `ValueRange`.
+/// Answers `values.get` with the JSON text of a `ValueRange`.
 pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
@@ -29,7 +29,7 @@ pub(crate) fn get(
     Ok(out.bytes)
 }
 
-/// `values.batchGet`: all ranges as they were at one moment.
+/// Answers `values.batchGet` with all ranges of one consistent read.
 pub(crate) fn batch_get(
     store: &SpreadsheetStore,
     id: &str,
@@ -42,7 +42,7 @@ pub(crate) fn batch_get(
     read_all(store, id, find, words, pretty)
 }
 
-/// `values.batchGetByDataFilter`.
+/// Answers `values.batchGetByDataFilter`.
 pub(crate) fn batch_get_by_filter(
     store: &SpreadsheetStore,
     id: &str,

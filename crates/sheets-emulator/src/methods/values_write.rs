@@ -1,7 +1,7 @@
-//! Writing values: `values.update`, `values.batchUpdate`, `values.batchUpdateByDataFilter`.
+//! `values.update`, `values.batchUpdate`, `values.batchUpdateByDataFilter`.
 //!
-//! In scope: which cells are written, all or none, and the answer with its counts.
-//! Out of scope: what a value becomes (`block`, `entered`), appending (`values_append`).
+//! In scope: which cells are written, all or none, the response with its counts.
+//! Out of scope: conversion of values (`input`), appending (`values_append`).
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
-/// `values.update`.
+/// Answers `values.update`.
 pub(crate) fn update(
     store: &impl Writable,
     id: &str,
@@ -32,17 +32,17 @@ pub(crate) fn update(
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-    let answer = echo.told(&workbook, id, Some(&place), &written)?;
+    let answer = echo.to_json(&workbook, id, Some(&place), &written)?;
     transaction.commit()?;
     Ok(Value::Object(answer))
 }
 
-/// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
+/// Answers `values.batchUpdate` and `values.batchUpdateByDataFilter`: writes all ranges or none.
 pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
     let input = value_input(body)?;
     let mut blocks = Vec::new();
     let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
-    // A list inside the list stands for its own elements (recorded).
+    // A nested list means its elements (recorded).
     let data = sent.flat_map(|data| data.as_array().map_or(std::slice::from_ref(data), Vec::as_slice));
     for (at, data) in data.enumerate() {
         let path = format!("data[{at}]");
@@ -74,18 +74,18 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
     }
     for (at, place, written) in &places {
         let (data, _, echo) = &blocks[*at];
-        let mut told = echo.told(&workbook, id, Some(place), written)?;
+        let mut reply = echo.to_json(&workbook, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
-            told.shift_remove("spreadsheetId");
-            told.insert("dataFilter".to_owned(), filter.clone());
+            reply.shift_remove("spreadsheetId");
+            reply.insert("dataFilter".to_owned(), filter.clone());
         }
-        responses.push(Value::Object(told));
+        responses.push(Value::Object(reply));
     }
     transaction.commit()?;
-    Ok(totals.told(id, &responses))
+    Ok(totals.to_json(id, &responses))
 }
 
-/// Whether and how the answer shows what was written.
+/// Whether and how the response contains the written values.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ResponseValues {
     show: bool,
@@ -94,44 +94,44 @@ pub(crate) struct ResponseValues {
 }
 
 impl ResponseValues {
-    /// Reads `includeValuesInResponse` and the render options of the answer.
+    /// Reads `includeValuesInResponse` and the render options of the response.
     pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
         let show = words.flag("includeValuesInResponse");
         Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
     }
 
-    /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
-    /// Counts of nothing are left out, as every zero of Google's is.
-    pub(crate) fn told(
+    /// Returns the `UpdateValuesResponse` of one write. It shows the requested range, or else the
+    /// written area. Zero counts are omitted, as in Google's responses.
+    pub(crate) fn to_json(
         &self,
         workbook: &Workbook<'_, '_>,
         id: &str,
-        asked: Option<&SheetRange>,
+        requested: Option<&SheetRange>,
         written: &WriteCounts,
     ) -> Result<Map<String, Value>, ApiError> {
-        let mut told = Map::new();
-        told.insert("spreadsheetId".to_owned(), id.into());
+        let mut reply = Map::new();
+        reply.insert("spreadsheetId".to_owned(), id.into());
         let shown = if written.area.is_empty() {
             let (row, column) = (written.area.rows.start, written.area.cols.start);
             Area::new(row..row + 1, column..column + 1)
         } else {
             written.area.clone()
         };
-        told.insert("updatedRange".to_owned(), name_area(&written.sheet, &shown).into());
+        reply.insert("updatedRange".to_owned(), name_area(&written.sheet, &shown).into());
         for (name, count) in [
             ("updatedRows", written.rows.len() as u64),
             ("updatedColumns", written.columns.len() as u64),
             ("updatedCells", written.cells),
         ] {
             if count > 0 {
-                told.insert(name.to_owned(), count.into());
+                reply.insert(name.to_owned(), count.into());
             }
         }
         if self.show {
-            let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
-            told.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &asked)?);
+            let requested = requested.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
+            reply.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &requested)?);
         }
-        Ok(told)
+        Ok(reply)
     }
 
     fn read_back(self, workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, ApiError> {
@@ -144,7 +144,7 @@ impl ResponseValues {
     }
 }
 
-/// Sums over the ranges of a batch; a row or column that two ranges touch counts once, as recorded.
+/// Sums over the ranges of a batch. A row or column in two ranges counts once, as recorded.
 #[derive(Debug, Default)]
 struct UpdateTotals {
     rows: BTreeSet<(i32, u32)>,
@@ -164,9 +164,9 @@ impl UpdateTotals {
         }
     }
 
-    fn told(&self, id: &str, responses: &[Value]) -> Value {
-        let mut told = Map::new();
-        told.insert("spreadsheetId".to_owned(), id.into());
+    fn to_json(&self, id: &str, responses: &[Value]) -> Value {
+        let mut reply = Map::new();
+        reply.insert("spreadsheetId".to_owned(), id.into());
         for (name, count) in [
             ("totalUpdatedRows", self.rows.len() as u64),
             ("totalUpdatedColumns", self.columns.len() as u64),
@@ -174,11 +174,11 @@ impl UpdateTotals {
             ("totalUpdatedSheets", self.sheets.len() as u64),
         ] {
             if count > 0 {
-                told.insert(name.to_owned(), count.into());
+                reply.insert(name.to_owned(), count.into());
             }
         }
-        told.insert("responses".to_owned(), json!(responses));
-        Value::Object(told)
+        reply.insert("responses".to_owned(), json!(responses));
+        Value::Object(reply)
     }
 }
 
@@ -204,19 +204,19 @@ mod tests {
     fn what_a_merge_covers_takes_no_value() {
         let store = store();
         let tx = store.write("s").unwrap();
-        tx.keep(Some(0), "merge", 0, &json!({"range": {"endRowIndex": 2, "endColumnIndex": 2}})).unwrap();
+        tx.put_object(Some(0), "merge", 0, &json!({"range": {"endRowIndex": 2, "endColumnIndex": 2}})).unwrap();
         tx.commit().unwrap();
-        let told = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
-        assert_eq!(told["updatedCells"], 3);
-        assert_eq!(told["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
+        let got = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
+        assert_eq!(got["updatedCells"], 3);
+        assert_eq!(got["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
     }
 
     #[test]
     fn a_single_cell_is_a_corner_and_null_is_not_counted() {
         let store = store();
-        let told = put(&store, "B2", "RAW", &json!([["a", null, 3], [null, null, ""]])).unwrap();
+        let got = put(&store, "B2", "RAW", &json!([["a", null, 3], [null, null, ""]])).unwrap();
         assert_eq!(
-            told,
+            got,
             json!({"spreadsheetId": "s", "updatedRange": "Sheet1!B2:D3", "updatedRows": 2, "updatedColumns": 2,
                    "updatedCells": 3, "updatedData": {"range": "Sheet1!B2:D3", "majorDimension": "ROWS",
                    "values": [["a", "", "3"]]}})
@@ -226,7 +226,7 @@ mod tests {
     #[test]
     fn blocks_that_leave_their_range_or_the_grid_are_refused_in_googles_words() {
         let store = store();
-        for (range, values, told) in [
+        for (range, values, got) in [
             ("A1:B1", json!([[1], [2]]), "Requested writing within range [Sheet1!A1:B1], but tried writing to row [2]"),
             (
                 "A1:B1",
@@ -242,7 +242,7 @@ mod tests {
                 "Your input contains more than the maximum of 50000 characters in a single cell.",
             ),
         ] {
-            assert_eq!(put(&store, range, "RAW", &values).unwrap_err().message, told);
+            assert_eq!(put(&store, range, "RAW", &values).unwrap_err().message, got);
         }
         assert_eq!(put(&store, "A1", "RAW", &json!([["x".repeat(50_000)]])).unwrap()["updatedCells"], 1);
     }
@@ -252,16 +252,16 @@ mod tests {
         let store = store();
         let bad = json!({"valueInputOption": "RAW", "data": [
             {"range": "A1", "values": [["x"]]}, {"range": "NoSuchTab!A1", "values": [["y"]]}]});
-        let told = batch_update(&store, "s", bad.as_object().unwrap()).unwrap_err().message;
-        assert_eq!(told, "Invalid data[1]: Unable to parse range: NoSuchTab!A1");
+        let got = batch_update(&store, "s", bad.as_object().unwrap()).unwrap_err().message;
+        assert_eq!(got, "Invalid data[1]: Unable to parse range: NoSuchTab!A1");
         assert_eq!(store.read("s").unwrap().row(0, 0).unwrap(), []);
         let good = json!({"valueInputOption": "USER_ENTERED", "data": [
             {"range": "A1:D1", "values": [["0042", "2,000,000.01", "2020-01-01", "=3/2"]]},
             {"range": "A4:B5", "majorDimension": "COLUMNS", "values": [["x", "y"], ["z"]]}]});
-        let told = batch_update(&store, "s", good.as_object().unwrap()).unwrap();
+        let got = batch_update(&store, "s", good.as_object().unwrap()).unwrap();
         let counts = ["totalUpdatedRows", "totalUpdatedColumns", "totalUpdatedCells", "totalUpdatedSheets"];
-        assert_eq!(counts.map(|name| told[name].as_u64().unwrap()), [3, 4, 7, 1]);
-        let told = put(&store, "F1", "USER_ENTERED", &json!([["=A1*D1", "=G1"]])).unwrap();
-        assert_eq!(told["updatedData"]["values"], json!([["63", "#REF!"]]));
+        assert_eq!(counts.map(|name| got[name].as_u64().unwrap()), [3, 4, 7, 1]);
+        let got = put(&store, "F1", "USER_ENTERED", &json!([["=A1*D1", "=G1"]])).unwrap();
+        assert_eq!(got["updatedData"]["values"], json!([["63", "#REF!"]]));
     }
 }

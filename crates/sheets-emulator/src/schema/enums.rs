@@ -1,7 +1,7 @@
-//! The words that a request chooses between, and how a request's shape is refused.
+//! Enum words of requests, and errors about a request's shape.
 //!
-//! In scope: render and input options, dimensions, Google's 400 for a word, a name or a kind that it does not know.
-//! Out of scope: what the options do.
+//! In scope: render and input options, dimensions, Google's 400 for an unknown word, name or kind.
+//! Out of scope: the effect of the options.
 
 use serde_json::{Map, Value};
 
@@ -11,12 +11,12 @@ use crate::grid::area::Dimension;
 use crate::schema::message_types::{FieldKind, json_name, member};
 use crate::schema::proto_json::{WRONG_ROOT, snake as snake_path, unknown_name};
 
-/// Where the words of a request stand: in its query or in its body.
+/// Text parameters of a request, in its query or in its body.
 pub(crate) trait TextParams {
-    /// The text of `name` (as in `valueRenderOption`); none when it is absent or null.
+    /// Returns the text of `name`, such as `valueRenderOption`; `None` if it is absent or null.
     fn word(&self, name: &str) -> Option<&str>;
 
-    /// Whether `name` (as in `includeValuesInResponse`) is true.
+    /// Returns whether `name`, such as `includeValuesInResponse`, is true.
     fn flag(&self, name: &str) -> bool {
         self.word(name).and_then(truth).unwrap_or(false)
     }
@@ -32,25 +32,26 @@ impl TextParams for Map<String, Value> {
     }
 }
 
-/// `ValueInputOption`.
+/// The API's `ValueInputOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueInputOption {
     /// `RAW`: stored as sent.
     Raw,
-    /// `USER_ENTERED`: as if typed.
+    /// `USER_ENTERED`: parsed as if typed.
     Typed,
 }
 
-/// `InsertDataOption`.
+/// The API's `InsertDataOption`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum InsertDataOption {
-    /// `OVERWRITE`: onto what is below the table.
+    /// `OVERWRITE`: writes over the cells below the table.
     Overwrite,
-    /// `INSERT_ROWS`: into new rows.
+    /// `INSERT_ROWS`: writes into new rows.
     InsertRows,
 }
 
-/// The render options under their usual names, or under those of `updatedData` with the prefix `response`.
+/// Returns the render options under their usual names, or under those of `updatedData` with the
+/// prefix `response`.
 pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
     let (values, moments) = if response {
         ("responseValueRenderOption", "responseDateTimeRenderOption")
@@ -68,14 +69,14 @@ pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<
     Ok(RenderOptions { values, moments_as_text })
 }
 
-/// `majorDimension`; rows unless said otherwise.
+/// Returns `majorDimension`; rows by default.
 pub(crate) fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
     let known =
         [("ROWS", Dimension::Rows), ("COLUMNS", Dimension::Columns), ("DIMENSION_UNSPECIFIED", Dimension::Rows)];
     Ok(choose(words.word("majorDimension"), path, "Dimension", &known)?.unwrap_or(Dimension::Rows))
 }
 
-/// `valueInputOption`, which must be given.
+/// Returns `valueInputOption`, which is required.
 pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
     let name = "valueInputOption";
     let known = [
@@ -88,7 +89,7 @@ pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, A
         .ok_or_else(|| ApiError::invalid_argument("'valueInputOption' is required but not specified"))
 }
 
-/// `insertDataOption`; overwriting unless said otherwise.
+/// Returns `insertDataOption`; overwriting by default.
 pub(crate) fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
     let name = "insertDataOption";
     let known = [("OVERWRITE", InsertDataOption::Overwrite), ("INSERT_ROWS", InsertDataOption::InsertRows)];
@@ -105,7 +106,7 @@ fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T
     })
 }
 
-/// `true`, `True`, `1` and the like; none when it is no truth value.
+/// Parses `true`, `True`, `1` and the like.
 pub(crate) fn truth(word: &str) -> Option<bool> {
     match word.to_ascii_lowercase().as_str() {
         "true" | "1" | "t" | "yes" | "y" => Some(true),
@@ -114,23 +115,23 @@ pub(crate) fn truth(word: &str) -> Option<bool> {
     }
 }
 
-/// Google's 400 for a value of the wrong kind at `path`.
+/// Returns Google's 400 for a value of the wrong kind at `path`.
 pub(crate) fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
     let shown = if value.is_object() || value.is_array() { "...".to_owned() } else { value.to_string() };
     let kind = if kind.starts_with("google.") { format!("type.googleapis.com/{kind}") } else { kind.to_owned() };
     ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {shown}"))
 }
 
-/// Reads the body of a request of the message type `message`; an empty body is an empty message.
+/// Parses a request body of this message type. An empty body is an empty message.
 pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(Map::new());
     }
-    let told = |error: &dyn std::fmt::Display| {
+    let invalid = |error: &dyn std::fmt::Display| {
         ApiError::bad_field("", format!("Invalid JSON payload received. Unexpected token.\n{error}"))
     };
-    let text = std::str::from_utf8(bytes).map_err(|error| told(&error))?;
-    let value: Value = serde_json::from_str(text).map_err(|error| told(&error))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| invalid(&error))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| invalid(&error))?;
     let Value::Object(body) = value else {
         return Err(ApiError::bad_field("", WRONG_ROOT));
     };
@@ -145,19 +146,21 @@ pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<S
         .collect()
 }
 
-/// Refuses members that a message does not have.
+/// Rejects unknown members.
 pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
     let unknown = members.keys().find(|name| member(message, &json_name(name)).is_none());
     unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, unknown_name(name, path))))
 }
 
-/// A lone element is a list of one, as Google's front end takes it; not so in lists of anything (recorded).
+/// Wraps a single element into a list, as Google's front end does; not for lists of any value
+/// (recorded).
 fn lone(message: &str, name: &str, value: Value) -> Value {
     let wanted = member(message, name).is_some_and(|known| known.list && known.kind != FieldKind::Any);
     if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
 }
 
-/// Refuses a list where a single value belongs and the other way round, and words of the wrong kind.
+/// Rejects a list instead of a single value, a single value instead of a list, and words of the
+/// wrong kind.
 fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<(), ApiError> {
     let Some(known) = member(message, name).filter(|_| !value.is_null()) else { return Ok(()) };
     let name = snake_path(name);
@@ -191,27 +194,27 @@ mod tests {
     #[test]
     fn a_body_of_the_wrong_shape_is_refused_as_google_recorded_it() {
         let body = br#"{"values": "X", "majorDimension": null}"#;
-        let told = read_body(body, "ValueRange", "data").expect_err("values must be a list").to_json();
+        let got = read_body(body, "ValueRange", "data").expect_err("values must be a list").to_json();
         let message = "Invalid value at 'data.values' (type.googleapis.com/google.protobuf.ListValue), \"X\"";
-        assert_eq!(told["error"]["message"], message);
+        assert_eq!(got["error"]["message"], message);
         let violation = json!([{"field": "data.values", "description": message}]);
-        assert_eq!(told["error"]["details"][0]["fieldViolations"], violation);
+        assert_eq!(got["error"]["details"][0]["fieldViolations"], violation);
     }
 
     #[test]
     fn unknown_words_and_names_are_refused() {
         let words = json!({"valueInputOption": "COOKED", "majorDimension": "SIDEWAYS"});
         let words = words.as_object().expect("an object");
-        let told = value_input(words).expect_err("unknown").message;
+        let got = value_input(words).expect_err("unknown").message;
         let kind = "type.googleapis.com/google.apps.sheets.v4.ValueInputOption";
-        assert_eq!(told, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
+        assert_eq!(got, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
         assert!(dimension(words, "majorDimension").is_err());
         assert_eq!(
             value_input(&Map::new()).expect_err("missing").message,
             "'valueInputOption' is required but not specified"
         );
-        let told = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;
-        assert_eq!(told, "Invalid JSON payload received. Unknown name \"x\" at 'data': Cannot find field.");
+        let got = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;
+        assert_eq!(got, "Invalid JSON payload received. Unknown name \"x\" at 'data': Cannot find field.");
         assert!(read_body(b"{", "ValueRange", "").is_err() && read_body(b"[]", "ValueRange", "").is_err());
         assert_eq!(read_body(b"", "ClearValuesRequest", ""), Ok(Map::new()));
     }

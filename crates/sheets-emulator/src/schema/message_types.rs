@@ -1,34 +1,33 @@
 //! The message types of the Sheets API v4, as a table.
 //!
-//! In scope: which members a type has and what kind each is.
-//! Out of scope: what they mean, and which of them the emulator keeps.
+//! In scope: the members of each type and their kinds.
+//! Out of scope: their meaning, and which of them the emulator stores.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-/// What a member holds.
+/// The kind of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FieldKind {
     /// A message of this type.
     Message(&'static str),
-    /// A text.
     Text,
-    /// True or false.
+    /// A boolean.
     Bool,
-    /// A whole number of 32 bits.
+    /// A 32-bit integer.
     Integer,
     /// Any number.
     Number,
-    /// One of a list of words.
+    /// A word of an enum.
     Choice,
-    /// Anything.
+    /// Any value.
     Any,
 }
 
-/// One member of a type.
+/// A member of a message type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FieldType {
-    /// What it holds, or what each of its elements is.
+    /// The kind of the member, or of its elements.
     pub kind: FieldKind,
     /// Whether it is a list.
     pub list: bool,
@@ -36,7 +35,7 @@ pub(crate) struct FieldType {
 
 type Members = HashMap<&'static str, FieldType>;
 
-/// Google's discovery document of the API, cut down to names and kinds.
+/// Google's discovery document of the API, reduced to names and kinds.
 static TYPES: LazyLock<HashMap<&'static str, Members>> = LazyLock::new(|| {
     let lines = include_str!("schema.txt").lines().filter(|line| !line.starts_with('#'));
     lines.filter_map(|line| line.split_once(' ')).map(|(name, members)| (name, read_members(members))).collect()
@@ -63,24 +62,24 @@ fn read_member(word: &'static str) -> Option<(&'static str, FieldType)> {
     Some((name, FieldType { kind, list }))
 }
 
-/// The member `name` of the message type `message`; none when it has no such member.
+/// Returns the member `name` of a message type.
 pub(crate) fn member(message: &str, name: &str) -> Option<FieldType> {
     TYPES.get(message)?.get(name).copied()
 }
 
-/// The table's own copy of a member's name.
+/// Returns the table's copy of a member's name.
 pub(crate) fn name_of(message: &str, name: &str) -> Option<&'static str> {
     TYPES.get(message)?.get_key_value(name).map(|(name, _)| *name)
 }
 
-/// The names of all members of a message type, in their order by letters; none when there is no such type.
+/// Returns the names of all members of a message type, sorted; none for an unknown type.
 pub(crate) fn names(message: &str) -> Vec<&'static str> {
     let mut names: Vec<&'static str> = TYPES.get(message).into_iter().flat_map(HashMap::keys).copied().collect();
     names.sort_unstable();
     names
 }
 
-/// A member's name as JSON writes it: `sheet_id` is `sheetId`; both are taken, as Google takes both.
+/// Returns a member's name in JSON spelling: `sheetId` for `sheet_id`. Google accepts both.
 pub(crate) fn json_name(name: &str) -> String {
     let mut words = name.split('_');
     let mut text = words.next().unwrap_or_default().to_owned();

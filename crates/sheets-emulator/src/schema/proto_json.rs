@@ -1,7 +1,9 @@
-//! JSON against the API's types, as Google's front end reads it.
+//! Parses JSON by the API's types, as Google's front end does.
 //!
-//! In scope: unknown names, wrong kinds, both spellings of a name, `null` for "not set", numbers written as text.
-//! Out of scope: what a request means. Lean readers come first; this careful one explains what they did not take.
+//! In scope: unknown names, wrong kinds, both spellings of a name, `null` for "not set", numbers
+//! written as text.
+//! Out of scope: the meaning of a request. Fast parsers run first; this parser explains what they
+//! rejected.
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -10,8 +12,8 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
 
-/// Reads a message of type `message` that stands at `path` in the body. Fails as Google does: 400, one violation a
-/// field.
+/// Parses a message of this type at `path` in the body. Fails like Google: 400, with one violation
+/// per field.
 pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     if let Ok(read) = serde_json::from_str(raw.get()) {
         return Ok(read);
@@ -19,15 +21,15 @@ pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &st
     read_checked(raw, message, path)
 }
 
-/// Reads a message whose members are kept as JSON, so that the table has to vouch for them.
+/// Parses a message that is stored as JSON, after a check against the table.
 pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
     let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
     let clean = normalise(value, message, path)?;
     serde_json::from_value(clean)
-        .map_err(|told| ApiError::bad_field(path, format!("Invalid value at '{path}', {told}")))
+        .map_err(|detail| ApiError::bad_field(path, format!("Invalid value at '{path}', {detail}")))
 }
 
-/// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
+/// Returns whether a value can be stored as it is: JSON names only, no nulls, correct kinds.
 pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     match (value, kind) {
         (Value::Null, _) => false,
@@ -44,33 +46,34 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
     }
 }
 
-/// Google's sentence for a body that is no JSON begins so.
+/// Start of Google's message for a body that is not JSON.
 pub(crate) const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
 
-/// Google's sentence for a body that is JSON, but no object.
+/// Google's message for JSON that is not an object.
 pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
 
-/// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
+/// Returns the value with JSON names, without nulls, and with numbers as numbers; or all
+/// violations.
 pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
-    let mut walk = JsonReader { told: Vec::new() };
+    let mut walk = JsonReader { violations: Vec::new() };
     let clean = walk.message(value, message, path);
-    if walk.told.is_empty() {
+    if walk.violations.is_empty() {
         return Ok(clean);
     }
-    let sentences: Vec<&str> = walk.told.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    let sentences: Vec<&str> = walk.violations.iter().map(|(_, sentence)| sentence.as_str()).collect();
     let violations: Vec<Value> =
-        walk.told.iter().map(|(field, told)| json!({"field": field, "description": told})).collect();
+        walk.violations.iter().map(|(field, detail)| json!({"field": field, "description": detail})).collect();
     let details = json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}]);
     Err(ApiError { details: Some(details), ..ApiError::invalid_argument(sentences.join("\n")) })
 }
 
-/// The sentence for a name that a message does not have.
+/// Returns the message for an unknown name.
 pub(crate) fn unknown_name(name: &str, path: &str) -> String {
     let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
     format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.")
 }
 
-/// `addSheet` as paths write it: `add_sheet`.
+/// Returns `add_sheet` for `addSheet`, as in paths.
 pub(crate) fn snake(name: &str) -> String {
     name.chars().fold(String::new(), |mut text, letter| {
         if letter.is_ascii_uppercase() {
@@ -82,7 +85,7 @@ pub(crate) fn snake(name: &str) -> String {
 }
 
 struct JsonReader {
-    told: Vec<(String, String)>,
+    violations: Vec<(String, String)>,
 }
 
 impl JsonReader {
@@ -95,7 +98,7 @@ impl JsonReader {
         for (name, value) in members {
             let json = json_name(&name);
             let Some(known) = member(message, &json) else {
-                self.told.push((path.to_owned(), unknown_name(&name, path)));
+                self.violations.push((path.to_owned(), unknown_name(&name, path)));
                 continue;
             };
             if !value.is_null() {
@@ -120,14 +123,14 @@ impl JsonReader {
                 .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
                 .collect(),
             Value::Array(_) if known.kind != FieldKind::Any => {
-                let told = format!(
+                let detail = format!(
                     "Invalid JSON payload received. Unknown name \"{name}\" at '{parent}': Proto field is not \
                      repeating, cannot start list."
                 );
-                self.told.push((parent.to_owned(), told));
+                self.violations.push((parent.to_owned(), detail));
                 Value::Null
             }
-            // The front end takes a lone element for a list of one.
+            // The front end accepts a single element as a list.
             one if known.list => Value::Array(vec![self.one(one, known.kind, path)]),
             one => self.one(one, known.kind, path),
         }
@@ -170,24 +173,25 @@ impl JsonReader {
     }
 
     fn wrong(&mut self, path: &str, kind: &str, value: &Value) -> Value {
-        let told = match value {
+        let detail = match value {
             Value::Object(_) | Value::Array(_) => {
                 format!("Invalid value at '{path}' ({kind}), Starting an object on a scalar field")
             }
             scalar => format!("Invalid value at '{path}' ({kind}), {scalar}"),
         };
-        self.told.push((path.to_owned(), told));
+        self.violations.push((path.to_owned(), detail));
         Value::Null
     }
 }
 
-/// The text of a mask that is spelt as the message it is, `{"paths": ["criteria", "title"]}`, as Google's own samples have it.
+/// Returns the text of a mask that is written as a message, `{"paths": ["criteria", "title"]}`, as
+/// in Google's samples.
 fn mask_of(paths: &Value) -> Option<Value> {
     let paths: Option<Vec<&str>> = paths.as_array()?.iter().map(Value::as_str).collect();
     Some(Value::from(paths?.join(",")))
 }
 
-/// The message type of the values of `criteria`, which are kept by column.
+/// Returns the message type of the values of `criteria`, which is a map by column.
 fn criteria(message: &str) -> Option<&'static str> {
     match message {
         "BasicFilter" | "FilterView" => Some("FilterCriteria"),
@@ -196,7 +200,7 @@ fn criteria(message: &str) -> Option<&'static str> {
     }
 }
 
-/// The enum type of the member that a path ends in, and its words: of those that requests are held to.
+/// Returns the enum type at the end of a path, and its words, for the enums that are checked.
 fn choices(path: &str) -> Option<(&'static str, &'static [&'static str])> {
     Some(match path.rsplit('.').next()? {
         "dimension" | "shift_dimension" => ("Dimension", &["DIMENSION_UNSPECIFIED", "ROWS", "COLUMNS"]),
@@ -231,8 +235,8 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_told_with_its_place() {
-        let told = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
-        let error = told.unwrap_err();
+        let got = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
+        let error = got.unwrap_err();
         assert_eq!(
             error.message,
             "Invalid JSON payload received. Unknown name \"titel\" at 'requests[1].add_sheet.properties': Cannot find field."
@@ -245,18 +249,18 @@ mod tests {
 
     #[test]
     fn a_wrong_kind_is_told_with_the_type_and_the_value() {
-        let told = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
+        let got = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
         assert_eq!(
-            told.unwrap_err().message,
+            got.unwrap_err().message,
             "Invalid value at 'requests[0].delete_sheet.sheet_id' (TYPE_INT32), \"abc\""
         );
     }
 
     #[test]
     fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
-        let told = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
+        let got = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
         assert_eq!(
-            told.unwrap_err().message,
+            got.unwrap_err().message,
             "Invalid value at 'requests[0].append_dimension.dimension' \
              (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
         );

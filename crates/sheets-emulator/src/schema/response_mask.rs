@@ -1,7 +1,8 @@
-//! `fields` masks: which members of an answer the caller wants.
+//! The `fields` parameter: which members of a response the caller wants.
 //!
-//! In scope: the grammar (`.`, `/`, `,`, parentheses, `*`), the check against the API's types, cutting an answer down.
-//! Out of scope: the `fields` member inside batchUpdate requests, which says what is written.
+//! In scope: its grammar (`.`, `/`, `,`, parentheses, `*`), the check against the API's types,
+//! trimming a response.
+//! Out of scope: the `fields` member inside batch requests (`batch::field_mask`).
 
 use std::collections::BTreeMap;
 
@@ -9,29 +10,29 @@ use serde_json::{Map, Value};
 
 use crate::schema::message_types::{FieldKind, json_name, member};
 
-/// How deep a mask may nest; more than any answer does.
+/// The deepest nesting of a mask, more than in any response.
 const DEPTH_LIMIT: usize = 64;
 
-/// The members to keep: all below here, or these.
+/// The members to keep: all, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ResponseMask {
-    /// Everything.
+    /// All members.
     #[default]
     All,
-    /// These members, each with a mask of its own; `*` stands for every member.
+    /// These members, each with its own mask; `*` matches every member.
     Members(BTreeMap<String, ResponseMask>),
 }
 
-/// A mask that cannot be used, with the path that Google's answer names.
+/// An invalid mask, with the path for Google's error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Error expanding 'fields' parameter. Cannot find matching fields for path '{path}'.")]
 pub struct InvalidMask {
-    /// The path without a match, as the caller wrote it, joined by dots.
+    /// The unknown path, as the caller wrote it, joined by dots.
     pub path: String,
 }
 
 impl ResponseMask {
-    /// Reads a mask for an answer of the message type `root`; an empty text keeps everything.
+    /// Parses a mask for a response of the message type `root`. An empty text keeps everything.
     pub fn parse(text: &str, root: &str) -> Result<Self, InvalidMask> {
         if text.trim().is_empty() {
             return Ok(Self::All);
@@ -41,29 +42,30 @@ impl ResponseMask {
         Ok(mask)
     }
 
-    /// Reads a mask without looking at types, as the `fields` of a request need it.
+    /// Parses a mask without a check of types, for the `fields` of a request.
     pub fn read(text: &str) -> Result<Self, InvalidMask> {
         let mut reader = MaskReader { text, at: 0 };
         let mask = reader.list(0)?;
         if reader.peek().is_some() { Err(reader.bad()) } else { Ok(mask) }
     }
 
-    /// The part of `value` that the mask keeps. An object whose members are all cut stays, as `{}`.
+    /// Returns the part of `value` that the mask keeps. An object without remaining members is
+    /// `{}`.
     pub fn apply(&self, value: Value) -> Value {
         match (self, value) {
             (Self::Members(_), Value::Array(items)) => items.into_iter().map(|item| self.apply(item)).collect(),
             (Self::Members(_), Value::Object(members)) => {
-                let kept = members.into_iter().filter_map(|(name, value)| {
+                let remaining = members.into_iter().filter_map(|(name, value)| {
                     let value = self.child(&name)?.apply(value);
                     Some((name, value))
                 });
-                Value::Object(kept.collect::<Map<_, _>>())
+                Value::Object(remaining.collect::<Map<_, _>>())
             }
             (_, value) => value,
         }
     }
 
-    /// The mask of one member; none when the member is cut.
+    /// Returns the mask of one member; `None` if it is removed.
     pub fn child(&self, name: &str) -> Option<&Self> {
         match self {
             Self::All => Some(self),
@@ -71,7 +73,7 @@ impl ResponseMask {
         }
     }
 
-    /// Whether anything at or below `path` (`sheets.data`) is kept.
+    /// Returns whether anything at or below `path`, such as `sheets.data`, is kept.
     pub fn covers(&self, path: &str) -> bool {
         path.split('.').try_fold(self, |mask, name| mask.child(name)).is_some()
     }
@@ -104,7 +106,7 @@ impl ResponseMask {
         }
     }
 
-    /// Adds what `other` keeps.
+    /// Adds the members of another mask.
     fn merge(&mut self, other: Self) {
         match (self, other) {
             (Self::All, _) => {}
@@ -230,8 +232,8 @@ mod tests {
         ] {
             assert_eq!(ResponseMask::parse(text, "Spreadsheet").expect_err("unknown").path, path);
         }
-        let told = ResponseMask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
-        assert_eq!(told, "Error expanding 'fields' parameter. Cannot find matching fields for path 'joe'.");
+        let got = ResponseMask::parse("joe", "Spreadsheet").expect_err("unknown").to_string();
+        assert_eq!(got, "Error expanding 'fields' parameter. Cannot find matching fields for path 'joe'.");
     }
 
     #[test]

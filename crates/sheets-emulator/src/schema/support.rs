@@ -1,20 +1,22 @@
-//! What the emulator does with each method and each kind of request, as `docs/emulator.md` tells it.
+//! What the emulator does with each method and each kind of request; `docs/emulator.md` shows these
+//! tables.
 //!
-//! In scope: the methods and kinds there are, and how far those that are answered go.
-//! Out of scope: whether one answers 501, which the tests ask the emulator itself.
+//! In scope: all methods and kinds, and how far the supported ones go.
+//! Out of scope: which of them answer 501, which the tests check.
 
 use crate::schema::message_types::names;
 
-/// How far a kind of request goes.
+/// How far a kind of request is supported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SupportLevel {
-    /// It does what it does in the service.
+    /// It has the same effect as in the service.
     Done,
-    /// What it carries is kept and given back as it was sent, and has no effect of its own.
+    /// Its contents are stored and returned as sent, without an effect.
     Kept,
 }
 
-/// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's reference; then those of Drive v3.
+/// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's
+/// reference; then those of Drive v3.
 pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
@@ -50,7 +52,7 @@ pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
     ("DELETE", "/drive/v3/files/{id}/permissions/{permissionId}"),
 ];
 
-/// The kinds of request that are answered, each with what to know about it; all others answer 501.
+/// The supported kinds of request, each with a note; all others answer 501.
 pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("addBanding", SupportLevel::Kept, "no cell is coloured"),
     ("addChart", SupportLevel::Kept, "not drawn; on a sheet of cells only"),
@@ -114,7 +116,7 @@ pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("updateSpreadsheetProperties", SupportLevel::Done, ""),
 ];
 
-/// Every kind of request that Google knows, by its name.
+/// Returns the names of all kinds of request in Google's API.
 pub fn request_kinds() -> Vec<&'static str> {
     names("Request")
 }

@@ -1,11 +1,15 @@
-//! Each commit goes from the log into the file itself before anybody hears of it, so that the one file is whole at every moment.
+//! Copies each commit from the write-ahead log into the file, before the commit is acknowledged.
+//! The one file is therefore complete at any time.
 //!
-//! In scope: one commit's way from the log into the file, whom that waits for, and what is done with a file that was copied alone.
-//! Out of scope: what the copy of the log in the file looks like (`tail`).
+//! In scope: the way of a commit from the log into the file, whom it waits for, the recovery of a
+//! file that was copied without its log.
+//! Out of scope: the format of the log's copy in the file (`wal_copy`).
 //!
-//! The order: commit to the log; the log once more behind the last page of the file; the log is made durable, and so are the pages
-//! themselves; the log is emptied. Several commits may go this way together (`group`). A process that is killed anywhere in between leaves a file that is whole by itself, for the tail is there from before the
-//! first page is written over until after the last one. All but the first step is done under `SQLite`'s lock of writers.
+//! The order is: commit to the log; append a copy of the log after the last page of the file; make
+//! the log durable; write and sync the pages; empty the log. Several commits may do this together
+//! (`group_commit`). A process that is killed at any point leaves a complete file, because the copy
+//! of the log exists from before the first page is overwritten until after the last one. All steps
+//! but the first hold `SQLite`'s write lock.
 
 use std::fs::File;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,37 +22,38 @@ use crate::storage::database_file::DatabaseFile;
 use crate::storage::error::StorageError;
 use crate::storage::wal_copy::WalCopy;
 
-/// How long readers of this process are waited for: while one looks at the file, its pages stay as they are.
+/// How long to wait for readers of this process. While one reads the file, its pages are not
+/// overwritten.
 const READER_WAIT: Duration = Duration::from_millis(500);
 
-/// Brings commits into the file.
+/// Copies commits into the file.
 #[derive(Debug)]
 pub(crate) struct Checkpointer {
     database_file: DatabaseFile,
-    /// Holds the lock of writers meanwhile.
+    /// Holds the write lock during a checkpoint.
     lock_holder: Mutex<Connection>,
     readers: ReaderGate,
 }
 
 impl Checkpointer {
-    /// A settler of a file that is there, and which knows its own commits.
+    /// Creates a checkpointer of an existing file.
     pub(crate) fn new(database_file: DatabaseFile) -> Result<Self, StorageError> {
         let lock_holder = Mutex::new(connect(database_file.path())?);
         Ok(Self { database_file, lock_holder, readers: ReaderGate::default() })
     }
 
-    /// The file.
+    /// Returns the file.
     pub(crate) fn database_file(&self) -> &DatabaseFile {
         &self.database_file
     }
 
-    /// Lets a reader in, once nobody writes pages over.
+    /// Admits a reader, once no page is being overwritten.
     pub(crate) fn enter_reader(&self) -> ReadGuard<'_> {
         self.readers.enter()
     }
 
-    /// Brings what stands in the log into the file. `connection` is in no transaction. Another process that writes is waited for that
-    /// long: what it commits meanwhile it brings into the file itself.
+    /// Copies the log into the file. `connection` has no open transaction. Another writing process
+    /// is waited for this long; it copies its own commits.
     pub(crate) fn checkpoint(&self, connection: &Connection, wait: Duration) -> Result<(), StorageError> {
         let failed = |cause| StorageError::File { path: self.database_file.path().to_owned(), cause };
         if self.database_file.log_length().map_err(failed)? == 0 {
@@ -57,12 +62,13 @@ impl Checkpointer {
         let lock_holder = self.lock_holder.lock().unwrap_or_else(PoisonError::into_inner);
         lock_holder.busy_timeout(wait)?;
         lock_holder.execute_batch("BEGIN IMMEDIATE")?;
-        // Only now, so that readers never wait for another process.
+        // The gate closes only now, so that readers never wait for another process.
         let _closed = self.readers.close();
         let folded = self.copy_into_file(connection);
         lock_holder.execute_batch("ROLLBACK")?;
         if folded? {
-            // What stays in the log is in the file already: to leave it there, because somebody reads, costs nothing.
+            // The rest of the log is in the file already, so it may stay while another process
+            // reads.
             lock_holder.busy_timeout(Duration::ZERO)?;
             lock_holder.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         }
@@ -70,7 +76,8 @@ impl Checkpointer {
         Ok(())
     }
 
-    /// Says whether all of the log is in the file now; where somebody reads an older state it is not, and the tail stays.
+    /// Returns whether the whole log is in the file now. If a reader uses an older state, it is
+    /// not, and the copy of the log stays.
     fn copy_into_file(&self, connection: &Connection) -> Result<bool, StorageError> {
         let failed = |cause| StorageError::File { path: self.database_file.path().to_owned(), cause };
         let number = |name: &str| {
@@ -86,20 +93,20 @@ impl Checkpointer {
         if is_complete {
             file.set_len(end).map_err(failed)?;
         } else {
-            // What SQLite did not bring into the file it may not have made durable in the log either.
+            // SQLite may not have synced the part of the log that it did not copy.
             File::open(self.database_file.log()).and_then(|log| log.sync_data()).map_err(failed)?;
         }
         Ok(is_complete)
     }
 }
 
-/// Makes a file whole that was copied alone, in the midst of a commit that came from the log: before anybody reads it.
+/// Completes a file that was copied alone in the middle of a checkpoint, before it is read.
 pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageError> {
     let failed = |cause| StorageError::File { path: database_file.path().to_owned(), cause };
     let file = database_file.file().map_err(failed)?;
     let needed = || {
         let Some(found) = WalCopy::find(file).map_err(failed)? else { return Ok(None) };
-        // Where the log is there, SQLite itself goes on from it.
+        // If the log exists, SQLite itself continues from it.
         if database_file.log_length().map_err(failed)? < found.length {
             return Ok(Some(found));
         }
@@ -109,7 +116,7 @@ pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageEr
     if needed()?.is_none() {
         return Ok(());
     }
-    // This connection knows pages of before, and ends with this function.
+    // This connection has cached old pages, and is closed at the end.
     let lock = connect(database_file.path())?;
     lock.execute_batch("BEGIN IMMEDIATE")?;
     let done = needed().and_then(|tail| tail.map_or(Ok(false), |tail| tail.restore(file).map_err(failed)));
@@ -120,7 +127,7 @@ pub(crate) fn recover_copy(database_file: &DatabaseFile) -> Result<(), StorageEr
     Ok(())
 }
 
-/// Keeps readers of this process out while pages are written over.
+/// Keeps readers of this process out while pages are overwritten.
 #[derive(Debug, Default)]
 struct ReaderGate {
     state: Mutex<ReaderGateState>,
@@ -133,11 +140,11 @@ struct ReaderGateState {
     is_closed: bool,
 }
 
-/// A reader; it has left when this is dropped.
+/// An admitted reader. Dropping it lets the checkpoint continue.
 #[derive(Debug)]
 pub(crate) struct ReadGuard<'g>(&'g ReaderGate);
 
-/// The gate is open again when this is dropped.
+/// A closed gate. Dropping it opens the gate.
 #[derive(Debug)]
 struct ClosedGate<'g>(&'g ReaderGate);
 
@@ -152,7 +159,7 @@ impl ReaderGate {
         ReadGuard(self)
     }
 
-    /// Lets nobody in, and waits for those who are inside, but not for ever.
+    /// Admits no further reader, and waits a limited time for the admitted ones.
     fn close(&self) -> ClosedGate<'_> {
         let mut state = self.state();
         state.is_closed = true;

@@ -1,6 +1,8 @@
-//! A function that the caller runs around each commit, for example to kill the process there in a crash test.
+//! A function that the caller runs around each commit, for example to kill the process there in a
+//! crash test.
 //!
-//! In scope: the hook and its two stages. Out of scope: the commit itself (`transaction`).
+//! In scope: the hook and its two stages.
+//! Out of scope: the commit itself (`transaction`).
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! A file of spreadsheets as `SQLite` opens it: connections, the schema, its versions.
+//! Connections, the schema and its versions.
 //!
-//! In scope: opening, making, taking over what an earlier version wrote. Out of scope: who holds connections (`storage`), and how the
-//! file is kept whole (`settle`).
+//! In scope: opening and creating a file, migrating one of an earlier version.
+//! Out of scope: the connection pool (`store`), checkpoints (`checkpoint`).
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,16 +10,17 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::storage::error::StorageError;
 
-/// How long a transaction waits for another process to finish its own.
+/// How long a transaction waits for another process.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The version of the schema, kept in `SQLite`'s `user_version`.
+/// The version of the schema, stored in `SQLite`'s `user_version`.
 const SCHEMA_VERSION: i64 = 2;
 
-/// Tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so no look-up stands between a row and
-/// its sheet. Rows with data (`bare` 0) and rows that hold formats or notes only (`bare` 1) lie apart, which makes
-/// "the last row with data" one step in the primary key whatever has been formatted below it. `formulas` says whether a row
-/// holds any (1), or one that may fill more cells than its own (2); the index knows those rows alone.
+/// The tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so that rows need
+/// no join with their sheet. Rows with data (`bare` 0) and rows with formats or notes only (`bare`
+/// 1) are separate in the primary key, so that the last row with data is one index step. `formulas`
+/// is 1 for a row with formulas, and 2 if one may fill several cells; its index has those rows
+/// only.
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE spreadsheets (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -69,14 +70,15 @@ CREATE TABLE kept (
 ) WITHOUT ROWID;
 ";
 
-/// From version 1, which did not say which rows hold formulas: every row that may hold one is marked, as one that may fill other cells.
+/// Migration from version 1, which did not record rows with formulas: every row that may have one
+/// is marked as one that may fill several cells.
 const FROM_VERSION_1: &str = "
 ALTER TABLE rows ADD COLUMN formulas INTEGER NOT NULL DEFAULT 0;
 UPDATE rows SET formulas = 2 WHERE bare = 0 AND instr(cells, x'06') > 0 AND instr(cells, x'3D') > 0;
 CREATE INDEX formulas ON rows (sheet, formulas, row) WHERE formulas > 0;
 ";
 
-/// What `SQLite` would call "unable to open database file", without saying why.
+/// Explains what `SQLite` reports as "unable to open database file".
 pub(crate) fn path_problem(path: &Path) -> Option<&'static str> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     if path.is_dir() {
@@ -88,8 +90,8 @@ pub(crate) fn path_problem(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// A connection to the file, which is made if it is not there. Nothing goes from the log into the file by itself, and a commit waits for
-/// no disk: `settle` does both, for several commits at once.
+/// Opens a connection to the file, which is created if it is missing. There is no automatic
+/// checkpoint, and a commit does not sync: `checkpoint` does both, for several commits at once.
 pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let set_up = || {
@@ -107,7 +109,7 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, StorageError> {
     })
 }
 
-/// Makes the schema in a new file, checks the version of an old one.
+/// Creates the schema in a new file, or checks the version of an old one.
 pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), StorageError> {
     let foreign = || StorageError::Foreign { path: path.to_owned() };
     let refused = |cause: rusqlite::Error| match cause.sqlite_error_code() {
@@ -138,8 +140,8 @@ pub(crate) fn prepare(connection: &Connection, path: &Path) -> Result<(), Storag
     result
 }
 
-/// Switches to the write-ahead log. `SQLite` does not wait for a lock here, so a busy file is waited for by a write
-/// transaction, which does, and the switch is tried again.
+/// Switches to the write-ahead log. `SQLite` does not wait for a lock here. If the file is busy, a
+/// write transaction waits for it, and the switch is tried again.
 fn use_wal(connection: &Connection) -> Result<(), StorageError> {
     for _ in 0..50 {
         let switched = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0));

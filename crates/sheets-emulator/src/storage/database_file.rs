@@ -1,10 +1,11 @@
-//! The file of the spreadsheets as one that has its place: a path, and the very file that lies there.
+//! The spreadsheet file: its path, and the identity of the file at that path.
 //!
-//! In scope: making it, holding it open once for the whole process, noticing that it was moved, deleted or replaced. Out of scope:
-//! what is in it (`storage`), and what is put at its end (`tail`).
+//! In scope: creating it, keeping it open once per process, detecting that it was moved, deleted or
+//! replaced.
+//! Out of scope: its contents (`store`), the copy of the log at its end (`wal_copy`).
 //!
-//! Each inode is open once in a process, and for as long as anybody uses it: where a process closes a file, the system drops all
-//! of its locks on that file, those of `SQLite` among them.
+//! Each inode is open once in a process, for as long as it is used. If a process closes any
+//! descriptor of a file, the system drops all its locks on that file, including `SQLite`'s.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -13,17 +14,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::storage::error::StorageError;
 
-/// Which file it is, whatever its path: device and number.
+/// The identity of a file regardless of its path: device and inode number.
 type FileIdentity = (u64, u64);
 
-/// The files that are open.
+/// The open files.
 static OPEN: Mutex<Vec<Weak<OpenFile>>> = Mutex::new(Vec::new());
 
 fn open_files() -> MutexGuard<'static, Vec<Weak<OpenFile>>> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A file and its place.
+/// A file and its path.
 #[derive(Debug)]
 pub(crate) struct DatabaseFile {
     path: PathBuf,
@@ -38,7 +39,7 @@ struct OpenFile {
 }
 
 impl Drop for OpenFile {
-    /// Closes the file while nobody can find or open it.
+    /// Closes the file while no other thread can look it up.
     fn drop(&mut self) {
         let mut open = open_files();
         open.retain(|other| other.strong_count() > 0);
@@ -47,7 +48,7 @@ impl Drop for OpenFile {
 }
 
 impl DatabaseFile {
-    /// Opens the file, or makes it: for its owner alone. One that may only be read is opened so.
+    /// Opens the file, or creates it for its owner only. A read-only file is opened read-only.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let mut open = open_files();
         let known =
@@ -69,22 +70,22 @@ impl DatabaseFile {
         Ok(Self { path, log: log.into(), inode })
     }
 
-    /// The file.
+    /// Returns the file.
     pub(crate) fn file(&self) -> io::Result<&File> {
         self.inode.file.as_ref().ok_or_else(|| ErrorKind::NotFound.into())
     }
 
-    /// Its one real path.
+    /// Returns its canonical path.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The path of the log beside it.
+    /// Returns the path of its log.
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
 
-    /// How long the log is, in bytes; 0 where there is none.
+    /// Returns the length of the log in bytes; 0 if there is none.
     pub(crate) fn log_length(&self) -> io::Result<u64> {
         match std::fs::metadata(&self.log) {
             Ok(found) => Ok(found.len()),
@@ -93,13 +94,13 @@ impl DatabaseFile {
         }
     }
 
-    /// Fails when another file, or none, lies where this one was opened.
+    /// Fails if another file, or none, is at the path.
     pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
-        let gone = |how| Err(StorageError::Gone { path: self.path.clone(), how });
+        let moved = |how| Err(StorageError::Gone { path: self.path.clone(), how });
         match std::fs::metadata(&self.path) {
             Ok(found) if identity(&found) == self.inode.identity => Ok(()),
-            Ok(_) => gone("was replaced by another file"),
-            Err(error) if error.kind() == ErrorKind::NotFound => gone("was moved or deleted"),
+            Ok(_) => moved("was replaced by another file"),
+            Err(error) if error.kind() == ErrorKind::NotFound => moved("was moved or deleted"),
             Err(error) => Err(StorageError::File { path: self.path.clone(), cause: error }),
         }
     }
@@ -120,10 +121,11 @@ fn open_or_make(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Makes the file that `path` leads to, through links too, for its owner alone; one that another process makes meanwhile stays.
+/// Creates the file at `path`, following links, for its owner only. A file that another process
+/// creates meanwhile stays.
 fn make_file(path: &Path) -> io::Result<()> {
     match make_with(path, OpenOptions::new().create_new(true)) {
-        // A link to a file that is not there: the file is made at its end.
+        // A dangling link: the file is created at its target.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.exists() => {
             make_with(path, OpenOptions::new().create(true))
         }
@@ -136,7 +138,7 @@ fn make_with(path: &Path, options: &mut OpenOptions) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     let file = options.append(true).open(path)?;
-    // The umask may take what the owner needs, so the mode is set once more.
+    // The umask may remove the owner's rights, so the mode is set explicitly.
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
     drop(file);

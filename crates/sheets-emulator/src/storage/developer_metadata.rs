@@ -1,7 +1,7 @@
-//! Developer metadata: marks on a spreadsheet, a sheet, a row or a column that people do not see.
+//! Developer metadata: invisible keys and values of a spreadsheet, sheet, row or column.
 //!
-//! In scope: what is kept, where it is, which lookups match it. the two methods that read
-//! it. Out of scope: the requests that change it (`batch`).
+//! In scope: storage, locations, matching lookups, the two methods that read it.
+//! Out of scope: the requests that change it (`batch::objects`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -10,10 +10,10 @@ use crate::error::ApiError;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::Transaction;
 
-/// The kind under which it is kept, by its id.
+/// Kind of stored metadata, by its id.
 pub(crate) const KIND: &str = "metadata";
 
-/// `DeveloperMetadataLookup`; what is absent matches everything.
+/// The API's `DeveloperMetadataLookup`; an absent member matches everything.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct MetadataLookup {
@@ -27,7 +27,7 @@ pub(crate) struct MetadataLookup {
 }
 
 impl MetadataLookup {
-    /// Whether a kept mark is one that the lookup asks for.
+    /// Returns whether stored metadata matches the lookup.
     pub(crate) fn matches(&self, id: i64, body: &Value) -> bool {
         let text = |name: &str, wanted: &Option<String>| {
             wanted.as_deref().is_none_or(|wanted| body.get(name).and_then(Value::as_str) == Some(wanted))
@@ -39,11 +39,12 @@ impl MetadataLookup {
             && text("metadataValue", &self.metadata_value)
             && text("visibility", &self.visibility)
             && self.location_type.as_deref().is_none_or(|wanted| kind == Some(wanted))
-            && self.metadata_location.as_ref().is_none_or(|wanted| self.lies_at(wanted, location))
+            && self.metadata_location.as_ref().is_none_or(|wanted| self.is_at(wanted, location))
     }
 
-    /// An exact place, or with `INTERSECTING_LOCATION` any on the same sheet.
-    fn lies_at(&self, wanted: &Map<String, Value>, location: Option<&Value>) -> bool {
+    /// Returns whether the location matches: exactly, or with `INTERSECTING_LOCATION` anywhere on
+    /// the same sheet.
+    fn is_at(&self, wanted: &Map<String, Value>, location: Option<&Value>) -> bool {
         let Some(location) = location.and_then(Value::as_object) else { return false };
         let loose = self.location_matching_strategy.as_deref() == Some("INTERSECTING_LOCATION");
         if loose && wanted.get("spreadsheet") == Some(&Value::Bool(true)) {
@@ -56,39 +57,39 @@ impl MetadataLookup {
     }
 }
 
-/// The sheet that a place is on, or is.
+/// Returns the sheet of a location.
 pub(crate) fn sheet_of(location: &Map<String, Value>) -> Option<i64> {
     let direct = location.get("sheetId").and_then(Value::as_i64);
     let range = location.get("dimensionRange");
     direct.or_else(|| range.map(|range| range.get("sheetId").and_then(Value::as_i64).unwrap_or(0)))
 }
 
-/// A lookup as a filter carries it.
+/// Parses a lookup.
 pub(crate) fn read_lookup(lookup: &Value) -> Result<MetadataLookup, ApiError> {
     serde_json::from_value(lookup.clone())
-        .map_err(|told| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {told}")))
+        .map_err(|invalid| ApiError::invalid_argument(format!("Invalid developerMetadataLookup: {invalid}")))
 }
 
-/// All marks that one of the lookups asks for, by id, each once.
+/// Returns the metadata that matches any of the lookups, by id, each once.
 pub(crate) fn find(tx: &Transaction<'_>, lookups: &[MetadataLookup]) -> Result<Vec<(i64, Value)>, StorageError> {
-    let mut found = tx.kept(None, KIND)?;
+    let mut found = tx.objects(None, KIND)?;
     found.retain(|(id, body)| lookups.iter().any(|lookup| lookup.matches(*id, body)));
     Ok(found)
 }
 
-/// Answers `developerMetadata.get`: the mark of that id, or 404.
+/// Answers `developerMetadata.get` with the metadata of this id, or 404.
 pub(crate) fn get_metadata(store: &SpreadsheetStore, spreadsheet: &str, id: &str) -> Result<Value, ApiError> {
-    let told = || {
-        let told = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
-        ApiError::bad_field("metadata_id", told)
+    let invalid = || {
+        let invalid = format!("Invalid value at 'metadata_id' (TYPE_INT32), \"{id}\"");
+        ApiError::bad_field("metadata_id", invalid)
     };
-    let id: i64 = id.parse::<i32>().map_err(|_| told())?.into();
-    let marks = store.read(spreadsheet)?.kept(None, KIND)?;
-    let found = marks.into_iter().find(|(known, _)| *known == id).map(|(_, body)| body);
+    let id: i64 = id.parse::<i32>().map_err(|_| invalid())?.into();
+    let entries = store.read(spreadsheet)?.objects(None, KIND)?;
+    let found = entries.into_iter().find(|(known, _)| *known == id).map(|(_, body)| body);
     found.ok_or_else(ApiError::not_found)
 }
 
-/// Answers `developerMetadata.search`: each mark with the filters that it matches; an empty answer when there is none.
+/// Answers `developerMetadata.search` with the matching metadata and its filters.
 pub(crate) fn search_metadata(
     store: &SpreadsheetStore,
     spreadsheet: &str,
@@ -108,11 +109,11 @@ pub(crate) fn search_metadata(
         })
         .collect::<Result<_, _>>()?;
     let mut matched = Vec::new();
-    for (id, mark) in store.read(spreadsheet)?.kept(None, KIND)? {
-        let own = lookups.iter().zip(&filters).filter(|(lookup, _)| lookup.matches(id, &mark));
+    for (id, metadata) in store.read(spreadsheet)?.objects(None, KIND)? {
+        let own = lookups.iter().zip(&filters).filter(|(lookup, _)| lookup.matches(id, &metadata));
         let own: Vec<&Value> = own.map(|(_, filter)| filter).collect();
         if !own.is_empty() {
-            matched.push(json!({"developerMetadata": mark, "dataFilters": own}));
+            matched.push(json!({"developerMetadata": metadata, "dataFilters": own}));
         }
     }
     Ok(if matched.is_empty() { json!({}) } else { json!({ "matchedDeveloperMetadata": matched }) })

@@ -1,7 +1,7 @@
-//! What can go wrong with the file of the spreadsheets, in words for people.
+//! Errors of the spreadsheet file, with messages for people.
 //!
-//! In scope: the errors, what to do about each, and which of them nothing but a person can end. Out of scope: their form on the wire
-//! (`error`).
+//! In scope: the errors, what to do about each, which of them are permanent.
+//! Out of scope: their form on the wire (`crate::error`).
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,111 +11,112 @@ use rusqlite::ErrorCode;
 use crate::error::{ApiError, FailureCause};
 use crate::storage::row_blob::RowBlobError;
 
-/// `EMFILE` and `ENFILE`, for which the standard library has no name; the numbers are the same on every Unix.
+/// `EMFILE` and `ENFILE`, which the standard library does not name. The numbers are the same on
+/// every Unix.
 const OPEN_FILES: [i32; 2] = [24, 23];
 
-/// What can go wrong with the file.
+/// An error of the spreadsheet file.
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
-    /// The file can't be opened or made.
+    /// The file cannot be opened or created.
     #[error("failed to open {}: {cause}; check the path and its permissions", path.display())]
     Open {
         /// The file.
         path: PathBuf,
-        /// What `SQLite` or the system said.
+        /// The error of `SQLite` or the system.
         cause: String,
     },
-    /// The file is not where it was opened any more.
+    /// The file is no longer at its path.
     #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and go on", path.display())]
     Gone {
-        /// Where it was.
+        /// The path.
         path: PathBuf,
-        /// What became of it.
+        /// What happened to it.
         how: &'static str,
     },
-    /// The system refused to read or write the file.
+    /// The system failed to read or write the file.
     #[error("failed to read or write {}: {cause}; check the disk, and the room on it", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// What it said.
+        /// The system's error.
         cause: io::Error,
     },
-    /// The file is no `SQLite` file, or one of a later version.
+    /// The file is not an `SQLite` file, or is of a later version.
     #[error("{} is not a spreadsheet file of this version; move it away or use the version that wrote it", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// The log beside a file that was copied alone is another file's.
+    /// The log next to a copied file belongs to another file.
     #[error("{} belongs to another spreadsheet file than the one beside it; move it away, and the -shm file with it", log.display())]
     ForeignLog {
         /// The log.
         log: PathBuf,
     },
-    /// A folder stands where the file should be, or the file's folder is not there.
+    /// The path is a folder, or its folder is missing.
     #[error("{} can't hold spreadsheets: {why}", path.display())]
     Place {
         /// The file.
         path: PathBuf,
-        /// What is there, or is not.
+        /// What is wrong with the path.
         why: &'static str,
     },
-    /// Another process held the file for longer than the wait of 30 s.
+    /// Another process locked the file for more than 30 s.
     #[error("another process keeps the spreadsheet file locked; stop it or try again")]
     Busy,
-    /// The work of one call took too long while others waited.
+    /// One call took too long while others waited.
     #[error("the work of this call took longer than 10 s and was undone; send it in smaller parts")]
     TooLong,
-    /// There is no spreadsheet of that id.
+    /// Unknown spreadsheet id.
     #[error("there is no spreadsheet with id {id}")]
     NoSpreadsheet {
-        /// The id asked for.
+        /// The requested id.
         id: String,
     },
-    /// There already is a spreadsheet of that id.
+    /// The spreadsheet id exists already.
     #[error("there already is a spreadsheet with id {id}")]
     Taken {
-        /// The id asked for.
+        /// The requested id.
         id: String,
     },
-    /// A cell that the writer may not edit.
+    /// A cell is protected against the writer.
     #[error("a cell is protected against this account")]
     Protected,
-    /// A stored row can't be read.
+    /// A stored row cannot be decoded.
     #[error("row {row} of sheet {sheet}: {cause}")]
     Row {
         /// The sheet's id.
         sheet: i32,
         /// The row, zero-based.
         row: u32,
-        /// Where its bytes went wrong.
+        /// The position of the decoding error.
         cause: RowBlobError,
     },
-    /// A stored JSON text or number is not what this version writes.
+    /// A stored JSON text or number is invalid.
     #[error("the spreadsheet file holds something unreadable in {place}; restore it from a copy")]
     Damaged {
         /// The table.
         place: &'static str,
     },
-    /// The file is no whole `SQLite` file: cut off, or overwritten in places.
+    /// The `SQLite` file is truncated or overwritten.
     #[error("the spreadsheet file is damaged ({0}); restore it from a copy")]
     Broken(rusqlite::Error),
-    /// The file, or its folder, may only be read.
+    /// The file or its folder is read-only.
     #[error("the spreadsheet file can't be written ({0}); check its permissions, and those of its folder")]
     ReadOnly(rusqlite::Error),
-    /// `SQLite` refused: disk full, input or output failed.
+    /// `SQLite` failed: disk full, I/O error.
     #[error("the spreadsheet file failed: {0}; check the disk, and the room on it")]
     Sqlite(rusqlite::Error),
 }
 
 impl StorageError {
-    /// The file at `path` can't be opened, for this reason.
+    /// Returns the error of a file that cannot be opened.
     pub fn open(path: &Path, cause: &dyn std::fmt::Display) -> Self {
         Self::Open { path: path.to_owned(), cause: cause.to_string() }
     }
 
-    /// Whether all further calls would fail as well, and because of what.
+    /// Returns the cause, if all further calls would fail as well.
     pub fn failure_cause(&self) -> Option<FailureCause> {
         match self {
             Self::Open { .. }
@@ -135,7 +136,7 @@ impl StorageError {
     }
 }
 
-/// Whether the system has no open files or no memory left.
+/// Returns whether the system has no open files or no memory left.
 fn is_out_of_resources(error: &io::Error) -> bool {
     let no_open_files = error.raw_os_error().is_some_and(|number| OPEN_FILES.contains(&number));
     // `EAGAIN` and `ENOMEM`.
@@ -167,8 +168,8 @@ impl From<StorageError> for ApiError {
                 "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove protection if \
                  you need to edit.",
             ),
-            told => match told.failure_cause() {
-                Some(failure_cause) => Self::of_file(failure_cause, told.to_string()),
+            other => match other.failure_cause() {
+                Some(failure_cause) => Self::of_file(failure_cause, other.to_string()),
                 None => Self::internal(),
             },
         }

@@ -1,13 +1,16 @@
-//! Commits that go into the file together: whoever comes first brings in what others have committed meanwhile, and they wait for it.
+//! Group commit: the first waiting writer copies the commits of all writers into the file, and the
+//! others wait for it.
 //!
-//! In scope: who does it, who waits. Out of scope: how it is done (`settle`), and whose turn it is to write (`turns`).
+//! In scope: which writer does it, which wait.
+//! Out of scope: the checkpoint (`checkpoint`), the order of writers (`write_queue`).
 //!
-//! What costs time on the way into a file is to wait for the disk. So writers take turns only until they have committed to the log; by the time
-//! at which the first of them has its next turn, several others have committed, and all of them are waited for at once.
+//! Syncing to disk takes most of the time. Writers therefore hold the write turn only until they
+//! have committed to the log. Until the leader's next turn several others commit, and one sync
+//! covers all of them.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// The commits of one file, as this process makes them.
+/// The commits of this process to one file.
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     state: Mutex<GroupState>,
@@ -18,23 +21,24 @@ pub(crate) struct GroupCommit {
 struct GroupState {
     /// Commits so far.
     committed: u64,
-    /// Those of them that are in the file.
+    /// Commits that are in the file.
     settled: u64,
     is_led: bool,
 }
 
-/// What a writer does about its commit.
+/// What a writer does after its commit.
 #[derive(Debug)]
 pub(crate) enum CommitRole<'g> {
-    /// Nothing: it is in the file already.
+    /// Nothing: the commit is in the file already.
     Done,
-    /// It brings all that is committed into the file.
+    /// Copies all commits into the file.
     Leads(GroupLeader<'g>),
-    /// Another one does.
+    /// Waits for another writer.
     Waits,
 }
 
-/// Whoever has this brings commits into the file. Dropped without a word of success, it is handed to one who waits.
+/// The right to copy commits into the file. If it is dropped without success, it passes to a
+/// waiting writer.
 #[derive(Debug)]
 pub(crate) struct GroupLeader<'g>(&'g GroupCommit);
 
@@ -43,19 +47,20 @@ impl GroupCommit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A commit was made in the turn of a writer: its number.
+    /// Counts a commit. Returns its number.
     pub(crate) fn commit(&self) -> u64 {
         let mut state = self.state();
         state.committed += 1;
         state.committed
     }
 
-    /// The number of the last commit; none is made meanwhile where this is asked in a turn.
+    /// Returns the number of the last commit. No commit follows while the caller holds the write
+    /// turn.
     pub(crate) fn last(&self) -> u64 {
         self.state().committed
     }
 
-    /// What to do about the commit of this number; never waits.
+    /// Returns the role of a writer for its commit, without waiting.
     pub(crate) fn join(&self, commit: u64) -> CommitRole<'_> {
         let mut state = self.state();
         if state.settled >= commit {
@@ -68,8 +73,7 @@ impl GroupCommit {
         }
     }
 
-    /// Waits until the commit of this number is in the file; or until whoever was to bring it there has failed, and it is the caller's
-    /// to do.
+    /// Waits until the commit is in the file. Returns the leader's role if the leader failed.
     pub(crate) fn wait(&self, commit: u64) -> Option<GroupLeader<'_>> {
         let waiting = self.moved.wait_while(self.state(), |state| state.settled < commit && state.is_led);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
@@ -82,7 +86,7 @@ impl GroupCommit {
 }
 
 impl GroupLeader<'_> {
-    /// All commits up to this number are in the file.
+    /// Records that all commits up to this number are in the file.
     pub(crate) fn settled(self, through: u64) {
         let mut state = self.0.state();
         state.settled = state.settled.max(through);
@@ -111,11 +115,11 @@ mod tests {
     fn one_brings_in_what_others_have_committed() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
-        let leads = lead(group.join(first));
+        let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
         let third = group.commit();
-        leads.settled(through);
+        link_target.settled(through);
         assert!(matches!(group.join(second), CommitRole::Done) && group.wait(second).is_none());
         assert!(matches!(group.join(third), CommitRole::Leads(_)), "it came later");
     }
@@ -124,11 +128,11 @@ mod tests {
     fn where_one_fails_the_next_one_tries() {
         let group = GroupCommit::default();
         let [first, second] = [(); 2].map(|()| group.commit());
-        let leads = lead(group.join(first));
+        let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.settled(group.last())).is_some());
-            drop(leads);
+            drop(link_target);
             assert!(waiting.join().unwrap(), "it leads now");
         });
         assert!(group.wait(first).is_none());

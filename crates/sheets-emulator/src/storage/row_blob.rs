@@ -1,15 +1,16 @@
-//! A row of cells as bytes, for storage.
+//! Encodes a row of cells as bytes.
 //!
-//! One tag byte a cell, then what the tag says; runs of blank cells take two bytes. Numbers keep all their bits,
-//! which JSON text would not promise. Out of scope: where the bytes go (`transaction`).
+//! Each cell is a tag byte and its data; a run of blank cells takes two bytes. Numbers keep all
+//! their bits, which JSON would not guarantee.
+//! Out of scope: where the bytes are stored (`rows`).
 
 use crate::grid::cell::{Cell, CellValue, FormulaResult};
 
-/// The bytes are not a row that this version wrote.
+/// The bytes are not a row of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a stored row can't be read at byte {at}; the file was written by another version or is damaged")]
 pub struct RowBlobError {
-    /// Where reading stopped.
+    /// The position of the error.
     pub at: usize,
 }
 
@@ -23,7 +24,7 @@ const FORMULA: u8 = 6;
 const ERROR: u8 = 7;
 const MEMBERS: u8 = 8;
 
-/// The row as bytes; blank cells at its end should be trimmed before.
+/// Encodes a row. The caller should trim blank cells at its end.
 pub(crate) fn encode(row: &[Cell]) -> Vec<u8> {
     let mut out = Vec::with_capacity(row.len() * 12);
     let mut blanks = 0_u64;
@@ -51,7 +52,7 @@ pub(crate) fn encode(row: &[Cell]) -> Vec<u8> {
                     Some(FormulaResult::Text(text)) => put_text(&mut out, TEXT, text),
                     Some(FormulaResult::Number(number)) => put_number(&mut out, *number),
                     Some(FormulaResult::Bool(truth)) => out.push(if *truth { TRUE } else { FALSE }),
-                    Some(FormulaResult::Error(told)) => put_text(&mut out, ERROR, told),
+                    Some(FormulaResult::Error(error)) => put_text(&mut out, ERROR, error),
                 }
             }
         }
@@ -98,7 +99,7 @@ fn put_varint(out: &mut Vec<u8>, mut number: u64) {
     out.push(number as u8);
 }
 
-/// The row that `encode` wrote.
+/// Decodes a row.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Cell>, RowBlobError> {
     let mut reader = BlobReader { bytes, at: 0 };
     let mut row = Vec::new();

@@ -1,8 +1,8 @@
 //! The rows of a sheet inside a transaction.
 //!
-//! In scope: reading, replacing, emptying and moving rows, and finding the last one with data, each at a cost that
-//! depends on the rows touched and not on the length of the sheet.
-//! Out of scope: what a row means (`cell`), how it is written as bytes (`row_blob`).
+//! In scope: reading, replacing, deleting and moving rows, finding the last one with data. The cost
+//! depends on the affected rows, not on the length of the sheet.
+//! Out of scope: the meaning of a row (`grid::cell`), its encoding (`row_blob`).
 
 use std::ops::Range;
 
@@ -14,23 +14,23 @@ use crate::storage::row_blob;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{Transaction, parse};
 
-/// The stored rows of a range, in order: two walks along the primary key, merged.
+/// The stored rows of a range, in order: two scans of the primary key, merged.
 const ROWS: &str = "SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 0 AND row >= ?2 AND row < ?3
     UNION ALL
     SELECT row, cells FROM rows WHERE sheet = ?1 AND bare = 1 AND row >= ?2 AND row < ?3
     ORDER BY row";
 
-/// The rows with formulas of one level, along the index of those alone.
+/// The rows with formulas of one level, by their partial index.
 const FORMULA_ROWS: &str = "SELECT row, cells FROM rows
     WHERE sheet = ?1 AND formulas > 0 AND formulas = ?2 AND row >= ?3 ORDER BY row LIMIT ?4";
 
-/// `formulas` of a row with formulas, none of which fills more than its own cell.
+/// `formulas` of a row whose formulas fill only their own cells.
 const PLAIN: u8 = 1;
 
-/// `formulas` of a row with one that may fill more cells.
+/// `formulas` of a row with a formula that may fill several cells.
 const SPILLING: u8 = 2;
 
-/// The column `formulas` of a row: 0 where it holds none.
+/// Returns the column `formulas` of a row: 0 without formulas.
 fn formulas_in(cells: &[Cell]) -> u8 {
     let level = |cell: &Cell| match &cell.value {
         Some(CellValue::Formula { source, .. }) => {
@@ -46,8 +46,8 @@ fn formulas_in(cells: &[Cell]) -> u8 {
 }
 
 impl Transaction<'_> {
-    /// Hands the stored rows of `range` to `visit`, in order; stops at its first error. Rows with nothing in them are
-    /// not stored and not visited.
+    /// Passes the stored rows of `range` to `visit`, in order, and stops at the first error. Blank
+    /// rows are not stored.
     pub(crate) fn visit_rows<E: From<StorageError>>(
         &self,
         sheet: i32,
@@ -64,7 +64,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// The stored rows of `range`, in order.
+    /// Returns the stored rows of `range`, in order.
     pub(crate) fn rows(&self, sheet: i32, range: Range<u32>) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
         let mut found = Vec::new();
         self.visit_rows(sheet, range, |row, cells| {
@@ -74,7 +74,7 @@ impl Transaction<'_> {
         Ok(found)
     }
 
-    /// The first stored rows of `range`, at most `limit`.
+    /// Returns the first stored rows of `range`, at most `limit`.
     pub(crate) fn some_rows(
         &self,
         sheet: i32,
@@ -91,12 +91,12 @@ impl Transaction<'_> {
         Ok(found)
     }
 
-    /// One row; empty when nothing is stored.
+    /// Returns one row; empty if none is stored.
     pub(crate) fn row(&self, sheet: i32, row: u32) -> Result<Vec<Cell>, StorageError> {
         Ok(self.rows(sheet, row..row.saturating_add(1))?.pop().map(|(_, cells)| cells).unwrap_or_default())
     }
 
-    /// Replaces a row; blank cells at its end are cut, and a blank row is not stored.
+    /// Replaces a row. Blank cells at its end are removed, and a blank row is not stored.
     pub(crate) fn put_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         self.check_time_limit()?;
         trim(&mut cells);
@@ -117,7 +117,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Stores a row where none was; saves the look for what it replaces.
+    /// Stores a row where none is stored, without a look-up.
     pub(crate) fn put_new_row(&self, sheet: i32, row: u32, mut cells: Vec<Cell>) -> Result<(), StorageError> {
         self.check_time_limit()?;
         trim(&mut cells);
@@ -132,8 +132,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// The first rows from `from` on that hold formulas, at most `limit`: either those with one that may fill more cells than its own,
-    /// or the others. One step in an index where there are none.
+    /// Returns the first rows from `from` on with formulas, at most `limit`: those with a formula
+    /// that may fill several cells, or the others. Without such rows it is one index step.
     pub(crate) fn formula_rows(
         &self,
         sheet: i32,
@@ -151,7 +151,8 @@ impl Transaction<'_> {
         Ok(found)
     }
 
-    /// Replaces a row with data by one of the same cells whose formulas are spelt otherwise; that is no edit, and protects from nothing.
+    /// Replaces a row by the same cells with rewritten formulas. This is not an edit, so
+    /// protections do not apply.
     pub(crate) fn rewrite_row(&self, sheet: i32, row: u32, cells: &[Cell]) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let sql = "UPDATE rows SET cells = ?3, formulas = ?4 WHERE sheet = ?1 AND bare = 0 AND row = ?2";
@@ -169,7 +170,7 @@ impl Transaction<'_> {
         rows.into_iter().try_for_each(|(row, cells)| self.put_row(sheet, row, cells))
     }
 
-    /// Empties the rows of `range`; the rows below stay where they are.
+    /// Deletes the rows of `range`. The rows below stay.
     pub(crate) fn delete_rows(&self, sheet: i32, range: Range<u32>) -> Result<(), StorageError> {
         if self.account().is_some() {
             let stored: Vec<u32> = self.rows(sheet, range.clone())?.into_iter().map(|(row, _)| row).collect();
@@ -185,11 +186,12 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Moves the stored rows of `range` by `by`; what was stored where they land must be gone before.
+    /// Moves the stored rows of `range` by `by`. The target must be empty.
     pub(crate) fn shift_rows(&self, sheet: i32, range: Range<u32>, by: i64) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let key = self.key(sheet);
-        // A row may not land on one that has yet to move, so all go below zero first.
+        // A row must not land on one that has yet to move, so all rows move to negative numbers
+        // first.
         let away =
             "UPDATE rows SET row = -1 - (row + ?4) WHERE sheet = ?1 AND bare IN (0, 1) AND row >= ?2 AND row < ?3";
         self.db().prepare_cached(away)?.execute(params![key, range.start, range.end, by])?;
@@ -198,25 +200,26 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Copies the rows of a sheet, and what is kept of it, to another that has none.
+    /// Copies the rows and stored objects of a sheet to another sheet that has none.
     pub(crate) fn copy_sheet(&self, from: i32, to: i32) -> Result<(), StorageError> {
         self.copy_rows(self.key(from), to)
     }
 
-    /// `copy_sheet` from a sheet of any spreadsheet of the file, by its key.
+    /// The same, from a sheet of any spreadsheet of the file, by its key.
     pub(crate) fn copy_rows(&self, from: i64, to: i32) -> Result<(), StorageError> {
         self.check_time_limit()?;
         let keys = [from, self.key(to)];
         let rows = "INSERT INTO rows (sheet, bare, row, cells, formulas)
                     SELECT ?2, bare, row, cells, formulas FROM rows WHERE sheet = ?1";
         self.db().prepare_cached(rows)?.execute(keys)?;
-        let kept = "INSERT INTO kept (scope, kind, id, body)
+        let copy_properties = "INSERT INTO kept (scope, kind, id, body)
                     SELECT ?2, kind, id, body FROM kept WHERE scope = ?1 AND kind IN ('rows', 'columns')";
-        self.db().prepare_cached(kept)?.execute(keys)?;
+        self.db().prepare_cached(copy_properties)?.execute(keys)?;
         self.copy_ranged(from, to)
     }
 
-    /// The rows of a sheet of any spreadsheet of the file, by its key, and all that is kept of it, for a sheet of the same id.
+    /// Copies the rows and all objects of a sheet of any spreadsheet, by its key, to a sheet with
+    /// the same id.
     pub(crate) fn copy_whole(&self, from: i64, to: i32) -> Result<(), StorageError> {
         let keys = [from, self.key(to)];
         for sql in [
@@ -229,8 +232,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Copies what is kept of a sheet with a range of its own: merges, the filter, groups, rules. What has an id of its
-    /// own stays behind, for its id is taken.
+    /// Copies the objects of a sheet that have a range of their own: merges, the filter, groups,
+    /// rules. Objects with ids are skipped, because their ids are taken.
     fn copy_ranged(&self, from: i64, to: i32) -> Result<(), StorageError> {
         let sql = "SELECT kind, id, body FROM kept WHERE scope = ?1 AND kind NOT IN ('rows', 'columns', 'protected', 'chart', 'slicer', 'banding', 'filter view')";
         let mut statement = self.db().prepare_cached(sql)?;
@@ -247,19 +250,19 @@ impl Transaction<'_> {
             for range in body.get_mut("ranges").and_then(Value::as_array_mut).into_iter().flatten() {
                 range["sheetId"] = to.into();
             }
-            self.keep(Some(to), &kind, id, &body)?;
+            self.put_object(Some(to), &kind, id, &body)?;
         }
         Ok(())
     }
 
-    /// The last stored row, with data or with formats only.
+    /// Returns the last stored row, with data or with formats only.
     pub(crate) fn last_row(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 1 ORDER BY row DESC LIMIT 1";
         let bare = self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| row.get(0)).optional()?;
         Ok(bare.max(self.last_row_with_data(sheet)?))
     }
 
-    /// The last row with a value in any cell. One step in the index, however long the sheet is.
+    /// Returns the last row with a value in any cell: one index step.
     pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let sql = "SELECT row FROM rows WHERE sheet = ?1 AND bare = 0 ORDER BY row DESC LIMIT 1";
         Ok(self.db().prepare_cached(sql)?.query_row([self.key(sheet)], |row| row.get(0)).optional()?)
@@ -327,8 +330,8 @@ mod tests {
             }
             let mut rows = plan.raw_query();
             while let Some(row) = rows.next().unwrap() {
-                let told: String = row.get(3).unwrap();
-                assert!(!told.contains("SCAN") && !told.contains("TEMP B-TREE"), "{told}");
+                let got: String = row.get(3).unwrap();
+                assert!(!got.contains("SCAN") && !got.contains("TEMP B-TREE"), "{got}");
             }
         }
     }

@@ -1,8 +1,9 @@
-//! Where spreadsheets are kept: one `SQLite` file, or memory.
+//! The store of spreadsheets: one `SQLite` file, or memory.
 //!
-//! In scope: opening, the schema, connections, what can go wrong. Each transaction sees one spreadsheet; nothing is
-//! remembered between transactions, so two processes on one file see each other's work at once.
-//! Out of scope: what is read and written inside a transaction (`transaction`).
+//! In scope: opening, the connection pool, who writes next. Each transaction covers one
+//! spreadsheet. Nothing is cached between transactions, so two processes on one file see each
+//! other's writes at once.
+//! Out of scope: reads and writes inside a transaction (`transaction`).
 
 use std::fmt;
 use std::path::Path;
@@ -22,23 +23,25 @@ use crate::storage::work_limit::WorkLimit;
 use crate::storage::write_queue::{WriteQueue, WriteTurn};
 use crate::time::TimeSource;
 
-/// Connections to one file: readers do not wait for the writer, but while its pages are written into the file.
+/// Connections to one file. Readers wait for the writer only while its pages are copied into the
+/// file.
 const FILE_CONNECTIONS: usize = 4;
-/// How long a commit on its way into the file waits for those who are about to commit too.
+/// How long a commit waits for further commits before the checkpoint.
 const GROUP_COMMIT_WAIT: Duration = Duration::from_millis(50);
 
-/// The spreadsheets of one file, to be looked at and changed through `SpreadsheetStore::read` and `SpreadsheetStore::write`.
+/// The spreadsheets of one file. `SpreadsheetStore::read` and `SpreadsheetStore::write` open
+/// transactions.
 ///
-/// A thread holds one transaction at a time: there are few connections, and one that is held is waited for.
+/// A thread holds one transaction at a time, because the number of connections is limited.
 pub(crate) struct SpreadsheetStore {
     idle: Mutex<ConnectionPool>,
     returned: Condvar,
     writers: WriteQueue,
     group: GroupCommit,
-    /// By which the work of a write is measured, where it is.
+    /// Measures the duration of writes.
     clock: Option<Arc<dyn TimeSource>>,
     hook: Option<CommitHook>,
-    /// None for memory. Closes last.
+    /// `None` in memory. It is dropped last.
     checkpointer: Option<Checkpointer>,
 }
 
@@ -56,8 +59,8 @@ struct ConnectionPool {
 }
 
 impl SpreadsheetStore {
-    /// Opens a file, or makes it. A file that was copied alone, from beside a process that was killed, is made whole first, and what
-    /// such a process left in the log is brought into its file. Fails when it can't be opened or is something else.
+    /// Opens or creates a file. A file that was copied without its log is completed first, and a
+    /// log that a killed process left is copied into its file.
     pub(crate) fn open(path: &Path) -> Result<Self, StorageError> {
         if let Some(why) = path_problem(path) {
             return Err(StorageError::Place { path: path.to_owned(), why });
@@ -69,13 +72,13 @@ impl SpreadsheetStore {
         let checkpointer = Checkpointer::new(database_file)?;
         match checkpointer.checkpoint(&first, Duration::ZERO) {
             Ok(()) => {}
-            // Somebody else writes, or nobody may: what is in the log is seen all the same.
+            // Another process writes, or the file is read-only. The log is read anyway.
             Err(error) => tracing::debug!(%error, "what is in the log stays there for now"),
         }
         Ok(Self::over(first, Some(checkpointer), FILE_CONNECTIONS))
     }
 
-    /// Spreadsheets that live as long as this value.
+    /// Creates a store in memory.
     pub(crate) fn in_memory() -> Result<Self, StorageError> {
         let only = Connection::open_in_memory()?;
         only.execute_batch(SCHEMA)?;
@@ -99,7 +102,7 @@ impl SpreadsheetStore {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An idle connection, a new one, or the next that comes back.
+    /// Returns an idle connection, a new one, or the next that becomes idle.
     pub(crate) fn take(&self) -> Result<Connection, StorageError> {
         let mut pool = self.pool();
         loop {
@@ -121,12 +124,12 @@ impl SpreadsheetStore {
         }
     }
 
-    /// The turn to write, for as long as it is kept; those who wait get theirs in the order in which they came.
+    /// Waits for the write turn. Writers get it in their order of arrival.
     pub(crate) fn write_turn(&self) -> Result<WriteTurn<'_>, StorageError> {
         self.writers.take(BUSY_TIMEOUT).ok_or(StorageError::Busy)
     }
 
-    /// Measures the work of writes by this clock, and undoes what keeps others waiting for too long.
+    /// Measures writes with this clock, and rolls back those that take too long.
     #[must_use]
     pub(crate) fn with_time_source(self, clock: Arc<dyn TimeSource>) -> Self {
         Self { clock: Some(clock), ..self }
@@ -144,28 +147,28 @@ impl SpreadsheetStore {
         }
     }
 
-    /// The limit of a write that begins now.
+    /// Returns the time limit of a write that begins now.
     pub(crate) fn work_limit(&self) -> Option<WorkLimit> {
         self.clock.as_ref().map(WorkLimit::from_now)
     }
 
-    /// Says that somebody reads from now on, until what comes back is dropped.
+    /// Registers a reader until the guard is dropped.
     pub(crate) fn read_guard(&self) -> Option<ReadGuard<'_>> {
         self.checkpointer.as_ref().map(Checkpointer::enter_reader)
     }
 
-    /// Fails when the file is not where it was opened any more: what is written to it then is written to nowhere.
+    /// Fails if the file is no longer at its path, because writes to it would be lost.
     pub(crate) fn check_in_place(&self) -> Result<(), StorageError> {
         self.checkpointer.as_ref().map_or(Ok(()), |checkpointer| checkpointer.database_file().check_in_place())
     }
 
-    /// A commit was made in the turn of a writer: its number.
+    /// Counts a commit in the write turn. Returns its number.
     pub(crate) fn next_commit_number(&self) -> u64 {
         self.group.commit()
     }
 
-    /// Waits until the commit of this number is in the file itself, and brings it there with all others where nobody does so yet.
-    /// `connection` is in no transaction, and the caller has no turn any more.
+    /// Waits until the commit is in the file. The first waiting writer copies all commits.
+    /// `connection` has no open transaction, and the caller no longer has the write turn.
     pub(crate) fn checkpoint(&self, commit: u64, connection: Connection) -> Result<(), StorageError> {
         let Some(checkpointer) = &self.checkpointer else {
             self.return_connection(connection);
@@ -174,7 +177,7 @@ impl SpreadsheetStore {
         let (lead, connection) = match self.group.join(commit) {
             CommitRole::Leads(lead) => (lead, connection),
             part => {
-                // Connections are few, and whoever waits needs none.
+                // Connections are few, and a waiting writer needs none.
                 self.return_connection(connection);
                 let waits = matches!(part, CommitRole::Waits);
                 let Some(lead) = waits.then(|| self.group.wait(commit)).flatten() else { return Ok(()) };
@@ -187,7 +190,7 @@ impl SpreadsheetStore {
         Ok(())
     }
 
-    /// Brings all that is committed into the file: the number of the last commit of that.
+    /// Copies all commits into the file. Returns the number of the last one.
     fn checkpoint_all(&self, checkpointer: &Checkpointer, connection: &Connection) -> Result<u64, StorageError> {
         let _turn = self.writers.take_after_others(GROUP_COMMIT_WAIT, BUSY_TIMEOUT).ok_or(StorageError::Busy)?;
         let through = self.group.last();
@@ -195,7 +198,7 @@ impl SpreadsheetStore {
         Ok(through)
     }
 
-    /// Takes back what `take` gave.
+    /// Returns a connection to the pool.
     pub(crate) fn return_connection(&self, connection: Connection) {
         self.pool().idle.push(connection);
         self.returned.notify_one();
@@ -219,10 +222,10 @@ mod tests {
     #[test]
     fn a_folder_in_place_of_the_file_and_a_missing_folder_are_told() {
         let folder = tempfile::tempdir().unwrap();
-        let told = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
-        assert!(told(folder.path()).contains("it is a folder"), "{}", told(folder.path()));
+        let got = |path: &Path| SpreadsheetStore::open(path).unwrap_err().to_string();
+        assert!(got(folder.path()).contains("it is a folder"), "{}", got(folder.path()));
         let missing = folder.path().join("nowhere").join("my.sheet");
-        assert!(told(&missing).contains("its folder is not there"), "{}", told(&missing));
+        assert!(got(&missing).contains("its folder is not there"), "{}", got(&missing));
     }
 
     #[test]

@@ -1,8 +1,9 @@
-//! One look at, or one change of, one spreadsheet: all of it or nothing.
+//! Transactions over one spreadsheet.
 //!
-//! In scope: spreadsheets and sheets, read and written in one `SQLite` transaction that rolls back when dropped; its
-//! rows are in `rows`, its named ranges and kept things in `names`. Out of scope: rules about what may be written
-//! (`batch`).
+//! In scope: properties of spreadsheets and sheets, commit and rollback. A transaction that is
+//! dropped rolls back.
+//! Out of scope: rows (`rows`), named ranges and objects (`named_ranges`), rules about what may be
+//! written (`batch`).
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::work_limit::WorkLimit;
 use crate::storage::write_queue::WriteTurn;
 
-/// A spreadsheet's own properties.
+/// The properties of a spreadsheet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SpreadsheetProperties {
     /// `properties.title`.
@@ -28,12 +29,12 @@ pub(crate) struct SpreadsheetProperties {
     pub time_zone: String,
     /// `properties.autoRecalc`, such as `ON_CHANGE`.
     pub auto_recalc: String,
-    /// Other members of `SpreadsheetProperties`, kept as sent.
+    /// Other members of `SpreadsheetProperties`, as sent.
     pub extra: Map<String, Value>,
 }
 
 impl Default for SpreadsheetProperties {
-    /// What `spreadsheets.create` makes of an empty body.
+    /// Returns the properties that `spreadsheets.create` gives an empty body.
     fn default() -> Self {
         Self {
             title: "Untitled spreadsheet".to_owned(),
@@ -45,31 +46,29 @@ impl Default for SpreadsheetProperties {
     }
 }
 
-/// A sheet (tab) and its properties.
+/// The properties of a sheet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SheetProperties {
     /// `sheetId`, not negative.
     pub id: i32,
-    /// `title`.
     pub title: String,
-    /// `index`: its place among the tabs, from 0.
+    /// `index`: its position among the sheets, from 0.
     pub index: u32,
     /// `gridProperties.rowCount`.
     pub row_count: u32,
     /// `gridProperties.columnCount`.
     pub column_count: u32,
-    /// `hidden`.
     pub hidden: bool,
     /// `gridProperties.frozenRowCount`, 0 for none.
     pub frozen_rows: u32,
     /// `gridProperties.frozenColumnCount`, 0 for none.
     pub frozen_columns: u32,
-    /// Other members of `SheetProperties`, kept as sent; those of the grid under `gridProperties`.
+    /// Other members of `SheetProperties`, as sent. Those of the grid are under `gridProperties`.
     pub extra: Map<String, Value>,
 }
 
 impl SheetProperties {
-    /// A sheet as `addSheet` makes it when nothing is said: 1000 rows, 26 columns.
+    /// Returns a sheet with the defaults of `addSheet`: 1000 rows, 26 columns.
     pub(crate) fn new(id: i32, title: impl Into<String>, index: u32) -> Self {
         Self {
             id,
@@ -85,48 +84,48 @@ impl SheetProperties {
     }
 }
 
-/// An area that is closed to somebody, and what of it is open.
+/// A protected area, and its unprotected parts.
 pub(crate) type ProtectedArea = (Area, Vec<Area>);
 
-/// What keeps others of this process away meanwhile.
+/// Blocks other threads of this process.
 #[derive(Debug)]
 enum TransactionGuard<'s> {
-    /// Whoever reads keeps pages from being written over.
+    /// A reader blocks overwriting of pages.
     #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
     Reading(Option<ReadGuard<'s>>),
-    /// Whoever writes keeps other writers waiting.
+    /// A writer blocks other writers.
     #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
     Writing(WriteTurn<'s>),
 }
 
-/// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
+/// A transaction over one spreadsheet. Without `commit` it rolls back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Transaction<'s> {
     store: &'s SpreadsheetStore,
     connection: Option<Connection>,
-    /// By when its work has to be done, where others wait for it.
+    /// The time limit of a write.
     limit: Option<WorkLimit>,
-    /// Ends after the transaction itself.
+    /// Dropped after the transaction itself.
     guard: Option<TransactionGuard<'s>>,
     pub(crate) number: i64,
-    /// Who writes, where protections are to be looked at.
+    /// The writing account, if protections are checked.
     pub(crate) account: Option<String>,
-    /// What is closed to that account, by sheet, once it was looked up: an area, and what of it is open.
+    /// The protected areas of that account by sheet, once they were read.
     pub(crate) closed: RefCell<HashMap<i32, Vec<ProtectedArea>>>,
 }
 
 impl SpreadsheetStore {
-    /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
+    /// Opens a consistent view of a spreadsheet. It waits for a writer only during a checkpoint.
     pub(crate) fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.read_guard()))
     }
 
-    /// The only writer of the file until it is committed or dropped; waits for the one before.
+    /// Opens the only write transaction of the file, and waits for the previous one.
     pub(crate) fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
         self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.write_turn()?))
     }
 
-    /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
+    /// Acquires a connection, before a transaction begins.
     fn acquire<'s>(&'s self, guard: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
         let limit = if matches!(guard, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
         let (connection, guard) = (Some(self.take()?), Some(guard));
@@ -150,7 +149,7 @@ impl SpreadsheetStore {
         Ok(transaction)
     }
 
-    /// Makes a spreadsheet with these sheets; fails when the id is taken.
+    /// Creates a spreadsheet with these sheets. Fails if the id is taken.
     pub(crate) fn create(
         &self,
         id: &str,
@@ -164,7 +163,8 @@ impl SpreadsheetStore {
         transaction.commit()
     }
 
-    /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
+    /// Creates a spreadsheet without sheets, in a transaction that the caller completes. Fails if
+    /// the id is taken.
     pub(crate) fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
         let mut transaction = self.acquire(TransactionGuard::Writing(self.write_turn()?))?;
         transaction.db().execute_batch("BEGIN IMMEDIATE")?;
@@ -183,7 +183,7 @@ impl SpreadsheetStore {
         Ok(transaction)
     }
 
-    /// Whether there is a spreadsheet of that id.
+    /// Returns whether a spreadsheet has this id.
     pub(crate) fn exists(&self, id: &str) -> Result<bool, StorageError> {
         match self.read(id) {
             Ok(_) => Ok(true),
@@ -192,7 +192,7 @@ impl SpreadsheetStore {
         }
     }
 
-    /// The ids and titles of all spreadsheets, oldest first.
+    /// Returns the ids and titles of all spreadsheets, oldest first.
     pub(crate) fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
         let view = self.acquire(TransactionGuard::Reading(self.read_guard()))?;
         let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
@@ -200,7 +200,7 @@ impl SpreadsheetStore {
         Ok(listed.collect::<Result<_, _>>()?)
     }
 
-    /// Removes a spreadsheet and all it holds.
+    /// Deletes a spreadsheet and all its contents.
     pub(crate) fn delete(&self, id: &str) -> Result<(), StorageError> {
         let transaction = self.write(id)?;
         for sheet in transaction.sheets()? {
@@ -235,19 +235,19 @@ impl Transaction<'_> {
         self.connection.as_ref().expect("the connection is given back only when the transaction is dropped")
     }
 
-    /// Fails once a write has kept the others waiting for too long; to be asked at every step of what may take long.
+    /// Fails if the write took too long. Long operations call it at every step.
     pub(crate) fn check_time_limit(&self) -> Result<(), StorageError> {
         self.limit.as_ref().map_or(Ok(()), WorkLimit::check)
     }
 
-    /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
-    /// after the commit, without a word on what is there.
+    /// Commits, and makes the commit durable in the file itself. A failure changes nothing. If the
+    /// disk fails after the commit, the state is unknown.
     pub(crate) fn commit(mut self) -> Result<(), StorageError> {
         self.store.run_commit_hook(CommitStage::BeforeSync);
         self.store.check_in_place()?;
         self.db().execute_batch("COMMIT")?;
         let commit = self.store.next_commit_number();
-        // The next writer need not wait for the disk.
+        // The next writer does not wait for the disk.
         self.guard = None;
         if let Some(connection) = self.connection.take() {
             self.store.checkpoint(commit, connection)?;
@@ -256,17 +256,17 @@ impl Transaction<'_> {
         self.store.check_in_place()
     }
 
-    /// The key of a sheet in every table.
+    /// Returns the key of a sheet in every table.
     pub(crate) fn key(&self, sheet: i32) -> i64 {
         (self.number << 32) | i64::from(sheet)
     }
 
-    /// The key under which things of a sheet, or of the spreadsheet itself, are kept.
+    /// Returns the key of objects of a sheet, or of the spreadsheet.
     pub(crate) fn scope(&self, sheet: Option<i32>) -> i64 {
         sheet.map_or((self.number << 32) | 0xFFFF_FFFF, |id| self.key(id))
     }
 
-    /// The spreadsheet's properties.
+    /// Returns the spreadsheet's properties.
     pub(crate) fn properties(&self) -> Result<SpreadsheetProperties, StorageError> {
         let sql = "SELECT title, locale, time_zone, auto_recalc, extra FROM spreadsheets WHERE number = ?1";
         let (mut found, extra) = self.db().prepare_cached(sql)?.query_row([self.number], |row| {
@@ -299,7 +299,7 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// All sheets in the order of the tabs.
+    /// Returns all sheets in their order.
     pub(crate) fn sheets(&self) -> Result<Vec<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key BETWEEN ?1 AND ?2 ORDER BY position");
         let mut statement = self.db().prepare_cached(&sql)?;
@@ -311,7 +311,7 @@ impl Transaction<'_> {
         Ok(sheets)
     }
 
-    /// The sheet of that id.
+    /// Returns the sheet with this id.
     pub(crate) fn sheet(&self, id: i32) -> Result<Option<SheetProperties>, StorageError> {
         let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key = ?1");
         let mut statement = self.db().prepare_cached(&sql)?;
@@ -319,7 +319,8 @@ impl Transaction<'_> {
         rows.next()?.map(read_sheet).transpose()
     }
 
-    /// Adds the sheet, or replaces the properties of the one that has its id. Titles and places are the caller's care.
+    /// Adds a sheet, or replaces the properties of the sheet with its id. The caller checks titles
+    /// and indices.
     pub(crate) fn put_sheet(&self, sheet: &SheetProperties) -> Result<(), StorageError> {
         let sql =
             format!("INSERT OR REPLACE INTO sheets ({SHEET_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
@@ -338,7 +339,8 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Removes a sheet with its rows and what is kept of it. Its named ranges and the places of the others stay.
+    /// Removes a sheet with its rows and objects. Its named ranges and the indices of other sheets
+    /// stay.
     pub(crate) fn remove_sheet(&self, id: i32) -> Result<(), StorageError> {
         let key = self.key(id);
         self.db().prepare_cached("DELETE FROM rows WHERE sheet = ?1")?.execute([key])?;
@@ -364,7 +366,7 @@ fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
     })
 }
 
-/// Reads a JSON text that this version wrote.
+/// Parses a stored JSON text.
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, place: &'static str) -> Result<T, StorageError> {
     serde_json::from_str(json).map_err(|_| StorageError::Damaged { place })
 }
@@ -437,12 +439,12 @@ mod tests {
         let mut properties = SpreadsheetProperties { title: "T".into(), ..SpreadsheetProperties::default() };
         properties.extra.insert("iterativeCalculationSettings".into(), serde_json::json!({}));
         tx.set_properties(&properties).unwrap();
-        tx.keep(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();
+        tx.put_object(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();
         tx.commit().unwrap();
         let tx = store.read("s").unwrap();
         assert_eq!(tx.sheet(i32::MAX).unwrap(), Some(sheet));
         assert_eq!(tx.properties().unwrap(), properties);
-        assert_eq!(tx.kept(None, "metadata").unwrap().len(), 1);
-        assert_eq!(tx.kept(Some(0), "metadata").unwrap().len(), 0);
+        assert_eq!(tx.objects(None, "metadata").unwrap().len(), 1);
+        assert_eq!(tx.objects(Some(0), "metadata").unwrap().len(), 0);
     }
 }

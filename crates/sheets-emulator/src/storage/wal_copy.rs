@@ -1,13 +1,16 @@
-//! The tail of a spreadsheet file: what the log beside it holds, once more, at the end of the file itself.
+//! A copy of the write-ahead log at the end of the file.
 //!
-//! In scope: putting it there, finding it in a file that was copied alone, carrying it out. Out of scope: when (`settle`).
+//! In scope: appending it, finding it in a file that was copied alone, restoring from it.
+//! Out of scope: when this happens (`checkpoint`).
 //!
-//! A commit is in the log first, and then its pages are written over in the file, one after the other. A copy that is taken of the file
-//! alone after a process was killed in the midst of that would hold some pages and not others. So the log's bytes go behind the
-//! last page before the first page is written over, and are cut off after the last one. `SQLite` looks at no byte behind the last page.
+//! A commit is in the log first, and then its pages are overwritten in the file, one after the
+//! other. A copy of the file alone, taken after a process was killed in between, would have some
+//! pages and not others. The log's bytes are therefore appended after the last page before the
+//! first page is overwritten, and removed after the last one. `SQLite` ignores bytes after the last
+//! page.
 //!
-//! A tail is the log to the letter, and then 64 bytes: a mark, where the tail begins, how long the log is, and a hash of all of that.
-//! It is valid only where it ends with the file.
+//! The copy consists of the log and 64 bytes: a magic text, the start of the copy, the length of
+//! the log, and a hash of all of these. It is valid only at the end of the file.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -15,28 +18,28 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-/// What a foot begins with.
+/// The magic text of a trailer.
 const TRAILER_MAGIC: &[u8; 16] = b"sheetkeep tail 1";
-/// Bytes of a foot.
+/// Bytes of a trailer.
 const TRAILER_BYTES: usize = 64;
-/// Bytes of a log's head, and of the head of each of its frames.
+/// Bytes of a log's header, and of the header of each frame.
 const LOG_HEADER_BYTES: usize = 32;
 const FRAME_HEADER_BYTES: usize = 24;
 /// Bytes that are copied at once.
 const CHUNK: usize = 1 << 20;
 
-/// Where a tail is.
+/// The position of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WalCopy {
-    /// Where it begins, in bytes from the start of the file.
+    /// Its start, in bytes from the start of the file.
     pub start: u64,
-    /// How long the log in it is.
+    /// The length of the log in it.
     pub length: u64,
     hash: [u8; 32],
 }
 
 impl WalCopy {
-    /// The tail that the file ends with, if it does. Whether it is whole shows only in `restore`.
+    /// Finds the copy at the end of the file. `restore` checks whether it is complete.
     pub(crate) fn find(file: &File) -> io::Result<Option<Self>> {
         let Some(at) = file.metadata()?.len().checked_sub(TRAILER_BYTES as u64) else { return Ok(None) };
         let mut foot = [0; TRAILER_BYTES];
@@ -53,11 +56,12 @@ impl WalCopy {
         Ok(fits.then_some(found))
     }
 
-    /// Puts the log behind byte `after` of the file, and behind all that is there. Where that fails the file ends as it did.
+    /// Appends the log after byte `after` of the file, and after all existing bytes. A failure
+    /// restores the end of the file.
     pub(crate) fn append_to(file: &File, log: &Path, after: u64) -> io::Result<()> {
         let before = file.metadata()?.len();
         Self::write(file, log, after.max(before)).inspect_err(|_| {
-            // Whatever is left behind the last page is no tail, and harms nobody.
+            // Bytes after the last page that are not a copy are harmless.
             let _ = file.set_len(before);
         })
     }
@@ -84,8 +88,9 @@ impl WalCopy {
         write_at(file, &foot, start + length)
     }
 
-    /// Writes the pages of the tail's commits over those in the file, makes that durable, and cuts the tail off. Says whether it was
-    /// a whole tail; of one that is not, nothing is done. To be interrupted and done again harms nothing.
+    /// Writes the pages of the copied commits into the file, syncs it, and removes the copy.
+    /// Returns false, and changes nothing, if the copy is incomplete. The operation may be
+    /// interrupted and repeated.
     pub(crate) fn restore(&self, file: &File) -> io::Result<bool> {
         if !self.is_complete(file)? {
             return Ok(false);
@@ -99,7 +104,8 @@ impl WalCopy {
         let (log_head, frame_head) = (LOG_HEADER_BYTES as u64, FRAME_HEADER_BYTES as u64);
         let frames = self.length.saturating_sub(log_head) / (frame_head + size);
         let place = |frame: u64| self.start + log_head + frame * (frame_head + size);
-        // Frames of an earlier log carry other salts; those behind the last commit were never committed.
+        // Frames of an earlier log have other salts. Frames after the last commit were not
+        // committed.
         let mut heads = Vec::new();
         for frame in 0..frames {
             let mut bytes = [0; FRAME_HEADER_BYTES];
@@ -121,7 +127,7 @@ impl WalCopy {
         Ok(true)
     }
 
-    /// Whether the log that lies there is the one that this tail was made of, as its head tells.
+    /// Returns whether the log at this path is the copied one, by its header.
     pub(crate) fn matches_log(&self, file: &File, log: &Path) -> io::Result<bool> {
         let (mut own, mut other) = ([0; LOG_HEADER_BYTES], [0; LOG_HEADER_BYTES]);
         read_at(file, &mut own, self.start)?;
@@ -132,7 +138,7 @@ impl WalCopy {
     fn is_complete(&self, file: &File) -> io::Result<bool> {
         let mut hasher = Sha256::new();
         let mut chunk = vec![0; CHUNK];
-        // The log, and the foot without its hash.
+        // The log, and the trailer without its hash.
         let (mut at, end) = (self.start, self.start + self.length + 32);
         while at < end {
             let size = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
@@ -144,7 +150,7 @@ impl WalCopy {
     }
 }
 
-/// A number of the log, which has the highest byte first.
+/// Reads a big-endian number of the log.
 fn number(bytes: &[u8], from: usize) -> u32 {
     bytes[from..from + 4].iter().fold(0, |number, byte| (number << 8) | u32::from(*byte))
 }

@@ -1,6 +1,7 @@
-//! How long a write may keep the others waiting.
+//! The time limit of a write.
 //!
-//! In scope: the limit, and looking whether it is passed. Out of scope: who waits, and how long (`turns`).
+//! In scope: the limit and its check.
+//! Out of scope: who waits, and how long (`write_queue`).
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,11 +10,11 @@ use std::time::Duration;
 use crate::storage::error::StorageError;
 use crate::time::TimeSource;
 
-/// How long the work of one call may take while nobody else can write; what takes longer is undone. Together with the 30 s for which a
-/// call waits for its turn it stays well below the 90 s after which clients give up.
+/// How long one write may block the others; a longer one is rolled back. Together with the 30 s
+/// wait for the write turn it stays well below the 90 s after which clients give up.
 pub(crate) const WORK_LIMIT: Duration = Duration::from_secs(10);
 
-/// A moment by which the work has to be done.
+/// The end of the allowed time.
 #[derive(Clone)]
 pub(crate) struct WorkLimit {
     clock: Arc<dyn TimeSource>,
@@ -21,13 +22,13 @@ pub(crate) struct WorkLimit {
 }
 
 impl WorkLimit {
-    /// From now on.
+    /// Starts the limit now.
     pub(crate) fn from_now(clock: &Arc<dyn TimeSource>) -> Self {
         let limit = u64::try_from(WORK_LIMIT.as_millis()).unwrap_or(u64::MAX);
         Self { clock: Arc::clone(clock), until_ms: clock.monotonic_ms().saturating_add(limit) }
     }
 
-    /// Fails once the moment is over.
+    /// Fails once the time is over.
     pub(crate) fn check(&self) -> Result<(), StorageError> {
         if self.clock.monotonic_ms() > self.until_ms { Err(StorageError::TooLong) } else { Ok(()) }
     }
@@ -53,7 +54,7 @@ mod tests {
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
-    /// A clock on which a second goes by at each look.
+    /// A clock that advances by a second at each reading.
     #[derive(Default)]
     struct FastClock(AtomicU64);
 
@@ -84,9 +85,9 @@ mod tests {
                 &SeededRandom::new(1),
             )
         };
-        let told = send(100).unwrap_err();
-        assert_eq!((told.code, told.status), (503, "UNAVAILABLE"));
-        assert!(told.message.contains("took longer than 10 s and was undone"), "{}", told.message);
+        let got = send(100).unwrap_err();
+        assert_eq!((got.code, got.status), (503, "UNAVAILABLE"));
+        assert!(got.message.contains("took longer than 10 s and was undone"), "{}", got.message);
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), None);
         assert!(send(1).is_ok());
         assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(0));

@@ -1,7 +1,7 @@
-//! One after the other, in the order in which they came, and nobody waits for ever.
+//! A fair queue of writers, with timeouts.
 //!
-//! In scope: turns of the threads of this process. Out of scope: what is done in a turn (`storage`), other processes, which `SQLite`
-//! keeps apart.
+//! In scope: the threads of this process.
+//! Out of scope: what is done in a turn (`store`), other processes, which `SQLite` separates.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -16,13 +16,14 @@ pub(crate) struct WriteQueue {
 
 #[derive(Debug, Default)]
 struct QueueState {
-    /// Whoever has the turn is first.
+    /// The holder of the turn is first.
     tickets: VecDeque<u64>,
     issued: u64,
 }
 
 impl QueueState {
-    /// Puts a ticket behind whoever has the turn; a ticket whose turn has come meanwhile keeps it.
+    /// Puts a ticket directly behind the holder of the turn. A ticket that has become the holder's
+    /// stays.
     fn move_behind_holder(&mut self, ticket: u64) {
         if self.tickets.front() == Some(&ticket) {
             return;
@@ -33,7 +34,7 @@ impl QueueState {
     }
 }
 
-/// A turn; it is over when this is dropped.
+/// A turn. Dropping it passes the turn on.
 #[derive(Debug)]
 pub(crate) struct WriteTurn<'t> {
     turns: &'t WriteQueue,
@@ -45,27 +46,29 @@ impl WriteQueue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a turn, but not longer than that; `None` then.
+    /// Waits for a turn up to this time.
     pub(crate) fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(wait);
         has_come.then_some(turn)
     }
 
-    /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
+    /// The same, but after `patience` the caller precedes all other waiting writers, which had time
+    /// to go first.
     pub(crate) fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
         let (turn, has_come) = self.queue(patience);
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
     }
 
-    /// The turn of whoever has no patience left: at once where it has come meanwhile, and after the one that is under way else.
+    /// Takes the turn after the patience has ended: at once if it has come meanwhile, otherwise
+    /// after the current holder.
     fn take_now_or_next<'t>(&'t self, turn: WriteTurn<'t>, wait: Duration) -> Option<WriteTurn<'t>> {
         let mut state = self.state();
         state.move_behind_holder(turn.ticket);
-        // Whoever is first stays first, so no thread has to be woken.
+        // The first ticket stays first, so that no thread has to be woken.
         self.wait_until_first(state, turn.ticket, wait).then_some(turn)
     }
 
-    /// A place in the line, and whether its turn has come within that time.
+    /// Queues a ticket. Returns it, and whether its turn came within this time.
     fn queue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
         let mut state = self.state();
         state.issued += 1;
@@ -75,7 +78,7 @@ impl WriteQueue {
         (turn, has_come)
     }
 
-    /// Gives the lock back before it returns: a turn that is dropped needs it.
+    /// Releases the lock before it returns, because dropping a turn needs it.
     fn wait_until_first(&self, state: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
         let is_not_first = |state: &mut QueueState| state.tickets.front() != Some(&ticket);
         let waited = self.moved.wait_timeout_while(state, wait, is_not_first);
@@ -172,7 +175,8 @@ mod tests {
     fn a_turn_that_ends_as_patience_does_stalls_nobody() {
         let turns = WriteQueue::default();
         let first = turns.take(LONG).unwrap();
-        // The leader's patience ends, and before it takes the lock again the turn before ends.
+        // The leader's patience ends. The previous turn ends before the leader takes the lock
+        // again.
         let (leader, has_come) = turns.queue(Duration::ZERO);
         assert!(!has_come);
         let (served, order) = channel();

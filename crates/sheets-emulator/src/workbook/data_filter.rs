@@ -1,7 +1,8 @@
-//! `DataFilter`: cells named by A1 text, by grid range or by developer metadata in a request's body.
+//! `DataFilter`: cells named by A1 text, by grid range or by developer metadata.
 //!
-//! In scope: which cells a filter finds, in every sheet of a spreadsheet.
-//! Out of scope: which marks a lookup matches (`metadata`), what is done to the cells.
+//! In scope: the cells of a filter, in every sheet of a spreadsheet.
+//! Out of scope: which metadata a lookup matches (`storage::developer_metadata`), what is done with
+//! the cells.
 
 use serde_json::{Map, Value};
 
@@ -11,14 +12,15 @@ use crate::grid::area::GridRange;
 use crate::storage::developer_metadata::{find, read_lookup};
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// The cells of a filter: one place, or with a lookup those of each row, column and sheet that is marked so.
+/// Returns the cells of a filter: one range, or with a lookup those of each matching row, column
+/// and sheet.
 pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result<Vec<SheetRange>, ApiError> {
     if let Some(text) = filter.get("a1Range").and_then(Value::as_str) {
         return Ok(vec![workbook.find_inside(text)?]);
     }
     if let Some(lookup) = filter.get("developerMetadataLookup") {
         let marks = find(workbook.transaction, &[read_lookup(lookup)?])?;
-        return Ok(marks.iter().flat_map(|(_, mark)| marked(workbook, mark)).collect());
+        return Ok(marks.iter().flat_map(|(_, metadata)| cells_of_metadata(workbook, metadata)).collect());
     }
     let Some(range) = filter.get("gridRange").filter(|range| range.is_object()) else {
         return Err(ApiError::invalid_argument("Must specify at least one DataFilter."));
@@ -31,9 +33,9 @@ pub(crate) fn find_filter(workbook: &Workbook<'_, '_>, filter: &Value) -> Result
     if span.starts_outside(sheet.row_count, sheet.column_count) { Err(place.exceeds()) } else { Ok(vec![place]) }
 }
 
-/// The cells that a mark lies on; a mark of the whole spreadsheet lies on every sheet.
-fn marked(workbook: &Workbook<'_, '_>, mark: &Value) -> Vec<SheetRange> {
-    let Some(location) = mark.get("location").and_then(Value::as_object) else { return Vec::new() };
+/// Returns the cells of a metadata location. Metadata of the spreadsheet covers every sheet.
+fn cells_of_metadata(workbook: &Workbook<'_, '_>, metadata: &Value) -> Vec<SheetRange> {
+    let Some(location) = metadata.get("location").and_then(Value::as_object) else { return Vec::new() };
     let range = location.get("dimensionRange").and_then(Value::as_object);
     let mut span = CellSpan::default();
     if let Some(range) = range {
@@ -79,17 +81,17 @@ mod tests {
             ),
             (3, "sheet", json!({"sheetId": 7})),
         ] {
-            tx.keep(None, KIND, id, &json!({"metadataKey": key, "location": location})).unwrap();
+            tx.put_object(None, KIND, id, &json!({"metadataKey": key, "location": location})).unwrap();
         }
         let workbook = Workbook::open(&tx).unwrap();
         let found = |filter: Value| -> Vec<String> {
             find_filter(&workbook, &filter).unwrap().iter().map(SheetRange::printed).collect()
         };
-        let marked = |key: &str| found(json!({"developerMetadataLookup": {"metadataKey": key}}));
-        assert_eq!(marked("row"), ["One!A3:Z3"]);
-        assert_eq!(marked("column"), ["Two!B1:B1000"]);
-        assert_eq!(marked("sheet"), ["Two!A1:Z1000"]);
-        assert_eq!(marked("none"), [""; 0]);
+        let cells_of_metadata = |key: &str| found(json!({"developerMetadataLookup": {"metadataKey": key}}));
+        assert_eq!(cells_of_metadata("row"), ["One!A3:Z3"]);
+        assert_eq!(cells_of_metadata("column"), ["Two!B1:B1000"]);
+        assert_eq!(cells_of_metadata("sheet"), ["Two!A1:Z1000"]);
+        assert_eq!(cells_of_metadata("none"), [""; 0]);
         assert_eq!(found(json!({"gridRange": {"sheetId": 7, "startRowIndex": 5}})), ["Two!A6:Z1000"]);
         assert_eq!(find_filter(&workbook, &json!({"gridRange": {"startRowIndex": 1000}})).unwrap_err().code, 400);
         assert_eq!(find_filter(&workbook, &json!({})).unwrap_err().code, 400);

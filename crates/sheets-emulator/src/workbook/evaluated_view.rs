@@ -1,9 +1,10 @@
-//! The cells of a spreadsheet as people see them: formulas worked out, and the cells filled that formulas elsewhere fill.
+//! The cells of a spreadsheet with formulas evaluated and array results spilled.
 //!
-//! In scope: visiting rows, one cell, the cells that a formula refers to, whether a result has room. Out of scope: reading formulas
-//! (`formula`), how outcomes look (`render`), which cells a caller means (`workbook`).
+//! In scope: visiting rows, one cell, the cells of a reference, room for array results.
+//! Out of scope: parsing formulas (`formula`), display (`format`), A1 text (`ranges`).
 //!
-//! A formula that fills several cells is worked out once for each `Workbook`, and only when cells are read that it may fill.
+//! A formula that fills several cells is evaluated once per `Workbook`, and only if cells are read
+//! that it may fill.
 
 use std::rc::Rc;
 
@@ -20,19 +21,19 @@ use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// How many formulas may refer to each other in a chain; a longer one, or a circle, is `#REF!`.
+/// The longest chain of formulas that refer to each other. A longer one, or a cycle, is `#REF!`.
 const CHAIN_LIMIT: u32 = 32;
 
-/// How many formulas and single cells one formula may look up in all, those of the formulas it refers to included.
+/// Formulas and single cells that one formula may look up, including those of referenced formulas.
 const LOOK_LIMIT: u32 = 200_000;
 
-/// How many cells all results of a spreadsheet may fill.
+/// Cells that all array results of a spreadsheet may fill.
 const FILLED_LIMIT: u64 = 2_000_000;
 
-/// How many results are remembered while a spreadsheet is read.
+/// Results that are cached while a spreadsheet is read.
 const MEMORY: usize = 200_000;
 
-/// The spreadsheet from one of its cells.
+/// The spreadsheet as the formula in one cell reads it.
 struct EvalContext<'b, 't, 's> {
     workbook: &'b Workbook<'t, 's>,
     sheet: i32,
@@ -41,7 +42,8 @@ struct EvalContext<'b, 't, 's> {
 }
 
 impl Workbook<'_, '_> {
-    /// Hands the rows of an area that show anything to `visit`, in order, whole but with formulas worked out in the area's columns only.
+    /// Passes the rows of an area to `visit`, in order. Rows are complete, but formulas are
+    /// evaluated in the area's columns only.
     pub(crate) fn visit<E: From<StorageError>>(
         &self,
         sheet: i32,
@@ -61,7 +63,7 @@ impl Workbook<'_, '_> {
         })
     }
 
-    /// The rows of an area in which anything stands, entered or filled in; formulas are not worked out.
+    /// Returns the rows of an area with entered or spilled values. Formulas are not evaluated.
     pub(crate) fn rows(&self, sheet: i32, area: &Area) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
         let mut found = Vec::new();
         self.visit_filled(sheet, area, |row, cells| {
@@ -71,7 +73,7 @@ impl Workbook<'_, '_> {
         Ok(found)
     }
 
-    /// The last row with a value in any cell, entered or filled in.
+    /// Returns the last row with an entered or spilled value.
     pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
         let stored = self.transaction.last_row_with_data(sheet)?;
         let spills = self.spills(sheet, &Area::new(0..u32::MAX, 0..u32::MAX))?;
@@ -108,7 +110,7 @@ impl Workbook<'_, '_> {
         up_to(last, next, &mut visit)
     }
 
-    /// What a cell at a place comes to.
+    /// Returns the value of a cell.
     pub(crate) fn value_at(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
         match &cell.value {
             Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
@@ -119,7 +121,7 @@ impl Workbook<'_, '_> {
                 }
                 let outermost = self.chain.get() == 0;
                 let value_at = self.evaluated(sheet, row, column, source).first().clone();
-                // Inside a chain it may be an error of the chain's length, not of its own.
+                // Inside a chain the error may be due to the chain's length, so it is not cached.
                 if outermost && self.results.borrow().len() < MEMORY {
                     self.results.borrow_mut().insert(place, value_at.clone());
                 }
@@ -130,12 +132,12 @@ impl Workbook<'_, '_> {
         }
     }
 
-    /// Where the formula of a cell leads, when it is a link and nothing else.
+    /// Returns the target of a cell's formula, if it is a single link.
     pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
         link(source, &EvalContext { workbook: self, sheet, row, column })
     }
 
-    /// What a formula comes to; `#REF!` when too many refer to each other.
+    /// Evaluates a formula; `#REF!` if the chain is too long.
     fn evaluated(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
         if self.chain.get() == 0 {
             self.looks.set(0);
@@ -150,9 +152,9 @@ impl Workbook<'_, '_> {
         value
     }
 
-    /// What stands in the cell of a formula that may fill more cells.
+    /// Returns the value in the cell of a formula that may fill several cells.
     fn anchored(&self, sheet: i32, row: u32, column: u32) -> Scalar {
-        let told = |error| {
+        let detail = |error| {
             tracing::error!(%error, "the formulas of a sheet can't be read");
             Scalar::Error("#ERROR!")
         };
@@ -161,14 +163,14 @@ impl Workbook<'_, '_> {
                 Ok(()) => self.spilling.borrow().get(&sheet).map_or(Err(0), |list| {
                     list.binary_search_by_key(&(row, column), |anchor| (anchor.row, anchor.column))
                 }),
-                Err(error) => return told(error),
+                Err(error) => return detail(error),
             };
-        // One that was not found is one too many.
+        // A formula beyond the limit is not found.
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
         match self.finished(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
             Ok(None) => Scalar::Error("#REF!"),
-            Err(error) => told(error),
+            Err(error) => detail(error),
         }
     }
 
@@ -179,7 +181,7 @@ impl Workbook<'_, '_> {
         found.cloned().unwrap_or(Scalar::Blank)
     }
 
-    /// Finds the formulas of a sheet that may fill more cells than their own, once.
+    /// Finds the formulas of a sheet that may fill several cells, once.
     fn anchors_of(&self, sheet: i32) -> Result<(), StorageError> {
         if !self.spilling.borrow().contains_key(&sheet) {
             let found = find_anchors(self.transaction.formula_rows(sheet, true, 0, ROW_LIMIT)?);
@@ -188,7 +190,7 @@ impl Workbook<'_, '_> {
         Ok(())
     }
 
-    /// The results that fill cells of an area. Those that are being worked out fill none yet.
+    /// Returns the results that fill cells of an area. Formulas in progress fill none yet.
     fn spills(&self, sheet: i32, area: &Area) -> Result<Vec<Rc<Spill>>, StorageError> {
         self.anchors_of(sheet)?;
         let count = self.spilling.borrow().get(&sheet).map_or(0, Vec::len);
@@ -213,7 +215,7 @@ impl Workbook<'_, '_> {
         Ok(found)
     }
 
-    /// The result of one of these formulas; `None` while it is being worked out.
+    /// Returns the result of one of these formulas; `None` while it is in progress.
     fn finished(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {
             let mut sheets = self.spilling.borrow_mut();
@@ -234,7 +236,8 @@ impl Workbook<'_, '_> {
         Ok(Some(spill))
     }
 
-    /// A result in its cells. Where it would leave the grid or lie over what was entered it is `#REF!` in the formula's own cell.
+    /// Places a result in its cells. If it would leave the grid or cover entered cells, it is
+    /// `#REF!` in the formula's own cell.
     fn placed(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
         let cells = value.into_matrix();
         let area = Area::new(row..row.saturating_add(cells.height), column..column.saturating_add(cells.width));
@@ -362,7 +365,8 @@ mod tests {
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::SpreadsheetProperties;
 
-    /// The texts of a sheet of ten rows and eight columns, as its cells come to; formulas begin with `=`.
+    /// Returns the values of a sheet of ten rows and eight columns as texts; formulas begin with
+    /// `=`.
     fn seen(lines: &[&[&str]]) -> Vec<String> {
         let store = SpreadsheetStore::in_memory().unwrap();
         let grid = SheetProperties { row_count: 10, column_count: 8, ..SheetProperties::new(0, "Jobs", 0) };

@@ -1,7 +1,8 @@
-//! A spreadsheet as ranges and formulas see it.
+//! A spreadsheet as ranges and formulas read it.
 //!
-//! In scope: which sheet and cells a text of the A1 grammar means, refusals in Google's words, what is remembered while it is read.
-//! Out of scope: the grammar itself (`a1`), what the cells come to (`seen`), reading and writing values.
+//! In scope: the sheet and cells of an A1 text, Google's errors, caches of one read.
+//! Out of scope: A1 notation (`grid::a1`), values of cells (`evaluated_view`), reading and writing
+//! values (`methods`).
 
 use std::cell::{Cell as Counter, RefCell};
 use std::collections::HashMap;
@@ -15,38 +16,37 @@ use crate::grid::value::Scalar;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
 
-/// The sheets of a spreadsheet inside one transaction.
+/// The sheets of a spreadsheet in one transaction.
 #[derive(Debug)]
 pub(crate) struct Workbook<'t, 's> {
-    /// Where its cells are.
+    /// The transaction.
     pub transaction: &'t Transaction<'s>,
-    /// Its sheets in the order of the tabs.
+    /// The sheets in their order.
     pub sheets: Vec<SheetProperties>,
-    /// How deep formulas refer to each other just now.
+    /// The current depth of formulas that refer to each other.
     pub(crate) chain: Counter<u32>,
-    /// How much the outermost of them has looked up.
+    /// The look-ups of the outermost formula.
     pub(crate) looks: Counter<u32>,
-    /// What is left of all that formulas may use.
+    /// The remaining budget of formulas.
     pub(crate) budget: EvalBudget,
-    /// How many cells the results of formulas fill.
+    /// Cells that array results fill.
     pub(crate) filled: Counter<u64>,
-    /// By sheet, the formulas that may fill more cells than their own, once they were asked for.
+    /// By sheet, the formulas that may fill several cells, once they were read.
     pub(crate) spilling: RefCell<HashMap<i32, Vec<SpillAnchor>>>,
-    /// What other formulas came to, by sheet, row and column.
+    /// Results of other formulas, by sheet, row and column.
     pub(crate) results: RefCell<HashMap<(i32, u32, u32), Scalar>>,
 }
 
-/// Cells of one sheet, as a request named them.
+/// A range of one sheet in a request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SheetRange {
-    /// The sheet.
     pub sheet: SheetProperties,
-    /// The cells as named, with open ends.
+    /// The range as written, with open ends.
     pub span: CellSpan,
 }
 
 impl SheetRange {
-    /// The cells inside the grid.
+    /// Returns the cells inside the grid.
     pub(crate) fn area(&self) -> Area {
         let range = GridRange {
             sheet_id: self.sheet.id,
@@ -58,12 +58,12 @@ impl SheetRange {
         range.resolve(self.sheet.row_count, self.sheet.column_count)
     }
 
-    /// The cells as an answer names them.
+    /// Returns the range as responses write it.
     pub(crate) fn printed(&self) -> String {
         name_area(&self.sheet, &self.area())
     }
 
-    /// Google's refusal of cells outside the grid.
+    /// Returns Google's error for cells outside the grid.
     pub(crate) fn exceeds(&self) -> ApiError {
         let SheetRange { sheet, span } = self;
         ApiError::invalid_argument(format!(
@@ -75,13 +75,14 @@ impl SheetRange {
     }
 }
 
-/// Cells of a sheet as an answer names them.
+/// Returns an area as responses write it.
 pub(crate) fn name_area(sheet: &SheetProperties, area: &Area) -> String {
     CellSpan::block(area.rows.start, area.rows.end, area.cols.start, area.cols.end).print_with(&sheet.title)
 }
 
 impl<'t, 's> Workbook<'t, 's> {
-    /// The spreadsheet of a transaction as it is now; after a write that may change what formulas come to, it is to be opened anew.
+    /// Opens the spreadsheet of a transaction. After a write that may change results it must be
+    /// opened again.
     pub(crate) fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
         Ok(Self {
             transaction,
@@ -95,14 +96,15 @@ impl<'t, 's> Workbook<'t, 's> {
         })
     }
 
-    /// The cells that `text` names; 400 when there are none.
+    /// Returns the cells of `text`; 400 if there are none.
     pub(crate) fn find(&self, text: &str) -> Result<SheetRange, ApiError> {
         let (sheet, span) =
             locate(text, &self).ok_or_else(|| ApiError::invalid_argument(format!("Unable to parse range: {text}")))?;
         Ok(SheetRange { sheet: sheet.clone(), span })
     }
 
-    /// The cells that `text` names, to be read or cleared: they may end outside the grid, but not begin there.
+    /// Returns the cells of `text` for reading or clearing. They may end outside the grid, but not
+    /// begin there.
     pub(crate) fn find_inside(&self, text: &str) -> Result<SheetRange, ApiError> {
         let place = self.find(text)?;
         if place.span.starts_outside(place.sheet.row_count, place.sheet.column_count) {
@@ -111,7 +113,7 @@ impl<'t, 's> Workbook<'t, 's> {
         Ok(place)
     }
 
-    /// The sheet of a title, whatever its case.
+    /// Returns the sheet with this title, regardless of case.
     pub(crate) fn titled(&self, title: &str) -> Option<&SheetProperties> {
         let folded = title.to_lowercase();
         let exact = self.sheets.iter().find(|sheet| sheet.title == title);

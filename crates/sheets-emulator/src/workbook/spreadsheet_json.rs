@@ -1,14 +1,15 @@
-//! `spreadsheets.get`, and the spreadsheet inside other answers.
+//! `spreadsheets.get`, and the spreadsheet in other responses.
 //!
-//! In scope: which sheets and cells an answer holds, cells with all that is kept of them.
-//! Out of scope: cutting the answer down to `fields` (the caller), properties (`present`), texts of values (`render`).
+//! In scope: which sheets and cells a response contains, cells with all their members.
+//! Out of scope: `fields` (the caller), properties (`format::response_format`), displayed texts
+//! (`format::render`).
 
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
 use crate::format::response_format::{
-    default_format, named_range, outline_kind, protected, sheet_properties, shown, spreadsheet_properties,
+    default_format, group_kind, named_range, protected, sheet_properties, shown, spreadsheet_properties,
     spreadsheet_url, with_both_colors, without_first_sheet,
 };
 use crate::grid::area::{Area, Dimension};
@@ -21,19 +22,19 @@ use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// Heights and widths of rows and columns that nobody changed, in pixels.
+/// Default heights and widths of rows and columns, in pixels.
 const PIXELS: (u32, u32) = (21, 100);
 
-/// Which cells an answer holds.
+/// The parts of a spreadsheet in a response.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SpreadsheetView {
-    /// When anything is asked for, only its sheets are in the answer, and only its cells.
-    pub asked: Vec<CellSelection>,
-    /// Whether cells are in the answer.
+    /// The requested cells. If there are any, the response contains their sheets and cells only.
+    pub selections: Vec<CellSelection>,
+    /// Whether the response contains cells.
     pub grid_data: bool,
 }
 
-/// How cells are asked for.
+/// A selection of cells.
 #[derive(Debug, Clone)]
 pub(crate) enum CellSelection {
     /// By A1 text.
@@ -51,8 +52,8 @@ impl CellSelection {
     }
 }
 
-/// Answers `spreadsheets.get`: `include_grid_data` counts only without a mask, a mask that reaches into `sheets.data`
-/// asks for cells by itself (recorded). The answer is cut down to the mask.
+/// Answers `spreadsheets.get`. `include_grid_data` applies only without a mask; a mask that reaches
+/// into `sheets.data` requests cells by itself (recorded). The response is trimmed to the mask.
 pub(crate) fn get(
     store: &SpreadsheetStore,
     id: &str,
@@ -65,22 +66,23 @@ pub(crate) fn get(
         ResponseMask::Members(_) => mask.covers("sheets.data"),
     };
     let tx = store.read(id)?;
-    let asked = ranges.into_iter().map(CellSelection::Range).collect();
-    Ok(mask.apply(spreadsheet(&tx, id, &SpreadsheetView { asked, grid_data })?))
+    let selections = ranges.into_iter().map(CellSelection::Range).collect();
+    Ok(mask.apply(spreadsheet(&tx, id, &SpreadsheetView { selections, grid_data })?))
 }
 
-/// The spreadsheet as a transaction sees it.
+/// Returns the spreadsheet of a transaction.
 pub(crate) fn spreadsheet(tx: &Transaction<'_>, id: &str, view: &SpreadsheetView) -> Result<Value, ApiError> {
     let workbook = Workbook::open(tx)?;
     let mut places = Vec::new();
-    for asked in &view.asked {
-        places.extend(asked.places(&workbook)?);
+    for selections in &view.selections {
+        places.extend(selections.places(&workbook)?);
     }
     let mut sheets = Vec::new();
     for sheet in &workbook.sheets {
-        let asked: Vec<Area> = places.iter().filter(|place| place.sheet.id == sheet.id).map(SheetRange::area).collect();
-        if view.asked.is_empty() || !asked.is_empty() {
-            sheets.push(one_sheet(&workbook, sheet, view, &asked)?);
+        let selections: Vec<Area> =
+            places.iter().filter(|place| place.sheet.id == sheet.id).map(SheetRange::area).collect();
+        if view.selections.is_empty() || !selections.is_empty() {
+            sheets.push(one_sheet(&workbook, sheet, view, &selections)?);
         }
     }
     let mut answer = Map::new();
@@ -103,13 +105,13 @@ fn one_sheet(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
     view: &SpreadsheetView,
-    asked: &[Area],
+    selections: &[Area],
 ) -> Result<Value, ApiError> {
     let mut members = Map::new();
     members.insert("properties".to_owned(), sheet_properties(sheet));
     if view.grid_data {
         let whole = [Area::new(0..sheet.row_count, 0..sheet.column_count)];
-        let areas = if asked.is_empty() { &whole[..] } else { asked };
+        let areas = if selections.is_empty() { &whole[..] } else { selections };
         let data: Vec<Value> =
             areas.iter().map(|area| grid_data(workbook, sheet, area)).collect::<Result<_, StorageError>>()?;
         members.insert("data".to_owned(), Value::Array(data));
@@ -122,17 +124,17 @@ fn one_sheet(
         ("chart", "charts"),
         ("banding", "bandedRanges"),
         ("slicer", "slicers"),
-        (outline_kind(Dimension::Rows), "rowGroups"),
-        (outline_kind(Dimension::Columns), "columnGroups"),
+        (group_kind(Dimension::Rows), "rowGroups"),
+        (group_kind(Dimension::Columns), "columnGroups"),
     ] {
-        let kept = workbook.transaction.kept(Some(sheet.id), kind)?;
-        if !kept.is_empty() {
+        let objects = workbook.transaction.objects(Some(sheet.id), kind)?;
+        if !objects.is_empty() {
             let all: Vec<Value> =
-                kept.iter().map(|(_, body)| object_json(workbook, kind, body)).collect::<Result<_, _>>()?;
+                objects.iter().map(|(_, body)| object_json(workbook, kind, body)).collect::<Result<_, _>>()?;
             members.insert(name.to_owned(), Value::Array(all));
         }
     }
-    if let Some((_, filter)) = workbook.transaction.kept(Some(sheet.id), "filter")?.first() {
+    if let Some((_, filter)) = workbook.transaction.objects(Some(sheet.id), "filter")?.first() {
         members.insert("basicFilter".to_owned(), shown("filter", filter));
     }
     let metadata = metadata_at(workbook, |location| location.get("sheetId") == Some(&json!(sheet.id)))?;
@@ -153,16 +155,17 @@ fn object_json(workbook: &Workbook<'_, '_>, kind: &str, body: &Value) -> Result<
     Ok(protected(body, named.as_ref()))
 }
 
-/// The developer metadata whose place is one that is asked for.
+/// Returns the developer metadata at these locations.
 fn metadata_at(
     workbook: &Workbook<'_, '_>,
-    asked: impl Fn(&Map<String, Value>) -> bool,
+    selections: impl Fn(&Map<String, Value>) -> bool,
 ) -> Result<Vec<Value>, StorageError> {
-    let metadata = workbook.transaction.kept(None, KIND)?.into_iter().map(|(_, body)| body);
-    Ok(metadata.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&asked)).collect())
+    let metadata = workbook.transaction.objects(None, KIND)?.into_iter().map(|(_, body)| body);
+    Ok(metadata.filter(|body| body.get("location").and_then(Value::as_object).is_some_and(&selections)).collect())
 }
 
-/// `GridData`: rows up to the last one with anything in it, metadata for every row and column.
+/// Returns `GridData`: rows up to the last one with contents, and metadata for every row and
+/// column.
 fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, StorageError> {
     let mut members = Map::new();
     for (name, start) in [("startRow", area.rows.start), ("startColumn", area.cols.start)] {
@@ -186,7 +189,7 @@ fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) 
         [("rowMetadata", "rows", &area.rows, PIXELS.0), ("columnMetadata", "columns", &area.cols, PIXELS.1)]
     {
         let mut list = vec![json!({"pixelSize": pixels}); range.len()];
-        for (index, body) in workbook.transaction.kept(Some(sheet.id), kind)? {
+        for (index, body) in workbook.transaction.objects(Some(sheet.id), kind)? {
             let at = index - i64::from(range.start);
             if let Some(place) = usize::try_from(at).ok().and_then(|at| list.get_mut(at)) {
                 place
@@ -210,13 +213,13 @@ fn row_values(
     let end = cells.len().min(area.cols.end as usize);
     let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
     let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    let leads = |column: u32, source: &str| workbook.address(sheet.id, row, column, source);
+    let link_target = |column: u32, source: &str| workbook.address(sheet.id, row, column, source);
     let columns = area.cols.start..;
-    columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| leads(column, source))).collect()
+    columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| link_target(column, source))).collect()
 }
 
-/// `CellData`; `leads` is where a formula leads that is a link.
-fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
+/// Returns `CellData`; `link_target` returns the target of a link formula.
+fn cell_data(cell: &Cell, link_target: impl Fn(&str) -> Option<String>) -> Value {
     let mut members = Map::new();
     if cell.is_blank() {
         return Value::Object(members);
@@ -229,7 +232,7 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
         side = side_of(&scalar);
         members.insert("formattedValue".to_owned(), formatted(cell, scalar).into());
         if let CellValue::Formula { source, .. } = value {
-            let address = leads(source);
+            let address = link_target(source);
             members.extend(address.map(|address| ("hyperlink".to_owned(), address.into())));
         }
     }
@@ -238,7 +241,7 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     }
     let format = cell.format().map(with_both_colors);
     members.insert("effectiveFormat".to_owned(), effective_format(format.as_ref(), side));
-    for (name, value) in cell.members.iter().flat_map(|kept| kept.iter()) {
+    for (name, value) in cell.members.iter().flat_map(|objects| objects.iter()) {
         if name != "userEnteredFormat" {
             members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });
         }
@@ -246,7 +249,7 @@ fn cell_data(cell: &Cell, leads: impl Fn(&str) -> Option<String>) -> Value {
     Value::Object(members)
 }
 
-/// `ExtendedValue` of what was entered, if anything was.
+/// Returns the `ExtendedValue` that was entered.
 fn user_entered_value(value: &CellValue) -> Option<Value> {
     Some(match value {
         CellValue::Text(text) => json!({"stringValue": text}),
@@ -257,24 +260,24 @@ fn user_entered_value(value: &CellValue) -> Option<Value> {
     })
 }
 
-/// `ExtendedValue` of what it comes to.
+/// Returns the `ExtendedValue` of the effective value.
 fn effective_value(scalar: &Scalar) -> Value {
     match scalar {
         Scalar::Blank => json!({}),
         Scalar::Text(text) => json!({"stringValue": text}),
         Scalar::Number(number) => json!({"numberValue": to_json(*number)}),
         Scalar::Bool(truth) => json!({"boolValue": truth}),
-        Scalar::Error(told) => json!({"errorValue": {"type": error_type(told), "message": told}}),
+        Scalar::Error(detail) => json!({"errorValue": {"type": error_type(detail), "message": detail}}),
     }
 }
 
-/// Whole numbers without a point, as Google writes them.
+/// Writes integers without a decimal point, as Google does.
 #[expect(clippy::cast_possible_truncation, reason = "whole and far inside an i64")]
 fn to_json(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() < 1e17 { Value::from(number as i64) } else { Value::from(number) }
 }
 
-/// To which side a value goes that nobody aligned.
+/// Returns the default alignment of a value.
 fn side_of(scalar: &Scalar) -> Option<&'static str> {
     match scalar {
         Scalar::Blank => None,
@@ -284,8 +287,8 @@ fn side_of(scalar: &Scalar) -> Option<&'static str> {
     }
 }
 
-/// The default format of a cell with what was set laid over it: a value without an alignment has one of its kind, and
-/// links are shown plainly, as recorded answers have it.
+/// Returns the default format with the cell's own format on top. The value's kind sets a missing
+/// alignment, and links are displayed as plain text, as in recorded responses.
 fn effective_format(set: Option<&Value>, side: Option<&str>) -> Value {
     let mut format = default_format();
     if let Some(members) = format.as_object_mut() {

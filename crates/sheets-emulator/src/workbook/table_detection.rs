@@ -1,9 +1,10 @@
-//! Table detection, as `values.append` does it.
+//! Table detection of `values.append`.
 //!
-//! In scope: the block of touching cells that a range means.
-//! Out of scope: what is then written below it (`values_append`).
+//! In scope: the block of adjacent cells in a range.
+//! Out of scope: what is written below it (`methods::values_append`).
 //!
-//! Source: the API guide's examples of `values.append`, and recorded appends: a row with a hole is two tables.
+//! Source: the API guide's examples of `values.append`, and recorded appends. A row with a gap is
+//! two tables.
 
 use std::ops::Range;
 
@@ -12,11 +13,11 @@ use crate::grid::cell::Cell;
 use crate::storage::store::StorageError;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
-/// How many rows are looked at in one go.
+/// Rows in memory at once.
 const STEP: u32 = 1024;
 
-/// The last table in the range: the block of touching cells around its last cell with a value. A single cell means the
-/// table that it lies in.
+/// Returns the last table in the range: the block of adjacent cells around its last cell with a
+/// value. A single cell means the table around it.
 pub(crate) fn find_table(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
@@ -27,7 +28,7 @@ pub(crate) fn find_table(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Res
     Ok(Some(TableRegion { workbook, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
 }
 
-/// The table whose block holds a cell that is itself blank.
+/// Returns the table around a blank cell.
 fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) -> Result<Option<Area>, StorageError> {
     let near = Area::new(
         cell.rows.start.saturating_sub(1)..cell.rows.end.saturating_add(1).min(place.sheet.row_count),
@@ -41,7 +42,7 @@ fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) ->
     Ok(found.contains(cell.rows.start, cell.cols.start).then_some(found))
 }
 
-/// The last cell with a value, by rows and then by columns.
+/// Returns the last cell with a value, by rows and then by columns.
 fn last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
     let used = workbook.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
@@ -63,7 +64,7 @@ fn every_column(rows: Range<u32>) -> Area {
     Area::new(rows, 0..u32::MAX)
 }
 
-/// The columns with values, as unbroken runs.
+/// Returns the columns with values, as contiguous runs.
 fn runs(cells: &[Cell]) -> Vec<Range<u32>> {
     let mut runs: Vec<Range<u32>> = Vec::new();
     for (column, _) in (0..).zip(cells).filter(|(_, cell)| cell.has_data()) {
@@ -80,7 +81,8 @@ struct TableRegion<'t, 's> {
     sheet: i32,
     row_count: u32,
     area: Area,
-    /// Rows of the area with more than one run: a part of them may belong to it only after it has become wider.
+    /// Rows of the area with several runs. Some runs may belong to it only after it has become
+    /// wider.
     torn: Vec<Vec<Range<u32>>>,
 }
 
@@ -109,7 +111,7 @@ impl TableRegion<'_, '_> {
         }
     }
 
-    /// Takes in the rows above or below for as long as they touch.
+    /// Adds adjacent rows above or below.
     fn climb(&mut self, up: bool) -> Result<(), StorageError> {
         loop {
             let (start, end) = (self.area.rows.start, self.area.rows.end);
@@ -144,7 +146,7 @@ impl TableRegion<'_, '_> {
         true
     }
 
-    /// Takes in the runs that touch the area's columns; tells whether any does.
+    /// Adds the runs that touch the area's columns. Returns whether any does.
     fn widen(&mut self, runs: &[Range<u32>]) -> bool {
         let mut touched = false;
         for run in runs.iter().chain(runs.iter().rev()) {

@@ -1,13 +1,14 @@
-//! `autoFill`: a series carried on, as a person does by the square at the corner of a selection.
+//! `autoFill`: continues a series, as dragging the corner of a selection does.
 //!
-//! In scope: numbers, and texts that end in one, by equal steps; single dates day by day; formulas, which move; all else is repeated.
-//! Out of scope: series of unequal steps and of mixed kinds, and finding the source inside a range, which answer 501; names of days
-//! and months, which are repeated.
+//! In scope: numbers, and texts that end in a number, by equal steps; single dates by days;
+//! formulas, whose references move. All other cells are repeated.
+//! Out of scope: series of unequal steps and of mixed kinds, and finding the source inside a range,
+//! which answer 501; names of days and months, which are repeated.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, carry, transpose};
+use crate::batch::cells::paste::{block, move_references, transpose};
 use crate::batch::context::{Batch, beyond, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
@@ -35,7 +36,7 @@ struct FillTarget {
     fill_length: i32,
 }
 
-/// Fills cells behind the source, or in front of it when the length is negative.
+/// Fills cells after the source, or before it if the length is negative.
 pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError> {
     if request.range.is_some() {
         return Err(ApiError::unimplemented("This emulator fills by sourceAndDestination only."));
@@ -63,7 +64,7 @@ pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, A
     Ok(json!({}))
 }
 
-/// The cells to be filled; they must lie inside the grid.
+/// Returns the cells to fill, which must lie inside the grid.
 fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
     let mut area = from.clone();
     let side = if across { &mut area.cols } else { &mut area.rows };
@@ -80,7 +81,7 @@ fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) 
     Ok(area)
 }
 
-/// How a line is carried on.
+/// How a line of cells is continued.
 struct FillRule {
     across: bool,
     back: bool,
@@ -88,7 +89,7 @@ struct FillRule {
 }
 
 impl FillRule {
-    /// The cells that follow a line, or in front of it those that lead up to it, in the order of the sheet.
+    /// Returns the cells that follow a line, or precede it, in the order of the sheet.
     fn continue_series(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
         if self.back {
             line.reverse();
@@ -104,7 +105,7 @@ impl FillRule {
             let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
             let distance = if self.back { -distance } else { distance };
             let (down, right) = if self.across { (0, distance) } else { (distance, 0) };
-            carry(std::slice::from_mut(&mut cell), down, right);
+            move_references(std::slice::from_mut(&mut cell), down, right);
             filled.push(cell);
         }
         if self.back {
@@ -114,7 +115,7 @@ impl FillRule {
     }
 }
 
-/// Numbers by equal steps, with a text in front of each or none.
+/// Numbers by equal steps, each with or without a text in front.
 struct CellSeries {
     front: Option<String>,
     last: f64,
@@ -122,7 +123,7 @@ struct CellSeries {
 }
 
 impl CellSeries {
-    /// The series that a line begins; none when its cells are repeated.
+    /// Returns the series that a line begins; `None` if its cells are repeated.
     fn of(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
         let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
         let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(part).collect();
@@ -156,7 +157,7 @@ impl CellSeries {
     }
 }
 
-/// A cell's number, and the text in front of it.
+/// Returns a cell's number, and the text in front of it.
 fn part(cell: &Cell) -> Option<(Option<&str>, f64)> {
     match &cell.value {
         Some(CellValue::Number(number)) => Some((None, *number)),
@@ -195,11 +196,11 @@ mod tests {
         assert_eq!(numbers(&[3.0, 4.0], 2, true).unwrap(), of(&[1.0, 2.0]));
         assert_eq!(numbers(&[5.0], 2, false).unwrap(), of(&[5.0, 5.0]));
         assert_eq!(numbers(&[1.0, 2.0, 4.0], 1, false).unwrap_err().code, 501);
-        let told = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
+        let got = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
         let text = |text: &str| Some(CellValue::Text(text.to_owned()));
-        assert_eq!(told(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);
-        assert_eq!(told(texts(&["Item 1"], true)), [text("Item 1"), text("Item 1"), text("Item 1")]);
-        assert_eq!(told(texts(&["a", "b"], false)), [text("a"), text("b"), text("a")]);
+        assert_eq!(got(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);
+        assert_eq!(got(texts(&["Item 1"], true)), [text("Item 1"), text("Item 1"), text("Item 1")]);
+        assert_eq!(got(texts(&["a", "b"], false)), [text("a"), text("b"), text("a")]);
     }
 
     #[test]

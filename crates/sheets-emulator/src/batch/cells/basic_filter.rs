@@ -1,7 +1,9 @@
-//! The basic filter of a sheet: it sorts at once, and hides rows.
+//! The basic filter of a sheet: sorts at once, and hides rows.
 //!
-//! In scope: hidden values, the common conditions on texts, numbers and blanks, `hiddenByFilter` of the rows. Out of scope: colours,
-//! dates and formulas as conditions, which hide nothing; hiding anew when cells change later: setting the filter again does.
+//! In scope: hidden values, the common conditions on texts, numbers and blanks, `hiddenByFilter` of
+//! the rows.
+//! Out of scope: conditions on colours, dates and formulas, which hide nothing; hiding again after
+//! later changes, for which the filter must be set again.
 //!
 //! Hidden rows are read and written like any others, as in the service.
 
@@ -33,7 +35,7 @@ pub(crate) struct ClearBasicFilter {
     sheet_id: i32,
 }
 
-/// Keeps the filter of a sheet, sorts its rows below the header, and hides those that it hides.
+/// Stores the filter of a sheet, sorts the rows below the header, and hides rows.
 pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Value, ApiError> {
     let range = request.filter.get("range").cloned().unwrap_or_else(|| json!({}));
     let sent: GridRangeMessage =
@@ -49,19 +51,19 @@ pub(crate) fn set(batch: &Batch<'_, '_>, request: SetBasicFilter) -> Result<Valu
     }
     show_all(batch, &sheet)?;
     hide_rows(batch, &sheet, &below, &criteria(&body)?)?;
-    batch.tx.keep(Some(sheet.id), "filter", 0, &Value::Object(body))?;
+    batch.tx.put_object(Some(sheet.id), "filter", 0, &Value::Object(body))?;
     Ok(json!({}))
 }
 
-/// Forgets the filter of a sheet; nothing is hidden by it any more.
+/// Removes the filter of a sheet, and shows its rows.
 pub(crate) fn clear(batch: &Batch<'_, '_>, request: &ClearBasicFilter) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
-    batch.tx.forget(Some(sheet.id), "filter", 0)?;
+    batch.tx.remove_object(Some(sheet.id), "filter", 0)?;
     show_all(batch, &sheet)?;
     Ok(json!({}))
 }
 
-/// What is to be seen of one column.
+/// The visible values of one column.
 struct ColumnCriterion {
     column: u32,
     hidden: Vec<String>,
@@ -88,7 +90,7 @@ struct FilterCriteriaMessage {
     condition: Option<BooleanCondition>,
 }
 
-/// From `filterSpecs`, and from the older `criteria`, a map by column.
+/// Reads `filterSpecs`, and the older `criteria`, which is a map by column.
 fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
     let read = |column: u32, value: &Value| {
         let read: FilterCriteriaMessage = serde_json::from_value(value.clone())
@@ -109,15 +111,15 @@ fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError>
 }
 
 fn show_all(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<(), ApiError> {
-    for (row, mut body) in batch.tx.kept(Some(sheet.id), "rows")? {
+    for (row, mut body) in batch.tx.objects(Some(sheet.id), "rows")? {
         let Some(members) = body.as_object_mut() else { continue };
         if members.shift_remove("hiddenByFilter").is_none() {
             continue;
         }
         if members.is_empty() {
-            batch.tx.forget(Some(sheet.id), "rows", row)?;
+            batch.tx.remove_object(Some(sheet.id), "rows", row)?;
         } else {
-            batch.tx.keep(Some(sheet.id), "rows", row, &body)?;
+            batch.tx.put_object(Some(sheet.id), "rows", row, &body)?;
         }
     }
     Ok(())
@@ -134,7 +136,7 @@ fn hide_rows(
     }
     let workbook = Workbook::open(batch.tx)?;
     let stored = workbook.rows(sheet.id, area)?;
-    let kept = batch.tx.kept(Some(sheet.id), "rows")?;
+    let objects = batch.tx.objects(Some(sheet.id), "rows")?;
     for (row, cells) in stored {
         let shown = criteria.iter().all(|criterion| {
             let blank = Cell::default();
@@ -143,10 +145,10 @@ fn hide_rows(
             criterion.is_visible(cell, &scalar)
         });
         if !shown {
-            let known = kept.iter().find(|(index, _)| *index == i64::from(row)).map(|(_, body)| body.clone());
+            let known = objects.iter().find(|(index, _)| *index == i64::from(row)).map(|(_, body)| body.clone());
             let mut body = known.unwrap_or_else(|| json!({}));
             body["hiddenByFilter"] = true.into();
-            batch.tx.keep(Some(sheet.id), "rows", i64::from(row), &body)?;
+            batch.tx.put_object(Some(sheet.id), "rows", i64::from(row), &body)?;
         }
     }
     Ok(())

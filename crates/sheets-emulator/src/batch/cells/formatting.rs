@@ -1,7 +1,7 @@
-//! Requests that dress or tidy cells where they are: borders, white space, rules of conditional formats.
+//! Requests about borders, white space and conditional formats.
 //!
-//! In scope: borders on each cell they touch, trimmed texts, rules kept in order and given back.
-//! Out of scope: what a rule would look like on a cell, and moving with cells (`sources`).
+//! In scope: borders of each cell, trimmed texts, rules that are stored in order and returned.
+//! Out of scope: the effect of a rule on a cell, how its ranges move (`batch::object_ranges`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ use crate::format::response_format::shown;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 
-/// The kind under which rules are kept, by their index.
+/// Kind of stored rules, by their index.
 const RULES: &str = "rule";
 
 /// `UpdateBordersRequest`.
@@ -56,7 +56,7 @@ pub(crate) struct DeleteConditionalFormatRule {
 }
 
 impl UpdateBorders {
-    /// The borders of the cell at a place of the range, by the side of the cell.
+    /// Returns the borders of a cell in the range, by side.
     fn sides(&self, area: &Area, row: u32, col: u32) -> [(&'static str, Option<&Value>); 4] {
         let choose = |edge: bool, outer, inner| if edge { outer } else { inner };
         [
@@ -68,7 +68,7 @@ impl UpdateBorders {
     }
 }
 
-/// Sets the borders around and inside a range; a side that the request leaves out stays.
+/// Sets the borders around and inside a range. A side that the request omits stays.
 pub(crate) fn borders(batch: &Batch<'_, '_>, request: &UpdateBorders) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     for rows in chunks(&area.rows) {
@@ -100,7 +100,8 @@ fn draw(cell: &mut Cell, sides: &[(&'static str, Option<&Value>)]) {
     cell.set_member("userEnteredFormat", (!format.is_empty()).then_some(Value::Object(format)));
 }
 
-/// Takes white space off the ends of texts, and all but one out of their middle; the reply counts the cells.
+/// Trims the ends of texts, and shortens white space inside to one blank. The reply counts the
+/// cells.
 pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let mut count = 0_u32;
@@ -118,7 +119,7 @@ pub(crate) fn trim(batch: &Batch<'_, '_>, request: &TrimWhitespace) -> Result<Va
     Ok(json!({ "trimWhitespace": inner }))
 }
 
-/// Keeps a rule at its index among those of the sheet of its first range.
+/// Stores a rule at its index in the sheet of its first range.
 pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule) -> Result<Value, ApiError> {
     let ranges = request.rule.get("ranges").and_then(Value::as_array).cloned().unwrap_or_default();
     let Some(first) = ranges.into_iter().next() else { return refuse("rule.ranges must not be empty.") };
@@ -134,17 +135,17 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
     Ok(json!({}))
 }
 
-/// Forgets a rule; the reply carries it.
+/// Deletes a rule; the reply contains it.
 pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = batch.grid(request.sheet_id)?;
     let mut rules = rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at < rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
     };
-    let gone = rules.remove(at);
-    batch.tx.forget(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
+    let deleted = rules.remove(at);
+    batch.tx.remove_object(Some(sheet.id), RULES, i64::try_from(rules.len()).unwrap_or(i64::MAX))?;
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &gone)}}))
+    Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &deleted)}}))
 }
 
 /// `UpdateConditionalFormatRuleRequest`.
@@ -157,7 +158,7 @@ pub(crate) struct UpdateConditionalFormatRule {
     new_index: Option<i32>,
 }
 
-/// Replaces a rule, or moves it among those of its sheet; the reply carries both.
+/// Replaces a rule, or moves it within its sheet; the reply contains both rules.
 pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalFormatRule) -> Result<Value, ApiError> {
     let sheet = match request.rule.as_ref().and_then(|rule| rule.get("ranges")?.as_array()?.first().cloned()) {
         Some(range) => {
@@ -171,32 +172,32 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
     let at = |index: i32| usize::try_from(index).ok().filter(|at| *at < rules.len());
     let missing = |index: i32| format!("No conditional format on sheet: {} at index: {index}", sheet.id);
     let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
-    let mut told = Map::new();
+    let mut reply_members = Map::new();
     if let Some(rule) = request.rule {
         let old = std::mem::replace(&mut rules[old_at], normalized_colors(Value::Object(rule)));
-        told.insert("newRule".to_owned(), rules[old_at].clone());
-        told.insert("oldRule".to_owned(), old);
-        told.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
+        reply_members.insert("newRule".to_owned(), rules[old_at].clone());
+        reply_members.insert("oldRule".to_owned(), old);
+        reply_members.extend((request.index > 0).then(|| ("newIndex".to_owned(), request.index.into())));
     } else {
         let new = request.new_index.unwrap_or(0);
         let Some(new_at) = at(new) else { return refuse(missing(new)) };
         let moved = rules.remove(old_at);
-        told.insert("newRule".to_owned(), moved.clone());
+        reply_members.insert("newRule".to_owned(), moved.clone());
         rules.insert(new_at, moved);
-        told.extend((request.index > 0).then(|| ("oldIndex".to_owned(), request.index.into())));
-        told.extend((new > 0).then(|| ("newIndex".to_owned(), new.into())));
+        reply_members.extend((request.index > 0).then(|| ("oldIndex".to_owned(), request.index.into())));
+        reply_members.extend((new > 0).then(|| ("newIndex".to_owned(), new.into())));
     }
     keep_rules(batch, sheet.id, &rules)?;
-    Ok(json!({"updateConditionalFormatRule": told}))
+    Ok(json!({"updateConditionalFormatRule": reply_members}))
 }
 
 fn rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {
-    Ok(batch.tx.kept(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
+    Ok(batch.tx.objects(Some(sheet), RULES)?.into_iter().map(|(_, rule)| rule).collect())
 }
 
 fn keep_rules(batch: &Batch<'_, '_>, sheet: i32, rules: &[Value]) -> Result<(), ApiError> {
     for (id, rule) in (0..).zip(rules) {
-        batch.tx.keep(Some(sheet), RULES, id, rule)?;
+        batch.tx.put_object(Some(sheet), RULES, id, rule)?;
     }
     Ok(())
 }

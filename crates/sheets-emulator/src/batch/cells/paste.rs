@@ -1,7 +1,7 @@
 //! `copyPaste` and `cutPaste`: cells copied or moved within a sheet or to another.
 //!
-//! In scope: all that the paste types keep, repetition to fill the destination, transposing.
-//! Out of scope: reading formulas (`formula`): references that are relative move with a copy.
+//! In scope: all paste types, repetition to fill the destination, transposing.
+//! Out of scope: the text of formulas (`formula::references`).
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -57,13 +57,13 @@ enum Orientation {
     Transpose,
 }
 
-/// Copies a range. The source is read whole before anything is written, so the two may overlap.
+/// Copies a range. The source is read completely before the first write, so the ranges may overlap.
 pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
-    let (target, asked) = batch.area(&request.destination)?;
+    let (target, requested) = batch.area(&request.destination)?;
     let mut cells = block(batch, &source, &from)?;
     if request.paste_type == PasteType::Values {
-        settle(batch, &source, &from, &mut cells)?;
+        to_plain_values(batch, &source, &from, &mut cells)?;
     }
     if request.paste_orientation == Orientation::Transpose {
         cells = transpose(cells);
@@ -72,11 +72,11 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
     let Some(mask) = mask.filter(|_| !from.is_empty()) else { return Ok(json!({})) };
     let height = cells.len();
     let width = cells.first().map_or(0, Vec::len);
-    let down = repeats(asked.height(), height);
-    let across = repeats(asked.width(), width);
+    let down = repeats(requested.height(), height);
+    let across = repeats(requested.width(), width);
     let area = Area::new(
-        asked.rows.start..asked.rows.start.saturating_add(length(height * down)),
-        asked.cols.start..asked.cols.start.saturating_add(length(width * across)),
+        requested.rows.start..requested.rows.start.saturating_add(length(height * down)),
+        requested.cols.start..requested.cols.start.saturating_add(length(width * across)),
     );
     if area.rows.end > target.row_count || area.cols.end > target.column_count {
         let mut range = grid_range(&request.destination)?;
@@ -85,15 +85,15 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
     }
     let turned = request.paste_orientation == Orientation::Transpose;
     for n in 0..down {
-        let top = asked.rows.start + length(n * height);
+        let top = requested.rows.start + length(n * height);
         let mut lines = Vec::with_capacity(height);
         for row in &cells {
             let mut line = Vec::with_capacity(width * across);
             for m in 0..across {
                 let mut part = row.clone();
                 if !turned {
-                    let left = asked.cols.start + length(m * width);
-                    carry(
+                    let left = requested.cols.start + length(m * width);
+                    move_references(
                         &mut part,
                         i64::from(top) - i64::from(from.rows.start),
                         i64::from(left) - i64::from(from.cols.start),
@@ -103,13 +103,13 @@ pub(crate) fn copy(batch: &Batch<'_, '_>, request: &CopyPaste) -> Result<Value, 
             }
             lines.push(line);
         }
-        write_block(batch, &target, top, asked.cols.start, lines, &mask)?;
+        write_block(batch, &target, top, requested.cols.start, lines, &mask)?;
     }
     Ok(json!({}))
 }
 
-/// Lets the formulas of cells that are copied so many rows down and columns to the right refer as far from themselves as before.
-pub(crate) fn carry(cells: &mut [Cell], down: i64, right: i64) {
+/// Moves the relative references of cells that are copied this many rows down and columns right.
+pub(crate) fn move_references(cells: &mut [Cell], down: i64, right: i64) {
     if (down, right) == (0, 0) {
         return;
     }
@@ -133,7 +133,7 @@ pub(crate) struct CutPaste {
     paste_type: PasteType,
 }
 
-/// Moves a range to where its first cell is to be; the two may overlap.
+/// Moves a range; the ranges may overlap.
 pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, ApiError> {
     let (source, from) = batch.area(&request.source)?;
     let (target, top, left) = batch.place(&request.destination)?;
@@ -143,7 +143,7 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     }
     let mut cells = block(batch, &source, &from)?;
     if request.paste_type == PasteType::Values {
-        settle(batch, &source, &from, &mut cells)?;
+        to_plain_values(batch, &source, &from, &mut cells)?;
     }
     let Some(mask) = prepare(request.paste_type, &mut cells)? else { return Ok(json!({})) };
     let moves = matches!(request.paste_type, PasteType::Normal | PasteType::NoBorders | PasteType::Formula);
@@ -161,13 +161,13 @@ pub(crate) fn cut(batch: &Batch<'_, '_>, request: &CutPaste) -> Result<Value, Ap
     Ok(json!({}))
 }
 
-/// How often the source fits into the destination, when it fills it exactly; else once.
+/// Returns how often the source fits into the destination, if it fills it exactly; otherwise 1.
 fn repeats(room: u32, size: usize) -> usize {
     let room = room as usize;
     if size > 0 && room > size && room.is_multiple_of(size) { room / size } else { 1 }
 }
 
-/// The cells of an area, blanks included.
+/// Returns the cells of an area, including blank ones.
 pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Vec<Cell>>, ApiError> {
     let width = area.width() as usize;
     let mut cells = vec![vec![Cell::default(); width]; area.height() as usize];
@@ -180,7 +180,7 @@ pub(crate) fn block(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area)
     Ok(cells)
 }
 
-/// Columns for rows.
+/// Swaps rows and columns.
 pub(crate) fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     let width = cells.first().map_or(0, Vec::len);
     let mut turned: Vec<Vec<Cell>> = (0..width).map(|_| Vec::with_capacity(cells.len())).collect();
@@ -192,7 +192,8 @@ pub(crate) fn transpose(cells: Vec<Vec<Cell>>) -> Vec<Vec<Cell>> {
     turned
 }
 
-/// Makes of the source cells what is pasted, and says which members that writes; `None` for nothing.
+/// Reduces the source cells to what is pasted. Returns the members to write; `None` if there are
+/// none.
 fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>, ApiError> {
     Ok(Some(match kind {
         PasteType::Normal => CellMask::ALL,
@@ -213,8 +214,8 @@ fn prepare(kind: PasteType, cells: &mut [Vec<Cell>]) -> Result<Option<CellMask>,
     }))
 }
 
-/// Makes of every cell of an area the plain value that it comes to; an error stays as its text.
-fn settle(
+/// Replaces every cell of an area by its effective value. An error stays as its text.
+fn to_plain_values(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
     area: &Area,
@@ -228,7 +229,7 @@ fn settle(
                 Scalar::Number(number) => Some(CellValue::Number(number)),
                 Scalar::Text(text) => Some(CellValue::Text(text)),
                 Scalar::Bool(truth) => Some(CellValue::Bool(truth)),
-                Scalar::Error(told) => Some(CellValue::Text(told.to_owned())),
+                Scalar::Error(error) => Some(CellValue::Text(error.to_owned())),
             };
         }
     }

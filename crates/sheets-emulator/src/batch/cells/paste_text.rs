@@ -1,7 +1,8 @@
-//! Requests that pour texts into cells, or mix rows: pasted data, texts split into columns, rows in random order.
+//! Pasted data, text to columns, random order of rows.
 //!
-//! In scope: data with a delimiter, read as if typed; delimiters named, given or found; a fair shuffle.
-//! Out of scope: pasted HTML, what is pasted besides values.
+//! In scope: delimited data, read as if typed; delimiters that are named, given or detected; a fair
+//! shuffle.
+//! Out of scope: pasted HTML, paste types other than values.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -45,7 +46,7 @@ pub(crate) struct RandomizeRange {
     range: GridRangeMessage,
 }
 
-/// Reads the data by its delimiter and types it into the cells from a place on; the grid grows as needed.
+/// Splits the data by its delimiter and enters it from a coordinate on. The grid grows as needed.
 pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value, ApiError> {
     if request.html {
         return Err(ApiError::unimplemented("This emulator does not paste HTML; give it a delimiter."));
@@ -57,11 +58,12 @@ pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value,
         return refuse("pasteData takes a delimiter of one character.");
     };
     let (sheet, top, left) = batch.place(&request.coordinate)?;
-    let lines = lines_of(&request.data, delimiter).map_err(|told| ApiError::invalid_argument(told.to_string()))?;
-    pour(batch, sheet, top, left, &lines)
+    let lines = lines_of(&request.data, delimiter).map_err(|detail| ApiError::invalid_argument(detail.to_string()))?;
+    enter_texts(batch, sheet, top, left, &lines)
 }
 
-/// The fields of each line. Empty lines are rows too; the reader passes over them, so they are counted.
+/// Returns the fields of each line. Empty lines are rows too, but the CSV reader skips them, so
+/// they are counted.
 fn lines_of(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
     let data = format!("{}\n", data.trim_end_matches(['\r', '\n']));
     let mut reader =
@@ -80,7 +82,7 @@ fn lines_of(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
     Ok(lines)
 }
 
-/// Splits the texts of one column; the parts go to the right, over what is there.
+/// Splits the texts of one column. The parts overwrite the cells to the right.
 pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.source)?;
     if area.width() != 1 {
@@ -108,22 +110,22 @@ pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Va
     for (row, text) in (area.rows.start..).zip(texts) {
         if let Some(text) = text.filter(|text| text.contains(&delimiter)) {
             let parts = text.split(&delimiter).map(|part| part.trim().to_owned()).collect();
-            // The grid may have grown since: it is asked for again.
-            pour(batch, batch.grid(sheet.id)?, row, area.cols.start, &[parts])?;
+            // The grid may have grown meanwhile, so it is read again.
+            enter_texts(batch, batch.grid(sheet.id)?, row, area.cols.start, &[parts])?;
         }
     }
     Ok(json!({}))
 }
 
-/// The delimiter that most of the texts have.
+/// Returns the delimiter that most texts contain.
 fn detect(texts: &[Option<String>]) -> Option<&'static str> {
     let having = |delimiter: &str| texts.iter().flatten().filter(|text| text.contains(delimiter)).count();
     let found = [",", ";", "\t", "|", " "].into_iter().rev().max_by_key(|delimiter| having(delimiter))?;
     (having(found) > 0).then_some(found)
 }
 
-/// Types texts into cells, from a corner on.
-fn pour(
+/// Enters texts into cells, from a corner on.
+fn enter_texts(
     batch: &Batch<'_, '_>,
     mut sheet: SheetProperties,
     top: u32,
@@ -149,7 +151,7 @@ fn pour(
     Ok(json!({}))
 }
 
-/// Puts the rows of a range into a random order.
+/// Shuffles the rows of a range.
 pub(crate) fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end).max(area.rows.start);

@@ -1,7 +1,7 @@
 //! Requests that move cells inside a sheet: sort, insert and delete ranges, remove duplicates.
 //!
-//! In scope: what happens inside the range and behind it. Out of scope: whole rows and columns (`dimensions`), which
-//! change the grid.
+//! In scope: the range itself and the cells behind it.
+//! Out of scope: whole rows and columns (`batch::sheets`), which change the grid.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::batch::cells::paste::{block, carry};
+use crate::batch::cells::paste::{block, move_references};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::{DimensionName, DimensionRange, GridRangeMessage};
@@ -32,7 +32,7 @@ pub(crate) struct SortRange {
     sort_specs: Vec<SortSpec>,
 }
 
-/// `SortSpec`, as far as values go.
+/// `SortSpec`, limited to values.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct SortSpec {
@@ -65,14 +65,15 @@ pub(crate) struct DeleteDuplicates {
     comparison_columns: Vec<DimensionRange>,
 }
 
-/// Sorts the rows of a range; what lies beside it stays. Blanks go last in either order, equal rows keep theirs.
+/// Sorts the rows of a range; other columns stay. Blanks are last in both orders, and equal rows
+/// keep their order.
 pub(crate) fn sort(batch: &Batch<'_, '_>, request: &SortRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     sort_rows(batch, &sheet, area, &request.sort_specs)?;
     Ok(json!({}))
 }
 
-/// Sorts the rows of an area of a sheet. A formula that moves takes its references along, as far as they are relative.
+/// Sorts the rows of an area. Relative references of formulas move with their rows.
 pub(crate) fn sort_rows(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,
@@ -102,13 +103,13 @@ pub(crate) fn sort_rows(
         orders.map(|((a, b), spec)| compare(a, b, spec.sort_order)).find(|o| o.is_ne()).unwrap_or(Ordering::Equal)
     });
     let rows = lines.into_iter().zip(area.rows.clone()).map(|((_, from, mut row), to)| {
-        carry(&mut row, i64::from(to) - i64::from(from), 0);
+        move_references(&mut row, i64::from(to) - i64::from(from), 0);
         row
     });
     Ok(write_block(batch, sheet, area.rows.start, area.cols.start, rows.collect(), &CellMask::ALL)?)
 }
 
-/// Numbers before texts before truth values before errors, turned round when descending; blanks last.
+/// Orders numbers, texts, booleans, errors, or the reverse; blanks are last.
 fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
     let rank = |scalar: &Scalar| match scalar {
         Scalar::Number(_) => 0,
@@ -127,12 +128,12 @@ fn compare(a: &Scalar, b: &Scalar, order: SortOrder) -> Ordering {
     if order == SortOrder::Descending { ordering.reverse() } else { ordering }
 }
 
-/// The row after the last stored one.
+/// Returns the row after the last stored one.
 fn last_stored_row(batch: &Batch<'_, '_>, sheet: &SheetProperties) -> Result<u32, ApiError> {
     Ok(batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1))
 }
 
-/// Takes cells out; those behind move up or left. The grid keeps its size.
+/// Deletes cells. Those behind move up or left. The grid keeps its size.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
@@ -153,12 +154,13 @@ pub(crate) fn delete(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Re
             write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
         }
     }
-    let (gone, within) = along(&sheet, &area, dimension);
-    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, gone, within })?;
+    let (deleted, within) = along(&sheet, &area, dimension);
+    on_cells_moved(batch, &sheet, &SheetEdit::Delete { dimension, deleted, within })?;
     Ok(json!({}))
 }
 
-/// What an edit of an area takes of a dimension, and its bounds across it; `None` where it goes from edge to edge.
+/// Returns the span of an area in a dimension, and its bounds across; `None` if it reaches from
+/// edge to edge.
 fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u32>, Option<Range<u32>>) {
     let (span, across, size) = match dimension {
         Dimension::Rows => (&area.rows, &area.cols, sheet.column_count),
@@ -167,7 +169,7 @@ fn along(sheet: &SheetProperties, area: &Area, dimension: Dimension) -> (Range<u
     (span.clone(), (*across != (0..size)).then(|| across.clone()))
 }
 
-/// Makes room for cells; those behind move down or right, and the grid grows only where they would fall off it.
+/// Inserts cells. Those behind move down or right. The grid grows only if they would leave it.
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertOrDeleteRange) -> Result<Value, ApiError> {
     let (mut sheet, area) = batch.area(&request.range)?;
     let dimension = direction(request.shift_dimension);
@@ -215,7 +217,8 @@ fn blanks(rows: u32, columns: u32) -> impl Iterator<Item = Vec<Cell>> {
     std::iter::repeat_n(vec![Cell::default(); columns as usize], rows as usize)
 }
 
-/// Removes rows of a range whose values, whatever their case, an earlier row of it holds; the rows below move up.
+/// Deletes rows of a range whose values equal those of an earlier row, regardless of case. The rows
+/// below move up.
 pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicates) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     let used = last_stored_row(batch, &sheet)?.min(area.rows.end).max(area.rows.start);
@@ -224,7 +227,7 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
     let workbook = Workbook::open(batch.tx)?;
     let mut seen = HashSet::new();
     let mut removed = 0_u32;
-    let mut kept: Vec<Vec<Cell>> = Vec::new();
+    let mut remaining: Vec<Vec<Cell>> = Vec::new();
     for (at, row) in area.rows.clone().zip(block(batch, &sheet, &area)?) {
         let key: Vec<String> = compared
             .iter()
@@ -234,10 +237,10 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
                 format!("{scalar:?}").to_lowercase()
             })
             .collect();
-        // Blank rows are no duplicates of one another (recorded).
+        // Blank rows are not duplicates of each other (recorded).
         let blank = compared.iter().all(|column| row[*column].value.is_none());
         if blank || seen.insert(key) {
-            kept.push(row);
+            remaining.push(row);
         } else {
             removed += 1;
         }
@@ -245,12 +248,12 @@ pub(crate) fn delete_duplicates(batch: &Batch<'_, '_>, request: &DeleteDuplicate
     if removed == 0 {
         return Ok(json!({"deleteDuplicates": {}}));
     }
-    kept.extend(blanks(removed, area.width()));
-    write_block(batch, &sheet, area.rows.start, area.cols.start, kept, &CellMask::ALL)?;
+    remaining.extend(blanks(removed, area.width()));
+    write_block(batch, &sheet, area.rows.start, area.cols.start, remaining, &CellMask::ALL)?;
     Ok(json!({"deleteDuplicates": {"duplicatesRemovedCount": removed}}))
 }
 
-/// The columns to compare, counted from the left of the range; all when none are named.
+/// Returns the compared columns, counted from the left of the range; all if the request names none.
 fn compared_columns(batch: &Batch<'_, '_>, spans: &[DimensionRange], area: &Area) -> Result<Vec<usize>, ApiError> {
     let mut columns: Vec<u32> = Vec::new();
     for span in spans {

@@ -1,6 +1,7 @@
-//! Requests about what people see: merged cells, find and replace.
+//! Merged cells, find and replace.
 //!
-//! In scope: keeping merges and giving them back, replacing texts, by regular expressions too. Out of scope: filters (`filter`).
+//! In scope: merges that are stored and returned, replacing texts, regular expressions.
+//! Out of scope: filters (`basic_filter`).
 
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
@@ -51,7 +52,7 @@ pub(crate) struct FindReplace {
     all_sheets: bool,
 }
 
-/// Merges cells; each merge keeps the value of its first cell only.
+/// Merges cells. Each merge keeps the value of its first cell only.
 pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
@@ -60,19 +61,19 @@ pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value
         MergeType::Columns => area.cols.clone().map(|col| Area::new(area.rows.clone(), col..col + 1)).collect(),
         MergeType::Rows => area.rows.clone().map(|row| Area::new(row..row + 1, area.cols.clone())).collect(),
     };
-    let next = batch.tx.kept(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
+    let next = batch.tx.objects(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
     for (id, part) in (next..).zip(parts) {
         let rest = CellMask::read("userEnteredValue")?;
         let (top, left) = (part.rows.start, part.cols.start);
         clear_area(batch, &sheet, &Area::new(top..top + 1, left + 1..part.cols.end), &rest)?;
         clear_area(batch, &sheet, &Area::new(top + 1..part.rows.end, part.cols.clone()), &rest)?;
         let body = json!({"range": GridRange::closed(sheet.id, &part).to_json()});
-        batch.tx.keep(Some(sheet.id), "merge", id, &body)?;
+        batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
     }
     Ok(json!({}))
 }
 
-/// Takes the merges of a range apart.
+/// Removes the merges of a range.
 pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
     let (sheet, area) = batch.area(&request.range)?;
     release(batch, &sheet, &area)?;
@@ -80,7 +81,7 @@ pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Val
 }
 
 fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<(), ApiError> {
-    for (id, body) in batch.tx.kept(Some(sheet.id), "merge")? {
+    for (id, body) in batch.tx.objects(Some(sheet.id), "merge")? {
         let Some(range) = body_range(&body) else { continue };
         let merged = range.resolve(sheet.row_count, sheet.column_count);
         let common = merged.intersect(area);
@@ -90,12 +91,12 @@ fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Resul
         if common != merged {
             return refuse("You must select all cells in a merged range to merge or unmerge them.");
         }
-        batch.tx.forget(Some(sheet.id), "merge", id)?;
+        batch.tx.remove_object(Some(sheet.id), "merge", id)?;
     }
     Ok(())
 }
 
-/// How often and where a text was replaced.
+/// Number and positions of replacements.
 #[derive(Default)]
 struct ReplaceCounts {
     values: u32,
@@ -105,7 +106,7 @@ struct ReplaceCounts {
     occurrences: u32,
 }
 
-/// Replaces a text in a range, a sheet or everywhere; the reply counts.
+/// Replaces a text in a range, a sheet or everywhere; the reply counts the replacements.
 pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Result<Value, ApiError> {
     let pattern = request.search_by_regex.then(|| pattern(request)).transpose()?;
     if request.find.is_empty() {
@@ -125,27 +126,30 @@ pub(crate) fn find_replace(batch: &Batch<'_, '_>, request: &FindReplace) -> Resu
     for (sheet, area) in places {
         let before = counts.occurrences;
         change_rows(batch, &sheet, &area.rows, |row| {
-            let seen = counts.occurrences;
+            let occurrences_before = counts.occurrences;
             for (_, cell) in (0..).zip(row.iter_mut()).filter(|(col, _)| area.cols.contains(col)) {
                 replace(cell, request, pattern.as_ref(), &mut counts);
             }
-            counts.rows += u32::from(counts.occurrences > seen);
+            counts.rows += u32::from(counts.occurrences > occurrences_before);
         })?;
         counts.sheets += u32::from(counts.occurrences > before);
     }
-    let told = [
+    let counted = [
         ("valuesChanged", counts.values),
         ("formulasChanged", counts.formulas),
         ("rowsChanged", counts.rows),
         ("sheetsChanged", counts.sheets),
         ("occurrencesChanged", counts.occurrences),
     ];
-    let told: Map<String, Value> =
-        told.into_iter().filter(|(_, count)| *count > 0).map(|(name, count)| (name.to_owned(), count.into())).collect();
-    Ok(json!({"findReplace": told}))
+    let counted: Map<String, Value> = counted
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| (name.to_owned(), count.into()))
+        .collect();
+    Ok(json!({"findReplace": counted}))
 }
 
-/// What is searched for as a regular expression; the service's are RE2's, whose grammar this crate shares.
+/// Compiles the search text. The service uses RE2, whose grammar the `regex` crate shares.
 fn pattern(request: &FindReplace) -> Result<Regex, ApiError> {
     let text = if request.match_entire_cell { format!("^(?:{})$", request.find) } else { request.find.clone() };
     let mut builder = RegexBuilder::new(&text);
@@ -183,7 +187,7 @@ fn replace(cell: &mut Cell, request: &FindReplace, pattern: Option<&Regex>, coun
     }
 }
 
-/// The text with what was found replaced, and how often that was.
+/// Replaces matches in a text. Returns the text and their number.
 fn replaced(text: &str, request: &FindReplace) -> (String, u32) {
     let same = |a: &str| {
         if request.match_case { a == request.find } else { a.to_lowercase() == request.find.to_lowercase() }

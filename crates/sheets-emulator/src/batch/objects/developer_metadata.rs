@@ -1,7 +1,7 @@
 //! Requests about developer metadata: create, update, delete.
 //!
-//! In scope: ids that are taken once (reported word for word), lookups, places on whole rows and columns.
-//! Out of scope: marks following their row through a sort.
+//! In scope: unique ids (reported word for word), lookups, locations on whole rows and columns.
+//! Out of scope: metadata that follows its row through a sort.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -13,7 +13,7 @@ use crate::error::ApiError;
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
 
-/// How many characters of keys and values a spreadsheet may hold, and each of its sheets besides (the metadata guide).
+/// Characters of keys and values in a spreadsheet, and in each of its sheets (the metadata guide).
 const BUDGET: usize = 30_000;
 
 /// `CreateDeveloperMetadataRequest`.
@@ -52,15 +52,15 @@ impl MetadataFilter {
     }
 }
 
-/// Keeps a mark; the reply carries it with its id.
+/// Stores metadata; the reply contains it with its id.
 pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
     let mut body = request.developer_metadata;
-    for (name, told) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
+    for (name, message) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
         if body.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
-            return refuse(told);
+            return refuse(message);
         }
     }
-    let taken = |id: i64| Ok::<bool, ApiError>(batch.tx.kept(None, KIND)?.iter().any(|(known, _)| *known == id));
+    let taken = |id: i64| Ok::<bool, ApiError>(batch.tx.objects(None, KIND)?.iter().any(|(known, _)| *known == id));
     let id = match body.get("metadataId").and_then(Value::as_i64).filter(|id| *id != 0) {
         Some(id) if id < 0 => return refuse("metadataId must be positive."),
         Some(id) if taken(id)? => {
@@ -76,26 +76,26 @@ pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) ->
     body.insert("location".to_owned(), Value::Object(location));
     let body = Value::Object(body);
     check_budget(batch, id, &body)?;
-    batch.tx.keep(None, KIND, id, &body)?;
+    batch.tx.put_object(None, KIND, id, &body)?;
     Ok(json!({"createDeveloperMetadata": {"developerMetadata": body}}))
 }
 
-/// Refuses a mark that is more than its spreadsheet or its sheet may hold, in the words that were recorded.
-fn check_budget(batch: &Batch<'_, '_>, id: i64, mark: &Value) -> Result<(), ApiError> {
-    let place = |mark: &Value| mark.get("location").and_then(Value::as_object).and_then(sheet_of);
-    let size = |mark: &Value| -> usize {
-        let text = |name| mark.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
+/// Rejects metadata that exceeds the limit of its spreadsheet or sheet, with the recorded message.
+fn check_budget(batch: &Batch<'_, '_>, id: i64, metadata: &Value) -> Result<(), ApiError> {
+    let place = |metadata: &Value| metadata.get("location").and_then(Value::as_object).and_then(sheet_of);
+    let size = |metadata: &Value| -> usize {
+        let text = |name| metadata.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
         text("metadataKey") + text("metadataValue")
     };
-    let others = batch.tx.kept(None, KIND)?;
-    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(mark));
-    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(mark) > BUDGET {
+    let others = batch.tx.objects(None, KIND)?;
+    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(metadata));
+    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(metadata) > BUDGET {
         return refuse("Adding the requested developer metadata would exceed the allowed storage limit");
     }
     Ok(())
 }
 
-/// The place with its type, checked: a range is exactly one row or column.
+/// Checks the location and adds its type. A range is exactly one row or column.
 fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Map<String, Value>, ApiError> {
     let Some(sent) = sent else { return refuse("location must be set.") };
     let mut location = sent.clone();
@@ -119,7 +119,7 @@ fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Ma
     Ok(location)
 }
 
-/// Changes the masked members of every mark that matches; none is no error.
+/// Changes the masked members of all matching metadata. No match is not an error.
 pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
     let mask = field_mask::read(&request.fields, "DeveloperMetadata")?;
     let lookups: Vec<MetadataLookup> =
@@ -141,21 +141,21 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) ->
         body.insert("location".to_owned(), Value::Object(location));
         let body = Value::Object(body);
         check_budget(batch, id, &body)?;
-        batch.tx.keep(None, KIND, id, &body)?;
+        batch.tx.put_object(None, KIND, id, &body)?;
         changed.push(body);
     }
     Ok(reply("updateDeveloperMetadata", "developerMetadata", &changed))
 }
 
-/// Removes every mark that matches; none is no error.
+/// Deletes all matching metadata. No match is not an error.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
     let lookups = [request.data_filter.lookup()?];
-    let mut gone = Vec::new();
+    let mut deleted = Vec::new();
     for (id, body) in find(batch.tx, &lookups)? {
-        batch.tx.forget(None, KIND, id)?;
-        gone.push(body);
+        batch.tx.remove_object(None, KIND, id)?;
+        deleted.push(body);
     }
-    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &gone))
+    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &deleted))
 }
 
 fn reply(kind: &str, name: &str, list: &[Value]) -> Value {

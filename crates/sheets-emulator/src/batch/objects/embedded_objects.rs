@@ -1,7 +1,7 @@
-//! Things that lie on a sheet or look at it: charts, slicers, banded ranges, filter views.
+//! Charts, slicers, banded ranges and filter views.
 //!
-//! In scope: keeping them as sent, with ids; changing them by mask; giving them back. Out of scope: drawing anything, and hiding
-//! or colouring any cell.
+//! In scope: storing them as sent, with ids; changing them by mask; returning them.
+//! Out of scope: drawing, hiding rows, colouring cells.
 
 use serde_json::{Map, Value, json};
 
@@ -13,30 +13,36 @@ use crate::format::response_format::shown;
 use crate::grid::area::GridRange;
 use crate::schema::response_mask::ResponseMask;
 
-/// The message of a request about one of them.
+/// The message of a request.
 type Message = Map<String, Value>;
 
-/// A sort of thing.
-struct Sort {
-    /// The kind under which it is kept.
+/// A kind of object.
+struct ObjectKind {
+    /// The kind in storage.
     kind: &'static str,
-    /// What a refusal calls it.
+    /// The word in error messages.
     word: &'static str,
     /// The member with its id.
     id: &'static str,
-    /// The member of requests and replies that holds it.
+    /// The member of requests and replies that contains it.
     member: &'static str,
-    /// The message's type.
+    /// Its message type.
     message: &'static str,
-    /// Whether it covers cells; else it lies on them.
+    /// Whether it covers cells instead of floating above them.
     ranged: bool,
 }
 
-const CHART: Sort =
-    Sort { kind: "chart", word: "chart", id: "chartId", member: "chart", message: "EmbeddedChart", ranged: false };
-const SLICER: Sort =
-    Sort { kind: "slicer", word: "slicer", id: "slicerId", member: "slicer", message: "Slicer", ranged: false };
-const BANDING: Sort = Sort {
+const CHART: ObjectKind = ObjectKind {
+    kind: "chart",
+    word: "chart",
+    id: "chartId",
+    member: "chart",
+    message: "EmbeddedChart",
+    ranged: false,
+};
+const SLICER: ObjectKind =
+    ObjectKind { kind: "slicer", word: "slicer", id: "slicerId", member: "slicer", message: "Slicer", ranged: false };
+const BANDING: ObjectKind = ObjectKind {
     kind: "banding",
     word: "banded range",
     id: "bandedRangeId",
@@ -44,7 +50,7 @@ const BANDING: Sort = Sort {
     message: "BandedRange",
     ranged: true,
 };
-const FILTER_VIEW: Sort = Sort {
+const FILTER_VIEW: ObjectKind = ObjectKind {
     kind: "filter view",
     word: "filter view",
     id: "filterViewId",
@@ -53,31 +59,31 @@ const FILTER_VIEW: Sort = Sort {
     ranged: true,
 };
 
-/// Keeps a chart.
+/// Stores a chart.
 pub(crate) fn add_chart(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &CHART, "addChart", request)
 }
 
-/// Keeps a slicer.
+/// Stores a slicer.
 pub(crate) fn add_slicer(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &SLICER, "addSlicer", request)
 }
 
-/// Keeps a banded range.
+/// Stores a banded range.
 pub(crate) fn add_banding(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &BANDING, "addBanding", request)
 }
 
-/// Keeps a filter view.
+/// Stores a filter view.
 pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
     add(batch, &FILTER_VIEW, "addFilterView", request)
 }
 
-/// Changes a chart's spec; the new one is whole.
+/// Replaces a chart's spec.
 pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
     chart.insert("spec".to_owned(), normalized_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
-    keep(batch, &CHART, sheet, chart)?;
+    store_object(batch, &CHART, sheet, chart)?;
     Ok(json!({}))
 }
 
@@ -87,7 +93,7 @@ pub(crate) fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<
     let new = member(request, "spec");
     let spec = masked_with(request, "SlicerSpec", &member(&slicer, "spec"), new)?;
     slicer.insert("spec".to_owned(), Value::Object(spec));
-    keep(batch, &SLICER, sheet, slicer)?;
+    store_object(batch, &SLICER, sheet, slicer)?;
     Ok(json!({}))
 }
 
@@ -101,46 +107,46 @@ pub(crate) fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Re
     update(batch, &FILTER_VIEW, request)
 }
 
-/// Moves or resizes a chart or a slicer; the reply says where it is.
+/// Moves or resizes a chart or a slicer; the reply contains the new position.
 pub(crate) fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
+    let (object_kind, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
     let (old, new) = (member(&body, "position"), member(request, "newPosition"));
     let position = masked_with(request, "EmbeddedObjectPosition", &old, new)?;
     body.insert("position".to_owned(), Value::Object(position));
-    let target = sheet_of(batch, sort, &body)?;
-    batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
-    keep(batch, sort, target, body.clone())?;
+    let target = sheet_of(batch, object_kind, &body)?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, id_of(object_kind, &body))?;
+    store_object(batch, object_kind, target, body.clone())?;
     Ok(json!({"updateEmbeddedObjectPosition": {"position": body.get("position")}}))
 }
 
 /// Changes the masked members of a chart's border.
 pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
+    let (object_kind, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
     let new = member(request, "border");
     let border = masked_with(request, "EmbeddedObjectBorder", &member(&body, "border"), new)?;
     body.insert("border".to_owned(), Value::Object(border));
-    keep(batch, sort, sheet, body)?;
+    store_object(batch, object_kind, sheet, body)?;
     Ok(json!({}))
 }
 
-/// Removes a chart or a slicer.
+/// Deletes a chart or a slicer.
 pub(crate) fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
-    let (sort, sheet, body) = find_object(batch, number(request, "objectId"))?;
-    batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
+    let (object_kind, sheet, body) = find_object(batch, number(request, "objectId"))?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, id_of(object_kind, &body))?;
     Ok(json!({}))
 }
 
-/// Removes a banded range.
+/// Deletes a banded range.
 pub(crate) fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &BANDING, number(request, "bandedRangeId"))
 }
 
-/// Removes a filter view.
+/// Deletes a filter view.
 pub(crate) fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     delete(batch, &FILTER_VIEW, number(request, "filterId"))
 }
 
-/// Keeps a filter view once more, under another id and title.
+/// Copies a filter view under another id and title.
 pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
     let (_, mut view) = find(batch, &FILTER_VIEW, number(request, "filterId"))?;
     view.shift_remove(FILTER_VIEW.id);
@@ -149,63 +155,63 @@ pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) ->
     add(batch, &FILTER_VIEW, "duplicateFilterView", Map::from_iter([("filter".to_owned(), Value::Object(view))]))
 }
 
-fn add(batch: &Batch<'_, '_>, sort: &Sort, reply: &str, mut request: Message) -> Result<Value, ApiError> {
-    let Some(Value::Object(mut body)) = request.shift_remove(sort.member) else {
-        return refuse(format!("{} must be set.", sort.member));
+fn add(batch: &Batch<'_, '_>, object_kind: &ObjectKind, reply: &str, mut request: Message) -> Result<Value, ApiError> {
+    let Some(Value::Object(mut body)) = request.shift_remove(object_kind.member) else {
+        return refuse(format!("{} must be set.", object_kind.member));
     };
-    let id = match number(&body, sort.id) {
+    let id = match number(&body, object_kind.id) {
         0 => i64::from(batch.draw_id()),
-        id if find(batch, sort, id).is_ok() => {
-            return refuse(format!("A {} with id {id} already exists.", sort.word));
+        id if find(batch, object_kind, id).is_ok() => {
+            return refuse(format!("A {} with id {id} already exists.", object_kind.word));
         }
         id => id,
     };
-    let sheet = sheet_of(batch, sort, &body)?;
-    body.insert(sort.id.to_owned(), id.into());
-    let body = keep(batch, sort, sheet, body)?;
-    Ok(json!({ reply: { sort.member: shown(sort.kind, &body) } }))
+    let sheet = sheet_of(batch, object_kind, &body)?;
+    body.insert(object_kind.id.to_owned(), id.into());
+    let body = store_object(batch, object_kind, sheet, body)?;
+    Ok(json!({ reply: { object_kind.member: shown(object_kind.kind, &body) } }))
 }
 
-fn update(batch: &Batch<'_, '_>, sort: &Sort, request: &Message) -> Result<Value, ApiError> {
-    let new = member(request, sort.member);
-    let id = number(&new, sort.id);
-    let (sheet, old) = find(batch, sort, id)?;
-    let mut body = masked_with(request, sort.message, &old, new)?;
-    body.insert(sort.id.to_owned(), id.into());
-    let target = sheet_of(batch, sort, &body)?;
-    batch.tx.forget(Some(sheet), sort.kind, id)?;
-    keep(batch, sort, target, body)?;
+fn update(batch: &Batch<'_, '_>, object_kind: &ObjectKind, request: &Message) -> Result<Value, ApiError> {
+    let new = member(request, object_kind.member);
+    let id = number(&new, object_kind.id);
+    let (sheet, old) = find(batch, object_kind, id)?;
+    let mut body = masked_with(request, object_kind.message, &old, new)?;
+    body.insert(object_kind.id.to_owned(), id.into());
+    let target = sheet_of(batch, object_kind, &body)?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, id)?;
+    store_object(batch, object_kind, target, body)?;
     Ok(json!({}))
 }
 
-fn delete(batch: &Batch<'_, '_>, sort: &Sort, id: i64) -> Result<Value, ApiError> {
-    let (sheet, _) = find(batch, sort, id)?;
-    batch.tx.forget(Some(sheet), sort.kind, id)?;
+fn delete(batch: &Batch<'_, '_>, object_kind: &ObjectKind, id: i64) -> Result<Value, ApiError> {
+    let (sheet, _) = find(batch, object_kind, id)?;
+    batch.tx.remove_object(Some(sheet), object_kind.kind, id)?;
     Ok(json!({}))
 }
 
-fn find(batch: &Batch<'_, '_>, sort: &Sort, id: i64) -> Result<(i32, Message), ApiError> {
+fn find(batch: &Batch<'_, '_>, object_kind: &ObjectKind, id: i64) -> Result<(i32, Message), ApiError> {
     for sheet in batch.tx.sheets()? {
-        let mut kept = batch.tx.kept(Some(sheet.id), sort.kind)?.into_iter();
-        if let Some((_, Value::Object(body))) = kept.find(|(kept, _)| *kept == id) {
+        let mut objects = batch.tx.objects(Some(sheet.id), object_kind.kind)?.into_iter();
+        if let Some((_, Value::Object(body))) = objects.find(|(objects, _)| *objects == id) {
             return Ok((sheet.id, body));
         }
     }
-    refuse(format!("No {} with id: {id}", sort.word))
+    refuse(format!("No {} with id: {id}", object_kind.word))
 }
 
-fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static Sort, i32, Message), ApiError> {
+fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static ObjectKind, i32, Message), ApiError> {
     let chart = find(batch, &CHART, id).map(|(sheet, body)| (&CHART, sheet, body));
     let found = chart.or_else(|_| find(batch, &SLICER, id).map(|(sheet, body)| (&SLICER, sheet, body)));
     found.or_else(|_| refuse(format!("No embedded object with id: {id}")))
 }
 
-/// The sheet that a thing is on, its range checked and closed.
-fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, ApiError> {
-    if sort.ranged {
+/// Returns the sheet of an object, with its range checked and closed.
+fn sheet_of(batch: &Batch<'_, '_>, object_kind: &ObjectKind, body: &Message) -> Result<i32, ApiError> {
+    if object_kind.ranged {
         let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
         let sent: GridRangeMessage = serde_json::from_value(sent)
-            .map_err(|_| ApiError::invalid_argument(format!("{}.range is no range", sort.member)))?;
+            .map_err(|_| ApiError::invalid_argument(format!("{}.range is no range", object_kind.member)))?;
         return Ok(batch.area(&sent)?.0.id);
     }
     let position = member(body, "position");
@@ -217,21 +223,26 @@ fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, A
     Ok(batch.grid(i32::try_from(id).unwrap_or(-1))?.id)
 }
 
-fn keep(batch: &Batch<'_, '_>, sort: &Sort, sheet: i32, mut body: Message) -> Result<Value, ApiError> {
-    if sort.ranged {
+fn store_object(
+    batch: &Batch<'_, '_>,
+    object_kind: &ObjectKind,
+    sheet: i32,
+    mut body: Message,
+) -> Result<Value, ApiError> {
+    if object_kind.ranged {
         let sent: Option<GridRangeMessage> =
             body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
         let (grid, area) = batch.area(&sent.unwrap_or_default())?;
         body.insert("range".to_owned(), GridRange::closed(grid.id, &area).to_json());
     }
-    let id = id_of(sort, &body);
+    let id = id_of(object_kind, &body);
     let body = normalized_colors(Value::Object(body));
-    batch.tx.keep(Some(sheet), sort.kind, id, &body)?;
+    batch.tx.put_object(Some(sheet), object_kind.kind, id, &body)?;
     Ok(body)
 }
 
-fn id_of(sort: &Sort, body: &Message) -> i64 {
-    number(body, sort.id)
+fn id_of(object_kind: &ObjectKind, body: &Message) -> i64 {
+    number(body, object_kind.id)
 }
 
 fn number(message: &Message, name: &str) -> i64 {

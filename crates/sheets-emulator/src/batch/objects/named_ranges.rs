@@ -1,7 +1,7 @@
 //! Requests about named ranges and protected ranges.
 //!
-//! In scope: names and ids that may be taken, the doubts about the live service (`UnknownBehaviors`).
-//! Out of scope: enforcing a protection: this emulator has one user, who may edit everything.
+//! In scope: valid names and ids, the undocumented behaviours (`UnknownBehaviors`).
+//! Out of scope: enforcing protections (`auth::protection`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -16,7 +16,7 @@ use crate::grid::a1::A1Reference;
 use crate::grid::area::{GridRange, NamedRange};
 use crate::schema::response_mask::ResponseMask;
 
-/// The longest name, in characters (Sheets: "1 to 250 characters").
+/// The longest name in characters (Sheets: "1 to 250 characters").
 const NAME_LIMIT: usize = 250;
 
 /// `NamedRange` as sent.
@@ -50,7 +50,7 @@ pub(crate) struct DeleteNamedRange {
     named_range_id: String,
 }
 
-/// Adds a named range; the reply carries it with its id.
+/// Adds a named range; the reply contains it with its id.
 pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value, ApiError> {
     let NamedRangeMessage { named_range_id, name, range } = request.named_range;
     let name = name.unwrap_or_default();
@@ -72,7 +72,7 @@ pub(crate) fn add(batch: &Batch<'_, '_>, request: AddNamedRange) -> Result<Value
     Ok(json!({"addNamedRange": {"namedRange": named_range(&named)}}))
 }
 
-/// Google's refusal of a taken name (reported word for word).
+/// Returns Google's message for a taken name (reported word for word).
 fn taken(name: &str) -> String {
     format!("Cannot add named range with name: {name}, a named range with that name already exists.")
 }
@@ -162,7 +162,7 @@ pub(crate) struct DeleteProtectedRange {
     protected_range_id: i32,
 }
 
-/// Keeps a protected range; the reply carries it with its id.
+/// Stores a protected range; the reply contains it with its id.
 pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> Result<Value, ApiError> {
     let mut body = request.protected_range;
     let sheet = range_of(batch, &body)?.sheet_id;
@@ -179,7 +179,7 @@ pub(crate) fn protect(batch: &Batch<'_, '_>, request: ProtectedRangeRequest) -> 
         body.insert(ADDED_BY.to_owned(), account.into());
     }
     let body = without_defaults(Value::Object(body));
-    batch.tx.keep(Some(sheet), "protected", id, &body)?;
+    batch.tx.put_object(Some(sheet), "protected", id, &body)?;
     let mut body = body;
     if body.get("warningOnly").is_none() && body.get("editors").is_none() {
         body["editors"] = json!({});
@@ -205,32 +205,32 @@ pub(crate) fn update_protected(batch: &Batch<'_, '_>, request: ProtectedRangeReq
     }
     body.extend(old.get(ADDED_BY).map(|account| (ADDED_BY.to_owned(), account.clone())));
     let target = range_of(batch, &body)?.sheet_id;
-    batch.tx.forget(Some(sheet), "protected", id)?;
-    batch.tx.keep(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
+    batch.tx.remove_object(Some(sheet), "protected", id)?;
+    batch.tx.put_object(Some(target), "protected", id, &without_defaults(Value::Object(body)))?;
     Ok(json!({}))
 }
 
-/// Lifts a protection.
+/// Deletes a protected range.
 pub(crate) fn unprotect(batch: &Batch<'_, '_>, request: &DeleteProtectedRange) -> Result<Value, ApiError> {
     let id = i64::from(request.protected_range_id);
     let Some((sheet, _)) = find_protected(batch, id)? else {
         return refuse(format!("No protected range with id: {id}"));
     };
-    batch.tx.forget(Some(sheet), "protected", id)?;
+    batch.tx.remove_object(Some(sheet), "protected", id)?;
     Ok(json!({}))
 }
 
 fn find_protected(batch: &Batch<'_, '_>, id: i64) -> Result<Option<(i32, Value)>, ApiError> {
     for sheet in batch.tx.sheets()? {
-        let kept = batch.tx.kept(Some(sheet.id), "protected")?;
-        if let Some((_, body)) = kept.into_iter().find(|(kept, _)| *kept == id) {
+        let objects = batch.tx.objects(Some(sheet.id), "protected")?;
+        if let Some((_, body)) = objects.into_iter().find(|(objects, _)| *objects == id) {
             return Ok(Some((sheet.id, body)));
         }
     }
     Ok(None)
 }
 
-/// The cells that a protected range names, directly or through a named range.
+/// Returns the cells of a protected range, given directly or by a named range.
 fn range_of(batch: &Batch<'_, '_>, body: &Map<String, Value>) -> Result<GridRange, ApiError> {
     if let Some(id) = body.get("namedRangeId").and_then(Value::as_str) {
         let found = batch.tx.named_range(id)?;

@@ -1,6 +1,7 @@
-//! Requests about the outline and the sizes of rows and columns: groups, and fitting sizes to what is inside.
+//! Row and column groups, and automatic sizes.
 //!
-//! In scope: groups by depth as the API describes them, widths as recorded for one font. Out of scope: real font metrics.
+//! In scope: groups by depth as the API describes them, widths as recorded for one font.
+//! Out of scope: real font metrics.
 
 use std::ops::Range;
 
@@ -9,16 +10,16 @@ use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse, size};
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::kept_kind;
+use crate::batch::shift_cells::properties_kind;
 use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
-use crate::format::response_format::outline_kind;
+use crate::format::response_format::group_kind;
 use crate::grid::area::{Area, Dimension};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// How deep groups may lie in each other (Sheets API reference).
+/// The deepest nesting of groups (Sheets API reference).
 const DEPTH_LIMIT: u8 = 8;
 
 /// Pixels of one letter: 1,024 letters `A` were recorded as 9,483.
@@ -42,13 +43,14 @@ pub(crate) struct AutoResizeDimensions {
     data_source_sheet_dimensions: Option<Value>,
 }
 
-/// Puts rows or columns one level deeper; the reply carries all groups of that dimension (recorded).
+/// Nests rows or columns one level deeper. The reply contains all groups of the dimension
+/// (recorded).
 pub(crate) fn add(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, 1)?;
     Ok(json!({"addDimensionGroup": {"dimensionGroups": groups}}))
 }
 
-/// Takes rows or columns one level up; the reply carries the groups that are left, if any (recorded).
+/// Moves rows or columns one level up. The reply contains the remaining groups, if any (recorded).
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DimensionGroup) -> Result<Value, ApiError> {
     let groups = deepen(batch, &request.range, -1)?;
     let inner = if groups.is_empty() { json!({}) } else { json!({ "dimensionGroups": groups }) };
@@ -61,10 +63,10 @@ fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<V
     if span.end > room {
         return refuse(format!("range.endIndex[{}] is beyond the grid size ({room})", span.end));
     }
-    let kind = outline_kind(dimension);
-    let kept = batch.tx.kept(Some(sheet.id), kind)?;
+    let kind = group_kind(dimension);
+    let objects = batch.tx.objects(Some(sheet.id), kind)?;
     let mut depths = vec![0_u8; room as usize];
-    for (start, end) in kept.iter().filter_map(|(_, body)| bounds(body)) {
+    for (start, end) in objects.iter().filter_map(|(_, body)| bounds(body)) {
         depths.get_mut(start..end).into_iter().flatten().for_each(|depth| *depth += 1);
     }
     let inside = &mut depths[span.start as usize..span.end as usize];
@@ -77,12 +79,12 @@ fn deepen(batch: &Batch<'_, '_>, range: &DimensionRange, by: i8) -> Result<Vec<V
     if depths.iter().any(|depth| *depth > DEPTH_LIMIT) {
         return refuse(format!("Groups may not be deeper than {DEPTH_LIMIT}."));
     }
-    for (id, _) in &kept {
-        batch.tx.forget(Some(sheet.id), kind, *id)?;
+    for (id, _) in &objects {
+        batch.tx.remove_object(Some(sheet.id), kind, *id)?;
     }
     let groups = groups_of(&depths, sheet.id, dimension);
     for (id, group) in (0..).zip(&groups) {
-        batch.tx.keep(Some(sheet.id), kind, id, group)?;
+        batch.tx.put_object(Some(sheet.id), kind, id, group)?;
     }
     control_after(&mut sheet, dimension);
     batch.tx.put_sheet(&sheet)?;
@@ -94,7 +96,7 @@ fn bounds(group: &Value) -> Option<(usize, usize)> {
     Some((index("startIndex")?, index("endIndex")?))
 }
 
-/// For each depth the runs that are at least so deep, from left to right and from the outside in.
+/// Returns the runs of at least each depth, from left to right and from the outside in.
 fn groups_of(depths: &[u8], sheet: i32, dimension: Dimension) -> Vec<Value> {
     let deepest = depths.iter().copied().max().unwrap_or(0);
     let mut groups: Vec<(Range<usize>, u8)> = Vec::new();
@@ -126,7 +128,7 @@ fn written(run: &Range<usize>, depth: u8, sheet: i32, dimension: Dimension) -> V
     json!({"range": range, "depth": depth})
 }
 
-/// A sheet that ever had a group says where its button is (recorded, also after the group is gone).
+/// Sets the position of the group button. A sheet keeps it after its last group is gone (recorded).
 fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
     let name = if dimension == Dimension::Rows { "rowGroupControlAfter" } else { "columnGroupControlAfter" };
     let grid = sheet.extra.entry("gridProperties").or_insert_with(|| json!({}));
@@ -135,7 +137,7 @@ fn control_after(sheet: &mut SheetProperties, dimension: Dimension) {
     }
 }
 
-/// Fits columns to their longest text, and rows to their most lines.
+/// Resizes columns to their longest text, and rows to their number of lines.
 pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions) -> Result<Value, ApiError> {
     if request.data_source_sheet_dimensions.is_some() {
         return Err(ApiError::unimplemented("This emulator has no data source sheets."));
@@ -162,18 +164,18 @@ pub(crate) fn auto_resize(batch: &Batch<'_, '_>, request: &AutoResizeDimensions)
         }
         Ok::<(), StorageError>(())
     })?;
-    let kind = kept_kind(dimension);
+    let kind = properties_kind(dimension);
     let known: Map<String, Value> =
-        batch.tx.kept(Some(sheet.id), kind)?.into_iter().map(|(index, body)| (index.to_string(), body)).collect();
+        batch.tx.objects(Some(sheet.id), kind)?.into_iter().map(|(index, body)| (index.to_string(), body)).collect();
     for (index, pixels) in span.map(i64::from).zip(pixels).filter(|(_, pixels)| *pixels > 0) {
         let mut body = known.get(&index.to_string()).cloned().unwrap_or_else(|| json!({}));
         body["pixelSize"] = pixels.into();
-        batch.tx.keep(Some(sheet.id), kind, index, &body)?;
+        batch.tx.put_object(Some(sheet.id), kind, index, &body)?;
     }
     Ok(json!({}))
 }
 
-/// Pixels that a text takes across, or down.
+/// Returns the pixels of a text, across or down.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -198,8 +200,8 @@ mod tests {
     fn groups_are_runs_by_depth_as_the_reference_draws_them() {
         let ranges = |depths: &[u8]| -> Vec<(u64, u64, u64)> {
             let number = |value: &Value| value.as_u64().unwrap();
-            let told = groups_of(depths, 0, Dimension::Rows);
-            told.iter()
+            let got = groups_of(depths, 0, Dimension::Rows);
+            got.iter()
                 .map(|g| (number(&g["range"]["startIndex"]), number(&g["range"]["endIndex"]), number(&g["depth"])))
                 .collect()
         };

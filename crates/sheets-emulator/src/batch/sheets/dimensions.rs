@@ -1,6 +1,7 @@
 //! Requests about whole rows and columns: append, insert, delete, move, properties.
 //!
-//! In scope: which indices are good, with Google's refusals. Out of scope: what moves with them (`shift`).
+//! In scope: valid indices, with Google's errors.
+//! Out of scope: what moves with them (`batch::shift_cells`).
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use serde_json::{Value, json};
 use crate::batch::context::{Batch, refuse, size};
 use crate::batch::field_mask;
 use crate::batch::request_types::{DimensionName, DimensionRange};
-use crate::batch::shift_cells::{self, frozen_mut, kept_kind};
+use crate::batch::shift_cells::{self, frozen_mut, properties_kind};
 use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
 use crate::formula::references::shift::SheetEdit;
@@ -76,7 +77,7 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result
     Ok(json!({}))
 }
 
-/// Inserts rows or columns; they take their format from the ones before or, by default, behind.
+/// Inserts rows or columns. They inherit the format of the ones before or, by default, behind.
 pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
     let (mut sheet, dimension, span) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
@@ -98,25 +99,25 @@ pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result
 
 /// Deletes rows or columns; the grid shrinks.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
-    let (mut sheet, dimension, gone) = batch.span(&request.range)?;
+    let (mut sheet, dimension, deleted) = batch.span(&request.range)?;
     let size = size(&sheet, dimension);
     let (one, many) = words(dimension);
-    if gone.end > size {
-        let index = gone.start.max(size);
+    if deleted.end > size {
+        let index = deleted.start.max(size);
         return refuse(format!(
             "Cannot delete a {one} that doesn't exist. Tried to delete {one} index {index} but there are only {size} \
              {many}."
         ));
     }
-    let left = size - (gone.end - gone.start);
+    let left = size - (deleted.end - deleted.start);
     if left == 0 {
         return refuse(format!("You can't delete all the {many} on the sheet."));
     }
     let frozen = *frozen_mut(&mut sheet, dimension);
-    if frozen > 0 && gone.start <= frozen && gone.end == size {
+    if frozen > 0 && deleted.start <= frozen && deleted.end == size {
         return refuse(format!("Sorry, it is not possible to delete all non-frozen {many}."));
     }
-    shift_cells::delete(batch, &mut sheet, dimension, &gone)?;
+    shift_cells::delete(batch, &mut sheet, dimension, &deleted)?;
     Ok(json!({}))
 }
 
@@ -127,7 +128,7 @@ fn words(dimension: Dimension) -> (&'static str, &'static str) {
     }
 }
 
-/// Moves rows or columns in front of the one that is at the destination now.
+/// Moves rows or columns in front of the current destination.
 pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.source)?;
     let size = size(&sheet, dimension);
@@ -154,17 +155,17 @@ pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result
     Ok(json!({}))
 }
 
-/// All that a move touches.
+/// Returns all rows or columns that a move affects.
 fn turned(span: &Range<u32>, to: u32) -> Range<u32> {
     span.start.min(to)..span.end.max(to)
 }
 
-/// How far what is touched turns to the left.
+/// Returns how far the affected ones rotate to the left.
 fn rotation(span: &Range<u32>, to: u32) -> u32 {
     if to < span.start { span.start - to } else { span.end - span.start }
 }
 
-/// Where an index lies after the move.
+/// Returns an index after the move.
 fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
     let turn = turned(span, to);
     let (start, length) = (i64::from(turn.start), i64::from(turn.end - turn.start));
@@ -190,26 +191,27 @@ fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, 
     Ok(())
 }
 
-/// What is false is not written out, and nothing but that is nothing.
+/// Removes false members, and the body if nothing else is left.
 fn without_false_flags(mut body: Value) -> Option<Value> {
     let members = body.as_object_mut()?;
     members.retain(|_, value| *value != Value::Bool(false));
     (!members.is_empty()).then_some(body)
 }
 
-/// Sets sizes and hiding of rows or columns.
+/// Sets sizes and visibility of rows or columns.
 pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
     let (sheet, dimension, span) = batch.span(&request.range)?;
     let mask = field_mask::read(&request.fields, "DimensionProperties")?;
     let end = span.end.min(size(&sheet, dimension));
-    let kind = kept_kind(dimension);
-    let mut kept: std::collections::HashMap<i64, Value> = batch.tx.kept(Some(sheet.id), kind)?.into_iter().collect();
+    let kind = properties_kind(dimension);
+    let mut objects: std::collections::HashMap<i64, Value> =
+        batch.tx.objects(Some(sheet.id), kind)?.into_iter().collect();
     for index in (span.start..end).map(i64::from) {
-        let old = kept.remove(&index);
+        let old = objects.remove(&index);
         match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_false_flags) {
-            Some(body) => batch.tx.keep(Some(sheet.id), kind, index, &body)?,
+            Some(body) => batch.tx.put_object(Some(sheet.id), kind, index, &body)?,
             None => {
-                batch.tx.forget(Some(sheet.id), kind, index)?;
+                batch.tx.remove_object(Some(sheet.id), kind, index)?;
             }
         }
     }

@@ -1,6 +1,7 @@
-//! Requests about sheets and about the spreadsheet: add, delete, duplicate, properties.
+//! Requests about sheets and the spreadsheet: add, delete, duplicate, properties.
 //!
-//! In scope: titles, ids, places, hiding, sizes. Out of scope: rows and columns (`shift`), cells (`cells`).
+//! In scope: titles, ids, order, visibility, grid sizes.
+//! Out of scope: rows and columns (`dimensions`), cells (`batch::write_cells`).
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -17,7 +18,7 @@ use crate::grid::area::Dimension;
 use crate::schema::response_mask::ResponseMask;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
-/// The longest title, in characters.
+/// The longest title in characters.
 const TITLE_LIMIT: usize = 100;
 
 /// `AddSheetRequest`.
@@ -52,13 +53,13 @@ pub(crate) struct UpdateSheetProperties {
     fields: String,
 }
 
-/// Adds a sheet; the reply carries its properties.
+/// Adds a sheet; the reply contains its properties.
 pub(crate) fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
     let sheet = new_sheet(batch, &request.properties)?;
     insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": sheet_properties(&sheet)}}))
 }
 
-/// The sheet that `SheetProperties` describe; what they do not say is as for `addSheet`.
+/// Returns the sheet that `SheetProperties` describe, with the defaults of `addSheet`.
 fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<SheetProperties, ApiError> {
     let sheets = batch.tx.sheets()?;
     let id = match properties.get("sheetId").and_then(Value::as_i64) {
@@ -72,7 +73,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
     let end = u32::try_from(sheets.len()).unwrap_or(u32::MAX);
     let mut sheet = SheetProperties::new(id, title, end);
     let grid = properties.get("gridProperties").and_then(Value::as_object);
-    // On the wire a zero is the same as nothing said.
+    // On the wire, zero equals an absent number.
     sheet.row_count = count(grid, "rowCount")?.filter(|count| *count > 0).unwrap_or(sheet.row_count);
     sheet.column_count = count(grid, "columnCount")?.filter(|count| *count > 0).unwrap_or(sheet.column_count);
     take(&mut sheet, properties)?;
@@ -80,7 +81,7 @@ fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<S
     Ok(sheet)
 }
 
-/// Checks a new sheet and puts it in its place among the others.
+/// Checks a new sheet and inserts it at its index.
 fn insert(batch: &Batch<'_, '_>, sheet: SheetProperties) -> Result<SheetProperties, ApiError> {
     check_title(batch, &sheet.title, None)?;
     check_grid(&sheet)?;
@@ -154,27 +155,27 @@ fn check_grid(sheet: &SheetProperties) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Deletes a sheet; what it named points nowhere afterwards.
+/// Deletes a sheet. Its named ranges lose their cells.
 pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
-    let gone = batch.sheet(request.sheet_id)?;
-    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
+    let deleted = batch.sheet(request.sheet_id)?;
+    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != deleted.id).collect();
     if others.is_empty() {
         return refuse("You can't remove all the sheets in a document.");
     }
     if others.iter().all(|sheet| sheet.hidden) {
         return refuse("You can't remove all the visible sheets in a document.");
     }
-    shift_cells::orphan(batch, gone.id)?;
-    batch.tx.remove_sheet(gone.id)?;
-    rewrite_formulas(batch.tx, &gone.title, &SheetEdit::Gone)?;
-    for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
+    shift_cells::detach_objects(batch, deleted.id)?;
+    batch.tx.remove_sheet(deleted.id)?;
+    rewrite_formulas(batch.tx, &deleted.title, &SheetEdit::Gone)?;
+    for mut other in others.into_iter().filter(|sheet| sheet.index > deleted.index) {
         other.index -= 1;
         batch.tx.put_sheet(&other)?;
     }
     Ok(json!({}))
 }
 
-/// Copies a sheet with its cells; the reply carries the copy's properties.
+/// Copies a sheet with its cells; the reply contains the copy's properties.
 pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value, ApiError> {
     let source = batch.sheet(request.source_sheet_id)?;
     let id = match request.new_sheet_id {
@@ -186,14 +187,14 @@ pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Resul
         None => copy_title(batch, &source.title)?,
     };
     let end = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
-    // What is not said is 0, as google-spreadsheet's tests found the service to have it.
+    // A missing index is 0, as google-spreadsheet's tests found.
     let index = u32::try_from(request.insert_sheet_index).unwrap_or(0).min(end);
     let copy = insert(batch, SheetProperties { id, title, index, ..source.clone() })?;
     batch.tx.copy_sheet(source.id, id)?;
     Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))
 }
 
-/// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
+/// Appends a copy of a sheet after the others, as `sheets.copyTo` does. The caller copies the rows.
 pub(crate) fn finish_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
     let title = copy_title(batch, &source.title)?;
     let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
@@ -210,14 +211,15 @@ fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
     Ok(name)
 }
 
-/// Changes the masked properties of a sheet; masked ones that are absent or false are reset (recorded).
+/// Changes the masked properties of a sheet. Masked members that are absent or false are reset
+/// (recorded).
 pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> Result<Value, ApiError> {
     let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
     let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
     let mask = field_mask::read(&request.fields, "SheetProperties")?;
     let members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
     let merged = match &mask {
-        // A star says "as sent", and what can't be absent stays.
+        // `*` means "as sent"; members that cannot be absent stay.
         ResponseMask::All => {
             let mut merged = request.properties;
             for name in ["title", "index", "gridProperties"] {
@@ -246,7 +248,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     shift_cells::cut(batch, &old, Dimension::Columns, new.column_count)?;
     batch.tx.put_sheet(&new)?;
     if new.title != old.title {
-        // The formulas still say the old title, the sheets the new one.
+        // The formulas still have the old title, and the sheets the new one.
         rewrite_formulas(batch.tx, &old.title, &SheetEdit::Rename { title: new.title.clone() })?;
     }
     if mask.child("index").is_some() {
@@ -256,12 +258,12 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> R
     Ok(json!({}))
 }
 
-/// Moves a sheet in front of the one that is at `index` now (the API counts places before the move).
+/// Moves a sheet in front of the one that is at `index` now. The API counts before the move.
 fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result<(), ApiError> {
     let mut sheets = batch.tx.sheets()?;
     let from = sheets.iter().position(|other| other.id == sheet.id).unwrap_or_default();
-    let asked = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
-    let to = if asked > from { asked - 1 } else { asked };
+    let requested = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
+    let to = if requested > from { requested - 1 } else { requested };
     let moved = sheets.remove(from);
     sheets.insert(to, moved);
     for (place, mut other) in (0..).zip(sheets) {
@@ -273,7 +275,7 @@ fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result
     Ok(())
 }
 
-/// Takes hidden, frozen and the members without a field of their own from `SheetProperties`.
+/// Copies visibility, frozen rows and columns, and other members from `SheetProperties`.
 fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
     let grid = properties.get("gridProperties").and_then(Value::as_object);
     sheet.hidden = properties.get("hidden") == Some(&Value::Bool(true));
@@ -290,18 +292,21 @@ fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<
 }
 
 fn rest(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
-    let kept = members.iter().filter(|(name, value)| {
+    let remaining = members.iter().filter(|(name, value)| {
         !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
     });
-    kept.map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone()))).collect()
+    remaining
+        .map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone())))
+        .collect()
 }
 
 fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>, ApiError> {
     let Some(value) = members.and_then(|members| members.get(name)).filter(|value| !value.is_null()) else {
         return Ok(None);
     };
-    let told = || ApiError::invalid_argument(format!("{name} must be a number that is not negative, and is {value}"));
-    value.as_u64().and_then(|number| u32::try_from(number).ok()).map(Some).ok_or_else(told)
+    let invalid =
+        || ApiError::invalid_argument(format!("{name} must be a number that is not negative, and is {value}"));
+    value.as_u64().and_then(|number| u32::try_from(number).ok()).map(Some).ok_or_else(invalid)
 }
 
 /// Changes the masked properties of the spreadsheet.
@@ -321,7 +326,8 @@ pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetPro
     Ok(json!({}))
 }
 
-/// The properties that a `SpreadsheetProperties` message describes; what is absent is as in a new spreadsheet.
+/// Returns the properties that a `SpreadsheetProperties` message describes, with the defaults of a
+/// new spreadsheet.
 pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
     let fresh = SpreadsheetProperties::default();
     let text = |name: &str, default: String| {
@@ -336,7 +342,8 @@ pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetPrope
     }
 }
 
-/// The sheets of a `spreadsheets.create` body: as described, else one `Sheet1` with id 0 (recorded).
+/// Returns the sheets of a `spreadsheets.create` body: as described, or one `Sheet1` with id 0
+/// (recorded).
 pub(crate) fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
     if described.is_empty() {
         batch.tx.put_sheet(&SheetProperties::new(0, "Sheet1", 0))?;

@@ -1,4 +1,4 @@
-//! Requests that people's clients were seen to send, with the answers that Google was recorded to give.
+//! Requests that common clients send, with the recorded responses of Google.
 
 use serde_json::{Value, json};
 
@@ -73,9 +73,9 @@ fn what_is_cut_is_pasted_and_gone() {
     };
     send(&store, cut(0, 2)).unwrap();
     assert_eq!(texts(&store, 0), [["", "", "A1"], ["", "", "A2"]]);
-    let told = "Invalid requests[0].cutPaste: Range (Sheet1!A1000:A1001) exceeds grid limits. Max rows: 1000, max \
+    let got = "Invalid requests[0].cutPaste: Range (Sheet1!A1000:A1001) exceeds grid limits. Max rows: 1000, max \
                 columns: 26";
-    assert_eq!(refusal(&store, cut(999, 0)), told);
+    assert_eq!(refusal(&store, cut(999, 0)), got);
     write(&store, &[&["x"], &["y"]]);
     send(&store, cut(1, 0)).unwrap();
     assert_eq!(texts(&store, 0), [vec!["", "", "A1"], vec!["x", "", "A2"], vec!["y"]]);
@@ -178,8 +178,8 @@ fn a_protected_range_is_answered_and_listed_as_recorded() {
     let sent = json!({"range": range, "protectedRangeId": 9, "description": "", "warningOnly": false,
         "requestingUserCanEdit": false, "editors": {"users": [], "groups": []}});
     let reply = send(&store, json!([{"addProtectedRange": {"protectedRange": sent}}])).unwrap();
-    let mut told = json!({"protectedRangeId": 9, "range": range, "requestingUserCanEdit": true, "editors": {}});
-    assert_eq!(reply[0], json!({"addProtectedRange": {"protectedRange": told}}));
-    told["editors"] = json!({"users": [crate::auth::test_credentials::TEST_ACCOUNT]});
-    assert_eq!(first_sheet(&store, "sheets.protectedRanges")["protectedRanges"], json!([told]));
+    let mut got = json!({"protectedRangeId": 9, "range": range, "requestingUserCanEdit": true, "editors": {}});
+    assert_eq!(reply[0], json!({"addProtectedRange": {"protectedRange": got}}));
+    got["editors"] = json!({"users": [crate::auth::test_credentials::TEST_ACCOUNT]});
+    assert_eq!(first_sheet(&store, "sheets.protectedRanges")["protectedRanges"], json!([got]));
 }

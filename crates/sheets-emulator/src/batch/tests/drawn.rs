@@ -1,4 +1,4 @@
-//! What lies on a sheet, and what hides and sorts its rows.
+//! Embedded objects, filters and sorting.
 
 use serde_json::{Value, json};
 

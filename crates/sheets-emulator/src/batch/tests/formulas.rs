@@ -1,4 +1,4 @@
-//! Formulas that follow what moves, and formulas that fill several cells, through the requests that people send.
+//! Formulas that follow moved cells, and formulas that fill several cells, through requests.
 
 use serde_json::{Value, json};
 
@@ -89,8 +89,8 @@ fn filled_cells_are_seen_alike_by_values_grid_data_files_and_appends() {
     assert_eq!(read(&store, "A2:B3", "UNFORMATTED_VALUE"), json!([[1, 2], [3, 6]]));
     let words = json!({"valueInputOption": "RAW"});
     let body = json!({"values": [["last"]]});
-    let told = append(&store, "s", "A1", words.as_object().unwrap(), body.as_object().unwrap()).unwrap();
-    assert_eq!(told["updates"]["updatedRange"], "Sheet1!A6", "an empty text that a formula fills in is a value");
+    let got = append(&store, "s", "A1", words.as_object().unwrap(), body.as_object().unwrap()).unwrap();
+    assert_eq!(got["updates"]["updatedRange"], "Sheet1!A6", "an empty text that a formula fills in is a value");
     put(&store, "B4", json!([["in the way"]]));
     assert_eq!(read(&store, "B1:B4", "FORMATTED_VALUE"), json!([["#REF!"], [], [], ["in the way"]]));
 }

@@ -1,4 +1,4 @@
-//! The embedded sheet's file under the worst treatment: a writer killed at any moment, many writers at once.
+//! The file under stress: a writer that is killed at any moment, and many writers at once.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -34,14 +34,14 @@ fn head(n: u32) -> Value {
     json!({"addNamedRange": {"namedRange": {"namedRangeId": format!("h{n}"), "name": "head", "range": {"sheetId": 1}}}})
 }
 
-/// One commit of a job: the head is swapped, rows go to two tabs.
+/// A batch that replaces a named range and appends rows to two sheets.
 fn commit(n: u32) -> Value {
     let rows: Vec<Value> = vec![json!({"values": [{"userEnteredValue": {"numberValue": n}}]}); 50];
     let append = |sheet: i32| json!({"appendCells": {"sheetId": sheet, "rows": rows, "fields": "userEnteredValue"}});
     json!([{"deleteNamedRange": {"namedRangeId": format!("h{n}")}}, head(n + 1), append(1), append(2)])
 }
 
-/// The number of the head, after checking that both tabs agree with it.
+/// Returns the number in the named range's id, after a check that both sheets agree with it.
 fn commits_in(store: &SpreadsheetStore) -> u32 {
     let tx = store.read("s").unwrap();
     let head = tx.named_range_by_name("head").unwrap().expect("the head is never absent");
@@ -56,8 +56,8 @@ fn commits_in(store: &SpreadsheetStore) -> u32 {
     number
 }
 
-/// The victim: commits and tells each that was acknowledged. Only the test below starts it, in a folder that holds a
-/// file for it; anywhere else it has nothing to do.
+/// The killed process: writes, and prints each acknowledged commit. The test below starts it in a
+/// folder that contains a file for it. Anywhere else it does nothing.
 #[test]
 fn a_writer_that_will_be_killed() {
     if !Path::new(FILE).exists() {
@@ -83,14 +83,14 @@ fn a_killed_writer_leaves_whole_commits_and_loses_no_acknowledged_one() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut told = told.filter_map(|line| line.strip_prefix("committed ").and_then(|n| n.parse::<u32>().ok()));
-        let acknowledged = told.nth(round * 3).expect("the writer commits");
+        let got = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut got = got.filter_map(|line| line.strip_prefix("committed ").and_then(|n| n.parse::<u32>().ok()));
+        let acknowledged = got.nth(round * 3).expect("the writer commits");
         child.kill().unwrap();
-        let acknowledged = told.last().unwrap_or(acknowledged);
+        let acknowledged = got.last().unwrap_or(acknowledged);
         child.wait().unwrap();
-        let kept = commits_in(&store);
-        assert!((acknowledged..=acknowledged + 1).contains(&kept), "{kept} kept, {acknowledged} acknowledged");
+        let objects = commits_in(&store);
+        assert!((acknowledged..=acknowledged + 1).contains(&objects), "{objects} kept, {acknowledged} acknowledged");
     }
 }
 
@@ -111,7 +111,7 @@ fn of_many_who_swap_one_head_one_wins() {
     assert_eq!(commits_in(&SpreadsheetStore::open(&path).unwrap()), 5);
 }
 
-/// The victim with several writers at once: each tells of the rows that were acknowledged to it.
+/// The killed process with several writers: each prints its acknowledged rows.
 #[test]
 fn writers_that_will_be_killed() {
     if !Path::new(FILE).exists() {
@@ -135,7 +135,7 @@ fn writers_that_will_be_killed() {
 
 const WRITERS: u32 = 8;
 
-/// Commits of several writers go into the file together, and each is in it before its writer hears of it.
+/// Commits of several writers reach the file together, each before its writer is acknowledged.
 #[test]
 fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
     let folder = tempfile::tempdir().unwrap();
@@ -149,17 +149,17 @@ fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let told = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
-        let mut told = told.filter_map(|line| line.strip_prefix("kept ").and_then(|n| n.parse::<u32>().ok()));
-        let mut kept: Vec<u32> = told.by_ref().take(20 + round * 7).collect();
+        let got = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let mut got = got.filter_map(|line| line.strip_prefix("kept ").and_then(|n| n.parse::<u32>().ok()));
+        let mut objects: Vec<u32> = got.by_ref().take(20 + round * 7).collect();
         child.kill().unwrap();
-        kept.extend(told);
+        objects.extend(got);
         child.wait().unwrap();
         std::fs::copy(&path, &copy).unwrap();
         let store = SpreadsheetStore::open(&copy).unwrap();
         let rows = store.read("s").unwrap().rows(1, 0..u32::MAX).unwrap();
         let there: Vec<&[Cell]> = rows.iter().map(|(_, cells)| cells.as_slice()).collect();
-        for number in kept {
+        for number in objects {
             let times = there.iter().filter(|cells| **cells == [Cell::number(f64::from(number))]).count();
             assert_eq!(times, 1, "{number} of {} rows", there.len());
         }

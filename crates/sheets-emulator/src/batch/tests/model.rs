@@ -1,5 +1,5 @@
-//! Random batches against a sheet and against a simple list of lists, which must agree after each; and what a batch
-//! touches, counted.
+//! Random batches against a sheet and against a list of lists, which must agree after each batch;
+//! and the number of rows that a batch changes.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Rows of equal width that hold one text a cell.
+/// Rows of equal width with one text per cell.
 #[derive(Debug, Clone, PartialEq)]
 struct Model {
     cells: Vec<Vec<String>>,
@@ -91,16 +91,16 @@ impl Model {
         }
     }
 
-    /// As `texts` tells a sheet: without blank cells and rows at the ends.
-    fn told(&self) -> Vec<Vec<String>> {
-        let mut told = self.cells.clone();
-        for row in &mut told {
+    /// Returns the texts as `texts` does: without blank cells and rows at the ends.
+    fn got(&self) -> Vec<Vec<String>> {
+        let mut got = self.cells.clone();
+        for row in &mut got {
             let used = row.iter().rposition(|cell| !cell.is_empty()).map_or(0, |last| last + 1);
             row.truncate(used);
         }
-        let used = told.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
-        told.truncate(used);
-        told
+        let used = got.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
+        got.truncate(used);
+        got
     }
 }
 
@@ -146,17 +146,17 @@ proptest! {
             for step in &steps {
                 model.apply(step);
             }
-            prop_assert_eq!(texts(&store, 0), model.told());
+            prop_assert_eq!(texts(&store, 0), model.got());
             let tx = store.read("s").unwrap();
             let sheet = tx.sheet(0).unwrap().unwrap();
             prop_assert_eq!((sheet.row_count as usize, sheet.column_count as usize), (model.cells.len(), model.cells[0].len()));
-            let last = model.told().iter().rposition(|row| !row.is_empty());
+            let last = model.got().iter().rposition(|row| !row.is_empty());
             prop_assert_eq!(tx.last_row_with_data(0).unwrap().map(|row| row as usize), last);
         }
     }
 }
 
-/// Rows that `SQLite` changed for a batch of one append, one update and one new name.
+/// Returns the rows that `SQLite` changed for a batch of one append, one update and one new name.
 fn touched(filled: u32) -> u64 {
     let store = store();
     let line = json!({"values": [{"userEnteredValue": {"numberValue": 1}}]});

@@ -1,4 +1,4 @@
-//! Texts that are poured into cells, rows that are mixed, and rows and marks that are too many.
+//! Pasted texts, shuffled rows, and limits on rows and metadata.
 
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ fn texts_are_split_into_columns_at_the_delimiter_that_is_named_given_or_found() 
         assert_eq!(texts(&store, 0), [parts], "{kind}");
     }
     let wide = json!([{"textToColumns": {"source": {"sheetId": 0}, "delimiterType": "COMMA"}}]);
-    let told = "Invalid requests[0].textToColumns: The source must be a single column.";
-    assert_eq!(refusal(&store(), wide), told);
+    let got = "Invalid requests[0].textToColumns: The source must be a single column.";
+    assert_eq!(refusal(&store(), wide), got);
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn marks_have_room_for_so_many_characters_on_the_spreadsheet_and_on_each_sheet()
     send(&store, mark(1, json!({"spreadsheet": true}), 30_000)).unwrap();
     send(&store, mark(2, json!({"sheetId": 0}), 20_000)).unwrap();
     send(&store, mark(3, row.clone(), 10_000)).unwrap();
-    let told = "Invalid requests[0].createDeveloperMetadata: \
+    let got = "Invalid requests[0].createDeveloperMetadata: \
                 Adding the requested developer metadata would exceed the allowed storage limit";
-    assert_eq!(refusal(&store, mark(4, row, 1)), told);
+    assert_eq!(refusal(&store, mark(4, row, 1)), got);
 }

@@ -1,4 +1,4 @@
-//! The recorded answers of the real service that concern batches and `spreadsheets.get`, asked again here.
+//! Replays recorded responses of the real service to batches and `spreadsheets.get`.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn spreadsheet(title: &str) -> SpreadsheetStore {
     store
 }
 
-/// Numbers by value: the recordings write 1 where JSON may also write 1.0.
+/// Compares numbers by value, because the recordings write 1 where JSON may have 1.0.
 fn same(ours: &Value, theirs: &Value) -> bool {
     match (ours, theirs) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

@@ -1,4 +1,4 @@
-//! Batches against a spreadsheet in memory, told in Google's words.
+//! Rules of batches against a spreadsheet in memory, with Google's messages.
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ use crate::schema::response_mask::ResponseMask;
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::get;
 
-/// A store with one spreadsheet, `s`, as `spreadsheets.create` makes it.
+/// Returns a store with one spreadsheet, `s`, as `spreadsheets.create` makes it.
 pub(super) fn store() -> SpreadsheetStore {
     let store = SpreadsheetStore::in_memory().unwrap();
     create(&store, "s", b"", &ResponseMask::All, &SeededRandom::new(1)).unwrap();
     store
 }
 
-/// Sends requests under given doubts.
+/// Sends requests under these behaviours.
 #[expect(clippy::needless_pass_by_value, reason = "a test hands over what `json!` made")]
 pub(super) fn send_with(
     store: &SpreadsheetStore,
@@ -35,14 +35,14 @@ pub(super) fn send(store: &SpreadsheetStore, requests: Value) -> Result<Value, A
     send_with(store, UnknownBehaviors::default(), requests)
 }
 
-/// The sentence with which a batch is refused.
+/// Returns the message of a rejected batch.
 pub(super) fn refusal(store: &SpreadsheetStore, requests: Value) -> String {
     let error = send(store, requests).unwrap_err();
     assert_eq!((error.code, error.status), (400, "INVALID_ARGUMENT"), "{error}");
     error.message
 }
 
-/// The texts of the stored cells from A1 on; blanks as empty texts.
+/// Returns the texts of the stored cells from A1 on; blanks are empty texts.
 pub(super) fn texts(store: &SpreadsheetStore, sheet: i32) -> Vec<Vec<String>> {
     let tx = store.read("s").unwrap();
     let mut rows = Vec::new();
@@ -63,7 +63,7 @@ fn shown(value: Option<&crate::grid::cell::CellValue>) -> String {
     }
 }
 
-/// `RowData` of texts; an empty text is an empty cell.
+/// Returns `RowData` of texts; an empty text is an empty cell.
 pub(super) fn rows(texts: &[&[&str]]) -> Value {
     let cell =
         |text: &&str| if text.is_empty() { json!({}) } else { json!({"userEnteredValue": {"stringValue": text}}) };

@@ -1,4 +1,4 @@
-//! The *should* kinds: what people and other clients do to a sheet, and what `spreadsheets.get` shows of it.
+//! Requests of people and other clients, and what `spreadsheets.get` returns after them.
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A sheet of 6 rows and 26 columns; the formula stands in its second row.
+/// A sheet of 6 rows and 26 columns; the formula is in its second row.
 #[derive(Default)]
 struct Small {
     budget: EvalBudget,
@@ -47,7 +47,7 @@ fn run(text: &str) -> Scalar {
     evaluate(text, &Small::default()).first().clone()
 }
 
-/// The cells of a result, as texts: columns by commas, rows by semicolons.
+/// Returns the cells of a result as texts: commas between columns, semicolons between rows.
 fn table(text: &str) -> String {
     let matrix = evaluate(text, &Small::default()).into_matrix();
     let row = |row: u32| matrix.row(row).iter().map(shown).collect::<Vec<_>>().join(",");

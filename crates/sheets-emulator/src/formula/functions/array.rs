@@ -1,6 +1,7 @@
-//! The functions of formulas that give several cells.
+//! Functions that return several cells.
 //!
-//! In scope: `FILTER`, `SORT`, `UNIQUE`, `INDEX`. Out of scope: reading arguments (`formula`), where the cells land (`spill`).
+//! In scope: `FILTER`, `SORT`, `UNIQUE`, `INDEX`.
+//! Out of scope: reading arguments (`args`), where the cells go (`spill`).
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
@@ -10,12 +11,12 @@ use crate::formula::functions::lookup::key;
 use crate::formula::matrix::{Matrix, Operand, count};
 use crate::grid::value::{EvalResult, Scalar, compare};
 
-/// What one of them makes of its arguments.
-pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Operand> {
-    let table = given.matrix(0)?;
+/// Calls one of these functions.
+pub(crate) fn call_array_function(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
+    let table = args.matrix(0)?;
     match name {
-        "INDEX" => index(&table, given),
-        "FILTER" => filter(&table, given),
+        "INDEX" => index(&table, args),
+        "FILTER" => filter(&table, args),
         "UNIQUE" => {
             let mut seen = HashSet::new();
             Ok(from_rows(
@@ -24,9 +25,9 @@ pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Op
         }
         _ => {
             let mut orders = Vec::new();
-            for at in (1..given.len()).step_by(2) {
-                let column = whole(given.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
-                orders.push((column, if at + 1 < given.len() { given.truth(at + 1)? } else { true }));
+            for at in (1..args.len()).step_by(2) {
+                let column = whole(args.number(at)?).checked_sub(1).ok_or("#VALUE!")?;
+                orders.push((column, if at + 1 < args.len() { args.truth(at + 1)? } else { true }));
             }
             if orders.is_empty() {
                 orders.push((0, true));
@@ -41,7 +42,7 @@ pub(crate) fn call_array_function(name: &str, given: &Args<'_>) -> EvalResult<Op
     }
 }
 
-/// The rows with anything in them, and one blank one where there are more, for that is a row too.
+/// Returns the number of rows with values, plus one blank row if there are more rows.
 fn displayed_rows(table: &Matrix) -> u32 {
     table.used_rows().saturating_add(1).min(table.height)
 }
@@ -50,7 +51,7 @@ fn from_rows(rows: Vec<Vec<Scalar>>) -> Operand {
     Operand::Matrix(Matrix::from_rows(rows))
 }
 
-/// Blanks go last, up or down.
+/// Orders blanks last, in both directions.
 fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
     let (a, b) = (a.unwrap_or(&Scalar::Blank), b.unwrap_or(&Scalar::Blank));
     match (a == &Scalar::Blank, b == &Scalar::Blank) {
@@ -62,8 +63,8 @@ fn order(a: Option<&Scalar>, b: Option<&Scalar>, up: bool) -> Ordering {
     }
 }
 
-fn index(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
-    let line = |at: usize| Ok::<_, &'static str>(count(whole(given.number_or(at, 0.0)?)));
+fn index(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let line = |at: usize| Ok::<_, &'static str>(count(whole(args.number_or(at, 0.0)?)));
     let (row, column) = (line(1)?, line(2)?);
     if row > table.height || column > table.width {
         return Err("#NUM!");
@@ -76,8 +77,8 @@ fn index(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
     })
 }
 
-fn filter(table: &Matrix, given: &Args<'_>) -> EvalResult<Operand> {
-    let conditions: Vec<Matrix> = (1..given.len()).map(|at| given.matrix(at)).collect::<EvalResult<_>>()?;
+fn filter(table: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let conditions: Vec<Matrix> = (1..args.len()).map(|at| args.matrix(at)).collect::<EvalResult<_>>()?;
     if conditions.is_empty() {
         return Err("#N/A");
     }

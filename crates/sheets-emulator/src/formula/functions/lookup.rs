@@ -1,48 +1,49 @@
-//! The functions of formulas that look into tables: sums and counts by criteria, look-ups.
+//! Functions that search tables: sums and counts by criteria, look-ups.
 //!
-//! In scope: criteria such as `">5"` and `"a*"`, exact and sorted look-ups. Out of scope: reading arguments (`formula`), what gives
-//! several cells (`functions_array`).
+//! In scope: criteria such as `">5"` and `"a*"`, exact and sorted look-ups.
+//! Out of scope: reading arguments (`args`), functions that return several cells (`array`).
 
 use crate::formula::args::{Args, size, whole};
 use crate::formula::matrix::{Matrix, count};
 use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
 
-/// `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` and `VLOOKUP`.
-pub(crate) fn call_lookup_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+/// Calls `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` or `VLOOKUP`.
+pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "COUNTIF" => matching_rows(&[(given.matrix(0)?, given.value(1)?)], None),
+        "COUNTIF" => matching_rows(&[(args.matrix(0)?, args.value(1)?)], None),
         "SUMIF" => {
-            let range = given.matrix(0)?;
-            let summed = if given.len() > 2 { given.matrix(2)? } else { range.clone() };
-            matching_rows(&[(range, given.value(1)?)], Some(&summed))
+            let range = args.matrix(0)?;
+            let summed = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
+            matching_rows(&[(range, args.value(1)?)], Some(&summed))
         }
-        "COUNTIFS" => matching_rows(&pairs(given, 0)?, None),
-        "SUMIFS" => matching_rows(&pairs(given, 1)?, Some(&given.matrix(0)?)),
+        "COUNTIFS" => matching_rows(&pairs(args, 0)?, None),
+        "SUMIFS" => matching_rows(&pairs(args, 1)?, Some(&args.matrix(0)?)),
         "MATCH" => {
-            let range = given.matrix(1)?;
+            let range = args.matrix(1)?;
             if range.width > 1 && range.height > 1 {
                 return Err("#N/A");
             }
             let lines: Vec<&Scalar> = range.cells().iter().collect();
-            let at = position(&given.value(0)?, &lines, given.number_or(2, 1.0)?).ok_or("#N/A")?;
+            let at = position(&args.value(0)?, &lines, args.number_or(2, 1.0)?).ok_or("#N/A")?;
             Ok(Scalar::Number(size(at + 1)))
         }
         _ => {
-            let table = given.matrix(1)?;
-            let column = whole(given.number(2)?).checked_sub(1).ok_or("#VALUE!")?;
+            let table = args.matrix(1)?;
+            let column = whole(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?;
             let column = count(column);
             if column >= table.width {
                 return Err("#REF!");
             }
-            let sorted = if given.len() > 3 { given.truth(3)? } else { true };
+            let sorted = if args.len() > 3 { args.truth(3)? } else { true };
             let keys: Vec<&Scalar> = (0..table.used_rows()).map(|row| table.at(row, 0)).collect();
-            let at = position(&given.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
+            let at = position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
             Ok(table.at(count(at), column).clone())
         }
     }
 }
 
-/// Where a value is: the first that equals it with 0; the last that is not more with 1, not less with -1, in what is sorted.
+/// Returns the position of a value. With 0, the first equal one; in sorted values, with 1 the last
+/// that is not greater, with -1 the last that is not less.
 fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
     let same_kind = |one: &Scalar| std::mem::discriminant(one) == std::mem::discriminant(wanted);
     let order = |one: &Scalar| compare(one, wanted).ok().filter(|_| same_kind(one));
@@ -57,14 +58,14 @@ fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
     is_in.iter().position(|one| order(one) == Some(1))
 }
 
-fn pairs(given: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
-    if given.len() <= from + 1 || (given.len() - from) % 2 == 1 {
+fn pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
+    if args.len() <= from + 1 || (args.len() - from) % 2 == 1 {
         return Err("#N/A");
     }
-    (from..given.len()).step_by(2).map(|at| Ok((given.matrix(at)?, given.value(at + 1)?))).collect()
+    (from..args.len()).step_by(2).map(|at| Ok((args.matrix(at)?, args.value(at + 1)?))).collect()
 }
 
-/// How many places fit all criteria, or the sum of what stands there.
+/// Counts the positions that meet all criteria, or sums the values there.
 fn matching_rows(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
     let Some((first, _)) = criteria.first() else { return Err("#N/A") };
     let extent = (first.height, first.width);
@@ -72,7 +73,7 @@ fn matching_rows(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> Eval
         return Err("#VALUE!");
     }
     let read: Vec<(&Matrix, Criterion)> = criteria.iter().map(|(range, text)| (range, Criterion::read(text))).collect();
-    // What is blank below all that is stored fits only where blanks do.
+    // Blank rows below the stored ones match only if blanks do.
     let rows = criteria.iter().map(|(range, _)| range.used_rows()).max().unwrap_or(0);
     let (mut found, mut sum) = (0.0, 0.0);
     for row in 0..rows {
@@ -99,7 +100,7 @@ struct Criterion {
 }
 
 impl Criterion {
-    /// `5`, `"yes"`, `">5"`, `"<>a*"`.
+    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`.
     fn read(scalar: &Scalar) -> Self {
         let Scalar::Text(text) = scalar else {
             return Self { holds: [false, true, false], bound: scalar.clone(), wildcard: None, by_sign: false };
@@ -145,10 +146,10 @@ impl Criterion {
     }
 }
 
-/// A text that others are compared with, in which `*` stands for any letters, `?` for one, and `~` takes that from them.
+/// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.
 struct Wildcard {
     folded: String,
-    /// None where it has no such letters.
+    /// `None` if the text has no wildcards.
     pattern: Option<regex::Regex>,
 }
 
@@ -168,7 +169,7 @@ impl Wildcard {
                 other => parts.push_str(&regex::escape(&other.to_string())),
             }
         }
-        // One that is too long to be a pattern is like itself.
+        // A text that is too long for a pattern matches itself only.
         Self { folded, pattern: regex::Regex::new(&format!("{parts}$")).ok() }
     }
 
@@ -180,7 +181,7 @@ impl Wildcard {
     }
 }
 
-/// What a key of a row is compared by.
+/// Returns the comparison key of a row.
 pub(crate) fn key(scalars: &[Scalar]) -> String {
     scalars.iter().map(|one| format!("{}\u{1}{}", kind(one), shown(one))).collect::<Vec<_>>().join("\u{2}")
 }

@@ -1,7 +1,7 @@
-//! The functions of formulas about texts and moments.
+//! Functions of texts and dates.
 //!
-//! In scope: parts of texts, searching and replacing, by regular expressions too, days of the calendar, `TEXT` by a pattern. Out of
-//! scope: reading arguments (`formula`), patterns of number formats (`pattern`).
+//! In scope: parts of texts, search and replace, regular expressions, calendar dates, `TEXT`.
+//! Out of scope: reading arguments (`args`), patterns of number formats (`format`).
 
 use jiff::civil::{Date, date};
 use regex::{Regex, RegexBuilder};
@@ -11,36 +11,36 @@ use crate::formula::args::{Args, size, whole};
 use crate::formula::budget::extend;
 use crate::grid::value::{EvalResult, Scalar, shown};
 
-/// The day from which serial numbers count.
+/// The day with serial number 0.
 const DAY_ZERO: Date = date(1899, 12, 30);
 
-/// The functions about parts of texts.
-pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+/// Calls a function of parts of texts.
+pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     let letters = |text: String| text.chars().collect::<Vec<_>>();
     let text = match name {
-        "LEN" => return Ok(Scalar::Number(size(given.text(0)?.encode_utf16().count()))),
-        "EXACT" => return Ok(Scalar::Bool(given.text(0)? == given.text(1)?)),
-        "UPPER" => given.text(0)?.to_uppercase(),
-        "LOWER" => given.text(0)?.to_lowercase(),
-        "TRIM" => given.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
-        "LEFT" => letters(given.text(0)?).into_iter().take(given.letters(1)?).collect(),
+        "LEN" => return Ok(Scalar::Number(size(args.text(0)?.encode_utf16().count()))),
+        "EXACT" => return Ok(Scalar::Bool(args.text(0)? == args.text(1)?)),
+        "UPPER" => args.text(0)?.to_uppercase(),
+        "LOWER" => args.text(0)?.to_lowercase(),
+        "TRIM" => args.text(0)?.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" "),
+        "LEFT" => letters(args.text(0)?).into_iter().take(args.letters(1)?).collect(),
         "RIGHT" => {
-            let all = letters(given.text(0)?);
-            let skip = all.len().saturating_sub(given.letters(1)?);
+            let all = letters(args.text(0)?);
+            let skip = all.len().saturating_sub(args.letters(1)?);
             all.into_iter().skip(skip).collect()
         }
         "MID" => {
-            let (from, count) = (given.number(1)?, given.number(2)?);
+            let (from, count) = (args.number(1)?, args.number(2)?);
             if from < 1.0 || count < 0.0 {
                 return Err("#VALUE!");
             }
-            letters(given.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
+            letters(args.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
         }
-        "HYPERLINK" => given.text(usize::from(given.len() > 1))?,
-        "CONCAT" => given.text(0)? + &given.text(1)?,
+        "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
+        "CONCAT" => args.text(0)? + &args.text(1)?,
         _ => {
             let mut joined = String::new();
-            for (scalar, _) in given.all() {
+            for (scalar, _) in args.all() {
                 if let Scalar::Error(error) = scalar {
                     return Err(error);
                 }
@@ -52,41 +52,41 @@ pub(crate) fn call_text_function(name: &str, given: &Args<'_>) -> EvalResult<Sca
     Ok(Scalar::Text(text))
 }
 
-/// The functions about searching, about moments, and between the two.
-pub(crate) fn call_text_or_date_function(name: &str, given: &Args<'_>) -> EvalResult<Scalar> {
+/// Calls a function of searching or of dates.
+pub(crate) fn call_text_or_date_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "DATE" => day(given.number(0)?, given.number(1)?, given.number(2)?),
-        "YEAR" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.year()))),
-        "MONTH" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.month()))),
-        "DAY" => Ok(Scalar::Number(f64::from(date_of(given.number(0)?)?.day()))),
-        "TEXT" => match given.value(0)? {
-            Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &given.text(1)?).show(number))),
+        "DATE" => day(args.number(0)?, args.number(1)?, args.number(2)?),
+        "YEAR" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.year()))),
+        "MONTH" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.month()))),
+        "DAY" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.day()))),
+        "TEXT" => match args.value(0)? {
+            Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &args.text(1)?).show(number))),
             other => Ok(Scalar::Text(shown(&other))),
         },
-        "SUBSTITUTE" => substitute(given),
-        "FIND" => found(given, false),
-        "SEARCH" => found(given, true),
-        "REGEXMATCH" => Ok(Scalar::Bool(pattern(given)?.is_match(&given.text(0)?))),
+        "SUBSTITUTE" => substitute(args),
+        "FIND" => found(args, false),
+        "SEARCH" => found(args, true),
+        "REGEXMATCH" => Ok(Scalar::Bool(pattern(args)?.is_match(&args.text(0)?))),
         "REGEXEXTRACT" => {
-            let text = given.text(0)?;
-            let captures = pattern(given)?.captures(&text).ok_or("#N/A")?;
+            let text = args.text(0)?;
+            let captures = pattern(args)?.captures(&text).ok_or("#N/A")?;
             let part = captures.get(1).or_else(|| captures.get(0)).map_or("", |part| part.as_str());
             Ok(Scalar::Text(part.to_owned()))
         }
         _ => {
-            let new = given.text(2)?.replace('$', "$$");
-            // Groups are written as RE2 has them, with a backslash.
+            let new = args.text(2)?.replace('$', "$$");
+            // Groups are written with a backslash, as in RE2.
             let new = (1..=9).fold(new, |new, group| new.replace(&format!("\\{group}"), &format!("${{{group}}}")));
-            replaced(&pattern(given)?, &given.text(0)?, &new).map(Scalar::Text)
+            replaced(&pattern(args)?, &args.text(0)?, &new).map(Scalar::Text)
         }
     }
 }
 
-fn pattern(given: &Args<'_>) -> EvalResult<Regex> {
-    RegexBuilder::new(&given.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
+fn pattern(args: &Args<'_>) -> EvalResult<Regex> {
+    RegexBuilder::new(&args.text(1)?).size_limit(1 << 20).build().map_err(|_| "#REF!")
 }
 
-/// The text with each match replaced, as long as a cell can hold it.
+/// Replaces each match, as long as a cell can hold the result.
 fn replaced(pattern: &Regex, text: &str, new: &str) -> EvalResult<String> {
     let (mut replaced, mut from) = (String::new(), 0);
     for captures in pattern.captures_iter(text) {
@@ -101,9 +101,9 @@ fn replaced(pattern: &Regex, text: &str, new: &str) -> EvalResult<String> {
     Ok(replaced)
 }
 
-fn substitute(given: &Args<'_>) -> EvalResult<Scalar> {
-    let (text, old, new) = (given.text(0)?, given.text(1)?, given.text(2)?);
-    let only = given.number_or(3, 0.0)?;
+fn substitute(args: &Args<'_>) -> EvalResult<Scalar> {
+    let (text, old, new) = (args.text(0)?, args.text(1)?, args.text(2)?);
+    let only = args.number_or(3, 0.0)?;
     if old.is_empty() {
         return Ok(Scalar::Text(text));
     }
@@ -123,18 +123,18 @@ fn substitute(given: &Args<'_>) -> EvalResult<Scalar> {
     }))
 }
 
-/// The place of a text in another, from 1.
-fn found(given: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
+/// Returns the position of a text in another, from 1.
+fn found(args: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     let folded = |text: String| if any_case { text.to_lowercase() } else { text };
-    let (wanted, text) = (folded(given.text(0)?), folded(given.text(1)?));
-    let from = given.number_or(2, 1.0)?;
+    let (wanted, text) = (folded(args.text(0)?), folded(args.text(1)?));
+    let from = args.number_or(2, 1.0)?;
     let skip = whole(from).checked_sub(1).ok_or("#VALUE!")?;
     let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip).ok_or("#VALUE!")?;
     let at = text.get(start..).and_then(|rest| rest.find(&wanted)).ok_or("#VALUE!")? + start;
     Ok(Scalar::Number(size(text.get(..at).unwrap_or_default().chars().count() + 1)))
 }
 
-/// The serial number of a day; months and days may be too many or too few.
+/// Returns the serial number of a date. Months and days may be out of range.
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
 fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
     if [year, month, day].iter().any(|part| part.abs() > 100_000.0) || year < 0.0 {

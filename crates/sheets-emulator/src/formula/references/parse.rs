@@ -1,13 +1,13 @@
-//! The references in a formula's text, and what becomes of them when the formula moves.
+//! References in a formula's text.
 //!
-//! In scope: finding cells, ranges, whole rows and columns outside of texts, with `$` and a sheet's title, and spelling them anew.
-//! Out of scope: what a formula comes to (`formula`), what an edit of the sheet makes of references (`adjust`), names, which do not
-//! move.
+//! In scope: finding cells, ranges, whole rows and columns outside of texts, with `$` and a sheet's
+//! title, and writing them again.
+//! Out of scope: evaluation (`evaluate`), edits of a sheet (`shift`), names, which do not move.
 
 use crate::grid::area::GridRange;
 
-/// The formula as it reads so many rows further down and columns further right: what has a `$` stays, and what would leave the
-/// sheet is `#REF!`.
+/// Returns the formula as copied this many rows down and columns right. References with `$` stay. A
+/// reference that leaves the sheet is `#REF!`.
 pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
     rewritten(source, |found| {
         let cells = found.shifted(down, right);
@@ -15,21 +15,21 @@ pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
     })
 }
 
-/// What a reference reads as when its cells are gone.
+/// The text of a reference whose cells were deleted.
 pub(crate) const REF_ERROR: &str = "#REF!";
 
 /// A reference in a formula.
 #[derive(Debug)]
 pub(crate) struct ReferenceMatch<'a> {
-    /// The title in front as it is written, with its `!`; empty where there is none.
+    /// The title in front as written, with its `!`; empty if there is none.
     pub prefix: &'a str,
-    /// The title that it means.
+    /// The unquoted title.
     pub title: Option<String>,
     first: RangeEnd,
     second: Option<RangeEnd>,
 }
 
-/// The formula with each reference outside of texts replaced by what `change` makes of it; `None` leaves it as it is written.
+/// Replaces each reference outside of texts by the result of `change`; `None` keeps it as written.
 pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
     let mut out = String::with_capacity(source.len());
     let mut rest = source;
@@ -64,7 +64,7 @@ pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>
     out
 }
 
-/// The title at the start of a text: the length up to and with the `!`, and what it says.
+/// Parses the title at the start of a text. Returns its length including the `!`, and the title.
 fn title(text: &str) -> Option<(usize, String)> {
     let (length, title) = if text.starts_with('\'') {
         let length = quoted(text, '\'');
@@ -79,7 +79,8 @@ fn title(text: &str) -> Option<(usize, String)> {
 }
 
 impl<'a> ReferenceMatch<'a> {
-    /// The reference that the first word of a text is. A word before a bracket is a function, one before `!` a sheet.
+    /// Parses the reference at the start of a text. A word before a parenthesis is a function, one
+    /// before `!` is a sheet.
     fn read(text: &str, prefix: &'a str, title: Option<String>) -> Option<Self> {
         let (token, after) = text.split_at(word(text));
         if after.starts_with(['(', '!']) {
@@ -102,7 +103,7 @@ impl<'a> ReferenceMatch<'a> {
         }
     }
 
-    /// The cells that it means; an end that it does not say is open.
+    /// Returns the range of the reference. A missing end is open.
     pub(crate) fn range(&self) -> GridRange {
         let second = self.second.as_ref().unwrap_or(&self.first);
         let (start_row, end_row) = bounds(self.first.row, second.row);
@@ -110,7 +111,7 @@ impl<'a> ReferenceMatch<'a> {
         GridRange { sheet_id: 0, start_row, end_row, start_col, end_col }
     }
 
-    /// The same reference to other cells: what was open and what was fixed stays so. Without the title.
+    /// Writes the reference with another range. Open ends and `$` are kept. The title is omitted.
     pub(crate) fn print(&self, range: &GridRange) -> String {
         let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
         let columns =
@@ -123,10 +124,10 @@ impl<'a> ReferenceMatch<'a> {
     }
 }
 
-/// A row or a column of a reference, from 1, and whether it has a `$`.
+/// A row or column of a reference, from 1, and whether it has a `$`.
 type LineBound = Option<(bool, i64)>;
 
-/// From 0 and without the last; open where only one end is said.
+/// Returns the bounds from 0, with an exclusive end. A missing end is open.
 fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
     let line = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
     match (first, second) {
@@ -143,7 +144,7 @@ fn spread(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u
     (put(first, start), put(second, last))
 }
 
-/// The length of a text or a quoted title; a quote within is doubled.
+/// Returns the length of a text or a quoted title. Quotes inside are doubled.
 fn quoted(text: &str, quote: char) -> usize {
     let mut chars = text.char_indices().skip(1).peekable();
     while let Some((at, c)) = chars.next() {
@@ -169,12 +170,12 @@ struct RangeEnd {
     row: LineBound,
 }
 
-/// The most columns and rows that a reference can name.
+/// The most columns and rows in a reference.
 const MOST_COLUMNS: i64 = 18_278;
 const MOST_ROWS: i64 = 10_000_000;
 
 impl RangeEnd {
-    /// Reads `$A$1`; where it is an end of a range also `A` or `1`.
+    /// Parses `$A$1`; as the end of a range also `A` or `1`.
     fn read(text: &str, of_range: bool) -> Option<Self> {
         let (fixed_column, rest) = text.strip_prefix('$').map_or((false, text), |rest| (true, rest));
         let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
@@ -207,7 +208,7 @@ impl RangeEnd {
         }
     }
 
-    /// As it reads after the move; `None` where it would leave the sheet.
+    /// Writes the reference after a move; `None` if it leaves the sheet.
     fn moved(self, down: i64, right: i64) -> Option<String> {
         let place = |at: LineBound, by: i64, most: i64| match at {
             None => Some(None),
@@ -271,7 +272,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_formula_that_goes_there_and_back_is_the_same(source in "=[A-Z$:0-9+*(),'\" !a-z]{0,40}", down in 0_i64..500, right in 0_i64..50) {
-            // A reference is written anew ("a01" becomes "A1"), so the second journey starts from the first's spelling.
+            // References are normalised ("a01" becomes "A1"), so the second round starts from the
+            // first result.
             let print = shifted(&source, 0, 0);
             let back = shifted(&shifted(&print, down, right), -down, -right);
             prop_assert_eq!(back, print);

@@ -1,19 +1,20 @@
-//! The formulas of a spreadsheet follow an edit of one of its sheets.
+//! Rewrites the formulas of a spreadsheet after an edit of one of its sheets.
 //!
-//! In scope: which rows hold formulas, writing them anew. Out of scope: what the edit makes of one formula (`adjust`), and what else
-//! moves with cells (`batch::shift`).
+//! In scope: which rows have formulas, writing them again.
+//! Out of scope: the new text of one formula (`shift`), other things that move with cells
+//! (`batch::shift_cells`).
 //!
-//! It costs what the rows with formulas cost: a spreadsheet without any is not read.
+//! The cost is proportional to the rows with formulas. A spreadsheet without formulas is not read.
 
 use crate::formula::references::shift::{SheetEdit, adjust_formula};
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::store::StorageError;
 use crate::storage::transaction::Transaction;
 
-/// Rows that are in memory at once.
+/// Rows in memory at once.
 const CHUNK: u32 = 4096;
 
-/// Adjusts every formula of the spreadsheet to an edit of the sheet titled `on`, which is done.
+/// Adjusts every formula of the spreadsheet to a completed edit of the sheet titled `on`.
 pub(crate) fn rewrite_formulas(tx: &Transaction<'_>, on: &str, edit: &SheetEdit) -> Result<(), StorageError> {
     for sheet in tx.sheets()? {
         for spilling in [false, true] {
@@ -33,7 +34,7 @@ pub(crate) fn rewrite_formulas(tx: &Transaction<'_>, on: &str, edit: &SheetEdit)
     Ok(())
 }
 
-/// Adjusts the formulas of a row; tells whether any reads otherwise.
+/// Adjusts the formulas of a row. Returns whether any changed.
 fn rewrite_row(cells: &mut [Cell], home: &str, on: &str, edit: &SheetEdit) -> bool {
     let mut changed = false;
     for cell in cells {

@@ -1,7 +1,7 @@
-//! What an edit of a sheet makes of the references in formulas.
+//! Adjusts the references of one formula to an edit of a sheet.
 //!
-//! In scope: rows, columns and cells that come, go or change place, sheets that are renamed or go; the text of one formula.
-//! Out of scope: which formulas there are (`follow`), formulas that are copied (`references`).
+//! In scope: inserted, deleted and moved rows, columns and cells; renamed and deleted sheets.
+//! Out of scope: which formulas there are (`rewrite`), copied formulas (`parse`).
 
 use std::ops::Range;
 
@@ -13,56 +13,41 @@ use crate::storage::named_ranges::fold;
 /// An edit of one sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SheetEdit {
-    /// Rows or columns come in before the one at `at`.
+    /// Rows or columns are inserted before `at`.
     Insert {
-        /// Rows or columns.
         dimension: Dimension,
-        /// Before which.
         at: u32,
-        /// How many.
         count: u32,
-        /// Only between these columns, or rows; everywhere where it is `None`.
+        /// Limits the edit to these columns, or rows.
         within: Option<Range<u32>>,
     },
-    /// Rows or columns go.
+    /// Rows or columns are deleted.
     Delete {
-        /// Rows or columns.
         dimension: Dimension,
-        /// Which.
-        gone: Range<u32>,
-        /// Only between these columns, or rows; everywhere where it is `None`.
+        deleted: Range<u32>,
+        /// Limits the edit to these columns, or rows.
         within: Option<Range<u32>>,
     },
-    /// Rows or columns go in front of the one that is at `to`.
-    Move {
-        /// Rows or columns.
-        dimension: Dimension,
-        /// Which.
-        span: Range<u32>,
-        /// In front of which.
-        to: u32,
-    },
-    /// Cells go elsewhere, to another sheet too.
+    /// Rows or columns are moved in front of `to`.
+    Move { dimension: Dimension, span: Range<u32>, to: u32 },
+    /// Cells are moved, possibly to another sheet.
     Cut {
-        /// Which.
         from: Area,
-        /// The row of their first cell afterwards.
+        /// The new row of their first cell.
         top: u32,
-        /// Its column.
+        /// The new column of their first cell.
         left: u32,
-        /// The title of the sheet where they are afterwards.
+        /// The title of the new sheet.
         title: String,
     },
-    /// The sheet is called otherwise.
-    Rename {
-        /// The new title.
-        title: String,
-    },
-    /// The sheet goes.
+    /// The sheet is renamed.
+    Rename { title: String },
+    /// The sheet is deleted.
     Gone,
 }
 
-/// The formula after the edit of the sheet `on`, where it stands on the sheet `home`; `None` where it stays as it reads.
+/// Returns the formula after the edit of the sheet `on`, for a formula on the sheet `home`; `None`
+/// if it does not change.
 pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdit) -> Option<String> {
     let new = rewritten(source, |found| {
         let meant = found.title.as_deref().unwrap_or(home);
@@ -86,29 +71,29 @@ pub(crate) fn adjust_formula(source: &str, home: &str, on: &str, edit: &SheetEdi
     (new != source).then_some(new)
 }
 
-/// The formula as it reads on another sheet than `home`, where it means the same cells.
+/// Returns the formula for another sheet than `home`, with the same cells.
 pub(crate) fn moved_to_sheet(source: &str, home: &str) -> String {
     rewritten(source, |found| {
         found.title.is_none().then(|| format!("{}!{}", quote_title(home), found.print(&found.range())))
     })
 }
 
-/// Where cells are after an edit of their sheet that keeps them there; `None` where they are gone.
+/// Returns a range after an edit of its sheet; `None` if its cells are deleted.
 pub(crate) fn after(range: &GridRange, edit: &SheetEdit) -> Option<GridRange> {
     let range = range.clone();
     match edit {
         SheetEdit::Insert { dimension, at, count, within } if touches(&range, *dimension, within.as_ref()) => {
             Some(range.after_insert(*dimension, *at, *count))
         }
-        SheetEdit::Delete { dimension, gone, within } if touches(&range, *dimension, within.as_ref()) => {
-            range.after_delete(*dimension, gone)
+        SheetEdit::Delete { dimension, deleted, within } if touches(&range, *dimension, within.as_ref()) => {
+            range.after_delete(*dimension, deleted)
         }
         SheetEdit::Move { dimension, span, to } => Some(range.after_move(*dimension, span, *to)),
         _ => Some(range),
     }
 }
 
-/// Whether all of a range lies between the bounds of an edit across its direction.
+/// Returns whether a range lies within the bounds of an edit, across its direction.
 fn touches(range: &GridRange, dimension: Dimension, within: Option<&Range<u32>>) -> bool {
     let Some(within) = within else { return true };
     let (start, end) = match dimension {
@@ -149,8 +134,8 @@ mod tests {
         SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None }
     }
 
-    fn delete(gone: Range<u32>) -> SheetEdit {
-        SheetEdit::Delete { dimension: Dimension::Rows, gone, within: None }
+    fn delete(deleted: Range<u32>) -> SheetEdit {
+        SheetEdit::Delete { dimension: Dimension::Rows, deleted, within: None }
     }
 
     fn on_log(source: &str, edit: &SheetEdit) -> String {
@@ -187,7 +172,7 @@ mod tests {
         ] {
             assert_eq!(on_log(before, &delete(2..4)), after, "{before}");
         }
-        let columns = SheetEdit::Delete { dimension: Dimension::Columns, gone: 1..2, within: None };
+        let columns = SheetEdit::Delete { dimension: Dimension::Columns, deleted: 1..2, within: None };
         assert_eq!(on_log("=A1+B1+C1+SUM(A:C)+SUM(B:B)", &columns), "=A1+#REF!+B1+SUM(A:B)+SUM(#REF!)");
     }
 
@@ -224,7 +209,7 @@ mod tests {
             let dimension = if columns { Dimension::Columns } else { Dimension::Rows };
             let print = rewritten(&source, |found| Some(format!("{}{}", found.prefix, found.print(&found.range()))));
             let there = SheetEdit::Insert { dimension, at, count, within: None };
-            let back = SheetEdit::Delete { dimension, gone: at..at + count, within: None };
+            let back = SheetEdit::Delete { dimension, deleted: at..at + count, within: None };
             prop_assert_eq!(on_log(&on_log(&print, &there), &back), print);
         }
 

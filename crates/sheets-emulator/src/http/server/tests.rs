@@ -5,7 +5,7 @@ use crate::options::EmulatorOptions;
 use crate::random::SeededRandom;
 use crate::time::SystemTimeSource;
 
-/// An emulator over a real socket, and its address.
+/// Starts an emulator on a real socket, and returns its address.
 async fn served() -> (Emulator, SocketAddr) {
     let clock = Arc::new(SystemTimeSource::new());
     let emulator = Emulator::open(EmulatorOptions::default(), clock, Arc::new(SeededRandom::new(1))).unwrap();
@@ -15,11 +15,11 @@ async fn served() -> (Emulator, SocketAddr) {
     (emulator, address)
 }
 
-/// What comes back until the connection ends, and how many seconds that takes.
+/// Returns the response until the connection ends, and the seconds until then.
 async fn heard(emulator: &Emulator, stream: &mut TcpStream) -> (String, u64) {
     let began = emulator.time_source().monotonic_ms();
     let mut heard = Vec::new();
-    // A connection that is cut off is at its end too.
+    // A connection that is cut off has ended too.
     let _ = stream.read_to_end(&mut heard).await;
     let waited = emulator.time_source().monotonic_ms() - began;
     (String::from_utf8(heard).unwrap(), waited / 1_000)
@@ -66,13 +66,13 @@ async fn an_idle_connection_that_has_called_stays_for_minutes() {
     assert!((120..=240).contains(&seconds), "{seconds} s");
 }
 
-/// A connection that has sent so many bytes of a body, and owes one more.
+/// Opens a connection that has sent this many bytes of a body and owes one more.
 async fn with_a_body(address: SocketAddr, bytes: usize) -> TcpStream {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let length = bytes + 1;
     let head = format!("POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
-    // What the server refuses it does not read.
+    // The server does not read what it rejects.
     let _ = stream.write_all(&vec![b' '; bytes]).await;
     stream
 }
@@ -86,9 +86,9 @@ async fn bodies_that_are_too_much_together_are_refused() {
             stream.read_exact(&mut answer).await.map(|_| answer)
         })
     });
-    // Each owes a byte, so that only who is refused is answered.
+    // Each connection owes a byte, so that only a rejected one is answered.
     let (answer, _, others) = futures_util::future::select_all(answered).await;
-    // Where the connection is cut while it still sends, the answer may be lost on its way.
+    // If the connection is cut while it sends, the response may be lost.
     assert_eq!(&answer.unwrap_or(*b"HTTP/1.1 503"), b"HTTP/1.1 503");
     let (mut small, mut answer) = (TcpStream::connect(address).await.unwrap(), [0; 12]);
     small.write_all(CALL.as_bytes()).await.unwrap();

@@ -1,4 +1,5 @@
-//! The tables of `docs/emulator.md` are what the emulator does: each method and each kind of request is asked of it.
+//! Checks the tables of `docs/emulator.md`: each method and each kind of request is sent to the
+//! emulator.
 
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -28,7 +29,7 @@ fn emulator() -> Emulator {
     Emulator::open(options, clock, Arc::new(SeededRandom::new(1))).expect("memory is there")
 }
 
-/// The status of an answer of a new emulator.
+/// Returns the status of a new emulator's response.
 async fn status(verb: &str, path: &str, body: String) -> u16 {
     let call = ApiRequest {
         method: method(verb),
@@ -45,7 +46,7 @@ fn method(verb: &str) -> Method {
     Method::from_bytes(verb.as_bytes()).expect("a verb")
 }
 
-/// A path with something in each of its gaps.
+/// Returns the path with its placeholders replaced.
 fn filled(path: &str) -> String {
     let path = path.replace("{id}", ID).replace("{range}", "A1");
     let path = path.replace("{permissionId}", "1");
@@ -80,12 +81,12 @@ async fn kinds_table() -> String {
     table
 }
 
-/// Compares a table of the document with the fresh one, and leaves the fresh one where it can be copied from.
+/// Compares a table of the document with the current one, which is written to a temporary file.
 fn compare(name: &str, fresh: &str) {
-    let told = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
+    let got = DOCUMENT.split(&format!("<!-- {name} -->\n")).nth(1).and_then(|rest| rest.split("<!-- end -->").next());
     let path = std::env::temp_dir().join(format!("emulator-{name}.md"));
     std::fs::write(&path, fresh).expect("a folder for files that may go");
-    assert!(told == Some(fresh), "docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
+    assert!(got == Some(fresh), "docs/emulator.md: the table of {name} is stale; the fresh one is {}", path.display());
 }
 
 #[tokio::test]

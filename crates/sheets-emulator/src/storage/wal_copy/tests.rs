@@ -9,7 +9,8 @@ use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
 const PAGE: usize = 4096;
 
-/// A sheet with rows, and what a second commit of further rows makes of its file: before, the log, and after.
+/// A sheet with rows, and a second commit of further rows: the file before, the log, and the file
+/// after.
 struct Commit {
     folder: tempfile::TempDir,
     before: Vec<u8>,
@@ -52,7 +53,8 @@ impl Commit {
         Self { folder, before, log, after }
     }
 
-    /// A copy of the file alone, taken when the tail was there and so many pages were written over.
+    /// Returns a copy of the file alone, taken when the log's copy existed and this many pages were
+    /// overwritten.
     fn copied_at(&self, pages: usize) -> PathBuf {
         let path = self.folder.path().join("copy.sheet");
         let log = self.folder.path().join("a.log");

@@ -1,7 +1,7 @@
-//! The body of a batchUpdate, opened but not read through: each request stays text until it is its turn.
+//! The body of a batchUpdate, split into requests that stay unparsed text until they are prepared.
 //!
-//! In scope: the members of `BatchUpdateSpreadsheetRequest`, which kind each request is.
-//! Out of scope: what stands inside a request (`apply` and the kinds).
+//! In scope: the members of `BatchUpdateSpreadsheetRequest`, the kind of each request.
+//! Out of scope: the content of a request (`apply` and the kinds).
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,31 +13,30 @@ use crate::error::ApiError;
 use crate::schema::message_types::{FieldKind, json_name, member};
 use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
 
-/// A batch, opened.
+/// The body of a batch.
 #[derive(Debug)]
 pub(crate) struct BatchBody<'a> {
     /// The requests, in order.
     pub requests: Vec<RawRequest<'a>>,
-    /// Whether the answer carries the spreadsheet as it is afterwards.
+    /// Whether the response contains the updated spreadsheet.
     pub include_spreadsheet: bool,
-    /// Whether that spreadsheet carries its cells.
+    /// Whether that spreadsheet contains its cells.
     pub include_grid_data: bool,
-    /// The ranges that it is cut down to; all when empty.
+    /// The ranges that limit it; all if empty.
     pub ranges: Vec<String>,
 }
 
-/// One request: its kind and its text.
+/// One request: its kind and its JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct RawRequest<'a> {
     /// The member of `Request`, such as `addSheet`.
     pub kind: &'static str,
     /// The message type, such as `AddSheetRequest`.
     pub message: &'static str,
-    /// The JSON of the request.
     pub body: &'a RawValue,
 }
 
-/// The members of a JSON object, in order, unread.
+/// The members of a JSON object, in order, unparsed.
 struct RawMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
@@ -62,7 +61,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
     }
 }
 
-/// Opens the body. Fails with 400 for what is no such message.
+/// Parses the body. Fails with 400 if it is not such a message.
 pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
     let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_field("", NOT_JSON))?;
     let RawMembers(members) =
@@ -70,7 +69,7 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             let broken = error.is_syntax() || error.is_eof();
             ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
         })?;
-    let mut envelope =
+    let mut request_body =
         BatchBody { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
     for (name, raw) in members {
         let json = json_name(&name);
@@ -78,20 +77,20 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             continue;
         }
         match json.as_str() {
-            "requests" => envelope.requests = requests(raw)?,
+            "requests" => request_body.requests = requests(raw)?,
             "includeSpreadsheetInResponse" => {
-                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
+                request_body.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
             }
-            "responseIncludeGridData" => envelope.include_grid_data = flag(raw, "response_include_grid_data")?,
+            "responseIncludeGridData" => request_body.include_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
-                envelope.ranges =
+                request_body.ranges =
                     serde_json::from_str(raw.get()).map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
             }
             "commentsViewMode" => {}
             _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
         }
     }
-    Ok(envelope)
+    Ok(request_body)
 }
 
 fn wrong(path: &str, kind: &str, raw: &RawValue) -> ApiError {
@@ -114,8 +113,9 @@ fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }
 
-/// The requests of a list. A list inside it stands for its own elements: pygsheets sends `[[{…}]]`, and Google takes it.
-/// No deeper: the depth would be the caller's to choose, and the stack is ours.
+/// Returns the requests of a list. A nested list means its elements: pygsheets sends
+/// `[[{…}]]`, which Google accepts. Deeper lists are rejected, because the caller would choose the
+/// stack depth.
 fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {
     for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
         if item.get().starts_with('[') {
@@ -138,16 +138,16 @@ fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>,
             continue;
         }
         if sealed.is_some() {
-            let told =
+            let detail =
                 format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
-            return Err(ApiError::bad_field(&path, told));
+            return Err(ApiError::bad_field(&path, detail));
         }
         sealed = Some(RawRequest { kind, message, body });
     }
     sealed.ok_or_else(|| ApiError::invalid_argument(format!("Invalid requests[{n}]: No request set.")))
 }
 
-/// The kind and its message type by the table of the discovery document.
+/// Returns the kind and its message type, by the table of the discovery document.
 fn kind_of(name: &str) -> Option<(&'static str, &'static str)> {
     let FieldKind::Message(message) = member("Request", name)?.kind else { return None };
     crate::schema::message_types::name_of("Request", name).map(|kind| (kind, message))
