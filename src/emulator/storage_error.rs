@@ -134,7 +134,7 @@ impl StorageError {
             | Self::ReadOnly(_)
             | Self::Sqlite(_) => Some(Lasting::Machine),
             Self::File { cause, .. } => {
-                let trouble = MachineTrouble::of_io("", cause);
+                let trouble = MachineTrouble::from_io("", cause);
                 let is_resource = trouble.is_some_and(|trouble| trouble.refused == Refused::Resource);
                 Some(if is_resource { Lasting::Resource } else { Lasting::Machine })
             }

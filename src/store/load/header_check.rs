@@ -48,12 +48,12 @@ impl Loader {
 
     /// Why a tab in which the job has never written can't take its rows, as far as that can be known beforehand.
     pub async fn refused_by(&self, first: &FirstRows) -> Option<String> {
-        if let Some(why) = first.without_header() {
+        if let Some(why) = first.missing_header() {
             return Some(why);
         }
         let preview = self.preview.as_ref().filter(|_| first.has_header())?;
         let columns = preview.columns().await?;
-        first.refuses(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+        first.mismatch(&columns.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Why a tab can't be used whose header stands further down than row 1; nothing where it is nowhere.

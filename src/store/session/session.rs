@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::google::body::Batch;
 use crate::ledger::commit::changes::CommitPart;
-use crate::ledger::commit::commit_resolution::MAX_REMEMBERED;
+use crate::ledger::commit::commit_resolution::MAX_IN_DOUBT;
 use crate::ledger::lease::head::HeadId;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
@@ -18,7 +18,7 @@ use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::schema::Tabs;
 
 /// Drafts that are remembered.
-const MAX_DRAFTS: usize = MAX_REMEMBERED;
+const MAX_DRAFTS: usize = MAX_IN_DOUBT;
 /// Refusals in a row of what batches do to tabs that are answered with another load.
 const MAX_LAYOUT_REFUSALS: u32 = 2;
 

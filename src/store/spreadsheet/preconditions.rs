@@ -8,7 +8,7 @@ use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::item::write_mode::WriteMode;
-use crate::ledger::run::capacity::{CELL_LIMIT, passed};
+use crate::ledger::run::capacity::{CELL_LIMIT, capacity_error};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::load::reread::TabReading;
 use crate::store::load::unstable_tabs::MAX_TITLES;
@@ -44,7 +44,7 @@ impl SheetsStore {
             (true, _) => Ok(()),
             // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
             (false, true) => Err(CommitReply::TooLarge),
-            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: passed(cells) }),
+            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: capacity_error(cells) }),
         }
     }
 
@@ -151,7 +151,9 @@ impl SheetsStore {
 /// Keys whose rows a commit writes, each with whether it was done before.
 fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
-        ItemResult::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        ItemResult::Done { key, may_have_rows: known, output, .. } if !output.is_empty() => {
+            Some((key.as_str(), *known))
+        }
         _ => None,
     })
 }

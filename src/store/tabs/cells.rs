@@ -31,7 +31,8 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell
 /// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
 pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
-    let shown = |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.usual()));
+    let shown =
+        |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.default_pattern()));
     match cell {
         Cell::Empty => cell::CellData::blank(),
         Cell::Text(text) if text.is_empty() => cell::CellData::blank(),
