@@ -136,7 +136,7 @@ impl Shop {
     /// A usual run, and the notes that it gives.
     async fn run_with_notes(&self, items: &[Value]) -> (RunReport, Vec<String>) {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
-        let notes = loaded.blemishes.into_iter().map(|blemish| blemish.message).collect();
+        let notes = loaded.anomalies.into_iter().map(|blemish| blemish.message).collect();
         (self.usual(items).await, notes)
     }
 }

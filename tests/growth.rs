@@ -102,8 +102,8 @@ impl Store for Late {
         self.store.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.store.sight()
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+        self.store.read_head()
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
@@ -114,8 +114,11 @@ impl Store for Late {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.store.kept(rows)
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+        self.store.read_failures(rows)
     }
 
     fn usage(&self) -> Usage {

@@ -112,7 +112,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
         while there(&place).await == before {
             tokio::task::yield_now().await;
         }
-        stop.ask(StopReason::Interrupt);
+        stop.request(StopReason::Interrupt);
     };
     let (probed, ()) = tokio::join!(asking, asked);
     assert!(probed.ended.is_some() && probed.findings.len() < Assumption::all().count());

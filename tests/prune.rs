@@ -156,7 +156,7 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
             assert_eq!(fixture.sorted("Data").await, data);
             let report = fixture.usual(&items(&["a", "b", "c", "d", "x"], "1")).await;
             assert_eq!((report.run.counts.new, report.run.counts.skipped, report.open_failures), (0, 5, 1));
-            assert!(fixture.listing().await.snapshot.blemishes.is_empty());
+            assert!(fixture.listing().await.snapshot.anomalies.is_empty());
         }
     }
 }
@@ -276,7 +276,7 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
             assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"], "{tab}");
             let listing = fixture.listing().await;
             assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "{tab}");
-            assert!(listing.snapshot.blemishes.is_empty(), "{tab}: {:?}", listing.snapshot.blemishes);
+            assert!(listing.snapshot.anomalies.is_empty(), "{tab}: {:?}", listing.snapshot.anomalies);
             fixture.prune(fixture.older_than(5, false)).await;
             assert_eq!(fixture.column("Processed j", "state").await, ["done"; 5], "{tab}");
             assert_eq!(fixture.column("Failures j", "key").await, ["y"], "{tab}");
@@ -301,8 +301,7 @@ impl JobFixture {
             () = fixture.proxy.after_calls(answers) => {},
         }
         fixture.clock.sleep(Duration::from_mins(10)).await;
-        let waits =
-            fixture.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("are restored below"));
+        let waits = fixture.listing().await.snapshot.anomalies.iter().any(|one| one.message.contains("put back"));
         waits.then_some(fixture)
     }
 
@@ -456,8 +455,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             }
             fixture.clock.sleep(Duration::from_mins(10)).await;
             let listing = fixture.listing().await;
-            put_back +=
-                listing.snapshot.blemishes.iter().filter(|one| one.message.contains("are restored below")).count();
+            put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("put back")).count();
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
             assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "seed {seed}");

@@ -10,7 +10,7 @@ use sheetkeep::config::settings::{Settings, read};
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::lease::lease::Fence;
-use sheetkeep::ledger::rows::row_builder::{row_of, shape};
+use sheetkeep::ledger::rows::row_builder::{build_rows, row_of};
 use sheetkeep::ledger::rows::table_header::{KeyColumn, choose_key_column};
 use sheetkeep::port::source::Record;
 use sheetkeep::port::step::{Identify, StepContext};
@@ -82,7 +82,7 @@ async fn process(
         let row = row_of(first.clone(), &settings.columns).map_err(|e| e.to_string())?;
         *column = Some(choose_key_column(settings.key.source(), &row, &key));
     }
-    let rows = shape(values, &key, column.as_ref().unwrap_or(&KeyColumn::Added), &settings.columns);
+    let rows = build_rows(values, &key, column.as_ref().unwrap_or(&KeyColumn::Added), &settings.columns);
     let named = |row| (Key::as_str(&key).to_owned(), row);
     rows.map(|rows| rows.into_iter().map(named).collect()).map_err(|e| e.to_string())
 }

@@ -325,8 +325,8 @@ async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_
     let row = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     estate.fixture.proxy.hands(json!([{"deleteDimension": {"range": row}}])).await;
     let listing = estate.listing(1).await;
-    let told = listing.snapshot.blemishes.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
-    assert_eq!((told, listing.snapshot.blemishes.len()), (1, 1));
+    let told = listing.snapshot.anomalies.iter().filter(|one| one.message.contains(&estate.ids[0])).count();
+    assert_eq!((told, listing.snapshot.anomalies.len()), (1, 1));
     assert_eq!(estate.run(1, &[item("a", "1"), item("b", "1")]).await.expect("a run").run.counts.new, 1);
 }
 
@@ -378,7 +378,7 @@ impl Estate {
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
-            if snapshot.blemishes.iter().any(|one| one.message.contains("are restored below")) {
+            if snapshot.anomalies.iter().any(|one| one.message.contains("put back")) {
                 assert_eq!(snapshot.book.open_failures(), 1);
                 return estate;
             }
@@ -448,7 +448,7 @@ async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves
     let ended = estate.run(2, &items).await;
     assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");
     let left = estate.store(2, 9).leaving(true).load().await.expect("a load").snapshot.expect("it has run");
-    assert!(left.state.previous.is_empty() && left.blemishes.iter().any(|one| one.message.contains("left behind")));
+    assert!(left.state.previous.is_empty() && left.anomalies.iter().any(|one| one.message.contains("left behind")));
     let job = Job::new(Arc::clone(&estate.fixture.clock)).step(|value, _| Ok(vec![value.clone()]));
     let report = job.run(estate.store(2, 9).leaving(true), Values::of(items.to_vec())).await.expect("a run");
     assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 1));

@@ -191,7 +191,7 @@ async fn a_run_that_is_asked_to_stop_finishes_what_is_in_hand_and_releases() {
     let asked = stop.clone();
     let job = Job::new(clock).step(move |value, _| {
         if value["n"] == 2 {
-            asked.ask(StopReason::Terminate);
+            asked.request(StopReason::Terminate);
         }
         Ok(vec![value.clone()])
     });
@@ -226,9 +226,9 @@ async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next
     let source = Values::of([json!({"id": "a"}), json!({"id": "b", "hangs": true}), json!({"id": "c"})]);
     let hands = async {
         clock.sleep(Duration::from_secs(30)).await;
-        asked.ask(StopReason::Interrupt);
+        asked.request(StopReason::Interrupt);
         clock.sleep(Duration::from_secs(30)).await;
-        asked.hurry(Duration::ZERO);
+        asked.force(Duration::ZERO);
     };
     let (report, ()) = tokio::join!(job.run_until(store.clone(), source, stop), hands);
     let report = report.expect("a run that ends");

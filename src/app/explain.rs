@@ -176,11 +176,15 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
-    if let Some(tried) = book.tried(key) {
+    if let Some(tried) = book.prior_failure(key) {
         // Rows tell a failure that stays the same once; the state counts the other runs.
-        return of_failure(&tried, tried.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
+        return of_failure(
+            &tried,
+            tried.attempts + book.suppressed_counts().get(key.fingerprint()),
+            settings.max_attempts,
+        );
     }
-    if book.knows(key) {
+    if book.has_key(key) {
         let what = match (settings.mode, settings.version.is_some()) {
             (WriteMode::Upsert, _) => "another version rewrites its row",
             (WriteMode::Append, true) => "another version gets a row of its own",
@@ -197,7 +201,7 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
 }
 
 fn of_failure(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
-    match (tried.asked, tried.state) {
+    match (tried.requested, tried.state) {
         (Some(RequestedAction::Retry), _) => {
             format!("a retry is requested in row {}: the next run makes it", tried.row)
         }

@@ -170,7 +170,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         });
         findings.extend(told);
     }
-    let notes = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
+    let notes = surveyed.snapshot.anomalies.iter().map(|blemish| blemish.message.clone()).collect();
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
     // What a run has noticed stays a finding until the keys are done again.
     let redo = &surveyed.snapshot.state.redo;
@@ -253,12 +253,12 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
         let mut see = |sight: ScannedRow<'_>| match sight {
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
-                    (RowDigest::of(key), ReprocessPolicy::EachVersion.mark(&Version(version.to_owned())));
+                    (RowDigest::of(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
             }
             ScannedRow::Earlier { key, version, state, .. } => {
                 let (key, version) =
-                    (RowDigest::of(key), ReprocessPolicy::EachVersion.mark(&Version(version.to_owned())));
+                    (RowDigest::of(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.earlier(key, version) }
             }
             ScannedRow::Data { key: "", .. } => audit.keyless(),
@@ -330,7 +330,7 @@ async fn adopted(
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
         let version = versions.get(&RowDigest::of(key.as_str())).cloned().unwrap_or_default();
-        ItemResult::Done { key, version, known: true, output: Output::default(), closes: None }
+        ItemResult::Done { key, version, may_have_rows: true, output: Output::default(), closes: None }
     };
     Ok(stands.then(|| found.into_iter().map(done).collect()))
 }

@@ -75,7 +75,7 @@ impl Installation {
     /// A directory that is meant to be read only, or not this user's, is done without; a disk that is full or broken stops.
     fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let deed = format!("the state directory {} can't be used", dir.display());
-        match MachineTrouble::of_io(&deed, error) {
+        match MachineTrouble::from_io(&deed, error) {
             Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
             _ => Ok(Self { id, unlocked: Some(format!("{deed}: {error}")), lock: None }),
         }

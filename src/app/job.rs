@@ -28,8 +28,8 @@ use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
-use crate::runner::failure_records::unread;
-use crate::runner::header_row::see_header;
+use crate::runner::failure_records::unreadable_message;
+use crate::runner::header_row::check_header;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::{Dependencies, Events, PreparedChanges, RunConfig, RunError};
 use crate::runner::run_loop::pass;
@@ -143,7 +143,7 @@ async fn run_once(
     notes: &mut Notes,
 ) -> Result<RunReport, AppError> {
     let RunLocation { clock, chance, events } = here;
-    if wish.retrying.brings_items() {
+    if wish.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
     let mut source = source_for(settings, &wish.retrying, &events)?;
@@ -152,7 +152,7 @@ async fn run_once(
     // Before anything is made, a local file included. A pipe can't be read twice: the pass looks once it knows that it may run.
     let source_is_read = wish.retrying.reads_source();
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
-        see_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
+        check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
     let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
@@ -173,7 +173,7 @@ async fn run_once(
         steps: settings.make_steps(&clock),
         journal: journal(settings).filter(|_| installation.is_locked()),
         processes: Arc::new(SystemProcesses),
-        errands: wish.errands.clone(),
+        prepared: wish.errands.clone(),
         events: telling(installation, &wish.host, clock.now(), events),
         clock,
         chance,
@@ -191,13 +191,13 @@ fn source_for(
     if retrying.reads_source() {
         return settings.open_source_for_run().map(Some).map_err(AppError::Source);
     }
-    if !retrying.looks_for_records() {
+    if !retrying.filters_source() {
         return Ok(None);
     }
     match settings.open_source_for_run() {
         Ok(source) => Ok(Some(source).filter(|source| source.rereadable())),
         Err(error) => {
-            events(Event::Anomaly { message: unread(&error) });
+            events(Event::Anomaly { message: unreadable_message(&error) });
             Ok(None)
         }
     }
@@ -220,7 +220,7 @@ fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
 
 /// Whether results of an earlier run wait on this machine for the sheet, or can't be looked at.
 pub fn results_wait(settings: &Settings) -> bool {
-    journal(settings).is_some_and(|journal| journal.left_behind().map_or(true, |left| !left.is_empty()))
+    journal(settings).is_some_and(|journal| journal.take_leftovers().map_or(true, |left| !left.is_empty()))
 }
 
 /// Where this machine remembers that a forced run was asked for; none without a disk.

@@ -55,7 +55,7 @@ impl FileJournal {
 }
 
 impl Journal for FileJournal {
-    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
+    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault> {
         let names = match names_in(&self.folder) {
             Ok(names) => names,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -142,7 +142,7 @@ impl Own {
 fn fault(deed: &str, error: &io::Error) -> JournalFault {
     let deed = format!("failed to {deed}");
     JournalFault(
-        MachineTrouble::of_io(&deed, error).unwrap_or_else(|| MachineTrouble::storage(format!("{deed}: {error}"))),
+        MachineTrouble::from_io(&deed, error).unwrap_or_else(|| MachineTrouble::storage(format!("{deed}: {error}"))),
     )
 }
 
@@ -193,15 +193,15 @@ mod tests {
             first.keep(&head, &result(key)).await.expect("a disk");
         }
         let next = FileJournal::new(dir.path(), "j", "s");
-        assert_eq!(next.left_behind(), Ok(Vec::new()));
+        assert_eq!(next.take_leftovers(), Ok(Vec::new()));
         drop(first);
-        let left = next.left_behind().expect("a directory");
+        let left = next.take_leftovers().expect("a directory");
         let journal = read(&left[0].bytes).expect("a journal");
         assert_eq!((left[0].name.as_str(), journal.results), ("r1.journal", vec![result("a"), result("b")]));
-        assert_eq!(FileJournal::new(dir.path(), "j", "s").left_behind(), Ok(Vec::new()), "somebody else has it");
+        assert_eq!(FileJournal::new(dir.path(), "j", "s").take_leftovers(), Ok(Vec::new()), "somebody else has it");
         next.remove("r1.journal").expect("it is there");
         drop(next);
-        assert_eq!(FileJournal::new(dir.path(), "j", "s").left_behind(), Ok(Vec::new()));
+        assert_eq!(FileJournal::new(dir.path(), "j", "s").take_leftovers(), Ok(Vec::new()));
     }
 
     #[tokio::test]
@@ -212,11 +212,11 @@ mod tests {
         first.keep(&head, &result("a")).await.expect("a disk");
         first.finish().expect("it is there");
         let second = FileJournal::new(dir.path(), "j", "s");
-        assert_eq!(second.left_behind(), Ok(Vec::new()));
+        assert_eq!(second.take_leftovers(), Ok(Vec::new()));
         second.keep(&head, &result("a")).await.expect("a disk");
         drop(second);
         let third = FileJournal::new(dir.path(), "j", "s");
-        assert_eq!(third.left_behind().expect("a directory").len(), 1);
+        assert_eq!(third.take_leftovers().expect("a directory").len(), 1);
         let aside = third.quarantine("r1.journal").expect("it is there");
         assert!(Path::new(&aside).exists() && aside.ends_with("r1.journal.aside"), "{aside}");
     }
@@ -225,7 +225,7 @@ mod tests {
     fn where_nothing_was_ever_kept_nothing_is_made() {
         let dir = tempfile::tempdir().expect("a directory");
         let journal = FileJournal::new(dir.path(), "j", "s");
-        assert_eq!((journal.left_behind(), journal.finish()), (Ok(Vec::new()), Ok(())));
+        assert_eq!((journal.take_leftovers(), journal.finish()), (Ok(Vec::new()), Ok(())));
         assert!(!dir.path().join("journals").exists());
     }
 }

@@ -12,7 +12,7 @@ use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::Store;
 use crate::rng::Rng;
-use crate::runner::startup::is_own_job;
+use crate::runner::startup::check_job_location;
 use crate::store::scan::rows::ScannedTabs;
 use crate::store::scan::scanner::ScanScope;
 use crate::store::scan::trailing_blanks::TabExtent;
@@ -47,7 +47,7 @@ async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, A
 
 /// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
 pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
-    Ok(is_own_job(&listing.snapshot, None)?)
+    Ok(check_job_location(&listing.snapshot, None)?)
 }
 
 /// What a job's state and book say; none where it has never run.

@@ -132,8 +132,11 @@ fn stands(
 ) -> JobOverview {
     let lease = &snapshot.state.lease;
     let left =
-        snapshot.state.next.as_ref().map(|next| format!("it continues in spreadsheet {next}; a run here ends with 78"));
-    let coming = snapshot.unmoved.as_ref().map(|from| format!("its move here from spreadsheet {from} is not complete"));
+        snapshot.state.next.as_ref().map(|next| format!("it goes on in spreadsheet {next}; a run here ends with 78"));
+    let coming = snapshot
+        .not_yet_left
+        .as_ref()
+        .map(|from| format!("its move here from spreadsheet {from} has not come to its end"));
     let elsewhere = left.into_iter().chain(coming);
     JobOverview {
         last_run: runs.map(|mut runs| runs.pop()),
@@ -142,7 +145,7 @@ fn stands(
         keys: Some(snapshot.book.keys()),
         failures: Some((snapshot.book.open_failures() as u64, snapshot.book.dead_failures() as u64)),
         cells,
-        blemishes: elsewhere.chain(snapshot.blemishes.iter().map(|blemish| blemish.message.clone())).collect(),
+        blemishes: elsewhere.chain(snapshot.anomalies.iter().map(|blemish| blemish.message.clone())).collect(),
     }
 }
 

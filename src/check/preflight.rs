@@ -23,7 +23,9 @@ use crate::port::step::Identify;
 use crate::runner::first_records::FirstRecords;
 use crate::runner::header_row::read_header;
 use crate::runner::run_config::RunError;
-use crate::runner::startup::{begins_anew, is_own_job, key_column_stands, same_definition, unblocked};
+use crate::runner::startup::{
+    check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,
+};
 use crate::source::input::Input;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::guard::head_guard::GuardSupport;
@@ -115,7 +117,7 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
                 }
             },
         }
-        if let Some(cause) = probation.verdict() {
+        if let Some(cause) = probation.common_cause() {
             let cause = Box::new(cause.clone());
             return CheckItem::problem(subject, StartBlocker::Pass(RunError::AllAlike { cause, report: None }));
         }
@@ -123,7 +125,7 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
             break;
         }
     }
-    match probation.refusal() {
+    match probation.source_refusal() {
         Some(error) => CheckItem::problem(subject, StartBlocker::Source(error)),
         None => first.unwrap_or_else(|| CheckItem::fine(subject, name)),
     }
@@ -178,8 +180,8 @@ fn account(coming: &PlannedRun) -> String {
 /// Whether the service lets this account write is unknown until it does; a local file has no accounts.
 fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = capacity::crowded(CellBudget::of(metadata).cells()) {
-        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" is readable; {crowded}"), None);
+    if let Some(crowded) = capacity::capacity_warning(CellBudget::of(metadata).cells()) {
+        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
@@ -192,8 +194,8 @@ fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
 fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
-        lines.push(match key_column_stands(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
+        lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
+            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
             Err(error) => CheckItem::problem(Subject::Tabs, error),
         });
         lines.push(CheckItem::fine(Subject::Guard, "the first run verifies it before it writes a row"));
@@ -201,8 +203,8 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     };
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
     tabs(settings, snapshot, &definition, lines);
-    let moved = definition.moved_from(&snapshot.state.definition).join(" and ");
-    lines.push(match same_definition(snapshot, &definition) {
+    let moved = definition.changed_parts(&snapshot.state.definition).join(" and ");
+    lines.push(match check_definition(snapshot, &definition) {
         Ok(()) if moved.is_empty() => {
             CheckItem::fine(Subject::Definition, "key, tab, spreadsheet and mode are those of the last run")
         }
@@ -224,14 +226,14 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
 }
 
 fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
-    let kept = snapshot.state.key_column.as_deref().filter(|_| !begins_anew(snapshot, definition));
+    let kept = snapshot.state.key_column.as_deref().filter(|_| !starts_afresh(snapshot, definition));
     let key_column = kept.or(settings.key_column.as_deref());
-    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
+    let stands = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
-    let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
-    let looked = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| stands());
+    let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let looked = check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| stands());
     lines.push(looked.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
-    let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
+    let odd = snapshot.anomalies.iter().filter(|blemish| !blemish.blocking);
     lines.extend(odd.map(|blemish| CheckItem::warning(Subject::Tabs, blemish.message.clone(), None)));
 }
 
@@ -243,7 +245,7 @@ fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapsho
     }
     let lease = &snapshot.state.lease;
     let install = coming.install.as_deref();
-    match lease.standing(|_| false, fetched.loaded.service_time) {
+    match lease.status(|_| false, fetched.loaded.service_time) {
         LeaseStatus::Free => CheckItem::fine(subject, "free"),
         LeaseStatus::Dead(holder) => {
             let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);

@@ -64,7 +64,7 @@ pub async fn probe(
     let mut findings = Vec::new();
     let mut ended = None;
     for question in Assumption::all() {
-        if let Some(reason) = stop.asked() {
+        if let Some(reason) = stop.requested() {
             ended = Some(ProbeEnd::Stopped(reason));
             break;
         }

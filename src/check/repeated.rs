@@ -75,11 +75,11 @@ pub async fn look(
         records += 1;
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
         match again {
-            ReprocessPolicy::EachVersion => watch.see(&key, &version, &record.position, body),
+            ReprocessPolicy::EachVersion => watch.add(&key, &version, &record.position, body),
             // One that has no order is its record's failure, and none of the others'.
-            ReprocessPolicy::OnNewer if !again.takes(&version) => {}
+            ReprocessPolicy::OnNewer if !again.accepts(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
-                watch.see(&key, &Version::default(), &record.position, body)
+                watch.add(&key, &Version::default(), &record.position, body)
             }
         }
     }

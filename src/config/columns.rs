@@ -23,7 +23,7 @@ pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &SheetSection, timez
         let kind = entry.says.kind.as_ref().and_then(|at| kind(collect, name, at));
         let look = look(collect, name, kind, &entry.says);
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
-        columns.looks.extend(look.map(|look| (name.clone(), look)));
+        columns.formats.extend(look.map(|look| (name.clone(), look)));
     }
     for at in &sheet.order {
         let Some(name) = collect.word(at, "a name in `sheet.order`") else { continue };

@@ -13,9 +13,9 @@ pub fn closed(failure: &Failure, tried: PriorFailure, why: &str, now: Timestamp)
         error: why.to_owned(),
         attempts: tried.attempts,
         first_seen: tried.first_seen,
-        last_seen: now.max(tried.last_seen.plus(1)),
+        last_seen: now.max(tried.last_seen.add_ms(1)),
         state: FailureState::Recovered,
-        answered: tried.asked,
+        answered: tried.requested,
         payload: Vec::new(),
         kept: false,
         ..failure.clone()

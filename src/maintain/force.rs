@@ -54,8 +54,8 @@ pub async fn forcing_since(
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
         let Ok((key, version)) = identify.identify(&body).await else { continue };
-        let of = (key.fingerprint(), again.mark(&version));
-        if !again.takes(&version) || !seen.insert(of) {
+        let of = (key.fingerprint(), again.version_hash(&version));
+        if !again.accepts(&version) || !seen.insert(of) {
             continue;
         }
         let before = tallies.before(of.0, of.1);

@@ -7,7 +7,7 @@
 //! one is.
 
 use crate::ledger::lease::row_order::{CommitSequence, FirstCommits};
-use crate::ledger::run::run::{began, is_run_id, run_id};
+use crate::ledger::run::run::{is_run_id, run_id, start_text};
 use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
@@ -34,7 +34,7 @@ pub fn line_up(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     let mut ranked: Vec<_> = sequence.ranks(&first_commits(listing)).into_iter().zip(own()).collect();
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));
-    let latest = listing.snapshot.state.lease.since.max(before).plus(AHEAD_MS);
+    let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
     of_age(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
 }
 
@@ -48,9 +48,10 @@ fn first_commits(listing: &ScannedTabs) -> FirstCommits {
 fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
     // Runs are named to the second, and the second in question counts as over.
     let (before, latest) = (run_id(before, 0), run_id(latest, 0));
-    let (before, latest) = (began(&before), began(&latest));
-    let of =
-        |row: &ProcessedRow| Some(began(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest);
+    let (before, latest) = (start_text(&before), start_text(&latest));
+    let of = |row: &ProcessedRow| {
+        Some(start_text(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest)
+    };
     let mut is_recent = false;
     for placed in &mut rows {
         if let Some(at) = of(placed.row) {

@@ -142,7 +142,7 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
     let is_old = |key: Fingerprint| newest.get(&key).is_some_and(|at| *at < before);
     let waiting: HashSet<_> =
         listing.failures.iter().filter(|(row, _)| !stands(*row)).map(|(_, one)| &one.key).collect();
-    let is_closed = |failure: &Failure| book.tried(&failure.key).is_none() && !waiting.contains(&failure.key);
+    let is_closed = |failure: &Failure| book.prior_failure(&failure.key).is_none() && !waiting.contains(&failure.key);
     let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && is_closed(failure);
     let mut going: BTreeMap<&Key, PruneGroup> = BTreeMap::new();
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
@@ -223,7 +223,7 @@ fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: RowAge, found: &mut P
 /// first try did, or it has another idempotency key.
 fn is_under_way(listing: &ScannedTabs, key: &Key) -> bool {
     let snapshot = &listing.snapshot;
-    snapshot.book.tried(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
+    snapshot.book.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
 
 /// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
@@ -235,7 +235,7 @@ fn undone<'l>(rows: &[Placed<'l>], ways: PrunePolicy) -> Vec<(Placed<'l>, Placed
     }
     let mut versions: BTreeMap<u64, [Vec<Placed<'_>>; 2]> = BTreeMap::new();
     for placed in rows {
-        let [done, forgotten] = versions.entry(ways.again.mark(&placed.row.version)).or_default();
+        let [done, forgotten] = versions.entry(ways.again.version_hash(&placed.row.version)).or_default();
         if placed.row.forgotten { forgotten.push(*placed) } else { done.push(*placed) }
     }
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
@@ -253,7 +253,7 @@ fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> 
         return Vec::new();
     }
     let counts = match again {
-        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|placed| again.mark(&placed.row.version)),
+        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|placed| again.version_hash(&placed.row.version)),
         ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => rows.last(),
     };
     let Some(counts) = counts else { return Vec::new() };

@@ -50,7 +50,7 @@ fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
-        book.tried(&failure.key).is_some_and(|tried| tried.version == again.mark(&failure.version))
+        book.prior_failure(&failure.key).is_some_and(|tried| tried.version == again.version_hash(&failure.version))
     };
     for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);

@@ -10,10 +10,10 @@
 use std::collections::HashSet;
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::{Failure, failure_mark};
+use crate::ledger::item::failure::{Failure, failure_hash};
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::state::rollover::MAX_EARLIER;
+use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::maintain::closing::closed;
 use crate::store::scan::rows::ScannedTabs;
@@ -76,7 +76,7 @@ pub enum RolloverRefusal {
     #[error("the record of a failure can't be found in the tab Failures: run the job once, then repeat the command")]
     Unread,
     /// It has left too many.
-    #[error("it has left {MAX_EARLIER} spreadsheets behind, and no more are read: start a job with another name")]
+    #[error("it has left {MAX_PREDECESSORS} spreadsheets behind, and no more are read: begin a job of another name")]
     TooMany,
 }
 
@@ -100,7 +100,7 @@ pub fn moving(
     if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
         return Err(RolloverRefusal::Elsewhere(next.to_owned()));
     }
-    if let Some(previous) = old.snapshot.unmoved.clone() {
+    if let Some(previous) = old.snapshot.not_yet_left.clone() {
         return Err(RolloverRefusal::Unmoved(previous));
     }
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
@@ -119,7 +119,7 @@ pub fn moving(
     if stage == RolloverStage::Over {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
-    if book.failures().iter().any(|(_, tried)| tried.asked.is_some()) {
+    if book.failures().iter().any(|(_, tried)| tried.requested.is_some()) {
         return Err(RolloverRefusal::Asked);
     }
     if !said.begun.is_empty() {
@@ -128,7 +128,7 @@ pub fn moving(
     if !said.forced.is_empty() {
         return Err(RolloverRefusal::Forced);
     }
-    if said.previous.len() >= MAX_EARLIER {
+    if said.previous.len() >= MAX_PREDECESSORS {
         return Err(RolloverRefusal::TooMany);
     }
     let mut settled = Vec::new();
@@ -155,15 +155,16 @@ fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
     let mut found: Vec<_> = book.failures();
     found.sort_by_key(|(_, tried)| tried.row);
     let along = found.into_iter().map(|(key, tried)| {
-        let attempts = tried.attempts + book.tries().of(key);
+        let attempts = tried.attempts + book.suppressed_counts().get(key);
         Some(Failure { attempts, ..row(tried.row, key)?.clone() })
     });
     along.collect()
 }
 
 fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
-    book.tried(&failure.key).is_some_and(|tried| {
-        let same = tried.tells(book.again().mark(&failure.version), failure_mark(&failure.step, &failure.error));
+    book.prior_failure(&failure.key).is_some_and(|tried| {
+        let same = tried
+            .is_recorded(book.policy().version_hash(&failure.version), failure_hash(&failure.step, &failure.error));
         same && tried.state == failure.state && tried.attempts == failure.attempts
     })
 }
@@ -176,7 +177,7 @@ fn done_meanwhile<'f>(
 ) -> Vec<ItemResult> {
     let mut met = HashSet::new();
     let due = over.filter_map(|failure| {
-        let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
+        let tried = new.prior_failure(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
         Some(ItemResult::Failed(Box::new(closed(failure, tried, WHY, now))))
     });
     due.collect()

@@ -59,7 +59,7 @@ impl VersionCounts {
         let (mut told, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
             (HashMap::new(), HashMap::new());
         for row in rows {
-            let of = (row.key.fingerprint(), again.mark(&row.version));
+            let of = (row.key.fingerprint(), again.version_hash(&row.version));
             let one = told.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
                 VersionCount {
@@ -129,7 +129,7 @@ mod tests {
         ];
         let key = Fingerprint::of("a");
         let every = VersionCounts::of(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
-        let mark = |version: &str| ReprocessPolicy::EachVersion.mark(&Version(version.into()));
+        let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
         let told = every.before(key, mark("1"));
         assert_eq!((told.len(), told[0].times(), told[0].forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());

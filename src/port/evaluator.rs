@@ -17,7 +17,7 @@ pub struct Evaluation {
     /// The input value.
     pub input: Value,
     /// Maximum number of output values.
-    pub most: usize,
+    pub max_values: usize,
     /// The bounds of time and memory.
     pub bounds: Bounds,
 }

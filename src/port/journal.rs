@@ -10,7 +10,7 @@ use crate::machine::MachineTrouble;
 /// A durable place for the results of this run, and those of earlier runs.
 pub trait Journal: Send + Sync {
     /// Returns the journals of earlier runs that no process has open, and locks them.
-    fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
+    fn take_leftovers(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
 
     /// Stores a result durably before it returns. The first one writes the head line before it.
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>>;

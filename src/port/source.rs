@@ -96,16 +96,17 @@ pub enum SourceError {
 
 impl SourceError {
     /// The advice for an error document.
-    pub const REFUSED: &str = "the service refused to give the data: see what it says, then get the data and run again";
+    pub const ERROR_DOCUMENT_ADVICE: &str =
+        "the service refused to give the data: see what it says, then get the data and run again";
     /// The advice for text in place of data.
-    pub const SAID: &str =
+    pub const ERROR_TEXT_ADVICE: &str =
         "it looks like what a service says when it is out of order or refuses: see what wrote it, then run again";
 
     /// Returns the error for `what` that is one line of text in place of a table.
     pub fn one_line(what: &str, line: &str) -> Self {
         let shown: String = line.chars().take(120).collect();
         let seen = format!("one line of text and no table: {shown:?}");
-        Self::Foreign { what: what.to_owned(), seen, advice: Self::SAID.to_owned() }
+        Self::Foreign { what: what.to_owned(), seen, advice: Self::ERROR_TEXT_ADVICE.to_owned() }
     }
 
     /// Returns the class of the error.

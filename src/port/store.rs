@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::item::failure::{StoredFailure, mark_of_record};
+use crate::ledger::item::failure::{StoredFailure, record_hash_of};
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::state::snapshot::{Loaded, RowChecksum};
 use crate::machine::MachineTrouble;
@@ -19,7 +19,7 @@ pub trait Store: Send + Sync {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
 
     /// Reads the head only.
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>>;
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>>;
 
     /// Applies a commit as a whole if its `from` is still the head, or refuses it as a whole; or
     /// the outcome is unknown. The same commit may be sent again: it is applied at most once.
@@ -27,25 +27,28 @@ pub trait Store: Send + Sync {
 
     /// Returns the misplaced rows: a concurrent edit moved rows or columns during the last commit.
     /// The next commit repairs them. Called after a load and after each applied commit.
-    fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
+    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(std::future::ready(Ok(MisplacedWrites::default())))
     }
 
     /// Reads failures with their records, to retry them: those of the last load in these rows,
     /// identified by the fingerprints of their keys. A row that was moved since is left out; the
     /// next load finds it.
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>>;
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>>;
 
     /// Returns the hashes of the records of such failures (`failure::record_mark`), if they are
     /// stored.
-    fn marks<'a>(
+    fn read_record_hashes<'a>(
         &'a self,
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
         Box::pin(async move {
-            let kept = self.kept(rows).await?.into_iter();
+            let kept = self.read_failures(rows).await?.into_iter();
             let marks = kept.filter_map(|kept| {
-                let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+                let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
                 Some((kept.failure.key.fingerprint(), mark))
             });
             Ok(marks.collect())

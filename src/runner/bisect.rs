@@ -4,7 +4,7 @@
 //! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
 //! rejected item (`runner::intake`).
 
-use crate::ledger::commit::bisection::{Confidence, MAX_CULPRITS};
+use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
 use crate::ledger::run::event::Event;
 use crate::runner::commit_driver::CommitOutcome;
 use crate::runner::commit_queue::CommitQueue;
@@ -21,13 +21,13 @@ impl Committer {
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
-        let items = self.outstanding.return_newest();
+        let items = self.drafts.requeue_newest();
         let (number, suspects) = (ending.commit.to.commit, items.len());
-        self.blame.refused(suspects, how);
+        self.bisection.on_refused(suspects, how);
         self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
         self.refusal = ending.why;
         queue.put_back(items, self.now_ms());
-        self.closing = ClosingRun::No;
+        self.closing_run = ClosingRun::No;
         self.set_rejected_item_aside(intake, queue)
     }
 
@@ -37,17 +37,19 @@ impl Committer {
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
-        if !self.blame.has_found() {
+        if !self.bisection.has_found() {
             return Ok(());
         }
-        let Some(rejected_item) = queue.take_first() else { return Ok(()) };
+        let Some(rejected_item) = queue.pop_first() else { return Ok(()) };
         let key = rejected_item.settled.key().cloned();
-        if !self.blame.quarantine() {
-            let why =
-                format!("more than {MAX_CULPRITS} records are refused, so it may not be the records: {}", self.refusal);
+        if !self.bisection.count_rejected() {
+            let why = format!(
+                "more than {MAX_REJECTED_ITEMS} records are refused, so it may not be the records: {}",
+                self.refusal
+            );
             return Err(RunError::Refused { why });
         }
-        match intake.refused(rejected_item, &self.refusal, self.moment()) {
+        match intake.on_refused(rejected_item, &self.refusal, self.service_time()) {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
             Err(why) => {
                 let why = match key {

@@ -47,7 +47,7 @@ pub struct CommitDriver {
 
 impl CommitDriver {
     /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
-    pub async fn settle(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
+    pub async fn drive(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
         let carries = !commit.changes.settled.is_empty();
@@ -60,17 +60,17 @@ impl CommitDriver {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let reply = self.store.commit(&commit).await;
-                    (why, fault) = trouble(&reply).unwrap_or((why, fault));
-                    settlement.replied(commit.to, &reply)
+                    (why, fault) = reply_error(&reply).unwrap_or((why, fault));
+                    settlement.on_reply(commit.to, &reply)
                 }
-                CommitStep::Look { after_ms } => {
+                CommitStep::ReadHead { after_ms } => {
                     if !doubted {
                         doubted = true;
                         (self.events)(Event::InDoubt { number, why: why.clone() });
                     }
                     self.wait(after_ms).await;
-                    match self.look(&mut why, &mut fault).await {
-                        Some(sighting) => settlement.head_status(&drafted, sighting),
+                    match self.read_head(&mut why, &mut fault).await {
+                        Some(sighting) => settlement.on_head_status(&drafted, sighting),
                         None => CommitStep::End(CommitEnd::Unclear),
                     }
                 }
@@ -85,9 +85,9 @@ impl CommitDriver {
     }
 
     /// Reads the head, with retries while the service is down. Returns `None` if it stays down.
-    async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
+    async fn read_head(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
         for _ in 0..HEAD_READ_RETRIES {
-            let error = match self.store.sight().await {
+            let error = match self.store.read_head().await {
                 Ok(sighting) => return Some(sighting),
                 Err(error) => error,
             };
@@ -107,7 +107,7 @@ impl CommitDriver {
     }
 }
 
-fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
+fn reply_error(reply: &CommitReply) -> Option<(String, Fault)> {
     match reply {
         CommitReply::Applied => None,
         // The guard refuses a writer that was overtaken; the next run finds another head.

@@ -39,19 +39,19 @@ impl PendingItem {
     }
 
     /// Returns the size of its record in bytes.
-    fn held(&self) -> usize {
+    fn record_bytes(&self) -> usize {
         self.record.as_ref().map_or(0, |record| record.json.len())
     }
 }
 
 /// Returns the sequence numbers of the items.
-pub fn places(items: &[PendingItem]) -> HashSet<SequenceNumber> {
+pub fn sequence_numbers(items: &[PendingItem]) -> HashSet<SequenceNumber> {
     items.iter().map(|waiting| waiting.place).collect()
 }
 
 /// Bytes of records that may be held beside their results. Beyond that nothing is read before a
 /// commit.
-const MAX_HELD: usize = 8 << 20;
+const MAX_RECORD_BYTES: usize = 8 << 20;
 
 /// The queue of the next commits, bounded by weight and rows.
 #[derive(Debug)]
@@ -59,10 +59,10 @@ pub struct CommitQueue {
     waiting: VecDeque<PendingItem>,
     weight: usize,
     rows: usize,
-    held: usize,
+    record_bytes: usize,
     max_bytes: usize,
     max_rows: usize,
-    opened_ms: Option<u64>,
+    waiting_since_ms: Option<u64>,
 }
 
 impl CommitQueue {
@@ -72,32 +72,32 @@ impl CommitQueue {
             waiting: VecDeque::new(),
             weight: 0,
             rows: 0,
-            held: 0,
+            record_bytes: 0,
             max_bytes,
             max_rows: max_rows.max(1),
-            opened_ms: None,
+            waiting_since_ms: None,
         }
     }
 
     /// Appends an item; `now_ms` is monotonic.
     pub fn push(&mut self, waiting: PendingItem, now_ms: u64) {
-        self.measure(&waiting);
-        self.opened_ms.get_or_insert(now_ms);
+        self.add_size(&waiting);
+        self.waiting_since_ms.get_or_insert(now_ms);
         self.waiting.push_back(waiting);
     }
 
     /// Puts items back in front.
     pub fn put_back(&mut self, items: Vec<PendingItem>, now_ms: u64) {
         for waiting in items.into_iter().rev() {
-            self.measure(&waiting);
+            self.add_size(&waiting);
             self.waiting.push_front(waiting);
-            self.opened_ms.get_or_insert(now_ms);
+            self.waiting_since_ms.get_or_insert(now_ms);
         }
     }
 
     /// True if a whole batch is queued, so that nothing more should be read before a commit.
     pub fn is_full(&self) -> bool {
-        self.weight >= self.max_bytes || self.rows >= self.max_rows || self.held >= MAX_HELD
+        self.weight >= self.max_bytes || self.rows >= self.max_rows || self.record_bytes >= MAX_RECORD_BYTES
     }
 
     /// Returns the column names of all queued rows, with repetitions.
@@ -111,8 +111,8 @@ impl CommitQueue {
     }
 
     /// Returns since when the queue is not empty, in monotonic milliseconds.
-    pub fn opened_ms(&self) -> Option<u64> {
-        self.opened_ms
+    pub fn waiting_since_ms(&self) -> Option<u64> {
+        self.waiting_since_ms
     }
 
     /// Cuts the next batch: as much as fits, at least one item.
@@ -131,8 +131,8 @@ impl CommitQueue {
             }
             batch.extend(self.waiting.pop_front());
         }
-        self.measure_all();
-        self.opened_ms = (!self.waiting.is_empty()).then_some(now_ms);
+        self.recount();
+        self.waiting_since_ms = (!self.waiting.is_empty()).then_some(now_ms);
         batch
     }
 
@@ -142,32 +142,32 @@ impl CommitQueue {
     }
 
     /// Removes and returns the first item.
-    pub fn take_first(&mut self) -> Option<PendingItem> {
+    pub fn pop_first(&mut self) -> Option<PendingItem> {
         let first = self.waiting.pop_front();
-        self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
-        self.measure_all();
+        self.waiting_since_ms = self.waiting_since_ms.filter(|_| !self.waiting.is_empty());
+        self.recount();
         first
     }
 
     /// Removes and returns the items that match `gone`: they are applied already.
-    pub fn take_out(&mut self, gone: impl Fn(&PendingItem) -> bool) -> Vec<PendingItem> {
+    pub fn remove_matching(&mut self, gone: impl Fn(&PendingItem) -> bool) -> Vec<PendingItem> {
         let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(gone);
         self.waiting = kept.into();
-        self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
-        self.measure_all();
+        self.waiting_since_ms = self.waiting_since_ms.filter(|_| !self.waiting.is_empty());
+        self.recount();
         out
     }
 
-    fn measure(&mut self, waiting: &PendingItem) {
+    fn add_size(&mut self, waiting: &PendingItem) {
         self.weight += waiting.settled.weight();
         self.rows += waiting.rows();
-        self.held += waiting.held();
+        self.record_bytes += waiting.record_bytes();
     }
 
-    fn measure_all(&mut self) {
+    fn recount(&mut self) {
         self.weight = self.waiting.iter().map(|waiting| waiting.settled.weight()).sum();
         self.rows = self.waiting.iter().map(PendingItem::rows).sum();
-        self.held = self.waiting.iter().map(PendingItem::held).sum();
+        self.record_bytes = self.waiting.iter().map(PendingItem::record_bytes).sum();
     }
 }
 
@@ -176,7 +176,7 @@ impl CommitQueue {
 #[derive(Debug, Default)]
 pub struct InFlight {
     drafts: Vec<(Arc<Commit>, Vec<PendingItem>)>,
-    returned: bool,
+    requeued: bool,
 }
 
 impl InFlight {
@@ -192,7 +192,7 @@ impl InFlight {
         let newest = drafts.last().map(|(commit, items)| (commit.to, items.clone()));
         let at = drafts.iter().position(|(commit, _)| commit.to == id)?;
         let (commit, items) = drafts.swap_remove(at);
-        let held = places(&items);
+        let held = sequence_numbers(&items);
         let left = match newest {
             Some((to, newest)) if to != id => {
                 newest.into_iter().filter(|waiting| !held.contains(&waiting.place)).collect()
@@ -210,14 +210,14 @@ impl InFlight {
 
     /// Returns the items of the newest draft to the queue. If the draft is applied after all, they
     /// have to be removed again.
-    pub fn return_newest(&mut self) -> Vec<PendingItem> {
-        self.returned = true;
+    pub fn requeue_newest(&mut self) -> Vec<PendingItem> {
+        self.requeued = true;
         self.newest_items()
     }
 
     /// True if items of unsettled drafts were returned to the queue; resets the flag.
-    pub fn take_returned(&mut self) -> bool {
-        std::mem::take(&mut self.returned)
+    pub fn take_requeued(&mut self) -> bool {
+        std::mem::take(&mut self.requeued)
     }
 
     /// Removes all drafts: a foreign head was loaded, so none of them can be applied any more.
@@ -225,7 +225,7 @@ impl InFlight {
     pub fn clear(&mut self, landed: Option<u64>) -> HashSet<SequenceNumber> {
         let drafts = std::mem::take(&mut self.drafts);
         let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);
-        landed.flat_map(|(_, items)| places(items)).collect()
+        landed.flat_map(|(_, items)| sequence_numbers(items)).collect()
     }
 }
 
@@ -241,11 +241,11 @@ mod tests {
         let settled = ItemResult::Done {
             key,
             version: Version::default(),
-            known: false,
+            may_have_rows: false,
             output: Output::default(),
             closes: None,
         };
-        PendingItem { settled, place: low.read(None), record: None }
+        PendingItem { settled, place: low.add(None), record: None }
     }
 
     #[test]
@@ -256,9 +256,9 @@ mod tests {
         queue.push(waiting(&mut low, "b"), 6);
         assert!(queue.is_full());
         assert_eq!(queue.cut(7).len(), 1);
-        assert_eq!(queue.opened_ms(), Some(7));
+        assert_eq!(queue.waiting_since_ms(), Some(7));
         assert_eq!(queue.cut(8).len(), 1);
-        assert!(queue.is_empty() && queue.opened_ms().is_none());
+        assert!(queue.is_empty() && queue.waiting_since_ms().is_none());
     }
 
     #[test]

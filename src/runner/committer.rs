@@ -24,24 +24,24 @@ use crate::ledger::state::snapshot::State;
 use crate::port::store::{MisplacedWrites, StoreError};
 use crate::rng::Rng;
 use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
-use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, places};
+use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
 use crate::runner::intake::Intake;
 use crate::runner::reprocess_state::ReprocessState;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::start_markers::StartMarker;
-use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, unblocked};
+use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.
 pub struct Committer {
     /// Sends commits and reads the head.
-    pub settler: CommitDriver,
+    pub driver: CommitDriver,
     /// Random source for ids.
     pub chance: Arc<dyn Rng>,
     /// The commit chain.
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
-    pub buried: Vec<Run>,
+    pub abandoned_runs: Vec<Run>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
@@ -51,28 +51,28 @@ pub struct Committer {
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// The lease request of this run.
-    pub claimant: LeaseRequest,
-    pub(super) trust: LeaseValidity,
-    pub(super) outstanding: InFlight,
-    pub(super) in_flight: Option<BoxFuture<'static, CommitOutcome>>,
-    pub(super) closing: ClosingRun,
+    pub lease_request: LeaseRequest,
+    pub(super) lease_validity: LeaseValidity,
+    pub(super) drafts: InFlight,
+    pub(super) commit_future: Option<BoxFuture<'static, CommitOutcome>>,
+    pub(super) closing_run: ClosingRun,
     /// Items that the last applied commit shows as begun.
     pub begun: Vec<StartMarker>,
     /// The state's marker of a reprocess.
-    pub(super) forced: ReprocessState,
+    pub(super) reprocess: ReprocessState,
     /// The rollover, if this run performs one; a reload keeps it.
     pub(super) rollover: Option<Rollover>,
     /// True if the run's row is applied.
-    pub(super) told: bool,
+    pub(super) is_run_row_written: bool,
     /// The bisection, and the service's last refusal of an item.
-    pub(super) blame: Bisection,
+    pub(super) bisection: Bisection,
     pub(super) refusal: String,
     /// Misplaced rows, and consecutive commits that tried to repair them.
-    astray: u64,
-    mends: u32,
+    misplaced_rows: u64,
+    repairs: u32,
     last_commit_ms: u64,
     throttled: u64,
-    stretched: bool,
+    is_throttled: bool,
     rows: u64,
     commits: u64,
 }
@@ -81,7 +81,7 @@ pub struct Committer {
 const MAX_MESSAGE: usize = 1_000;
 
 /// Consecutive repairs that may find that users moved rows again.
-pub const MAX_MENDS: u32 = 5;
+pub const MAX_REPAIRS: u32 = 5;
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,34 +94,44 @@ pub(super) enum ClosingRun {
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(settler: CommitDriver, chance: Arc<dyn Rng>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
-        let RunContext { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
+        let RunContext {
+            chain,
+            intake,
+            table_exists,
+            abandoned_runs: buried,
+            run,
+            service,
+            began_ms,
+            lease_request: claimant,
+            ..
+        } = opened;
         let ttl_ms = plan.ttl_ms;
-        let forced = ReprocessState::of(&plan.retrying, &run.id, chain.state());
+        let forced = ReprocessState::new(&plan.retrying, &run.id, chain.state());
         let committer = Self {
-            trust: LeaseValidity::from(began_ms, ttl_ms),
+            lease_validity: LeaseValidity::new(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
-            settler,
+            driver: settler,
             chance,
             chain,
-            buried,
+            abandoned_runs: buried,
             run,
             service,
             table_exists,
             ttl_ms,
-            claimant,
-            outstanding: InFlight::default(),
-            in_flight: None,
-            closing: ClosingRun::No,
+            lease_request: claimant,
+            drafts: InFlight::default(),
+            commit_future: None,
+            closing_run: ClosingRun::No,
             begun: Vec::new(),
-            forced,
+            reprocess: forced,
             rollover: plan.rollover.clone(),
-            told: false,
-            blame: Bisection::default(),
+            is_run_row_written: false,
+            bisection: Bisection::default(),
             refusal: String::new(),
-            astray: 0,
-            mends: 0,
+            misplaced_rows: 0,
+            repairs: 0,
             throttled: 0,
-            stretched: false,
+            is_throttled: false,
             rows: 0,
             commits: 0,
         };
@@ -130,68 +140,68 @@ impl Committer {
 
     /// True if a commit is in flight.
     pub fn is_busy(&self) -> bool {
-        self.in_flight.is_some()
+        self.commit_future.is_some()
     }
 
     /// True if the run's last commit is applied.
     pub fn is_closed(&self) -> bool {
-        self.closing == ClosingRun::Done
+        self.closing_run == ClosingRun::Done
     }
 
     /// True if the last commit met more than one 429. Commits should then come less often.
-    pub fn is_stretched(&self) -> bool {
-        self.stretched
+    pub fn is_throttled(&self) -> bool {
+        self.is_throttled
     }
 
     /// Returns when the lease has to be renewed, in monotonic milliseconds; `None` before it is
     /// claimed.
     pub fn renewal_ms(&self) -> Option<u64> {
-        self.chain.claimed().then(|| self.last_commit_ms.saturating_add(self.ttl_ms / 3))
+        self.chain.has_claimed().then(|| self.last_commit_ms.saturating_add(self.ttl_ms / 3))
     }
 
     /// Returns the numbers of applied rows and commits.
-    pub fn made(&self) -> (u64, u64) {
+    pub fn applied_counts(&self) -> (u64, u64) {
         (self.rows, self.commits)
     }
 
     /// Waits for the end of the commit in flight; never resolves if there is none.
     pub async fn commit_finished(&mut self) -> CommitOutcome {
-        match &mut self.in_flight {
+        match &mut self.commit_future {
             Some(flight) => flight.await,
             None => std::future::pending().await,
         }
     }
 
     /// Returns how many queued items the next commit carries, while a bisection is under way.
-    pub fn portion(&self) -> Option<usize> {
-        self.blame.portion()
+    pub fn batch_limit(&self) -> Option<usize> {
+        self.bisection.batch_limit()
     }
 
     /// True if misplaced rows have to be repaired before anything else is written.
-    pub fn has_to_mend(&self) -> bool {
-        self.astray > 0
+    pub fn needs_repair(&self) -> bool {
+        self.misplaced_rows > 0
     }
 
     /// True if the run's row is applied, so that only repairs are left.
-    pub fn has_told(&self) -> bool {
-        self.told
+    pub fn is_run_row_written(&self) -> bool {
+        self.is_run_row_written
     }
 
     /// Gets the misplaced rows from the store; called after a load and after each applied commit.
     pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
-        let MisplacedWrites { rows, checksum_correction, left } = self.settler.store.astray().await?;
-        let before = std::mem::replace(&mut self.astray, rows);
+        let MisplacedWrites { rows, checksum_correction, left } = self.driver.store.misplaced_writes().await?;
+        let before = std::mem::replace(&mut self.misplaced_rows, rows);
         self.chain.update_state(|state| state.processed.add_all(checksum_correction));
-        self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
-        if self.mends > MAX_MENDS {
+        self.repairs = if self.misplaced_rows > 0 { self.repairs + 1 } else { 0 };
+        if self.repairs > MAX_REPAIRS {
             let why = format!(
                 "rows are moved as fast as they are written: {} are misplaced, and the next run repairs them; leave \
                  the tabs alone for a moment, then run again",
-                self.astray
+                self.misplaced_rows
             );
             return Err(StoreError::Corrupt { why }.into());
         }
-        if before > 0 && self.astray == 0 {
+        if before > 0 && self.misplaced_rows == 0 {
             let message = if left.is_empty() {
                 format!("{before} rows that people moved while they were written are where they belong")
             } else {
@@ -202,8 +212,8 @@ impl Committer {
         for message in left {
             self.note_repair(message);
         }
-        if self.astray > 0 && self.closing == ClosingRun::Done {
-            self.closing = ClosingRun::No;
+        if self.misplaced_rows > 0 && self.closing_run == ClosingRun::Done {
+            self.closing_run = ClosingRun::No;
         }
         Ok(())
     }
@@ -219,21 +229,21 @@ impl Committer {
     }
 
     /// Returns the service's time now.
-    pub fn moment(&self) -> Timestamp {
+    pub fn service_time(&self) -> Timestamp {
         self.service.at(self.now_ms())
     }
 
     /// Invariant 5: after the validity window, the head is read before anything is drafted.
     pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
-        if !self.chain.claimed() || self.trust.holds(now_ms) {
+        if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {
             return Ok(());
         }
-        let sighting = self.settler.store.sight().await?;
-        match self.chain.drafted().judge(sighting) {
-            Resolution::NotApplied => self.trust = LeaseValidity::from(now_ms, self.ttl_ms),
-            Resolution::Fenced => return Err(self.fenced().await),
-            Resolution::HeadMissing => return Err(head_gone()),
+        let sighting = self.driver.store.read_head().await?;
+        match self.chain.draft_ids().resolve(sighting) {
+            Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
+            Resolution::Fenced => return Err(self.fenced_error().await),
+            Resolution::HeadMissing => return Err(head_missing_error()),
             Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
                 self.reload(Vec::new(), None, intake, queue).await?;
             }
@@ -250,7 +260,7 @@ impl Committer {
         close: Option<&dyn Fn(Run) -> Run>,
     ) -> Result<(), RunError> {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
-        let mut changes = Changes { settled, runs: self.buried.clone(), ..Changes::default() };
+        let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
         if !self.table_exists && changes.rows() > 0 {
             intake.header.close();
             let columns = intake.header.columns().to_vec();
@@ -260,14 +270,14 @@ impl Committer {
         }
         let so_far = self.run_with(&changes, intake.counts);
         let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
-        if close.is_some() && !self.told {
+        if close.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
-        let forced = self.forced.after(close.is_some(), run.status);
+        let forced = self.reprocess.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
-        let begun = intake.begun_beside(&items);
+        let begun = intake.begun_after(&items);
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
-        let mut redo = intake.book.redo_after(done);
+        let mut redo = intake.index.redo_after(done);
         if forced.is_empty() && !self.chain.state().forced.is_empty() {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
@@ -275,71 +285,70 @@ impl Committer {
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
             state.key_column = key_column.or(state.key_column.take());
-            state.tries = intake.book.tries().clone();
+            state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
             state.begun = begun;
             state.forced = forced;
             if let Some(rollover) = rollover {
-                rollover.mark(state);
+                rollover.apply(state);
             }
         });
-        let cursor = intake.low.watermark_after(&places(&items)).map(str::to_owned);
-        let terms = CommitMetadata { now: self.moment(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+        let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
+        let terms =
+            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
-        let commit = Arc::new(drafted.map_err(|error| unfinished(error.to_string(), Fault::Transient))?);
-        self.outstanding.note(Arc::clone(&commit), items);
-        self.closing = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
-        let settling = self.settler.clone().settle(commit, self.chain.drafted().clone());
-        self.in_flight = Some(Box::pin(settling));
+        let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
+        self.drafts.note(Arc::clone(&commit), items);
+        self.closing_run = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        let settling = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
+        self.commit_future = Some(Box::pin(settling));
         Ok(())
     }
 
     /// Handles the end of a commit: continues, redrafts, reloads or stops. `close` closes the run
     /// in a last commit.
-    pub async fn ended(
+    pub async fn on_commit_end(
         &mut self,
         ending: CommitOutcome,
         intake: &mut Intake,
         queue: &mut CommitQueue,
         close: &dyn Fn(Run) -> Run,
     ) -> Result<(), RunError> {
-        self.in_flight = None;
+        self.commit_future = None;
         self.note_throttling();
         if let CommitEnd::Applied(id) = ending.end {
-            self.applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
+            self.on_applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
             self.set_rejected_item_aside(intake, queue)?;
             return self.check_misplaced_writes().await;
         }
-        if self.told && ending.end == CommitEnd::Fenced {
-            self.left_to_others();
+        if self.is_run_row_written && ending.end == CommitEnd::Fenced {
+            self.end_after_takeover();
             return Ok(());
         }
-        let close = Some(close).filter(|_| self.closing == ClosingRun::UnderWay);
-        match self.chain.ended(&ending.commit, &ending.end) {
+        let close = Some(close).filter(|_| self.closing_run == ClosingRun::UnderWay);
+        match self.chain.on_end(&ending.commit, &ending.end) {
             NextAction::GoOn => Ok(()),
-            NextAction::Redraft => self.begin(self.outstanding.newest_items(), intake, close),
+            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, close),
             NextAction::Halve => {
-                let mut items = self.outstanding.newest_items();
+                let mut items = self.drafts.newest_items();
                 let rest = items.split_off(items.len().div_ceil(2));
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
             NextAction::Suspect(how) => self.suspect(how, ending, intake, queue),
-            NextAction::Reload => {
-                self.reload(self.outstanding.newest_items(), Some(&ending.commit), intake, queue).await
-            }
-            NextAction::Stop(halt) => Err(self.halted(halt, ending).await),
+            NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&ending.commit), intake, queue).await,
+            NextAction::Stop(halt) => Err(self.halt_error(halt, ending).await),
         }
     }
 
     /// Ends this run: its results are applied, and the run that has taken over found the repairs
     /// that are left.
-    pub(super) fn left_to_others(&mut self) {
-        (self.closing, self.astray) = (ClosingRun::Done, 0);
+    pub(super) fn end_after_takeover(&mut self) {
+        (self.closing_run, self.misplaced_rows) = (ClosingRun::Done, 0);
     }
 
     /// Handles an applied draft `id`; `newest` is the draft that was sent last.
-    pub(super) fn applied(
+    pub(super) fn on_applied(
         &mut self,
         id: HeadId,
         newest: HeadId,
@@ -347,22 +356,22 @@ impl Committer {
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
-        let Some((commit, items, left)) = self.outstanding.applied(id) else {
-            return Err(unfinished("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+        let Some((commit, items, left)) = self.drafts.applied(id) else {
+            return Err(unfinished_error("a commit was applied that this run did not draft".into(), Fault::Corrupt));
         };
-        self.chain.ended(&commit, &CommitEnd::Applied(id));
+        self.chain.on_end(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
         // If its items were suspected meanwhile, they are in the queue once more.
-        if commit.to != newest || self.outstanding.take_returned() {
-            let held = places(&items);
-            queue.take_out(|waiting| held.contains(&waiting.place));
+        if commit.to != newest || self.drafts.take_requeued() {
+            let held = sequence_numbers(&items);
+            queue.remove_matching(|waiting| held.contains(&waiting.place));
         }
         queue.put_back(left, now_ms);
-        self.blame.applied(items.len());
+        self.bisection.on_applied(items.len());
         self.begun.clone_from(&commit.state.begun);
-        let keys = intake.applied(&items);
-        intake.book.wrote(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
-        let rows = commit.changes.kept_rows(intake.mode) as u64;
+        let keys = intake.on_applied(&items);
+        intake.index.on_rows_written(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
+        let rows = commit.changes.remaining_rows(intake.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
             self.emit(Event::Claimed { fence: commit.state.lease.fence });
@@ -371,27 +380,27 @@ impl Committer {
         self.commits += 1;
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
-        intake.header.written(&commit.changes.columns);
-        self.buried.clear();
-        self.trust = LeaseValidity::from(now_ms.saturating_sub(took_ms), self.ttl_ms);
+        intake.header.on_columns_added(&commit.changes.columns);
+        self.abandoned_runs.clear();
+        self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
         let released = commit.state.lease.holder.is_none();
-        self.closing = if released { ClosingRun::Done } else { ClosingRun::No };
-        if released && !self.told {
+        self.closing_run = if released { ClosingRun::Done } else { ClosingRun::No };
+        if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
-            self.told = true;
+            self.is_run_row_written = true;
         }
         Ok(())
     }
 
-    async fn halted(&self, halt: Halt, ending: CommitOutcome) -> RunError {
+    async fn halt_error(&self, halt: Halt, ending: CommitOutcome) -> RunError {
         match halt {
-            Halt::Fenced => self.fenced().await,
-            Halt::Corrupt => head_gone(),
+            Halt::Fenced => self.fenced_error().await,
+            Halt::Corrupt => head_missing_error(),
             Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: ending.why }),
-            Halt::Unclear | Halt::NotExecuted => unfinished(ending.why, ending.fault),
-            Halt::Refused(part) => self.refused(part, ending.why).await,
+            Halt::Unclear | Halt::NotExecuted => unfinished_error(ending.why, ending.fault),
+            Halt::Refused(part) => self.refused_error(part, ending.why).await,
             Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
         }
     }
@@ -399,9 +408,9 @@ impl Committer {
     /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
     /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
     /// conflicts make a store answer `CommitPart::Layout` repeatedly.
-    async fn refused(&self, part: CommitPart, why: String) -> RunError {
-        let loaded = self.settler.store.load().await;
-        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
+    async fn refused_error(&self, part: CommitPart, why: String) -> RunError {
+        let loaded = self.driver.store.load().await;
+        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
         match explained {
             Some(Err(error)) => error,
             _ if part == CommitPart::Layout => RunError::Restless { why },
@@ -410,9 +419,9 @@ impl Committer {
     }
 
     /// Returns the error that names the run that has taken over, if one more load finds it.
-    async fn fenced(&self) -> RunError {
-        match self.settler.store.load().await {
-            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over(&snapshot.state)),
+    async fn fenced_error(&self) -> RunError {
+        match self.driver.store.load().await {
+            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(&snapshot.state)),
             Err(_) => None,
         }
         .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
@@ -427,31 +436,31 @@ impl Committer {
             recovered: counts.recovered + recovered as u64,
             ..counts
         };
-        let number = self.chain.drafted().base().map_or(0, |head| head.next(0).commit);
-        let usage = self.settler.store.usage();
+        let number = self.chain.draft_ids().base().map_or(0, |head| head.next(0).commit);
+        let usage = self.driver.store.usage();
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
         let calls = usage.reads + usage.writes + 1;
         Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
     }
 
     fn note_throttling(&mut self) {
-        let throttled = self.settler.store.usage().throttled;
+        let throttled = self.driver.store.usage().throttled;
         // One 429 alone proves nothing about a quota: calls between pass.
-        self.stretched = throttled > self.throttled + 1;
+        self.is_throttled = throttled > self.throttled + 1;
         self.throttled = throttled;
     }
 
     pub(super) fn now_ms(&self) -> u64 {
-        self.settler.clock.monotonic_ms()
+        self.driver.clock.monotonic_ms()
     }
 
     pub(super) fn emit(&self, event: Event) {
-        (self.settler.events)(event);
+        (self.driver.events)(event);
     }
 }
 
 /// Returns the error of a run that another run has replaced.
-pub(super) fn taken_over(state: &State) -> RunError {
+pub(super) fn taken_over_error(state: &State) -> RunError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
@@ -460,12 +469,13 @@ pub(super) fn taken_over(state: &State) -> RunError {
 }
 
 /// Returns the error for a deleted head marker.
-pub(super) fn head_gone() -> RunError {
-    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier version from the file's version history, or see docs/runbook.md";
+pub(super) fn head_missing_error() -> RunError {
+    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
+               file's history, or see docs/runbook.md";
     RunError::Store(StoreError::Corrupt { why: why.into() })
 }
 
 /// Returns the error for a batch with unknown outcome, or that could not be sent.
-pub(super) fn unfinished(why: String, fault: Fault) -> RunError {
+pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
     RunError::Unfinished { why, fault }
 }

@@ -26,28 +26,28 @@ pub struct FailureRecords {
     inner: Box<dyn Source>,
     /// Whether the source broke off, and whether that was reported.
     is_broken: bool,
-    is_told: bool,
+    is_reported: bool,
     keyed: KeyedRecords,
     identify: Arc<dyn Identify>,
     again: ReprocessPolicy,
     /// The requested failures, each with the hash of the failed version.
-    asked: HashMap<Fingerprint, u64>,
+    requested: HashMap<Fingerprint, u64>,
     events: Events,
 }
 
 impl FailureRecords {
     /// Wraps a source, for the failures that are requested in the index.
-    pub fn of(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
-        let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(RequestedAction::Retry));
+    pub fn new(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
+        let asked = book.failures().into_iter().filter(|(_, tried)| tried.requested == Some(RequestedAction::Retry));
         let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
         Self {
             inner,
             is_broken: false,
-            is_told: false,
+            is_reported: false,
             keyed: KeyedRecords::default(),
             identify,
-            again: book.again(),
-            asked,
+            again: book.policy(),
+            requested: asked,
             events,
         }
     }
@@ -55,8 +55,8 @@ impl FailureRecords {
     /// If each version counts, another version is another item. If one counts, it replaces the
     /// failed one.
     fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
-        let of = self.asked.get(&key.fingerprint());
-        of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.mark(version))
+        let of = self.requested.get(&key.fingerprint());
+        of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.version_hash(version))
     }
 }
 
@@ -73,8 +73,8 @@ impl Source for FailureRecords {
                         Ok(None) => return Ok(None),
                         Err(error) => {
                             self.is_broken = true;
-                            if !std::mem::replace(&mut self.is_told, true) {
-                                (self.events)(Event::Anomaly { message: unread(&error) });
+                            if !std::mem::replace(&mut self.is_reported, true) {
+                                (self.events)(Event::Anomaly { message: unreadable_message(&error) });
                             }
                             return Ok(None);
                         }
@@ -103,6 +103,6 @@ impl Source for FailureRecords {
 }
 
 /// Returns the message for a source that can't be read.
-pub fn unread(error: &SourceError) -> String {
-    format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
+pub fn unreadable_message(error: &SourceError) -> String {
+    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
 }

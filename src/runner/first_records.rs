@@ -119,20 +119,20 @@ impl FirstRecords {
     }
 
     /// Returns the common cause, once enough records failed.
-    pub fn verdict(&self) -> Option<&Cause> {
+    pub fn common_cause(&self) -> Option<&Cause> {
         self.cause.as_ref().filter(|cause| !self.is_over && cause.records >= self.stop_after)
     }
 
     /// Returns the error of a source whose only record is no record, but an error document or a
     /// list.
-    pub fn refusal(&self) -> Option<SourceError> {
+    pub fn source_refusal(&self) -> Option<SourceError> {
         let cause = self.cause.as_ref().filter(|cause| !self.is_over && self.records == 1 && cause.step == "item")?;
         let (what, _) = cause.place.rsplit_once(" (record")?;
         let what = what.rsplit_once(':').map_or(what, |(name, _)| name).to_owned();
         let record: Value = serde_json::from_str(&cause.record).ok()?;
         if is_error_document(&record) {
             let (seen, advice) =
-                (format!("a JSON error document: {}", shown(&record)), SourceError::REFUSED.to_owned());
+                (format!("a JSON error document: {}", shown(&record)), SourceError::ERROR_DOCUMENT_ADVICE.to_owned());
             return Some(SourceError::Foreign { what, seen, advice });
         }
         let is_list = record.as_array().is_some_and(|items| items.iter().any(Value::is_object));
@@ -219,7 +219,7 @@ mod tests {
         for (step, error) in failures {
             probation.failed(step, error, "x:1 (record 1)", b"{}");
         }
-        probation.verdict().map(|cause| cause.records)
+        probation.common_cause().map(|cause| cause.records)
     }
 
     #[test]
@@ -256,14 +256,14 @@ mod tests {
         let mut probation = FirstRecords::new(1);
         probation.passed();
         probation.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(probation.verdict(), None);
+        assert_eq!(probation.common_cause(), None);
         let mut retried = FirstRecords::new(1);
         retried.watch(false);
         retried.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(retried.verdict(), None);
+        assert_eq!(retried.common_cause(), None);
         let mut never = FirstRecords::new(0);
         never.failed("item", "the record has no key", "x:1 (record 1)", b"{}");
-        assert_eq!(never.verdict(), None);
+        assert_eq!(never.common_cause(), None);
     }
 
     #[test]
@@ -271,9 +271,9 @@ mod tests {
         let mut probation = FirstRecords::new(20);
         probation.failed("item", "the record has no key", "feed: x.jsonl:1 (record 1)", br#"{"error":"limit"}"#);
         probation.read();
-        let told = probation.refusal().map(|error| error.to_string()).unwrap_or_default();
+        let told = probation.source_refusal().map(|error| error.to_string()).unwrap_or_default();
         assert!(told.starts_with("feed: x.jsonl is a JSON error document: {\"error\":\"limit\"}"), "{told}");
         probation.read();
-        assert_eq!(probation.refusal(), None);
+        assert_eq!(probation.source_refusal(), None);
     }
 }

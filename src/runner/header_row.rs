@@ -13,7 +13,7 @@ use crate::runner::shutdown::Stop;
 
 /// Reads the header row, which may take long, unless the run is stopped meanwhile. Reports its
 /// notes.
-pub async fn see_header(
+pub async fn check_header(
     source: &mut dyn Source,
     identify: &dyn Identify,
     events: &Events,
@@ -34,7 +34,7 @@ pub async fn see_header(
 pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
     let paths = identify.paths();
-    let Some((what, path)) = paths.into_iter().find(|(_, path)| !has(&header_row, path)) else {
+    let Some((what, path)) = paths.into_iter().find(|(_, path)| !has_path(&header_row, path)) else {
         return Ok(header_row.notes);
     };
     match source.next().await {
@@ -49,7 +49,7 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Re
 }
 
 /// Values under a header row are text and have no members.
-fn has(header_row: &HeaderRow, path: &MemberPath) -> bool {
+fn has_path(header_row: &HeaderRow, path: &MemberPath) -> bool {
     match path.members() {
         [] => true,
         [name] => header_row.fields.contains(name),

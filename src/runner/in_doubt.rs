@@ -19,23 +19,23 @@ const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, 
 
 impl Intake {
     /// Adds an item to be marked as begun.
-    pub fn begins(&mut self, item: &Item, place: SequenceNumber) {
+    pub fn mark_begun(&mut self, item: &Item, place: SequenceNumber) {
         self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
     }
 
     /// Returns the items that the sheet shows as begun after a commit of these items.
-    pub fn begun_beside(&self, items: &[PendingItem]) -> Vec<StartMarker> {
+    pub fn begun_after(&self, items: &[PendingItem]) -> Vec<StartMarker> {
         let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
         open.map(|(one, _)| one.clone()).collect()
     }
 
     /// Removes items that were not begun after all, or had no result.
-    pub fn not_begun(&mut self, places: &[SequenceNumber]) {
+    pub fn unmark_begun(&mut self, places: &[SequenceNumber]) {
         self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
     }
 
     /// Removes a doubt: the result of an earlier run settles it.
-    pub fn is_certain(&mut self, key: &str, version: &str) {
+    pub fn clear_doubt(&mut self, key: &str, version: &str) {
         self.in_doubt.retain(|(k, v)| k.as_str() != key || v.0 != version);
     }
 
@@ -43,21 +43,21 @@ impl Intake {
     pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
         let doubts = std::mem::take(&mut self.in_doubt);
         let told = doubts.into_iter().filter_map(|(key, version)| {
-            if self.book.is_done(&key, &version) {
+            if self.index.is_done(&key, &version) {
                 self.begun.retain(|((k, v), _)| (k, v) != (&key, &version));
                 return None;
             }
             self.counts.read += 1;
-            let place = self.low.read(None);
-            self.book.admit(&key, &version);
-            self.doubt(key, version, None, "not seen again".to_owned(), place, now)
+            let place = self.watermark.add(None);
+            self.index.admit(&key, &version);
+            self.fail_in_doubt(key, version, None, "not seen again".to_owned(), place, now)
         });
         told.collect()
     }
 
     /// Reports an item that an earlier run had begun at most once: the user has to find out whether
     /// it happened.
-    pub(super) fn doubt(
+    pub(super) fn fail_in_doubt(
         &mut self,
         key: Key,
         version: Version,

@@ -25,11 +25,11 @@ use crate::runner::keyed_records::{Extent, find_key};
 use crate::runner::source_passes::{NextRecord, SourcePasses};
 
 /// Maximum number of failures that one run retries by itself. Requested retries have no limit.
-pub const MOST_KEPT: usize = 600;
+pub const MAX_FAILURES: usize = 600;
 /// Records of the source whose keys are looked up concurrently, for slow key expressions.
-const MOST_AHEAD: usize = 128;
+const MAX_LOOKUPS: usize = 128;
 /// Maximum number of characters of kept records in memory.
-const MOST_CHARS: usize = 32 << 20;
+const MAX_RECORD_CHARS: usize = 32 << 20;
 
 /// Which failures a run retries, and whether it reads the source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,52 +55,52 @@ impl RetryScope {
     }
 
     /// True if only records of requested failures are taken from the source.
-    pub fn looks_for_records(&self) -> bool {
+    pub fn filters_source(&self) -> bool {
         matches!(self, Self::FailuresOnly | Self::Selected(_, RequestedAction::Retry))
     }
 
     /// True if items are processed, not only prepared changes.
-    pub fn brings_items(&self) -> bool {
+    pub fn processes_items(&self) -> bool {
         !matches!(self, Self::None | Self::Reprocess)
     }
 
     /// Returns the first requested key that has no failure.
-    pub fn unknown(&self, book: &ProcessedIndex) -> Option<&Key> {
+    pub fn unknown_key(&self, book: &ProcessedIndex) -> Option<&Key> {
         match self {
             Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
-            Self::Selected(keys, _) => keys.iter().find(|key| book.tried(key).is_none()),
+            Self::Selected(keys, _) => keys.iter().find(|key| book.prior_failure(key).is_none()),
         }
     }
 
     /// Marks the failures to retry or skip in the index, and returns the rows to read.
-    pub fn choose(&self, book: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
+    pub fn select_failures(&self, book: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
         match self {
             Self::Default => {}
             Self::None | Self::Reprocess => return Vec::new(),
             Self::FailuresOnly => {
-                let skipped = book.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, _)| key);
+                let skipped = book.failures().into_iter().filter(|(_, tried)| is_skipped(tried)).map(|(key, _)| key);
                 let skipped: HashSet<_> = skipped.collect();
-                book.ask(RequestedAction::Retry, |key| !skipped.contains(&key));
+                book.request_action(RequestedAction::Retry, |key| !skipped.contains(&key));
             }
             Self::Selected(keys, answer) => {
                 let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
-                book.ask(*answer, |key| wanted.contains(&key));
+                book.request_action(*answer, |key| wanted.contains(&key));
                 let these = book.failures().into_iter().filter(|(key, _)| wanted.contains(key));
                 return these.map(|(key, tried)| (key, tried.row)).collect();
             }
         }
         let all = book.failures();
-        let asked = all.iter().filter(|(_, tried)| tried.asked.is_some());
+        let asked = all.iter().filter(|(_, tried)| tried.requested.is_some());
         let open = all.iter().filter(|(key, tried)| {
-            let waits = tried.asked.is_none() && tried.state == FailureState::Open;
-            self.reads_source() && waits && !book.knows_print(*key)
+            let waits = tried.requested.is_none() && tried.state == FailureState::Open;
+            self.reads_source() && waits && !book.has_fingerprint(*key)
         });
-        asked.chain(open.take(MOST_KEPT)).map(|(key, tried)| (*key, tried.row)).collect()
+        asked.chain(open.take(MAX_FAILURES)).map(|(key, tried)| (*key, tried.row)).collect()
     }
 }
 
-fn rests(tried: &PriorFailure) -> bool {
-    tried.state == FailureState::Skipped && tried.asked != Some(RequestedAction::Retry)
+fn is_skipped(tried: &PriorFailure) -> bool {
+    tried.state == FailureState::Skipped && tried.requested != Some(RequestedAction::Retry)
 }
 
 /// One input of the run.
@@ -114,9 +114,9 @@ pub enum RunInput {
     /// Records with the same key were compared.
     Compared(RepeatedKeys),
     /// A failure and its kept record, identified anew; `None` if the record was too large to keep.
-    Kept(Box<StoredFailure>, Option<Reread>),
+    Failure(Box<StoredFailure>, Option<Reread>),
     /// A prepared change.
-    Errand(Box<ItemResult>),
+    Prepared(Box<ItemResult>),
     /// A result that an earlier run journalled on this machine.
     Result(Box<StepResult>),
 }
@@ -128,19 +128,19 @@ pub type Reread = Result<(Value, Identity), String>;
 pub struct InputQueue {
     identify: Arc<dyn Identify>,
     /// Records of the source whose keys are being looked up, in order.
-    ahead: FuturesOrdered<BoxFuture<'static, RunInput>>,
+    lookups: FuturesOrdered<BoxFuture<'static, RunInput>>,
     /// True if the last of those is an input after which the caller decides how the source
     /// continues.
-    is_barred: bool,
+    has_barrier: bool,
     /// The source's error, returned after those.
-    broken: Option<SourceError>,
+    source_error: Option<SourceError>,
     /// A failure whose record is being identified.
-    reread: Option<BoxFuture<'static, RunInput>>,
-    errands: VecDeque<ItemResult>,
+    pending_failure: Option<BoxFuture<'static, RunInput>>,
+    prepared: VecDeque<ItemResult>,
     results: VecDeque<StepResult>,
-    first: VecDeque<StoredFailure>,
+    answered_failures: VecDeque<StoredFailure>,
     source: Option<SourcePasses>,
-    left: VecDeque<StoredFailure>,
+    remaining_failures: VecDeque<StoredFailure>,
 }
 
 impl InputQueue {
@@ -153,128 +153,128 @@ impl InputQueue {
         book: &ProcessedIndex,
         identify: Arc<dyn Identify>,
     ) -> (Self, usize) {
-        let asked = |kept: &StoredFailure| book.tried(&kept.failure.key).and_then(|tried| tried.asked);
-        let comes_first = |kept: &StoredFailure| kept.mended || asked(kept) == Some(RequestedAction::Skip);
+        let asked = |kept: &StoredFailure| book.prior_failure(&kept.failure.key).and_then(|tried| tried.requested);
+        let comes_first = |kept: &StoredFailure| kept.is_edited || asked(kept) == Some(RequestedAction::Skip);
         let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
         let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|kept| asked(kept).is_some());
         let (mut chars, mut beyond) = (0, 0);
         let mut left = VecDeque::from(retried);
         for kept in open.into_iter().filter(|kept| kept.failure.kept) {
             chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
-            if chars > MOST_CHARS { beyond += 1 } else { left.push_back(kept) }
+            if chars > MAX_RECORD_CHARS { beyond += 1 } else { left.push_back(kept) }
         }
         let feed = Self {
             identify,
-            ahead: FuturesOrdered::new(),
-            is_barred: false,
-            broken: None,
-            reread: None,
-            errands: VecDeque::new(),
+            lookups: FuturesOrdered::new(),
+            has_barrier: false,
+            source_error: None,
+            pending_failure: None,
+            prepared: VecDeque::new(),
             results: VecDeque::new(),
-            first: first.into(),
+            answered_failures: first.into(),
             source,
-            left,
+            remaining_failures: left,
         };
         (feed, beyond)
     }
 
     /// Adds journalled results in front.
     #[must_use]
-    pub fn after(mut self, results: Vec<StepResult>) -> Self {
+    pub fn with_results(mut self, results: Vec<StepResult>) -> Self {
         self.results = results.into();
         self
     }
 
     /// Adds prepared changes in front.
     #[must_use]
-    pub fn after_errands(mut self, errands: Vec<ItemResult>) -> Self {
-        self.errands = errands.into();
+    pub fn with_prepared(mut self, errands: Vec<ItemResult>) -> Self {
+        self.prepared = errands.into();
         self
     }
 
     /// Drops prepared row deletions.
-    pub fn forget_removals(&mut self) {
-        self.errands.retain(|errand| errand.removals().is_empty());
+    pub fn drop_deletions(&mut self) {
+        self.prepared.retain(|errand| errand.removals().is_empty());
     }
 
     /// Returns the next input; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RunInput>, SourceError> {
-        if let Some(errand) = self.errands.pop_front() {
-            return Ok(Some(RunInput::Errand(Box::new(errand))));
+        if let Some(errand) = self.prepared.pop_front() {
+            return Ok(Some(RunInput::Prepared(Box::new(errand))));
         }
         if let Some(result) = self.results.pop_front() {
             return Ok(Some(RunInput::Result(Box::new(result))));
         }
-        if let Some(kept) = self.first.pop_front() {
-            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
+        if let Some(kept) = self.answered_failures.pop_front() {
+            self.pending_failure = Some(reread(kept, Arc::clone(&self.identify)));
         }
-        if let Some(fed) = self.read_again().await {
+        if let Some(fed) = self.next_failure().await {
             return Ok(Some(fed));
         }
-        if let Some(fed) = self.of_source().await? {
+        if let Some(fed) = self.next_from_source().await? {
             return Ok(Some(fed));
         }
-        if let Some(kept) = self.left.pop_front() {
-            self.reread = Some(reread(kept, Arc::clone(&self.identify)));
+        if let Some(kept) = self.remaining_failures.pop_front() {
+            self.pending_failure = Some(reread(kept, Arc::clone(&self.identify)));
         }
-        Ok(self.read_again().await)
+        Ok(self.next_failure().await)
     }
 
     /// Returns the failure whose record is being identified. The future stays here, so the caller
     /// may cancel at any point.
-    async fn read_again(&mut self) -> Option<RunInput> {
-        let fed = self.reread.as_mut()?.await;
-        self.reread = None;
+    async fn next_failure(&mut self) -> Option<RunInput> {
+        let fed = self.pending_failure.as_mut()?.await;
+        self.pending_failure = None;
         Some(fed)
     }
 
     /// Returns the source's next input in order, and reads ahead up to the next barrier. The caller
     /// may cancel at any point.
-    async fn of_source(&mut self) -> Result<Option<RunInput>, SourceError> {
+    async fn next_from_source(&mut self) -> Result<Option<RunInput>, SourceError> {
         loop {
-            let (waits, has_room) = (!self.ahead.is_empty(), self.ahead.len() < MOST_AHEAD && !self.is_barred);
+            let (waits, has_room) = (!self.lookups.is_empty(), self.lookups.len() < MAX_LOOKUPS && !self.has_barrier);
             let Some(source) = self.source.as_mut().filter(|_| has_room) else {
-                return match self.ahead.next().await {
-                    Some(fed) => Ok(Some(self.handed_out(fed))),
-                    None => self.broken.take().map_or(Ok(None), Err),
+                return match self.lookups.next().await {
+                    Some(fed) => Ok(Some(self.lift_barrier(fed))),
+                    None => self.source_error.take().map_or(Ok(None), Err),
                 };
             };
             let next_input = tokio::select! {
                 biased;
-                Some(fed) = self.ahead.next(), if waits => return Ok(Some(self.handed_out(fed))),
+                Some(fed) = self.lookups.next(), if waits => return Ok(Some(self.lift_barrier(fed))),
                 next_input = source.next() => next_input,
             };
             let mut fed = match next_input {
                 Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
-                Ok(Some(NextRecord::Surveyed(survey))) => self.barred(RunInput::Surveyed(survey)),
-                Ok(Some(NextRecord::Read)) => self.barred(RunInput::SourceRead),
-                Ok(Some(NextRecord::Compared(repeats))) => self.barred(RunInput::Compared(repeats)),
+                Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
+                Ok(Some(NextRecord::Read)) => self.barrier(RunInput::SourceRead),
+                Ok(Some(NextRecord::Compared(repeats))) => self.barrier(RunInput::Compared(repeats)),
                 Ok(None) => {
                     self.source = None;
                     continue;
                 }
                 Err(error) => {
-                    (self.source, self.broken) = (None, Some(error));
+                    (self.source, self.source_error) = (None, Some(error));
                     continue;
                 }
             };
             if !waits && let Some(fed) = (&mut fed).now_or_never() {
-                return Ok(Some(self.handed_out(fed)));
+                return Ok(Some(self.lift_barrier(fed)));
             }
-            self.ahead.push_back(fed);
+            self.lookups.push_back(fed);
         }
     }
 
     /// Makes a barrier: nothing is read beyond it until the caller has it and decides how the
     /// source continues.
-    fn barred(&mut self, fed: RunInput) -> BoxFuture<'static, RunInput> {
-        self.is_barred = true;
+    fn barrier(&mut self, fed: RunInput) -> BoxFuture<'static, RunInput> {
+        self.has_barrier = true;
         std::future::ready(fed).boxed()
     }
 
-    fn handed_out(&mut self, fed: RunInput) -> RunInput {
+    fn lift_barrier(&mut self, fed: RunInput) -> RunInput {
         if !matches!(fed, RunInput::Record(..)) {
-            self.is_barred = false;
+            self.has_barrier = false;
         }
         fed
     }
@@ -299,7 +299,7 @@ fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static,
 fn reread(kept: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
     async move {
         if !kept.failure.kept {
-            return RunInput::Kept(Box::new(kept), None);
+            return RunInput::Failure(Box::new(kept), None);
         }
         let again = match exact_number::parse(&kept.failure.payload.concat()) {
             Ok(body) => {
@@ -308,7 +308,7 @@ fn reread(kept: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static
             }
             Err(error) => Err(format!("the kept record is no JSON: {error}")),
         };
-        RunInput::Kept(Box::new(kept), Some(again))
+        RunInput::Failure(Box::new(kept), Some(again))
     }
     .boxed()
 }

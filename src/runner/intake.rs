@@ -13,8 +13,8 @@ use crate::ledger::columns::columns::{Columns, ValueRejection};
 use crate::ledger::columns::exact_number;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::{
-    Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark, payload_cells, record_mark,
-    shortened, unkept,
+    Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash, payload_cells, record_hash,
+    shortened, unkept_text,
 };
 use crate::ledger::item::item::{Item, Output, Position};
 use crate::ledger::item::key::{Key, KeyError, Version};
@@ -23,7 +23,7 @@ use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, PriorFailure, ProcessedIndex};
 use crate::ledger::rows::header_search::FirstRows;
-use crate::ledger::rows::row_builder::{row_of, shape};
+use crate::ledger::rows::row_builder::{build_rows, row_of};
 use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::run::event::{Event, RetryCounts};
 use crate::ledger::run::run::Counts;
@@ -38,29 +38,29 @@ use crate::runner::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
 /// The error text of a requested retry after the source has yielded another version of the key.
-const FOLLOWED: &str = "over: the source has another version of it by now, and that one counts";
+const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
 
 /// The admission side of a run.
 pub struct Intake {
     /// Processed keys and failures.
-    pub book: ProcessedIndex,
+    pub index: ProcessedIndex,
     /// The data tab's columns.
     pub header: Header,
     /// The column that carries the key, once it is known.
     pub key_column: Option<KeyColumn>,
     /// The low watermark.
-    pub low: LowWatermark,
+    pub watermark: LowWatermark,
     /// Counts; `new` and `recovered` grow when a commit is applied.
     pub counts: Counts,
     /// Requested retries, by the origin of the record.
-    pub tried_again: RetryCounts,
+    pub retry_counts: RetryCounts,
     /// The types of columns.
     pub columns: Columns,
     /// The first rows of a data tab that the job has never written, until one of the job's rows
     /// proves that it may.
     pub first_rows: Option<FirstRows>,
     /// Why the job may not write to the data tab, once that is known: the run has to stop.
-    pub foreign: Option<String>,
+    pub foreign_tab: Option<String>,
     /// The key expression.
     pub key_expression: String,
     /// The title of the data tab.
@@ -78,7 +78,7 @@ pub struct Intake {
     /// The evidence from the first records of the source.
     pub probation: FirstRecords,
     /// Facts about the source as a whole.
-    pub sifting: RecordSelection,
+    pub selection: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
     /// The event sink.
@@ -90,9 +90,9 @@ pub enum IntakeResult {
     /// The item goes through the steps.
     Work(Item, SequenceNumber),
     /// The item is settled and waits for a commit: a failure.
-    Wait(PendingItem),
+    Pending(PendingItem),
     /// Nothing is left to do: it is done, or failed in the same way before.
-    Nothing,
+    Skip,
 }
 
 /// A failed item, as it is reported.
@@ -110,67 +110,67 @@ impl Intake {
     pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> IntakeResult {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
-        let place = self.low.read(cursor);
+        let place = self.watermark.add(cursor);
         let body = match body {
             Ok(body) => body,
             Err(bad) => {
-                self.sift_nameless();
-                return self.nameless("source", bad.to_string(), &bytes, &position, place, now);
+                self.select_nameless();
+                return self.fail_nameless("source", bad.to_string(), &bytes, &position, place, now);
             }
         };
         match identity.unwrap_or(Err(KeyError::Missing.into())) {
-            Ok((key, version)) => match self.sift(&key, &version, &position, &body) {
+            Ok((key, version)) => match self.select(&key, &version, &position, &body) {
                 Ok(counts) if counts || self.in_doubt.contains(&(key.clone(), version.clone())) => {
                     self.admit(Item { key, version, body, position, again: None }, place, now)
                 }
                 Ok(_) => {
                     self.counts.skipped += 1;
-                    self.low.settle(place);
-                    IntakeResult::Nothing
+                    self.watermark.settle(place);
+                    IntakeResult::Skip
                 }
                 Err(error) => {
                     let record = exact_number::render(&body);
                     let record = record.as_bytes();
                     let failed = Failed { key, version, step: "item", error, record, position: position.to_string() };
-                    self.fail_unordered(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait)
+                    self.fail_unordered(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
                 }
             },
             Err(error) => {
-                self.sift_nameless();
+                self.select_nameless();
                 let bytes = exact_number::render(&body);
-                self.nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
+                self.fail_nameless("item", error.to_string(), bytes.as_bytes(), &position, place, now)
             }
         }
     }
 
     /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
     /// write.
-    pub fn worked(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
+    pub fn on_steps_done(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
         let (place, left) = (worked.place, is_left(&worked) && worked.begun);
-        let waiting = self.ended(worked, now);
+        let waiting = self.settle_outcome(worked, now);
         if waiting.is_none() && !left {
-            self.not_begun(&[place]);
+            self.unmark_begun(&[place]);
         }
         waiting
     }
 
-    fn ended(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
+    fn settle_outcome(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
         let StepOutcome { item, place, result, retries, .. } = worked;
         self.counts.retries += retries;
-        if self.book.is_done(&item.key, &item.version) {
+        if self.index.is_done(&item.key, &item.version) {
             // Another run has done it while it was in the steps.
             self.counts.skipped += 1;
-            self.low.settle(place);
+            self.watermark.settle(place);
             return None;
         }
         let (step, error) = match result {
-            Ok(values) => match self.shaped(values, &item.key) {
+            Ok(values) => match self.build_output(values, &item.key) {
                 Ok(output) => {
                     self.probation.passed();
-                    return Some(self.done(item, place, output, now));
+                    return Some(self.complete(item, place, output, now));
                 }
                 // It is left to the next run; it is no failure.
-                Err(_) if self.foreign.is_some() => return None,
+                Err(_) if self.foreign_tab.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
             Err(StepFailure { error: StepError::Cancelled | StepError::Machine { .. }, .. }) => return None,
@@ -187,25 +187,27 @@ impl Intake {
 
     /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
     /// kept.
-    pub fn take_kept(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
-        let StoredFailure { failure, mended, row } = kept;
+    pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
+        let StoredFailure { failure, is_edited: mended, row } = kept;
         if mended {
-            self.book.ask(RequestedAction::Retry, |key| key == failure.key.fingerprint());
+            self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
-        let Some(tried) = self.book.tried(&failure.key) else { return IntakeResult::Nothing };
-        match tried.asked {
-            Some(RequestedAction::Skip) => IntakeResult::Wait(self.leave(failure, FailureState::Skipped, now)),
-            // The source has yielded the key, in this version or another, and that record counts.
-            None if tried.rests() || self.book.was_seen(&failure.key) || self.book.knows(&failure.key) => {
-                IntakeResult::Nothing
+        let Some(tried) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
+        match tried.requested {
+            Some(RequestedAction::Skip) => {
+                IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))
             }
-            Some(RequestedAction::Retry) if !mended && self.was_followed(&failure.key) => {
-                if self.book.is_in_hand(&failure.key) {
-                    return IntakeResult::Nothing;
+            // The source has yielded the key, in this version or another, and that record counts.
+            None if tried.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
+                IntakeResult::Skip
+            }
+            Some(RequestedAction::Retry) if !mended && self.has_newer_record(&failure.key) => {
+                if self.index.is_in_hand(&failure.key) {
+                    return IntakeResult::Skip;
                 }
                 // The source's present version of it is done already.
-                let over = Failure { error: FOLLOWED.to_owned(), ..failure };
-                IntakeResult::Wait(self.leave(over, FailureState::Recovered, now))
+                let over = Failure { error: REPLACED_BY_VERSION.to_owned(), ..failure };
+                IntakeResult::Pending(self.keep_failure(over, FailureState::Recovered, now))
             }
             asked => self.try_again(failure, again, row, asked.is_some(), now),
         }
@@ -213,8 +215,8 @@ impl Intake {
 
     /// True if the source has a record of this key and only one version counts: the kept record is
     /// older.
-    fn was_followed(&self, key: &Key) -> bool {
-        self.book.again() != ReprocessPolicy::EachVersion && self.book.was_seen(key)
+    fn has_newer_record(&self, key: &Key) -> bool {
+        self.index.policy() != ReprocessPolicy::EachVersion && self.index.was_seen(key)
     }
 
     fn try_again(
@@ -226,9 +228,9 @@ impl Intake {
         now: Timestamp,
     ) -> IntakeResult {
         // A record that was too large to keep is retried when the source yields it.
-        let Some(again) = again else { return IntakeResult::Nothing };
+        let Some(again) = again else { return IntakeResult::Skip };
         let found = match again {
-            Ok((body, Ok((key, version)))) => match self.unordered(&key, &version) {
+            Ok((body, Ok((key, version)))) => match self.why_not_ordered(&key, &version) {
                 Some(why) => Err(("item", why)),
                 None => Ok((key, version, body)),
             },
@@ -238,28 +240,28 @@ impl Intake {
         let (key, version, body) = match found {
             Ok(found) => found,
             // Bytes that were not a record can't become one by themselves.
-            Err(_) if !asked => return IntakeResult::Nothing,
+            Err(_) if !asked => return IntakeResult::Skip,
             Err((step, error)) => {
                 self.counts.read += 1;
-                let place = self.low.read(None);
+                let place = self.watermark.add(None);
                 let Failure { key, version, place: position, payload, .. } = failure;
                 let record = payload.concat();
                 let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
-                return self.fail(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait);
+                return self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
             }
         };
-        match self.book.admit(&key, &version) {
-            Admission::Done => IntakeResult::Wait(self.leave(failure, FailureState::Recovered, now)),
-            Admission::Twice | Admission::Rests => IntakeResult::Nothing,
+        match self.index.admit(&key, &version) {
+            Admission::Done => IntakeResult::Pending(self.keep_failure(failure, FailureState::Recovered, now)),
+            Admission::Twice | Admission::Rests => IntakeResult::Skip,
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 self.counts.read += 1;
                 if asked {
-                    self.tries_again(&failure.key, true);
+                    self.note_retry(&failure.key, true);
                 }
-                let place = self.low.read(None);
+                let place = self.watermark.add(None);
                 // If the user's edit made another item of it, the failed item is in hand too: the
                 // source may still yield it.
-                self.book.admit(&failure.key, &failure.version);
+                self.index.admit(&failure.key, &failure.version);
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
                 IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
             }
@@ -267,16 +269,20 @@ impl Intake {
     }
 
     /// Keeps a failure, in another state.
-    fn leave(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
+    fn keep_failure(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
         self.counts.read += 1;
         self.counts.skipped += 1;
-        let place = self.low.read(None);
-        let answered = self.book.tried(&failure.key).and_then(|tried| tried.asked);
-        let attempts = self.book.attempts(&failure.key, &failure.version).max(failure.attempts);
+        let place = self.watermark.add(None);
+        let answered = self.index.prior_failure(&failure.key).and_then(|tried| tried.requested);
+        let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);
         let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
-        if let Some(tried) = self.book.tried(&left.key) {
-            self.book.failed(&left.key, PriorFailure { state, asked: None, attempts, last_seen, ..tried }, true);
+        if let Some(tried) = self.index.prior_failure(&left.key) {
+            self.index.on_failed(
+                &left.key,
+                PriorFailure { state, requested: None, attempts, last_seen, ..tried },
+                true,
+            );
         }
         PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
     }
@@ -284,7 +290,12 @@ impl Intake {
     /// Handles the service's refusal of an item: it becomes a failure. A failure that is refused
     /// itself loses its payload. Returns `None` if there is nothing to write, and the service's
     /// message if nothing is left to remove.
-    pub fn refused(&mut self, waiting: PendingItem, why: &str, now: Timestamp) -> Result<Option<PendingItem>, String> {
+    pub fn on_refused(
+        &mut self,
+        waiting: PendingItem,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Option<PendingItem>, String> {
         let PendingItem { settled, place, record } = waiting;
         match settled {
             ItemResult::Done { key, version, closes, .. } => {
@@ -299,7 +310,7 @@ impl Intake {
             }
             ItemResult::Failed(failure) if failure.kept => {
                 let payload =
-                    vec![unkept(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
+                    vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
                 let bare = Failure { payload, kept: false, ..*failure };
                 Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
             }
@@ -308,62 +319,62 @@ impl Intake {
     }
 
     /// Settles the items of an applied commit. Returns the number of keys that became done.
-    pub fn applied(&mut self, items: &[PendingItem]) -> u64 {
+    pub fn on_applied(&mut self, items: &[PendingItem]) -> u64 {
         let mut keys = 0;
         for waiting in items {
-            self.low.settle(waiting.place);
+            self.watermark.settle(waiting.place);
             self.begun.retain(|one| !settles(waiting, one));
             let mut done = waiting.settled.done();
             if let Some((key, version)) = done.next() {
-                self.book.done(key, version);
-                done.for_each(|(other, at)| self.book.done_beside(other, at, (key, version)));
+                self.index.on_done(key, version);
+                done.for_each(|(other, at)| self.index.on_done_beside(other, at, (key, version)));
             }
             let done = matches!(waiting.settled, ItemResult::Done { .. });
             keys += u64::from(done);
             self.counts.new += u64::from(done);
-            if let Some(closed) = waiting.settled.told().filter(|failure| failure.state == FailureState::Recovered) {
+            if let Some(closed) = waiting.settled.failure().filter(|failure| failure.state == FailureState::Recovered) {
                 self.counts.recovered += u64::from(done);
-                self.book.closed(&closed.key);
+                self.index.on_failure_closed(&closed.key);
             }
         }
         keys
     }
 
     /// Settles items that another run has settled meanwhile.
-    pub fn passed_over(&mut self, items: &[PendingItem]) {
+    pub fn on_settled_elsewhere(&mut self, items: &[PendingItem]) {
         for waiting in items {
-            self.low.settle(waiting.place);
+            self.watermark.settle(waiting.place);
             self.counts.skipped += u64::from(matches!(waiting.settled, ItemResult::Done { .. }));
         }
     }
 
     /// Takes in a change that was prepared before the run.
     pub fn enqueue_prepared(&mut self, settled: ItemResult) -> PendingItem {
-        PendingItem { settled, place: self.low.read(None), record: None }
+        PendingItem { settled, place: self.watermark.add(None), record: None }
     }
 
     /// Takes in a result that an earlier run journalled: its steps have run.
     pub fn take_result(&mut self, item: Item) -> Option<(Item, SequenceNumber)> {
-        self.is_certain(item.key.as_str(), &item.version.0);
-        match self.book.admit(&item.key, &item.version) {
+        self.clear_doubt(item.key.as_str(), &item.version.0);
+        match self.index.admit(&item.key, &item.version) {
             // The earlier run has counted it as read.
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.low.read(None))),
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.watermark.add(None))),
             Admission::Done | Admission::Twice | Admission::Rests => None,
         }
     }
 
     fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
-        let record = || record_mark(exact_number::render(&item.body).as_bytes());
-        let admission = self.book.admit_record(&item.key, &item.version, record);
+        let record = || record_hash(exact_number::render(&item.body).as_bytes());
+        let admission = self.index.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (exact_number::render(&item.body), item.position.to_string());
-            let told = self.doubt(key, version, Some(record.as_bytes()), position, place, now);
-            return told.map_or(IntakeResult::Nothing, IntakeResult::Wait);
+            let told = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
+            return told.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
-        if matches!(&admission, Admission::Again(tried) if tried.asked == Some(RequestedAction::Retry)) {
-            self.tries_again(&item.key, false);
+        if matches!(&admission, Admission::Again(tried) if tried.requested == Some(RequestedAction::Retry)) {
+            self.note_retry(&item.key, false);
         }
         match admission {
             Admission::Fresh | Admission::Changed | Admission::Again(_) => IntakeResult::Work(item, place),
@@ -371,24 +382,24 @@ impl Intake {
                 self.counts.skipped += 1;
                 if admission == Admission::Done {
                     self.probation.passed();
-                    if let Some(over) = self.overtaken(&item, place, now) {
-                        return IntakeResult::Wait(over);
+                    if let Some(over) = self.close_superseded(&item, place, now) {
+                        return IntakeResult::Pending(over);
                     }
                 }
-                self.low.settle(place);
-                IntakeResult::Nothing
+                self.watermark.settle(place);
+                IntakeResult::Skip
             }
         }
     }
 
     /// Counts and reports a requested retry, with the origin of its record.
-    fn tries_again(&mut self, key: &Key, from_kept: bool) {
-        let count = if from_kept { &mut self.tried_again.from_kept } else { &mut self.tried_again.from_source };
+    fn note_retry(&mut self, key: &Key, from_kept: bool) {
+        let count = if from_kept { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
         *count += 1;
         (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
     }
 
-    fn shaped(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, ValueRejection> {
+    fn build_output(&mut self, values: Vec<Value>, key: &Key) -> Result<Output, ValueRejection> {
         let column = match (&self.key_column, values.first()) {
             (Some(column), _) => column.clone(),
             (None, None) => return Ok(Output::default()),
@@ -401,8 +412,8 @@ impl Intake {
                  mode = \"append\""
             )));
         }
-        let mut rows = shape(values, key, &column, &self.columns)?;
-        self.see_that_the_tab_is_ours(&rows)?;
+        let mut rows = build_rows(values, key, &column, &self.columns)?;
+        self.check_tab_ownership(&rows)?;
         for row in &mut rows {
             self.header.admit(row, column.name())?;
         }
@@ -411,18 +422,18 @@ impl Intake {
     }
 
     /// Checks that the tab is not another user's table, before anything is written to it.
-    fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), ValueRejection> {
+    fn check_tab_ownership(&mut self, rows: &[Row]) -> Result<(), ValueRejection> {
         let Some(first) = rows.first() else { return Ok(()) };
         let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
-        self.foreign = self.first_rows.as_ref().and_then(|first_rows| first_rows.refuses(&columns));
-        if let Some(why) = &self.foreign {
+        self.foreign_tab = self.first_rows.as_ref().and_then(|first_rows| first_rows.mismatch(&columns));
+        if let Some(why) = &self.foreign_tab {
             return Err(ValueRejection(why.clone()));
         }
         self.first_rows = None;
         Ok(())
     }
 
-    fn done(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
+    fn complete(&mut self, item: Item, place: SequenceNumber, output: Output, now: Timestamp) -> PendingItem {
         self.rowless += u64::from(output.is_empty());
         let Item { key, version, body, position, again } = item;
         let record =
@@ -431,28 +442,35 @@ impl Intake {
             Some(failure) => (failure.key, failure.version, failure.place),
             None => (key.clone(), version.clone(), position.to_string()),
         };
-        let closes = self.closing(failed, of, at, now);
-        let known = self.book.may_have_rows(&key);
-        PendingItem { settled: ItemResult::Done { key, version, known, output, closes }, place, record }
+        let closes = self.closing_failure(failed, of, at, now);
+        let may_have_rows = self.index.may_have_rows(&key);
+        PendingItem { settled: ItemResult::Done { key, version, may_have_rows, output, closes }, place, record }
     }
 
     /// Returns the row that closes a key's failure, if it has one.
-    pub(super) fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
-        let tried = self.book.tried(&failed)?;
-        if tried.version != self.book.again().mark(&of) && self.book.has_failed_here(&failed, tried.version) {
+    pub(super) fn closing_failure(
+        &mut self,
+        failed: Key,
+        of: Version,
+        at: String,
+        now: Timestamp,
+    ) -> Option<Box<Failure>> {
+        let tried = self.index.prior_failure(&failed)?;
+        if tried.version != self.index.policy().version_hash(&of) && self.index.has_failed_here(&failed, tried.version)
+        {
             // Another record of the key failed in this same run, and will in the next one.
             return None;
         }
         Some(Box::new(Failure {
             step: String::new(),
             error: String::new(),
-            attempts: self.book.attempts(&failed, &of).max(tried.attempts) + 1,
+            attempts: self.index.attempts(&failed, &of).max(tried.attempts) + 1,
             first_seen: tried.first_seen,
             last_seen: now,
             run: self.run.clone(),
             order: None,
             state: FailureState::Recovered,
-            answered: tried.asked,
+            answered: tried.requested,
             place: at,
             payload: Vec::new(),
             kept: false,
@@ -464,11 +482,11 @@ impl Intake {
     /// Closes failures that a reload found for keys whose rows are queued.
     pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
         if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
-            *closes = self.closing(key.clone(), version.clone(), String::new(), now);
+            *closes = self.closing_failure(key.clone(), version.clone(), String::new(), now);
         }
     }
 
-    fn nameless(
+    fn fail_nameless(
         &mut self,
         step: &str,
         error: String,
@@ -477,24 +495,24 @@ impl Intake {
         place: SequenceNumber,
         now: Timestamp,
     ) -> IntakeResult {
-        let (key, version) = (Key::of_nameless(record), Version::default());
-        match self.book.admit(&key, &version) {
+        let (key, version) = (Key::from_nameless(record), Version::default());
+        match self.index.admit(&key, &version) {
             // The same unreadable bytes once more: counted as a failure, but reported once.
-            Admission::Twice if self.book.has_failed(&key, &version) => {
+            Admission::Twice if self.index.has_failed(&key, &version) => {
                 self.probation.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
-                self.low.settle(place);
-                IntakeResult::Nothing
+                self.watermark.settle(place);
+                IntakeResult::Skip
             }
             // The user fixed it in Failures, or marked it to be skipped.
             Admission::Twice | Admission::Done | Admission::Rests => {
                 self.counts.skipped += 1;
-                self.low.settle(place);
-                IntakeResult::Nothing
+                self.watermark.settle(place);
+                IntakeResult::Skip
             }
             Admission::Fresh | Admission::Changed | Admission::Again(_) => {
                 let failed = Failed { key, version, step, error, record, position: position.to_string() };
-                self.fail(failed, place, now).map_or(IntakeResult::Nothing, IntakeResult::Wait)
+                self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
             }
         }
     }
@@ -505,15 +523,15 @@ impl Intake {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shortened(&error);
-        let told = failure_mark(step, &error);
-        let mark = self.book.again().mark(&version);
-        let before = self.book.tried(&key).filter(|tried| tried.version == mark);
+        let told = failure_hash(step, &error);
+        let mark = self.index.policy().version_hash(&version);
+        let before = self.index.prior_failure(&key).filter(|tried| tried.version == mark);
         // A failure that is already recorded is no evidence against a job that has worked before.
-        if before.is_none() || self.book.keys() == 0 {
+        if before.is_none() || self.index.keys() == 0 {
             self.probation.failed(step, &error, &position, record);
         }
-        let answered = self.book.tried(&key).and_then(|tried| tried.asked);
-        let attempts = self.book.attempts(&key, &version) + 1;
+        let answered = self.index.prior_failure(&key).and_then(|tried| tried.requested);
+        let attempts = self.index.attempts(&key, &version) + 1;
         let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
         let event = Event::ItemFailed {
             key: key.clone(),
@@ -525,7 +543,7 @@ impl Intake {
         let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
         let first_seen = before.map_or(now, |tried| tried.first_seen);
         let last_seen = now;
-        let unchanged = same.is_some() && self.book.count(&key);
+        let unchanged = same.is_some() && self.index.count_suppressed(&key);
         let row = before.map_or(0, |tried| tried.row);
         // Attempts that are counted in the state only are not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
@@ -537,12 +555,12 @@ impl Intake {
             error: told,
             state,
             in_doubt: step == IN_DOUBT,
-            asked: None,
+            requested: None,
             row,
         };
-        self.book.failed(&key, tried, !unchanged);
+        self.index.on_failed(&key, tried, !unchanged);
         if unchanged {
-            self.low.settle(place);
+            self.watermark.settle(place);
             return None;
         }
         let (payload, kept) = payload_cells(record, &position);

@@ -42,10 +42,10 @@ impl JournalTarget {
 
 /// The journals of earlier runs that this one uses.
 pub struct Replay {
-    keeping: Option<JournalTarget>,
+    target: Option<JournalTarget>,
     used: Vec<String>,
     /// Names and messages of journals that are kept because some of their results do not count.
-    kept_aside: Vec<(String, String)>,
+    to_quarantine: Vec<(String, String)>,
     events: Events,
 }
 
@@ -53,16 +53,16 @@ impl Replay {
     /// Reads the leftover journals and returns the results that count, in order. After an error no
     /// step may run, because it may have run before.
     pub fn open(
-        keeping: Option<JournalTarget>,
+        target: Option<JournalTarget>,
         book: &ProcessedIndex,
         events: Events,
     ) -> Result<(Self, Vec<StepResult>), JournalFault> {
-        let mut replay = Self { keeping, used: Vec::new(), kept_aside: Vec::new(), events };
-        let Some(keeping) = replay.keeping.clone() else { return Ok((replay, Vec::new())) };
-        let left = keeping.journal.left_behind()?;
+        let mut replay = Self { target, used: Vec::new(), to_quarantine: Vec::new(), events };
+        let Some(keeping) = replay.target.clone() else { return Ok((replay, Vec::new())) };
+        let left = keeping.journal.take_leftovers()?;
         let mut results = Vec::new();
         for one in left {
-            results.extend(replay.take(&keeping, &one, book));
+            results.extend(replay.read_results(&keeping, &one, book));
         }
         if !results.is_empty() {
             let count = results.len();
@@ -71,7 +71,12 @@ impl Replay {
         Ok((replay, results))
     }
 
-    fn take(&mut self, keeping: &JournalTarget, left: &LeftoverJournal, book: &ProcessedIndex) -> Vec<StepResult> {
+    fn read_results(
+        &mut self,
+        keeping: &JournalTarget,
+        left: &LeftoverJournal,
+        book: &ProcessedIndex,
+    ) -> Vec<StepResult> {
         let journal = match read(&left.bytes) {
             Ok(journal) => journal,
             // A run that died before its first result was complete.
@@ -79,10 +84,10 @@ impl Replay {
                 self.used.push(left.name.clone());
                 return Vec::new();
             }
-            Err(error) => return self.leave_out(keeping, &left.name, &error.to_string()),
+            Err(error) => return self.quarantine(keeping, &left.name, &error.to_string()),
         };
         if let Some(why) = journal.head.foreign_to(&keeping.head) {
-            return self.leave_out(keeping, &left.name, why);
+            return self.quarantine(keeping, &left.name, why);
         }
         let Read { results, damaged, .. } = journal;
         let mut counting = Vec::new();
@@ -92,7 +97,7 @@ impl Replay {
             if book.is_done(&key, &Version(result.version.clone())) {
                 continue;
             }
-            if book.shown(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
+            if book.state_digest(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
         }
         let name = left.name.clone();
         let why = match (damaged, overtaken) {
@@ -108,11 +113,11 @@ impl Replay {
                 format!("{lines} of the journal {name} are damaged and skipped: the steps of these items run again")
             }
         };
-        self.kept_aside.push((name, why));
+        self.to_quarantine.push((name, why));
         counting
     }
 
-    fn leave_out(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
+    fn quarantine(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
         let told = match keeping.journal.quarantine(name) {
             Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
             Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
@@ -122,20 +127,20 @@ impl Replay {
     }
 
     /// Returns where this run journals its own results.
-    pub fn keeping(&self) -> Option<&JournalTarget> {
-        self.keeping.as_ref()
+    pub fn target(&self) -> Option<&JournalTarget> {
+        self.target.as_ref()
     }
 
     /// Removes the used journals, after everything was applied. With abandoned items the run's own
     /// journal stays: their results may still be added to it.
     pub fn finish(&self, left: bool) {
-        let Some(JournalTarget { journal, .. }) = &self.keeping else { return };
+        let Some(JournalTarget { journal, .. }) = &self.target else { return };
         let own = (!left).then(|| journal.finish());
         let gone = self.used.iter().map(|name| journal.remove(name)).chain(own);
         for error in gone.filter_map(Result::err) {
             self.note(error.to_string());
         }
-        for (name, why) in &self.kept_aside {
+        for (name, why) in &self.to_quarantine {
             let told = match journal.quarantine(name) {
                 Ok(aside) => format!("{why}; it is kept as {aside}"),
                 Err(error) => error.to_string(),

@@ -16,35 +16,35 @@ use crate::runner::intake::Intake;
 impl Committer {
     /// Releases the lease and closes the run's row with the error `why`. Queued items are left to
     /// the next run.
-    pub(super) async fn give_back(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
-        let finished = self.settler.clock.now();
+    pub(super) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
+        let finished = self.driver.clock.now();
         let close =
             |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
         if self.is_busy() {
             let ending = self.commit_finished().await;
-            if self.ended(ending, intake, queue, &close).await.is_err() || self.is_busy() {
+            if self.on_commit_end(ending, intake, queue, &close).await.is_err() || self.is_busy() {
                 return;
             }
         }
         for with_its_row in [true, false] {
-            if !self.may_give_back() {
+            if !self.may_release_lease() {
                 return;
             }
-            self.chain.may_give_back();
-            let told = self.told;
-            self.told |= !with_its_row;
+            self.chain.allow_release();
+            let told = self.is_run_row_written;
+            self.is_run_row_written |= !with_its_row;
             if self.begin(Vec::new(), intake, Some(&close)).is_err() {
                 return;
             }
             let ending = self.commit_finished().await;
-            self.in_flight = None;
+            self.commit_future = None;
             match ending.end {
                 CommitEnd::Applied(id) => {
-                    let applied = self.applied(id, ending.commit.to, ending.took_ms, intake, queue);
+                    let applied = self.on_applied(id, ending.commit.to, ending.took_ms, intake, queue);
                     tracing::debug!(?applied, with_its_row, "the lease was given back");
                     return;
                 }
-                CommitEnd::Refused(_) => self.told = told,
+                CommitEnd::Refused(_) => self.is_run_row_written = told,
                 _ => return,
             }
         }
@@ -52,7 +52,7 @@ impl Committer {
 
     /// Not with misplaced rows, whose undo records belong to the present head. Not during a
     /// rollover, because every commit of that records where the job is active.
-    fn may_give_back(&self) -> bool {
-        self.chain.claimed() && !self.is_closed() && !self.has_to_mend() && self.rollover.is_none()
+    fn may_release_lease(&self) -> bool {
+        self.chain.has_claimed() && !self.is_closed() && !self.needs_repair() && self.rollover.is_none()
     }
 }

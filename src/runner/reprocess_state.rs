@@ -14,38 +14,38 @@ use crate::runner::input_queue::RetryScope;
 
 /// Number of runs that the marker holds. A reprocess that was started more often continues from the
 /// last ones.
-const MAX_NOTED: usize = 20;
+const MAX_MARKED_RUNS: usize = 20;
 
 /// The marker, as one run maintains it.
 #[derive(Debug, Clone)]
 pub struct ReprocessState {
-    noted: Vec<String>,
+    marked_runs: Vec<String>,
     /// The id of this run, if it revokes keys for a reprocess.
-    mine: Option<String>,
+    own_run: Option<String>,
     /// True if this run reads the source, whose end completes the reprocess.
-    ends: bool,
+    completes: bool,
 }
 
 impl ReprocessState {
     /// Creates it from the marker that this run loaded.
-    pub fn of(retrying: &RetryScope, run: &str, state: &State) -> Self {
+    pub fn new(retrying: &RetryScope, run: &str, state: &State) -> Self {
         let mine = (*retrying == RetryScope::Reprocess).then(|| run.to_owned());
-        Self { noted: state.forced.clone(), mine, ends: retrying.reads_source() }
+        Self { marked_runs: state.forced.clone(), own_run: mine, completes: retrying.reads_source() }
     }
 
     /// Takes the marker that a reload found.
-    pub fn stands(&mut self, state: &State) {
-        self.noted.clone_from(&state.forced);
+    pub fn reload(&mut self, state: &State) {
+        self.marked_runs.clone_from(&state.forced);
     }
 
     /// Returns the marker for a commit; `last` and `status` describe the run's last one.
     pub fn after(&self, last: bool, status: RunStatus) -> Vec<String> {
-        if self.ends && last && matches!(status, RunStatus::Succeeded | RunStatus::Partial) {
+        if self.completes && last && matches!(status, RunStatus::Succeeded | RunStatus::Partial) {
             return Vec::new();
         }
-        let mut noted = self.noted.clone();
-        noted.extend(self.mine.clone().filter(|mine| !noted.contains(mine)));
-        noted.split_off(noted.len().saturating_sub(MAX_NOTED))
+        let mut noted = self.marked_runs.clone();
+        noted.extend(self.own_run.clone().filter(|mine| !noted.contains(mine)));
+        noted.split_off(noted.len().saturating_sub(MAX_MARKED_RUNS))
     }
 }
 
@@ -55,7 +55,7 @@ mod tests {
 
     fn note(retrying: &RetryScope, noted: &[&str]) -> ReprocessState {
         let state = State { forced: noted.iter().map(|run| (*run).to_owned()).collect(), ..State::default() };
-        ReprocessState::of(retrying, "me", &state)
+        ReprocessState::new(retrying, "me", &state)
     }
 
     #[test]

@@ -46,7 +46,7 @@ pub struct Dependencies {
     /// The processing steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
-    pub errands: Option<PreparedChanges>,
+    pub prepared: Option<PreparedChanges>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The random source.
@@ -76,9 +76,9 @@ impl PreparedChanges {
     pub fn due(self, book: &ProcessedIndex) -> Vec<ItemResult> {
         // If only one version of a key counts, an older one is not done by itself and is revoked
         // with it.
-        let one_counts = book.again() != ReprocessPolicy::EachVersion;
+        let one_counts = book.policy() != ReprocessPolicy::EachVersion;
         let is_due = |settled: &ItemResult| match settled {
-            ItemResult::Revoked { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
+            ItemResult::Revoked { key, version } => book.is_done(key, version) || (one_counts && book.has_key(key)),
             ItemResult::Done { .. } | ItemResult::Failed(_) | ItemResult::Removed(_) => true,
         };
         self.settled.into_iter().filter(is_due).collect()

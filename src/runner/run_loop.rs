@@ -28,7 +28,7 @@ use crate::runner::commit_queue::CommitQueue;
 use crate::runner::committer::Committer;
 use crate::runner::failure_records::FailureRecords;
 use crate::runner::first_records::Cause;
-use crate::runner::header_row::see_header;
+use crate::runner::header_row::check_header;
 use crate::runner::input_queue::{InputQueue, RetryScope, RunInput};
 use crate::runner::intake::{Intake, IntakeResult};
 use crate::runner::journal_replay::{JournalTarget, Replay, item_of};
@@ -42,9 +42,9 @@ use crate::runner::step_executor::{PriorState, StepExecutor, StepFailure, StepOu
 mod first;
 
 /// Maximum age of queued results after the service has throttled calls, in milliseconds.
-const STRETCHED_MS: u64 = 30_000;
+const THROTTLED_COMMIT_MS: u64 = 30_000;
 /// How long an ended run waits for its cancelled steps. Programs are killed earlier.
-const END_WITHIN: Duration = Duration::from_secs(6);
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(6);
 /// Records between two progress events.
 const PROGRESS_EVERY: u64 = 32;
 
@@ -59,7 +59,7 @@ pub async fn pass(mut parts: Dependencies, plan: RunConfig, stop: Stop) -> Resul
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
     if let Some(source) = parts.source.as_mut().filter(|_| reads_once && plan.retrying.reads_source()) {
-        see_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
+        check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
     }
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, plan, stop, opened)?.run()).await {
@@ -78,35 +78,35 @@ struct RunLoop {
     stop: Stop,
     clock: Arc<dyn Clock>,
     store: Arc<dyn Store>,
-    feed: Option<InputQueue>,
+    inputs: Option<InputQueue>,
     source_error: Option<SourceError>,
     /// The first error of this machine, for example a full disk. After it nothing more is taken in.
     trouble: Option<MachineTrouble>,
-    worker: StepExecutor,
-    works: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
-    marks: StartMarkers,
+    executor: StepExecutor,
+    active_steps: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
+    start_markers: StartMarkers,
     replay: Replay,
     /// True if items were abandoned in their steps: their results may still be journalled.
-    left: bool,
+    has_abandoned_items: bool,
     /// Deadline for steps that were asked to end, in monotonic milliseconds.
-    leaving_until_ms: Option<u64>,
+    abandon_at_ms: Option<u64>,
     intake: Intake,
     queue: CommitQueue,
     committer: Committer,
     claim_first: bool,
     /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
-    asked: Option<StopReason>,
+    stop_reason: Option<StopReason>,
 }
 
 /// An event of the loop.
 enum LoopEvent {
-    Fed(Result<Option<RunInput>, SourceError>),
-    Worked(StepOutcome),
-    Ended(CommitOutcome),
-    Asked,
+    Input(Result<Option<RunInput>, SourceError>),
+    StepsDone(StepOutcome),
+    CommitEnded(CommitOutcome),
+    StopRequested,
     ForceStop(Duration),
-    Abandoned,
+    AbandonTimeout,
     Tick,
 }
 
@@ -114,54 +114,65 @@ impl RunLoop {
     #[expect(clippy::too_many_lines, reason = "a list: one line for each part of a run")]
     fn new(parts: Dependencies, plan: RunConfig, stop: Stop, opened: RunContext) -> Result<Self, RunError> {
         let Dependencies {
-            store, source, identify, steps, clock, chance, journal: parts_journal, errands, events, ..
+            store,
+            source,
+            identify,
+            steps,
+            clock,
+            chance,
+            journal: parts_journal,
+            prepared: errands,
+            events,
+            ..
         } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
-        let first = opened.chain.drafted().base().is_none();
+        let first = opened.chain.draft_ids().base().is_none();
         let claim_first = first || outside || !rereadable;
-        let keeping = parts_journal.filter(|_| outside && plan.retrying.brings_items()).map(|journal| {
+        let keeping = parts_journal.filter(|_| outside && plan.retrying.processes_items()).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             JournalTarget { journal, head }
         });
-        let (replay, results) = Replay::open(keeping, &opened.intake.book, Arc::clone(&events))
+        let (replay, results) = Replay::open(keeping, &opened.intake.index, Arc::clone(&events))
             .map_err(|JournalFault(trouble)| RunError::Store(StoreError::Machine { trouble }))?;
         let worker = StepExecutor {
             steps: steps.into(),
             retry: plan.retry,
             clock: Arc::clone(&clock),
             chance: Arc::clone(&chance),
-            spreadsheet: opened.origin.clone(),
+            spreadsheet: opened.first_spreadsheet.clone(),
             job: plan.job.clone(),
             fence: opened.chain.fence(),
             events: Arc::clone(&events),
-            keeping: replay.keeping().cloned(),
+            journal: replay.target().cloned(),
             cancel: CancellationToken::new(),
         };
         let settler = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
         let began_ms = opened.began_ms;
-        let errands = errands.map(|errands| errands.due(&opened.intake.book)).unwrap_or_default();
+        let errands = errands.map(|errands| errands.due(&opened.intake.index)).unwrap_or_default();
         for result in &results {
-            opened.intake.is_certain(&result.key, &result.version);
+            opened.intake.clear_doubt(&result.key, &result.version);
         }
-        let source = if plan.retrying.looks_for_records() {
+        let source = if plan.retrying.filters_source() {
             let (identify, events) = (Arc::clone(&identify), Arc::clone(&opened.intake.events));
             source.map(|inner| -> Box<dyn Source> {
-                Box::new(FailureRecords::of(inner, &opened.intake.book, identify, events))
+                Box::new(FailureRecords::new(inner, &opened.intake.index, identify, events))
             })
         } else {
             source.filter(|_| plan.retrying.reads_source())
         };
-        let passes = source.map(|source| SourcePasses::new(source, Arc::clone(&identify), opened.intake.book.again()));
-        let (feed, beyond) = InputQueue::new(std::mem::take(&mut opened.kept), passes, &opened.intake.book, identify);
+        let passes =
+            source.map(|source| SourcePasses::new(source, Arc::clone(&identify), opened.intake.index.policy()));
+        let (feed, beyond) =
+            InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
                 "{beyond} failures are not tried again automatically, because their records are too large; run --retry-failures"
             );
-            (committer.settler.events)(Event::Anomaly { message });
+            (committer.driver.events)(Event::Anomaly { message });
         }
         let queue = CommitQueue::new(plan.max_bytes, plan.max_rows);
         let works = FuturesOrdered::new();
@@ -170,33 +181,33 @@ impl RunLoop {
             stop,
             clock,
             store,
-            feed: Some(feed.after(results).after_errands(errands)),
+            inputs: Some(feed.with_results(results).with_prepared(errands)),
             source_error: None,
             trouble: None,
-            worker,
-            works,
-            marks: StartMarkers::default(),
+            executor: worker,
+            active_steps: works,
+            start_markers: StartMarkers::default(),
             replay,
-            left: false,
-            leaving_until_ms: None,
+            has_abandoned_items: false,
+            abandon_at_ms: None,
             intake,
             queue,
             committer,
             claim_first,
             began_ms,
-            asked: None,
+            stop_reason: None,
         })
     }
 
     async fn run(mut self) -> Result<RunReport, RunError> {
-        let closed = self.go_through().await;
-        self.stop_items_in_hand().await;
+        let closed = self.handle_events().await;
+        self.cancel_steps().await;
         let closed = match closed {
             Err(error)
                 if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
-                    || self.intake.foreign.is_some() =>
+                    || self.intake.foreign_tab.is_some() =>
             {
-                self.give_back(&error).await;
+                self.release_lease(&error).await;
                 Err(error)
             }
             closed => closed,
@@ -220,52 +231,52 @@ impl RunLoop {
 
     /// Releases the lease of a run that can't continue although the sheet is writable, so that the
     /// next run need not wait.
-    async fn give_back(&mut self, error: &RunError) {
-        let given_up = self.marks.give_up();
-        self.intake.not_begun(&given_up);
-        self.works.clear();
-        self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
+    async fn release_lease(&mut self, error: &RunError) {
+        let given_up = self.start_markers.give_up();
+        self.intake.unmark_begun(&given_up);
+        self.active_steps.clear();
+        self.committer.release_lease(&error.to_string(), &mut self.intake, &mut self.queue).await;
     }
 
     /// Cancels the steps under way, so that no program outlives the run.
-    async fn stop_items_in_hand(&mut self) {
-        if self.works.is_empty() {
+    async fn cancel_steps(&mut self) {
+        if self.active_steps.is_empty() {
             return;
         }
-        self.worker.cancel.cancel();
-        let Self { works, clock, .. } = self;
+        self.executor.cancel.cancel();
+        let Self { active_steps: works, clock, .. } = self;
         tokio::select! {
             () = async { while works.next().await.is_some() {} } => {}
-            () = clock.sleep(END_WITHIN) => {}
+            () = clock.sleep(CANCEL_TIMEOUT) => {}
         }
     }
 
     /// The loop: until the end of the source, or until the run has to stop.
-    async fn go_through(&mut self) -> Result<(), RunError> {
+    async fn handle_events(&mut self) -> Result<(), RunError> {
         self.committer.check_misplaced_writes().await?;
-        self.forget_stale_removals();
+        self.drop_stale_deletions();
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
-                LoopEvent::Fed(Ok(Some(fed))) => self.take(fed),
-                LoopEvent::Fed(Ok(None)) => self.on_input_end(),
-                LoopEvent::Fed(Err(error)) => {
-                    self.feed = None;
+                LoopEvent::Input(Ok(Some(fed))) => self.take_input(fed),
+                LoopEvent::Input(Ok(None)) => self.on_input_end(),
+                LoopEvent::Input(Err(error)) => {
+                    self.inputs = None;
                     self.source_error = Some(error);
                     self.end_probation();
                 }
-                LoopEvent::Worked(worked) => {
-                    self.worked(worked);
-                    self.see_that_the_tab_is_ours()?;
+                LoopEvent::StepsDone(worked) => {
+                    self.on_steps_done(worked);
+                    self.check_tab_ownership()?;
                 }
-                LoopEvent::Ended(ending) => self.ended(ending).await?,
-                LoopEvent::Asked => self.asked_to_stop(),
-                LoopEvent::ForceStop(patience) => self.leave_items_in_hand(patience),
-                LoopEvent::Abandoned => self.works.clear(),
+                LoopEvent::CommitEnded(ending) => self.on_commit_end(ending).await?,
+                LoopEvent::StopRequested => self.on_stop_requested(),
+                LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
+                LoopEvent::AbandonTimeout => self.active_steps.clear(),
                 LoopEvent::Tick => {}
             }
         }
-        self.replay.finish(self.left);
+        self.replay.finish(self.has_abandoned_items);
         self.report_unknown_columns();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())
@@ -274,22 +285,23 @@ impl RunLoop {
     async fn next(&mut self) -> LoopEvent {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
-        self.begin_marked_items();
-        let room = self.in_hand() < self.most_in_hand() && !self.queue.is_full();
-        let unclaimed = self.claim_first && !self.committer.chain.claimed();
-        let Self { feed, works, committer, stop, clock, leaving_until_ms, .. } = self;
+        self.start_marked_items();
+        let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full();
+        let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
+        let Self { inputs: feed, active_steps: works, committer, stop, clock, abandon_at_ms: leaving_until_ms, .. } =
+            self;
         let (reading, working) = (feed.is_some(), !works.is_empty());
         let left = leaving_until_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
         let (may_hurry, leaving) = (left.is_none(), left.is_some() && working);
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
-            ending = committer.commit_finished() => LoopEvent::Ended(ending),
-            Some(worked) = works.next(), if working => LoopEvent::Worked(worked),
-            () = stop.wait(), if reading => LoopEvent::Asked,
+            ending = committer.commit_finished() => LoopEvent::CommitEnded(ending),
+            Some(worked) = works.next(), if working => LoopEvent::StepsDone(worked),
+            () = stop.wait(), if reading => LoopEvent::StopRequested,
             patience = stop.forced(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
-            () = clock.sleep(left), if leaving => LoopEvent::Abandoned,
-            fed = next_input(feed), if reading && room && !unclaimed => LoopEvent::Fed(fed),
+            () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
+            fed = next_input(feed), if reading && room && !unclaimed => LoopEvent::Input(fed),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
     }
@@ -301,53 +313,56 @@ impl RunLoop {
             return None;
         }
         let every = self.plan.commit_every_ms;
-        let every = if self.committer.is_stretched() { every.max(STRETCHED_MS) } else { every };
-        let results = self.queue.opened_ms().map(|opened| opened.saturating_add(every));
-        let alone = self.feed.is_none() || self.in_hand() >= self.most_in_hand();
-        let marks = self.marks.due_ms(alone);
+        let every = if self.committer.is_throttled() { every.max(THROTTLED_COMMIT_MS) } else { every };
+        let results = self.queue.waiting_since_ms().map(|opened| opened.saturating_add(every));
+        let alone = self.inputs.is_none() || self.items_in_hand() >= self.max_items_in_hand();
+        let marks = self.start_markers.due_ms(alone);
         results.into_iter().chain(self.committer.renewal_ms()).chain(marks).min()
     }
 
-    fn in_hand(&self) -> usize {
-        self.works.len() + self.marks.len()
+    fn items_in_hand(&self) -> usize {
+        self.active_steps.len() + self.start_markers.len()
     }
 
-    fn marks_first(&self) -> bool {
+    fn is_at_most_once(&self) -> bool {
         self.plan.delivery == Delivery::AtMostOnce
     }
 
-    fn most_in_hand(&self) -> usize {
-        if self.marks_first() { MAX_MARKED } else { self.plan.concurrency.max(1) }
+    fn max_items_in_hand(&self) -> usize {
+        if self.is_at_most_once() { MAX_MARKED } else { self.plan.concurrency.max(1) }
     }
 
     /// Starts the steps of marked items, up to the concurrency limit.
-    fn begin_marked_items(&mut self) {
-        while self.works.len() < self.plan.concurrency.max(1) {
-            let Some((item, place)) = self.marks.pop() else { return };
-            self.work(item, place);
+    fn start_marked_items(&mut self) {
+        while self.active_steps.len() < self.plan.concurrency.max(1) {
+            let Some((item, place)) = self.start_markers.pop() else { return };
+            self.start_steps(item, place);
         }
     }
 
-    fn work(&mut self, item: Item, place: SequenceNumber) {
-        let book = &self.intake.book;
-        let known = PriorState { shown: book.shown(&item.key), change: book.change(&item.key, &item.version) };
-        self.works.push_back(Box::pin(self.worker.clone().work(item, place, known)));
+    fn start_steps(&mut self, item: Item, place: SequenceNumber) {
+        let book = &self.intake.index;
+        let known = PriorState {
+            state_digest: book.state_digest(&item.key),
+            change_id: book.change_id(&item.key, &item.version),
+        };
+        self.active_steps.push_back(Box::pin(self.executor.clone().run(item, place, known)));
     }
 
     /// Input is exhausted: report the in-doubt items that the source did not yield (only if the
     /// source was read).
     fn on_input_end(&mut self) {
-        self.feed = None;
+        self.inputs = None;
         if !self.plan.retrying.reads_source() {
             return;
         }
-        for doubt in self.intake.remaining_doubts(self.committer.moment()) {
+        for doubt in self.intake.remaining_doubts(self.committer.service_time()) {
             self.queue.push(doubt, self.clock.monotonic_ms());
         }
     }
 
-    fn take(&mut self, fed: RunInput) {
-        let now = self.committer.moment();
+    fn take_input(&mut self, fed: RunInput) {
+        let now = self.committer.service_time();
         let is_of_source = matches!(fed, RunInput::Record(..)) && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         if is_of_source {
@@ -355,25 +370,27 @@ impl RunLoop {
         }
         let taken = match fed {
             RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
-            | RunInput::Kept(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => return self.stop_for(trouble),
+            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => {
+                return self.stop_for_machine(trouble);
+            }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
-            RunInput::Kept(kept, again) => self.intake.take_kept(*kept, again, now),
-            RunInput::Surveyed(survey) => return self.intake.sift_by(*survey),
-            RunInput::SourceRead => return self.source_read(),
-            RunInput::Compared(repeats) => return self.intake.compared(repeats),
+            RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
+            RunInput::Surveyed(survey) => return self.intake.use_survey(*survey),
+            RunInput::SourceRead => return self.on_source_read(),
+            RunInput::Compared(repeats) => return self.intake.on_compared(repeats),
             RunInput::Result(result) => return self.take_result(*result),
-            RunInput::Errand(errand) => IntakeResult::Wait(self.intake.enqueue_prepared(*errand)),
+            RunInput::Prepared(errand) => IntakeResult::Pending(self.intake.enqueue_prepared(*errand)),
         };
         match taken {
-            IntakeResult::Work(item, place) if self.marks_first() => {
-                self.intake.begins(&item, place);
-                self.marks.push(item, place, self.clock.monotonic_ms());
+            IntakeResult::Work(item, place) if self.is_at_most_once() => {
+                self.intake.mark_begun(&item, place);
+                self.start_markers.push(item, place, self.clock.monotonic_ms());
             }
-            IntakeResult::Work(item, place) => self.work(item, place),
-            IntakeResult::Wait(waiting) => self.put(waiting, is_of_source),
-            IntakeResult::Nothing => {}
+            IntakeResult::Work(item, place) => self.start_steps(item, place),
+            IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
+            IntakeResult::Skip => {}
         }
-        self.see_what_the_first_show();
+        self.check_first_records();
         if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
             self.progress();
         }
@@ -381,15 +398,15 @@ impl RunLoop {
 
     /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
     /// were confused.
-    fn source_read(&mut self) {
+    fn on_source_read(&mut self) {
         if !self.intake.source_is_same() {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
             self.source_error = Some(SourceError::Unavailable { what, why });
         }
         if self.plan.retrying.reads_source() {
-            self.source_is_read();
+            self.check_whole_source();
         }
-        if let (Some(comparison), Some(feed)) = (self.intake.source_read(), &mut self.feed) {
+        if let (Some(comparison), Some(feed)) = (self.intake.on_source_read(), &mut self.inputs) {
             feed.compare(comparison);
         }
     }
@@ -397,143 +414,150 @@ impl RunLoop {
     fn take_result(&mut self, result: StepResult) {
         let Some((item, values)) = item_of(result) else { return };
         if let Some((item, place)) = self.intake.take_result(item) {
-            self.worked(StepOutcome { item, place, result: Ok(values), retries: 0, begun: false, unkept: None });
+            self.on_steps_done(StepOutcome {
+                item,
+                place,
+                result: Ok(values),
+                retries: 0,
+                begun: false,
+                journal_error: None,
+            });
         }
     }
 
-    fn worked(&mut self, worked: StepOutcome) {
-        if let Some(JournalFault(trouble)) = &worked.unkept {
+    fn on_steps_done(&mut self, worked: StepOutcome) {
+        if let Some(JournalFault(trouble)) = &worked.journal_error {
             // The result itself still goes to the sheet. A further result could be lost by a crash.
-            self.stop_for(trouble.clone());
+            self.stop_for_machine(trouble.clone());
         }
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
-            self.stop_for(trouble.clone());
+            self.stop_for_machine(trouble.clone());
         }
         // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = worked.item.again.is_none() && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
-        let may_be_held = is_of_source && !self.worker.has_outside_effects();
-        if let Some(waiting) = self.intake.worked(worked, self.committer.moment()) {
-            self.put(waiting, may_be_held);
+        let may_be_held = is_of_source && !self.executor.has_outside_effects();
+        if let Some(waiting) = self.intake.on_steps_done(worked, self.committer.service_time()) {
+            self.enqueue(waiting, may_be_held);
         }
-        self.see_what_the_first_show();
+        self.check_first_records();
     }
 
     /// Stops because of an error of this machine: finished items are committed, the others are left
     /// untouched.
-    fn stop_for(&mut self, trouble: MachineTrouble) {
+    fn stop_for_machine(&mut self, trouble: MachineTrouble) {
         if self.trouble.is_some() {
             return;
         }
-        self.take_nothing_more();
+        self.stop_intake();
         self.emit(Event::Stopping { why: trouble.why.clone() });
         self.trouble = Some(trouble);
     }
 
-    fn see_that_the_tab_is_ours(&self) -> Result<(), RunError> {
-        self.intake.foreign.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
+    fn check_tab_ownership(&self) -> Result<(), RunError> {
+        self.intake.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
     }
 
-    fn take_nothing_more(&mut self) {
-        self.feed = None;
+    fn stop_intake(&mut self) {
+        self.inputs = None;
         self.end_probation();
-        let given_up = self.marks.give_up();
-        self.intake.not_begun(&given_up);
+        let given_up = self.start_markers.give_up();
+        self.intake.unmark_begun(&given_up);
     }
 
-    fn asked_to_stop(&mut self) {
-        self.take_nothing_more();
-        self.asked = self.stop.asked();
-        let why = self.asked.map_or("a request", StopReason::word).to_owned();
+    fn on_stop_requested(&mut self) {
+        self.stop_intake();
+        self.stop_reason = self.stop.requested();
+        let why = self.stop_reason.map_or("a request", StopReason::word).to_owned();
         self.emit(Event::Stopping { why });
     }
 
     /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
     /// and the cursor stays before them. Their programs are asked to end and get some time. Until
     /// then the run keeps the lease, so that no other run repeats them.
-    fn leave_items_in_hand(&mut self, patience: Duration) {
-        self.worker.cancel.cancel();
+    fn abandon_steps(&mut self, patience: Duration) {
+        self.executor.cancel.cancel();
         // The source may have ended before the stop was requested. With abandoned items the run is
         // still incomplete.
-        self.asked = self.asked.or_else(|| self.stop.asked());
-        let left = self.works.len();
-        self.left |= left > 0;
+        self.stop_reason = self.stop_reason.or_else(|| self.stop.requested());
+        let left = self.active_steps.len();
+        self.has_abandoned_items |= left > 0;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-        self.leaving_until_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
+        self.abandon_at_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
         self.emit(Event::Stopping {
             why: format!("out of time; items in progress that are left to the next run: {left}"),
         });
     }
 
-    fn drained(&self) -> bool {
-        self.feed.is_none() && self.works.is_empty() && self.marks.is_empty()
+    fn is_drained(&self) -> bool {
+        self.inputs.is_none() && self.active_steps.is_empty() && self.start_markers.is_empty()
     }
 
     async fn commit_if_due(&mut self) -> Result<(), RunError> {
         if self.committer.is_busy() {
             return Ok(());
         }
-        if self.committer.has_to_mend() {
+        if self.committer.needs_repair() {
             // Repairs come before any other write. After the run's row was written, only repairs
             // are left.
-            let close = self.closing();
-            let told = self.committer.has_told();
+            let close = self.run_closer();
+            let told = self.committer.is_run_row_written();
             return self.committer.begin(
                 Vec::new(),
                 &mut self.intake,
                 Some(&close as &dyn Fn(Run) -> Run).filter(|_| told),
             );
         }
-        let claim = self.claim_first && !self.committer.chain.claimed();
+        let claim = self.claim_first && !self.committer.chain.has_claimed();
         let due = self.due_ms().is_some_and(|at| at <= self.clock.monotonic_ms());
-        let portion = if claim { Some(0) } else { self.committer.portion() };
-        if !(portion.is_some() || due || self.queue.is_full() || self.drained()) {
+        let portion = if claim { Some(0) } else { self.committer.batch_limit() };
+        if !(portion.is_some() || due || self.queue.is_full() || self.is_drained()) {
             return Ok(());
         }
         self.committer.ensure_lease_valid(&mut self.intake, &mut self.queue).await?;
         // A reload may have ended the bisection.
-        let portion = portion.and(if claim { Some(0) } else { self.committer.portion() });
+        let portion = portion.and(if claim { Some(0) } else { self.committer.batch_limit() });
         let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
-        let last = self.drained() && self.queue.is_empty() && !claim;
-        let close = self.closing();
+        let last = self.is_drained() && self.queue.is_empty() && !claim;
+        let close = self.run_closer();
         self.committer.begin(items, &mut self.intake, Some(&close as &dyn Fn(Run) -> Run).filter(|_| last))
     }
 
-    async fn ended(&mut self, ending: CommitOutcome) -> Result<(), RunError> {
-        let close = self.closing();
-        self.committer.ended(ending, &mut self.intake, &mut self.queue, &close).await?;
-        self.forget_stale_removals();
-        self.marks.shown(&self.committer.begun);
-        self.worker.fence = self.committer.chain.fence();
+    async fn on_commit_end(&mut self, ending: CommitOutcome) -> Result<(), RunError> {
+        let close = self.run_closer();
+        self.committer.on_commit_end(ending, &mut self.intake, &mut self.queue, &close).await?;
+        self.drop_stale_deletions();
+        self.start_markers.shown(&self.committer.begun);
+        self.executor.fence = self.committer.chain.fence();
         self.progress();
         Ok(())
     }
 
     /// Drops queued row deletions: their row numbers are stale after a user has moved rows.
-    fn forget_stale_removals(&mut self) {
-        if self.committer.has_to_mend() {
-            self.queue.take_out(|waiting| !waiting.settled.removals().is_empty());
-            self.feed.iter_mut().for_each(InputQueue::forget_removals);
+    fn drop_stale_deletions(&mut self) {
+        if self.committer.needs_repair() {
+            self.queue.remove_matching(|waiting| !waiting.settled.removals().is_empty());
+            self.inputs.iter_mut().for_each(InputQueue::drop_deletions);
         }
     }
 
     /// Returns the function that closes the run's row with the reason for its end, as known by now.
-    fn closing(&self) -> impl Fn(Run) -> Run + use<> {
+    fn run_closer(&self) -> impl Fn(Run) -> Run + use<> {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let broken = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
-        let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
-        let (asked, job) = (self.asked, self.plan.job.clone());
+        let repeated = self.intake.selection.repeats().sentence(self.intake.index.policy());
+        let (asked, job) = (self.stop_reason, self.plan.job.clone());
         // The duration is measured monotonically, because the wall clock may have been set
         // meanwhile.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
-        let finished = self.committer.run.started.plus(took_ms);
+        let finished = self.committer.run.started.add_ms(took_ms);
         let said = if self.plan.retrying == RetryScope::Reprocess {
             "forgot keys for a forced run".to_owned()
         } else {
             String::new()
         };
-        let rowless = without_row(self.intake.rowless);
+        let rowless = rowless_phrase(self.intake.rowless);
         move |run| {
             let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
@@ -543,10 +567,11 @@ impl RunLoop {
                 (None, Some(reason)) => {
                     (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
                 }
-                (None, None) if run.counts.failed > 0 => {
-                    (RunStatus::Partial, with(format!("{} failed; see Failures {job}", run.counts.failed), &rowless))
-                }
-                (None, None) => (RunStatus::Succeeded, with(said.clone(), &rowless)),
+                (None, None) if run.counts.failed > 0 => (
+                    RunStatus::Partial,
+                    join_sentences(format!("{} failed; see Failures {job}", run.counts.failed), &rowless),
+                ),
+                (None, None) => (RunStatus::Succeeded, join_sentences(said.clone(), &rowless)),
             };
             let repaired = Some(run.message.clone());
             let message =
@@ -575,19 +600,19 @@ impl RunLoop {
     }
 
     fn progress(&self) {
-        let source = self.feed.as_ref().and_then(InputQueue::progress);
+        let source = self.inputs.as_ref().and_then(InputQueue::progress);
         self.emit(Event::Progress { counts: self.intake.counts, source });
     }
 
     fn report(&self) -> RunReport {
         let usage = self.store.usage();
-        let (rows, commits) = self.committer.made();
+        let (rows, commits) = self.committer.applied_counts();
         RunReport {
             run: self.committer.run.clone(),
-            keys: self.intake.book.keys(),
-            open_failures: (self.intake.book.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
-            dead_failures: self.intake.book.dead_failures() as u64,
-            tried_again: self.intake.tried_again,
+            keys: self.intake.index.keys(),
+            open_failures: (self.intake.index.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
+            dead_failures: self.intake.index.dead_failures() as u64,
+            tried_again: self.intake.retry_counts,
             rows: rows.saturating_sub(usage.updated),
             updated: usage.updated,
             commits,
@@ -595,14 +620,14 @@ impl RunLoop {
             writes: usage.writes,
             throttled: usage.throttled,
             is_quota_shared: usage.is_quota_shared,
-            repeats: self.intake.sifting.repeats().clone(),
-            again: self.intake.book.again(),
+            repeats: self.intake.selection.repeats().clone(),
+            again: self.intake.index.policy(),
             rowless: self.intake.rowless,
         }
     }
 
     fn emit(&self, event: Event) {
-        (self.committer.settler.events)(event);
+        (self.committer.driver.events)(event);
     }
 }
 
@@ -614,7 +639,7 @@ async fn next_input(feed: &mut Option<InputQueue>) -> Result<Option<RunInput>, S
 }
 
 /// Returns the phrase about items that made no row; empty if there are none.
-fn without_row(items: u64) -> String {
+fn rowless_phrase(items: u64) -> String {
     match items {
         0 => String::new(),
         1 => "1 item made no row".to_owned(),
@@ -623,7 +648,7 @@ fn without_row(items: u64) -> String {
 }
 
 /// Joins two sentences, if both are there.
-fn with(said: String, more: &str) -> String {
+fn join_sentences(said: String, more: &str) -> String {
     match (said.is_empty(), more.is_empty()) {
         (_, true) => said,
         (true, false) => more.to_owned(),

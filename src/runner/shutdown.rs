@@ -38,33 +38,33 @@ impl StopReason {
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
-    hurry: CancellationToken,
+    force_token: CancellationToken,
     reason: Arc<OnceLock<StopReason>>,
-    patience: Arc<OnceLock<Duration>>,
+    grace_period: Arc<OnceLock<Duration>>,
 }
 
 impl Stop {
     /// Requests a stop; the first reason counts.
-    pub fn ask(&self, reason: StopReason) {
+    pub fn request(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
     }
 
     /// Requests a stop without waiting for items: finished ones are committed, the others are left
     /// to the next run. The steps get the time `patience` to end.
-    pub fn hurry(&self, patience: Duration) {
-        let _ = self.patience.set(patience);
-        self.hurry.cancel();
+    pub fn force(&self, patience: Duration) {
+        let _ = self.grace_period.set(patience);
+        self.force_token.cancel();
     }
 
     /// Resolves at the second request, with the time that steps may take to end.
     pub async fn forced(&self) -> Duration {
-        self.hurry.cancelled().await;
-        self.patience.get().copied().unwrap_or_default()
+        self.force_token.cancelled().await;
+        self.grace_period.get().copied().unwrap_or_default()
     }
 
     /// Returns the reason, once a stop was requested.
-    pub fn asked(&self) -> Option<StopReason> {
+    pub fn requested(&self) -> Option<StopReason> {
         self.token.is_cancelled().then(|| self.reason.get().copied()).flatten()
     }
 

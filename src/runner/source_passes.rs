@@ -24,10 +24,10 @@ pub struct SourcePasses {
     identify: Arc<dyn Identify>,
     stage: PassStage,
     /// Number of surveyed records. What a growing file gained since is left to the next run.
-    most: Option<u64>,
+    record_limit: Option<u64>,
     read: u64,
     /// The error that ended the survey early.
-    broken: Option<SourceError>,
+    survey_error: Option<SourceError>,
     /// The keyed records of a survey or comparison.
     keyed: KeyedRecords,
 }
@@ -37,7 +37,7 @@ enum PassStage {
     Records,
     Read,
     Compare(Comparison),
-    Over,
+    Ended,
 }
 
 /// An item of the passes.
@@ -60,7 +60,15 @@ impl SourcePasses {
         } else {
             PassStage::Survey(SourceSurvey::new(again))
         };
-        Self { source, identify, stage, most: None, read: 0, broken: None, keyed: KeyedRecords::default() }
+        Self {
+            source,
+            identify,
+            stage,
+            record_limit: None,
+            read: 0,
+            survey_error: None,
+            keyed: KeyedRecords::default(),
+        }
     }
 
     /// Compares records in one more pass, after all records were read.
@@ -73,26 +81,26 @@ impl SourcePasses {
         match &mut self.stage {
             PassStage::Survey(survey) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
-                self.broken = survey_all(survey, keyed, source, &self.identify).await.err();
+                self.survey_error = survey_all(survey, keyed, source, &self.identify).await.err();
                 // If the source is cut off, the records before count. If it is ambiguous, none do.
-                if let Some(error) = self.broken.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
-                    self.stage = PassStage::Over;
+                if let Some(error) = self.survey_error.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
+                    self.stage = PassStage::Ended;
                     return Err(error);
                 }
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
-                self.most = Some(survey.records());
+                self.record_limit = Some(survey.records());
                 self.stage = PassStage::Records;
                 Ok(Some(NextRecord::Surveyed(Box::new(survey))))
             }
             PassStage::Records => {
-                let is_over = self.most.is_some_and(|most| self.read >= most);
+                let is_over = self.record_limit.is_some_and(|most| self.read >= most);
                 let next = if is_over { None } else { self.source.next().await? };
                 if let Some(record) = next {
                     self.read += 1;
                     return Ok(Some(NextRecord::Record(record)));
                 }
-                if let Some(error) = self.broken.take() {
+                if let Some(error) = self.survey_error.take() {
                     return Err(error);
                 }
                 self.stage = PassStage::Read;
@@ -101,12 +109,12 @@ impl SourcePasses {
             PassStage::Compare(comparison) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
                 compare_all(comparison, &mut self.read, keyed, source, &self.identify).await;
-                let PassStage::Compare(comparison) = std::mem::replace(&mut self.stage, PassStage::Over) else {
+                let PassStage::Compare(comparison) = std::mem::replace(&mut self.stage, PassStage::Ended) else {
                     return Ok(None);
                 };
                 Ok(Some(NextRecord::Compared(comparison.end())))
             }
-            PassStage::Read | PassStage::Over => Ok(None),
+            PassStage::Read | PassStage::Ended => Ok(None),
         }
     }
 
@@ -124,7 +132,7 @@ async fn survey_all(
 ) -> Result<(), SourceError> {
     while let Some((_, identity)) = keyed.next(source, identify, Extent::Survey).await? {
         let found = identity.and_then(Result::ok);
-        survey.see(found.as_ref().map(|(key, version)| (key, version)));
+        survey.add(found.as_ref().map(|(key, version)| (key, version)));
     }
     Ok(())
 }
@@ -144,7 +152,7 @@ async fn compare_all(
     *read = 0;
     while let Ok(Some((record, identity))) = keyed.next(source, identify, Extent::Whole).await {
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
-        if !comparison.see(&key, &version, &record.position, body) {
+        if !comparison.add(&key, &version, &record.position, body) {
             return;
         }
     }

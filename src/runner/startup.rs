@@ -45,7 +45,7 @@ impl ServiceClock {
 
     /// Returns the service's time at `now_ms`, monotonic.
     pub fn at(self, now_ms: u64) -> Timestamp {
-        self.at.plus(now_ms.saturating_sub(self.seen_ms))
+        self.at.add_ms(now_ms.saturating_sub(self.seen_ms))
     }
 }
 
@@ -60,15 +60,15 @@ pub struct LeaseRequest {
 
 impl LeaseRequest {
     /// Creates the request of this run configuration.
-    pub fn of(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
+    pub fn from_config(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
         let processes = Arc::clone(processes);
         Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
     }
 
     /// True if the holder was a run of this installation and has ended: this run has the lock, and
     /// that process is gone.
-    fn outlives(&self, holder: &Holder) -> bool {
-        self.locked && self.me.outlives(holder, |number| self.processes.started(number))
+    fn has_outlived(&self, holder: &Holder) -> bool {
+        self.locked && self.me.has_outlived(holder, |number| self.processes.started(number))
     }
 }
 
@@ -81,7 +81,7 @@ pub struct RunContext {
     /// True if the data tab exists.
     pub table_exists: bool,
     /// An abandoned run, to be closed in Runs.
-    pub buried: Vec<Run>,
+    pub abandoned_runs: Vec<Run>,
     /// This run.
     pub run: Run,
     /// The service's clock.
@@ -91,11 +91,11 @@ pub struct RunContext {
     /// The spreadsheet's id.
     pub spreadsheet: String,
     /// The id of the spreadsheet in which the job started (before rollovers).
-    pub origin: String,
+    pub first_spreadsheet: String,
     /// Failures that this run retries or skips.
-    pub kept: Vec<StoredFailure>,
+    pub failures: Vec<StoredFailure>,
     /// The lease request of this run.
-    pub claimant: LeaseRequest,
+    pub lease_request: LeaseRequest,
 }
 
 /// Loads the job and runs all checks.
@@ -107,31 +107,32 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
-    told(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    report_loaded(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
     let head = snapshot.map(|snapshot| snapshot.head);
-    if parts.errands.as_ref().is_some_and(|errands| head != errands.from) {
+    if parts.prepared.as_ref().is_some_and(|errands| head != errands.from) {
         return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
-    let claimant = LeaseRequest::of(plan, &parts.processes);
+    let claimant = LeaseRequest::from_config(plan, &parts.processes);
     let mut buried = Vec::new();
     if let Some(snapshot) = snapshot {
-        is_own_job(snapshot, plan.rollover.as_ref())?;
+        check_job_location(snapshot, plan.rollover.as_ref())?;
         if !plan.adopt {
-            same_definition(snapshot, &definition)?;
+            check_definition(snapshot, &definition)?;
         }
-        buried.extend(allowed(snapshot, &claimant, loaded.service_time)?);
+        buried.extend(check_lease(snapshot, &claimant, loaded.service_time)?);
     }
     for run in &buried {
-        (parts.events)(Event::Buried { run: run.id.clone() });
+        (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
     let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
     let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
-    let mut chain = CommitChain::from(snapshot, fresh, me);
-    let begins_anew = snapshot.is_some_and(|snapshot| begins_anew(snapshot, &definition));
+    let mut chain = CommitChain::new(snapshot, fresh, me);
+    let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
-    let gone = snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.gone.clone()).unwrap_or_default();
+    let gone =
+        snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.deleted_columns.clone()).unwrap_or_default();
     chain.update_state(|state| {
         if begins_anew {
             state.key_column = None;
@@ -140,26 +141,38 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
             state.columns.clear();
         }
         if let Some(rollover) = &plan.rollover {
-            rollover.mark(state);
+            rollover.apply(state);
         }
         (state.definition, state.deleted) = (definition, gone);
         state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
     let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
-    if let Some(key) = plan.retrying.unknown(&intake.book) {
+    if let Some(key) = plan.retrying.unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
     }
-    let rows = plan.retrying.choose(&mut intake.book);
-    let kept = if rows.is_empty() { Vec::new() } else { parts.store.kept(&rows).await? };
-    let resting = intake.book.resting();
+    let rows = plan.retrying.select_failures(&mut intake.index);
+    let kept = if rows.is_empty() { Vec::new() } else { parts.store.read_failures(&rows).await? };
+    let resting = intake.index.suppressed_failures();
     if plan.retrying.reads_source() && !resting.is_empty() {
-        intake.book.with_known_records(parts.store.marks(&resting).await?);
+        intake.index.with_known_records(parts.store.read_record_hashes(&resting).await?);
     }
     // Idempotency keys contain the job's first spreadsheet, so that a rollover does not change
     // them.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
-    Ok(RunContext { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
+    Ok(RunContext {
+        chain,
+        intake,
+        table_exists,
+        abandoned_runs: buried,
+        run,
+        service,
+        began_ms,
+        spreadsheet,
+        first_spreadsheet: origin,
+        failures: kept,
+        lease_request: claimant,
+    })
 }
 
 /// Returns the time zone of data timestamps: the job's own, else the state's, else the
@@ -187,11 +200,11 @@ fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
     }
 }
 
-fn told(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
+fn report_loaded(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
     let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
-    snapshot.map_or(Ok(()), unblocked)?;
-    for blemish in snapshot.map(|s| s.blemishes.as_slice()).unwrap_or_default() {
+    snapshot.map_or(Ok(()), check_not_blocked)?;
+    for blemish in snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default() {
         (parts.events)(Event::Anomaly { message: blemish.message.clone() });
     }
     Ok(())
@@ -199,8 +212,8 @@ fn told(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Resu
 
 /// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
 /// either.
-pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
-    match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
+pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
+    match snapshot.anomalies.iter().find(|blemish| blemish.blocking) {
         Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
         None => Ok(()),
     }
@@ -208,11 +221,11 @@ pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
 
 /// Checks that the job is active in this spreadsheet. The old one is active until it names its
 /// successor; from then on the new one is.
-pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
+pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
     if let Some(next) = snapshot.state.next.clone() {
         return Err(RunError::GoesOn { next });
     }
-    match (&snapshot.unmoved, rollover) {
+    match (&snapshot.not_yet_left, rollover) {
         (Some(previous), None | Some(Rollover::OutTo(_))) => Err(RunError::Unmoved { previous: previous.clone() }),
         _ => Ok(()),
     }
@@ -220,7 +233,7 @@ pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<()
 
 /// True if the key or the data tab changed and nothing is done yet. The job then starts afresh, and
 /// what it had learned about its tab is dropped.
-pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
+pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
     let before = &snapshot.state.definition;
     snapshot.book.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
 }
@@ -228,19 +241,19 @@ pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
 /// Checks the definition: a change would process done items again. While no key is done, in
 /// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
 /// spreadsheet is another place in any case.
-pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
+pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
     let keys = snapshot.book.keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
-    match definition.moved_from(&snapshot.state.definition) {
+    match definition.changed_parts(&snapshot.state.definition) {
         moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
         moved => Err(RunError::Redefined { moved, keys }),
     }
 }
 
 /// Checks whether the lease may be claimed. Returns the abandoned run that left it, as crashed.
-pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
+pub fn check_lease(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
     let lease = &snapshot.state.lease;
-    let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
+    let holder = match lease.status(|holder| claimant.has_outlived(holder), now) {
         LeaseStatus::Free => return Ok(None),
         LeaseStatus::Held { holder, until } if !claimant.steal => {
             return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
@@ -255,7 +268,7 @@ pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> 
 }
 
 /// Checks that an existing data tab has the key column, once that is known.
-pub fn key_column_stands(
+pub fn check_key_column(
     tab: &str,
     tables: &[(String, Vec<String>)],
     key_column: Option<&str>,
@@ -293,20 +306,20 @@ fn intake(
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    key_column_stands(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
+    check_key_column(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
     let intake = Intake {
-        book: snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.book.clone()),
+        index: snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.book.clone()),
         header,
         key_column,
-        low: LowWatermark::from(chain.state().cursor.clone()),
+        watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),
-        tried_again: RetryCounts::default(),
+        retry_counts: RetryCounts::default(),
         columns: Columns {
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
             ..plan.columns.clone()
         },
         first_rows: loaded.first_rows.clone(),
-        foreign: None,
+        foreign_tab: None,
         key_expression: plan.definition.key.clone(),
         tab: plan.tab.clone(),
         mode: plan.mode,
@@ -315,7 +328,7 @@ fn intake(
         probation: FirstRecords::new(plan.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
-        sifting: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
+        selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
         events: Arc::clone(&parts.events),
     };

@@ -39,7 +39,7 @@ pub struct StepOutcome {
     /// True if a step with outside effects may have begun.
     pub begun: bool,
     /// The error of the journal, if the result could not be kept.
-    pub unkept: Option<JournalFault>,
+    pub journal_error: Option<JournalFault>,
 }
 
 /// The step at which an item failed, and its error.
@@ -55,9 +55,9 @@ pub struct StepFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriorState {
     /// Digest of that state, journalled with the result.
-    pub shown: String,
+    pub state_digest: String,
     /// The id of the change, if the key returns to a version that was done before.
-    pub change: Option<String>,
+    pub change_id: Option<String>,
 }
 
 /// Counters for one item.
@@ -87,7 +87,7 @@ pub struct StepExecutor {
     /// The event sink.
     pub events: Events,
     /// Where results are journalled until they are applied, if anywhere.
-    pub keeping: Option<JournalTarget>,
+    pub journal: Option<JournalTarget>,
     /// Cancelled when the run no longer waits for items.
     pub cancel: CancellationToken,
 }
@@ -104,17 +104,17 @@ impl StepExecutor {
     }
 
     /// Runs an item through all steps.
-    pub async fn work(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
+    pub async fn run(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
         let mut tally = RetryCount::default();
-        let result = self.steps_of(&item, known.change.as_deref(), &mut tally).await;
-        let unkept = match (&self.keeping, &result) {
-            (Some(keeping), Ok(values)) => keeping.keep(&item, known.shown, values).await.err(),
+        let result = self.run_steps(&item, known.change_id.as_deref(), &mut tally).await;
+        let unkept = match (&self.journal, &result) {
+            (Some(keeping), Ok(values)) => keeping.keep(&item, known.state_digest, values).await.err(),
             _ => None,
         };
-        StepOutcome { item, place, result, retries: tally.retries, begun: tally.begun, unkept }
+        StepOutcome { item, place, result, retries: tally.retries, begun: tally.begun, journal_error: unkept }
     }
 
-    async fn steps_of(
+    async fn run_steps(
         &self,
         item: &Item,
         change: Option<&str>,
@@ -125,7 +125,7 @@ impl StepExecutor {
             let mut made = Vec::with_capacity(values.len());
             for value in values {
                 let failed = |error| StepFailure { step: step.name().to_owned(), error };
-                made.extend(self.tried(step.as_ref(), (item, change), value, tally).await.map_err(failed)?);
+                made.extend(self.run_with_retries(step.as_ref(), (item, change), value, tally).await.map_err(failed)?);
                 if made.len() > MAX_VALUES {
                     let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
                     return Err(StepFailure { step: step.name().to_owned(), error });
@@ -136,7 +136,7 @@ impl StepExecutor {
         Ok(values)
     }
 
-    async fn tried(
+    async fn run_with_retries(
         &self,
         step: &dyn Step,
         (item, change): (&Item, Option<&str>),

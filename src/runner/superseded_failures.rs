@@ -22,23 +22,29 @@ impl Intake {
     /// Returns `None` if there is no such failure, if it is in doubt (the user has to check), or if
     /// its version has no order. Also if this run retries it, or has retried it from a record that
     /// the user corrected.
-    pub(super) fn overtaken(&mut self, item: &Item, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
-        let tried = self.book.tried(&item.key).filter(|_| self.book.again() != ReprocessPolicy::EachVersion)?;
-        let mark = self.book.again().mark(&item.version);
+    pub(super) fn close_superseded(
+        &mut self,
+        item: &Item,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
+        let tried =
+            self.index.prior_failure(&item.key).filter(|_| self.index.policy() != ReprocessPolicy::EachVersion)?;
+        let mark = self.index.policy().version_hash(&item.version);
         let is_other = tried.version != mark;
         // Otherwise the source could yield an unordered version beside the one that counts, in
         // every run.
         let has_order =
-            self.book.again() != ReprocessPolicy::OnNewer || RankKind::of(tried.version) == RankKind::of(mark);
-        let is_at_rest = !self.book.is_in_hand(&item.key) && !self.book.has_failed_here(&item.key, tried.version);
+            self.index.policy() != ReprocessPolicy::OnNewer || RankKind::of(tried.version) == RankKind::of(mark);
+        let is_at_rest = !self.index.is_in_hand(&item.key) && !self.index.has_failed_here(&item.key, tried.version);
         if tried.in_doubt || !is_other || !has_order || !is_at_rest {
             return None;
         }
-        let closed = self.closing(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;
+        let closed = self.closing_failure(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;
         let version = if item.version.0.is_empty() { String::new() } else { format!(" {}", quote(&item.version.0)) };
         let error = format!("over: the source is back at version{version}, which is done");
         let attempts = closed.attempts.saturating_sub(1);
-        self.book.close_untried(&item.key, now);
+        self.index.close_untried(&item.key, now);
         let settled =
             ItemResult::Failed(Box::new(Failure { error, attempts, state: FailureState::Recovered, ..*closed }));
         Some(PendingItem { settled, place, record: None })

@@ -36,7 +36,10 @@ impl ContentGuess {
 
     /// Returns the guess for a document that is an error message, which it quotes.
     pub(crate) fn refusal(document: &str) -> Self {
-        Self { what: format!("a JSON error document: {document}"), advice: SourceError::REFUSED.to_owned() }
+        Self {
+            what: format!("a JSON error document: {document}"),
+            advice: SourceError::ERROR_DOCUMENT_ADVICE.to_owned(),
+        }
     }
 }
 
@@ -218,7 +221,7 @@ fn no_json(text: &str) -> ContentGuess {
         return ContentGuess::new(format!("CSV, it seems, and no JSON: {shown:?}"), "name it as csv below [source]");
     }
     let what = if next.is_some() { "text" } else { "one line of text" };
-    ContentGuess::new(format!("{what} and no JSON: {shown:?}"), SourceError::SAID)
+    ContentGuess::new(format!("{what} and no JSON: {shown:?}"), SourceError::ERROR_TEXT_ADVICE)
 }
 
 fn no_json_lines(text: &str, is_whole: bool) -> Option<ContentGuess> {

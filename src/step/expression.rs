@@ -74,7 +74,9 @@ impl Expression {
             let values = self.program.run_at_most(input, most);
             return values.map_err(|error| EvaluationError::Rejected(error.to_string()));
         };
-        evaluator.evaluate(Evaluation { expression: self.program.shared_source(), input, most, bounds }).await
+        evaluator
+            .evaluate(Evaluation { expression: self.program.shared_source(), input, max_values: most, bounds })
+            .await
     }
 }
 

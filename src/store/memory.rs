@@ -13,7 +13,7 @@ use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind, mark_of_failure, mark_of_key, mark_of_run};
-use crate::ledger::item::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_mark};
+use crate::ledger::item::failure::{Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash};
 use crate::ledger::item::key::{Fingerprint, Key, Version};
 use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::lease::head::HeadId;
@@ -111,9 +111,9 @@ impl MemoryStore {
             head,
             book: book(&held, self.again),
             tables: tables.clone(),
-            gone: Vec::new(),
-            blemishes: Vec::new(),
-            unmoved: None,
+            deleted_columns: Vec::new(),
+            anomalies: Vec::new(),
+            not_yet_left: None,
         });
         let (again, service_time) = (self.again, self.clock.now());
         Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
@@ -160,7 +160,7 @@ impl Store for MemoryStore {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         lock(&self.usage).reads += 1;
         let store = lock(&self.held);
         let sighting = match store.head {
@@ -190,12 +190,15 @@ impl Store for MemoryStore {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         lock(&self.usage).reads += u64::from(!rows.is_empty());
         let held = lock(&self.held);
         let found = rows.iter().filter_map(|(key, row)| {
             let failure = held.failures.get(usize::try_from(*row).ok()?.checked_sub(2)?)?;
-            let kept = StoredFailure { failure: failure.clone(), mended: false, row: *row };
+            let kept = StoredFailure { failure: failure.clone(), is_edited: false, row: *row };
             (failure.key.fingerprint() == *key).then_some(kept)
         });
         let found = found.collect();
@@ -208,8 +211,10 @@ impl Store for MemoryStore {
 }
 
 fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
-    let done = held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
-    let forgotten = held.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.mark(version))).collect();
+    let done =
+        held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
+    let forgotten =
+        held.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let mut failures = HashMap::new();
     for (row, failure) in (2..).zip(&held.failures) {
         let key = failure.key.fingerprint();
@@ -220,25 +225,27 @@ fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 attempts: failure.attempts,
                 first_seen: failure.first_seen,
                 last_seen: failure.last_seen,
-                version: again.mark(&failure.version),
-                error: failure_mark(&failure.step, &failure.error),
+                version: again.version_hash(&failure.version),
+                error: failure_hash(&failure.step, &failure.error),
                 state: failure.state,
                 in_doubt: failure.step == IN_DOUBT,
-                asked: held.asked.get(&failure.key).copied(),
+                requested: held.asked.get(&failure.key).copied(),
                 row,
             };
             failures.insert(key, tried);
         }
     }
     let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
-    let done = ProcessedSet::of_doings(again, done, &doings, forgotten, held.state.gaps.clone());
-    ProcessedIndex::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
+    let done = ProcessedSet::from_changes(again, done, &doings, forgotten, held.state.gaps.clone());
+    ProcessedIndex::new(done, failures)
+        .with_suppressed_counts(held.state.suppressed_failures.clone())
+        .with_redo(held.state.redo.clone())
 }
 
 /// Stores the result of one item. Returns the number of rows overwritten.
 fn keep(held: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
-    let told = settled.told();
+    let told = settled.failure();
     match settled {
         ItemResult::Done { output, closes, .. } => {
             for (tab, rows) in &output.tables {

@@ -37,8 +37,8 @@ impl Store for InterruptedStore {
         self.inner.load()
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        self.inner.sight()
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+        self.inner.read_head()
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
@@ -53,8 +53,11 @@ impl Store for InterruptedStore {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.kept(rows)
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+        self.inner.read_failures(rows)
     }
 
     fn usage(&self) -> Usage {
@@ -114,9 +117,9 @@ pub async fn command(world: &Emulated, keys: &[&str]) {
     let holder = state.lease.holder.clone().expect("somebody runs");
     command.run = state.run.clone().expect("somebody runs");
     let snapshot = command.store.load().await.expect("it can be read").snapshot;
-    command.chain = sheetkeep::ledger::commit::commit_chain::CommitChain::from(snapshot.as_ref(), state, holder);
+    command.chain = sheetkeep::ledger::commit::commit_chain::CommitChain::new(snapshot.as_ref(), state, holder);
     let snapshot = snapshot.expect("the job exists");
-    command.chain.reloaded(&snapshot).expect("it is of the same term");
+    command.chain.on_reload(&snapshot).expect("it is of the same term");
     let changes = if keys.is_empty() { Changes::default() } else { all_done(&command, keys) };
     command.put(changes).await;
 }
@@ -329,9 +332,9 @@ async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_
         world.lose(Loss::Answer);
         let reply = first.send(&last).await;
         assert!(matches!(reply, CommitReply::Lost { .. }), "{doubts:?}: {reply:?}");
-        let sighting = first.store.sight().await;
+        let sighting = first.store.read_head().await;
         assert!(matches!(sighting, Ok(HeadStatus::At { head, .. }) if head == last.to), "{doubts:?}: {sighting:?}");
         Writer::open(&world, "b").await.put(Changes::default()).await;
-        assert_eq!(first.store.astray().await, Ok(MisplacedWrites::default()), "{doubts:?}");
+        assert_eq!(first.store.misplaced_writes().await, Ok(MisplacedWrites::default()), "{doubts:?}");
     }
 }

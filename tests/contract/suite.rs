@@ -56,7 +56,7 @@ async fn snapshot(store: &dyn Store) -> Snapshot {
 }
 
 async fn head(store: &dyn Store) -> HeadId {
-    match store.sight().await.expect("it can be looked at") {
+    match store.read_head().await.expect("it can be looked at") {
         HeadStatus::At { head, .. } => head,
         other => panic!("the head should stand, but the look says {other:?}"),
     }
@@ -70,7 +70,7 @@ async fn nothing_loads_as_nothing(ground: &dyn StoreFixture) {
     let store = ground.store();
     let loaded = store.load().await.expect("it can be read");
     assert!(loaded.snapshot.is_none() && loaded.tables.is_empty() && !loaded.spreadsheet.is_empty());
-    assert_eq!(store.sight().await.expect("it can be looked at"), HeadStatus::NotInitialized);
+    assert_eq!(store.read_head().await.expect("it can be looked at"), HeadStatus::NotInitialized);
     assert_eq!(ground.contents().await, Contents::default());
 }
 
@@ -106,7 +106,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFix
         loaded.book.is_done(&key("one"), &Version::default()) && loaded.book.is_done(&key("two"), &Version("7".into()))
     );
     assert!(!loaded.book.is_done(&key("bad"), &Version::default()));
-    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     assert_eq!(loaded.tables, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
 }
 
@@ -157,10 +157,10 @@ async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn StoreFixture) {
     assert_eq!(claim.state.lease.fence, Fence(old.chain.state().lease.fence.0 + 1));
     let reply = old.send(&late).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
-    let sighting = old.store.sight().await.expect("it can be looked at");
+    let sighting = old.store.read_head().await.expect("it can be looked at");
     assert_eq!(sighting, HeadStatus::At { head: claim.to, fence: claim.state.lease.fence });
-    assert_eq!(old.chain.drafted().judge(sighting), Resolution::Fenced);
-    assert_eq!(old.chain.reloaded(&snapshot(&*old.store).await), Err(HaltReason::Fenced));
+    assert_eq!(old.chain.draft_ids().resolve(sighting), Resolution::Fenced);
+    assert_eq!(old.chain.on_reload(&snapshot(&*old.store).await), Err(HaltReason::Fenced));
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed"]);
     new.put(all_done(&new, &["next"])).await;
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed", "next"]);
@@ -193,8 +193,8 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture
         return;
     }
     assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
-    let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(commit.to));
+    let sighting = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::Applied(commit.to));
     let again = writer.send(&commit).await;
     assert!(refused_by_the_guard(&again), "{again:?}");
     writer.applied(&commit);
@@ -216,8 +216,8 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixtur
         return;
     }
     assert!(matches!(writer.send(&commit).await, CommitReply::Lost { .. }));
-    let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::NotApplied);
+    let sighting = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::NotApplied);
     assert_eq!(ground.contents().await, Contents::default());
     assert_eq!(writer.send(&commit).await, CommitReply::Applied);
     writer.put(all_done(&writer, &["next"])).await;
@@ -232,8 +232,8 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixtu
     }
     assert!(matches!(writer.send(&init).await, CommitReply::Lost { .. }));
     assert!(matches!(writer.send(&init).await, CommitReply::Refused { .. }));
-    let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::Applied(init.to));
+    let sighting = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::Applied(init.to));
     writer.applied(&init);
     let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };
     writer.put(Changes { tables: vec![table], ..all_done(&writer, &["first"]) }).await;
@@ -277,12 +277,12 @@ async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn StoreFi
     let mine = writer.draft(all_done(&writer, &["mine"]));
     let reply = writer.send(&mine).await;
     assert!(refused_by_the_guard(&reply), "{reply:?}");
-    let sighting = writer.store.sight().await.expect("it can be looked at");
-    assert_eq!(writer.chain.drafted().judge(sighting), Resolution::ConcurrentCommit);
+    let sighting = writer.store.read_head().await.expect("it can be looked at");
+    assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::ConcurrentCommit);
     let loaded = snapshot(&*writer.store).await;
     assert_eq!(loaded.head, theirs.to);
     assert!(!loaded.book.is_done(&key("mine"), &Version::default()));
-    writer.chain.reloaded(&loaded).expect("the lease is still this run's");
+    writer.chain.on_reload(&loaded).expect("the lease is still this run's");
     let again = writer.put(all_done(&writer, &["mine"])).await;
     assert_eq!(again.state.processed.count, 2);
     let late = writer.store.commit(&mine).await;
@@ -309,7 +309,7 @@ async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn StoreF
     for round in 0..2 {
         writer.put(Changes { settled: vec![forgotten()], ..Changes::default() }).await;
         let loaded = snapshot(&*ground.store()).await;
-        assert_eq!((loaded.said, loaded.blemishes.len()), (loaded.state.processed, 0), "round {round}");
+        assert_eq!((loaded.said, loaded.anomalies.len()), (loaded.state.processed, 0), "round {round}");
         assert!(!loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
         assert!(loaded.book.is_done(&key("k"), &Version("2".into())), "another version is left alone");
         let again = vec![done(&writer, "k", "1")];
@@ -342,9 +342,9 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
         ),
     ];
     writer.put(Changes { settled: vec![ItemResult::Removed(together)], ..Changes::default() }).await;
-    assert_eq!(writer.store.astray().await, Ok(MisplacedWrites::default()));
+    assert_eq!(writer.store.misplaced_writes().await, Ok(MisplacedWrites::default()));
     let loaded = snapshot(&*ground.store()).await;
-    assert_eq!((loaded.said, loaded.blemishes.len()), (loaded.state.processed, 0));
+    assert_eq!((loaded.said, loaded.anomalies.len()), (loaded.state.processed, 0));
     assert!(!loaded.book.is_done(&key("k"), &Version("1".into())));
     assert!(loaded.book.is_done(&key("k"), &Version("2".into())));
     assert_eq!(loaded.book.open_failures(), 0);
@@ -357,14 +357,14 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
     let settled = vec![ItemResult::Failed(Box::new(open.clone()))];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
-    let tried = book.tried(&key("a")).expect("it is open");
+    let tried = book.prior_failure(&key("a")).expect("it is open");
     assert_eq!((book.open_failures(), tried.attempts), (1, 3));
     assert_eq!(tried.first_seen, open.first_seen);
     let closing = Box::new(Failure { state: FailureState::Recovered, payload: Vec::new(), ..open });
-    let ItemResult::Done { key: of, version, known: false, output, .. } = done(&writer, "a", "") else {
+    let ItemResult::Done { key: of, version, may_have_rows: false, output, .. } = done(&writer, "a", "") else {
         panic!("it is done")
     };
-    let settled = vec![ItemResult::Done { key: of, version, known: false, output, closes: Some(closing) }];
+    let settled = vec![ItemResult::Done { key: of, version, may_have_rows: false, output, closes: Some(closing) }];
     writer.put(Changes { settled, ..Changes::default() }).await;
     let book = snapshot(&*ground.store()).await.book;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
@@ -394,7 +394,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn St
     let loaded = snapshot(&*ground.store()).await;
     let columns = ["id", "text", "more"].map(str::to_owned).to_vec();
     assert_eq!(loaded.tables, [(ground.tab().to_owned(), columns)]);
-    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     let there = ground.contents().await;
     assert_eq!(Contents::column(&there.data, "id"), ["before", "one", "two"]);
     assert_eq!(Contents::column(&there.data, "more"), ["", "more of one", "more of two"]);
@@ -442,7 +442,7 @@ async fn hard_texts_survive(ground: &dyn StoreFixture) {
     assert_eq!(Contents::column(&there.data, "id"), hard);
     assert_eq!(Contents::column(&there.processed, "key"), hard);
     let loaded = snapshot(&*ground.store()).await;
-    assert!(loaded.blemishes.is_empty(), "{:?}", loaded.blemishes);
+    assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     assert_eq!(loaded.state.processed, commit.state.processed);
     for text in hard {
         assert!(loaded.book.is_done(&key(text), &Version::default()), "{text}");

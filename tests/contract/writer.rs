@@ -61,7 +61,7 @@ impl Writer {
             alerts: Some("{\"late\":\"=1+1\"}".to_owned()),
             ..State::default()
         };
-        let chain = CommitChain::from(loaded.snapshot.as_ref(), fresh, me);
+        let chain = CommitChain::new(loaded.snapshot.as_ref(), fresh, me);
         let chance = SeededRng::new(SEEDS.fetch_add(1, Ordering::Relaxed) << 20);
         Self { store, chain, run, tab: ground.tab().to_owned(), chance, clock: ground.clock() }
     }
@@ -87,7 +87,7 @@ impl Writer {
 
     /// A draft that gives the lease back if `release`.
     pub fn draft_that(&mut self, changes: Changes, release: bool) -> Commit {
-        let cursor = Some(format!("cursor {}", self.chain.drafted().base().map_or(0, |head| head.commit)));
+        let cursor = Some(format!("cursor {}", self.chain.draft_ids().base().map_or(0, |head| head.commit)));
         let terms = CommitMetadata { now: self.clock.now(), ttl_ms: 300_000, release, run: self.run.clone(), cursor };
         self.chain.draft(self.chance.bits(), changes, &terms).expect("nothing is in doubt")
     }
@@ -103,7 +103,7 @@ impl Writer {
 
     /// A commit was found to be on the store.
     pub fn applied(&mut self, commit: &Commit) {
-        self.chain.ended(commit, &CommitEnd::Applied(commit.to));
+        self.chain.on_end(commit, &CommitEnd::Applied(commit.to));
     }
 
     /// Drafts, sends and settles, and drafts anew where the service takes the first form of the guard for a refusal.
@@ -120,8 +120,8 @@ impl Writer {
                 clock: Arc::clone(&self.clock),
                 events: Arc::new(|_| {}),
             };
-            let ending = settler.settle(Arc::clone(&commit), self.chain.drafted().clone()).await;
-            match self.chain.ended(&commit, &ending.end) {
+            let ending = settler.drive(Arc::clone(&commit), self.chain.draft_ids().clone()).await;
+            match self.chain.on_end(&commit, &ending.end) {
                 NextAction::GoOn => return (*commit).clone(),
                 NextAction::Redraft => {}
                 other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.why),
@@ -163,7 +163,13 @@ pub fn done(writer: &Writer, text: &str, version: &str) -> ItemResult {
         ],
     };
     let output = Output::of(writer.tab.clone(), vec![row]);
-    ItemResult::Done { key: key(text), version: Version(version.to_owned()), known: false, output, closes: None }
+    ItemResult::Done {
+        key: key(text),
+        version: Version(version.to_owned()),
+        may_have_rows: false,
+        output,
+        closes: None,
+    }
 }
 
 /// Items that are done.

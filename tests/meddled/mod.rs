@@ -49,12 +49,12 @@ impl Store for FaultyStore {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         if self.blind {
             let error = StoreError::Unavailable { why: "it is out of order".to_owned(), fault: Fault::Transient };
             return Box::pin(async { Err(error) });
         }
-        self.inner.sight()
+        self.inner.read_head()
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
@@ -68,8 +68,11 @@ impl Store for FaultyStore {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
-        self.inner.kept(rows)
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+        self.inner.read_failures(rows)
     }
 
     fn usage(&self) -> Usage {

@@ -208,7 +208,7 @@ impl Runner {
             (Stage::Send(session, work), Input::Replied(reply)) => next.answered(rules, *session, *work, reply),
             (Stage::Look(session, mut work), Input::Sighted(sheet)) => {
                 let (sighting, place) = sheet.sight();
-                let movement = work.settling.head_status(session.chain.drafted(), sighting);
+                let movement = work.settling.on_head_status(session.chain.draft_ids(), sighting);
                 next.follow(rules, *session, *work, movement, place)
             }
             (Stage::Forget(session, work), Input::Sighted(sheet)) => next.forget(rules, *session, &work, sheet)?,
@@ -231,7 +231,7 @@ impl Runner {
         if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
-        let movement = work.settling.replied(commit.to, reply);
+        let movement = work.settling.on_reply(commit.to, reply);
         work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
         let place = head_guard::place_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
@@ -243,18 +243,16 @@ impl Runner {
             Load::Missing if rules.is(Mutation::InitOnMissing) => {
                 // The mark lets the batch leave out the tabs that are there already.
                 let fresh = State { alerts: Some("again".into()), ..fresh };
-                self.draft(rules, Session::new(CommitChain::from(None, fresh, self.me()), rules.keys), None)
+                self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
             }
             Load::Missing => Stage::Stopped("corrupt"),
-            Load::Virgin => {
-                self.draft(rules, Session::new(CommitChain::from(None, fresh, self.me()), rules.keys), None)
-            }
+            Load::Virgin => self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None),
             Load::Whole(whole) => {
                 let lease = &whole.snapshot.state.lease;
-                if let LeaseStatus::Held { .. } = lease.standing(|_| false, AFTER_EVERY_LEASE) {
+                if let LeaseStatus::Held { .. } = lease.status(|_| false, AFTER_EVERY_LEASE) {
                     return Stage::Stopped("held");
                 }
-                let chain = CommitChain::from(Some(&whole.snapshot), fresh, self.me());
+                let chain = CommitChain::new(Some(&whole.snapshot), fresh, self.me());
                 self.go_on(rules, Session::new(chain, 0), *whole)
             }
         }
@@ -267,7 +265,7 @@ impl Runner {
             Load::Missing => Some(Stage::Stopped("corrupt")),
             Load::Whole(whole) => {
                 session.suspected.clear();
-                Some(match session.chain.reloaded(&whole.snapshot) {
+                Some(match session.chain.on_reload(&whole.snapshot) {
                     Err(stop) => Stage::Stopped(word(stop)),
                     Ok(()) => self.go_on(rules, session, *whole),
                 })
@@ -283,7 +281,7 @@ impl Runner {
         session.pending = rules.keys & !done;
         session.place = Some(place);
         session.stance.learn(proof);
-        if session.pending == 0 && !session.chain.claimed() && rules.keys != 0 {
+        if session.pending == 0 && !session.chain.has_claimed() && rules.keys != 0 {
             return Stage::Won;
         }
         self.prove_or_draft(rules, session)
@@ -304,7 +302,7 @@ impl Runner {
         match sheet.sight() {
             (HeadStatus::NotInitialized, _) => None,
             (HeadStatus::Missing, _) => Some(Stage::Stopped("corrupt")),
-            (HeadStatus::At { head, .. }, place) if session.chain.drafted().base() == Some(head) => {
+            (HeadStatus::At { head, .. }, place) if session.chain.draft_ids().base() == Some(head) => {
                 session.place = place;
                 Some(self.prove_or_draft(rules, session))
             }
@@ -336,7 +334,7 @@ impl Runner {
     ) -> Stage {
         let end = match movement {
             CommitStep::Send { .. } => return Stage::Send(Box::new(session), Box::new(work)),
-            CommitStep::Look { .. } => return Stage::Look(Box::new(session), Box::new(work)),
+            CommitStep::ReadHead { .. } => return Stage::Look(Box::new(session), Box::new(work)),
             CommitStep::End(end) => end,
         };
         if end == CommitEnd::Corrupt && rules.is(Mutation::InitOnMissing) {
@@ -344,7 +342,7 @@ impl Runner {
         }
         let shown = session.suspected.iter().find(|draft| end == CommitEnd::Applied(draft.to));
         let draft = shown.unwrap_or(&work.draft).clone();
-        match session.chain.ended(&commit_of(&draft), &end) {
+        match session.chain.on_end(&commit_of(&draft), &end) {
             NextAction::GoOn => {
                 self.sure |= draft.keys;
                 session.pending &= !draft.keys;
@@ -377,7 +375,7 @@ impl Runner {
     fn forget(&mut self, rules: Rules, mut session: Session, work: &Work, sheet: &Sheet) -> Option<Stage> {
         let (HeadStatus::At { head, .. }, place) = sheet.sight() else { return None };
         let snapshot = snapshot(session.chain.state().clone(), head, &Sheet::default());
-        session.chain = CommitChain::from(Some(&snapshot), State::default(), self.me());
+        session.chain = CommitChain::new(Some(&snapshot), State::default(), self.me());
         session.place = place;
         Some(self.draft(rules, session, Some((work.draft.keys, work.draft.release))))
     }
@@ -429,17 +427,26 @@ pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
 }
 
 fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
-    let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().mark())).collect();
+    let rows = keys.processed.iter().map(|(one, ..)| (key(*one).fingerprint(), Version::default().hash())).collect();
     let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
     let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
-    Snapshot { said: state.processed, state, head, book, tables, gone, blemishes, unmoved: None }
+    Snapshot {
+        said: state.processed,
+        state,
+        head,
+        book,
+        tables,
+        deleted_columns: gone,
+        anomalies: blemishes,
+        not_yet_left: None,
+    }
 }
 
 fn changes(keys: u8) -> Changes {
     let one = |key| ItemResult::Done {
         key,
         version: Version::default(),
-        known: false,
+        may_have_rows: false,
         output: Output::default(),
         closes: None,
     };

@@ -185,10 +185,10 @@ impl Store for OfLane {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(async {
             self.arrives().await?;
-            let sighting = self.place.store.sight().await?;
+            let sighting = self.place.store.read_head().await?;
             self.lane.under_way().await;
             let newest = self.sent.lock().expect("nobody panics in it").last().copied();
             match (sighting, newest) {
@@ -230,10 +230,13 @@ impl Store for OfLane {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
             self.arrives().await?;
-            let kept = self.place.store.kept(rows).await;
+            let kept = self.place.store.read_failures(rows).await;
             self.lane.under_way().await;
             kept
         })

@@ -292,7 +292,7 @@ impl Job {
             clock: Arc::clone(&self.clock),
             chance: Arc::new(SeededRng::new(self.seed)),
             journal: self.journal.clone(),
-            errands: self.errands.clone(),
+            prepared: self.errands.clone(),
             processes: Arc::new(AllEnded),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };

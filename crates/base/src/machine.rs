@@ -37,7 +37,7 @@ pub struct MachineTrouble {
 impl MachineTrouble {
     /// Converts `error` of the operation `deed` (such as "the journal can't be written"). Returns
     /// `None` if the request was wrong and not the machine.
-    pub fn of_io(deed: &str, error: &io::Error) -> Option<Self> {
+    pub fn from_io(deed: &str, error: &io::Error) -> Option<Self> {
         refused(error).map(|refused| Self { refused, why: format!("{deed}: {error}") })
     }
 
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn errors_of_the_machine_are_told_from_others() {
-        let of = |number| MachineTrouble::of_io("x", &io::Error::from_raw_os_error(number)).map(|it| it.refused);
+        let of = |number| MachineTrouble::from_io("x", &io::Error::from_raw_os_error(number)).map(|it| it.refused);
         for number in [24, 23, 11, 12] {
             assert_eq!(of(number), Some(Refused::Resource), "{}", io::Error::from_raw_os_error(number));
         }

@@ -79,7 +79,7 @@ impl TestClock {
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        self.origin.plus(self.inner.monotonic_ms())
+        self.origin.add_ms(self.inner.monotonic_ms())
     }
 
     fn monotonic_ms(&self) -> u64 {

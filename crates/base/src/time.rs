@@ -18,12 +18,12 @@ const EPOCH_SERIAL: f64 = 25_569.0;
 impl Timestamp {
     /// Returns the timestamp `ms` milliseconds later; saturates.
     #[must_use]
-    pub fn plus(self, ms: u64) -> Self {
+    pub fn add_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
     /// Returns the milliseconds since `earlier`, 0 if that is later.
-    pub fn since(self, earlier: Self) -> u64 {
+    pub fn ms_since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 

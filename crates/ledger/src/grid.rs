@@ -55,7 +55,7 @@ pub enum Figure {
 impl Figure {
     /// Returns the default pattern of days, timestamps and durations; plain numbers use the
     /// spreadsheet's own.
-    pub fn usual(self) -> Option<&'static str> {
+    pub fn default_pattern(self) -> Option<&'static str> {
         match self {
             Self::Number => None,
             Self::Date => Some("yyyy-mm-dd"),

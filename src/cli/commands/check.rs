@@ -198,13 +198,13 @@ fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
 fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
     let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
-        stop.ask(match signal {
+        stop.request(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
             Signal::HangUp => StopReason::HangUp,
         });
         if nth > 1 {
-            stop.hurry(Duration::ZERO);
+            stop.force(Duration::ZERO);
         }
     });
     heard.inspect_err(|error| tracing::warn!(%error, "signals can't be received")).ok()

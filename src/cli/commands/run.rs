@@ -64,7 +64,7 @@ pub async fn of(
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
-        in_passing: !order.retrying.brings_items(),
+        in_passing: !order.retrying.processes_items(),
         verbose: session.args.verbose > 0,
         logs: session.args.log_format,
     };
@@ -137,10 +137,10 @@ async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) 
     let Some(deadline) = deadline else { return std::future::pending().await };
     let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
     clock.sleep(deadline.saturating_sub(margin)).await;
-    stop.ask(StopReason::Deadline);
+    stop.request(StopReason::Deadline);
     clock.sleep(margin / 2).await;
     // What is left of the time belongs to the last commit.
-    stop.hurry(PATIENCE.min(margin / 4));
+    stop.force(PATIENCE.min(margin / 4));
     clock.sleep(margin / 2).await;
 }
 
@@ -159,14 +159,14 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
 fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
     let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
-        stop.ask(match signal {
+        stop.request(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
             Signal::HangUp => StopReason::HangUp,
         });
         match nth {
             0 | 1 => {}
-            2 => stop.hurry(PATIENCE),
+            2 => stop.force(PATIENCE),
             _ => at_once.cancel(),
         }
     });

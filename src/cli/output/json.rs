@@ -111,7 +111,7 @@ impl<'a> RepeatedDocument<'a> {
             key: &one.key,
             places: one.places.each_ref().map(String::as_str),
         };
-        let first = repeats.told.iter().map(document).collect();
+        let first = repeats.listed.iter().map(document).collect();
         (repeats.keys > 0).then(|| Self { count: repeats.keys, counts: which_counts(again), first })
     }
 }

@@ -52,8 +52,8 @@ impl EventLines {
                 counted(*open_failures, "failure"),
                 lasting(*took_ms)
             )),
-            Event::Anomaly { message } => Some(format!("warning: {}", visible(message))),
-            Event::Buried { run } => Some(format!("warning: the earlier run {run} died; Runs records it as crashed")),
+            Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
+            Event::RunAbandoned { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause } => Some(format!(
@@ -143,7 +143,7 @@ mod tests {
         vec![
             (0, Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() }),
             (400, Event::Loaded { keys: 1_200, open_failures: 3, first: false, took_ms: 400 }),
-            (400, Event::Buried { run: "20180206-012613-00def".into() }),
+            (400, Event::RunAbandoned { run: "20180206-012613-00def".into() }),
             (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
             (600, sample::failure(7)),

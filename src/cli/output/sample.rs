@@ -19,7 +19,7 @@ pub fn report() -> RunReport {
         job: "quakes".into(),
         trigger: Trigger { kind: "cli".into(), ..Trigger::default() },
         started,
-        finished: Some(started.plus(1_234)),
+        finished: Some(started.add_ms(1_234)),
         status: RunStatus::Succeeded,
         counts: Counts { read: 1_707, new: 1_707, ..Counts::default() },
         calls: 5,
@@ -53,7 +53,7 @@ pub fn partial() -> RunReport {
     let mut report = report();
     report.run.status = RunStatus::Partial;
     report.run.counts = Counts { read: 1_707, new: 1_500, skipped: 204, failed: 3, recovered: 2, retries: 1 };
-    report.run.finished = Some(report.run.started.plus(125_000));
+    report.run.finished = Some(report.run.started.add_ms(125_000));
     report.run.message = "3 items failed".into();
     (report.rows, report.keys, report.open_failures, report.throttled) = (1_500, 1_704, 5, 2);
     report

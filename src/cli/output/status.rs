@@ -210,12 +210,16 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     };
     // The run's times are those of the machine that it ran on.
     let when = |at: Timestamp| {
-        let ahead = at.since(now) > AHEAD_MS;
-        if ahead { format!("at {at} by a clock ahead of this one") } else { format!("{} ago", lasting(now.since(at))) }
+        let ahead = at.ms_since(now) > AHEAD_MS;
+        if ahead {
+            format!("at {at} by a clock ahead of this one")
+        } else {
+            format!("{} ago", lasting(now.ms_since(at)))
+        }
     };
     let ago = run.finished.map_or_else(
         || format!("begun {}", when(run.started)),
-        |end| format!("{}, took {}", when(end), lasting(end.since(run.started))),
+        |end| format!("{}, took {}", when(end), lasting(end.ms_since(run.started))),
     );
     let counts = &run.counts;
     let counts = format!(

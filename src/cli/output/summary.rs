@@ -92,7 +92,7 @@ fn headline(run: &Run, palette: Palette) -> String {
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),
         RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&format!("{sign} {word}")),
     };
-    let took = run.finished.map_or_else(String::new, |end| format!(" in {}", lasting(end.since(run.started))));
+    let took = run.finished.map_or_else(String::new, |end| format!(" in {}", lasting(end.ms_since(run.started))));
     format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
 }
 

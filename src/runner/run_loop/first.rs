@@ -12,7 +12,7 @@ use crate::runner::run_loop::RunLoop;
 impl RunLoop {
     /// Queues a result for a commit. A failure among the first records is held until it is clear
     /// whether all of them fail.
-    pub(super) fn put(&mut self, waiting: PendingItem, may_be_held: bool) {
+    pub(super) fn enqueue(&mut self, waiting: PendingItem, may_be_held: bool) {
         let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
         let waiting = if may_be_held { self.intake.probation.hold(waiting) } else { Some(waiting) };
         self.release_held_items();
@@ -34,12 +34,12 @@ impl RunLoop {
     }
 
     /// Stops the run if all of the first records fail for one cause.
-    pub(super) fn see_what_the_first_show(&mut self) {
-        let Some(mut cause) = self.intake.probation.verdict().cloned() else { return };
-        cause.is_program = self.worker.runs_program(&cause.step);
+    pub(super) fn check_first_records(&mut self) {
+        let Some(mut cause) = self.intake.probation.common_cause().cloned() else { return };
+        cause.is_program = self.executor.runs_program(&cause.step);
         self.intake.probation.end_by(cause);
         self.drop_held_items();
-        self.take_nothing_more();
+        self.stop_intake();
     }
 
     fn drop_held_items(&mut self) {
@@ -47,14 +47,14 @@ impl RunLoop {
     }
 
     /// Handles the end of the source.
-    pub(super) fn source_is_read(&mut self) {
+    pub(super) fn check_whole_source(&mut self) {
         if self.intake.probation.records() == 0 {
             self.emit(Event::Anomaly { message: "the source has no record".to_owned() });
         }
-        if let Some(error) = self.intake.probation.refusal() {
+        if let Some(error) = self.intake.probation.source_refusal() {
             self.drop_held_items();
             self.source_error = Some(error);
-            self.feed = None;
+            self.inputs = None;
         }
         self.end_probation();
     }

@@ -154,7 +154,7 @@ impl Command {
             return StepError::Rejected(why);
         }
         let deed = format!("the program {program} can't be started");
-        let trouble = MachineTrouble::of_io(&deed, error).unwrap_or_else(|| match error.kind() {
+        let trouble = MachineTrouble::from_io(&deed, error).unwrap_or_else(|| match error.kind() {
             io::ErrorKind::ExecutableFileBusy => MachineTrouble { refused: Refused::Busy, why },
             _ if !self.settings.folder.is_dir() => {
                 let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
@@ -210,7 +210,7 @@ impl Step for Command {
 /// Returns the error of an item that could not be written completely; the program is not started.
 fn not_fed(program: &str, error: &io::Error) -> StepError {
     let deed = format!("the item for the program {program} can't be kept ready");
-    let trouble = MachineTrouble::of_io(&deed, error);
+    let trouble = MachineTrouble::from_io(&deed, error);
     let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{deed}: {error}")));
     StepError::Machine { trouble, begun: false }
 }

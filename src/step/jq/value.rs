@@ -111,7 +111,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
                 .unwrap_or_else(|_| exact_number::of(&digits)));
         }
         Num::Float(f) => *f,
-        Num::Dec(digits) => match exact_number::of_unheld(digits) {
+        Num::Dec(digits) => match exact_number::from_inexact(digits) {
             Some(literal) => return Ok(literal),
             None => digits.parse().unwrap_or(f64::NAN),
         },

@@ -82,7 +82,7 @@ impl WorkerSession {
         let lacking = |why: &str| MachineTrouble::resource(format!("{DEED}: {why}"));
         let program = program.ok_or_else(|| lacking("this program's own file is not known"))?;
         let unstarted =
-            |error: &io::Error| MachineTrouble::of_io(DEED, error).unwrap_or_else(|| lacking(&error.to_string()));
+            |error: &io::Error| MachineTrouble::from_io(DEED, error).unwrap_or_else(|| lacking(&error.to_string()));
         let mut child = start(program).map_err(|error| unstarted(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(to), Some(from), Some(complaints)) = pipes else { return Err(lacking("it has no pipes")) };
@@ -182,7 +182,7 @@ impl WorkerSession {
             && (self.alone == 0 || self.sent == 0)
             && let Some(question) = waiting.get(self.sent)
         {
-            let Evaluation { expression, input, most, bounds } = &question.evaluation;
+            let Evaluation { expression, input, max_values: most, bounds } = &question.evaluation;
             let number = if let Some(number) = self.known.get(expression) {
                 *number
             } else {

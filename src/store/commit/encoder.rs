@@ -240,7 +240,7 @@ impl BatchEncoder<'_> {
 
     fn failures(&mut self) {
         let Some(tab) = self.tabs.failures.clone() else { return };
-        let failures = self.commit.changes.settled.iter().filter_map(ItemResult::told);
+        let failures = self.commit.changes.settled.iter().filter_map(ItemResult::failure);
         let row = |failure: &Failure| by_header(&tab, &FAILURES, &failure_row(failure), &["key", "version", "payload"]);
         let rows = failures.map(row).collect();
         self.append(tab.id, rows, VALUE_AND_NUMBER);

@@ -22,7 +22,7 @@ use crate::ledger::columns::columns::header_text;
 use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
-use crate::ledger::state::state_codec::remembered;
+use crate::ledger::state::state_codec::columns_that_fit;
 use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, sent};
 use crate::store::tabs::schema::{Tab, made_number};
 
@@ -156,7 +156,7 @@ impl OwnColumns<'_> {
             used += key + name.chars().count();
             used <= MAX_MARK_CHARS
         };
-        let count = remembered(self.columns).iter().take_while(fits).count();
+        let count = columns_that_fit(self.columns).iter().take_while(fits).count();
         self.columns.get(..count).unwrap_or_default()
     }
 

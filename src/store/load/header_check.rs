@@ -50,12 +50,12 @@ impl Loader {
     /// Returns why a tab in which the job has never written can't take its rows. Checks only what
     /// is known before a write.
     pub async fn refused_by(&self, first: &FirstRows) -> Option<String> {
-        if let Some(why) = first.without_header() {
+        if let Some(why) = first.missing_header() {
             return Some(why);
         }
         let preview = self.preview.as_ref().filter(|_| first.has_header())?;
         let columns = preview.columns().await?;
-        first.refuses(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+        first.mismatch(&columns.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     /// Returns the anomaly of a header that is below row 1; `None` if no row has the header.

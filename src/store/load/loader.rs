@@ -24,9 +24,9 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS;
-use crate::ledger::run::capacity::crowded;
+use crate::ledger::run::capacity::capacity_warning;
 use crate::ledger::state::snapshot::{
-    Anomaly, LONGEST_MS, LoadCheck, LoadConsistency, LoadObservation, Loaded, RowChecksum, Snapshot, State,
+    Anomaly, LoadCheck, LoadConsistency, LoadObservation, Loaded, MAX_LOAD_MS, RowChecksum, Snapshot, State,
 };
 use crate::ledger::state::state_codec::read_state;
 use crate::port::preview::Preview;
@@ -138,7 +138,7 @@ impl Loader {
 
     /// Whether the time limit for reloads is over, because users keep changing the tabs.
     fn is_late(&self, began_ms: u64) -> bool {
-        self.clock.monotonic_ms().saturating_sub(began_ms) >= LONGEST_MS
+        self.clock.monotonic_ms().saturating_sub(began_ms) >= MAX_LOAD_MS
     }
 
     /// Makes one load attempt. Returns `None`, after the pause, if the parts did not belong
@@ -311,13 +311,13 @@ impl Loader {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        // The gaps (keys whose rows users deleted) are known only after all rows are read.
-        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::everywhere() };
+        // Of which keys people have deleted rows is known only once all is read.
+        let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
         let (done, odd) = done.with_gaps(gaps).finish(&processed);
         blemishes.extend(odd);
         let (open, odd) = open.finish(&failures);
         blemishes.extend(odd);
-        let book = ProcessedIndex::new(done, open).counting(state.tries.clone());
+        let book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         Ok(LoadedParts {
             state,
             key_sums,
@@ -367,15 +367,24 @@ impl Loader {
             );
         }
         state.key_sums = key_sums;
-        let book = book.doing_again(state.redo.clone()).knowing_gaps(state.gaps.clone());
+        let book = book.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         blemishes.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
         let room = CellBudget::of(metadata);
-        blemishes.extend(crowded(room.cells()).map(|message| Anomaly { message, blocking: false }));
-        // After a manual edit, the count continues from the rows found.
+        blemishes.extend(capacity_warning(room.cells()).map(|message| Anomaly { message, blocking: false }));
+        // After people's hands, further counting goes on from what is there.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
-        let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes, unmoved };
+        let snapshot = Snapshot {
+            state,
+            said,
+            head,
+            book,
+            tables: tables.clone(),
+            deleted_columns: gone,
+            anomalies: blemishes,
+            not_yet_left: unmoved,
+        };
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
     }
@@ -411,7 +420,7 @@ impl Loader {
         let now_ms = self.clock.monotonic_ms();
         self.sheets
             .service_time()
-            .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.plus(now_ms.saturating_sub(seen_ms)))
+            .map_or_else(|| self.clock.now(), |(at, seen_ms)| at.add_ms(now_ms.saturating_sub(seen_ms)))
     }
 }
 

@@ -44,16 +44,16 @@ pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
     };
     let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
     for key in &keys {
-        state.gaps.note(key.0, commit + 1);
+        state.gaps.add(key.0, commit + 1);
     }
-    state.redo.notice(keys.into_iter(), commit);
+    state.redo.add(keys.into_iter(), commit);
 }
 
 /// Records lost rows whose keys are unknown.
 fn note_unknown(state: &mut State, rows: u64, commit: u64) {
     if rows > 0 {
         state.redo.unknown += rows;
-        state.gaps.note_all(commit + 1);
+        state.gaps.add_any_before(commit + 1);
     }
 }
 
@@ -64,7 +64,7 @@ fn note_unknown(state: &mut State, rows: u64, commit: u64) {
 /// Processed, and rows that users typed.
 fn lost<'g>(said: KeySums, found: KeySums, gone: &MissingKeys<'g>) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
     let MissingKeys { book, upkeep, unordered, .. } = *gone;
-    let of_no_key = || upkeep.keyed().filter(|mark| !book.knows_mark(*mark));
+    let of_no_key = || upkeep.keyed().filter(|mark| !book.has_key_prefix(*mark));
     let ordered = || found.without(unordered.iter().map(|key| key.0));
     let of_all = || said.differing(&found).or_else(|| said.without(of_no_key()).differing(&found));
     let of_ordered = || said.differing(&ordered()).or_else(|| said.without(of_no_key()).differing(&ordered()));

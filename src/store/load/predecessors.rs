@@ -58,7 +58,7 @@ impl Loader {
             if left.next.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
             }
-            state.gaps.add_left(&left.gaps);
+            state.gaps.add_predecessor(&left.gaps);
             blemishes.extend(odd.map(|message| told_of(previous, &message)));
             above.push(rows);
             successor.clone_from(previous);

@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use crate::grid::Cell;
-use crate::ledger::item::failure::{FailureState, StoredFailure, mark_of_record, payload_mark};
+use crate::ledger::item::failure::{FailureState, StoredFailure, payload_hash, record_hash_of};
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::rows::row_codec::{FAILURES, read_failure_row};
 use crate::store::load::loader::Loader;
@@ -67,7 +67,7 @@ impl Loader {
         unsaid.truncate(MOST_UNSAID);
         let kept = self.kept(tab, &unsaid).await?.into_iter();
         found.extend(kept.filter_map(|kept| {
-            let mark = mark_of_record(&kept.failure.payload, kept.failure.kept)?;
+            let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
             Some((kept.failure.key.fingerprint(), mark))
         }));
         Ok(found)
@@ -85,9 +85,9 @@ pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
         _ => Cell::Empty,
     })?;
     let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
-    let is_changed = failure.kept && !mark.is_empty() && mark != payload_mark(&failure.payload);
+    let is_changed = failure.kept && !mark.is_empty() && mark != payload_hash(&failure.payload);
     let mended = is_changed && failure.state != FailureState::Recovered;
-    Some(StoredFailure { failure, mended, row })
+    Some(StoredFailure { failure, is_edited: mended, row })
 }
 
 #[cfg(test)]
@@ -103,10 +103,10 @@ mod tests {
         let tab = Tab { title: "Failures j".into(), header, ..Tab::default() };
         let cells = ["{\"id\":".to_owned(), "1}".to_owned()];
         let row =
-            |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(payload_mark(&cells))];
+            |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(payload_hash(&cells))];
         let same = kept(&tab, &row("1}"), 2).expect("a failure");
-        assert_eq!((same.mended, same.failure.payload.concat()), (false, "{\"id\":1}".to_owned()));
-        assert!(kept(&tab, &row("2}"), 2).expect("a failure").mended);
+        assert_eq!((same.is_edited, same.failure.payload.concat()), (false, "{\"id\":1}".to_owned()));
+        assert!(kept(&tab, &row("2}"), 2).expect("a failure").is_edited);
         assert_eq!(kept(&tab, &[], 2), None);
     }
 }

@@ -144,7 +144,7 @@ impl SheetsStore {
             snapshot.book = ProcessedIndex::default();
         }
         let tabs = self.tabs();
-        if let Some(blemish) = snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
+        if let Some(blemish) = snapshot.anomalies.iter().find(|blemish| blemish.blocking) {
             return Err(StoreError::Corrupt { why: blemish.message.clone() });
         }
         let fetcher = self.fetcher();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::CommitPart;
-use crate::ledger::commit::commit_resolution::MAX_REMEMBERED;
+use crate::ledger::commit::commit_resolution::MAX_IN_DOUBT;
 use crate::ledger::lease::head::HeadId;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
@@ -18,9 +18,9 @@ use crate::store::guard::strategy::GuardStrategy;
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::schema::Tabs;
 
-/// Maximum number of remembered batches.
-const MAX_DRAFTS: usize = MAX_REMEMBERED;
-/// Consecutive layout refusals that lead to another load.
+/// Drafts that are remembered.
+const MAX_DRAFTS: usize = MAX_IN_DOUBT;
+/// Refusals in a row of what batches do to tabs that are answered with another load.
 const MAX_LAYOUT_REFUSALS: u32 = 2;
 
 /// The cached view of the spreadsheet, as of the last load, head read or applied commit.

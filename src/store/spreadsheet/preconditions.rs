@@ -9,7 +9,7 @@ use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::item::write_mode::WriteMode;
-use crate::ledger::run::capacity::{CELL_LIMIT, passed};
+use crate::ledger::run::capacity::{CELL_LIMIT, capacity_error};
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::load::reread::TabReading;
 use crate::store::load::unstable_tabs::MAX_TITLES;
@@ -47,7 +47,7 @@ impl SheetsStore {
             // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
             // cells.
             (false, true) => Err(CommitReply::TooLarge),
-            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: passed(cells) }),
+            (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: capacity_error(cells) }),
         }
     }
 
@@ -154,7 +154,9 @@ impl SheetsStore {
 /// Keys whose rows a commit writes, each with `true` if the key was done before.
 fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
-        ItemResult::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
+        ItemResult::Done { key, may_have_rows: known, output, .. } if !output.is_empty() => {
+            Some((key.as_str(), *known))
+        }
         _ => None,
     })
 }

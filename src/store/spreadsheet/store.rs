@@ -297,7 +297,7 @@ impl Store for SheetsStore {
         })
     }
 
-    fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
+    fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         Box::pin(self.look())
     }
 
@@ -305,7 +305,7 @@ impl Store for SheetsStore {
         Box::pin(self.send(commit))
     }
 
-    fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
+    fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(async {
             let removed = self.verify_deletes().await?;
             let written = self.verify_upserts().await?;
@@ -314,7 +314,10 @@ impl Store for SheetsStore {
         })
     }
 
-    fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
+    fn read_failures<'a>(
+        &'a self,
+        rows: &'a [(Fingerprint, u32)],
+    ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
             let tab = self.known().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
@@ -328,7 +331,7 @@ impl Store for SheetsStore {
         })
     }
 
-    fn marks<'a>(
+    fn read_record_hashes<'a>(
         &'a self,
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {

@@ -32,7 +32,8 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell
 /// Converts a cell. Numbers are finite by now; a number that is not would be sent as text.
 pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
-    let shown = |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.usual()));
+    let shown =
+        |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.default_pattern()));
     match cell {
         Cell::Empty => cell::CellData::blank(),
         Cell::Text(text) if text.is_empty() => cell::CellData::blank(),

@@ -17,7 +17,7 @@ use crate::ledger::columns::coerce::cell_text as text;
 use crate::ledger::commit::row_deletion::mark_of_key;
 use crate::ledger::lease::row_order::{RowOrder, read_run_cell};
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
-use crate::ledger::run::run::is_in_run_cell;
+use crate::ledger::run::run::is_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
 
 /// The number of latest runs that may have such rows. A later run loads the current header.
@@ -64,7 +64,7 @@ pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
     let [_, _, state, _] = usual;
     !is_state(&at(state))
         && row.iter().any(|cell| is_state(&text(cell)))
-        && row.iter().any(|cell| is_in_run_cell(&text(cell)))
+        && row.iter().any(|cell| is_run_cell(&text(cell)))
 }
 
 /// The search for the column order of rows.
@@ -102,8 +102,8 @@ impl MappingSearch {
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             let cells: Vec<String> = row.iter().map(text).collect();
-            let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_in_run_cell(cell));
-            let run = usual.or_else(|| cells.iter().find(|cell| is_in_run_cell(cell))).cloned();
+            let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_run_cell(cell));
+            let run = usual.or_else(|| cells.iter().find(|cell| is_run_cell(cell))).cloned();
             if self.usual.iter().all(|at| cells.get(*at).is_none_or(String::is_empty)) && !is_beside(row, self.usual) {
                 continue;
             }

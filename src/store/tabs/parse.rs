@@ -11,12 +11,12 @@ use serde_json::Value;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::columns::coerce::cell_text;
 use crate::ledger::columns::columns::header_text;
-use crate::ledger::item::failure::{FailureState, IN_DOUBT, RequestedAction, failure_mark};
+use crate::ledger::item::failure::{FailureState, IN_DOUBT, RequestedAction, failure_hash};
 use crate::ledger::item::key::{Fingerprint, Version};
 use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::lease::row_order::{RowOrder, read_run_cell};
 use crate::ledger::processed::processed_index::PriorFailure;
-use crate::ledger::run::run::is_in_run_cell;
+use crate::ledger::run::run::is_run_cell;
 use crate::ledger::state::snapshot::Anomaly;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::schema::Tab;
@@ -92,7 +92,7 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 /// `state` is the text in the header's state column.
 pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
     let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
-    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_in_run_cell(&text(cell)))
+    !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_cell(&text(cell)))
 }
 
 /// Columns of Failures that a load needs.
@@ -181,11 +181,11 @@ impl FailureRows {
             attempts,
             first_seen: moment(4),
             last_seen: moment(5),
-            version: self.again.mark(&Version(version)),
-            error: failure_mark(&step, &error),
+            version: self.again.version_hash(&Version(version)),
+            error: failure_hash(&step, &error),
             state: FailureState::of_word(&state),
             in_doubt: step == IN_DOUBT,
-            asked: None,
+            requested: None,
             row: number,
         };
         let typed = RequestedAction::of_word(&action);
@@ -242,7 +242,7 @@ impl FailureHistory {
         };
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
         Some(match pending {
-            Some(((_, _, _, row), asked)) => PriorFailure { asked: Some(asked), row, ..tried },
+            Some(((_, _, _, row), asked)) => PriorFailure { requested: Some(asked), row, ..tried },
             None => tried,
         })
     }

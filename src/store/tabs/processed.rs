@@ -100,7 +100,7 @@ impl ProcessedRows {
             if self.keep.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep {
                 self.recent.insert(key.clone());
             }
-            let entry = (Fingerprint::of(key), self.again.mark(&Version(version.clone())));
+            let entry = (Fingerprint::of(key), self.again.version_hash(&Version(version.clone())));
             if state == FORGOTTEN {
                 self.forgotten.push(entry);
                 continue;
@@ -182,7 +182,7 @@ impl ProcessedRows {
     /// numbers.
     pub fn keep_gaps(&mut self, pruned: Option<u64>) {
         if let Some(pruned) = pruned {
-            self.doings.iter_mut().for_each(|doing| doing.keep_gap(pruned));
+            self.doings.iter_mut().for_each(|doing| doing.mark_gap(pruned));
         }
     }
 
@@ -203,6 +203,6 @@ impl ProcessedRows {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             blemishes.push(Anomaly { message, blocking: false });
         }
-        (ProcessedSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
+        (ProcessedSet::from_changes(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
     }
 }

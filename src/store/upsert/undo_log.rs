@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 
 use crate::ledger::item::key::digest_of;
 use crate::ledger::lease::head::HeadId;
-use crate::ledger::state::state_codec::remembered;
+use crate::ledger::state::state_codec::columns_that_fit;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{header, text};
 use crate::store::tabs::row_fingerprint::RowFingerprint;
@@ -257,7 +257,7 @@ impl UndoLog {
         let mut about = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
         about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
         about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
-        about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
+        about.extend([self.width.to_string(), Value::from(columns_that_fit(&self.names)).to_string()]);
         about.push(written_counts(&self.counts));
         about.extend(self.made_cells());
         // Overwrite all of an older log's header.

@@ -18,36 +18,36 @@ const EXACT: u64 = 1 << 53;
 /// The format of a day.
 const DAY_FORM: &str = "YYYY-MM-DD";
 /// The formats of a timestamp.
-const MOMENT_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
+const TIMESTAMP_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
 
 /// Coerces `value` to the type `kind`; timestamps are shown in `zone`. The error completes "column
 /// \"x\": …".
-pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
+pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
     }
     if let Some(digits) = value.as_str().and_then(exact_number::digits) {
-        return unheld(digits, kind);
+        return coerce_inexact(digits, kind);
     }
     match kind {
-        ColumnType::Auto => Ok(as_it_is(value)),
+        ColumnType::Auto => Ok(coerce_auto(value)),
         ColumnType::Text => Ok(Cell::Text(text_of(value))),
-        ColumnType::Number => number(value),
-        ColumnType::Boolean => boolean(&value),
-        ColumnType::Date => date(&value),
-        ColumnType::DateTime => moment(&value, zone),
-        ColumnType::Duration => duration(&value),
-        ColumnType::Link => link(value),
-        ColumnType::Formula => formula(value),
+        ColumnType::Number => coerce_number(value),
+        ColumnType::Boolean => coerce_boolean(&value),
+        ColumnType::Date => coerce_date(&value),
+        ColumnType::DateTime => coerce_timestamp(&value, zone),
+        ColumnType::Duration => coerce_duration(&value),
+        ColumnType::Link => coerce_link(value),
+        ColumnType::Formula => coerce_formula(value),
     }
 }
 
 /// Coerces a number that no double can hold: it keeps its digits or is rejected, and is never
 /// rounded.
-fn unheld(digits: &str, kind: ColumnType) -> Result<Cell, String> {
+fn coerce_inexact(digits: &str, kind: ColumnType) -> Result<Cell, String> {
     let is_whole = !digits.contains(['.', 'e', 'E']);
     match kind {
         ColumnType::Auto | ColumnType::Text => Ok(Cell::text(digits)),
@@ -55,7 +55,7 @@ fn unheld(digits: &str, kind: ColumnType) -> Result<Cell, String> {
         ColumnType::Number | ColumnType::Duration => Err(too_fine(digits)),
         ColumnType::Boolean => Err(format!("{digits} is neither true, yes, 1 nor false, no, 0")),
         ColumnType::Date => Err(number_for_time(digits, "a day", DAY_FORM)),
-        ColumnType::DateTime => Err(number_for_time(digits, "a moment", MOMENT_FORM)),
+        ColumnType::DateTime => Err(number_for_time(digits, "a moment", TIMESTAMP_FORM)),
         ColumnType::Link => Err("found a number, but the column holds links".into()),
         ColumnType::Formula => Err("found a number, but the column holds formulas".into()),
     }
@@ -111,7 +111,7 @@ fn text_of(value: Value) -> String {
     }
 }
 
-fn as_it_is(value: Value) -> Cell {
+fn coerce_auto(value: Value) -> Cell {
     match value {
         Value::Null => Cell::Empty,
         Value::Bool(b) => Cell::Bool(b),
@@ -135,7 +135,7 @@ fn number_cell(number: &Number) -> Cell {
     }
 }
 
-fn number(value: Value) -> Result<Cell, String> {
+fn coerce_number(value: Value) -> Result<Cell, String> {
     let text = match value {
         Value::Number(number) => return Ok(number_cell(&number)),
         Value::String(text) => text,
@@ -157,7 +157,7 @@ fn number(value: Value) -> Result<Cell, String> {
     }
 }
 
-fn boolean(value: &Value) -> Result<Cell, String> {
+fn coerce_boolean(value: &Value) -> Result<Cell, String> {
     let word = match value {
         Value::Bool(b) => return Ok(Cell::Bool(*b)),
         Value::String(text) => text.trim().to_ascii_lowercase(),
@@ -171,7 +171,7 @@ fn boolean(value: &Value) -> Result<Cell, String> {
     }
 }
 
-fn date(value: &Value) -> Result<Cell, String> {
+fn coerce_date(value: &Value) -> Result<Cell, String> {
     let text = time_text(value, "a day", DAY_FORM)?;
     if text.len() != DAY_FORM.len() {
         return Err(format!("{} is no day; days are written YYYY-MM-DD", quote(text)));
@@ -180,8 +180,8 @@ fn date(value: &Value) -> Result<Cell, String> {
     Ok(Cell::Date(f64::from(days(day)?)))
 }
 
-fn moment(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
-    let text = time_text(value, "a moment", MOMENT_FORM)?;
+fn coerce_timestamp(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
+    let text = time_text(value, "a moment", TIMESTAMP_FORM)?;
     let local = match text.parse::<Timestamp>() {
         Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
@@ -226,7 +226,7 @@ fn serial(local: DateTime) -> Result<f64, String> {
     Ok(ms / DAY_MS)
 }
 
-fn duration(value: &Value) -> Result<Cell, String> {
+fn coerce_duration(value: &Value) -> Result<Cell, String> {
     let seconds = match value {
         Value::Number(number) => number.as_f64().unwrap_or(f64::NAN),
         Value::String(text) => {
@@ -245,7 +245,7 @@ fn duration(value: &Value) -> Result<Cell, String> {
     }
 }
 
-fn link(value: Value) -> Result<Cell, String> {
+fn coerce_link(value: Value) -> Result<Cell, String> {
     match value {
         Value::String(text) if ["http://", "https://", "mailto:"].iter().any(|scheme| text.starts_with(scheme)) => {
             Ok(Cell::Text(text))
@@ -257,7 +257,7 @@ fn link(value: Value) -> Result<Cell, String> {
     }
 }
 
-fn formula(value: Value) -> Result<Cell, String> {
+fn coerce_formula(value: Value) -> Result<Cell, String> {
     match value {
         Value::String(text) if text.starts_with('=') => Ok(Cell::Formula(text)),
         Value::String(text) => Err(format!("{} is no formula; formulas start with =", quote(&text))),
@@ -272,11 +272,11 @@ mod tests {
     use super::*;
 
     fn cell(value: Value, kind: ColumnType) -> Result<Cell, String> {
-        cast(value, kind, &TimeZone::UTC)
+        coerce(value, kind, &TimeZone::UTC)
     }
 
     fn berlin(text: &str) -> Result<Cell, String> {
-        cast(json!(text), ColumnType::DateTime, &TimeZone::get("Europe/Berlin").expect("a known zone"))
+        coerce(json!(text), ColumnType::DateTime, &TimeZone::get("Europe/Berlin").expect("a known zone"))
     }
 
     #[test]

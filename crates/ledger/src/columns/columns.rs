@@ -101,7 +101,7 @@ pub struct Columns {
     /// Column names and types, in the order of the job file.
     pub types: Vec<(String, ColumnType)>,
     /// Formats of columns, where the job file sets them.
-    pub looks: Vec<(String, ColumnFormat)>,
+    pub formats: Vec<(String, ColumnFormat)>,
     /// The order of a new tab's first columns.
     pub order: Vec<String>,
     /// The policy for fields without a column.
@@ -118,14 +118,14 @@ impl Columns {
 
     /// Returns the zone in which a column's timestamps are shown.
     pub fn zone(&self, column: &str) -> TimeZone {
-        let own = self.look(column).and_then(|look| look.timezone.clone());
+        let own = self.format_of(column).and_then(|look| look.timezone.clone());
         own.or_else(|| self.timezone.clone()).unwrap_or(TimeZone::UTC)
     }
 
     /// Returns a value in its column's format. An empty cell of a formatted number column gets the
     /// format too, because a value that is written into it later is only a number.
-    pub(crate) fn in_form(&self, column: &str, kind: ColumnType, cell: Cell) -> Cell {
-        let format = self.look(column).and_then(|look| look.format.clone());
+    pub(crate) fn with_format(&self, column: &str, kind: ColumnType, cell: Cell) -> Cell {
+        let format = self.format_of(column).and_then(|look| look.format.clone());
         let (value, figure) = match (&cell, kind) {
             (Cell::Number(n), _) => (Some(*n), Figure::Number),
             (Cell::Date(n), _) => (Some(*n), Figure::Date),
@@ -137,15 +137,15 @@ impl Columns {
             (Cell::Empty, ColumnType::Duration) => (None, Figure::Duration),
             _ => return cell,
         };
-        let usual = || figure.usual().filter(|_| value.is_none()).map(Arc::from);
+        let usual = || figure.default_pattern().filter(|_| value.is_none()).map(Arc::from);
         match format.or_else(usual) {
             Some(pattern) => Cell::Figure { value, figure, pattern },
             None => cell,
         }
     }
 
-    fn look(&self, column: &str) -> Option<&ColumnFormat> {
-        self.looks.iter().find(|(name, _)| name == column).map(|(_, look)| look)
+    fn format_of(&self, column: &str) -> Option<&ColumnFormat> {
+        self.formats.iter().find(|(name, _)| name == column).map(|(_, look)| look)
     }
 }
 
@@ -219,15 +219,15 @@ mod tests {
     #[test]
     fn a_column_with_a_form_has_it_in_empty_cells_too_and_one_without_a_type_is_left_alone() {
         let look = ColumnFormat { format: Some("#,##0.00".into()), timezone: None };
-        let columns = Columns { looks: vec![("price".into(), look)], ..Columns::default() };
+        let columns = Columns { formats: vec![("price".into(), look)], ..Columns::default() };
         let figure = |value, figure, pattern: &str| Cell::Figure { value, figure, pattern: pattern.into() };
-        let price = |cell| columns.in_form("price", ColumnType::Number, cell);
+        let price = |cell| columns.with_format("price", ColumnType::Number, cell);
         assert_eq!(price(Cell::Number(2.0)), figure(Some(2.0), Figure::Number, "#,##0.00"));
         assert_eq!(price(Cell::Empty), figure(None, Figure::Number, "#,##0.00"));
-        assert_eq!(columns.in_form("day", ColumnType::Date, Cell::Empty), figure(None, Figure::Date, "yyyy-mm-dd"));
-        assert_eq!(columns.in_form("day", ColumnType::Date, Cell::Date(1.0)), Cell::Date(1.0));
+        assert_eq!(columns.with_format("day", ColumnType::Date, Cell::Empty), figure(None, Figure::Date, "yyyy-mm-dd"));
+        assert_eq!(columns.with_format("day", ColumnType::Date, Cell::Date(1.0)), Cell::Date(1.0));
         for cell in [Cell::Empty, Cell::Number(1.0), Cell::text("x")] {
-            assert_eq!(columns.in_form("other", ColumnType::Auto, cell.clone()), cell);
+            assert_eq!(columns.with_format("other", ColumnType::Auto, cell.clone()), cell);
         }
     }
 

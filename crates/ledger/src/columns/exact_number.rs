@@ -17,7 +17,7 @@ use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The first character of a text that stands for a number.
-const MARK: char = '\u{FFFF}';
+const MARKER: char = '\u{FFFF}';
 
 /// Number of digits up to which a double is exact for every number of usual size.
 const SAFE_DIGITS: u32 = 15;
@@ -86,10 +86,10 @@ fn mark_numbers(text: &str) -> String {
         out.push_str(before);
         let is_string = from.starts_with('"');
         let (token, after) = from.split_at(if is_string { string_length(from) } else { number_length(from) });
-        if is_string || !is_json_number(token) || is_held(token) {
+        if is_string || !is_json_number(token) || is_exact(token) {
             out.push_str(token);
         } else {
-            out.extend(['"', MARK]);
+            out.extend(['"', MARKER]);
             out.push_str(token);
             out.push('"');
         }
@@ -130,7 +130,7 @@ fn is_json_number(token: &str) -> bool {
 
 /// True if a value can hold the number `token` exactly: an integer in 64 bits, any other number as
 /// a double.
-pub fn is_held(token: &str) -> bool {
+pub fn is_exact(token: &str) -> bool {
     let is_whole = !token.contains(['.', 'e', 'E']);
     if is_whole { token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() } else { double(token).is_some() }
 }
@@ -199,17 +199,17 @@ impl Decimal {
 
 /// Returns the value for a number that can't be held.
 pub fn of(token: &str) -> Value {
-    Value::String(format!("{MARK}{token}"))
+    Value::String(format!("{MARKER}{token}"))
 }
 
 /// Like `of`, for any token: `None` if it can be held or is no number.
-pub fn of_unheld(token: &str) -> Option<Value> {
-    (is_json_number(token) && !is_held(token)).then(|| of(token))
+pub fn from_inexact(token: &str) -> Option<Value> {
+    (is_json_number(token) && !is_exact(token)).then(|| of(token))
 }
 
 /// Returns the number that a text stands for, as written; `None` for any other text.
 pub fn digits(text: &str) -> Option<&str> {
-    text.strip_prefix(MARK).filter(|token| is_json_number(token) && !is_held(token))
+    text.strip_prefix(MARKER).filter(|token| is_json_number(token) && !is_exact(token))
 }
 
 /// Returns the text, or the number that it stands for.
@@ -220,7 +220,7 @@ pub fn plain(text: String) -> String {
 /// Returns the JSON of a value, with its numbers as written.
 pub fn render(value: &Value) -> String {
     let text = value.to_string();
-    if !text.contains(MARK) {
+    if !text.contains(MARKER) {
         return text;
     }
     let mut out = String::with_capacity(text.len());
@@ -312,7 +312,7 @@ mod tests {
         fn reading_never_panics_and_marks_nothing_but_numbers(text in "[-0-9eE.\"\\\\ ,a\u{FFFF}]{0,60}") {
             let _ = parse(&text);
             let marked = marked(&text).into_owned();
-            prop_assert!(marked.len() == text.len() || marked.contains(MARK));
+            prop_assert!(marked.len() == text.len() || marked.contains(MARKER));
         }
 
         #[test]

@@ -26,16 +26,16 @@ pub enum RankKind {
     /// A number.
     Number,
     /// A timestamp, RFC 3339.
-    Moment,
+    Timestamp,
 }
 
 impl RankKind {
     /// Returns the kind of the version with this hash; `None` for no version.
     pub fn of(mark: u64) -> Option<Self> {
-        match (mark, mark & MOMENT) {
+        match (mark, mark & TIMESTAMP_BIT) {
             (0, _) => None,
             (_, 0) => Some(Self::Number),
-            _ => Some(Self::Moment),
+            _ => Some(Self::Timestamp),
         }
     }
 
@@ -43,13 +43,13 @@ impl RankKind {
     pub fn words(self) -> &'static str {
         match self {
             Self::Number => "a number",
-            Self::Moment => "a moment",
+            Self::Timestamp => "a moment",
         }
     }
 }
 
 /// The bit that timestamps have.
-const MOMENT: u64 = 1 << 63;
+const TIMESTAMP_BIT: u64 = 1 << 63;
 /// The rank of zero. Numbers below it take 633 of the pieces of 2^52 below, numbers above it 1,397
 /// above.
 const ZERO: u64 = 640 << 52;
@@ -72,7 +72,7 @@ const fn double_bits(exponent: i32) -> u64 {
 
 /// Returns the rank of a version; `None` if it has no order.
 pub fn rank(version: &str) -> Option<u64> {
-    if is_number(version) { number(version) } else { moment(version) }
+    if is_number(version) { rank_number(version) } else { rank_timestamp(version) }
 }
 
 /// Returns why a version has no order.
@@ -94,7 +94,7 @@ pub fn why_unordered(version: &str) -> String {
     )
 }
 
-fn number(text: &str) -> Option<u64> {
+fn rank_number(text: &str) -> Option<u64> {
     let is_negative = text.starts_with('-');
     let beyond = if is_negative { BEYOND_BELOW } else { BEYOND_ABOVE };
     let between = whole(text).filter(|number| (WHOLE..beyond).contains(number));
@@ -115,14 +115,14 @@ fn number(text: &str) -> Option<u64> {
     Some(if is_negative { ZERO - distance } else { ZERO + distance })
 }
 
-fn moment(text: &str) -> Option<u64> {
+fn rank_timestamp(text: &str) -> Option<u64> {
     let nanoseconds = text.parse::<Timestamp>().ok()?.as_nanosecond();
     if let Some(fine) = u64::try_from(nanoseconds).ok().filter(|fine| *fine < NANOSECONDS) {
-        return Some(MOMENT | (EPOCH + fine));
+        return Some(TIMESTAMP_BIT | (EPOCH + fine));
     }
     let microseconds = i64::try_from(nanoseconds / 1_000).ok().filter(|_| nanoseconds % 1_000 == 0)?;
     let from = if microseconds < 0 { EPOCH } else { EPOCH + NANOSECONDS - NANOSECONDS / 1_000 };
-    Some(MOMENT | from.checked_add_signed(microseconds)?)
+    Some(TIMESTAMP_BIT | from.checked_add_signed(microseconds)?)
 }
 
 #[cfg(test)]
@@ -169,7 +169,7 @@ mod tests {
         assert_eq!(rank("-0.0"), rank("0"));
         assert_eq!(
             (RankKind::of(ranks[0]), RankKind::of(ranks[ranks.len() - 1])),
-            (Some(RankKind::Number), Some(RankKind::Moment))
+            (Some(RankKind::Number), Some(RankKind::Timestamp))
         );
     }
 

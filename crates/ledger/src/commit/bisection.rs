@@ -23,13 +23,13 @@
 
 /// Items that a run may reject before it stops. If the service refuses everything, the items are
 /// not the cause.
-pub const MAX_CULPRITS: u32 = 16;
+pub const MAX_REJECTED_ITEMS: u32 = 16;
 
 /// The search for items that the service refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Bisection {
-    culprits: u32,
-    proved: bool,
+    rejected_items: u32,
+    accepts_empty: bool,
     search: Search,
 }
 
@@ -47,47 +47,47 @@ enum Search {
     #[default]
     Idle,
     /// A commit without items tests whether these first items are the reason.
-    Asking(usize, Confidence),
+    ProbingEmpty(usize, Confidence),
     /// At least one of these first items is refused.
-    Among(usize, Confidence),
+    Narrowing(usize, Confidence),
     /// The first item is the rejected one.
     Found,
 }
 
 impl Bisection {
     /// Records that a batch of the first `items` items was refused.
-    pub fn refused(&mut self, items: usize, how: Confidence) {
+    pub fn on_refused(&mut self, items: usize, how: Confidence) {
         // If a commit without items was accepted some time ago, it proves nothing when the service
         // does not answer now.
-        let proved = self.proved && how == Confidence::Refused;
+        let proved = self.accepts_empty && how == Confidence::Refused;
         self.search = match (items, proved) {
             (0, _) => Search::Idle,
             (1, true) => Search::Found,
-            (items, true) => Search::Among(items, how),
-            (items, false) => Search::Asking(items, how),
+            (items, true) => Search::Narrowing(items, how),
+            (items, false) => Search::ProbingEmpty(items, how),
         };
     }
 
     /// Records that a batch of the first `items` items was applied.
-    pub fn applied(&mut self, items: usize) {
+    pub fn on_applied(&mut self, items: usize) {
         self.search = match self.search {
             // A draft that seemed lost was applied after all.
-            Search::Asking(suspects, _) | Search::Among(suspects, _) if items >= suspects => Search::Idle,
-            Search::Asking(suspects, how) => {
-                self.proved = true;
-                among(suspects - items, how, suspects == 1)
+            Search::ProbingEmpty(suspects, _) | Search::Narrowing(suspects, _) if items >= suspects => Search::Idle,
+            Search::ProbingEmpty(suspects, how) => {
+                self.accepts_empty = true;
+                narrow(suspects - items, how, suspects == 1)
             }
-            Search::Among(suspects, how) => among(suspects - items, how, false),
+            Search::Narrowing(suspects, how) => narrow(suspects - items, how, false),
             same => same,
         };
     }
 
     /// Returns how many items the next batch carries; `None` if the search does not limit it.
-    pub fn portion(&self) -> Option<usize> {
+    pub fn batch_limit(&self) -> Option<usize> {
         match self.search {
             Search::Idle | Search::Found => None,
-            Search::Asking(..) => Some(0),
-            Search::Among(suspects, _) => Some(suspects.div_ceil(2)),
+            Search::ProbingEmpty(..) => Some(0),
+            Search::Narrowing(suspects, _) => Some(suspects.div_ceil(2)),
         }
     }
 
@@ -97,24 +97,24 @@ impl Bisection {
     }
 
     /// Counts the rejected item, which the caller removed. Returns false if the run has to stop.
-    pub fn quarantine(&mut self) -> bool {
+    pub fn count_rejected(&mut self) -> bool {
         self.search = Search::Idle;
-        self.culprits += 1;
-        self.culprits <= MAX_CULPRITS
+        self.rejected_items += 1;
+        self.rejected_items <= MAX_REJECTED_ITEMS
     }
 
     /// Ends the search, because the queue is no longer in the order in which it was sent.
-    pub fn start_over(&mut self) {
+    pub fn reset(&mut self) {
         self.search = Search::Idle;
     }
 }
 
-fn among(suspects: usize, how: Confidence, alone: bool) -> Search {
+fn narrow(suspects: usize, how: Confidence, alone: bool) -> Search {
     match (suspects, how) {
         (1, Confidence::Refused) => Search::Found,
         // It was already sent alone, three times.
         (1, Confidence::Unanswered) if alone => Search::Found,
-        (suspects, how) => Search::Among(suspects, how),
+        (suspects, how) => Search::Narrowing(suspects, how),
     }
 }
 
@@ -131,20 +131,20 @@ mod tests {
     fn play(n: usize, bad: &HashSet<usize>, how: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
         let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
-        while !queue.is_empty() || blame.portion().is_some() {
-            let items = blame.portion().unwrap_or(queue.len());
+        while !queue.is_empty() || blame.batch_limit().is_some() {
+            let items = blame.batch_limit().unwrap_or(queue.len());
             let batch = &queue[..items];
             batches += 1;
             if batch.iter().any(|item| bad.contains(item)) {
-                blame.refused(items, how);
+                blame.on_refused(items, how);
             } else {
                 written.extend_from_slice(batch);
                 queue.drain(..items);
-                blame.applied(items);
+                blame.on_applied(items);
             }
             if blame.has_found() {
                 culprits.push(queue.remove(0));
-                if !blame.quarantine() {
+                if !blame.count_rejected() {
                     break;
                 }
             }
@@ -182,24 +182,24 @@ mod tests {
     #[test]
     fn a_service_that_was_only_out_of_order_for_a_while_makes_nobody_a_culprit() {
         let mut blame = Bisection::default();
-        blame.refused(5, Confidence::Unanswered);
-        assert_eq!(blame.portion(), Some(0));
-        blame.applied(0);
+        blame.on_refused(5, Confidence::Unanswered);
+        assert_eq!(blame.batch_limit(), Some(0));
+        blame.on_applied(0);
         for items in [3, 1, 1] {
-            assert_eq!(blame.portion(), Some(items));
-            blame.applied(items);
+            assert_eq!(blame.batch_limit(), Some(items));
+            blame.on_applied(items);
         }
-        assert!(blame.portion().is_none() && !blame.has_found());
+        assert!(blame.batch_limit().is_none() && !blame.has_found());
     }
 
     #[test]
     fn a_service_that_does_not_answer_is_asked_for_a_sign_each_time_before_an_item_is_blamed() {
         let mut blame = Bisection::default();
-        blame.refused(1, Confidence::Refused);
-        blame.applied(0);
-        assert!(blame.has_found() && blame.quarantine());
-        blame.refused(1, Confidence::Unanswered);
-        assert_eq!((blame.has_found(), blame.portion()), (false, Some(0)));
+        blame.on_refused(1, Confidence::Refused);
+        blame.on_applied(0);
+        assert!(blame.has_found() && blame.count_rejected());
+        blame.on_refused(1, Confidence::Unanswered);
+        assert_eq!((blame.has_found(), blame.batch_limit()), (false, Some(0)));
     }
 
     #[test]
@@ -212,8 +212,8 @@ mod tests {
     #[test]
     fn a_lost_batch_that_arrives_in_the_middle_of_the_search_ends_it() {
         let mut blame = Bisection::default();
-        blame.refused(8, Confidence::Unanswered);
-        blame.applied(8);
-        assert_eq!((blame.portion(), blame.has_found()), (None, false));
+        blame.on_refused(8, Confidence::Unanswered);
+        blame.on_applied(8);
+        assert_eq!((blame.batch_limit(), blame.has_found()), (None, false));
     }
 }

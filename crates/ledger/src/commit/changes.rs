@@ -43,7 +43,7 @@ pub enum ItemResult {
         /// The version that was processed.
         version: Version,
         /// True if another version was done before, so that the key may already have rows.
-        known: bool,
+        may_have_rows: bool,
         /// The rows that the steps returned.
         output: Output,
         /// The failure that this result closes, if the key had one.
@@ -98,7 +98,7 @@ impl ItemResult {
     }
 
     /// Returns the row that it adds to Failures.
-    pub fn told(&self) -> Option<&Failure> {
+    pub fn failure(&self) -> Option<&Failure> {
         match self {
             Self::Done { closes, .. } => closes.as_deref(),
             Self::Failed(failure) => Some(failure),
@@ -106,7 +106,7 @@ impl ItemResult {
         }
     }
 
-    fn told_mut(&mut self) -> Option<&mut Failure> {
+    fn failure_mut(&mut self) -> Option<&mut Failure> {
         match self {
             Self::Done { closes, .. } => closes.as_deref_mut(),
             Self::Failed(failure) => Some(failure),
@@ -205,7 +205,7 @@ impl Changes {
             let mut last: Option<(&Key, u32)> = None;
             let rows = one.processed().map(|(key, version, word)| {
                 let same = last.filter(|(of, _)| *of == key);
-                let turn = same.map_or_else(|| turn_of(&mut turns, key), |(_, turn)| turn);
+                let turn = same.map_or_else(|| next_turn(&mut turns, key), |(_, turn)| turn);
                 last = Some((key, turn));
                 (key, version, word, run_cell(run, Some(RowOrder { commit, turn, term })))
             });
@@ -215,9 +215,9 @@ impl Changes {
 
     /// Numbers the rows of Failures with their commit, so that the newest row of a key can be
     /// identified.
-    pub fn give_order(&mut self, term: Fence, commit: u64) {
+    pub fn assign_order(&mut self, term: Fence, commit: u64) {
         let mut turns: HashMap<Key, u32> = HashMap::new();
-        for failure in self.settled.iter_mut().filter_map(ItemResult::told_mut) {
+        for failure in self.settled.iter_mut().filter_map(ItemResult::failure_mut) {
             let turn = turns.entry(failure.key.clone()).or_default();
             failure.order = Some(RowOrder { commit, turn: *turn, term });
             *turn += 1;
@@ -251,7 +251,7 @@ impl Changes {
 
     /// Returns the number of data rows that remain: with upsert, only the last of several versions
     /// of a key does.
-    pub fn kept_rows(&self, mode: WriteMode) -> usize {
+    pub fn remaining_rows(&self, mode: WriteMode) -> usize {
         match mode {
             WriteMode::Append => self.rows(),
             WriteMode::Upsert => {
@@ -263,7 +263,7 @@ impl Changes {
 }
 
 /// Returns the number of earlier rows of this key.
-fn turn_of<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
+fn next_turn<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
     let turn = turns.entry(key).or_default();
     *turn += 1;
     *turn - 1

@@ -25,11 +25,11 @@ pub const MAX_RELOADS: u32 = 5;
 /// The run's side of the commit chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommitChain {
-    me: Holder,
-    drafted: DraftIds,
+    own_holder: Holder,
+    draft_ids: DraftIds,
     state: State,
     claimed: bool,
-    asked: bool,
+    may_redraft: bool,
     redrafts: u32,
     reloads: u32,
 }
@@ -93,18 +93,18 @@ pub enum HaltReason {
 
 impl CommitChain {
     /// Creates the chain from a load; `fresh` is the initial state if the job does not exist yet.
-    pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
+    pub fn new(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
         let (head, state) = match snapshot {
             Some(found) => (Some(found.head), found.state.clone()),
             None => (None, fresh),
         };
-        let drafted = DraftIds::from(head, state.lease.fence);
-        Self { me, drafted, state, claimed: false, asked: false, redrafts: 0, reloads: 0 }
+        let drafted = DraftIds::new(head, state.lease.fence);
+        Self { own_holder: me, draft_ids: drafted, state, claimed: false, may_redraft: false, redrafts: 0, reloads: 0 }
     }
 
     /// Returns the ids drafted so far, for resolution.
-    pub fn drafted(&self) -> &DraftIds {
-        &self.drafted
+    pub fn draft_ids(&self) -> &DraftIds {
+        &self.draft_ids
     }
 
     /// Returns the state of the last applied commit, or as loaded.
@@ -118,7 +118,7 @@ impl CommitChain {
     }
 
     /// True if this run holds the lease.
-    pub fn claimed(&self) -> bool {
+    pub fn has_claimed(&self) -> bool {
         self.claimed
     }
 
@@ -130,7 +130,7 @@ impl CommitChain {
 
     /// Returns the kind of the next commit.
     pub fn kind(&self) -> CommitKind {
-        match (self.drafted.base(), self.claimed) {
+        match (self.draft_ids.base(), self.claimed) {
             (None, _) => CommitKind::Init,
             (Some(_), _) if self.redrafts > 1 => CommitKind::Relocate,
             (Some(_), false) => CommitKind::Claim,
@@ -142,43 +142,43 @@ impl CommitChain {
     /// The same content, or a part of it, may be drafted once after `ended` has allowed it. If one
     /// of those drafts is applied, the guard refuses the others.
     pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
-        if self.drafted.in_doubt() && !self.asked {
+        if self.draft_ids.has_doubts() && !self.may_redraft {
             return Err(InDoubt);
         }
-        self.asked = false;
-        let from = self.drafted.base();
+        self.may_redraft = false;
+        let from = self.draft_ids.base();
         let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
         let state = self.state_after(to, &changes, terms);
-        changes.give_order(state.lease.fence, to.commit);
-        self.drafted.note(to, state.lease.fence);
+        changes.assign_order(state.lease.fence, to.commit);
+        self.draft_ids.note(to, state.lease.fence);
         Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
     }
 
     /// Takes the end of a commit and returns what follows.
-    pub fn ended(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
+    pub fn on_end(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
         match end {
             CommitEnd::Applied(id) => {
-                self.drafted.applied(*id);
+                self.draft_ids.on_applied(*id);
                 self.state = State { head: Some(*id), ..commit.state.clone() };
-                self.claimed = self.state.lease.holder.as_ref() == Some(&self.me);
+                self.claimed = self.state.lease.holder.as_ref() == Some(&self.own_holder);
                 (self.redrafts, self.reloads) = (0, 0);
                 NextAction::GoOn
             }
             CommitEnd::Redraft if self.redrafts < 2 => {
                 self.redrafts += 1;
-                self.asked = true;
+                self.may_redraft = true;
                 NextAction::Redraft
             }
             CommitEnd::TooLarge if commit.changes.settled.len() > 1 => {
-                self.asked = true;
+                self.may_redraft = true;
                 NextAction::Halve
             }
             CommitEnd::TooLarge | CommitEnd::Refused(CommitPart::Content) if !commit.changes.settled.is_empty() => {
-                self.asked = true;
+                self.may_redraft = true;
                 NextAction::Suspect(Confidence::Refused)
             }
             CommitEnd::Unanswered if !commit.changes.settled.is_empty() => {
-                self.asked = true;
+                self.may_redraft = true;
                 NextAction::Suspect(Confidence::Unanswered)
             }
             CommitEnd::Reload | CommitEnd::Refused(CommitPart::Layout) if self.reloads < MAX_RELOADS => {
@@ -200,25 +200,25 @@ impl CommitChain {
     /// Allows one more draft after a definite refusal, for the commit that only releases the lease.
     /// It has the same base as the refused one. If a copy of that is applied late, the guard
     /// refuses this one.
-    pub fn may_give_back(&mut self) {
-        self.asked = true;
+    pub fn allow_release(&mut self) {
+        self.may_redraft = true;
     }
 
     /// Takes a fresh load after `NextAction::Reload`. Returns `Fenced` if another run holds the
     /// lease by now. If no run holds it, this run has to claim it again before it drafts.
-    pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
+    pub fn on_reload(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
         let holder = snapshot.state.lease.holder.as_ref();
-        let mine = holder == Some(&self.me);
+        let mine = holder == Some(&self.own_holder);
         // A draft of this run that released the lease was applied after all: no other run has taken
         // over.
-        let given_back = holder.is_none() && self.drafted.doubts(snapshot.head);
+        let given_back = holder.is_none() && self.draft_ids.is_in_doubt(snapshot.head);
         if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
             return Err(HaltReason::Fenced);
         }
         self.claimed = mine;
         self.redrafts = 0;
         self.state = snapshot.state.clone();
-        self.drafted.rebased(snapshot.head);
+        self.draft_ids.rebase(snapshot.head);
         Ok(())
     }
 
@@ -235,14 +235,14 @@ impl CommitChain {
             let gone = one.removals().iter().filter(|removal| removal.role == TabKind::Processed);
             for removal in gone {
                 let Some(mark) = removal.mark else { continue };
-                state.processed.take_hash(mark);
+                state.processed.subtract_hash(mark);
                 if let Some((sums, key)) = state.key_sums.as_mut().zip(removal.key) {
-                    sums.take(key);
+                    sums.subtract(key);
                 }
                 match (removal.gap, removal.key) {
                     (Gap::Nothing, _) => {}
-                    (Gap::OfKey, Some(key)) => state.gaps.note(key, to.commit),
-                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.note_all(to.commit),
+                    (Gap::OfKey, Some(key)) => state.gaps.add(key, to.commit),
+                    (Gap::OfKey | Gap::OfAny, _) => state.gaps.add_any_before(to.commit),
                 }
             }
         }
@@ -258,7 +258,7 @@ impl CommitChain {
         let held = if self.claimed {
             lease.renewed(terms.now, terms.ttl_ms)
         } else {
-            lease.claimed(self.me.clone(), terms.now, terms.ttl_ms)
+            lease.claimed(self.own_holder.clone(), terms.now, terms.ttl_ms)
         };
         if terms.release { held.released(terms.now) } else { held }
     }

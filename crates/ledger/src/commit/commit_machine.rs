@@ -19,9 +19,9 @@ pub const MAX_HEAD_READS: u32 = 24;
 /// redrafted.
 const MAX_UNCHANGED_READS: u32 = 2;
 /// Delay between two reads after a refusal, in milliseconds.
-const LOOK_AGAIN_MS: u64 = 2_000;
+const REREAD_DELAY_MS: u64 = 2_000;
 /// Delay before the second send, in milliseconds. It doubles with every send, up to a minute.
-const SEND_AGAIN_MS: u64 = 1_000;
+const RESEND_DELAY_MS: u64 = 1_000;
 
 /// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum CommitStep {
         after_ms: u64,
     },
     /// Read the head.
-    Look {
+    ReadHead {
         /// Delay before the read, in milliseconds.
         after_ms: u64,
     },
@@ -72,11 +72,11 @@ pub enum CommitEnd {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommitMachine {
     sends: u32,
-    looks: u32,
-    unmoved: u32,
-    vanished: bool,
-    carries: bool,
-    answer: ReplyKind,
+    head_reads: u32,
+    unchanged_reads: u32,
+    was_absent: bool,
+    has_items: bool,
+    last_reply: ReplyKind,
 }
 
 /// The last reply, as far as it affects how a head read is interpreted.
@@ -90,7 +90,14 @@ enum ReplyKind {
 impl CommitMachine {
     /// Returns the machine for a commit that was not sent yet, and its first step.
     pub fn begin() -> (Self, CommitStep) {
-        let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: ReplyKind::None };
+        let fresh = Self {
+            sends: 1,
+            head_reads: 0,
+            unchanged_reads: 0,
+            was_absent: false,
+            has_items: false,
+            last_reply: ReplyKind::None,
+        };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
 
@@ -98,15 +105,15 @@ impl CommitMachine {
     /// a few sends.
     pub fn begin_with_items() -> (Self, CommitStep) {
         let (fresh, first) = Self::begin();
-        (Self { carries: true, ..fresh }, first)
+        (Self { has_items: true, ..fresh }, first)
     }
 
     /// Takes the reply to a send, or its loss, and returns the next step.
-    pub fn replied(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
+    pub fn on_reply(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
         match reply {
             CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
-            CommitReply::Refused { part: CommitPart::Guard, .. } => self.look_after(ReplyKind::RefusedByGuard),
-            CommitReply::Lost { .. } => self.look_after(ReplyKind::None),
+            CommitReply::Refused { part: CommitPart::Guard, .. } => self.read_head_after(ReplyKind::RefusedByGuard),
+            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::None),
             CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
             CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
             CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
@@ -117,30 +124,30 @@ impl CommitMachine {
     /// This send applied nothing, but an earlier send of the same batch may have: then the head has
     /// to be read.
     fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
-        if self.sends > 1 { self.look_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
+        if self.sends > 1 { self.read_head_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
     }
 
-    fn look_after(&mut self, answer: ReplyKind) -> CommitStep {
-        self.answer = answer;
-        self.look(0)
+    fn read_head_after(&mut self, answer: ReplyKind) -> CommitStep {
+        self.last_reply = answer;
+        self.read_head(0)
     }
 
     /// Takes the result of a head read and returns the next step.
-    pub fn head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
-        match drafted.judge(sighting) {
+    pub fn on_head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
+        match drafted.resolve(sighting) {
             Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
-            Resolution::Stale => self.look(LOOK_AGAIN_MS),
+            Resolution::Stale => self.read_head(REREAD_DELAY_MS),
             Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
             Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
             // A read from before the job's first commit looks like a wiped spreadsheet.
-            Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.vanished => {
-                self.vanished = true;
-                self.look(LOOK_AGAIN_MS)
+            Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.was_absent => {
+                self.was_absent = true;
+                self.read_head(REREAD_DELAY_MS)
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
-            Resolution::NotApplied => match &self.answer {
+            Resolution::NotApplied => match &self.last_reply {
                 ReplyKind::None => self.send_again(),
-                ReplyKind::RefusedByGuard => self.refused_yet_unmoved(),
+                ReplyKind::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
                 ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
                 ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
@@ -148,32 +155,32 @@ impl CommitMachine {
         }
     }
 
-    fn refused_yet_unmoved(&mut self) -> CommitStep {
-        self.unmoved += 1;
-        if self.unmoved >= MAX_UNCHANGED_READS {
+    fn refused_but_unchanged(&mut self) -> CommitStep {
+        self.unchanged_reads += 1;
+        if self.unchanged_reads >= MAX_UNCHANGED_READS {
             return CommitStep::End(CommitEnd::Redraft);
         }
-        self.look(LOOK_AGAIN_MS)
+        self.read_head(REREAD_DELAY_MS)
     }
 
     fn send_again(&mut self) -> CommitStep {
-        if self.carries && self.sends >= SUSPICIOUS_SENDS {
+        if self.has_items && self.sends >= SUSPICIOUS_SENDS {
             return CommitStep::End(CommitEnd::Unanswered);
         }
         if self.sends >= MAX_SENDS {
             return CommitStep::End(CommitEnd::Unclear);
         }
-        let after_ms = (SEND_AGAIN_MS << (self.sends - 1)).min(60_000);
+        let after_ms = (RESEND_DELAY_MS << (self.sends - 1)).min(60_000);
         self.sends += 1;
         CommitStep::Send { after_ms }
     }
 
-    fn look(&mut self, after_ms: u64) -> CommitStep {
-        if self.looks >= MAX_HEAD_READS {
+    fn read_head(&mut self, after_ms: u64) -> CommitStep {
+        if self.head_reads >= MAX_HEAD_READS {
             return CommitStep::End(CommitEnd::Unclear);
         }
-        self.looks += 1;
-        CommitStep::Look { after_ms }
+        self.head_reads += 1;
+        CommitStep::ReadHead { after_ms }
     }
 }
 
@@ -188,7 +195,7 @@ mod tests {
     const MINE: HeadId = HeadId { commit: 5, nonce: 2 };
 
     fn drafted() -> DraftIds {
-        let mut drafted = DraftIds::from(Some(BASE), Fence(2));
+        let mut drafted = DraftIds::new(Some(BASE), Fence(2));
         drafted.note(MINE, Fence(2));
         drafted
     }
@@ -208,70 +215,79 @@ mod tests {
     #[test]
     fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.replied(MINE, &lost()), CommitStep::Look { after_ms: 0 });
-        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn a_lost_commit_that_the_head_does_not_show_is_sent_again_a_bounded_number_of_times() {
         let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
-            assert!(matches!(settling.replied(MINE, &lost()), CommitStep::Look { .. }));
-            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            assert!(matches!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { .. }));
+            assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.replied(MINE, &lost());
-        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        settling.on_reply(MINE, &lost());
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     #[test]
     fn items_whose_commit_stays_unanswered_are_suspected_after_three_sends() {
         let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
-            settling.replied(MINE, &lost());
-            assert!(matches!(settling.head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
+            settling.on_reply(MINE, &lost());
+            assert!(matches!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::Send { .. }));
         }
-        settling.replied(MINE, &lost());
-        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
+        settling.on_reply(MINE, &lost());
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unanswered));
     }
 
     #[test]
     fn a_refusal_by_the_guard_is_judged_and_not_taken_for_fenced() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.replied(MINE, &lost());
-        settling.head_status(&drafted(), at(BASE));
-        assert_eq!(settling.replied(MINE, &refused(CommitPart::Guard)), CommitStep::Look { after_ms: 0 });
-        assert_eq!(settling.head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        settling.on_reply(MINE, &lost());
+        settling.on_head_status(&drafted(), at(BASE));
+        assert_eq!(settling.on_reply(MINE, &refused(CommitPart::Guard)), CommitStep::ReadHead { after_ms: 0 });
+        assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
     fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.replied(MINE, &refused(CommitPart::Guard));
-        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::Look { after_ms: 2_000 });
-        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
+        settling.on_reply(MINE, &refused(CommitPart::Guard));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Redraft));
     }
 
     #[test]
     fn a_refusal_of_content_ends_it_unless_an_earlier_send_is_still_in_doubt() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(
-            settling.replied(MINE, &refused(CommitPart::Content)),
+            settling.on_reply(MINE, &refused(CommitPart::Content)),
             CommitStep::End(CommitEnd::Refused(CommitPart::Content))
         );
         let (mut settling, _) = CommitMachine::begin();
-        settling.replied(MINE, &lost());
-        settling.head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.replied(MINE, &refused(CommitPart::Content)), CommitStep::Look { .. }));
+        settling.on_reply(MINE, &lost());
+        settling.on_head_status(&drafted(), at(BASE));
+        assert!(matches!(settling.on_reply(MINE, &refused(CommitPart::Content)), CommitStep::ReadHead { .. }));
     }
 
     #[test]
     fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
         let (mut settling, _) = CommitMachine::begin();
-        settling.replied(MINE, &lost());
-        assert_eq!(settling.clone().head_status(&drafted(), HeadStatus::Missing), CommitStep::End(CommitEnd::Corrupt));
-        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::Look { after_ms: 2_000 });
-        assert_eq!(settling.clone().head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
-        assert_eq!(settling.head_status(&drafted(), HeadStatus::NotInitialized), CommitStep::End(CommitEnd::Corrupt));
+        settling.on_reply(MINE, &lost());
+        assert_eq!(
+            settling.clone().on_head_status(&drafted(), HeadStatus::Missing),
+            CommitStep::End(CommitEnd::Corrupt)
+        );
+        assert_eq!(
+            settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            CommitStep::ReadHead { after_ms: 2_000 }
+        );
+        assert_eq!(settling.clone().on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
+        assert_eq!(
+            settling.on_head_status(&drafted(), HeadStatus::NotInitialized),
+            CommitStep::End(CommitEnd::Corrupt)
+        );
     }
 
     #[test]
@@ -279,12 +295,12 @@ mod tests {
         let not_executed =
             CommitReply::NotExecuted { fault: sheetkeep_base::fault::Fault::Throttled, why: "429".into() };
         let (mut settling, _) = CommitMachine::begin();
-        assert_eq!(settling.replied(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
+        assert_eq!(settling.on_reply(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut settling, _) = CommitMachine::begin();
-        settling.replied(MINE, &lost());
-        settling.head_status(&drafted(), at(BASE));
-        assert!(matches!(settling.replied(MINE, &not_executed), CommitStep::Look { .. }));
-        assert_eq!(settling.head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
+        settling.on_reply(MINE, &lost());
+        settling.on_head_status(&drafted(), at(BASE));
+        assert!(matches!(settling.on_reply(MINE, &not_executed), CommitStep::ReadHead { .. }));
+        assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::End(CommitEnd::Unclear));
     }
 
     proptest! {
@@ -294,8 +310,8 @@ mod tests {
             let mut turns = 0;
             for answer in answers {
                 next = match next {
-                    CommitStep::Send { .. } => settling.replied(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
-                    CommitStep::Look { .. } => settling.head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
+                    CommitStep::Send { .. } => settling.on_reply(MINE, &[lost(), refused(CommitPart::Guard), CommitReply::TooLarge][usize::from(answer % 3)]),
+                    CommitStep::ReadHead { .. } => settling.on_head_status(&drafted(), [at(BASE), at(HeadId { commit: 3, nonce: 9 })][usize::from(answer % 2)]),
                     CommitStep::End(_) => break,
                 };
                 turns += 1;

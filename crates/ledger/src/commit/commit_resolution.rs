@@ -9,7 +9,7 @@ use crate::lease::head::HeadId;
 use crate::lease::lease::Fence;
 
 /// Number of in-doubt ids that are kept.
-pub const MAX_REMEMBERED: usize = 8;
+pub const MAX_IN_DOUBT: usize = 8;
 
 /// The head marker as one read found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub enum HeadStatus {
 pub struct DraftIds {
     base: Option<HeadId>,
     fence: Fence,
-    doubtful: VecDeque<HeadId>,
+    in_doubt: VecDeque<HeadId>,
 }
 
 /// The outcome of commits in doubt.
@@ -55,7 +55,7 @@ pub enum Resolution {
 impl DraftIds {
     /// Creates the set for a run that has loaded this head and term; `None` if the job does not
     /// exist yet.
-    pub fn from(base: Option<HeadId>, fence: Fence) -> Self {
+    pub fn new(base: Option<HeadId>, fence: Fence) -> Self {
         Self { base, fence, ..Self::default() }
     }
 
@@ -70,40 +70,40 @@ impl DraftIds {
     }
 
     /// True if the outcome of a draft is unknown.
-    pub fn in_doubt(&self) -> bool {
-        !self.doubtful.is_empty()
+    pub fn has_doubts(&self) -> bool {
+        !self.in_doubt.is_empty()
     }
 
     /// True if this id is a draft of this run with unknown outcome.
-    pub fn doubts(&self, id: HeadId) -> bool {
-        self.doubtful.contains(&id)
+    pub fn is_in_doubt(&self, id: HeadId) -> bool {
+        self.in_doubt.contains(&id)
     }
 
     /// Records a draft before it is sent.
     pub fn note(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
-        remember(&mut self.doubtful, id);
+        remember(&mut self.in_doubt, id);
     }
 
     /// Records that a draft was applied: it is the base of further drafts.
-    pub fn applied(&mut self, id: HeadId) {
+    pub fn on_applied(&mut self, id: HeadId) {
         self.base = Some(id);
-        self.doubtful.clear();
+        self.in_doubt.clear();
     }
 
     /// Sets the base to the head that a load found, and forgets earlier drafts, because the next
     /// ones may carry something else. If one of them is applied late, its head counts as foreign,
     /// and the next load finds its content.
-    pub fn rebased(&mut self, head: HeadId) {
-        self.applied(head);
+    pub fn rebase(&mut self, head: HeadId) {
+        self.on_applied(head);
     }
 
     /// Resolves the drafts from one read of the head.
-    pub fn judge(&self, sighting: HeadStatus) -> Resolution {
+    pub fn resolve(&self, sighting: HeadStatus) -> Resolution {
         match sighting {
             HeadStatus::NotInitialized if self.base.is_none() => Resolution::NotApplied,
             HeadStatus::NotInitialized | HeadStatus::Missing => Resolution::HeadMissing,
-            HeadStatus::At { head, .. } if self.doubts(head) => Resolution::Applied(head),
+            HeadStatus::At { head, .. } if self.is_in_doubt(head) => Resolution::Applied(head),
             HeadStatus::At { head, .. } if self.base == Some(head) => Resolution::NotApplied,
             // The chain never forks and its numbers only grow, so a lower number is a stale read.
             HeadStatus::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Resolution::Stale,
@@ -114,7 +114,7 @@ impl DraftIds {
 }
 
 fn remember(ids: &mut VecDeque<HeadId>, id: HeadId) {
-    if ids.len() == MAX_REMEMBERED {
+    if ids.len() == MAX_IN_DOUBT {
         ids.pop_front();
     }
     ids.push_back(id);
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_judgement_table_row_by_row() {
-        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
+        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
         drafted.note(head(5, 1), Fence(2));
-        drafted.applied(head(5, 1));
+        drafted.on_applied(head(5, 1));
         drafted.note(head(6, 1), Fence(2));
         drafted.note(head(6, 2), Fence(2));
         let table = [
@@ -151,42 +151,42 @@ mod tests {
             (HeadStatus::NotInitialized, Resolution::HeadMissing),
         ];
         for (sighting, verdict) in table {
-            assert_eq!(drafted.judge(sighting), verdict, "{sighting:?}");
+            assert_eq!(drafted.resolve(sighting), verdict, "{sighting:?}");
         }
     }
 
     #[test]
     fn a_reload_that_finds_the_head_unmoved_does_not_make_it_a_stale_one() {
-        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
+        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
         drafted.note(head(5, 1), Fence(2));
-        drafted.rebased(head(4, 1));
+        drafted.rebase(head(4, 1));
         drafted.note(head(5, 2), Fence(2));
-        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::NotApplied);
+        assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::NotApplied);
     }
 
     #[test]
     fn a_stale_reload_does_not_make_the_true_head_a_stale_one() {
-        let mut drafted = DraftIds::from(Some(head(4, 1)), Fence(2));
-        drafted.rebased(head(3, 1));
+        let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
+        drafted.rebase(head(3, 1));
         drafted.note(head(4, 2), Fence(2));
-        assert_eq!(drafted.judge(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
+        assert_eq!(drafted.resolve(at(head(4, 1), 2)), Resolution::ConcurrentCommit);
     }
 
     #[test]
     fn before_the_first_commit_nothing_at_all_means_not_yet() {
-        let mut drafted = DraftIds::from(None, Fence(0));
+        let mut drafted = DraftIds::new(None, Fence(0));
         drafted.note(head(0, 1), Fence(1));
-        assert_eq!(drafted.judge(HeadStatus::NotInitialized), Resolution::NotApplied);
-        assert_eq!(drafted.judge(HeadStatus::Missing), Resolution::HeadMissing);
-        assert_eq!(drafted.judge(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
+        assert_eq!(drafted.resolve(HeadStatus::NotInitialized), Resolution::NotApplied);
+        assert_eq!(drafted.resolve(HeadStatus::Missing), Resolution::HeadMissing);
+        assert_eq!(drafted.resolve(at(head(0, 2), 1)), Resolution::ConcurrentCommit);
     }
 
     #[test]
     fn invariant_7_no_more_than_eight_ids_are_remembered() {
-        let mut drafted = DraftIds::from(Some(head(0, 0)), Fence(1));
+        let mut drafted = DraftIds::new(Some(head(0, 0)), Fence(1));
         for n in 1..100 {
             drafted.note(head(1, n), Fence(1));
         }
-        assert_eq!(drafted.doubtful.len(), MAX_REMEMBERED);
+        assert_eq!(drafted.in_doubt.len(), MAX_IN_DOUBT);
     }
 }

@@ -15,7 +15,7 @@ pub const PAYLOAD_UNITS: usize = 45_000;
 /// Maximum number of payload cells of a failure.
 pub const PAYLOAD_CELLS: usize = 10;
 /// Bytes of a record's SHA-256 that form its hash here.
-const MARK_BYTES: usize = 6;
+const HASH_BYTES: usize = 6;
 /// The text before the hash of a record that is not kept.
 const SHA256: &str = ", sha256 ";
 /// Maximum number of characters of a stored error.
@@ -58,7 +58,7 @@ impl FailureState {
     }
 
     /// True if retries of the same version are suppressed.
-    pub fn rests(self) -> bool {
+    pub fn is_suppressed(self) -> bool {
         matches!(self, Self::Dead | Self::Skipped)
     }
 }
@@ -132,31 +132,31 @@ pub struct StoredFailure {
     /// The failure, with the payload as the user left it.
     pub failure: Failure,
     /// True if the user edited the payload.
-    pub mended: bool,
+    pub is_edited: bool,
     /// Its row number.
     pub row: u32,
 }
 
 /// Returns the hash of a payload, by which an edited one is recognised: the first digits of its
 /// SHA-256.
-pub fn payload_mark(cells: &[String]) -> String {
-    record_mark(cells.concat().as_bytes())
+pub fn payload_hash(cells: &[String]) -> String {
+    record_hash(cells.concat().as_bytes())
 }
 
 /// Returns the hash of a record, equal to its payload's if it is kept whole.
-pub fn record_mark(record: &[u8]) -> String {
+pub fn record_hash(record: &[u8]) -> String {
     let digest = Sha256::digest(record);
-    data_encoding::HEXLOWER.encode(digest.get(..MARK_BYTES).unwrap_or(&digest))
+    data_encoding::HEXLOWER.encode(digest.get(..HASH_BYTES).unwrap_or(&digest))
 }
 
 /// Returns the hash of the payload's record, even if the payload contains only its size and hash;
 /// `None` if it has neither.
-pub fn mark_of_record(payload: &[String], kept: bool) -> Option<String> {
+pub fn record_hash_of(payload: &[String], kept: bool) -> Option<String> {
     if kept {
-        return Some(payload_mark(payload));
+        return Some(payload_hash(payload));
     }
     let told = payload.first()?.split_once(SHA256)?.1;
-    let digits = told.get(..2 * MARK_BYTES)?;
+    let digits = told.get(..2 * HASH_BYTES)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_owned())
 }
 
@@ -164,7 +164,7 @@ pub fn mark_of_record(payload: &[String], kept: bool) -> Option<String> {
 /// hash are kept. Returns the cells, and whether the record can be processed again from them.
 pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
     let Ok(text) = std::str::from_utf8(record) else {
-        return (vec![unkept(record, place, "no valid UTF-8")], false);
+        return (vec![unkept_text(record, place, "no valid UTF-8")], false);
     };
     let mut cells = Vec::new();
     let mut cell = String::new();
@@ -181,18 +181,18 @@ pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
         cells.push(cell);
     }
     if cells.len() > PAYLOAD_CELLS {
-        return (vec![unkept(record, place, "too large to keep here")], false);
+        return (vec![unkept_text(record, place, "too large to keep here")], false);
     }
     (cells, true)
 }
 
 /// Returns a hash of step and error, equal for two failures of the same kind.
-pub fn failure_mark(step: &str, error: &str) -> Fingerprint {
+pub fn failure_hash(step: &str, error: &str) -> Fingerprint {
     Fingerprint::of(&format!("{step}\u{1f}{error}"))
 }
 
 /// Returns the text for a record that can't be kept: the reason, its size, a hash, and its origin.
-pub fn unkept(record: &[u8], place: &str, why: &str) -> String {
+pub fn unkept_text(record: &[u8], place: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
     format!("{why}: {} bytes{SHA256}{hash}, from {place}", record.len())
 }
@@ -229,7 +229,7 @@ mod tests {
     fn a_record_that_is_no_text_is_told_by_size_and_hash() {
         let (cells, kept) = payload_cells(b"\xff\xfe", "feed.jsonl:7 (record 7)");
         assert!(!kept && cells.len() == 1 && cells[0].contains("2 bytes") && cells[0].contains("feed.jsonl:7"));
-        assert_eq!(mark_of_record(&cells, kept), Some(record_mark(b"\xff\xfe")));
-        assert_eq!(mark_of_record(&["the source does not yield it any more".to_owned()], false), None);
+        assert_eq!(record_hash_of(&cells, kept), Some(record_hash(b"\xff\xfe")));
+        assert_eq!(record_hash_of(&["the source does not yield it any more".to_owned()], false), None);
     }
 }

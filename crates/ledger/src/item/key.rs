@@ -49,7 +49,7 @@ impl Key {
 
     /// Creates the key under which a record without a usable key is stored in Failures: `#` and a
     /// hash of its bytes.
-    pub fn of_nameless(record: &[u8]) -> Self {
+    pub fn from_nameless(record: &[u8]) -> Self {
         let digest = Sha256::digest(record);
         Self(format!("#{}", data_encoding::HEXLOWER.encode(&digest[..8])))
     }
@@ -78,7 +78,7 @@ pub struct Version(pub String);
 
 impl Version {
     /// Returns 64 bits that identify the version in memory.
-    pub fn mark(&self) -> u64 {
+    pub fn hash(&self) -> u64 {
         Fingerprint::of(&self.0).0
     }
 }
@@ -167,8 +167,8 @@ mod tests {
 
     #[test]
     fn a_nameless_record_is_named_by_its_bytes() {
-        assert_eq!(Key::of_nameless(b"\xff\xfe"), Key::of_nameless(b"\xff\xfe"));
-        assert!(Key::of_nameless(b"").as_str().starts_with('#'));
+        assert_eq!(Key::from_nameless(b"\xff\xfe"), Key::from_nameless(b"\xff\xfe"));
+        assert!(Key::from_nameless(b"").as_str().starts_with('#'));
     }
 
     proptest! {

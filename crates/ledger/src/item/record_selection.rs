@@ -12,7 +12,7 @@ use crate::item::write_mode::ReprocessPolicy;
 #[derive(Debug, Default)]
 pub struct RecordSelection {
     /// Set after the survey, if one record of each key counts.
-    pub sieve: Option<RecordSelector>,
+    pub selector: Option<RecordSelector>,
     /// Set if each version of a key counts.
     pub watch: Option<RepeatWatch>,
     /// The result of the watch.
@@ -27,6 +27,6 @@ impl RecordSelection {
 
     /// Returns the keys found so far that came more than once with different content.
     pub fn repeats(&self) -> &RepeatedKeys {
-        self.sieve.as_ref().map_or(&self.repeats, RecordSelector::repeats)
+        self.selector.as_ref().map_or(&self.repeats, RecordSelector::repeats)
     }
 }

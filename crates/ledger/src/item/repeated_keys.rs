@@ -14,16 +14,16 @@ use crate::item::key::{Key, Version};
 use crate::item::write_mode::ReprocessPolicy;
 
 /// Maximum number of keys that the report holds.
-const MOST_TOLD: usize = 20;
+const MAX_LISTED: usize = 20;
 /// Maximum number of keys that one sentence names.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// A record of a repeated key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RepeatedRecord {
     content: u32,
-    spot: RecordPlace,
-    is_told: bool,
+    place: RecordPlace,
+    is_reported: bool,
 }
 
 /// The position of a record, in few bytes: its line, or its number in sources without lines.
@@ -50,21 +50,21 @@ impl RecordPlace {
 impl RepeatedRecord {
     /// Creates the first record of a key.
     pub fn of(content: u32, place: &Position) -> Self {
-        Self { content, spot: RecordPlace::of(place), is_told: false }
+        Self { content, place: RecordPlace::of(place), is_reported: false }
     }
 
     /// Compares a further record. Returns both positions at the first difference.
-    pub fn beside(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
-        if self.is_told || self.content == content {
+    pub fn difference(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
+        if self.is_reported || self.content == content {
             return None;
         }
-        self.is_told = true;
-        Some([self.spot, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
+        self.is_reported = true;
+        Some([self.place, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
     }
 }
 
 /// Returns a hash of a record's content, independent of the order of members.
-pub fn content_mark(body: &Value) -> u32 {
+pub fn content_hash(body: &Value) -> u32 {
     let mut hasher = DefaultHasher::new();
     hash_into(&mut hasher, body);
     let hash = hasher.finish();
@@ -111,7 +111,7 @@ pub struct RepeatedKey {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepeatedKeys {
     /// The first of them.
-    pub told: Vec<RepeatedKey>,
+    pub listed: Vec<RepeatedKey>,
     /// The number of all.
     pub keys: u64,
 }
@@ -121,8 +121,8 @@ impl RepeatedKeys {
     pub fn add(&mut self, key: &Key, places: Option<[String; 2]>) {
         let Some(places) = places else { return };
         self.keys += 1;
-        if self.told.len() < MOST_TOLD {
-            self.told.push(RepeatedKey { key: key.as_str().to_owned(), places });
+        if self.listed.len() < MAX_LISTED {
+            self.listed.push(RepeatedKey { key: key.as_str().to_owned(), places });
         }
     }
 
@@ -130,7 +130,7 @@ impl RepeatedKeys {
     pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
         let counts = format!("the {} record counts", which_counts(again));
         let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
-        let names: Vec<_> = self.told.iter().take(MOST_NAMED).map(shown).collect();
+        let names: Vec<_> = self.listed.iter().take(MAX_NAMED).map(shown).collect();
         match (self.keys, self.keys.saturating_sub(names.len() as u64)) {
             (0, _) => None,
             (1, _) => Some(format!("key {} came more than once with different content: {counts}", names.join(""))),
@@ -168,39 +168,43 @@ fn cut(key: &str) -> String {
 pub enum RepeatWatch {
     /// For a source that can be read again: the hashes of its records, to find at its end which are
     /// repeated.
-    Marks(Vec<u64>),
+    Hashes(Vec<u64>),
     /// For a source that is read once: of each record enough to compare it with another.
-    Twins(BTreeMap<u64, RepeatedRecord>, RepeatedKeys),
+    FirstRecords(BTreeMap<u64, RepeatedRecord>, RepeatedKeys),
 }
 
 impl RepeatWatch {
     /// Creates a watch for a source.
     pub fn new(rereadable: bool) -> Self {
-        if rereadable { Self::Marks(Vec::new()) } else { Self::Twins(BTreeMap::new(), RepeatedKeys::default()) }
+        if rereadable { Self::Hashes(Vec::new()) } else { Self::FirstRecords(BTreeMap::new(), RepeatedKeys::default()) }
     }
 
     /// Adds the next record.
-    pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
-        let mark = mark(key, version);
+    pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
+        let mark = version_hash(key, version);
         match self {
-            Self::Marks(marks) => marks.push(mark),
-            Self::Twins(twins, repeats) => compare(twins, repeats, mark, key, place, content_mark(body)),
+            Self::Hashes(marks) => marks.push(mark),
+            Self::FirstRecords(twins, repeats) => compare(twins, repeats, mark, key, place, content_hash(body)),
         }
     }
 
     /// Ends the watch. Returns what to compare in one more pass, and what was found already.
     pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
         match self {
-            Self::Twins(_, repeats) => (None, repeats),
-            Self::Marks(mut marks) => {
+            Self::FirstRecords(_, repeats) => (None, repeats),
+            Self::Hashes(mut marks) => {
                 let records = marks.len();
                 marks.sort_unstable();
                 let mut last = None;
                 marks.retain(|mark| last.replace(*mark) == Some(*mark));
                 marks.dedup();
-                let comparison =
-                    Comparison { marks, records, twins: BTreeMap::new(), repeats: RepeatedKeys::default() };
-                ((!comparison.marks.is_empty()).then_some(comparison), RepeatedKeys::default())
+                let comparison = Comparison {
+                    hashes: marks,
+                    records,
+                    first_records: BTreeMap::new(),
+                    repeats: RepeatedKeys::default(),
+                };
+                ((!comparison.hashes.is_empty()).then_some(comparison), RepeatedKeys::default())
             }
         }
     }
@@ -210,21 +214,21 @@ impl RepeatWatch {
 #[derive(Debug)]
 pub struct Comparison {
     /// Sorted.
-    marks: Vec<u64>,
+    hashes: Vec<u64>,
     /// Number of records in the first pass that are left.
     records: usize,
-    twins: BTreeMap<u64, RepeatedRecord>,
+    first_records: BTreeMap<u64, RepeatedRecord>,
     repeats: RepeatedKeys,
 }
 
 impl Comparison {
     /// Compares the next record; returns false once all records of the first pass were seen.
-    pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
+    pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };
         self.records = left;
-        let mark = mark(key, version);
-        if self.marks.binary_search(&mark).is_ok() {
-            compare(&mut self.twins, &mut self.repeats, mark, key, place, content_mark(body));
+        let mark = version_hash(key, version);
+        if self.hashes.binary_search(&mark).is_ok() {
+            compare(&mut self.first_records, &mut self.repeats, mark, key, place, content_hash(body));
         }
         true
     }
@@ -244,12 +248,12 @@ fn compare(
     content: u32,
 ) {
     let twin = twins.entry(mark).or_insert_with(|| RepeatedRecord::of(content, place));
-    repeats.add(key, twin.beside(content, place));
+    repeats.add(key, twin.difference(content, place));
 }
 
 /// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
-fn mark(key: &Key, version: &Version) -> u64 {
-    let of_version = if version.0.is_empty() { 0 } else { version.mark().rotate_left(32) };
+fn version_hash(key: &Key, version: &Version) -> u64 {
+    let of_version = if version.0.is_empty() { 0 } else { version.hash().rotate_left(32) };
     key.fingerprint().0 ^ of_version
 }
 
@@ -272,15 +276,15 @@ mod tests {
     fn found(rereadable: bool) -> RepeatedKeys {
         let mut watch = RepeatWatch::new(rereadable);
         for (key, version, place, body) in &records() {
-            watch.see(key, version, place, body);
+            watch.add(key, version, place, body);
         }
         let (comparison, repeats) = watch.end();
         let Some(mut comparison) = comparison else { return repeats };
         for (key, version, place, body) in &records() {
-            assert!(comparison.see(key, version, place, body));
+            assert!(comparison.add(key, version, place, body));
         }
         let (key, version, place, body) = &records()[0];
-        assert!(!comparison.see(key, version, place, body), "what came since is not looked at");
+        assert!(!comparison.add(key, version, place, body), "what came since is not looked at");
         comparison.end()
     }
 
@@ -290,7 +294,7 @@ mod tests {
             let places = ["f.csv:2", "f.csv:4"].map(str::to_owned);
             assert_eq!(
                 found(rereadable),
-                RepeatedKeys { told: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
+                RepeatedKeys { listed: vec![RepeatedKey { key: "a".into(), places }], keys: 1 }
             );
         }
         let sentence = found(true).sentence(ReprocessPolicy::EachVersion).expect("something to tell");
@@ -303,7 +307,7 @@ mod tests {
 
     #[test]
     fn the_order_of_members_makes_no_other_content() {
-        let mark = |value: &Value| content_mark(value);
+        let mark = |value: &Value| content_hash(value);
         assert_eq!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&json!({"b": [2, {}], "a": 1})));
         for other in [json!({"a": 1, "b": [{}, 2]}), json!({"a": 2, "b": [2, {}]}), json!({"a": "1", "b": [2, {}]})] {
             assert_ne!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&other));
@@ -316,7 +320,7 @@ mod tests {
         for n in 0..1_000 {
             repeats.add(&Key::new(n.to_string()).expect("a key"), Some(["f:1", "f:2"].map(str::to_owned)));
         }
-        assert_eq!((repeats.told.len(), repeats.keys), (MOST_TOLD, 1_000));
+        assert_eq!((repeats.listed.len(), repeats.keys), (MAX_LISTED, 1_000));
         let sentence = repeats.sentence(ReprocessPolicy::OnNewer).expect("something to tell");
         assert_eq!(
             sentence,

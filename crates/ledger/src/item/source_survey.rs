@@ -26,9 +26,9 @@ use crate::item::write_mode::ReprocessPolicy;
 pub struct SourceSurvey {
     again: ReprocessPolicy,
     /// The key of each record; used if the last one counts.
-    prints: Vec<Fingerprint>,
+    keys: Vec<Fingerprint>,
     /// The key and version hash of each record; used if the newest one counts.
-    marked: Vec<(Fingerprint, u64)>,
+    versions: Vec<(Fingerprint, u64)>,
     trace: KeyTrace,
 }
 
@@ -56,17 +56,17 @@ impl SourceSurvey {
     }
 
     /// Adds the next record, with its key and version if they are usable.
-    pub fn see(&mut self, head_status: Option<(&Key, &Version)>) {
+    pub fn add(&mut self, head_status: Option<(&Key, &Version)>) {
         let Some((key, version)) = head_status else { return self.trace.add(NAMELESS) };
         let print = key.fingerprint();
         self.trace.add(print);
         match self.again {
             // A version without an order fails its own record, not the others.
-            ReprocessPolicy::OnNewer if self.again.takes(version) => {
-                self.marked.push((print, self.again.mark(version)))
+            ReprocessPolicy::OnNewer if self.again.accepts(version) => {
+                self.versions.push((print, self.again.version_hash(version)))
             }
             ReprocessPolicy::OnNewer => {}
-            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.prints.push(print),
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.keys.push(print),
         }
     }
 
@@ -77,23 +77,23 @@ impl SourceSurvey {
 
     /// Creates the selector for the second pass. `done` returns the hash of the newest done version
     /// of a key, 0 if there is none.
-    pub fn sieve(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
-        let Self { again, mut prints, mut marked, trace } = self;
+    pub fn into_selector(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
+        let Self { again, mut keys, mut versions, trace } = self;
         let mut doubled = HashMap::new();
-        prints.sort_unstable();
-        for group in prints.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
+        keys.sort_unstable();
+        for group in keys.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
             if let [print, others @ ..] = group {
-                doubled.insert(*print, DoubledKey { counts: places(others.len()), ..DoubledKey::default() });
+                doubled.insert(*print, DoubledKey { counting_index: places(others.len()), ..DoubledKey::default() });
             }
         }
         // Stable: records of one key keep the order of the source.
-        marked.sort_by_key(|row| row.0);
-        for group in marked.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
+        versions.sort_by_key(|row| row.0);
+        for group in versions.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
             let Some((print, first)) = group.first() else { continue };
             let kind = RankKind::of(done(*print)).or(RankKind::of(*first));
             let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
-            doubled.insert(*print, DoubledKey { counts: places(newest), kind, ..DoubledKey::default() });
+            doubled.insert(*print, DoubledKey { counting_index: places(newest), kind, ..DoubledKey::default() });
         }
         doubled.shrink_to_fit();
         RecordSelector { again, doubled, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
@@ -109,13 +109,13 @@ fn places(count: usize) -> u32 {
 #[derive(Debug, Default)]
 struct DoubledKey {
     /// Number of its records before the one that counts.
-    counts: u32,
+    counting_index: u32,
     /// Number of its records so far.
     seen: u32,
     /// The kind of its versions, if they are ordered.
     kind: Option<RankKind>,
     /// The first of its records.
-    twin: Option<RepeatedRecord>,
+    first: Option<RepeatedRecord>,
 }
 
 /// The use of a record.
@@ -142,17 +142,17 @@ pub struct RecordSelector {
 
 impl RecordSelector {
     /// Counts a record without a usable key or version.
-    pub fn see_nameless(&mut self) {
+    pub fn add_nameless(&mut self) {
         self.seen.add(NAMELESS);
     }
 
     /// Counts a record whose version has no order.
-    pub fn see_unordered(&mut self, key: &Key) {
+    pub fn add_unordered(&mut self, key: &Key) {
         self.seen.add(key.fingerprint());
     }
 
     /// Decides on the next record; `content` computes a hash of it, to detect different ones.
-    pub fn judge(
+    pub fn decide(
         &mut self,
         key: &Key,
         version: &Version,
@@ -162,15 +162,15 @@ impl RecordSelector {
         let print = key.fingerprint();
         self.seen.add(print);
         let Some(doubled) = self.doubled.get_mut(&print) else { return RecordUse::Counts };
-        if let Some(kind) = doubled.kind.filter(|kind| RankKind::of(self.again.mark(version)) != Some(*kind)) {
+        if let Some(kind) = doubled.kind.filter(|kind| RankKind::of(self.again.version_hash(version)) != Some(*kind)) {
             return RecordUse::Unordered(kind);
         }
-        match &mut doubled.twin {
-            Some(twin) => self.repeats.add(key, twin.beside(content(), place)),
+        match &mut doubled.first {
+            Some(twin) => self.repeats.add(key, twin.difference(content(), place)),
             none => *none = Some(RepeatedRecord::of(content(), place)),
         }
         doubled.seen = doubled.seen.saturating_add(1);
-        if doubled.seen == doubled.counts.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
+        if doubled.seen == doubled.counting_index.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
     }
 
     /// Returns the keys so far that came more than once with different content.
@@ -179,7 +179,7 @@ impl RecordSelector {
     }
 
     /// True if the second pass saw the same records as the first; to be called at its end.
-    pub fn is_same(&self) -> bool {
+    pub fn matches_survey(&self) -> bool {
         self.seen == self.expected
     }
 }
@@ -197,23 +197,23 @@ mod tests {
         let mut survey = SourceSurvey::new(again);
         for record in records {
             let (key, version) = of(record);
-            survey.see(Some((&key, &version)));
+            survey.add(Some((&key, &version)));
         }
-        survey.see(None);
-        let mut sieve = survey.sieve(|_| done);
+        survey.add(None);
+        let mut sieve = survey.into_selector(|_| done);
         let place = Position::default();
         let judged = records.iter().map(|record| {
             let (key, version) = of(record);
-            if again.takes(&version) {
-                return sieve.judge(&key, &version, &place, || 0);
+            if again.accepts(&version) {
+                return sieve.decide(&key, &version, &place, || 0);
             }
-            sieve.see_unordered(&key);
+            sieve.add_unordered(&key);
             RecordUse::Passed
         });
         let judged = judged.collect();
-        assert!(!sieve.is_same(), "a record is still to come");
-        sieve.see_nameless();
-        assert!(sieve.is_same());
+        assert!(!sieve.matches_survey(), "a record is still to come");
+        sieve.add_nameless();
+        assert!(sieve.matches_survey());
         judged
     }
 
@@ -243,8 +243,8 @@ mod tests {
         let unordered = RecordUse::Unordered(RankKind::Number);
         let expected = [RecordUse::Passed, unordered, RecordUse::Counts, RecordUse::Passed];
         assert_eq!(sifted_after(ReprocessPolicy::OnNewer, 0, &records), expected);
-        let done = ReprocessPolicy::OnNewer.mark(&Version(moment.into()));
-        let [number, counts] = [RecordUse::Unordered(RankKind::Moment), RecordUse::Counts];
+        let done = ReprocessPolicy::OnNewer.version_hash(&Version(moment.into()));
+        let [number, counts] = [RecordUse::Unordered(RankKind::Timestamp), RecordUse::Counts];
         assert_eq!(sifted_after(ReprocessPolicy::OnNewer, done, &records), [number, counts, number, number]);
     }
 
@@ -255,16 +255,16 @@ mod tests {
         let sieve = || {
             let mut survey = SourceSurvey::new(ReprocessPolicy::OnChange);
             for key in [&a, &b] {
-                survey.see(Some((key, &none)));
+                survey.add(Some((key, &none)));
             }
-            survey.sieve(|_| 0)
+            survey.into_selector(|_| 0)
         };
         for (read, same) in [(vec![&a, &b], true), (vec![&b, &a], false), (vec![&a], false), (vec![&a, &a], false)] {
             let mut sieve = sieve();
             for key in read {
-                sieve.judge(key, &none, &Position::default(), || 0);
+                sieve.decide(key, &none, &Position::default(), || 0);
             }
-            assert_eq!(sieve.is_same(), same);
+            assert_eq!(sieve.matches_survey(), same);
         }
     }
 

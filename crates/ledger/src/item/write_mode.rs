@@ -62,15 +62,15 @@ impl ReprocessPolicy {
     pub const WORDS: [(&'static str, Self); 2] = [("any", Self::OnChange), ("newer", Self::OnNewer)];
 
     /// Returns a 64-bit hash of a version. Under `OnNewer` it grows with the version.
-    pub fn mark(self, version: &Version) -> u64 {
+    pub fn version_hash(self, version: &Version) -> u64 {
         match self {
-            Self::EachVersion | Self::OnChange => version.mark(),
+            Self::EachVersion | Self::OnChange => version.hash(),
             Self::OnNewer => rank(&version.0).unwrap_or(0),
         }
     }
 
     /// True if the policy can use the version: `OnNewer` needs a number or a timestamp.
-    pub fn takes(self, version: &Version) -> bool {
+    pub fn accepts(self, version: &Version) -> bool {
         self != Self::OnNewer || rank(&version.0).is_some()
     }
 }
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn moments_are_ordered_by_time_and_not_by_spelling() {
-        let mark = |text| ReprocessPolicy::OnNewer.mark(&version(text));
+        let mark = |text| ReprocessPolicy::OnNewer.version_hash(&version(text));
         assert!(mark("2026-11-26T10:00:00+02:00") < mark("2026-11-26T09:00:00Z"));
         assert_eq!(mark("2026-11-26T10:00:00+01:00"), mark("2026-11-26T09:00:00Z"));
         assert!(mark("-2") < mark("-1") && mark("-1") < mark("0") && mark("9") < mark("10"));
@@ -105,7 +105,7 @@ mod tests {
     fn a_version_without_an_order_is_taken_unless_order_matters() {
         for text in ["", "v2", "NaN", "inf", "yesterday"] {
             assert!(
-                ReprocessPolicy::OnChange.takes(&version(text)) && !ReprocessPolicy::OnNewer.takes(&version(text)),
+                ReprocessPolicy::OnChange.accepts(&version(text)) && !ReprocessPolicy::OnNewer.accepts(&version(text)),
                 "{text}"
             );
         }
@@ -114,7 +114,7 @@ mod tests {
     proptest! {
         #[test]
         fn numbers_are_ordered_as_numbers(a in -1e15_f64..1e15, b in -1e15_f64..1e15) {
-            let mark = |n: f64| ReprocessPolicy::OnNewer.mark(&version(&n.to_string()));
+            let mark = |n: f64| ReprocessPolicy::OnNewer.version_hash(&version(&n.to_string()));
             prop_assert_eq!(a.partial_cmp(&b), Some(mark(a).cmp(&mark(b))));
         }
     }

@@ -57,9 +57,9 @@ impl Holder {
     /// installation's id alone is not enough: the state directory may be a copy (of a disk or
     /// container image) whose original is active. `started` returns the start time of the live
     /// process with a number.
-    pub fn outlives(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
+    pub fn has_outlived(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
         let (Some(mine), Some(its)) = (&self.process, &other.process) else { return false };
-        let is_of_here = self.install == other.install && self.host == other.host && mine.sees(its);
+        let is_of_here = self.install == other.install && self.host == other.host && mine.can_see(its);
         is_of_here && its != mine && started(its.number) != Some(its.started)
     }
 }
@@ -101,8 +101,8 @@ impl Lease {
     /// A lease that ends later than any lease may was written with a wrong clock, as may happen
     /// with an embedded sheet. It counts as expired. If its holder is active after all, the guard
     /// stops it.
-    pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> LeaseStatus {
-        let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
+    pub fn status(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> LeaseStatus {
+        let is_over = now >= self.until || self.until > now.add_ms(MAX_TTL_MS);
         match &self.holder {
             None => LeaseStatus::Free,
             Some(holder) if is_over || is_own_dead(holder) => LeaseStatus::Dead(holder.clone()),
@@ -113,14 +113,14 @@ impl Lease {
     /// Returns the lease as its next holder writes it: a new term.
     #[must_use]
     pub fn claimed(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
-        Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.plus(ttl_ms) }
+        Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.add_ms(ttl_ms) }
     }
 
     /// Returns the same term, extended by `ttl_ms`.
     #[must_use]
     pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
-        let longest = now.plus(MAX_TTL_MS);
-        Self { until: self.until.min(longest).max(now.plus(ttl_ms)), ..self.clone() }
+        let longest = now.add_ms(MAX_TTL_MS);
+        Self { until: self.until.min(longest).max(now.add_ms(ttl_ms)), ..self.clone() }
     }
 
     /// Returns the same term without a holder; the fence stays.
@@ -140,13 +140,13 @@ pub struct LeaseValidity {
 impl LeaseValidity {
     /// Returns the window of an attempt that started at `began_ms`. The margin is a fifth of the
     /// ttl, at least a second for rounding of the service's clock.
-    pub fn from(began_ms: u64, ttl_ms: u64) -> Self {
+    pub fn new(began_ms: u64, ttl_ms: u64) -> Self {
         let margin = (ttl_ms / 5).max(1_000).min(ttl_ms / 2);
         Self { until_ms: began_ms.saturating_add(ttl_ms - margin) }
     }
 
     /// True if drafting is still allowed.
-    pub fn holds(self, now_ms: u64) -> bool {
+    pub fn is_valid(self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
 }
@@ -172,15 +172,15 @@ mod tests {
     #[test]
     fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
-        assert!(matches!(lease.standing(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
-        assert_eq!(lease.standing(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
+        assert!(matches!(lease.status(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
+        assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
     }
 
     #[test]
     fn a_runner_takes_over_its_own_dead_sibling_at_once() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300_000);
-        assert_eq!(lease.standing(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
-        assert!(matches!(lease.standing(never, Timestamp(1)), LeaseStatus::Held { .. }));
+        assert_eq!(lease.status(|_| true, Timestamp(1)), LeaseStatus::Dead(holder("a")));
+        assert!(matches!(lease.status(never, Timestamp(1)), LeaseStatus::Held { .. }));
     }
 
     #[test]
@@ -188,35 +188,35 @@ mod tests {
         let gone = |_| None;
         let me = Holder { process: Some(process("b", "n", 2)), ..holder("a") };
         let its = |process: Option<ProcessId>| Holder { process, ..holder("a") };
-        assert!(me.outlives(&holder("a"), gone), "it ended here");
+        assert!(me.has_outlived(&holder("a"), gone), "it ended here");
         // Its number was reused by another process.
-        assert!(me.outlives(&holder("a"), |_| Some(11)));
+        assert!(me.has_outlived(&holder("a"), |_| Some(11)));
         // It is active beside the copy; on another machine, or after another boot; in another
         // container of this machine.
-        assert!(!me.outlives(&holder("a"), |_| Some(10)));
-        assert!(!me.outlives(&its(Some(process("c", "n", 1))), gone));
-        assert!(!me.outlives(&its(Some(process("b", "m", 1))), gone));
-        assert!(!me.outlives(&Holder { host: "g".into(), ..holder("a") }, gone));
-        assert!(!me.outlives(&holder("b"), gone));
+        assert!(!me.has_outlived(&holder("a"), |_| Some(10)));
+        assert!(!me.has_outlived(&its(Some(process("c", "n", 1))), gone));
+        assert!(!me.has_outlived(&its(Some(process("b", "m", 1))), gone));
+        assert!(!me.has_outlived(&Holder { host: "g".into(), ..holder("a") }, gone));
+        assert!(!me.has_outlived(&holder("b"), gone));
         // An earlier version did not store its process.
-        assert!(!me.outlives(&its(None), gone));
+        assert!(!me.has_outlived(&its(None), gone));
     }
 
     #[test]
     fn a_lease_of_a_clock_in_the_year_9999_is_over() {
         let far = Timestamp(253_402_300_740_000);
         let lease = Lease::default().claimed(holder("a"), far, 300_000);
-        assert!(matches!(lease.standing(never, far), LeaseStatus::Held { .. }));
+        assert!(matches!(lease.status(never, far), LeaseStatus::Held { .. }));
         let now = Timestamp(1_790_000_000_000);
-        assert_eq!(lease.standing(never, now), LeaseStatus::Dead(holder("a")));
-        assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.plus(300_000));
-        assert_eq!(lease.renewed(now, 300_000).until, now.plus(MAX_TTL_MS));
+        assert_eq!(lease.status(never, now), LeaseStatus::Dead(holder("a")));
+        assert_eq!(lease.claimed(holder("b"), now, 300_000).until, now.add_ms(300_000));
+        assert_eq!(lease.renewed(now, 300_000).until, now.add_ms(MAX_TTL_MS));
     }
 
     #[test]
     fn a_released_lease_keeps_its_fence() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(0), 300).released(Timestamp(5));
-        assert_eq!((lease.fence, lease.standing(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
+        assert_eq!((lease.fence, lease.status(never, Timestamp(6))), (Fence(1), LeaseStatus::Free));
     }
 
     proptest! {
@@ -237,9 +237,9 @@ mod tests {
 
         #[test]
         fn invariant_5_trust_ends_before_the_lease_does(began in 0_u64..1_000_000, ttl in 1_000_u64..1_000_000) {
-            let trust = LeaseValidity::from(began, ttl);
-            prop_assert!(trust.holds(began));
-            prop_assert!(!trust.holds(began + ttl - ttl.min(500)));
+            let trust = LeaseValidity::new(began, ttl);
+            prop_assert!(trust.is_valid(began));
+            prop_assert!(!trust.is_valid(began + ttl - ttl.min(500)));
         }
     }
 }

@@ -30,7 +30,7 @@ pub struct ProcessId {
 
 impl ProcessId {
     /// True if the other process is, or was, visible to this one.
-    pub fn sees(&self, other: &Self) -> bool {
+    pub fn can_see(&self, other: &Self) -> bool {
         !self.boot.is_empty() && self.boot == other.boot && self.namespace == other.namespace
     }
 }
@@ -87,8 +87,8 @@ mod tests {
     #[test]
     fn a_process_sees_those_of_its_own_boot_and_namespace_only() {
         let me = process("b1", "n1", 1, 10);
-        assert!(me.sees(&process("b1", "n1", 2, 20)));
-        assert!(!me.sees(&process("b2", "n1", 1, 10)) && !me.sees(&process("b1", "n2", 1, 10)));
-        assert!(!process("", "n1", 1, 1).sees(&process("", "n1", 2, 2)), "where nothing is known, nothing is seen");
+        assert!(me.can_see(&process("b1", "n1", 2, 20)));
+        assert!(!me.can_see(&process("b2", "n1", 1, 10)) && !me.can_see(&process("b1", "n2", 1, 10)));
+        assert!(!process("", "n1", 1, 1).can_see(&process("", "n1", 2, 2)), "where nothing is known, nothing is seen");
     }
 }

@@ -43,7 +43,7 @@ impl RequestOrder {
 }
 
 /// The separator between a run's id and the order.
-const BEHIND: &str = " #";
+const ORDER_SEPARATOR: &str = " #";
 
 impl fmt::Display for RowOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -61,7 +61,7 @@ pub fn run_cell(run: &str, order: Option<RowOrder>) -> String {
 /// edits, have no order.
 pub fn read_run_cell(cell: &str) -> (&str, Option<RowOrder>) {
     let read = || {
-        let (run, order) = cell.rsplit_once(BEHIND)?;
+        let (run, order) = cell.rsplit_once(ORDER_SEPARATOR)?;
         let mut parts = order.split('.');
         let term = Fence(parts.next()?.parse().ok()?);
         let commit = parts.next()?.parse().ok()?;

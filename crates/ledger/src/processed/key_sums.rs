@@ -69,7 +69,7 @@ impl KeySums {
     }
 
     /// Subtracts one row of the key whose fingerprint starts with these 64 bits.
-    pub fn take(&mut self, key: u64) {
+    pub fn subtract(&mut self, key: u64) {
         self.count = self.count.wrapping_sub(1);
         let mut power = 1;
         for sum in &mut self.sums {
@@ -89,7 +89,7 @@ impl KeySums {
     /// Subtracts one row of each of these keys.
     #[must_use]
     pub fn without(mut self, keys: impl IntoIterator<Item = u64>) -> Self {
-        keys.into_iter().for_each(|key| self.take(key));
+        keys.into_iter().for_each(|key| self.subtract(key));
         self
     }
 
@@ -120,11 +120,11 @@ impl KeySums {
         let only_added = || {
             let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
             let added = found.count.checked_sub(self.count)?;
-            of_one_kind(&turned, added).map(|roots| DifferingSums { roots, rows: KeySumRows::Gained })
+            find_one_sided(&turned, added).map(|roots| DifferingSums { roots, rows: KeySumRows::Gained })
         };
         let only_deleted =
-            || of_one_kind(&differences, gone?).map(|roots| DifferingSums { roots, rows: KeySumRows::Lost });
-        few(&differences).or_else(only_deleted).or_else(only_added)
+            || find_one_sided(&differences, gone?).map(|roots| DifferingSums { roots, rows: KeySumRows::Lost });
+        find_few(&differences).or_else(only_deleted).or_else(only_added)
     }
 }
 
@@ -194,7 +194,7 @@ fn inverse(a: u64) -> u64 {
 
 /// Returns the shortest recurrence of a sequence (Berlekamp and Massey), if it is short enough for
 /// the sequence to prove it. For sums of powers with any multiplicities, its roots are the bases.
-fn few(sequence: &[u64]) -> Option<DifferingSums> {
+fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
     let at = |list: &[u64], n: usize| list.get(n).copied().unwrap_or(0);
     let (mut now, mut before) = (vec![1_u64], vec![1_u64]);
     let (mut length, mut since, mut last) = (0, 1, 1_u64);
@@ -224,7 +224,7 @@ fn few(sequence: &[u64]) -> Option<DifferingSums> {
 
 /// Returns the polynomial of the keys if all `gone` rows were deleted, or all were added (Newton's
 /// identities), and the remaining sums agree.
-fn of_one_kind(differences: &[u64], gone: u64) -> Option<Vec<u64>> {
+fn find_one_sided(differences: &[u64], gone: u64) -> Option<Vec<u64>> {
     let gone = usize::try_from(gone).ok().filter(|gone| (1..SUMS).contains(gone))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);
     // With e for the elementary symmetric polynomials: n·e(n) = e(n-1)·s(1) - e(n-2)·s(2) + …

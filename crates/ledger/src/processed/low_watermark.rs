@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 pub struct LowWatermark {
     next: u64,
     open: BTreeMap<u64, Unsettled>,
-    mark: Option<String>,
+    watermark: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +24,13 @@ pub struct SequenceNumber(u64);
 
 impl LowWatermark {
     /// Creates a watermark that starts where an earlier run ended.
-    pub fn from(mark: Option<String>) -> Self {
-        Self { mark, ..Self::default() }
+    pub fn new(mark: Option<String>) -> Self {
+        Self { watermark: mark, ..Self::default() }
     }
 
     /// Adds an item. Its cursor, if the source gave one, counts once it and all items before it are
     /// settled.
-    pub fn read(&mut self, cursor: Option<String>) -> SequenceNumber {
+    pub fn add(&mut self, cursor: Option<String>) -> SequenceNumber {
         let place = self.next;
         self.next += 1;
         self.open.insert(place, Unsettled { cursor, settled: false });
@@ -47,7 +47,7 @@ impl LowWatermark {
                 break;
             }
             if let Some(cursor) = first.remove().cursor {
-                self.mark = Some(cursor);
+                self.watermark = Some(cursor);
             }
         }
     }
@@ -57,7 +57,7 @@ impl LowWatermark {
     pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
         let settled =
             self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));
-        settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.mark.as_deref())
+        settled.filter_map(|(_, waiting)| waiting.cursor.as_deref()).last().or(self.watermark.as_deref())
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
         #[test]
         fn invariant_8_the_cursor_never_passes_an_unsettled_item(order in Just((0..12_usize).collect::<Vec<_>>()).prop_shuffle()) {
             let mut low = LowWatermark::default();
-            let places: Vec<_> = (0..12).map(|n| low.read(Some(n.to_string()))).collect();
+            let places: Vec<_> = (0..12).map(|n| low.add(Some(n.to_string()))).collect();
             let mut settled = [false; 12];
             for at in order {
                 settled[at] = true;
@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn items_without_a_cursor_leave_the_mark_where_it_was() {
-        let mut low = LowWatermark::from(Some("page 3".into()));
-        let place = low.read(None);
+        let mut low = LowWatermark::new(Some("page 3".into()));
+        let place = low.add(None);
         low.settle(place);
         assert_eq!(low.watermark_after(&HashSet::new()), Some("page 3"));
     }

@@ -11,10 +11,10 @@
 use std::collections::BTreeMap;
 
 use crate::item::key::Fingerprint;
-use crate::processed::suppressed_failures::mark;
+use crate::processed::suppressed_failures::key_prefix;
 
 /// Maximum number of keys. With 12 digits and a number each, they fit into a cell.
-const MOST: usize = 1_500;
+const MAX_KEYS: usize = 1_500;
 
 /// The keys, by the upper 48 bits of their fingerprints, each with the number of the last commit
 /// before the loss was noticed.
@@ -28,10 +28,10 @@ pub struct Redo {
 impl Redo {
     /// Adds keys whose rows are gone, which was noticed after this commit. A key that is present
     /// stays unchanged.
-    pub fn notice(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
+    pub fn add(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
         for key in keys {
-            if self.keys.len() < MOST {
-                self.keys.entry(mark(key)).or_insert(commit);
+            if self.keys.len() < MAX_KEYS {
+                self.keys.entry(key_prefix(key)).or_insert(commit);
             } else {
                 self.unknown += 1;
             }
@@ -40,13 +40,13 @@ impl Redo {
 
     /// Returns the commit after which the loss was noticed; `None` if the key need not be done
     /// again.
-    pub fn of(&self, key: Fingerprint) -> Option<u64> {
-        self.keys.get(&mark(key)).copied()
+    pub fn noticed_after(&self, key: Fingerprint) -> Option<u64> {
+        self.keys.get(&key_prefix(key)).copied()
     }
 
     /// Removes a key that was done once more.
-    pub fn forget(&mut self, key: Fingerprint) {
-        self.keys.remove(&mark(key));
+    pub fn remove(&mut self, key: Fingerprint) {
+        self.keys.remove(&key_prefix(key));
     }
 
     /// Returns the number of keys.
@@ -72,7 +72,7 @@ impl Redo {
         for one in text.split_ascii_whitespace() {
             match one.split_once(':').map(|(mark, number)| (mark, number.parse())) {
                 Some(("?", Ok(unknown))) => read.unknown = unknown,
-                Some((mark, Ok(commit))) if read.keys.len() < MOST => {
+                Some((mark, Ok(commit))) if read.keys.len() < MAX_KEYS => {
                     read.keys.extend(u64::from_str_radix(mark, 16).ok().map(|mark| (mark, commit)));
                 }
                 _ => {}
@@ -111,14 +111,14 @@ mod tests {
     #[test]
     fn as_many_as_are_kept_fit_a_cell_and_read_back() {
         let mut redo = Redo { unknown: 12, ..Redo::default() };
-        redo.notice((0..MOST + 5).map(|n| Fingerprint::of(&n.to_string())), 99_999_999_999);
-        assert_eq!((redo.keys(), redo.unknown), (MOST as u64, 17));
+        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::of(&n.to_string())), 99_999_999_999);
+        assert_eq!((redo.keys(), redo.unknown), (MAX_KEYS as u64, 17));
         let text = redo.text();
         assert!(text.len() < 50_000 && Redo::read(&text) == redo);
-        redo.notice(std::iter::once(Fingerprint::of("0")), 7);
-        assert_eq!(redo.of(Fingerprint::of("0")), Some(99_999_999_999), "the first notice counts");
-        redo.forget(Fingerprint::of("0"));
-        assert_eq!(redo.of(Fingerprint::of("0")), None);
+        redo.add(std::iter::once(Fingerprint::of("0")), 7);
+        assert_eq!(redo.noticed_after(Fingerprint::of("0")), Some(99_999_999_999), "the first notice counts");
+        redo.remove(Fingerprint::of("0"));
+        assert_eq!(redo.noticed_after(Fingerprint::of("0")), None);
     }
 
     proptest! {

@@ -11,13 +11,13 @@
 use std::collections::BTreeSet;
 
 use crate::item::key::Fingerprint;
-use crate::processed::suppressed_failures::mark_of;
+use crate::processed::suppressed_failures::key_prefix_of;
 
 /// Maximum number of named keys: 13 KB, which each commit writes.
-const MOST: usize = 1_000;
+const MAX_KEYS: usize = 1_000;
 /// Maximum number of keys that are decoded, of this spreadsheet and its predecessors: they fit into
 /// a cell.
-const MOST_READ: usize = 3_500;
+const MAX_DECODED_KEYS: usize = 3_500;
 
 /// The keys, by the upper 48 bits of their fingerprints.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -29,28 +29,28 @@ pub struct Gaps {
 
 impl Gaps {
     /// Returns a set that contains any key.
-    pub fn everywhere() -> Self {
+    pub fn any_key() -> Self {
         Self { before: Some(u64::MAX), ..Self::default() }
     }
 
     /// Adds the key whose fingerprint starts with these 64 bits; its remaining rows were written
     /// before this commit.
-    pub fn note(&mut self, key: u64, commit: u64) {
-        self.keys.insert(mark_of(key));
-        if self.keys.len() > MOST {
+    pub fn add(&mut self, key: u64, commit: u64) {
+        self.keys.insert(key_prefix_of(key));
+        if self.keys.len() > MAX_KEYS {
             // The remaining rows of each of them are older too.
             self.keys.clear();
-            self.note_all(commit);
+            self.add_any_before(commit);
         }
     }
 
     /// Adds any key with rows from before this commit.
-    pub fn note_all(&mut self, commit: u64) {
+    pub fn add_any_before(&mut self, commit: u64) {
         self.before = self.before.max(Some(commit));
     }
 
     /// Adds the set of a predecessor spreadsheet.
-    pub fn add_left(&mut self, left: &Self) {
+    pub fn add_predecessor(&mut self, left: &Self) {
         self.keys.extend(&left.keys);
         if left.before.is_some() {
             // Its rows count as rows of commit 0 (`VersionUse::keep_gap`).
@@ -60,7 +60,8 @@ impl Gaps {
 
     /// True if a key may have lost rows; `first` is the commit of its first row, if it has rows.
     pub fn has(&self, key: Fingerprint, first: Option<u64>) -> bool {
-        self.keys.contains(&mark_of(key.0)) || first.zip(self.before).is_some_and(|(first, before)| first < before)
+        self.keys.contains(&key_prefix_of(key.0))
+            || first.zip(self.before).is_some_and(|(first, before)| first < before)
     }
 
     /// Encodes the named keys as text; `None` if there are none.
@@ -72,7 +73,7 @@ impl Gaps {
     /// Decodes the text, with the commit before which any key counts; invalid parts are skipped.
     pub fn read(text: &str, before: Option<u64>) -> Self {
         let marks = text.split_ascii_whitespace().filter_map(|mark| u64::from_str_radix(mark, 16).ok());
-        Self { keys: marks.take(MOST_READ).collect(), before }
+        Self { keys: marks.take(MAX_DECODED_KEYS).collect(), before }
     }
 }
 
@@ -89,14 +90,16 @@ mod tests {
     #[test]
     fn a_key_counts_by_itself_until_there_are_too_many() {
         let mut gaps = Gaps::default();
-        (0..MOST).for_each(|n| gaps.note(key(n).0, 7));
+        (0..MAX_KEYS).for_each(|n| gaps.add(key(n).0, 7));
         assert!(gaps.has(key(5), Some(9)) && gaps.has(key(5), None));
-        assert!(!gaps.has(key(MOST), Some(1)), "it has lost none");
+        assert!(!gaps.has(key(MAX_KEYS), Some(1)), "it has lost none");
         let text = gaps.text().expect("there are some");
         assert!(text.len() < 50_000 && Gaps::read(&text, None) == gaps);
-        (MOST..3 * MOST).for_each(|n| gaps.note(key(n).0, 7));
+        (MAX_KEYS..3 * MAX_KEYS).for_each(|n| gaps.add(key(n).0, 7));
         assert!(gaps.text().is_none_or(|text| text.len() < 50_000));
-        assert!(gaps.has(key(5), Some(6)) && gaps.has(key(9 * MOST), Some(6)) && !gaps.has(key(9 * MOST), Some(7)));
+        assert!(
+            gaps.has(key(5), Some(6)) && gaps.has(key(9 * MAX_KEYS), Some(6)) && !gaps.has(key(9 * MAX_KEYS), Some(7))
+        );
     }
 
     proptest! {

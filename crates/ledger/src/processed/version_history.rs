@@ -45,7 +45,7 @@ impl VersionUse {
 
     /// Marks the row as one that may have lost predecessors, if it was written before the commit
     /// `pruned`.
-    pub fn keep_gap(&mut self, pruned: u64) {
+    pub fn mark_gap(&mut self, pruned: u64) {
         if self.commit < pruned {
             self.commit = 0;
         }
@@ -54,7 +54,7 @@ impl VersionUse {
     /// True if two rows of one key were written for one item: after the user changed a record into
     /// another version, both versions are done. Rows of earlier versions of sheetkeep do not
     /// contain this.
-    pub fn is_one_with(self, other: Self) -> bool {
+    pub fn is_same_change(self, other: Self) -> bool {
         self.id & 1 == 1 && self.id == other.id
     }
 }
@@ -85,7 +85,7 @@ pub struct VersionHistory {
 impl VersionHistory {
     /// Creates the history from rows in writing order, each with the hash of its version. The keys
     /// in `gaps` have lost rows.
-    pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
+    pub fn new(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
         let mut rows: Vec<_> = rows.map(|(key, mark, doing)| Row { key, mark, doing }).collect();
         rows.sort_by_key(|row| row.key);
         let mut past = Self { rows: Vec::new(), gaps };
@@ -107,7 +107,13 @@ impl VersionHistory {
     /// Returns the id of the change of a key to the version with this hash; `None` for the
     /// version's first time. `known` are the hashes of the key's versions that count, and `since`
     /// is this run's change of the key, with its hash.
-    pub fn change(&self, key: Fingerprint, to: u64, known: &[u64], since: Option<(u64, VersionUse)>) -> Option<String> {
+    pub fn change_id(
+        &self,
+        key: Fingerprint,
+        to: u64,
+        known: &[u64],
+        since: Option<(u64, VersionUse)>,
+    ) -> Option<String> {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
         let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
@@ -115,7 +121,7 @@ impl VersionHistory {
         rows.extend(since.map(|(mark, doing)| Row { key, mark, doing }));
         // Repeating the last change is the same change.
         while let Some(last) = rows.last().copied() {
-            let same = rows.iter().rev().take_while(|row| row.doing.is_one_with(last.doing)).count().max(1);
+            let same = rows.iter().rev().take_while(|row| row.doing.is_same_change(last.doing)).count().max(1);
             let first = rows.len() - same;
             if !rows.get(first..).unwrap_or_default().iter().any(|row| row.mark == to) {
                 break;
@@ -134,11 +140,11 @@ mod tests {
 
     fn past(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        VersionHistory::of(rows.iter().map(|(mark, cell)| (key, *mark, VersionUse::of(cell))), Gaps::read("", before))
+        VersionHistory::new(rows.iter().map(|(mark, cell)| (key, *mark, VersionUse::of(cell))), Gaps::read("", before))
     }
 
-    fn change(rows: &[(u64, &str)], to: u64) -> Option<String> {
-        past(rows, None).change(Fingerprint(7, 7), to, &[], None)
+    fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {
+        past(rows, None).change_id(Fingerprint(7, 7), to, &[], None)
     }
 
     fn follows(mark: u64, cell: &str) -> String {
@@ -147,37 +153,37 @@ mod tests {
 
     #[test]
     fn the_first_time_of_a_version_has_no_name() {
-        assert_eq!(change(&[], 1), None);
-        assert_eq!(change(&[(1, "r #1.1")], 2), None);
-        assert_eq!(change(&[(1, "r #1.1"), (2, "r #1.2")], 3), None);
+        assert_eq!(change_id(&[], 1), None);
+        assert_eq!(change_id(&[(1, "r #1.1")], 2), None);
+        assert_eq!(change_id(&[(1, "r #1.1"), (2, "r #1.2")], 3), None);
         // Requested once more.
-        assert_eq!(change(&[(1, "r #1.1")], 1), None);
-        assert_eq!(change(&[(1, "r #1.1"), (2, "r #1.2"), (2, "r #1.3")], 2), None);
+        assert_eq!(change_id(&[(1, "r #1.1")], 1), None);
+        assert_eq!(change_id(&[(1, "r #1.1"), (2, "r #1.2"), (2, "r #1.3")], 2), None);
     }
 
     #[test]
     fn a_version_that_comes_back_is_named_by_what_it_follows() {
         let rows = [(1, "r #1.1"), (2, "r #1.2"), (1, "s #2.4"), (2, "s #2.5")];
-        assert_eq!(change(&rows[..2], 1), Some(follows(2, "r #1.2")));
-        assert_eq!(change(&rows[..3], 1), Some(follows(2, "r #1.2")), "the same change once more");
-        assert_eq!(change(&rows[..3], 2), Some(follows(1, "s #2.4")));
-        assert_eq!(change(&rows, 1), Some(follows(2, "s #2.5")));
+        assert_eq!(change_id(&rows[..2], 1), Some(follows(2, "r #1.2")));
+        assert_eq!(change_id(&rows[..3], 1), Some(follows(2, "r #1.2")), "the same change once more");
+        assert_eq!(change_id(&rows[..3], 2), Some(follows(1, "s #2.4")));
+        assert_eq!(change_id(&rows, 1), Some(follows(2, "s #2.5")));
         // Rows of an earlier version of sheetkeep.
-        assert_eq!(change(&[(1, "r"), (2, "s")], 1), Some(follows(2, "s")));
+        assert_eq!(change_id(&[(1, "r"), (2, "s")], 1), Some(follows(2, "s")));
     }
 
     #[test]
     fn what_one_item_did_of_two_versions_is_one_doing() {
         let rows = [(1, "r #1.1"), (2, "r #1.2"), (3, "r #1.2")];
         for to in [2, 3] {
-            assert_eq!(change(&rows, to), None);
+            assert_eq!(change_id(&rows, to), None);
         }
-        assert_eq!(change(&rows, 1), Some(follows(3, "r #1.2")));
+        assert_eq!(change_id(&rows, 1), Some(follows(3, "r #1.2")));
     }
 
     #[test]
     fn where_rows_were_taken_out_no_version_counts_as_new() {
-        let known = |rows: &[(u64, &str)], to| past(rows, Some(5)).change(Fingerprint(7, 7), to, &[], None);
+        let known = |rows: &[(u64, &str)], to| past(rows, Some(5)).change_id(Fingerprint(7, 7), to, &[], None);
         assert_eq!(known(&[(2, "r #1.2")], 1), Some(follows(2, "r #1.2")));
         assert_eq!(known(&[(2, "r #1.2")], 2), None);
         assert_eq!(known(&[(2, "r #1.6")], 1), None, "it began later");
@@ -188,9 +194,9 @@ mod tests {
     fn rows_of_another_key_that_were_taken_out_change_no_name() {
         let of = |lost: u64| {
             let mut gaps = Gaps::default();
-            gaps.note(lost, 5);
+            gaps.add(lost, 5);
             let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::of("r #1.2"))];
-            VersionHistory::of(rows.into_iter(), gaps).change(Fingerprint(7 << 16, 7), 1, &[], None)
+            VersionHistory::new(rows.into_iter(), gaps).change_id(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
         assert_eq!(of(7 << 16), Some(follows(2, "r #1.2")));
@@ -200,7 +206,7 @@ mod tests {
     fn what_this_run_has_done_comes_after_all_rows() {
         let since = Some((2, VersionUse::of("s #2.4")));
         let name =
-            |rows: &[(u64, &str)], to, known: &[u64]| past(rows, None).change(Fingerprint(7, 7), to, known, since);
+            |rows: &[(u64, &str)], to, known: &[u64]| past(rows, None).change_id(Fingerprint(7, 7), to, known, since);
         assert_eq!(name(&[], 1, &[1]), Some(follows(2, "s #2.4")), "its one row is known by the book");
         assert_eq!(name(&[], 1, &[]), None);
         assert_eq!(name(&[(1, "r #1.1"), (3, "r #1.2")], 1, &[3]), Some(follows(2, "s #2.4")));

@@ -33,25 +33,25 @@ impl FirstRows {
 
     /// Returns why the tab can't be used for any columns: row 1 is blank, and a row below it is
     /// not.
-    pub fn without_header(&self) -> Option<String> {
+    pub fn missing_header(&self) -> Option<String> {
         let at = self.rows.iter().position(|row| !is_blank(row)).filter(|at| *at > 0)?;
         let (tab, row) = (&self.tab, self.rows.get(at)?);
         Some(format!(
             "tab {tab} has nothing in row 1, where its header has to be, and {} in row {}: if that is the header, delete the rows above \
              it; if the tab is not the job's, name another one in [sheet] tab",
-            shown(row),
+            quoted_texts(row),
             at + 1
         ))
     }
 
     /// Returns why rows with these columns don't belong in the tab: its header, if it has one,
     /// contains none of them.
-    pub fn refuses(&self, columns: &[&str]) -> Option<String> {
+    pub fn mismatch(&self, columns: &[&str]) -> Option<String> {
         let header = self.rows.first().filter(|row| !is_blank(row))?;
         if matches(header, columns) > 0 {
             return None;
         }
-        let (tab, seen) = (&self.tab, shown(header));
+        let (tab, seen) = (&self.tab, quoted_texts(header));
         let below = header_below(&self.rows, columns);
         let help = if let Some(row) = below {
             format!("row {row} looks like the header: delete the rows above it")
@@ -87,7 +87,7 @@ fn is_blank(row: &[String]) -> bool {
 }
 
 /// Formats texts as `"Report" and "May 2024"`.
-fn shown(row: &[String]) -> String {
+fn quoted_texts(row: &[String]) -> String {
     let texts: Vec<_> = row.iter().filter(|text| !text.is_empty()).collect();
     let told: Vec<_> = texts.iter().take(SHOWN).map(|text| quote(text)).collect();
     let more = if texts.len() > SHOWN { ", …" } else { "" };
@@ -105,22 +105,22 @@ mod tests {
     #[test]
     fn a_tab_with_a_column_of_the_jobs_is_the_jobs() {
         let prepared = first(&[&["note", "id"], &["Report"]]);
-        assert_eq!((prepared.without_header(), prepared.refuses(&["id", "n"])), (None, None));
-        assert_eq!(first(&[]).without_header().or(first(&[]).refuses(&["id"])), None);
-        assert_eq!(first(&[&["", ""]]).without_header(), None);
+        assert_eq!((prepared.missing_header(), prepared.mismatch(&["id", "n"])), (None, None));
+        assert_eq!(first(&[]).missing_header().or(first(&[]).mismatch(&["id"])), None);
+        assert_eq!(first(&[&["", ""]]).missing_header(), None);
     }
 
     #[test]
     fn a_header_below_row_1_is_named_with_its_row() {
-        let why = first(&[&[], &["", ""], &["", "id", "n"]]).without_header().expect("row 1 is blank");
+        let why = first(&[&[], &["", ""], &["", "id", "n"]]).missing_header().expect("row 1 is blank");
         assert!(why.contains("nothing in row 1") && why.contains("\"id\", \"n\" in row 3"), "{why}");
-        let why = first(&[&["Report of May"], &["id", "n"]]).refuses(&["id", "n"]).expect("a title");
+        let why = first(&[&["Report of May"], &["id", "n"]]).mismatch(&["id", "n"]).expect("a title");
         assert!(why.contains("\"Report of May\" in row 1") && why.contains("row 2 looks like the header"), "{why}");
     }
 
     #[test]
     fn a_table_of_somebody_elses_is_shown_as_far_as_it_helps() {
-        let why = first(&[&["a", "b", "c", "d", "e"], &["1"]]).refuses(&["id", "n"]).expect("a foreign table");
+        let why = first(&[&["a", "b", "c", "d", "e"], &["1"]]).mismatch(&["id", "n"]).expect("a foreign table");
         assert!(why.starts_with("tab Data has \"a\", \"b\", \"c\", \"d\", … in row 1, and the job"), "{why}");
         assert!(why.contains("(\"id\", \"n\") into row 1"), "{why}");
     }

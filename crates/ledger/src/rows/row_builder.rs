@@ -10,7 +10,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::columns::coerce::cast;
+use crate::columns::coerce::coerce;
 use crate::columns::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
 use crate::grid::{Cell, Row};
 use crate::item::key::Key;
@@ -18,7 +18,7 @@ use crate::rows::table_header::{KeyColumn, with_key};
 
 /// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
 /// column. Fails with the first value that can't become a row, naming its column and content.
-pub fn shape(
+pub fn build_rows(
     values: Vec<Value>,
     key: &Key,
     key_column: &KeyColumn,
@@ -44,9 +44,9 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     for (name, value) in members {
         let name = if header_text(&name).len() == name.len() { name } else { header_text(&name).to_owned() };
         let kind = columns.kind(&name);
-        let cell = cast(value, kind, &columns.zone(&name))
-            .and_then(bounded)
-            .map(|cell| columns.in_form(&name, kind, cell))
+        let cell = coerce(value, kind, &columns.zone(&name))
+            .and_then(check_cell_size)
+            .map(|cell| columns.with_format(&name, kind, cell))
             .map_err(|why| ValueRejection(format!("column {}: {why}", quote(&name))))?;
         row.cells.push((name, cell));
     }
@@ -72,7 +72,7 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
             return Err(ValueRejection(format!("the output has a column whose name is only blanks: {}", quote(name))));
         }
         if text.len() != name.len() {
-            apart_from_blanks(members, name)?;
+            check_blank_variants(members, name)?;
         }
         let units = name.encode_utf16().count();
         if units > MAX_CELL_UNITS {
@@ -85,7 +85,7 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
 }
 
 /// Rejects two names that are equal without the blanks around them, because headers have none.
-fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
+fn check_blank_variants(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
     let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
     twin.map_or(Ok(()), |twin| {
         Err(ValueRejection(format!(
@@ -96,7 +96,7 @@ fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), Val
     })
 }
 
-fn bounded(cell: Cell) -> Result<Cell, String> {
+fn check_cell_size(cell: Cell) -> Result<Cell, String> {
     if let Cell::Text(text) | Cell::Formula(text) = &cell
         && text.len() > MAX_CELL_UNITS
     {
@@ -207,7 +207,7 @@ mod tests {
         fn shaping_never_panics_whatever_a_step_yields(value in any_json(), a in any_kind(), b in any_kind()) {
             let columns = Columns { types: vec![("a".into(), a), ("b".into(), b)], ..Columns::default() };
             for column in [KeyColumn::Added, KeyColumn::Named("a".into())] {
-                if let Ok(rows) = shape(vec![value.clone()], &key(), &column, &columns) {
+                if let Ok(rows) = build_rows(vec![value.clone()], &key(), &column, &columns) {
                     prop_assert!(rows.iter().all(|row| row.cells.iter().any(|(_, cell)| !cell.is_empty())));
                 }
             }

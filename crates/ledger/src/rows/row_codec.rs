@@ -7,7 +7,7 @@
 
 use crate::columns::coerce::float_text;
 use crate::grid::Cell;
-use crate::item::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, mark_of_record};
+use crate::item::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, record_hash_of};
 use crate::item::key::{Key, Version};
 use crate::lease::row_order::{read_run_cell, run_cell};
 use crate::run::run::{Counts, Run, RunStatus, Trigger};
@@ -104,7 +104,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
     // The hash shows whether the source yields another record, even if the record is not kept.
-    if let Some(mark) = mark_of_record(&failure.payload, failure.kept) {
+    if let Some(mark) = record_hash_of(&failure.payload, failure.kept) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
         row.push(Cell::text(mark));
     }

@@ -92,11 +92,11 @@ pub struct Header {
     /// Number of columns at the end that the tab does not have yet.
     pending: usize,
     /// Columns that users deleted; their values are left out.
-    gone: HashSet<String>,
+    deleted: HashSet<String>,
     /// Fields that were left out because the tab has no column for them.
     ignored: BTreeSet<String>,
     /// Headers of two columns, neither of which is the job's so far.
-    doubled: HashSet<String>,
+    duplicate: HashSet<String>,
 }
 
 impl Header {
@@ -110,13 +110,13 @@ impl Header {
     pub fn closed(tab: impl Into<String>, columns: Vec<String>) -> Self {
         let mut known = HashSet::new();
         let doubled = columns.iter().filter(|name| !known.insert((*name).clone())).cloned().collect();
-        Self { tab: tab.into(), known, columns, doubled, ..Self::default() }
+        Self { tab: tab.into(), known, columns, duplicate: doubled, ..Self::default() }
     }
 
     /// Sets the policy for fields without a column, and the columns that users deleted.
     #[must_use]
     pub fn with(mut self, policy: NewColumns, gone: &[String]) -> Self {
-        (self.policy, self.gone) = (policy, gone.iter().cloned().collect());
+        (self.policy, self.deleted) = (policy, gone.iter().cloned().collect());
         self
     }
 
@@ -146,14 +146,14 @@ impl Header {
     }
 
     /// Notes that these columns were added to the tab.
-    pub fn written(&mut self, columns: &[String]) {
+    pub fn on_columns_added(&mut self, columns: &[String]) {
         self.pending = self.pending.saturating_sub(columns.len());
     }
 
     /// Handles a column of queued rows that the tab has lost: adds or ignores it. Returns false if
     /// neither is allowed.
-    pub fn find_again(&mut self, name: &str) -> bool {
-        if self.known.contains(name) || self.gone.contains(name) {
+    pub fn restore_column(&mut self, name: &str) -> bool {
+        if self.known.contains(name) || self.deleted.contains(name) {
             return true;
         }
         let adds = self.open || self.policy == NewColumns::Add;
@@ -166,8 +166,8 @@ impl Header {
     /// Checks that the tab has every column of `row`, or applies the policy. `key` is the column
     /// that carries the key, which is never left out. A rejected row changes nothing.
     pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), ValueRejection> {
-        row.cells.retain(|(name, _)| !self.gone.contains(name));
-        if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.doubled.contains(name)) {
+        row.cells.retain(|(name, _)| !self.deleted.contains(name));
+        if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.duplicate.contains(name)) {
             let (tab, name) = (&self.tab, quote(name));
             return Err(ValueRejection(format!("tab {tab} has two columns named {name}: rename one of them")));
         }
@@ -266,7 +266,7 @@ mod tests {
         let (mut adding, mut taken) = (stands(NewColumns::Add), fields());
         adding.admit(&mut taken, "a").expect("a column is added");
         assert_eq!((taken.cells.len(), adding.pending(), adding.columns().len()), (2, &["y".to_owned()][..], 3));
-        adding.written(&["y".to_owned()]);
+        adding.on_columns_added(&["y".to_owned()]);
         assert!(adding.pending().is_empty());
         let (mut ignoring, mut taken) = (stands(NewColumns::Ignore), fields());
         ignoring.admit(&mut taken, "a").expect("the field is left out");
@@ -297,6 +297,6 @@ mod tests {
         let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
         let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
         header.admit(&mut taken, "a").expect("nobody misses it");
-        assert_eq!((taken.cells.len(), header.find_again("b"), header.find_again("c")), (1, true, false));
+        assert_eq!((taken.cells.len(), header.restore_column("b"), header.restore_column("c")), (1, true, false));
     }
 }

@@ -11,12 +11,12 @@ pub const CELL_LIMIT: u64 = 10_000_000;
 /// The share of the limit from which the user is warned, in percent.
 const TIGHT_PERCENT: u64 = 80;
 /// Maximum number of latest runs in a forecast.
-const RUNS_SEEN: usize = 30;
+const FORECAST_RUNS: usize = 30;
 /// A century; nothing later is forecast.
-const FAR_MS: u64 = 100 * 365 * 86_400_000;
+const MAX_FORECAST_MS: u64 = 100 * 365 * 86_400_000;
 
 /// The fix, for messages.
-pub const MEND: &str = "delete blank rows and unused columns and tabs, or continue in a new spreadsheet";
+pub const FIX: &str = "delete blank rows and unused columns and tabs, or continue in a new spreadsheet";
 
 /// True if this number of cells needs a warning.
 pub fn is_tight(cells: u64) -> bool {
@@ -24,15 +24,15 @@ pub fn is_tight(cells: u64) -> bool {
 }
 
 /// Returns the warning for a nearly full spreadsheet; `None` otherwise.
-pub fn crowded(cells: u64) -> Option<String> {
+pub fn capacity_warning(cells: u64) -> Option<String> {
     let tenths = cells.saturating_mul(1_000) / CELL_LIMIT;
     is_tight(cells)
-        .then(|| format!("the spreadsheet has {cells} of 10,000,000 cells ({}.{} %): {MEND}", tenths / 10, tenths % 10))
+        .then(|| format!("the spreadsheet has {cells} of 10,000,000 cells ({}.{} %): {FIX}", tenths / 10, tenths % 10))
 }
 
 /// Returns the error for a batch that would pass the limit.
-pub fn passed(cells: u64) -> String {
-    format!("the spreadsheet would have {cells} cells, and takes 10,000,000: {MEND}")
+pub fn capacity_error(cells: u64) -> String {
+    format!("the spreadsheet would have {cells} cells, and takes 10,000,000: {FIX}")
 }
 
 /// The number of cells that a key and a run add.
@@ -67,7 +67,7 @@ pub struct Forecast {
 /// Returns the forecast from a job's runs, oldest first. The first run most often processes a
 /// backlog, so two are needed.
 pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
-    let seen = runs.get(runs.len().saturating_sub(RUNS_SEEN + 1)..).unwrap_or_default();
+    let seen = runs.get(runs.len().saturating_sub(FORECAST_RUNS + 1)..).unwrap_or_default();
     let (first, rest) = seen.split_first()?;
     let last = rest.last()?;
     let count = rest.len() as u64;
@@ -75,9 +75,9 @@ pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast>
     let of_keys = new.saturating_mul(prices.key_in_thousandths) / 1_000;
     let cells_a_run = (of_keys / count).saturating_add(prices.run).max(1);
     let runs_left = CELL_LIMIT.saturating_sub(cells) / cells_a_run;
-    let rhythm_ms = last.started.since(first.started) / count;
+    let rhythm_ms = last.started.ms_since(first.started) / count;
     let ahead_ms = rhythm_ms.saturating_mul(runs_left);
-    let full_at = (rhythm_ms > 0 && ahead_ms < FAR_MS).then(|| last.started.plus(ahead_ms));
+    let full_at = (rhythm_ms > 0 && ahead_ms < MAX_FORECAST_MS).then(|| last.started.add_ms(ahead_ms));
     Some(Forecast { cells_a_run, runs_left, full_at })
 }
 
@@ -134,8 +134,8 @@ mod tests {
 
     #[test]
     fn a_spreadsheet_is_told_of_from_eighty_percent_on() {
-        assert!(crowded(7_999_999).is_none());
-        let told = crowded(8_123_456).expect("it is tight");
+        assert!(capacity_warning(7_999_999).is_none());
+        let told = capacity_warning(8_123_456).expect("it is tight");
         assert!(told.contains("8123456 of 10,000,000 cells (81.2 %)") && told.contains("delete blank rows"), "{told}");
     }
 }

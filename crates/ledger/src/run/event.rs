@@ -42,7 +42,7 @@ pub enum Event {
         message: String,
     },
     /// An earlier run was found abandoned and is closed in Runs.
-    Buried {
+    RunAbandoned {
         /// The earlier run's id.
         run: String,
     },

@@ -125,7 +125,7 @@ impl Run {
     /// Returns the duration in seconds, rounded to tenths.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^53")]
     pub fn seconds(&self) -> f64 {
-        self.finished.map_or(0.0, |end| (end.since(self.started) as f64 / 100.0).round() / 10.0)
+        self.finished.map_or(0.0, |end| (end.ms_since(self.started) as f64 / 100.0).round() / 10.0)
     }
 }
 
@@ -139,7 +139,7 @@ pub fn run_id(started: Timestamp, bits: u64) -> String {
 }
 
 /// Returns the start time in a run's id: everything but the random part.
-pub fn began(run: &str) -> &str {
+pub fn start_text(run: &str) -> &str {
     run.rsplit_once('-').map_or(run, |(began, _)| began)
 }
 
@@ -156,7 +156,7 @@ pub fn is_run_id(text: &str) -> bool {
 }
 
 /// True if a text has the form of a cell `run`: a run's id, optionally followed by the row's order.
-pub fn is_in_run_cell(text: &str) -> bool {
+pub fn is_run_cell(text: &str) -> bool {
     is_run_id(read_run_cell(text).0)
 }
 

@@ -16,7 +16,7 @@
 use crate::state::snapshot::State;
 
 /// Maximum number of predecessor spreadsheets.
-pub const MAX_EARLIER: usize = 20;
+pub const MAX_PREDECESSORS: usize = 20;
 
 /// What a run records about a rollover.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl Predecessors {
 
 impl Rollover {
     /// Changes the state that this run's commits write.
-    pub fn mark(&self, state: &mut State) {
+    pub fn apply(&self, state: &mut State) {
         match self {
             Self::Into(heritage) if state.previous != heritage.previous => {
                 state.previous.clone_from(&heritage.previous);
@@ -77,14 +77,14 @@ mod tests {
     fn the_new_state_names_all_earlier_spreadsheets_and_the_old_one_names_the_new() {
         let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
-        Rollover::Into(Predecessors::of(&old, "second")).mark(&mut new);
+        Rollover::Into(Predecessors::of(&old, "second")).apply(&mut new);
         assert_eq!(
             (new.previous.as_slice(), new.next.as_deref()),
             (&["second".to_owned(), "first".to_owned()][..], None)
         );
         assert_eq!(new.timezone, old.timezone);
         let mut sealed = old.clone();
-        Rollover::OutTo("third".into()).mark(&mut sealed);
+        Rollover::OutTo("third".into()).apply(&mut sealed);
         assert_eq!((sealed.next.as_deref(), sealed.previous), (Some("third"), old.previous));
     }
 
@@ -92,9 +92,9 @@ mod tests {
     fn what_the_new_place_has_come_to_since_is_not_written_over() {
         let rollover = Rollover::Into(Predecessors { previous: vec!["a".into()], ..Predecessors::default() });
         let mut state = State::default();
-        rollover.mark(&mut state);
+        rollover.apply(&mut state);
         state.cursor = Some("page 3".into());
-        rollover.mark(&mut state);
+        rollover.apply(&mut state);
         assert_eq!(state.cursor.as_deref(), Some("page 3"));
     }
 }

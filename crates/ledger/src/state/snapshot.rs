@@ -48,7 +48,7 @@ impl RowChecksum {
     }
 
     /// Subtracts a row by its hash.
-    pub fn take_hash(&mut self, hash: u64) {
+    pub fn subtract_hash(&mut self, hash: u64) {
         self.count = self.count.saturating_sub(1);
         self.sum = self.sum.wrapping_sub(hash);
     }
@@ -85,7 +85,7 @@ impl Definition {
 
     /// Returns the parts that differ from `kept` in a way that would process items again, in words
     /// for messages.
-    pub fn moved_from(&self, kept: &Self) -> Vec<&'static str> {
+    pub fn changed_parts(&self, kept: &Self) -> Vec<&'static str> {
         let mut moved = Vec::new();
         if self.key != kept.key {
             moved.push("key");
@@ -132,7 +132,7 @@ pub struct State {
     /// The state of alerts between runs, opaque here.
     pub alerts: Option<String>,
     /// How often unchanged failures failed since their row was written.
-    pub tries: SuppressedFailureCounts,
+    pub suppressed_failures: SuppressedFailureCounts,
     /// Runs that revoked keys for a reprocess that is not complete.
     pub forced: Vec<String>,
     /// The job's predecessor spreadsheets, the latest first: their keys count.
@@ -173,12 +173,12 @@ pub struct Snapshot {
     /// The existing data tabs, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
     /// The job's own columns of the data tab that users deleted.
-    pub gone: Vec<String>,
+    pub deleted_columns: Vec<String>,
     /// Manual edits that the loader did not expect.
-    pub blemishes: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
     /// The predecessor that the job has not left yet, if a rollover to this spreadsheet is
     /// incomplete.
-    pub unmoved: Option<String>,
+    pub not_yet_left: Option<String>,
 }
 
 /// An unexpected manual edit in a tab.
@@ -224,14 +224,14 @@ pub enum LoadConsistency {
 /// Maximum number of loads before a reader gives up.
 pub const MAX_LOADS: u32 = 12;
 /// Number of loads that must show the same difference before it counts as a manual edit.
-const SAME_LOADS: u32 = 3;
+const MIN_EQUAL_LOADS: u32 = 3;
 /// Minimum time that the difference must persist, in milliseconds.
-const SAME_MS: u64 = 10_000;
+const MIN_EQUAL_MS: u64 = 10_000;
 /// No load starts this many milliseconds after the first inconsistent one, unless too few loads
 /// were made to recognise a manual edit.
-pub const LONGEST_MS: u64 = 60_000;
+pub const MAX_LOAD_MS: u64 = 60_000;
 /// Delay between two loads, in milliseconds.
-const AGAIN_MS: u64 = 2_000;
+const LOAD_DELAY_MS: u64 = 2_000;
 
 /// Checks loads against their heads until one is consistent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -257,28 +257,28 @@ impl LoadCheck {
             return LoadConsistency::Whole;
         }
         let since_ms = *self.since_ms.get_or_insert(now_ms);
-        let is_late = self.loads > SAME_LOADS && now_ms.saturating_sub(since_ms) >= LONGEST_MS;
+        let is_late = self.loads > MIN_EQUAL_LOADS && now_ms.saturating_sub(since_ms) >= MAX_LOAD_MS;
         let is_last = self.loads >= MAX_LOADS;
         if reading.head != Some(head) {
             self.same = None;
             return if is_last {
                 LoadConsistency::Inconsistent
             } else {
-                LoadConsistency::Retry { after_ms: AGAIN_MS / 4 }
+                LoadConsistency::Retry { after_ms: LOAD_DELAY_MS / 4 }
             };
         }
         let (times, since_ms) = match &self.same {
             Some(same) if same.reading == reading => (same.times + 1, same.since_ms),
             _ => (1, now_ms),
         };
-        if times >= SAME_LOADS && now_ms.saturating_sub(since_ms) >= SAME_MS {
+        if times >= MIN_EQUAL_LOADS && now_ms.saturating_sub(since_ms) >= MIN_EQUAL_MS {
             return LoadConsistency::ManuallyEdited;
         }
         if is_last || is_late {
             return LoadConsistency::Restless;
         }
         self.same = Some(SameHead { reading, times, since_ms });
-        LoadConsistency::Retry { after_ms: AGAIN_MS }
+        LoadConsistency::Retry { after_ms: LOAD_DELAY_MS }
     }
 }
 
@@ -323,7 +323,7 @@ mod tests {
         assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
         assert_ne!(tally(&["a"]), tally(&["a", "a"]));
         let mut without = tally(&["a", "b"]);
-        without.take_hash(RowChecksum::hash(&["a", "", "done", "r"]));
+        without.subtract_hash(RowChecksum::hash(&["a", "", "done", "r"]));
         assert_eq!(without, tally(&["b"]));
     }
 
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn invariant_7_a_restless_tab_is_given_up_in_time() {
-        for (load_ms, loads) in [(100, MAX_LOADS), (10_000, 7), (40_000, SAME_LOADS + 1)] {
+        for (load_ms, loads) in [(100, MAX_LOADS), (10_000, 7), (40_000, MIN_EQUAL_LOADS + 1)] {
             let mut check = LoadCheck::default();
             let verdicts: Vec<_> = (0..MAX_LOADS)
                 .map(|n| {

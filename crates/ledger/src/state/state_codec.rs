@@ -51,7 +51,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("columns deleted", columns_text(&state.deleted)),
         ("timezone", optional(&state.timezone)),
         ("alerts", optional(&state.alerts)),
-        ("failures again", state.tries.text()),
+        ("failures again", state.suppressed_failures.text()),
         ("begun", begun_text(&state.begun)),
         ("forced", state.forced.join(" ")),
         ("previous spreadsheets", state.previous.join(" ")),
@@ -70,7 +70,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
 
 /// Returns the job's own columns that fit into a cell of the state. In wider tabs the others are
 /// recognised by their headers only.
-pub fn remembered(columns: &[String]) -> &[String] {
+pub fn columns_that_fit(columns: &[String]) -> &[String] {
     let mut units = 2;
     let fits = |name: &&String| {
         units += Value::from(name.as_str()).to_string().encode_utf16().count() + 1;
@@ -81,7 +81,7 @@ pub fn remembered(columns: &[String]) -> &[String] {
 }
 
 fn columns_text(columns: &[String]) -> String {
-    let columns = remembered(columns);
+    let columns = columns_that_fit(columns);
     if columns.is_empty() { String::new() } else { Value::from(columns).to_string() }
 }
 
@@ -146,7 +146,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
     if schema > u64::from(SCHEMA) {
         return Err(StateError::Newer { found: u32::try_from(schema).unwrap_or(u32::MAX) });
     }
-    let head: HeadId = fields.text("head").parse().map_err(|_| fields.wrong("head", "a head id"))?;
+    let head: HeadId = fields.text("head").parse().map_err(|_| fields.invalid("head", "a head id"))?;
     let holder = Holder {
         install: fields.text("holder install").to_owned(),
         run: fields.text("holder run").to_owned(),
@@ -158,8 +158,8 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
     let lease = Lease {
         fence: Fence(fields.number("fence")?),
         holder: Some(holder).filter(|holder| !holder.run.is_empty()),
-        since: fields.moment("lease since")?,
-        until: fields.moment("lease until")?,
+        since: fields.timestamp("lease since")?,
+        until: fields.timestamp("lease until")?,
     };
     let definition = Definition {
         spreadsheet: fields.text("spreadsheet").to_owned(),
@@ -181,7 +181,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         timezone: fields.optional("timezone"),
         run: read_run(&fields)?,
         alerts: fields.optional("alerts"),
-        tries: SuppressedFailureCounts::read(fields.text("failures again")),
+        suppressed_failures: SuppressedFailureCounts::read(fields.text("failures again")),
         begun: read_begun(fields.text("begun")),
         forced: fields.words("forced"),
         key_sums: KeySums::read(fields.text("processed keys")),
@@ -213,7 +213,7 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
         id: fields.text("run").to_owned(),
         job: fields.text("job").to_owned(),
         trigger,
-        started: fields.moment("run started")?,
+        started: fields.timestamp("run started")?,
         finished: None,
         status: RunStatus::Running,
         counts,
@@ -243,14 +243,14 @@ impl<'a> Fields<'a> {
     }
 
     fn number(&self, name: &'static str) -> Result<u64, StateError> {
-        self.text(name).parse().map_err(|_| self.wrong(name, "a whole number"))
+        self.text(name).parse().map_err(|_| self.invalid(name, "a whole number"))
     }
 
-    fn moment(&self, name: &'static str) -> Result<Timestamp, StateError> {
-        Timestamp::parse(self.text(name)).ok_or_else(|| self.wrong(name, "a moment"))
+    fn timestamp(&self, name: &'static str) -> Result<Timestamp, StateError> {
+        Timestamp::parse(self.text(name)).ok_or_else(|| self.invalid(name, "a moment"))
     }
 
-    fn wrong(&self, name: &'static str, expected: &'static str) -> StateError {
+    fn invalid(&self, name: &'static str, expected: &'static str) -> StateError {
         StateError::Field { name, found: self.text(name).chars().take(60).collect(), expected }
     }
 }
@@ -295,7 +295,7 @@ mod tests {
                 message: String::new(),
             }),
             alerts: None,
-            tries: SuppressedFailureCounts::read("00000000002a:3"),
+            suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
             previous: vec!["1Second".into(), "1First".into()],
             next: Some("1Fourth".into()),
@@ -313,13 +313,13 @@ mod tests {
     fn of_more_columns_than_a_cell_takes_the_first_are_remembered_and_fit() {
         for name in ["plain", "\u{1}\"😀"] {
             let columns: Vec<String> = (0..9_000).map(|n| format!("{name} {n}")).collect();
-            let kept = remembered(&columns);
+            let kept = columns_that_fit(&columns);
             assert!(kept.len() < columns.len() && kept == &columns[..kept.len()]);
             let text = columns_text(&columns);
             assert!((MAX_CELL_UNITS - 60..=MAX_CELL_UNITS).contains(&text.encode_utf16().count()));
             assert_eq!(serde_json::from_str::<Vec<String>>(&text).expect("a list"), kept);
         }
-        assert_eq!(remembered(&["a".to_owned()]).len(), 1);
+        assert_eq!(columns_that_fit(&["a".to_owned()]).len(), 1);
     }
 
     #[test]

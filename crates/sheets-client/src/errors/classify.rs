@@ -83,7 +83,7 @@ impl ResponseMeta {
         let date = text(DATE).and_then(moment);
         let retry_after_ms = text(RETRY_AFTER).and_then(|value| match value.parse::<u64>() {
             Ok(seconds) => Some(seconds.saturating_mul(1_000)),
-            Err(_) => moment(value).map(|until| until.since(date.unwrap_or(now))),
+            Err(_) => moment(value).map(|until| until.ms_since(date.unwrap_or(now))),
         });
         let is_page = text(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
         Self { date, retry_after_ms, is_page }
@@ -135,7 +135,7 @@ pub(crate) fn transport(error: &hyper_util::client::legacy::Error) -> AttemptFai
 fn machine_trouble(error: &(dyn std::error::Error + 'static)) -> Option<MachineTrouble> {
     let links = std::iter::successors(Some(error), |link| link.source());
     let mut refused = links.filter_map(|link| link.downcast_ref::<std::io::Error>());
-    refused.find_map(|refused| MachineTrouble::of_io("no connection can be opened", refused))
+    refused.find_map(|refused| MachineTrouble::from_io("no connection can be opened", refused))
 }
 
 /// Returns the last and most specific error of a chain.

@@ -28,7 +28,7 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
     let done = ItemResult::Done {
         key: Key::new("k").expect("a usable key"),
         version: Version::default(),
-        known: false,
+        may_have_rows: false,
         output: Output::of("T", vec![Row { cells }]),
         closes: None,
     };
@@ -83,9 +83,8 @@ fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_
     let all = own(&wide);
     let first = marks(head, &wide_tab, &all, &[]).len();
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked().len());
-    // The next run has the columns that fit into the state, finds the others by their headers, and
-    // marks nothing again.
-    let kept = remembered(&wide);
+    // The next run knows what the state had room for, finds the others by their headers, and marks nothing again.
+    let kept = columns_that_fit(&wide);
     assert!(kept.len() < wide.len());
     assert!(marks(head, &wide_tab, &all, kept).is_empty());
     let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };

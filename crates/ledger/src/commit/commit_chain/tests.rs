@@ -36,8 +36,13 @@ fn terms(release: bool) -> CommitMetadata {
 
 fn one(key: &str) -> Changes {
     let key = Key::new(key).expect("a valid key");
-    let done =
-        ItemResult::Done { key, version: Version::default(), known: false, output: Output::default(), closes: None };
+    let done = ItemResult::Done {
+        key,
+        version: Version::default(),
+        may_have_rows: false,
+        output: Output::default(),
+        closes: None,
+    };
     Changes { settled: vec![done], ..Changes::default() }
 }
 
@@ -49,9 +54,9 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
         head,
         book: ProcessedIndex::default(),
         tables: Vec::new(),
-        gone: Vec::new(),
-        blemishes: Vec::new(),
-        unmoved: None,
+        deleted_columns: Vec::new(),
+        anomalies: Vec::new(),
+        not_yet_left: None,
     }
 }
 
@@ -61,18 +66,18 @@ fn draft(chain: &mut CommitChain, nonce: u64, release: bool) -> Commit {
 
 /// Returns a chain that has initialised a job and holds its first term.
 fn begun() -> CommitChain {
-    let mut chain = CommitChain::from(None, State::default(), me());
+    let mut chain = CommitChain::new(None, State::default(), me());
     let init = draft(&mut chain, 1, false);
-    assert_eq!(chain.ended(&init, &CommitEnd::Applied(init.to)), NextAction::GoOn);
+    assert_eq!(chain.on_end(&init, &CommitEnd::Applied(init.to)), NextAction::GoOn);
     chain
 }
 
 #[test]
 fn invariant_2_every_commit_names_the_head_it_was_made_from_and_only_the_first_has_none() {
-    let mut chain = CommitChain::from(None, State::default(), me());
+    let mut chain = CommitChain::new(None, State::default(), me());
     let init = draft(&mut chain, 1, false);
     assert_eq!((init.from, init.to, init.kind), (None, HeadId { commit: 0, nonce: 1 }, CommitKind::Init));
-    chain.ended(&init, &CommitEnd::Applied(init.to));
+    chain.on_end(&init, &CommitEnd::Applied(init.to));
     let next = draft(&mut chain, 2, false);
     assert_eq!((next.from, next.to, next.kind), (Some(init.to), HeadId { commit: 1, nonce: 2 }, CommitKind::Advance));
     assert_eq!(next.state.head, Some(next.to));
@@ -83,7 +88,7 @@ fn invariant_3_nothing_new_is_drafted_while_a_commit_is_in_doubt() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
     assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubt));
-    assert_eq!(chain.ended(&commit, &CommitEnd::Unclear), NextAction::Stop(HaltReason::Unclear));
+    assert_eq!(chain.on_end(&commit, &CommitEnd::Unclear), NextAction::Stop(HaltReason::Unclear));
     assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubt));
 }
 
@@ -91,7 +96,7 @@ fn invariant_3_nothing_new_is_drafted_while_a_commit_is_in_doubt() {
 fn invariant_3_a_redraft_is_allowed_once_for_each_time_it_was_asked_for() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
-    assert_eq!(chain.ended(&commit, &CommitEnd::Redraft), NextAction::Redraft);
+    assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Redraft);
     draft(&mut chain, 3, false);
     assert_eq!(chain.draft(4, one("a"), &terms(false)), Err(InDoubt));
 }
@@ -101,20 +106,20 @@ fn invariant_7_a_commit_is_redrafted_twice_the_second_time_elsewhere_and_then_th
     let mut chain = begun();
     let mut commit = draft(&mut chain, 2, false);
     for (nonce, kind) in [(3, CommitKind::Advance), (4, CommitKind::Relocate)] {
-        assert_eq!(chain.ended(&commit, &CommitEnd::Redraft), NextAction::Redraft);
+        assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Redraft);
         commit = draft(&mut chain, nonce, false);
         assert_eq!(commit.kind, kind);
     }
-    assert_eq!(chain.ended(&commit, &CommitEnd::Redraft), NextAction::Stop(HaltReason::Unclear));
+    assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Stop(HaltReason::Unclear));
 }
 
 #[test]
 fn an_earlier_draft_that_turns_out_applied_is_what_comes_next_is_made_from() {
     let mut chain = begun();
     let first = draft(&mut chain, 2, false);
-    chain.ended(&first, &CommitEnd::Redraft);
+    chain.on_end(&first, &CommitEnd::Redraft);
     let second = draft(&mut chain, 3, false);
-    assert_eq!(chain.ended(&second, &CommitEnd::Applied(first.to)), NextAction::GoOn);
+    assert_eq!(chain.on_end(&second, &CommitEnd::Applied(first.to)), NextAction::GoOn);
     assert_eq!(chain.state().head, Some(first.to));
     assert_eq!(draft(&mut chain, 4, false).from, Some(first.to));
 }
@@ -122,16 +127,16 @@ fn an_earlier_draft_that_turns_out_applied_is_what_comes_next_is_made_from() {
 #[test]
 fn invariant_4_a_claim_raises_the_fence_once_and_a_release_keeps_it() {
     let found = loaded(&begun().state, HeadId { commit: 7, nonce: 1 });
-    let mut chain = CommitChain::from(Some(&found), State::default(), holder("other"));
+    let mut chain = CommitChain::new(Some(&found), State::default(), holder("other"));
     assert_eq!(chain.fence(), Fence(2));
     let claim = draft(&mut chain, 1, false);
     assert_eq!((claim.kind, claim.state.lease.fence), (CommitKind::Claim, Fence(2)));
-    chain.ended(&claim, &CommitEnd::Applied(claim.to));
-    assert!(chain.claimed());
+    chain.on_end(&claim, &CommitEnd::Applied(claim.to));
+    assert!(chain.has_claimed());
     let last = draft(&mut chain, 2, true);
     assert_eq!((last.kind, last.state.lease.fence, &last.state.lease.holder), (CommitKind::Advance, Fence(2), &None));
-    chain.ended(&last, &CommitEnd::Applied(last.to));
-    assert!(!chain.claimed());
+    chain.on_end(&last, &CommitEnd::Applied(last.to));
+    assert!(!chain.has_claimed());
 }
 
 #[test]
@@ -140,7 +145,7 @@ fn count_and_sum_grow_with_the_keys_of_a_commit_only_when_it_is_applied() {
     let before = chain.state().processed;
     let commit = draft(&mut chain, 2, false);
     assert_eq!(commit.state.processed.count, before.count + 1);
-    chain.ended(&commit, &CommitEnd::Redraft);
+    chain.on_end(&commit, &CommitEnd::Redraft);
     let again = draft(&mut chain, 3, false);
     assert_eq!(again.state.processed, commit.state.processed);
 }
@@ -157,31 +162,31 @@ fn a_reload_under_somebody_elses_claim_is_fenced_and_under_ones_own_goes_on() {
     let mut chain = begun();
     let head = HeadId { commit: 5, nonce: 5 };
     let own = loaded(chain.state(), head);
-    assert_eq!(chain.clone().reloaded(&own), Ok(()));
+    assert_eq!(chain.clone().on_reload(&own), Ok(()));
     let mut state = chain.state().clone();
     state.lease = state.lease.claimed(holder("other"), Timestamp(0), 1);
-    assert_eq!(chain.reloaded(&loaded(&state, head)), Err(HaltReason::Fenced));
+    assert_eq!(chain.on_reload(&loaded(&state, head)), Err(HaltReason::Fenced));
 }
 
 #[test]
 fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
     let mut free = begun().state;
     free.lease = free.lease.released(Timestamp(0));
-    let mut chain = CommitChain::from(Some(&loaded(&free, HeadId { commit: 5, nonce: 5 })), State::default(), me());
+    let mut chain = CommitChain::new(Some(&loaded(&free, HeadId { commit: 5, nonce: 5 })), State::default(), me());
     let claim = draft(&mut chain, 6, false);
-    assert_eq!(chain.ended(&claim, &CommitEnd::Reload), NextAction::Reload);
+    assert_eq!(chain.on_end(&claim, &CommitEnd::Reload), NextAction::Reload);
     let mut theirs = free.clone();
     theirs.lease = theirs.lease.claimed(holder("other"), Timestamp(0), 1).released(Timestamp(0));
-    assert_eq!(chain.reloaded(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
+    assert_eq!(chain.on_reload(&loaded(&theirs, HeadId { commit: 6, nonce: 9 })), Err(HaltReason::Fenced));
 }
 
 #[test]
 fn a_reload_that_finds_ones_own_last_commit_is_not_fenced_by_its_release() {
-    let mut chain = CommitChain::from(None, State::default(), me());
+    let mut chain = CommitChain::new(None, State::default(), me());
     let only = draft(&mut chain, 1, true);
-    assert_eq!(chain.ended(&only, &CommitEnd::Refused(CommitPart::Layout)), NextAction::Reload);
-    assert_eq!(chain.reloaded(&loaded(&only.state, only.to)), Ok(()));
-    assert!(!chain.claimed());
+    assert_eq!(chain.on_end(&only, &CommitEnd::Refused(CommitPart::Layout)), NextAction::Reload);
+    assert_eq!(chain.on_reload(&loaded(&only.state, only.to)), Ok(()));
+    assert!(!chain.has_claimed());
 }
 
 #[test]
@@ -190,13 +195,13 @@ fn invariant_7_reloads_of_one_batch_are_bounded_and_an_applied_commit_begins_the
     for round in 0..2 {
         for n in 0..MAX_RELOADS {
             let commit = draft(&mut chain, u64::from(100 * round + n) + 2, false);
-            assert_eq!(chain.ended(&commit, &CommitEnd::Reload), NextAction::Reload);
+            assert_eq!(chain.on_end(&commit, &CommitEnd::Reload), NextAction::Reload);
             let snapshot = loaded(chain.state(), HeadId { commit: commit.to.commit, nonce: 999 });
-            assert_eq!(chain.reloaded(&snapshot), Ok(()));
+            assert_eq!(chain.on_reload(&snapshot), Ok(()));
         }
         let commit = draft(&mut chain, u64::from(round) + 1_000, false);
-        assert_eq!(chain.clone().ended(&commit, &CommitEnd::Reload), NextAction::Stop(HaltReason::Unclear));
-        assert_eq!(chain.ended(&commit, &CommitEnd::Applied(commit.to)), NextAction::GoOn);
+        assert_eq!(chain.clone().on_end(&commit, &CommitEnd::Reload), NextAction::Stop(HaltReason::Unclear));
+        assert_eq!(chain.on_end(&commit, &CommitEnd::Applied(commit.to)), NextAction::GoOn);
     }
 }
 
@@ -213,7 +218,7 @@ fn each_end_that_nothing_can_mend_stops_the_run_for_its_own_reason() {
     for (end, stop) in ends {
         let mut chain = begun();
         let commit = Commit { changes: Changes::default(), ..draft(&mut chain, 2, false) };
-        assert_eq!(chain.ended(&commit, &end), NextAction::Stop(stop));
+        assert_eq!(chain.on_end(&commit, &end), NextAction::Stop(stop));
     }
 }
 
@@ -227,7 +232,7 @@ fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays
     for (end, how) in ends {
         let mut chain = begun();
         let commit = draft(&mut chain, 2, false);
-        assert_eq!(chain.ended(&commit, &end), NextAction::Suspect(how));
+        assert_eq!(chain.on_end(&commit, &end), NextAction::Suspect(how));
         draft(&mut chain, 3, false);
     }
 }
@@ -237,11 +242,11 @@ fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays
 #[test]
 fn columns_of_a_refused_commit_are_not_the_jobs() {
     let mut chain =
-        CommitChain::from(Some(&loaded(&State::default(), HeadId { commit: 4, nonce: 1 })), State::default(), me());
+        CommitChain::new(Some(&loaded(&State::default(), HeadId { commit: 4, nonce: 1 })), State::default(), me());
     let changes = Changes { columns: vec!["a".into()], ..one("k") };
     let refused = chain.draft(1, changes, &terms(false)).expect("nothing is in doubt");
     assert_eq!(refused.state.columns, ["a"]);
-    assert!(matches!(chain.ended(&refused, &CommitEnd::Refused(CommitPart::Content)), NextAction::Suspect(_)));
+    assert!(matches!(chain.on_end(&refused, &CommitEnd::Refused(CommitPart::Content)), NextAction::Suspect(_)));
     let without_items = chain.draft(2, Changes::default(), &terms(false)).expect("it was asked for");
     assert!(without_items.state.columns.is_empty(), "{:?}", without_items.state.columns);
 }

@@ -17,13 +17,13 @@ fn tried_once() -> PriorFailure {
         error: Fingerprint::of("e"),
         state: FailureState::Open,
         in_doubt: false,
-        asked: None,
+        requested: None,
         row: 2,
     }
 }
 
 fn book(rows: &[(&str, &str)]) -> ProcessedIndex {
-    let rows = rows.iter().map(|(k, v)| (key(k).fingerprint(), version(v).mark())).collect();
+    let rows = rows.iter().map(|(k, v)| (key(k).fingerprint(), version(v).hash())).collect();
     ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new())
 }
 
@@ -43,13 +43,13 @@ fn invariant_1_every_version_of_a_key_is_admitted_once_in_whatever_order_they_co
     }
     for (word, admission) in [("3", Admission::Changed), ("4", Admission::Changed), ("3", Admission::Twice)] {
         assert_eq!(book.admit(&key("a"), &version(word)), admission);
-        book.done(&key("a"), &version(word));
+        book.on_done(&key("a"), &version(word));
     }
 }
 
 #[test]
 fn where_the_last_version_counts_an_earlier_one_may_come_back() {
-    let row = |v: &str| (key("a").fingerprint(), version(v).mark());
+    let row = |v: &str| (key("a").fingerprint(), version(v).hash());
     let mut book = ProcessedIndex::new(
         ProcessedSet::from_rows(ReprocessPolicy::OnChange, vec![row("2"), row("1"), row("2")]),
         HashMap::new(),
@@ -58,7 +58,7 @@ fn where_the_last_version_counts_an_earlier_one_may_come_back() {
     for back in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Changed, "{back}");
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Twice, "{back}");
-        book.done(&key("a"), &version(back));
+        book.on_done(&key("a"), &version(back));
         assert_eq!(book.admit(&key("a"), &version(back)), Admission::Done, "{back}");
     }
     assert_eq!(book.keys(), 1);
@@ -66,7 +66,7 @@ fn where_the_last_version_counts_an_earlier_one_may_come_back() {
 
 #[test]
 fn where_the_newest_version_counts_an_older_one_is_passed_over() {
-    let row = |v: &str| (key("a").fingerprint(), ReprocessPolicy::OnNewer.mark(&version(v)));
+    let row = |v: &str| (key("a").fingerprint(), ReprocessPolicy::OnNewer.version_hash(&version(v)));
     let mut book = ProcessedIndex::new(
         ProcessedSet::from_rows(ReprocessPolicy::OnNewer, vec![row("10"), row("9")]),
         HashMap::new(),
@@ -75,10 +75,10 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
         assert_eq!(book.admit(&key("a"), &version(old)), Admission::Done, "{old}");
     }
     assert_eq!(book.admit(&key("a"), &version("11")), Admission::Changed);
-    book.done(&key("a"), &version("11"));
+    book.on_done(&key("a"), &version("11"));
     assert_eq!(book.admit(&key("a"), &version("10.5")), Admission::Done);
     assert_eq!(book.admit(&key("b"), &version("1")), Admission::Fresh);
-    book.done(&key("b"), &version("1"));
+    book.on_done(&key("b"), &version("1"));
     assert_eq!(book.keys(), 2);
 }
 
@@ -87,16 +87,16 @@ fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed()
     let mut book = book(&[]);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Fresh);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
-    book.done(&key("a"), &version(""));
+    book.on_done(&key("a"), &version(""));
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
     assert_eq!(book.admit(&key("b"), &version("")), Admission::Fresh);
-    book.failed(
+    book.on_failed(
         &key("b"),
         PriorFailure {
             attempts: 1,
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
-            version: version("").mark(),
+            version: version("").hash(),
             error: Fingerprint::of("e"),
             ..tried_once()
         },
@@ -110,15 +110,15 @@ fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
     let tried = PriorFailure {
         attempts: 1,
         first_seen: Timestamp(1),
-        version: version("2").mark(),
+        version: version("2").hash(),
         error: Fingerprint::of("e"),
         ..tried_once()
     };
     let done =
-        ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").mark())]);
+        ProcessedSet::from_rows(ReprocessPolicy::EachVersion, vec![(key("a").fingerprint(), version("1").hash())]);
     let mut book = ProcessedIndex::new(done.clone(), HashMap::from([(key("a").fingerprint(), tried)]));
     assert_eq!((book.open_failures(), book.admit(&key("a"), &version("2"))), (1, Admission::Again(tried)));
-    let closed = PriorFailure { version: version("1").mark(), ..tried };
+    let closed = PriorFailure { version: version("1").hash(), ..tried };
     assert_eq!(ProcessedIndex::new(done, HashMap::from([(key("a").fingerprint(), closed)])).open_failures(), 0);
 }
 
@@ -127,24 +127,24 @@ fn a_failure_that_works_at_last_is_recovered_once() {
     let tried = PriorFailure {
         attempts: 2,
         first_seen: Timestamp(1),
-        version: version("").mark(),
+        version: version("").hash(),
         error: Fingerprint::of("e"),
         ..tried_once()
     };
     let failures = HashMap::from([(key("a").fingerprint(), tried)]);
     let mut book = ProcessedIndex::new(ProcessedSet::default(), failures);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Again(tried));
-    book.done(&key("a"), &version(""));
-    book.closed(&key("a"));
+    book.on_done(&key("a"), &version(""));
+    book.on_failure_closed(&key("a"));
     assert_eq!(book.open_failures(), 0);
 }
 
 #[test]
 fn what_was_forgotten_takes_back_what_was_done_before_it_so_that_the_version_done_last_counts() {
-    let row = |v: &str| (key("a").fingerprint(), version(v).mark());
+    let row = |v: &str| (key("a").fingerprint(), version(v).hash());
     let done = vec![row("1"), row("2"), row("2"), row("1")];
     let set = ProcessedSet::with_revoked(ReprocessPolicy::OnChange, done, vec![row("1"), row("2")]);
     assert!(
-        set.has(key("a").fingerprint(), version("1").mark()) && !set.has(key("a").fingerprint(), version("2").mark())
+        set.has(key("a").fingerprint(), version("1").hash()) && !set.has(key("a").fingerprint(), version("2").hash())
     );
 }
