@@ -49,7 +49,7 @@ impl House {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(seed));
-        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
+        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).with_mode(self.mode, again)
     }
 
     async fn run(&self, items: &[Value], errands: Option<PreparedChanges>) -> Result<RunReport, RunError> {

@@ -147,12 +147,12 @@ pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut V
         data_tab: settings.tab.clone(),
         mode: settings.mode,
         again: settings.again,
-        leaving: false,
+        abandons_predecessors: false,
         missing: MissingTab::Stops,
         preview: settings.preview(&coming.clock),
         clock: Arc::clone(&coming.clock),
     };
-    match fetcher.fetch().await {
+    match fetcher.load().await {
         Ok(found) => job(settings, coming, &found, lines),
         Err(error) => lines.push(CheckItem::problem(Subject::Tabs, error)),
     }
@@ -176,7 +176,7 @@ fn account(coming: &PlannedRun) -> String {
 
 fn seen(metadata: &SpreadsheetInfo) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = capacity::crowded(CellBudget::of(metadata).cells()) {
+    if let Some(crowded) = capacity::crowded(CellBudget::from_metadata(metadata).cells()) {
         return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
@@ -213,7 +213,7 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     lines.push(lease(settings, coming, fetched, snapshot));
     lines.push(CheckItem::fine(
         Subject::Guard,
-        match fetched.proof {
+        match fetched.support {
             GuardSupport::Unknown => "not proved yet; the next run proves it, before it writes a row",
             GuardSupport::Name => "proved on this spreadsheet: a named range guards",
             GuardSupport::Title => "proved on this spreadsheet: the title of the state tab guards",
