@@ -64,7 +64,7 @@ impl RejectionFixture {
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
-        let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
+        let store = store.with_mode(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report

@@ -28,7 +28,7 @@ async fn probed(place: &Emulated, seed: u64, stop: &Stop) -> ProbeReport {
 }
 
 fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
-    probed.findings.iter().map(|found| (found.question, found.outcome)).collect()
+    probed.findings.iter().map(|found| (found.assumption, found.outcome)).collect()
 }
 
 /// What a service of these doubts has to be told to be.
@@ -39,7 +39,7 @@ fn expected(doubts: UnknownBehaviors) -> BTreeMap<Assumption, AssumptionOutcome>
         Assumption::NameAgain | Assumption::OneByOne => doubts.validate == ValidationBehavior::Snapshot,
         _ => false,
     };
-    Assumption::all().map(|question| (question, AssumptionOutcome::of(!otherwise(question)))).collect()
+    Assumption::all().map(|question| (question, AssumptionOutcome::from_held(!otherwise(question)))).collect()
 }
 
 /// Tabs and names that are there, by title and name.

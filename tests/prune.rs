@@ -55,8 +55,8 @@ impl JobFixture {
     async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
         let store = self.store(7);
         let wanted = sheetkeep::store::scan::scanner::ScanScope { failures: true, runs: true, ..Default::default() };
-        let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
-        let ends = store.ends().await.expect("the ends of its tabs");
+        let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
+        let ends = store.tab_extents().await.expect("the ends of its tabs");
         let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
         (found, errands)

@@ -89,7 +89,7 @@ impl Desk {
         let items = self.versions.iter().map(|(key, version)| {
             json!({"id": key, "a": cell(key, "a", *version), "b": cell(key, "b", *version), "v": version})
         });
-        let running = job.run(store.keeping(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
+        let running = job.run(store.with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let ended = tokio::select! {
             ended = running => ended.map(|_| ()),
             () = end.notified() => Ok(()),

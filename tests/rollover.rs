@@ -70,7 +70,7 @@ impl Estate {
     fn store(&self, at: usize, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(&self.ids[at]).expect("an id");
         let (sheets, clock) = (Arc::new(self.fixture.proxy.sheets(seed)), Arc::clone(&self.fixture.clock));
-        SheetsStore::new(sheets, id, "j", "Data", clock).keeping(self.fixture.mode, self.fixture.again)
+        SheetsStore::new(sheets, id, "j", "Data", clock).with_mode(self.fixture.mode, self.fixture.again)
     }
 
     async fn run_for(
@@ -103,7 +103,7 @@ impl Estate {
 
     async fn listing(&self, at: usize) -> ScannedTabs {
         let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
-        self.store(at, 7).listing(wanted).await.expect("a listing").expect("it has run")
+        self.store(at, 7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
     async fn would(
@@ -355,8 +355,8 @@ impl Estate {
     async fn prunable(&self, at: usize, keys: bool) -> PreparedChanges {
         let store = self.store(at, 7);
         let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
-        let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
-        let ends = store.ends().await.expect("the ends of its tabs");
+        let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
+        let ends = store.tab_extents().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 5 * 86_400_000), keys };
         let found = pruning(&listing, &ends, PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
@@ -447,10 +447,12 @@ async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves
     let items = [item("a", "1"), item("b", "1"), item("c", "1")];
     let ended = estate.run(2, &items).await;
     assert!(matches!(&ended, Err(error) if error.to_string().contains(&estate.ids[1])), "{ended:?}");
-    let left = estate.store(2, 9).leaving(true).load().await.expect("a load").snapshot.expect("it has run");
+    let left =
+        estate.store(2, 9).allow_missing_predecessors(true).load().await.expect("a load").snapshot.expect("it has run");
     assert!(left.state.previous.is_empty() && left.anomalies.iter().any(|one| one.message.contains("left behind")));
     let job = Job::new(Arc::clone(&estate.fixture.clock)).step(|value, _| Ok(vec![value.clone()]));
-    let report = job.run(estate.store(2, 9).leaving(true), Values::of(items.to_vec())).await.expect("a run");
+    let report =
+        job.run(estate.store(2, 9).allow_missing_predecessors(true), Values::of(items.to_vec())).await.expect("a run");
     assert_eq!((report.run.counts.new, report.run.counts.skipped), (2, 1));
     assert_eq!(estate.run(2, &items).await.expect("a run").run.counts.new, 0);
 }

@@ -30,11 +30,11 @@ fn items(range: std::ops::Range<u32>) -> Vec<Value> {
 }
 
 fn keys(store: &MemoryStore) -> Vec<String> {
-    store.held().processed.iter().map(|(key, ..)| key.to_string()).collect()
+    store.contents().processed.iter().map(|(key, ..)| key.to_string()).collect()
 }
 
 fn rows(store: &MemoryStore) -> usize {
-    store.held().tables.get("Data").map_or(0, |(_, rows)| rows.len())
+    store.contents().tables.get("Data").map_or(0, |(_, rows)| rows.len())
 }
 
 #[tokio::test(start_paused = true)]
@@ -47,7 +47,7 @@ async fn every_item_becomes_done_once_and_a_second_run_skips_them_all() {
     let second = job.run(store.clone(), Values::of(items(0..12))).await.expect("a clean run");
     assert_eq!((second.run.counts.new, second.run.counts.skipped), (2, 10));
     assert_eq!((rows(&store), keys(&store).len()), (12, 12));
-    let runs = store.held().runs;
+    let runs = store.contents().runs;
     assert_eq!(runs.len(), 2);
     assert!(runs.iter().all(|run| run.status == RunStatus::Succeeded && run.finished.is_some()));
 }
@@ -73,7 +73,7 @@ async fn an_item_that_fails_is_kept_in_failures_and_the_run_goes_on() {
     });
     let report = job.run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed, report.run.status), (5, 1, RunStatus::Partial));
-    let failure = store.held().failures.remove(0);
+    let failure = store.contents().failures.remove(0);
     assert_eq!((failure.key.as_str(), failure.step.as_str(), failure.error.as_str()), ("k3", "does", "three is bad"));
     assert_eq!((failure.attempts, failure.payload.concat()), (1, json!({"id": "k3", "n": 3}).to_string()));
 }
@@ -88,12 +88,12 @@ async fn a_failure_that_stays_the_same_is_told_once_and_one_that_is_mended_is_re
         let report = fails.run(store.clone(), Values::of(items(0..1))).await.expect("a run that ends");
         assert_eq!((report.run.counts.failed, report.open_failures), (1, 1));
     }
-    assert_eq!(store.held().failures.len(), 1);
+    assert_eq!(store.contents().failures.len(), 1);
     for recovered in [1, 0] {
         let report = works.run(store.clone(), Values::of(items(0..1))).await.expect("a clean run");
         assert_eq!((report.run.counts.recovered, report.open_failures), (recovered, 0));
     }
-    let last = store.held().failures.pop().expect("the closing row");
+    let last = store.contents().failures.pop().expect("the closing row");
     assert_eq!(last.state, FailureState::Recovered);
 }
 
@@ -105,7 +105,7 @@ async fn a_record_without_a_key_and_one_that_is_unreadable_are_failures_of_their
         Values::of([json!({"id": "a"}), json!({"x": 1}), json!({"id": ""})]).then_bad(b"\xff", "no valid UTF-8");
     let report = Job::new(clock).run(store.clone(), source).await.expect("a run that ends");
     assert_eq!((report.run.counts.read, report.run.counts.new, report.run.counts.failed), (4, 1, 3));
-    let held = store.held();
+    let held = store.contents();
     assert!(held.failures.iter().all(|failure| failure.key.as_str().starts_with('#')));
     let steps: Vec<_> = held.failures.iter().map(|failure| failure.step.as_str()).collect();
     assert_eq!(steps, ["item", "item", "source"]);
@@ -116,7 +116,7 @@ async fn a_lost_answer_is_judged_by_the_head_and_nothing_is_doubled() {
     for mishap in [InjectedFault::AppliedThenLost, InjectedFault::LostBefore] {
         let clock = clock();
         let store = MemoryStore::new(Arc::clone(&clock));
-        store.meet([Some(mishap), Some(mishap)]);
+        store.inject([Some(mishap), Some(mishap)]);
         let mut job = Job::new(clock);
         job.plan.max_rows = 4;
         let report = job.run(store.clone(), Values::of(items(0..10))).await.expect("a clean run");
@@ -144,7 +144,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let crashing = Job::new(Arc::clone(&clock));
-    store.meet([None, None, Some(InjectedFault::Throttled)]);
+    store.inject([None, None, Some(InjectedFault::Throttled)]);
     let mut small = crashing;
     small.plan.max_rows = 2;
     small.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -154,7 +154,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
     clock.sleep(Duration::from_mins(5)).await;
     let report = other.run(store.clone(), Values::of(items(0..6))).await.expect("the lease is over");
     assert_eq!((report.run.counts.skipped, report.run.counts.new, rows(&store)), (2, 4, 6));
-    let told: Vec<_> = store.held().runs.iter().map(|run| run.status).collect();
+    let told: Vec<_> = store.contents().runs.iter().map(|run| run.status).collect();
     assert_eq!(told, [RunStatus::Crashed, RunStatus::Succeeded]);
 }
 
@@ -162,7 +162,7 @@ async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_e
 async fn a_runner_takes_over_its_own_dead_sibling_at_once() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
-    store.meet([None, None, Some(InjectedFault::Throttled)]);
+    store.inject([None, None, Some(InjectedFault::Throttled)]);
     let mut job = Job::new(clock);
     job.plan.max_rows = 2;
     job.run(store.clone(), Values::of(items(0..6))).await.expect_err("it could not finish");
@@ -197,7 +197,7 @@ async fn a_run_that_is_asked_to_stop_finishes_what_is_in_hand_and_releases() {
     });
     let report = job.run_until(store.clone(), Values::of(items(0..100)), stop).await.expect("a run that ends");
     assert_eq!((report.run.status, report.run.counts.new, rows(&store)), (RunStatus::Interrupted, 3, 3));
-    assert!(store.held().state.lease.holder.is_none());
+    assert!(store.contents().state.lease.holder.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,8 +206,8 @@ async fn standard_input_and_outside_effects_claim_the_lease_before_the_first_ite
     let store = MemoryStore::new(Arc::clone(&clock));
     let seen = store.clone();
     let job = Job::new(Arc::clone(&clock)).outside_step(move |value, context| {
-        assert!(seen.held().state.lease.holder.is_some());
-        assert_eq!(context.fence, seen.held().state.lease.fence);
+        assert!(seen.contents().state.lease.holder.is_some());
+        assert_eq!(context.fence, seen.contents().state.lease.fence);
         assert!(context.idempotency_key.starts_with("sk1_"));
         Ok(vec![value.clone()])
     });
@@ -281,7 +281,7 @@ async fn the_cursor_in_the_state_is_the_last_settled_record() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     Job::new(clock).run(store.clone(), Values::of(items(0..7))).await.expect("a clean run");
-    assert_eq!(store.held().state.cursor.as_deref(), Some("7"));
+    assert_eq!(store.contents().state.cursor.as_deref(), Some("7"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -303,7 +303,7 @@ async fn a_newer_version_that_fails_in_the_same_way_is_told_with_its_own_payload
         let source = Values::of([json!({"id": "a", "v": version})]);
         job.run(store.clone(), source).await.expect("a run that ends");
     }
-    let told: Vec<_> = store.held().failures.iter().map(|failure| failure.payload.concat()).collect();
+    let told: Vec<_> = store.contents().failures.iter().map(|failure| failure.payload.concat()).collect();
     assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
 }
 
@@ -331,8 +331,8 @@ async fn an_item_that_the_machine_refused_to_begin_is_as_it_was() {
         let RunError::Machine { report, .. } = refused else { unreachable!("{refused}") };
         assert_eq!((report.run.status, report.run.counts.failed), (RunStatus::Failed, 0));
         assert!(report.run.message.contains("no processes are left"), "{}", report.run.message);
-        assert!(store.held().failures.is_empty() && store.held().state.begun.is_empty());
-        assert!(store.held().state.lease.holder.is_none(), "the next run may begin at once");
+        assert!(store.contents().failures.is_empty() && store.contents().state.begun.is_empty());
+        assert!(store.contents().state.lease.holder.is_none(), "the next run may begin at once");
         job = Job::new(clock).outside_step(|value, _| Ok(vec![value.clone()]));
         (job.plan.delivery, job.plan.max_attempts) = (delivery, 1);
         let next = job.run(store.clone(), Values::of(items(0..6))).await.expect("a clean run");
@@ -351,11 +351,11 @@ async fn at_most_once_an_item_whose_first_program_had_run_is_in_doubt() {
         job
     };
     twice(Arc::clone(&clock), "k2").run(store.clone(), Values::of(items(0..6))).await.expect_err("it is in the way");
-    let begun: Vec<_> = store.held().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
+    let begun: Vec<_> = store.contents().state.begun.iter().map(|(key, _)| key.as_str().to_owned()).collect();
     assert_eq!(begun, ["k2"], "those that were marked beside it had not begun");
     let next = twice(clock, "nobody").run(store.clone(), Values::of(items(0..6))).await.expect("a run that ends");
     assert_eq!((next.keys, next.dead_failures), (5, 1));
-    assert!(store.held().failures.iter().all(|failure| failure.error.contains("in doubt")));
+    assert!(store.contents().failures.iter().all(|failure| failure.error.contains("in doubt")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -115,7 +115,7 @@ impl ManualEditFixture {
         // Where one record of each key counts, all are read once before the first is processed.
         let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
         let source = Interrupted { values: Values::of(items), left: surveyed + 5, deed };
-        let report = job.run_over(store.keeping(self.mode, again), Box::new(source)).await;
+        let report = job.run_over(store.with_mode(self.mode, again), Box::new(source)).await;
         self.clock.sleep(std::time::Duration::from_mins(10)).await;
         report
     }
@@ -469,18 +469,18 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
         job
     };
     job().run(store.clone(), Values::of(items(0, 3, "1"))).await.expect("a run");
-    let history = store.held();
+    let history = store.contents();
     clock.sleep(std::time::Duration::from_mins(1)).await;
     job().run(store.clone(), Values::of(items(0, 6, "1"))).await.expect("a run");
     clock.sleep(std::time::Duration::from_mins(1)).await;
     let back = store.clone();
-    let deed = async move { back.touch(|held| *held = history) }.boxed();
+    let deed = async move { back.edit(|held| *held = history) }.boxed();
     let source = Interrupted { values: Values::of(items(0, 14, "1")), left: 10, deed: Some(deed) };
     let error = job().run_over(store.clone(), Box::new(source)).await.expect_err("the state went backwards");
     assert!(error.fault().passes(), "{error}");
     clock.sleep(std::time::Duration::from_mins(10)).await;
     let report = job().run(store.clone(), Values::of(items(0, 14, "1"))).await.expect("a run");
-    let (_, rows) = &store.held().tables["Data"];
+    let (_, rows) = &store.contents().tables["Data"];
     assert_eq!((report.keys, rows.len()), (14, 14));
 }
 

@@ -41,13 +41,13 @@ pub fn read_all(bytes: &[u8]) {
         }
         1 => {
             let tab = tab(&PROCESSED);
-            let mut read = ProcessedRows::of(&tab, again).keeping(Some(3));
+            let mut read = ProcessedRows::new(&tab, again).with_texts_of(Some(3));
             read.read(&rows);
             let _ = (read.recent(), read.finish(&tab));
         }
         2 => {
             let tab = tab(&FAILURES);
-            let mut read = FailureRows::of(&tab, again);
+            let mut read = FailureRows::new(&tab, again);
             read.read(&rows, u32::MAX);
             let _ = read.finish(&tab);
         }
@@ -64,24 +64,24 @@ pub fn read_all(bytes: &[u8]) {
             }
         }
         4 => {
-            let mut search = MappingSearch::of([0, 1, 2, 3]);
+            let mut search = MappingSearch::new([0, 1, 2, 3]);
             search.read(&rows);
             let mut said = RowChecksum::default();
             said.add(&["k", "1", "done", "20260921-141320-00d40"]);
-            let _ = search.found(said);
+            let _ = search.find(said);
         }
         5 => {
             let rows = of_head("removed", rows);
-            if let Some(waiting) = restore::read(&rows, HEAD, 1).put_back() {
+            if let Some(waiting) = restore::parse(&rows, HEAD, 1).pending_restores() {
                 let tabs = Tabs { processed: Some(tab(&PROCESSED)), failures: Some(tab(&FAILURES)), ..Tabs::default() };
-                let _ = (waiting.requests(&tabs), waiting.blemish(), waiting.waiting().count());
+                let _ = (waiting.requests(&tabs), waiting.anomaly(), waiting.pending_rows().count());
             }
         }
         _ => {
             let rows = of_head("witness", rows);
-            if let Some((witness, seen)) = UndoLog::read(&rows, HEAD) {
-                let _ = witness.told();
-                let _ = witness.finding(seen, Vec::new);
+            if let Some((undo_log, seen)) = UndoLog::parse(&rows, HEAD) {
+                let _ = undo_log.scratch_texts();
+                let _ = undo_log.evaluate(seen, Vec::new);
             }
         }
     }

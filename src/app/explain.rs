@@ -19,7 +19,7 @@ use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
-use crate::store::commit::restore::WAITING;
+use crate::store::commit::restore::PENDING_ROW;
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
 
@@ -51,7 +51,7 @@ impl DoneRow {
         let [version, state, cell] = texts;
         let (run, order) = read_run_cell(cell);
         let (version, state, run) = (version.to_owned(), state.to_owned(), run.to_owned());
-        let row = Some(row).filter(|row| *row > WAITING);
+        let row = Some(row).filter(|row| *row > PENDING_ROW);
         Self { row, spreadsheet: spreadsheet.map(str::to_owned), version, state, run, order }
     }
 }
@@ -100,7 +100,7 @@ pub async fn explain(
 ) -> Result<ItemHistory, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
-        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
+        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
     file.judge(whole_life(&store, settings, key).await)
 }
 
@@ -125,7 +125,7 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            done.push(DoneRow::of(WAITING, Some(spreadsheet), [version, state, run]));
+            done.push(DoneRow::of(PENDING_ROW, Some(spreadsheet), [version, state, run]));
         }
         ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
         ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
@@ -135,13 +135,10 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         _ => {}
     };
     let surveyed = store
-        .survey(
-            ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Kept },
-            &mut see,
-        )
+        .scan(ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Kept }, &mut see)
         .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
-    if !surveyed.steady {
+    if !surveyed.is_consistent {
         return Ok(None);
     }
     failures.sort_by_key(|one| (one.failure.order, one.failure.last_seen, one.failure.attempts, one.row));

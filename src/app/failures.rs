@@ -37,8 +37,8 @@ pub async fn failures(
 ) -> Result<FailureList, AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
     let store =
-        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    let store = store.missing(MissingTab::ReadOn);
+        SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
+    let store = store.with_missing_tabs(MissingTab::ReadOn);
     file.judge(failures_in(&store, count).await)
 }
 

@@ -239,7 +239,7 @@ fn store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.keeping(settings.mode, settings.again).missing(MissingTab::Remade), file))
+    Ok((store.with_mode(settings.mode, settings.again).with_missing_tabs(MissingTab::Remade), file))
 }
 
 fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
@@ -266,9 +266,9 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
         let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() };
-        let surveyed = store.survey(wanted, &mut see).await?;
+        let surveyed = store.scan(wanted, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
-        if surveyed.steady {
+        if surveyed.is_consistent {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
         }
     }
@@ -296,16 +296,15 @@ async fn forgotten(
             *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
         }
     };
-    let surveyed = store
-        .survey(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see)
-        .await?;
+    let surveyed =
+        store.scan(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
     });
     let settled: Vec<_> = settled.collect();
     tracing::debug!(job = settings.job, keys = keys.len(), rows = settled.len(), "rows that are to be forgotten");
-    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+    let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     Ok(stands.then_some(settled))
 }
 
@@ -325,8 +324,8 @@ async fn adopted(
         }
     };
     let surveyed =
-        store.survey(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
-    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+        store.scan(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
+    let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
         let version = versions.get(&RowDigest::of(key.as_str())).cloned().unwrap_or_default();

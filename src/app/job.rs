@@ -161,10 +161,10 @@ async fn run_once(
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
-        .keeping(settings.mode, settings.again)
-        .leaving(wish.adopt)
-        .previewing(preview)
-        .missing(if wish.remakes { MissingTab::Remade } else { MissingTab::Stops });
+        .with_mode(settings.mode, settings.again)
+        .allow_missing_predecessors(wish.adopt)
+        .with_preview(preview)
+        .with_missing_tabs(if wish.remakes { MissingTab::Remade } else { MissingTab::Stops });
     let plan = plan(settings, wish, &installation);
     let parts = Dependencies {
         store: Arc::new(store),

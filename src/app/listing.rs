@@ -37,12 +37,12 @@ pub async fn listing_with_ends(
     chance: Arc<dyn Rng>,
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    let both = async { Ok((listed(&store, wanted).await?, store.ends().await?)) };
+    let both = async { Ok((listed(&store, wanted).await?, store.tab_extents().await?)) };
     file.judge(both.await)
 }
 
 async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, AppError> {
-    store.listing(wanted).await?.ok_or(AppError::NeverRan)
+    store.scan_rows(wanted).await?.ok_or(AppError::NeverRan)
 }
 
 /// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
@@ -67,5 +67,5 @@ fn store(
 ) -> Result<(SheetsStore, SheetFile), AppError> {
     let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.keeping(settings.mode, settings.again), file))
+    Ok((store.with_mode(settings.mode, settings.again), file))
 }

@@ -82,14 +82,14 @@ pub async fn standing(
 async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<JobOverview, AppError> {
     let (sheets, id) = (&sheet.sheets, &sheet.id);
     let store = SheetsStore::new(Arc::clone(sheets), id.clone(), &settings.job, &settings.tab, clock)
-        .keeping(settings.mode, settings.again)
-        .missing(MissingTab::ReadOn);
+        .with_mode(settings.mode, settings.again)
+        .with_missing_tabs(MissingTab::ReadOn);
     let loaded = store.load().await?;
     let metadata = sheets.metadata(id).await?;
     let Some(snapshot) = loaded.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
-    let cells = CellBudget::of(&metadata).cells();
+    let cells = CellBudget::from_metadata(&metadata).cells();
     let readable = tabs.runs.as_ref().filter(|tab| tab.lacks(&RUNS).is_none());
     let runs = match seen(readable) {
         Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),

@@ -150,12 +150,12 @@ pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut V
         data_tab: settings.tab.clone(),
         mode: settings.mode,
         again: settings.again,
-        leaving: false,
+        abandons_predecessors: false,
         missing: MissingTab::Stops,
         preview: settings.preview(&coming.clock),
         clock: Arc::clone(&coming.clock),
     };
-    match fetcher.fetch().await {
+    match fetcher.load().await {
         Ok(found) => job(settings, coming, &found, lines),
         Err(error) => lines.push(CheckItem::problem(Subject::Tabs, error)),
     }
@@ -180,7 +180,7 @@ fn account(coming: &PlannedRun) -> String {
 /// Whether the service lets this account write is unknown until it does; a local file has no accounts.
 fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
-    if let Some(crowded) = capacity::capacity_warning(CellBudget::of(metadata).cells()) {
+    if let Some(crowded) = capacity::capacity_warning(CellBudget::from_metadata(metadata).cells()) {
         return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
@@ -217,7 +217,7 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     lines.push(lease(settings, coming, fetched, snapshot));
     lines.push(CheckItem::fine(
         Subject::Guard,
-        match fetched.proof {
+        match fetched.support {
             GuardSupport::Unknown => "not verified yet; the next run verifies it before it writes a row",
             GuardSupport::Name => "verified on this spreadsheet (named-range guard)",
             GuardSupport::Title => "verified on this spreadsheet (title guard)",

@@ -11,9 +11,9 @@ use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
-use crate::store::probe::cleanup::{CleanupReport, sweep};
+use crate::store::probe::cleanup::{CleanupReport, clean_up};
 use crate::store::probe::client::ProbeClient;
-use crate::store::probe::run::ask;
+use crate::store::probe::run::check;
 
 /// What a probe came to.
 #[derive(Debug)]
@@ -40,13 +40,14 @@ impl ProbeReport {
     pub fn unguarded(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
-            .find(|found| found.question.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
+            .find(|found| found.assumption.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
     }
 
     /// Whether the guard's own assumptions were all answered.
     pub fn has_proven_guard(&self) -> bool {
-        let known =
-            |found: &&AssumptionResult| found.question.is_guard_column() && found.outcome != AssumptionOutcome::Unknown;
+        let known = |found: &&AssumptionResult| {
+            found.assumption.is_guard_column() && found.outcome != AssumptionOutcome::Unknown
+        };
         let guards = Assumption::all().filter(|question| question.is_guard_column()).count();
         self.findings.iter().filter(known).count() == guards
     }
@@ -69,7 +70,7 @@ pub async fn probe(
             break;
         }
         let asked = tokio::select! {
-            asked = ask(&desk, question) => asked,
+            asked = check(&desk, question) => asked,
             _ = stop.forced() => continue,
         };
         match asked {
@@ -80,6 +81,6 @@ pub async fn probe(
             }
         }
     }
-    let swept = sweep(&desk).await;
+    let swept = clean_up(&desk).await;
     Ok(ProbeReport { findings, swept, ended })
 }

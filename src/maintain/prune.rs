@@ -17,7 +17,7 @@ use crate::ledger::run::run::{Run, RunStatus};
 use crate::maintain::lineup::{Placed, line_up};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::store::commit::restore::WAITING;
+use crate::store::commit::restore::PENDING_ROW;
 use crate::store::scan::rows::ScannedTabs;
 use crate::store::scan::trailing_blanks::TabExtent;
 use crate::time::Timestamp;
@@ -273,7 +273,7 @@ fn may_go(placed: &Placed<'_>) -> bool {
 
 /// Whether a row stands in a tab of this spreadsheet.
 fn stands(row: u32) -> bool {
-    row > WAITING
+    row > PENDING_ROW
 }
 
 fn removal_of(placed: Placed<'_>, gap: Gap) -> RowDeletion {

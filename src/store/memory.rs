@@ -59,8 +59,8 @@ pub struct Contents {
 /// A store in memory. Clones share the contents.
 #[derive(Clone)]
 pub struct MemoryStore {
-    held: Arc<Mutex<Contents>>,
-    mishaps: Arc<Mutex<VecDeque<Option<InjectedFault>>>>,
+    contents: Arc<Mutex<Contents>>,
+    faults: Arc<Mutex<VecDeque<Option<InjectedFault>>>>,
     usage: Arc<Mutex<Usage>>,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
@@ -71,8 +71,8 @@ impl MemoryStore {
     /// Creates an empty store whose service time is that of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            held: Arc::default(),
-            mishaps: Arc::default(),
+            contents: Arc::default(),
+            faults: Arc::default(),
             usage: Arc::default(),
             clock,
             mode: WriteMode::Append,
@@ -82,34 +82,34 @@ impl MemoryStore {
 
     /// Sets the write mode and the reprocess policy.
     #[must_use]
-    pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
+    pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.mode, self.again) = (mode, again);
         self
     }
 
     /// Queues faults for the next commits, in order; `None` is a normal commit.
-    pub fn meet(&self, mishaps: impl IntoIterator<Item = Option<InjectedFault>>) {
-        lock(&self.mishaps).extend(mishaps);
+    pub fn inject(&self, faults: impl IntoIterator<Item = Option<InjectedFault>>) {
+        lock(&self.faults).extend(faults);
     }
 
     /// Returns a copy of the contents.
-    pub fn held(&self) -> Contents {
-        lock(&self.held).clone()
+    pub fn contents(&self) -> Contents {
+        lock(&self.contents).clone()
     }
 
     /// Edits the contents, as a user would.
-    pub fn touch(&self, change: impl FnOnce(&mut Contents)) {
-        change(&mut lock(&self.held));
+    pub fn edit(&self, change: impl FnOnce(&mut Contents)) {
+        change(&mut lock(&self.contents));
     }
 
     fn loaded(&self) -> Loaded {
-        let held = lock(&self.held);
-        let tables: Vec<_> = held.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
-        let snapshot = held.head.map(|head| Snapshot {
-            state: held.state.clone(),
-            said: held.state.processed,
+        let contents = lock(&self.contents);
+        let tables: Vec<_> = contents.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
+        let snapshot = contents.head.map(|head| Snapshot {
+            state: contents.state.clone(),
+            said: contents.state.processed,
             head,
-            book: book(&held, self.again),
+            book: book(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
@@ -120,33 +120,33 @@ impl MemoryStore {
     }
 
     fn apply(&self, commit: &Commit) -> CommitReply {
-        let mut held = lock(&self.held);
-        let moved = held.head != commit.from;
+        let mut contents = lock(&self.contents);
+        let moved = contents.head != commit.from;
         let older = commit.from.is_some()
             && commit.kind == CommitKind::Advance
-            && commit.state.lease.fence < held.state.lease.fence;
+            && commit.state.lease.fence < contents.state.lease.fence;
         if moved || older {
             return CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
         }
-        if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
+        if commit.changes.tables.iter().any(|new| contents.tables.contains_key(&new.tab)) {
             return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
         }
         for new in &commit.changes.tables {
-            held.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
+            contents.tables.insert(new.tab.clone(), (new.columns.clone(), Vec::new()));
         }
-        if let Some((columns, _)) = held.tables.get_mut(&commit.state.definition.tab) {
+        if let Some((columns, _)) = contents.tables.get_mut(&commit.state.definition.tab) {
             columns.extend(commit.changes.columns.iter().cloned());
         }
         for (key, version, word, run) in commit.processed() {
-            let rows = if word == FORGOTTEN { &mut held.forgotten } else { &mut held.processed };
+            let rows = if word == FORGOTTEN { &mut contents.forgotten } else { &mut contents.processed };
             rows.push((key.clone(), version.clone(), run));
         }
         for one in &commit.changes.settled {
-            lock(&self.usage).updated += keep(&mut held, one, commit, self.mode);
+            lock(&self.usage).updated += store_result(&mut contents, one, commit, self.mode);
         }
-        held.runs.extend(commit.changes.runs.iter().cloned());
-        held.state = commit.state.clone();
-        held.head = Some(commit.to);
+        contents.runs.extend(commit.changes.runs.iter().cloned());
+        contents.state = commit.state.clone();
+        contents.head = Some(commit.to);
         CommitReply::Applied
     }
 }
@@ -162,20 +162,20 @@ impl Store for MemoryStore {
 
     fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
         lock(&self.usage).reads += 1;
-        let store = lock(&self.held);
-        let sighting = match store.head {
+        let store = lock(&self.contents);
+        let head_status = match store.head {
             Some(head) => HeadStatus::At { head, fence: store.state.lease.fence },
             None => HeadStatus::NotInitialized,
         };
-        Box::pin(async move { Ok(sighting) })
+        Box::pin(async move { Ok(head_status) })
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
         Box::pin(async move {
             tokio::task::yield_now().await;
             lock(&self.usage).writes += 1;
-            let mishap = lock(&self.mishaps).pop_front().flatten();
-            match mishap {
+            let fault = lock(&self.faults).pop_front().flatten();
+            match fault {
                 None => self.apply(commit),
                 Some(InjectedFault::AppliedThenLost) => {
                     self.apply(commit);
@@ -195,9 +195,9 @@ impl Store for MemoryStore {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         lock(&self.usage).reads += u64::from(!rows.is_empty());
-        let held = lock(&self.held);
+        let contents = lock(&self.contents);
         let found = rows.iter().filter_map(|(key, row)| {
-            let failure = held.failures.get(usize::try_from(*row).ok()?.checked_sub(2)?)?;
+            let failure = contents.failures.get(usize::try_from(*row).ok()?.checked_sub(2)?)?;
             let kept = StoredFailure { failure: failure.clone(), is_edited: false, row: *row };
             (failure.key.fingerprint() == *key).then_some(kept)
         });
@@ -210,13 +210,13 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn book(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
-        held.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
+        contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =
-        held.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
+        contents.forgotten.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let mut failures = HashMap::new();
-    for (row, failure) in (2..).zip(&held.failures) {
+    for (row, failure) in (2..).zip(&contents.failures) {
         let key = failure.key.fingerprint();
         if failure.state == FailureState::Recovered {
             failures.remove(&key);
@@ -229,62 +229,62 @@ fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
                 error: failure_hash(&failure.step, &failure.error),
                 state: failure.state,
                 in_doubt: failure.step == IN_DOUBT,
-                requested: held.asked.get(&failure.key).copied(),
+                requested: contents.asked.get(&failure.key).copied(),
                 row,
             };
             failures.insert(key, tried);
         }
     }
-    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
-    let done = ProcessedSet::from_changes(again, done, &doings, forgotten, held.state.gaps.clone());
+    let doings: Vec<_> = contents.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
+    let done = ProcessedSet::from_changes(again, done, &doings, forgotten, contents.state.gaps.clone());
     ProcessedIndex::new(done, failures)
-        .with_suppressed_counts(held.state.suppressed_failures.clone())
-        .with_redo(held.state.redo.clone())
+        .with_suppressed_counts(contents.state.suppressed_failures.clone())
+        .with_redo(contents.state.redo.clone())
 }
 
 /// Stores the result of one item. Returns the number of rows overwritten.
-fn keep(held: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
+fn store_result(contents: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
-    let told = settled.failure();
+    let recorded = settled.failure();
     match settled {
         ItemResult::Done { output, closes, .. } => {
             for (tab, rows) in &output.tables {
-                let there = &mut held.tables.entry(tab.clone()).or_default().1;
+                let there = &mut contents.tables.entry(tab.clone()).or_default().1;
                 for row in rows {
                     let over =
                         put(there, row, commit.state.key_column.as_deref().filter(|_| mode == WriteMode::Upsert));
                     updated += u64::from(over);
                 }
             }
-            held.failures.extend(closes.iter().map(|failure| (**failure).clone()));
+            contents.failures.extend(closes.iter().map(|failure| (**failure).clone()));
         }
-        ItemResult::Failed(failure) => held.failures.push((**failure).clone()),
+        ItemResult::Failed(failure) => contents.failures.push((**failure).clone()),
         ItemResult::Revoked { .. } => {}
-        ItemResult::Removed(rows) => rows.iter().for_each(|row| take_out(held, row)),
+        ItemResult::Removed(rows) => rows.iter().for_each(|row| delete_row(contents, row)),
     }
-    if let Some(told) = told.filter(|failure| failure.answered.is_some()) {
-        held.asked.remove(&told.key);
+    if let Some(recorded) = recorded.filter(|failure| failure.answered.is_some()) {
+        contents.asked.remove(&recorded.key);
     }
     updated
 }
 
 /// Deletes the first row with this hash. Rows have no positions here.
-fn take_out(held: &mut Contents, removal: &RowDeletion) {
+fn delete_row(contents: &mut Contents, removal: &RowDeletion) {
     let mark = |row: &(Key, Version, String), word| mark_of_key(&processed_row(&row.0, &row.1, word, &row.2));
     let is_it = |mark: u64| removal.mark == Some(mark);
     match removal.role {
         TabKind::Processed => {
-            if !take_first(&mut held.processed, |row| is_it(mark(row, DONE))) {
-                take_first(&mut held.forgotten, |row| is_it(mark(row, FORGOTTEN)));
+            if !remove_first(&mut contents.processed, |row| is_it(mark(row, DONE))) {
+                remove_first(&mut contents.forgotten, |row| is_it(mark(row, FORGOTTEN)));
             }
         }
-        TabKind::Failures => drop(take_first(&mut held.failures, |failure| is_it(mark_of_failure(failure)))),
-        TabKind::Runs => drop(take_first(&mut held.runs, |run| is_it(mark_of_run(run)))),
+        TabKind::Failures => drop(remove_first(&mut contents.failures, |failure| is_it(mark_of_failure(failure)))),
+        TabKind::Runs => drop(remove_first(&mut contents.runs, |run| is_it(mark_of_run(run)))),
         TabKind::Data => {}
     }
 }
 
-fn take_first<T>(rows: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> bool {
+fn remove_first<T>(rows: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> bool {
     let at = rows.iter().position(is_it);
     at.is_some_and(|at| {
         rows.remove(at);

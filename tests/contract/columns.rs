@@ -218,7 +218,7 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
 async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run_and_leaves_no_value_out() {
     for doubts in both() {
         let world = Arc::new(Emulated::new(doubts, 5));
-        let keeping = || world.store_of("j", "Data").keeping(WriteMode::Upsert, ReprocessPolicy::OnChange);
+        let keeping = || world.store_of("j", "Data").with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange);
         let upsert = |seed| {
             let mut job = Job::new(world.clock());
             (job.seed, job.plan.mode) = (seed, WriteMode::Upsert);

@@ -42,7 +42,7 @@ impl StoreFixture for Remembered {
     }
 
     fn contents(&self) -> BoxFuture<'_, Contents> {
-        let held = self.store.held();
+        let held = self.store.contents();
         let rows = held.tables.get(self.tab()).map(|(_, rows)| rows.as_slice()).unwrap_or_default();
         let data = rows.iter().map(|row| row.cells.iter().filter_map(|(name, cell)| named(name, cell)).collect());
         let processed = held.processed.iter().map(|(key, version, run)| {
@@ -62,7 +62,7 @@ impl StoreFixture for Remembered {
     }
 
     fn lose(&self, loss: Loss) -> bool {
-        self.store.meet([Some(match loss {
+        self.store.inject([Some(match loss {
             Loss::Answer => InjectedFault::AppliedThenLost,
             Loss::Request => InjectedFault::LostBefore,
         })]);

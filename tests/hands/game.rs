@@ -145,7 +145,7 @@ impl Game {
         };
         let sheets = Arc::new(self.desk.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
-        let running = job.run(store.keeping(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
+        let running = job.run(store.with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let calls = if crash { 4 + self.below(30) } else { u64::MAX / 2 };
         self.tally.crashes += u64::from(crash);
         let is_fast = self.pace == Pace::Fast && self.desk.table.lock().await.eagerness > 0.0;

@@ -41,7 +41,7 @@ impl JobFixture {
     pub fn store(&self, seed: u64) -> SheetsStore {
         let sheets = Arc::new(self.proxy.sheets(seed));
         SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
-            .keeping(self.mode, self.again)
+            .with_mode(self.mode, self.again)
     }
 
     pub async fn run(
@@ -69,7 +69,7 @@ impl JobFixture {
     /// Everything that can be listed.
     pub async fn listing(&self) -> ScannedTabs {
         let wanted = ScanScope { failures: true, runs: true, ..ScanScope::default() };
-        self.store(7).listing(wanted).await.expect("a listing").expect("it has run")
+        self.store(7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
     pub async fn column(&self, tab: &str, name: &str) -> Vec<String> {

@@ -123,7 +123,7 @@ fn command(held: &mut Contents, keys: &[&str]) {
 
 /// Ids of the rows in the data tab, sorted.
 fn ids(store: &MemoryStore) -> Vec<String> {
-    let tables = store.held().tables;
+    let tables = store.contents().tables;
     let rows = tables.get("Data").map(|(_, rows)| rows.clone()).unwrap_or_default();
     let mut ids: Vec<_> = rows.iter().map(|row| format!("{:?}", row.get("id"))).collect();
     ids.sort();
@@ -136,7 +136,7 @@ async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |nth, _, store| {
             if nth == 2 {
-                store.touch(|held| command(held, &[theirs]));
+                store.edit(|held| command(held, &[theirs]));
             }
             None
         });
@@ -152,7 +152,7 @@ async fn what_somebody_else_does_while_a_batch_is_under_way_is_not_counted_as_th
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |n, _, store| {
             if n == nth {
-                store.touch(|held| command(held, &[theirs]));
+                store.edit(|held| command(held, &[theirs]));
             }
             None
         });
@@ -177,7 +177,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
             _ => None,
         });
         let report = job.run(FaultyStore { late, ..between }, items(12)).await.expect("a clean run");
-        let held = store.held();
+        let held = store.contents();
         assert_eq!((report.run.counts.new, report.rows, ids(&store).len()), (12, 12, 12), "commit {nth}");
         let last = held.head.expect("the job exists").commit;
         assert_eq!((report.commits, report.run.last_commit, held.runs.len()), (last + 1, last, 1), "commit {nth}");
@@ -200,7 +200,7 @@ async fn a_run_that_is_overtaken_at_each_of_its_commits_ends_with_a_passing_trou
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth > 1 {
-            store.touch(|held| command(held, &[]));
+            store.edit(|held| command(held, &[]));
         }
         None
     });
@@ -223,7 +223,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
     });
     let report = job.run(small, items(20)).await.expect("a clean run");
     assert_eq!((report.run.counts.new, ids(&store).len()), (20, 20));
-    assert_eq!(store.held().state.cursor.as_deref(), Some("20"));
+    assert_eq!(store.contents().state.cursor.as_deref(), Some("20"));
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +233,7 @@ async fn two_versions_of_a_key_in_one_source_become_done_once_each_however_often
     for _ in 0..4 {
         job.run(store.clone(), source()).await.expect("a clean run");
     }
-    let mut done: Vec<_> = store.held().processed.iter().map(|(_, version, _)| version.to_string()).collect();
+    let mut done: Vec<_> = store.contents().processed.iter().map(|(_, version, _)| version.to_string()).collect();
     done.sort();
     assert_eq!((done, ids(&store).len()), (vec!["1".to_owned(), "2".to_owned()], 2));
 }
@@ -247,12 +247,12 @@ async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_
     });
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth == 2 {
-            store.touch(|held| command(held, &[]));
+            store.edit(|held| command(held, &[]));
         }
         None
     });
     let report = job.run(between, items(8)).await.expect("a run that ends");
-    assert_eq!((report.run.counts.failed, store.held().failures.len(), report.open_failures), (2, 2, 2));
+    assert_eq!((report.run.counts.failed, store.contents().failures.len(), report.open_failures), (2, 2, 2));
 }
 
 #[tokio::test(start_paused = true)]

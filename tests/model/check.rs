@@ -102,11 +102,11 @@ impl Explorer {
         let runner = self.runners.at(world.runners[*who]);
         let (Stage::Send(session, _) | Stage::Sight(session)) = &runner.stage else { return };
         let (_, seen) = self.sheets.at(world.past[0]).sight();
-        let plain = |place: &StateLocation| StateLocation { name_id: None, ..place.clone() };
+        let plain = |place: &StateLocation| StateLocation { range_id: None, ..place.clone() };
         let untouched = (world.acts ^ self.bounds.acts) & (DROPS_NAME | DROPS_STATE) == 0;
         let exact = untouched && self.how.honours && !self.how.cascades;
         let same = match (&session.place, &seen) {
-            (Some(kept), Some(seen)) => plain(kept) == plain(seen) && (!exact || kept.name_id == seen.name_id),
+            (Some(kept), Some(seen)) => plain(kept) == plain(seen) && (!exact || kept.range_id == seen.range_id),
             (kept, seen) => kept.is_none() && seen.is_none(),
         };
         if !same && !self.sheets.at(world.past[0]).deleted && self.rules.mutation.is_none() {

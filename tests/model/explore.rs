@@ -474,9 +474,9 @@ impl Explorer {
             state: draft.state.clone(),
             changes: sheetkeep::ledger::commit::changes::Changes::default(),
         };
-        let forms = [proof.form().unwrap_or(GuardKind::Title), GuardKind::Title];
+        let forms = [proof.guard_kind().unwrap_or(GuardKind::Title), GuardKind::Title];
         forms.into_iter().find_map(|form| {
-            let ops = head_guard::ops(JOB, &commit, Some(&place), form);
+            let ops = head_guard::guard_requests(JOB, &commit, Some(&place), form);
             sheet.after(&Batch { ops, draft: draft.clone(), proof }, self.how).ok()
         })
     }

@@ -11,7 +11,7 @@ use sheetkeep::ledger::lease::lease::Fence;
 use sheetkeep::ledger::lease::row_order::{RowOrder, run_cell};
 use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
-use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, NameSeen, StateLocation, TabSeen};
+use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, ListedRange, ListedTab, StateLocation};
 
 /// The one job of the model.
 pub const JOB: &str = "j";
@@ -86,8 +86,8 @@ pub struct Cell {
 /// The spreadsheet at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Sheet {
-    pub tabs: Vec<TabSeen>,
-    pub names: Vec<(NameSeen, i32)>,
+    pub tabs: Vec<ListedTab>,
+    pub names: Vec<(ListedRange, i32)>,
     pub cells: Vec<(i32, Cell)>,
     pub processed: Vec<(u8, Writer, u64)>,
     pub rows: Vec<(u8, Writer)>,
@@ -122,7 +122,7 @@ impl Sheet {
     /// The mark, as the real code reads it.
     pub fn sight(&self) -> (HeadStatus, Option<StateLocation>) {
         let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
-        head_guard::sight(JOB, &self.tabs, &names)
+        head_guard::find_head(JOB, &self.tabs, &names)
     }
 
     /// The content of a state tab.
@@ -163,11 +163,11 @@ impl Sheet {
 
     /// Whether a batch needs what is gone for good: its old state tab, its old named range, or a job that does not exist yet.
     pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
-        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. }));
         batch.ops.iter().any(|op| match op {
-            GuardRequest::Touch { tab } => !self.has_tab(*tab),
+            GuardRequest::AssertTab { tab } => !self.has_tab(*tab),
             GuardRequest::WriteState { tab } => !moves && !self.has_tab(*tab),
-            GuardRequest::DropName { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            GuardRequest::DeleteRange { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
             GuardRequest::MakeTabs => self.has_tab(PROCESSED),
             _ => false,
         })
@@ -177,12 +177,12 @@ impl Sheet {
         let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
         let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);
         match op {
-            GuardRequest::DropName { id } => {
+            GuardRequest::DeleteRange { id } => {
                 let there = self.names.iter().any(|(seen, _)| seen.id == *id);
                 self.names.retain(|(seen, _)| seen.id != *id);
                 check(there || !how.refuses || how.toothless)
             }
-            GuardRequest::AddName { id, name, tab } => {
+            GuardRequest::AddRange { id, name, tab } => {
                 if how.toothless {
                     self.names.retain(|(seen, _)| seen.name != *name);
                 }
@@ -190,11 +190,11 @@ impl Sheet {
                 check(!how.snapshot || !taken_name(before, name))?;
                 check(self.has_tab(*tab))?;
                 let id = if how.honours { id.clone() } else { format!("s{id}") };
-                self.names.push((NameSeen { id, name: name.clone() }, *tab));
+                self.names.push((ListedRange { id, name: name.clone() }, *tab));
                 Ok(())
             }
-            GuardRequest::Touch { tab } => check(self.has_tab(*tab) || how.toothless),
-            GuardRequest::AddPlace { tab, title } => {
+            GuardRequest::AssertTab { tab } => check(self.has_tab(*tab) || how.toothless),
+            GuardRequest::AddStateTab { tab, title } => {
                 check(!taken_tab(self, *tab, title))?;
                 check(!how.snapshot || !taken_tab(before, *tab, title))?;
                 self.add_tab(*tab, title);
@@ -209,7 +209,7 @@ impl Sheet {
                 Ok(())
             }
             GuardRequest::Changes => self.append(&batch.draft),
-            GuardRequest::DropPlace { tab } => {
+            GuardRequest::DeleteStateTab { tab } => {
                 check(self.has_tab(*tab) || how.toothless)?;
                 self.drop_tab(*tab, how);
                 Ok(())
@@ -218,7 +218,7 @@ impl Sheet {
     }
 
     fn add_tab(&mut self, id: i32, title: &str) {
-        self.tabs.push(TabSeen { id, title: title.into() });
+        self.tabs.push(ListedTab { id, title: title.into() });
         self.tabs.sort_by_key(|tab| tab.id);
     }
 
@@ -262,7 +262,7 @@ impl Sheet {
     pub fn without_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
-        next.deleted |= self.sight().1.is_some_and(|place| place.form == head_guard::GuardKind::Name);
+        next.deleted |= self.sight().1.is_some_and(|place| place.guard_kind == head_guard::GuardKind::Name);
         (next.names != self.names).then_some(next)
     }
 

@@ -161,15 +161,15 @@ impl Runner {
         let draft = work.draft.clone();
         let commit = commit_of(&draft);
         let mut stance = session.stance.clone();
-        let form = stance.form(&commit);
-        let mut ops = head_guard::ops(JOB, &commit, session.place.as_ref(), form);
+        let form = stance.guard_kind(&commit);
+        let mut ops = head_guard::guard_requests(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
-            ops.retain(|op| !matches!(op, GuardRequest::AddName { .. }));
+            ops.retain(|op| !matches!(op, GuardRequest::AddRange { .. }));
         }
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
             ops.retain(|op| !matches!(op, GuardRequest::MakeTabs));
         }
-        Some(Batch { ops, draft, proof: stance.proof() })
+        Some(Batch { ops, draft, proof: stance.support() })
     }
 
     /// The probe that a proving runner sends.
@@ -180,7 +180,7 @@ impl Runner {
             Stage::ProbeTab(session, _) => (session, 1),
             _ => return None,
         };
-        head_guard::probes(session.place.as_ref()?, salt).into_iter().nth(at)
+        head_guard::probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
     /// What the step makes of the runner; `None` if it changes nothing.
@@ -196,11 +196,11 @@ impl Runner {
             (Stage::ProbeName(session), Input::Probed(refused)) => Stage::ProbeTab(session, refused),
             (Stage::ProbeTab(mut session, name_refused), Input::Probed(tab_refused)) => {
                 let place = session.place.as_ref()?;
-                match head_guard::conclude(place, name_refused, tab_refused) {
+                match head_guard::evaluate_probe(place, name_refused, tab_refused) {
                     GuardProof::Nothing => Stage::Stopped("nothing guards"),
                     GuardProof::Guard(proof) => {
                         note = Some((place.tab, proof));
-                        session.stance.learn(proof);
+                        session.stance.record_support(proof);
                         next.draft(rules, *session, None)
                     }
                 }
@@ -226,14 +226,14 @@ impl Runner {
 
     fn answered(&mut self, rules: Rules, mut session: Session, mut work: Work, reply: &CommitReply) -> Stage {
         let commit = commit_of(&work.draft);
-        let form = session.stance.form(&commit);
+        let form = session.stance.guard_kind(&commit);
         let by_guard = matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. });
-        if by_guard && session.stance.refused(&commit, session.place.as_ref(), form) {
+        if by_guard && session.stance.on_refused(&commit, session.place.as_ref(), form) {
             return Stage::Send(Box::new(session), Box::new(work));
         }
         let movement = work.settling.on_reply(commit.to, reply);
         work.turned_away |= matches!(reply, CommitReply::NotExecuted { .. });
-        let place = head_guard::place_after(JOB, &commit, session.place.as_ref(), form);
+        let place = head_guard::location_after(JOB, &commit, session.place.as_ref(), form);
         self.follow(rules, session, work, movement, Some(place))
     }
 
@@ -280,7 +280,7 @@ impl Runner {
         self.sure |= done & rules.keys;
         session.pending = rules.keys & !done;
         session.place = Some(place);
-        session.stance.learn(proof);
+        session.stance.record_support(proof);
         if session.pending == 0 && !session.chain.has_claimed() && rules.keys != 0 {
             return Stage::Won;
         }
@@ -289,9 +289,9 @@ impl Runner {
 
     fn prove_or_draft(&mut self, rules: Rules, mut session: Session) -> Stage {
         if rules.is(Mutation::NameUnproved) || rules.is(Mutation::NameNotAdded) {
-            session.stance = GuardStrategy::from(GuardSupport::Name);
+            session.stance = GuardStrategy::new(GuardSupport::Name);
         }
-        match session.stance.proof() {
+        match session.stance.support() {
             GuardSupport::Unknown => Stage::ProbeName(Box::new(session)),
             _ => self.draft(rules, session, None),
         }
@@ -383,7 +383,7 @@ impl Runner {
 
 impl Session {
     fn new(chain: CommitChain, pending: u8) -> Self {
-        Self { chain, pending, suspected: Vec::new(), place: None, stance: GuardStrategy::from(GuardSupport::Unknown) }
+        Self { chain, pending, suspected: Vec::new(), place: None, stance: GuardStrategy::new(GuardSupport::Unknown) }
     }
 
     /// The next key in this runner's own order, and whether the lease is given back with it.

@@ -72,7 +72,7 @@ impl Explorer {
         let Draft { from, to, kind, keys, release, .. } = &batch.draft;
         let from = from.map_or("nothing".into(), short);
         let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
-        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. }));
         let place = if moves { "moving" } else { "in place" };
         let end = if *release { ", release" } else { "" };
         format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))

@@ -42,13 +42,13 @@ impl InMemory {
     pub fn new(record: &Arc<Record>, clock: &Arc<dyn Clock>, meddling: Option<Meddling>) -> Self {
         let mode = record.mode();
         let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
-        let store = MemoryStore::new(Arc::clone(clock)).keeping(mode, again);
+        let store = MemoryStore::new(Arc::clone(clock)).with_mode(mode, again);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { store, record, clock, late: Arc::default(), meddling }
     }
 
     fn seen(&self) -> Seen {
-        let held = self.store.held();
+        let held = self.store.contents();
         let text = |row: &Row, name: &str| match row.get(name) {
             Some(Cell::Text(text)) => text.clone(),
             _ => String::new(),
@@ -85,7 +85,7 @@ impl InMemory {
 
     async fn apply_one(&self, commit: &Commit) -> CommitReply {
         if self.meddling == Some(Meddling::NoGuard) {
-            self.store.touch(|held| {
+            self.store.edit(|held| {
                 held.head = commit.from;
                 held.state.lease.fence = commit.state.lease.fence;
             });

@@ -176,7 +176,7 @@ impl Place for OnSheet {
         let mode = self.record.mode();
         let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
         let store = SheetsStore::new(Arc::new(sheets), EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
-        Arc::new(store.keeping(mode, again))
+        Arc::new(store.with_mode(mode, again))
     }
 
     fn look(&self) -> BoxFuture<'_, Seen> {

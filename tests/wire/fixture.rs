@@ -85,7 +85,7 @@ impl WireFixture {
     fn store_at(&self, id: &str, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(id).expect("an id");
         let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
+        SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock)).with_mode(self.mode, self.again)
     }
 
     /// A job whose step refuses an item with a field `bad`, and leaves the version out of the row.
@@ -153,7 +153,7 @@ impl WireFixture {
     }
 
     async fn listing_at(&self, id: &str, wanted: ScanScope) -> ScannedTabs {
-        self.store_at(id, 7).listing(wanted).await.expect("a listing").expect("it has run")
+        self.store_at(id, 7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
     async fn listing(&self) -> ScannedTabs {
@@ -163,7 +163,7 @@ impl WireFixture {
     /// What `prune` would take out of what is older than five days.
     pub async fn prunable(&self) -> PreparedChanges {
         let listing = self.listing().await;
-        let ends = self.store_at(ID, 7).ends().await.expect("the ends of its tabs");
+        let ends = self.store_at(ID, 7).tab_extents().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
         let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         assert!(!found.settled.is_empty(), "there is something to take out");

@@ -151,11 +151,11 @@ fn problem(subject: Subject, trouble: &CliError, exit: &mut Exit) -> CheckLine {
 
 fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
     let answers = probed.findings.iter().map(|found| ProbeAnswer {
-        question: found.question.word(),
-        assumption: found.question.assumption(),
-        outcome: found.outcome.word(),
+        question: found.assumption.name(),
+        assumption: found.assumption.description(),
+        outcome: found.outcome.as_str(),
         seen: found.seen.clone(),
-        meaning: meaning(found.question, found.outcome),
+        meaning: meaning(found.assumption, found.outcome),
     });
     checked.probe = Some(answers.collect());
     checked.leftovers = probed.swept.leftovers;
@@ -219,7 +219,7 @@ mod tests {
     fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
         for (question, exit) in [(Assumption::MissingTab, Exit::Protocol), (Assumption::MissingName, Exit::Ok)] {
             let finding = AssumptionResult {
-                question,
+                assumption: question,
                 outcome: AssumptionOutcome::NotHeld,
                 seen: "the batch was applied".into(),
             };

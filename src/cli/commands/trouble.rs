@@ -15,7 +15,7 @@ use crate::port::store::StoreError;
 use crate::runner::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
-use crate::store::tabs::error::{EARLIER, unreadable};
+use crate::store::tabs::error::{EARLIER, store_error};
 
 /// A job file that can't be run.
 pub fn of_config(error: ConfigError) -> CliError {
@@ -71,7 +71,7 @@ fn exit(error: &AppError) -> Exit {
         AppError::Pass(error) => of_pass(error),
         AppError::Store(error) => of_store(error),
         AppError::Source(error) => of_source(error),
-        AppError::Call(error) => match unreadable(error) {
+        AppError::Call(error) => match store_error(error) {
             StoreError::Missing { .. } => Exit::NoInput,
             StoreError::Foreign { .. } => Exit::Protocol,
             _ => Exit::from((error.fault(), Context::Service)),

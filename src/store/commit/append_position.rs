@@ -29,7 +29,7 @@ pub struct AppendPosition {
 impl AppendPosition {
     /// Creates the position from 0-based rows: the last key, the last cell in users' columns, and
     /// cells in the job's own columns. `filled`: the last row of the grid has cells.
-    pub fn of(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
+    pub fn new(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
         let ours = ours_below.iter().copied().filter(|row| *row > last_key).min();
         let Some(lowest) = last_theirs.max(ours_below.iter().copied().max()).filter(|row| *row > last_key) else {
             return Self { last: last_key, ..Self::default() };
@@ -41,13 +41,13 @@ impl AppendPosition {
     /// Moves the position below `row`, in which another read found a key. No new row goes there or
     /// above it.
     #[must_use]
-    pub fn under(self, row: u32) -> Self {
+    pub fn below_row(self, row: u32) -> Self {
         let blank = self.blank.saturating_sub(row.saturating_sub(self.last));
         Self { last: self.last.max(row), blank, ..self }
     }
 
     /// Takes note of `rows` new rows below the last one with a key.
-    pub fn grown(&mut self, rows: u32) {
+    pub fn advance(&mut self, rows: u32) {
         self.last = self.last.saturating_add(rows);
         self.blank = self.blank.saturating_sub(rows);
     }
@@ -60,7 +60,7 @@ pub fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
 }
 
 /// Returns the other columns of a grid, as ranges.
-pub fn columns_but(own: &[usize], width: usize) -> Vec<Range<usize>> {
+pub fn other_columns(own: &[usize], width: usize) -> Vec<Range<usize>> {
     blocks(&(0..width).filter(|at| own.binary_search(at).is_err()).collect::<Vec<_>>())
 }
 
@@ -71,40 +71,46 @@ mod tests {
     #[test]
     fn rows_go_beside_what_people_filled_down() {
         let all = AppendPosition { last: 0, blank: 999, inserts: false };
-        assert_eq!(AppendPosition::of(0, Some(999), &[], true), all);
+        assert_eq!(AppendPosition::new(0, Some(999), &[], true), all);
         let half = AppendPosition { last: 3, blank: 497, inserts: false };
-        assert_eq!(AppendPosition::of(3, Some(500), &[], false), half);
-        assert_eq!(AppendPosition::of(3, Some(3), &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
-        assert_eq!(AppendPosition::of(3, None, &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
+        assert_eq!(AppendPosition::new(3, Some(500), &[], false), half);
+        assert_eq!(
+            AppendPosition::new(3, Some(3), &[], false),
+            AppendPosition { last: 3, ..AppendPosition::default() }
+        );
+        assert_eq!(AppendPosition::new(3, None, &[], false), AppendPosition { last: 3, ..AppendPosition::default() });
     }
 
     #[test]
     fn rows_end_above_the_jobs_own_cells_further_down() {
-        assert_eq!(AppendPosition::of(2, None, &[999], true), AppendPosition { last: 2, blank: 996, inserts: true });
-        assert_eq!(AppendPosition::of(2, Some(50), &[10], false), AppendPosition { last: 2, blank: 7, inserts: false });
-        assert_eq!(AppendPosition::of(2, Some(50), &[3], true), AppendPosition { last: 2, blank: 0, inserts: true });
+        assert_eq!(AppendPosition::new(2, None, &[999], true), AppendPosition { last: 2, blank: 996, inserts: true });
+        assert_eq!(
+            AppendPosition::new(2, Some(50), &[10], false),
+            AppendPosition { last: 2, blank: 7, inserts: false }
+        );
+        assert_eq!(AppendPosition::new(2, Some(50), &[3], true), AppendPosition { last: 2, blank: 0, inserts: true });
     }
 
     #[test]
     fn a_row_in_which_a_key_is_known_to_be_is_not_filled() {
         let below = AppendPosition { last: 3, blank: 5, inserts: false };
-        assert_eq!(below.under(2), below);
-        assert_eq!(below.under(5), AppendPosition { last: 5, blank: 3, inserts: false });
-        assert_eq!(below.under(50).blank, 0);
+        assert_eq!(below.below_row(2), below);
+        assert_eq!(below.below_row(5), AppendPosition { last: 5, blank: 3, inserts: false });
+        assert_eq!(below.below_row(50).blank, 0);
     }
 
     #[test]
     fn filled_rows_are_used_up() {
         let mut below = AppendPosition { last: 3, blank: 5, inserts: false };
-        below.grown(4);
+        below.advance(4);
         assert_eq!(below, AppendPosition { last: 7, blank: 1, inserts: false });
-        below.grown(4);
+        below.advance(4);
         assert_eq!((below.last, below.blank), (11, 0));
     }
 
     #[test]
     fn other_columns_are_told_as_runs() {
-        assert_eq!(columns_but(&[0, 1, 4], 7), [2..4, 5..7]);
-        assert!(columns_but(&[0, 1], 2).is_empty());
+        assert_eq!(other_columns(&[0, 1, 4], 7), [2..4, 5..7]);
+        assert!(other_columns(&[0, 1], 2).is_empty());
     }
 }

@@ -13,7 +13,7 @@ use crate::google::types::requests::{Dimension, Request};
 use crate::google::types::response_types::SpreadsheetInfo;
 
 /// Default rows and columns of a new tab if the request has no size.
-const USUAL: (u32, u32) = (1_000, 26);
+const DEFAULT_GRID: (u32, u32) = (1_000, 26);
 
 /// The grid sizes of a spreadsheet's tabs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,13 +31,13 @@ struct GridSize {
 
 impl CellBudget {
     /// Creates the budget from the metadata, without blank rows.
-    pub fn of(metadata: &SpreadsheetInfo) -> Self {
+    pub fn from_metadata(metadata: &SpreadsheetInfo) -> Self {
         let grid = |rows: u32, columns: u32| GridSize { rows: rows.into(), columns: columns.into(), blank: 0 };
         Self { grids: metadata.tabs.iter().map(|tab| (tab.sheet_id, grid(tab.rows, tab.columns))).collect() }
     }
 
     /// Records the number of blank rows at the end of a tab.
-    pub fn ends_blank(&mut self, tab: i32, rows: u32) {
+    pub fn set_trailing_blanks(&mut self, tab: i32, rows: u32) {
         if let Some(grid) = self.grids.get_mut(&tab) {
             grid.blank = u64::from(rows).min(grid.rows);
         }
@@ -50,11 +50,11 @@ impl CellBudget {
 
     /// Applies requests. Returns the highest number of cells after any request that adds some,
     /// because the limit holds at every step; `None` if no request adds cells.
-    pub fn take(&mut self, requests: &[Request]) -> Option<u64> {
+    pub fn apply(&mut self, requests: &[Request]) -> Option<u64> {
         let mut most = None;
         let mut cells = self.cells();
         for request in requests {
-            self.one(request);
+            self.apply_one(request);
             let now = self.cells_after(request, cells);
             if now > cells {
                 most = most.max(Some(now));
@@ -78,12 +78,12 @@ impl CellBudget {
         }
     }
 
-    fn one(&mut self, request: &Request) {
+    fn apply_one(&mut self, request: &Request) {
         match request {
             Request::AddSheet { properties } => {
                 let size = properties.grid_properties.as_ref();
-                let rows: u64 = size.and_then(|size| size.row_count).unwrap_or(USUAL.0).into();
-                let columns: u64 = size.and_then(|size| size.column_count).unwrap_or(USUAL.1).into();
+                let rows: u64 = size.and_then(|size| size.row_count).unwrap_or(DEFAULT_GRID.0).into();
+                let columns: u64 = size.and_then(|size| size.column_count).unwrap_or(DEFAULT_GRID.1).into();
                 if let Some(id) = properties.sheet_id {
                     // The same batch writes its header row.
                     self.grids.insert(id, GridSize { rows, columns, blank: rows.saturating_sub(1) });
@@ -158,9 +158,9 @@ mod tests {
     use crate::google::types::requests::{GridProperties, SheetProperties};
     use crate::google::types::response_types::TabInfo;
 
-    fn room() -> CellBudget {
+    fn budget() -> CellBudget {
         let tab = TabInfo { sheet_id: 1, title: "T".into(), index: 0, hidden: false, rows: 100, columns: 4 };
-        CellBudget::of(&SpreadsheetInfo {
+        CellBudget::from_metadata(&SpreadsheetInfo {
             title: String::new(),
             locale: String::new(),
             time_zone: String::new(),
@@ -183,18 +183,18 @@ mod tests {
 
     #[test]
     fn appended_rows_use_up_blank_ones_first_and_unknown_ones_are_not_reckoned_with() {
-        assert_eq!(room().take(&[appended(3)]), Some(412));
-        let mut known = room();
-        known.ends_blank(1, 2);
-        assert_eq!((known.clone().take(&[appended(2)]), known.take(&[appended(3)])), (None, Some(404)));
-        assert_eq!(known.take(&[appended(1)]), Some(408));
+        assert_eq!(budget().apply(&[appended(3)]), Some(412));
+        let mut known = budget();
+        known.set_trailing_blanks(1, 2);
+        assert_eq!((known.clone().apply(&[appended(2)]), known.apply(&[appended(3)])), (None, Some(404)));
+        assert_eq!(known.apply(&[appended(1)]), Some(408));
     }
 
     #[test]
     fn a_tab_that_moves_needs_room_for_both_while_it_does() {
-        let mut room = room();
-        assert_eq!(room.take(&[added(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
-        assert_eq!(room.cells(), 64 * 26);
-        assert_eq!(room.take(&[Request::DeleteSheet { sheet_id: 2 }]), None);
+        let mut budget = budget();
+        assert_eq!(budget.apply(&[added(2), Request::DeleteSheet { sheet_id: 1 }]), Some(400 + 64 * 26));
+        assert_eq!(budget.cells(), 64 * 26);
+        assert_eq!(budget.apply(&[Request::DeleteSheet { sheet_id: 2 }]), None);
     }
 }

@@ -37,16 +37,16 @@ use crate::store::tabs::schema::Tabs;
 pub const MARGIN: u32 = 3;
 /// Columns that users may add between the last read of a tab and the batch, before the service
 /// refuses the batch.
-const ROOM: u32 = 16;
+const EXTRA_COLUMNS: u32 = 16;
 /// Maximum width of a tab from which rows are deleted. A wider tab leaves no columns for the undo
 /// log.
-pub const MOST_COLUMNS: u32 = 18_278 - ROOM - MARGIN;
+pub const MOST_COLUMNS: u32 = 18_278 - EXTRA_COLUMNS - MARGIN;
 /// The scratch row with the header of the first tab, 0-based.
 pub const HEADERS: u32 = STATE_ROWS + 1;
 /// The first scratch row with a deleted row.
 pub const FIRST: u32 = HEADERS + 4;
 /// The tag at the start of this undo log.
-pub const WORD: &str = "removed";
+pub const SCRATCH_TAG: &str = "removed";
 /// The hash column's text for a row that was blank.
 pub const BLANK: &str = "blank";
 
@@ -56,8 +56,9 @@ pub struct DeletedRows(HashMap<TabKind, Vec<u32>>);
 
 impl DeletedRows {
     /// Adjusts a row number for the rows deleted above it since it was read.
-    fn moved(&self, removal: RowDeletion) -> RowDeletion {
-        let above = self.0.get(&removal.role).map_or(0, |gone| gone.partition_point(|row| *row < removal.row));
+    fn current(&self, removal: RowDeletion) -> RowDeletion {
+        let above =
+            self.0.get(&removal.role).map_or(0, |deleted_rows| deleted_rows.partition_point(|row| *row < removal.row));
         RowDeletion { row: removal.row.saturating_sub(index(above)), ..removal }
     }
 
@@ -83,15 +84,16 @@ pub struct RowDeletionBatch {
 }
 
 impl RowDeletionBatch {
-    /// Creates the deletions of the commit with this head; `None` if it deletes nothing. `gone` are
-    /// the rows deleted since the read.
-    pub fn of(head: HeadId, removals: Vec<RowDeletion>, tabs: &Tabs, gone: &DeletedRows) -> Option<Self> {
+    /// Creates the deletions of the commit with this head; `None` if it deletes nothing.
+    /// `deleted_rows` are the rows deleted since the read.
+    pub fn new(head: HeadId, removals: Vec<RowDeletion>, tabs: &Tabs, deleted_rows: &DeletedRows) -> Option<Self> {
         let mut seen = removals;
         seen.sort_unstable_by_key(|removal| (removal.role, removal.row));
         seen.dedup_by_key(|removal| (removal.role, removal.row));
-        let rows: Vec<_> = seen.iter().map(|removal| gone.moved(*removal)).collect();
-        let widths = rows.iter().filter_map(|removal| tabs.of(removal.role)).map(|tab| tab.width.max(tab.header.len()));
-        let columns = index(widths.max()?) + ROOM + MARGIN;
+        let rows: Vec<_> = seen.iter().map(|removal| deleted_rows.current(*removal)).collect();
+        let widths =
+            rows.iter().filter_map(|removal| tabs.tab(removal.role)).map(|tab| tab.width.max(tab.header.len()));
+        let columns = index(widths.max()?) + EXTRA_COLUMNS + MARGIN;
         Some(Self { head, seen, rows, columns })
     }
 
@@ -105,22 +107,22 @@ impl RowDeletionBatch {
     pub fn requests(&self, tabs: &Tabs, state_tab: i32) -> Vec<Request> {
         let scratch = self.scratch(state_tab);
         let mut out = vec![resized(scratch.tab, scratch.rows, scratch.columns)];
-        let about = [WORD.to_owned(), self.head.to_string(), self.rows.len().to_string()];
+        let about = [SCRATCH_TAG.to_owned(), self.head.to_string(), self.rows.len().to_string()];
         out.push(put(state_tab, STATE_ROWS, 0, vec![texts(&about)], VALUE));
-        let told = self.rows.iter().map(|removal| {
+        let expectations = self.rows.iter().map(|removal| {
             let mark = removal.mark.map_or(BLANK.to_owned(), |mark| format!("{mark:016x}"));
             texts(&[removal.role.word().to_owned(), mark])
         });
-        out.push(put(state_tab, FIRST, 0, told.collect(), VALUE));
+        out.push(put(state_tab, FIRST, 0, expectations.collect(), VALUE));
         for (header, role) in (HEADERS..).zip(TabKind::ALL) {
             let involved = self.rows.iter().any(|removal| removal.role == role);
-            let tab = tabs.of(role).filter(|_| involved);
+            let tab = tabs.tab(role).filter(|_| involved);
             out.extend(tab.map(|tab| copied_rows((tab.id, &(0..1)), (state_tab, header, MARGIN), PasteType::Values)));
         }
         let run = |(at, run): (usize, &[RowDeletion])| {
             let first = run.first()?;
             let from = first.row.saturating_sub(1);
-            Some((FIRST + index(at), tabs.of(first.role)?.id, from..from + index(run.len())))
+            Some((FIRST + index(at), tabs.tab(first.role)?.id, from..from + index(run.len())))
         };
         let runs: Vec<_> = self.runs().filter_map(run).collect();
         // Values only: a formula would have another meaning there.

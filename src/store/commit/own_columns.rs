@@ -23,8 +23,8 @@ use crate::ledger::commit::changes::{Commit, ItemResult};
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::ledger::state::state_codec::columns_that_fit;
-use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, sent};
-use crate::store::tabs::schema::{Tab, made_number};
+use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, to_cell_data};
+use crate::store::tabs::schema::{Tab, derived_id};
 
 /// Maximum number of characters of all marks of a tab. The service accepts 30,000 per tab, and
 /// other tools may use some.
@@ -59,24 +59,24 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     let rows = vec![header.into()];
     tab.header.extend(columns.iter().cloned());
     tab.width += columns.len();
-    let looks = (at..).zip(columns).map(|(at, name)| {
+    let formats = (at..).zip(columns).map(|(at, name)| {
         let range = GridRange {
             sheet_id,
             start_column_index: Some(at),
             end_column_index: Some(at.saturating_add(1)),
             ..GridRange::default()
         };
-        Request::RepeatCell { range, cell: first_look(commit, name), fields: NUMBER.into() }
+        Request::RepeatCell { range, cell: first_format(commit, name), fields: NUMBER.into() }
     });
     let mut requests = vec![room];
-    requests.extend(looks);
+    requests.extend(formats);
     requests.push(Request::UpdateCells { rows, fields: VALUE_AND_FORMAT.into(), start: Some(start), range: None });
     requests
 }
 
 /// The number format of a new column: that of its first cell. An inserted column would inherit its
 /// neighbour's format, and overwritten rows get values only.
-fn first_look(commit: &Commit, column: &str) -> CellData {
+fn first_format(commit: &Commit, column: &str) -> CellData {
     let outputs = commit.changes.settled.iter().filter_map(|one| match one {
         ItemResult::Done { output, .. } => Some(output),
         ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
@@ -85,20 +85,20 @@ fn first_look(commit: &Commit, column: &str) -> CellData {
     let is_key = commit.state.key_column.as_deref() == Some(column);
     let format = is_key.then_some(NumberKind::Text);
     let mut cells = rows.filter_map(|row| row.get(column)).filter(|cell| !cell.is_empty());
-    cells.next().map(|cell| sent(cell, format).without_value()).unwrap_or_default()
+    cells.next().map(|cell| to_cell_data(cell, format).without_value()).unwrap_or_default()
 }
 
 /// Returns the requests that mark the columns which become the job's own with this head's commit.
-/// `owned` are marked already.
-pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, owned: &[String]) -> Vec<Request> {
+/// `marked` are marked already.
+pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, marked: &[String]) -> Vec<Request> {
     let key = mark_key(own.job);
-    let unmarked = own.marked().iter().enumerate().filter(|(_, name)| !owned.contains(name));
+    let unmarked = own.marked_columns().iter().enumerate().filter(|(_, name)| !marked.contains(name));
     let marks = unmarked.filter_map(|(n, name)| {
         let at = u32::try_from(tab.position(name)?).ok()?;
         let range =
             DimensionRange { sheet_id: tab.id, dimension: Dimension::Columns, start_index: at, end_index: at + 1 };
         let developer_metadata = DeveloperMetadata {
-            metadata_id: made_number(head, 16 + n as u64),
+            metadata_id: derived_id(head, 16 + n as u64),
             metadata_key: key.clone(),
             metadata_value: name.clone(),
             location: MarkedPlace { dimension_range: range },
@@ -111,7 +111,7 @@ pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, owned: &[String]) ->
 
 /// The job's own columns that existed when this state was written. A column that was deleted and is
 /// back needs a new mark.
-pub fn standing(state: &State) -> Vec<String> {
+pub fn existing_columns(state: &State) -> Vec<String> {
     state.columns.iter().filter(|name| !state.deleted.contains(name)).cloned().collect()
 }
 
@@ -132,24 +132,24 @@ pub struct ColumnLookup {
     /// Columns that users deleted.
     pub gone: Vec<String>,
     /// Anomalies to report to the user.
-    pub blemishes: Vec<Anomaly>,
+    pub anomalies: Vec<Anomaly>,
 }
 
 impl ColumnLookup {
     /// Whether an anomaly forbids writing.
     pub fn blocks(&self) -> bool {
-        self.blemishes.iter().any(|blemish| blemish.blocking)
+        self.anomalies.iter().any(|anomaly| anomaly.blocking)
     }
 
-    fn tell(&mut self, blocking: bool, message: String) {
-        self.blemishes.push(Anomaly { message, blocking });
+    fn report(&mut self, blocking: bool, message: String) {
+        self.anomalies.push(Anomaly { message, blocking });
     }
 }
 
 impl OwnColumns<'_> {
     /// The columns that carry marks: the first ones, up to the service's limit. The state records
     /// all of them.
-    pub fn marked(&self) -> &[String] {
+    pub fn marked_columns(&self) -> &[String] {
         let key = mark_key(self.job).chars().count();
         let mut used = 0;
         let fits = |name: &&String| {
@@ -161,14 +161,14 @@ impl OwnColumns<'_> {
     }
 
     /// The columns without a header of their name, before marks are read.
-    pub fn lost(&self, tab: &Tab) -> Vec<String> {
+    pub fn missing_columns(&self, tab: &Tab) -> Vec<String> {
         let there = tab.positions();
         self.columns.iter().filter(|name| !there.contains_key(name.as_str())).cloned().collect()
     }
 
     /// Columns whose header occurs twice, each with that header. The job could not verify which
     /// column a write hit. Duplicate headers among the user's own columns are fine.
-    pub fn doubled<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
+    pub fn duplicated_columns<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for text in tab.header.iter().filter(|text| !text.is_empty()) {
             *counts.entry(text).or_default() += 1;
@@ -186,21 +186,21 @@ impl OwnColumns<'_> {
     /// Finds lost columns by their marks and adds their new headers to the tab. `marks` is `None`
     /// if they can't be read. Then a renamed column can't be distinguished from a deleted one, and
     /// the run stops.
-    pub fn found_again(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
+    pub fn look_up(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
         let mut found = ColumnLookup::default();
         let title = self.tab;
-        for name in self.lost(tab) {
-            let Some(at) = self.marked_at(tab, &name, marks) else {
-                self.without_a_mark(&name, marks.is_some(), &mut found);
+        for name in self.missing_columns(tab) {
+            let Some(at) = self.mark_position(tab, &name, marks) else {
+                self.report_unmarked(&name, marks.is_some(), &mut found);
                 continue;
             };
             match tab.header.get(at).filter(|text| !text.is_empty()).cloned() {
-                None => found.tell(
+                None => found.report(
                     true,
                     format!("tab {title}: column \"{name}\" has no header any more: write that word back into its header row"),
                 ),
                 Some(text) if self.columns.contains(&text) => {
-                    found.tell(
+                    found.report(
                         false,
                         format!(
                             "column \"{name}\" of tab {title} has the header of another one, and the values of \"{text}\" go there now; \
@@ -212,44 +212,47 @@ impl OwnColumns<'_> {
                 Some(text) => {
                     let message =
                         format!("column \"{name}\" of tab {title} is now called \"{text}\": its values go there");
-                    found.tell(false, message);
+                    found.report(false, message);
                     tab.renamed.retain(|(own, _)| *own != name);
                     tab.renamed.push((name, text));
                 }
             }
         }
-        for (name, text) in self.doubled(tab) {
+        for (name, text) in self.duplicated_columns(tab) {
             let ours = marks_of(tab, name, marks).find(|at| tab.header.get(*at).is_some_and(|there| there == text));
             let which = match ours {
                 Some(at) => format!("the job's own is {}, so rename the other", column_letters(at)),
                 None => "rename the one that is not the job's".to_owned(),
             };
-            found.tell(true, format!("tab {title} has two columns named \"{text}\": {which}"));
+            found.report(true, format!("tab {title} has two columns named \"{text}\": {which}"));
         }
         found
     }
 
     /// The position of a lost column's mark. An older mark may remain on a column that now has
     /// another of the job's headers.
-    fn marked_at(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
+    fn mark_position(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
         let taken = |at: &usize| tab.header.get(*at).is_some_and(|text| self.columns.contains(text));
         marks_of(tab, name, marks).min_by_key(taken)
     }
 
-    fn without_a_mark(&self, name: &String, readable: bool, found: &mut ColumnLookup) {
+    fn report_unmarked(&self, name: &String, readable: bool, found: &mut ColumnLookup) {
         let title = self.tab;
-        let mend = "write that word back into its header row";
+        let advice = "write that word back into its header row";
         let lost = format!("tab {title} has lost its column \"{name}\"");
         if !readable {
-            found.tell(true, format!("{lost}, and whether it was renamed or deleted can't be read: {mend}"));
-        } else if !self.marked().contains(name) {
-            found.tell(true, format!("{lost}, which is one too many to have a mark by which to find it again: {mend}"));
+            found.report(true, format!("{lost}, and whether it was renamed or deleted can't be read: {advice}"));
+        } else if !self.marked_columns().contains(name) {
+            found.report(
+                true,
+                format!("{lost}, which is one too many to have a mark by which to find it again: {advice}"),
+            );
         } else {
             found.gone.push(name.clone());
             let message = format!(
                 "column \"{name}\" of tab {title} was deleted: its values are left out; add a column of that name to have them again"
             );
-            found.tell(false, message);
+            found.report(false, message);
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::ledger::columns::columns::header_text;
 use crate::store::tabs::parse::text;
 
 /// Returns the header and the keys from a batch's response; both are empty if it has none.
-pub fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
+pub fn found_cells(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
     let grids = updated.into_iter().flat_map(|sheet| sheet["sheets"].as_array().into_iter().flatten());
     let grids = grids.flat_map(|sheet| sheet["data"].as_array().into_iter().flatten());
     let mut grids = grids.map(|grid| {

@@ -11,14 +11,14 @@ use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key,
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
-use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, WORD};
+use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, SCRATCH_TAG};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{self, cell_in, text};
 use crate::store::tabs::requests::{copied, index, rows_of};
 use crate::store::tabs::schema::{Tab, Tabs};
 
 /// The row number of a row that waits to be restored: the header's, in which no row is found.
-pub const WAITING: u32 = 1;
+pub const PENDING_ROW: u32 = 1;
 
 /// The result of checking the deletions of the head's commit.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,7 +30,7 @@ pub enum DeletionLog {
     /// It deleted rows, and a user changed the undo log.
     Unreadable,
     /// At least one row had another hash.
-    Astray(PendingRestores),
+    Misplaced(PendingRestores),
 }
 
 /// Rows that the next commit restores.
@@ -58,15 +58,15 @@ struct DeletedRow {
 
 /// Parses the deletions of this head's commit. `rows` start at the first scratch row of this state
 /// tab.
-pub fn read(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
+pub fn parse(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
     let field = |at: usize| cells(rows, STATE_ROWS).get(at).map(text).unwrap_or_default();
-    if field(0) != WORD || field(1) != head.to_string() {
+    if field(0) != SCRATCH_TAG || field(1) != head.to_string() {
         return DeletionLog::Nothing;
     }
-    taken(rows, &field(2), state_tab).unwrap_or(DeletionLog::Unreadable)
+    parse_rows(rows, &field(2), state_tab).unwrap_or(DeletionLog::Unreadable)
 }
 
-fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog> {
+fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog> {
     let copy = |row: u32| cells(rows, row).get(MARGIN as usize..).unwrap_or_default();
     let tab = |header: u32| Tab { header: parse::header(&[copy(header).to_vec()]), ..Tab::default() };
     let headers: Vec<(TabKind, Tab)> = TabKind::ALL.into_iter().zip((HEADERS..).map(tab)).collect();
@@ -91,7 +91,7 @@ fn taken(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<DeletionLog
             found.checksum_correction.add_hash(mark);
         }
     }
-    Some(if clean { DeletionLog::Clean } else { DeletionLog::Astray(found) })
+    Some(if clean { DeletionLog::Clean } else { DeletionLog::Misplaced(found) })
 }
 
 fn cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
@@ -116,9 +116,9 @@ fn mark_of(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
 
 impl DeletionLog {
     /// The rows to restore, if any.
-    pub fn put_back(self) -> Option<PendingRestores> {
+    pub fn pending_restores(self) -> Option<PendingRestores> {
         match self {
-            Self::Astray(found) => Some(found),
+            Self::Misplaced(found) => Some(found),
             Self::Nothing | Self::Clean | Self::Unreadable => None,
         }
     }
@@ -139,7 +139,7 @@ impl PendingRestores {
     pub fn rows_in(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
         let blocks = self.blocks(role, now);
         let of = self.rows.iter().filter(|row| row.role == role);
-        let laid = of.map(|row| {
+        let mapped = of.map(|row| {
             let mut cells = vec![Value::Null; width(now).max(blocks.iter().map(|b| b.1 + b.2).max().unwrap_or(0))];
             for (from, to, length) in &blocks {
                 for at in 0..*length {
@@ -150,11 +150,11 @@ impl PendingRestores {
             }
             cells
         });
-        laid.collect()
+        mapped.collect()
     }
 
     /// The rows to restore: the kind of tab, the header as of the deletion, the cells.
-    pub fn waiting(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
+    pub fn pending_rows(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
         self.rows.iter().filter_map(|row| Some((row.role, self.header(row.role)?, row.cells.as_slice())))
     }
 
@@ -163,7 +163,7 @@ impl PendingRestores {
     pub fn requests(&self, tabs: &Tabs) -> Vec<Request> {
         let mut out = Vec::new();
         for of in self.rows.chunk_by(|a, b| a.role == b.role) {
-            let Some((role, tab)) = of.first().and_then(|row| Some((row.role, tabs.of(row.role)?))) else { continue };
+            let Some((role, tab)) = of.first().and_then(|row| Some((row.role, tabs.tab(row.role)?))) else { continue };
             let new = rows_of(tab.id, 1..1 + index(of.len()));
             out.push(Request::InsertDimension { range: new, inherit_from_before: false });
             let blocks = self.blocks(role, tab);
@@ -179,7 +179,7 @@ impl PendingRestores {
     }
 
     /// The anomaly to report to the user.
-    pub fn blemish(&self) -> Anomaly {
+    pub fn anomaly(&self) -> Anomaly {
         let count = self.rows.len();
         let message = format!(
             "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"

@@ -24,7 +24,7 @@ use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::item::write_mode::WriteMode;
 use crate::store::commit::append_position::{AppendPosition, blocks};
 use crate::store::guard::head_guard::STATE_ROWS;
-use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, placed_row, sent};
+use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
 use crate::store::tabs::requests::{area, copied, copied_rows, index, put, resized, rows_of};
 use crate::store::tabs::row_index::RowIndex;
 use crate::store::tabs::schema::Tab;
@@ -42,11 +42,11 @@ pub struct RowContext<'a> {
     /// The positions of keys; required in upsert mode.
     pub index: Option<&'a RowIndex>,
     /// Where new rows go, if not below everything.
-    pub below: AppendPosition,
+    pub append_position: AppendPosition,
     /// Rows to repair.
     pub repairs: &'a [RowRepair],
     /// The columns that are the job's own already.
-    pub owned: &'a [String],
+    pub own_columns: &'a [String],
     /// The scratch rows of the previous commit.
     pub scratch: Option<Scratch>,
 }
@@ -70,7 +70,7 @@ pub struct RowRequests {
     /// The requests in order, each with its commit part.
     pub requests: Vec<(CommitPart, Request)>,
     /// The undo log to check after the batch.
-    pub witness: Option<UndoLog>,
+    pub undo_log: Option<UndoLog>,
     /// Keys of appended or inserted rows, one per row.
     pub appended: Vec<String>,
     /// Keys of blank rows that the batch fills, one per row.
@@ -100,19 +100,19 @@ enum WriteContent<'a> {
 
 /// Returns the requests for a commit's rows. `new`: the batch itself creates the tab, so that no
 /// user can have edited it. `state_tab` has the state once the batch is applied.
-pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: RowContext<'_>) -> RowRequests {
+pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_context: RowContext<'_>) -> RowRequests {
     let columns = tab.positions();
-    let mut writing = RowWriter { commit, tab, columns, state_tab, footing, out: RowRequests::default() };
-    let (writes, fresh) = writing.sorted_out();
-    let made: Vec<_> = footing.repairs.iter().filter(|repair| repair.row.is_none()).collect();
-    if writes.is_empty() && fresh.is_empty() && made.is_empty() {
-        return writing.out;
+    let mut writer = RowWriter { commit, tab, columns, state_tab, row_context, out: RowRequests::default() };
+    let (writes, fresh) = writer.split_rows();
+    let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
+    if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
+        return writer.out;
     }
     if !new || !writes.is_empty() {
-        writing.over(&writes, &fresh, &made);
+        writer.write_over(&writes, &fresh, &recreated);
     }
-    writing.below(&fresh, &made);
-    writing.out
+    writer.append_or_insert(&fresh, &recreated);
+    writer.out
 }
 
 struct RowWriter<'a> {
@@ -121,24 +121,27 @@ struct RowWriter<'a> {
     /// The position of each column.
     columns: HashMap<&'a str, usize>,
     state_tab: i32,
-    footing: RowContext<'a>,
+    row_context: RowContext<'a>,
     out: RowRequests,
 }
 
 impl<'a> RowWriter<'a> {
     /// Splits the rows: writes at a known row, sorted by row, and rows to append.
-    fn sorted_out(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
+    fn split_rows(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
         let mut fresh: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
-        for repair in self.footing.repairs {
+        for repair in self.row_context.repairs {
             let Some(row) = repair.row else { continue };
             let target =
                 RowWrite { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
             writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
         }
         for (key, row) in self.rows() {
-            let place =
-                self.footing.index.filter(|_| self.footing.mode == WriteMode::Upsert).and_then(|index| index.row(key));
+            let place = self
+                .row_context
+                .index
+                .filter(|_| self.row_context.mode == WriteMode::Upsert)
+                .and_then(|index| index.row(key));
             if let Some(at) = place {
                 // The item's new values replace a pending repair of the row.
                 writes.insert(at, self.overwrite(key, at, row));
@@ -148,9 +151,13 @@ impl<'a> RowWriter<'a> {
         }
         let mut writes: Vec<_> = writes.into_values().collect();
         self.out.updated = writes.iter().filter(|write| matches!(write.what, WriteContent::Cells(_))).count() as u64;
-        let blank = fresh.len().min(self.footing.below.blank as usize);
+        let blank = fresh.len().min(self.row_context.append_position.blank as usize);
         let appended = fresh.split_off(blank);
-        writes.extend((self.footing.below.last + 1..).zip(&fresh).map(|(at, (key, row))| self.fresh(key, at, row)));
+        writes.extend(
+            (self.row_context.append_position.last + 1..)
+                .zip(&fresh)
+                .map(|(at, (key, row))| self.filled_row(key, at, row)),
+        );
         self.out.grown += index(fresh.len());
         self.out.filled = fresh.into_iter().map(|(key, _)| key.to_owned()).collect();
         self.out.appended = appended.iter().map(|(key, _)| (*key).to_owned()).collect();
@@ -168,7 +175,7 @@ impl<'a> RowWriter<'a> {
         let all = done.flat_map(|(key, output)| {
             output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
         });
-        if self.footing.mode == WriteMode::Append {
+        if self.row_context.mode == WriteMode::Append {
             return all.collect();
         }
         let mut places: HashMap<&str, usize> = HashMap::new();
@@ -199,7 +206,7 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Writes a new row to a row that is blank in the job's columns.
-    fn fresh(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
+    fn filled_row(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
         let mut cells: Vec<_> = self.placed(row).collect();
         cells.sort_by_key(|(column, _)| *column);
         let columns = cells.iter().map(|(column, _)| *column).collect();
@@ -211,7 +218,7 @@ impl<'a> RowWriter<'a> {
         let key_column = self.commit.state.key_column.as_deref();
         row.cells.iter().filter_map(move |(name, cell)| {
             let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-            self.position(name).map(|at| (at, sent(cell, format)))
+            self.position(name).map(|at| (at, to_cell_data(cell, format)))
         })
     }
 
@@ -225,66 +232,69 @@ impl<'a> RowWriter<'a> {
 
     /// Writes the undo log, with the row writes between its two halves (pre-images and
     /// post-images).
-    fn over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], made: &[&RowRepair]) {
+    fn write_over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], recreated: &[&RowRepair]) {
         let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
         own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
         own.extend(self.key_column());
         let mut used = own.clone();
-        used.extend(self.footing.repairs.iter().flat_map(RowRepair::columns));
+        used.extend(self.row_context.repairs.iter().flat_map(RowRepair::columns));
         // A repair also restores cells of users' columns, which stay theirs.
-        let is_own = |at: usize, name: &String| own.contains(&at) || self.footing.owned.contains(name);
+        let is_own = |at: usize, name: &String| own.contains(&at) || self.row_context.own_columns.contains(name);
         let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
-        let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
-        let lowest = held.map_or(0, |scratch| scratch.rows);
+        let previous = self.row_context.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let lowest = previous.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
         let width = UndoLog::width_for(header.len().max(self.tab.width));
-        let witness = UndoLog {
+        let undo_log = UndoLog {
             head: self.commit.to,
             key: self.key_column().unwrap_or_default(),
             names: used.iter().map(|at| own_name(*at)).collect(),
             used: used.into_iter().collect(),
-            appended: fresh.len() + made.len(),
-            made: made.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
+            appended: fresh.len() + recreated.len(),
+            recreated: recreated.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
             keys: self.commit.changes.keys(),
             counts: self.counts(writes),
             width,
             base: UndoLog::base_for(last, width, lowest),
             header,
-            is_repair: !self.footing.repairs.is_empty(),
+            is_repair: !self.row_context.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
-        let columns = witness.columns().max(held.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
-        let margin = witness.margin();
-        let scratch = Scratch { tab: self.state_tab, rows: witness.rows(), columns, margin };
+        let columns =
+            undo_log.columns().max(previous.map_or(STATE_COLUMNS, |scratch| scratch.columns)).max(STATE_COLUMNS);
+        let margin = undo_log.margin();
+        let scratch = Scratch { tab: self.state_tab, rows: undo_log.rows(), columns, margin };
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
-        self.tell(&witness);
-        let header = self.copy_out(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        self.write_log_texts(&undo_log);
+        let header = self.copy_to_scratch(&(0..1), (HEADER_ROW, margin), PasteType::Values);
         self.out.requests.push((CommitPart::Layout, header));
         let runs = runs(writes);
         for run in &runs {
             let rows = rows_written(writes, run);
-            let copied = self.copy_out(&rows, (witness.before_row(run.start), margin), PasteType::Formula);
+            let copied = self.copy_to_scratch(&rows, (undo_log.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((CommitPart::Layout, copied));
-            if witness.is_repair {
-                let copied = self.copy_out(&rows, (witness.shown_before_row(run.start), margin), PasteType::Values);
+            if undo_log.is_repair {
+                let copied =
+                    self.copy_to_scratch(&rows, (undo_log.shown_before_row(run.start), margin), PasteType::Values);
                 self.out.requests.push((CommitPart::Layout, copied));
             }
         }
-        self.write(writes, &witness);
+        self.write(writes, &undo_log);
         for run in &runs {
             let rows = rows_written(writes, run);
-            let kind = if witness.is_repair { PasteType::Formula } else { PasteType::Values };
-            let copied = self.copy_out(&rows, (witness.after_row(run.start), margin), kind);
+            let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
+            let copied = self.copy_to_scratch(&rows, (undo_log.after_row(run.start), margin), kind);
             self.out.requests.push((CommitPart::Layout, copied));
-            if witness.is_repair {
-                let copied = self.copy_out(&rows, (witness.shown_after_row(run.start), margin), PasteType::Values);
+            if undo_log.is_repair {
+                let copied =
+                    self.copy_to_scratch(&rows, (undo_log.shown_after_row(run.start), margin), PasteType::Values);
                 self.out.requests.push((CommitPart::Layout, copied));
             }
         }
-        self.out.witness = Some(witness);
+        self.out.undo_log = Some(undo_log);
     }
 
     /// Counts the appended rows per key, if different from the default: one, or none for a key
@@ -304,9 +314,9 @@ impl<'a> RowWriter<'a> {
         odd.map(|(key, count)| (key_mark(key), count)).collect()
     }
 
-    fn tell(&mut self, witness: &UndoLog) {
-        let told = witness.told();
-        for run in told.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
+    fn write_log_texts(&mut self, undo_log: &UndoLog) {
+        let texts = undo_log.scratch_texts();
+        for run in texts.chunk_by(|(a, _), (b, _)| a + 1 == *b) {
             let Some((first, _)) = run.first() else { continue };
             let text = |text: &String| {
                 if text.is_empty() { cell::CellData::blank() } else { cell::CellData::text(text.as_str()) }
@@ -318,25 +328,25 @@ impl<'a> RowWriter<'a> {
 
     /// Copies whole rows to scratch rows. The service takes as many cells as needed from the given
     /// cell on.
-    fn copy_out(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+    fn copy_to_scratch(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
         copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 
-    fn write(&mut self, writes: &[PlannedWrite<'a>], witness: &UndoLog) {
+    fn write(&mut self, writes: &[PlannedWrite<'a>], undo_log: &UndoLog) {
         let mut at = 0;
-        for same in writes.chunk_by(|a, b| b.follows(a)) {
-            if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = same.first() {
-                self.repair(repair, target.row, Some((witness.before_row(at), witness.margin())));
+        for group in writes.chunk_by(|a, b| b.follows(a)) {
+            if let Some(PlannedWrite { what: WriteContent::Repair(repair), target }) = group.first() {
+                self.repair(repair, target.row, Some((undo_log.before_row(at), undo_log.margin())));
             } else {
-                self.write_cells(same);
+                self.write_cells(group);
             }
-            at += same.len();
+            at += group.len();
         }
     }
 
     /// Writes neighbouring rows with the same columns, one request per block of columns.
-    fn write_cells(&mut self, same: &[PlannedWrite<'a>]) {
-        let Some(first) = same.first() else { return };
+    fn write_cells(&mut self, group: &[PlannedWrite<'a>]) {
+        let Some(first) = group.first() else { return };
         for block in blocks(&first.target.columns) {
             let cells = |write: &PlannedWrite<'a>| match &write.what {
                 WriteContent::Cells(cells) | WriteContent::Fresh(cells) => {
@@ -345,7 +355,7 @@ impl<'a> RowWriter<'a> {
                 }
                 WriteContent::Repair(_) => Vec::new(),
             };
-            let rows = same.iter().map(|write| cells(write).into()).collect();
+            let rows = group.iter().map(|write| cells(write).into()).collect();
             let fields = if matches!(first.what, WriteContent::Fresh(_)) { VALUE_AND_NUMBER } else { VALUE };
             let request = put(self.tab.id, first.target.row, index(block.start), rows, fields);
             self.out.requests.push((CommitPart::Content, request));
@@ -365,7 +375,7 @@ impl<'a> RowWriter<'a> {
         let next = |a: &CellCopy, b: &CellCopy| a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from;
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
-            let from = match (&first.source, self.footing.scratch, found) {
+            let from = match (&first.source, self.row_context.scratch, found) {
                 (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
                 (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
@@ -384,25 +394,25 @@ impl<'a> RowWriter<'a> {
 
     /// Writes rows without a position: below everything, or inserted above the job's own cells at
     /// the end of the grid. An inserted row is new, so it overwrites nothing.
-    fn below(&mut self, fresh: &[&Row], made: &[&RowRepair]) {
-        let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
+    fn append_or_insert(&mut self, fresh: &[&Row], recreated: &[&RowRepair]) {
+        let last = self.row_context.index.map_or(0, RowIndex::last).max(self.row_context.append_position.last);
         let mut at = last + 1 + index(self.out.filled.len());
-        if self.footing.below.inserts && !fresh.is_empty() {
+        if self.row_context.append_position.inserts && !fresh.is_empty() {
             self.insert(at, index(fresh.len()));
-            self.fill(at, fresh);
+            self.write_inserted(at, fresh);
             at += index(fresh.len());
         } else if !fresh.is_empty() {
-            let rows = fresh.iter().map(|row| placed_row(self.placed(row))).collect();
+            let rows = fresh.iter().map(|row| row_of_cells(self.placed(row))).collect();
             let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
             self.out.requests.push((CommitPart::Content, request));
         }
-        if made.is_empty() {
+        if recreated.is_empty() {
             return;
         }
-        self.insert(at, index(made.len()));
-        for (row, repair) in (at..).zip(made) {
+        self.insert(at, index(recreated.len()));
+        for (row, repair) in (at..).zip(recreated) {
             if let (Some(column), RowPredicate::Key(key)) = (self.key_column(), &repair.expect) {
-                let key = sent(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
+                let key = to_cell_data(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
                 let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
                 self.out.requests.push((CommitPart::Layout, request));
             }
@@ -419,7 +429,7 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Writes inserted rows, without users' columns.
-    fn fill(&mut self, at: u32, fresh: &[&Row]) {
+    fn write_inserted(&mut self, at: u32, fresh: &[&Row]) {
         let rows: Vec<HashMap<usize, cell::CellData>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
         let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
         columns.sort_unstable();

@@ -37,7 +37,7 @@ use crate::ledger::lease::lease::Fence;
 pub const STATE_ROWS: u32 = 64;
 const STATE_COLUMNS: u32 = 26;
 /// The column of the state tab that the guard writes to, 0-based.
-const TOUCH_COLUMN: u32 = 3;
+const ASSERT_COLUMN: u32 = 3;
 
 /// The kind of head marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ pub enum GuardSupport {
 
 impl GuardSupport {
     /// The text in the state.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Unknown => "open",
             Self::Name => "name",
@@ -70,7 +70,7 @@ impl GuardSupport {
     }
 
     /// Parses the text; any unknown text counts as not probed.
-    pub fn read(word: &str) -> Self {
+    pub fn parse(word: &str) -> Self {
         match word {
             "name" => Self::Name,
             "title" => Self::Title,
@@ -79,7 +79,7 @@ impl GuardSupport {
     }
 
     /// The guard of the next commit; `None` before the probe.
-    pub fn form(self) -> Option<GuardKind> {
+    pub fn guard_kind(self) -> Option<GuardKind> {
         match self {
             Self::Unknown => None,
             Self::Name => Some(GuardKind::Name),
@@ -100,14 +100,14 @@ pub struct StateLocation {
     /// The head that marks the state.
     pub head: HeadId,
     /// How the head is marked.
-    pub form: GuardKind,
+    pub guard_kind: GuardKind,
     /// The id of the job's named range, if it exists.
-    pub name_id: Option<String>,
+    pub range_id: Option<String>,
 }
 
 /// A tab as in the metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TabSeen {
+pub struct ListedTab {
     /// The id of the tab.
     pub id: i32,
     /// The title of the tab.
@@ -116,7 +116,7 @@ pub struct TabSeen {
 
 /// A named range as in the metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct NameSeen {
+pub struct ListedRange {
     /// The id of the named range.
     pub id: String,
     /// The name of the named range.
@@ -127,12 +127,12 @@ pub struct NameSeen {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum GuardRequest {
     /// Delete the named range with this id.
-    DropName {
+    DeleteRange {
         /// The id of the named range.
         id: String,
     },
     /// Add the job's named range with this id, on the state tab.
-    AddName {
+    AddRange {
         /// The id of the named range.
         id: String,
         /// The name of the named range.
@@ -141,12 +141,12 @@ pub enum GuardRequest {
         tab: i32,
     },
     /// Write to a spare cell of a state tab: refused if the tab is gone, harmless otherwise.
-    Touch {
+    AssertTab {
         /// The id of the state tab.
         tab: i32,
     },
     /// Add a state tab.
-    AddPlace {
+    AddStateTab {
         /// The id of the new tab.
         tab: i32,
         /// The title of the new tab.
@@ -162,7 +162,7 @@ pub enum GuardRequest {
     /// Write the commit's changes: tables, rows, keys, failures, runs.
     Changes,
     /// Delete a state tab.
-    DropPlace {
+    DeleteStateTab {
         /// The id of the state tab.
         tab: i32,
     },
@@ -173,20 +173,20 @@ impl GuardRequest {
     /// encoder writes.
     pub fn request(&self) -> Option<Request> {
         match self {
-            Self::DropName { id } => Some(Request::DeleteNamedRange { named_range_id: id.clone() }),
-            Self::AddName { id, name, tab } => Some(Request::AddNamedRange {
+            Self::DeleteRange { id } => Some(Request::DeleteNamedRange { named_range_id: id.clone() }),
+            Self::AddRange { id, name, tab } => Some(Request::AddNamedRange {
                 named_range: NamedRange { named_range_id: id.clone(), name: name.clone(), range: one_cell(*tab) },
             }),
-            Self::Touch { tab } => Some(touch(*tab)),
-            Self::AddPlace { tab, title } => Some(Request::AddSheet { properties: state_tab(*tab, title) }),
-            Self::DropPlace { tab } => Some(Request::DeleteSheet { sheet_id: *tab }),
+            Self::AssertTab { tab } => Some(assert_tab(*tab)),
+            Self::AddStateTab { tab, title } => Some(Request::AddSheet { properties: state_tab(*tab, title) }),
+            Self::DeleteStateTab { tab } => Some(Request::DeleteSheet { sheet_id: *tab }),
             Self::WriteState { .. } | Self::MakeTabs | Self::Changes => None,
         }
     }
 
     /// Whether the refusal of this request comes from the guard and must be resolved by reading the
     /// head.
-    pub fn guards(&self) -> bool {
+    pub fn is_guard(&self) -> bool {
         !matches!(self, Self::Changes | Self::MakeTabs)
     }
 }
@@ -202,8 +202,8 @@ fn one_cell(tab: i32) -> GridRange {
     }
 }
 
-fn touch(tab: i32) -> Request {
-    let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: TOUCH_COLUMN };
+fn assert_tab(tab: i32) -> Request {
+    let start = GridCoordinate { sheet_id: tab, row_index: 0, column_index: ASSERT_COLUMN };
     let rows = vec![vec![CellData::text("touched")].into()];
     Request::UpdateCells { rows, fields: "userEnteredValue".into(), start: Some(start), range: None }
 }
@@ -241,8 +241,8 @@ pub fn failures_title(job: &str) -> String {
     format!("Failures {job}")
 }
 
-fn place_title(job: &str, fence: Fence, form: GuardKind, head: HeadId) -> String {
-    match form {
+fn state_tab_title(job: &str, fence: Fence, guard_kind: GuardKind, head: HeadId) -> String {
+    match guard_kind {
         GuardKind::Name => format!("sheetkeep {job} #{fence}"),
         GuardKind::Title => format!("sheetkeep {job} #{fence}.{head}"),
     }
@@ -267,14 +267,16 @@ pub fn tab_id(head: HeadId) -> i32 {
 }
 
 /// Reads the head marker from a spreadsheet's metadata.
-pub fn head_in(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
-    let tabs: Vec<_> = metadata.tabs.iter().map(|tab| TabSeen { id: tab.sheet_id, title: tab.title.clone() }).collect();
-    let named = metadata.named_ranges.iter().map(|range| NameSeen { id: range.id.clone(), name: range.name.clone() });
-    sight(job, &tabs, &named.collect::<Vec<_>>())
+pub fn read_head(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
+    let tabs: Vec<_> =
+        metadata.tabs.iter().map(|tab| ListedTab { id: tab.sheet_id, title: tab.title.clone() }).collect();
+    let named =
+        metadata.named_ranges.iter().map(|range| ListedRange { id: range.id.clone(), name: range.name.clone() });
+    find_head(job, &tabs, &named.collect::<Vec<_>>())
 }
 
 /// Reads the head marker from a spreadsheet's tabs and named ranges.
-pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (HeadStatus, Option<StateLocation>) {
+pub fn find_head(job: &str, tabs: &[ListedTab], names: &[ListedRange]) -> (HeadStatus, Option<StateLocation>) {
     let name = range_name(job);
     let range = names.iter().find(|seen| seen.name == name);
     let found = tabs
@@ -289,44 +291,56 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (HeadStatus, Op
         return (if something { HeadStatus::Missing } else { HeadStatus::NotInitialized }, None);
     };
     let in_name = || range.and_then(|seen| seen.id.parse().ok());
-    let form = if in_title.is_some() { GuardKind::Title } else { GuardKind::Name };
+    let guard_kind = if in_title.is_some() { GuardKind::Title } else { GuardKind::Name };
     let Some(head) = in_title.or_else(in_name) else {
         return (HeadStatus::Missing, None);
     };
-    let name_id = range.map(|seen| seen.id.clone());
-    let place = StateLocation { tab: tab.id, title: tab.title.clone(), fence, head, form, name_id };
-    (HeadStatus::At { head, fence }, Some(place))
+    let range_id = range.map(|seen| seen.id.clone());
+    let location = StateLocation { tab: tab.id, title: tab.title.clone(), fence, head, guard_kind, range_id };
+    (HeadStatus::At { head, fence }, Some(location))
 }
 
-/// Returns the guard steps of a commit, in order. `place` is the state's last known location,
-/// `form` the marker of the new head.
-pub fn ops(job: &str, commit: &Commit, place: Option<&StateLocation>, form: GuardKind) -> Vec<GuardRequest> {
-    let (Some(place), Some(from)) = (place, commit.from) else { return init(job, commit) };
+/// Returns the guard steps of a commit, in order. `location` is the state's last known location,
+/// `guard_kind` the marker of the new head.
+pub fn guard_requests(
+    job: &str,
+    commit: &Commit,
+    location: Option<&StateLocation>,
+    guard_kind: GuardKind,
+) -> Vec<GuardRequest> {
+    let (Some(location), Some(from)) = (location, commit.from) else { return init(job, commit) };
     let id = commit.to.to_string();
-    let by_name = place.form == GuardKind::Name;
-    if by_name && form == GuardKind::Name && commit.kind == CommitKind::Advance {
+    let by_name = location.guard_kind == GuardKind::Name;
+    if by_name && guard_kind == GuardKind::Name && commit.kind == CommitKind::Advance {
         return vec![
-            GuardRequest::DropName { id: from.to_string() },
-            GuardRequest::AddName { id, name: range_name(job), tab: place.tab },
-            GuardRequest::WriteState { tab: place.tab },
+            GuardRequest::DeleteRange { id: from.to_string() },
+            GuardRequest::AddRange { id, name: range_name(job), tab: location.tab },
+            GuardRequest::WriteState { tab: location.tab },
             GuardRequest::Changes,
         ];
     }
     let tab = tab_id(commit.to);
-    let mut ops = Vec::new();
+    let mut requests = Vec::new();
     if by_name {
-        ops.push(GuardRequest::DropName { id: from.to_string() });
+        requests.push(GuardRequest::DeleteRange { id: from.to_string() });
     }
-    ops.push(GuardRequest::Touch { tab: place.tab });
-    if let (false, GuardKind::Name, Some(id)) = (by_name, form, &place.name_id) {
-        ops.push(GuardRequest::DropName { id: id.clone() });
+    requests.push(GuardRequest::AssertTab { tab: location.tab });
+    if let (false, GuardKind::Name, Some(id)) = (by_name, guard_kind, &location.range_id) {
+        requests.push(GuardRequest::DeleteRange { id: id.clone() });
     }
-    ops.push(GuardRequest::AddPlace { tab, title: place_title(job, commit.state.lease.fence, form, commit.to) });
-    if form == GuardKind::Name {
-        ops.push(GuardRequest::AddName { id, name: range_name(job), tab });
+    requests.push(GuardRequest::AddStateTab {
+        tab,
+        title: state_tab_title(job, commit.state.lease.fence, guard_kind, commit.to),
+    });
+    if guard_kind == GuardKind::Name {
+        requests.push(GuardRequest::AddRange { id, name: range_name(job), tab });
     }
-    ops.extend([GuardRequest::WriteState { tab }, GuardRequest::Changes, GuardRequest::DropPlace { tab: place.tab }]);
-    ops
+    requests.extend([
+        GuardRequest::WriteState { tab },
+        GuardRequest::Changes,
+        GuardRequest::DeleteStateTab { tab: location.tab },
+    ]);
+    requests
 }
 
 /// The first commit marks its head both ways. The id of its named range then shows whether the
@@ -334,47 +348,57 @@ pub fn ops(job: &str, commit: &Commit, place: Option<&StateLocation>, form: Guar
 fn init(job: &str, commit: &Commit) -> Vec<GuardRequest> {
     let tab = tab_id(commit.to);
     vec![
-        GuardRequest::AddPlace { tab, title: place_title(job, commit.state.lease.fence, GuardKind::Title, commit.to) },
+        GuardRequest::AddStateTab {
+            tab,
+            title: state_tab_title(job, commit.state.lease.fence, GuardKind::Title, commit.to),
+        },
         GuardRequest::MakeTabs,
-        GuardRequest::AddName { id: commit.to.to_string(), name: range_name(job), tab },
+        GuardRequest::AddRange { id: commit.to.to_string(), name: range_name(job), tab },
         GuardRequest::WriteState { tab },
         GuardRequest::Changes,
     ]
 }
 
 /// The location of the state after a commit.
-pub fn place_after(job: &str, commit: &Commit, before: Option<&StateLocation>, form: GuardKind) -> StateLocation {
+pub fn location_after(
+    job: &str,
+    commit: &Commit,
+    before: Option<&StateLocation>,
+    guard_kind: GuardKind,
+) -> StateLocation {
     let fence = commit.state.lease.fence;
-    let form = if before.is_none() { GuardKind::Title } else { form };
-    let name_id = match (before, form) {
+    let guard_kind = if before.is_none() { GuardKind::Title } else { guard_kind };
+    let range_id = match (before, guard_kind) {
         (None, _) | (_, GuardKind::Name) => Some(commit.to.to_string()),
-        (Some(place), GuardKind::Title) if place.form == GuardKind::Title => place.name_id.clone(),
+        (Some(location), GuardKind::Title) if location.guard_kind == GuardKind::Title => location.range_id.clone(),
         (Some(_), GuardKind::Title) => None,
     };
     match before {
-        Some(place)
-            if place.form == GuardKind::Name && form == GuardKind::Name && commit.kind == CommitKind::Advance =>
+        Some(location)
+            if location.guard_kind == GuardKind::Name
+                && guard_kind == GuardKind::Name
+                && commit.kind == CommitKind::Advance =>
         {
-            StateLocation { head: commit.to, name_id, ..place.clone() }
+            StateLocation { head: commit.to, range_id, ..location.clone() }
         }
         _ => StateLocation {
             tab: tab_id(commit.to),
-            title: place_title(job, fence, form, commit.to),
+            title: state_tab_title(job, fence, guard_kind, commit.to),
             fence,
             head: commit.to,
-            form,
-            name_id,
+            guard_kind,
+            range_id,
         },
     }
 }
 
 /// Returns the two probe batches, which the service must refuse: one deletes a named range that
 /// never existed, one writes to a tab that never existed. `salt` yields unused ids.
-pub fn probes(place: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
-    let never = HeadId { commit: place.head.commit, nonce: salt };
-    let gone = GuardRequest::Touch { tab: tab_id(never) };
-    let touch = GuardRequest::Touch { tab: place.tab };
-    [vec![GuardRequest::DropName { id: never.to_string() }, touch.clone()], vec![touch, gone]]
+pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
+    let never = HeadId { commit: location.head.commit, nonce: salt };
+    let gone = GuardRequest::AssertTab { tab: tab_id(never) };
+    let touch = GuardRequest::AssertTab { tab: location.tab };
+    [vec![GuardRequest::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }
 
 /// The result of the probe.
@@ -388,8 +412,8 @@ pub enum GuardProof {
 
 /// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
 /// keep the id that the client chose?
-pub fn conclude(place: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
-    let ours = place.name_id.as_deref() == Some(place.head.to_string().as_str());
+pub fn evaluate_probe(location: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
+    let ours = location.range_id.as_deref() == Some(location.head.to_string().as_str());
     match (missing_tab_refused, missing_name_refused && ours) {
         (false, _) => GuardProof::Nothing,
         (true, true) => GuardProof::Guard(GuardSupport::Name),

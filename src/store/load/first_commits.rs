@@ -23,7 +23,7 @@ impl Loader {
         let at = |tab: &Tab| COLUMNS.map(|column| tab.position(column));
         if let Some((tab, [Some(run), Some(job), Some(first)])) = runs.map(|tab| (tab, at(tab))) {
             let ranges = [run, job, first].map(|column| column_range(&tab.title, column, 2, None));
-            let mut columns = self.rows_of(&ranges).await?.into_iter().map(|rows| {
+            let mut columns = self.values(&ranges).await?.into_iter().map(|rows| {
                 let texts = rows.iter().map(|row| row.first().map(cell_text).unwrap_or_default());
                 texts.collect::<Vec<_>>()
             });

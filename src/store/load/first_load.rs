@@ -14,7 +14,7 @@ use crate::store::load::header_check::{first_rows, first_rows_range};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::{not_ours, seen_tab, tables_of};
+use crate::store::tabs::load_plan::{foreign_runs_tab, seen_tab, tables_of};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
 
@@ -25,9 +25,9 @@ impl Loader {
         let (processed, failures) = (head_guard::processed_title(&self.job), head_guard::failures_title(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
         let same = |a: &str, b: &str| a != b && a.to_lowercase() == b.to_lowercase();
-        let twins =
+        let similar =
             wanted.iter().find_map(|title| Some((title, metadata.tabs.iter().find(|tab| same(&tab.title, title))?)));
-        twins.map_or(Ok(()), |(title, tab)| {
+        similar.map_or(Ok(()), |(title, tab)| {
             let there = &tab.title;
             let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
             Err(StoreError::Corrupt { why })
@@ -35,7 +35,7 @@ impl Loader {
     }
 
     /// Loads a spreadsheet on which the job has never run.
-    pub(super) async fn load_nothing(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
+    pub(super) async fn load_uninitialized(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
         self.check_titles_unique(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);
         let runs = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
@@ -47,7 +47,7 @@ impl Loader {
         let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
         let ranges: Vec<_> =
             bottom.into_iter().chain(headers).chain(others.iter().map(|tab| parse::state_range(&tab.title))).collect();
-        let mut read = self.rows_of(&ranges).await?.into_iter();
+        let mut read = self.values(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
         let top = data.and_then(|_| read.next()).unwrap_or_default();
         let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
@@ -69,20 +69,20 @@ impl Loader {
                 .into());
             }
         }
-        if let Some(blemish) = tabs.runs.as_ref().and_then(|tab| parse::unusable(tab, &RUNS)) {
+        if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::unusable(tab, &RUNS)) {
             let below = match runs {
-                Some(seen) => self.pushed_down(seen, &RUNS).await?,
+                Some(seen) => self.find_moved_header(seen, &RUNS).await?,
                 None => None,
             };
-            let ours = tabs.runs.as_ref().and_then(not_ours);
-            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(blemish).message }.into());
+            let ours = tabs.runs.as_ref().and_then(foreign_runs_tab);
+            return Err(StoreError::Corrupt { why: below.or(ours).unwrap_or(anomaly).message }.into());
         }
         if let Some(tab) = &mut tabs.data {
-            self.knowing_what_is_shown(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
+            self.add_displayed_headers(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
         }
         let first = data.map(|seen| first_rows(&seen.title, &top));
         if let Some(first) = &first
-            && let Some(why) = self.refused_by(first).await
+            && let Some(why) = self.header_refusal(first).await
         {
             return Err(StoreError::Corrupt { why }.into());
         }
@@ -90,8 +90,16 @@ impl Loader {
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
         let rows = data.map_or(0, |tab| tab.rows);
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
-        let upkeep = RowTracker::of_strange_rows(rows, filled, top.len() > 1);
-        let (put_back, room) = (None, CellBudget::of(metadata));
-        Ok(LoadResult { loaded, place: None, proof: GuardSupport::Unknown, tabs, upkeep, put_back, room })
+        let row_tracker = RowTracker::for_foreign_tab(rows, filled, top.len() > 1);
+        let (pending_restores, cell_budget) = (None, CellBudget::from_metadata(metadata));
+        Ok(LoadResult {
+            loaded,
+            location: None,
+            support: GuardSupport::Unknown,
+            tabs,
+            row_tracker,
+            pending_restores,
+            cell_budget,
+        })
     }
 }

@@ -43,13 +43,13 @@ fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
 impl Loader {
     /// Reads the first rows of a tab in which the job has never written.
     pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, LoadError> {
-        let read = self.rows_of(&[first_rows_range(seen)]).await?;
+        let read = self.values(&[first_rows_range(seen)]).await?;
         Ok(first_rows(&seen.title, read.first().map_or(&[][..], Vec::as_slice)))
     }
 
     /// Returns why a tab in which the job has never written can't take its rows. Checks only what
     /// is known before a write.
-    pub async fn refused_by(&self, first: &FirstRows) -> Option<String> {
+    pub async fn header_refusal(&self, first: &FirstRows) -> Option<String> {
         if let Some(why) = first.missing_header() {
             return Some(why);
         }
@@ -59,8 +59,8 @@ impl Loader {
     }
 
     /// Returns the anomaly of a header that is below row 1; `None` if no row has the header.
-    pub async fn pushed_down(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
-        let read = self.rows_of(&[first_rows_range(seen)]).await?;
+    pub async fn find_moved_header(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
+        let read = self.values(&[first_rows_range(seen)]).await?;
         let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
         let title = &seen.title;
         Ok(row.map(|row| Anomaly {
@@ -73,18 +73,22 @@ impl Loader {
     }
 
     /// Returns the anomaly of the first machine tab whose header is below row 1.
-    pub async fn pushed_down_header(&self, reach: &LoadPlan<'_>, tabs: &Tabs) -> Result<Option<Anomaly>, LoadError> {
+    pub async fn find_moved_machine_header(
+        &self,
+        load_plan: &LoadPlan<'_>,
+        tabs: &Tabs,
+    ) -> Result<Option<Anomaly>, LoadError> {
         let machine = [
-            (reach.processed, tabs.processed.as_ref(), &PROCESSED[..]),
-            (reach.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
-            (reach.runs, tabs.runs.as_ref(), &RUNS[..]),
+            (load_plan.processed, tabs.processed.as_ref(), &PROCESSED[..]),
+            (load_plan.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
+            (load_plan.runs, tabs.runs.as_ref(), &RUNS[..]),
         ];
         for (seen, tab, wanted) in machine {
             let (Some(seen), Some(tab)) = (seen, tab) else { continue };
             if tab.lacks(wanted).is_some()
-                && let Some(blemish) = self.pushed_down(seen, wanted).await?
+                && let Some(anomaly) = self.find_moved_header(seen, wanted).await?
             {
-                return Ok(Some(blemish));
+                return Ok(Some(anomaly));
             }
         }
         Ok(None)
@@ -93,19 +97,19 @@ impl Loader {
     /// Adds the displayed text of numeric headers (dates, percentages, amounts) as alternative
     /// column names. `row` is the header row as read. `own` are the job's columns, which already
     /// match by the stored value.
-    pub async fn knowing_what_is_shown(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
+    pub async fn add_displayed_headers(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
         let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&text(cell));
         if !row.iter().any(unlike) {
             return Ok(());
         }
         let range = [header_range(&tab.title)];
         let read =
-            self.sheets.shown(&self.id, &range).await.map_err(|error| crate::store::tabs::error::unread(&error))?;
+            self.sheets.shown(&self.id, &range).await.map_err(|error| crate::store::tabs::error::load_error(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));
         let moved =
             row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
         if moved || shown.len() != tab.header.len() {
-            return Err(LoadError::moved(&tab.title));
+            return Err(LoadError::stale(&tab.title));
         }
         for ((cell, held), seen) in row.iter().zip(&tab.header).zip(shown) {
             if unlike(cell) && seen != *held && !tab.header.contains(&seen) {

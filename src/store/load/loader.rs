@@ -34,14 +34,15 @@ use crate::port::store::StoreError;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
 use crate::store::guard::head_guard::{self, GuardSupport, StateLocation};
-use crate::store::load::missing_keys::{MissingKeys, notice};
-use crate::store::load::unstable_tabs::{restless, settled};
+use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
+use crate::store::load::unstable_tabs::{constantly_changed, into_store_error};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{
-    LoadError, belongs, edited, head_gone, laid_beside, taken_out_unreadably, torn, unread, unreadable,
+    LoadError, check_consistent, head_missing, inconsistent, load_error, manually_edited, reordered_rows, store_error,
+    unreadable_deletion_log,
 };
 use crate::store::tabs::load_plan::{
-    LoadConditions, LoadPlan, MissingTab, blocking, has_never_written, seen_tab, tables_of,
+    LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, seen_tab, tables_of,
 };
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
@@ -65,7 +66,7 @@ pub struct Loader {
     pub again: ReprocessPolicy,
     /// Whether to abandon predecessor spreadsheets that can't be read, because the user asked for
     /// it.
-    pub leaving: bool,
+    pub abandons_predecessors: bool,
     /// How to treat a missing machine tab.
     pub missing: MissingTab,
     /// The preview of the first output row, which checks a data tab that may belong to another
@@ -80,17 +81,17 @@ pub struct LoadResult {
     /// The job's data, for the runner.
     pub loaded: Loaded,
     /// The location of the state tab. `None` if the job has never run here.
-    pub place: Option<StateLocation>,
+    pub location: Option<StateLocation>,
     /// The support for the named-range guard, as recorded in the state.
-    pub proof: GuardSupport,
+    pub support: GuardSupport,
     /// The tabs with their headers.
     pub tabs: Tabs,
     /// The known rows of the data tab.
-    pub upkeep: RowTracker,
+    pub row_tracker: RowTracker,
     /// Rows that the head's commit deleted by mistake.
-    pub put_back: Option<PendingRestores>,
+    pub pending_restores: Option<PendingRestores>,
     /// The grid sizes of all tabs.
-    pub room: CellBudget,
+    pub cell_budget: CellBudget,
 }
 
 /// The parts of a snapshot as read, before the consistency check.
@@ -100,14 +101,14 @@ struct LoadedParts {
     key_sums: Option<KeySums>,
     /// The keys of rows without an order, sorted.
     unordered: Vec<Fingerprint>,
-    notes: StoreMetadata,
+    store_metadata: StoreMetadata,
     found: RowChecksum,
     tabs: Tabs,
-    upkeep: RowTracker,
-    put_back: Option<PendingRestores>,
+    row_tracker: RowTracker,
+    pending_restores: Option<PendingRestores>,
     book: ProcessedIndex,
     gone: Vec<String>,
-    blemishes: Vec<Anomaly>,
+    anomalies: Vec<Anomaly>,
     unmoved: Option<String>,
     first: Option<FirstRows>,
 }
@@ -119,11 +120,11 @@ const MOVED_MS: u64 = 500;
 
 impl Loader {
     /// Loads until head, state and Processed belong together.
-    pub async fn fetch(&self) -> Result<LoadResult, StoreError> {
+    pub async fn load(&self) -> Result<LoadResult, StoreError> {
         let mut check = LoadCheck::default();
         let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
-            match self.fetch_once(&mut check).await {
+            match self.load_once(&mut check).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
                 Err(LoadError::Stale(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
@@ -131,7 +132,7 @@ impl Loader {
                     self.clock.sleep(Duration::from_millis(MOVED_MS)).await;
                 }
                 Err(LoadError::Failed(error)) => return Err(error),
-                Err(last) => return Err(settled(last)),
+                Err(last) => return Err(into_store_error(last)),
             }
         }
     }
@@ -143,34 +144,38 @@ impl Loader {
 
     /// Makes one load attempt. Returns `None`, after the pause, if the parts did not belong
     /// together.
-    async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
+    async fn load_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
         let metadata = self.metadata().await?;
-        let (sighting, place) = head_guard::head_in(&self.job, &metadata);
-        let place = match (sighting, place) {
-            (HeadStatus::NotInitialized, _) => return self.load_nothing(&metadata).await.map(Some),
-            (HeadStatus::At { .. }, Some(place)) => place,
-            _ => return Err(head_gone(&self.job).into()),
+        let (head_status, location) = head_guard::read_head(&self.job, &metadata);
+        let location = match (head_status, location) {
+            (HeadStatus::NotInitialized, _) => return self.load_uninitialized(&metadata).await.map(Some),
+            (HeadStatus::At { .. }, Some(location)) => location,
+            _ => return Err(head_missing(&self.job).into()),
         };
-        let read = self.read(&metadata, &place).await?;
+        let read = self.read_tabs(&metadata, &location).await?;
         let reading = LoadObservation { head: read.state.head, said: read.state.processed, found: read.found };
-        let edited = match check.check(place.head, reading, self.clock.monotonic_ms()) {
+        let manually_edited = match check.check(location.head, reading, self.clock.monotonic_ms()) {
             LoadConsistency::Whole => None,
-            LoadConsistency::ManuallyEdited => Some(edited(&self.job, reading)),
+            LoadConsistency::ManuallyEdited => Some(manually_edited(&self.job, reading)),
             LoadConsistency::Retry { after_ms } => {
                 self.clock.sleep(Duration::from_millis(after_ms)).await;
                 return Ok(None);
             }
-            LoadConsistency::Inconsistent => return Err(torn().into()),
-            LoadConsistency::Restless => return Err(restless(&changed(&read.tabs), "").into()),
+            LoadConsistency::Inconsistent => return Err(inconsistent().into()),
+            LoadConsistency::Restless => return Err(constantly_changed(&changed_tab(&read.tabs), "").into()),
         };
-        Ok(Some(self.loaded(&metadata, place, read, edited)))
+        Ok(Some(self.load_result(&metadata, location, read, manually_edited)))
     }
 
-    async fn read<'m>(&self, metadata: &'m SpreadsheetInfo, place: &StateLocation) -> Result<LoadedParts, LoadError> {
+    async fn read_tabs<'m>(
+        &self,
+        metadata: &'m SpreadsheetInfo,
+        location: &StateLocation,
+    ) -> Result<LoadedParts, LoadError> {
         let by_title = |title: &str| metadata.tabs.iter().find(|tab| tab.title == title);
         let by_id = |id: i32| metadata.tabs.iter().find(|tab| tab.sheet_id == id);
-        let state = by_id(place.tab);
-        let mut guess = LoadPlan {
+        let state = by_id(location.tab);
+        let mut plan = LoadPlan {
             processed: by_title(&head_guard::processed_title(&self.job)),
             failures: by_title(&head_guard::failures_title(&self.job)),
             data: by_title(&self.data_tab),
@@ -179,202 +184,205 @@ impl Loader {
         // The first guess goes by title, so that one call reads everything. The ids in the state
         // then confirm the tabs. A renamed tab costs one more call.
         for _ in 0..2 {
-            let read = self.rows_of(&guess.ranges(place, state, self.mode)).await?;
+            let read = self.values(&plan.ranges(location, state, self.mode)).await?;
             let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
-            let notes = StoreMetadata::read(&pairs);
-            let data_by_id = notes.data.and_then(by_id);
+            let store_metadata = StoreMetadata::read(&pairs);
+            let data_by_id = store_metadata.data.and_then(by_id);
             // A tab that a user or another job's repair recreated is found by its title.
-            let stands_in = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
+            let by_title_if_usable = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
                 let header = read.get(header).map_or(&[][..], Vec::as_slice);
                 seen.filter(|seen| parse::unusable(&seen_tab(seen, header), columns).is_none())
             };
-            let right = LoadPlan {
-                processed: notes.processed.and_then(by_id),
-                failures: notes.failures.and_then(by_id).or_else(|| stands_in(guess.failures, 2, FAILURES_NEEDED)),
+            let resolved = LoadPlan {
+                processed: store_metadata.processed.and_then(by_id),
+                failures: store_metadata
+                    .failures
+                    .and_then(by_id)
+                    .or_else(|| by_title_if_usable(plan.failures, 2, FAILURES_NEEDED)),
                 data: match has_never_written(&pairs) {
                     // If no row exists yet, the job file determines the tab.
                     Some(tab) => by_title(&self.data_tab).or(data_by_id.filter(|_| tab == self.data_tab)),
-                    None => data_by_id.or(if notes.data.is_none() { guess.data } else { None }),
+                    None => data_by_id.or(if store_metadata.data.is_none() { plan.data } else { None }),
                 },
-                runs: match notes.runs {
-                    Some(id) => by_id(id).or_else(|| stands_in(guess.runs, 4, &RUNS)),
-                    None => guess.runs,
+                runs: match store_metadata.runs {
+                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, &RUNS)),
+                    None => plan.runs,
                 },
             };
-            if right.ids() != guess.ids() {
-                guess = right;
+            if resolved.ids() != plan.ids() {
+                plan = resolved;
                 continue;
             }
             return self
-                .assemble(place, &guess, &pairs, notes, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), &metadata.tabs)
                 .await;
         }
-        Err(torn().into())
+        Err(inconsistent().into())
     }
 
     #[expect(clippy::too_many_lines, reason = "a list: what was read of each tab, in the order of the ranges")]
     async fn assemble(
         &self,
-        place: &StateLocation,
-        guess: &LoadPlan<'_>,
+        location: &StateLocation,
+        plan: &LoadPlan<'_>,
         pairs: &HashMap<String, String>,
-        notes: StoreMetadata,
+        store_metadata: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
         there: &[Seen],
     ) -> Result<LoadedParts, LoadError> {
         let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-        belongs(&state, &self.job, place)?;
+        check_consistent(&state, &self.job, location)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
         let headers = [(); 4].map(|()| next());
-        let mut tabs = guess.tabs(&headers);
+        let mut tabs = plan.tabs(&headers);
         let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
         let never = has_never_written(pairs).is_some();
         let known = LoadConditions { missing: self.missing, never_written: never, there };
-        let mut blemishes = blocking(&self.job, &self.data_tab, &tabs, &notes, known);
+        let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
         let mut gone = Vec::new();
         let mut first = None;
-        let mut blocked = blemishes.iter().any(|blemish| blemish.blocking);
-        if blocked && let Some(blemish) = self.pushed_down_header(guess, &tabs).await? {
-            blemishes.insert(0, blemish);
+        let mut blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
+        if blocked && let Some(anomaly) = self.find_moved_machine_header(plan, &tabs).await? {
+            anomalies.insert(0, anomaly);
         }
-        if let (false, true, Some(seen)) = (blocked, never, guess.data) {
+        if let (false, true, Some(seen)) = (blocked, never, plan.data) {
             let rows = self.first_rows(seen).await?;
-            let refused = self.refused_by(&rows).await;
-            blemishes.extend(refused.map(|message| Anomaly { message, blocking: true }));
+            let refused = self.header_refusal(&rows).await;
+            anomalies.extend(refused.map(|message| Anomaly { message, blocking: true }));
             first = Some(rows);
-            blocked = blemishes.iter().any(|blemish| blemish.blocking);
+            blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
         } else if state.columns.is_empty() && state.key_column.is_none() {
             // Keys are done, but none of them has a row.
             first = tabs.data.as_ref().map(|tab| FirstRows::new(&*tab.title, vec![tab.header.clone()]));
         }
         if let (false, Some(tab)) = (blocked, &mut tabs.data) {
-            self.knowing_what_is_shown(tab, header.first().map_or(&[][..], Vec::as_slice), &state.columns).await?;
-            let found = self.own_columns(tab, guess.data, &state.columns).await?;
+            self.add_displayed_headers(tab, header.first().map_or(&[][..], Vec::as_slice), &state.columns).await?;
+            let found = self.find_own_columns(tab, plan.data, &state.columns).await?;
             gone = found.gone;
-            blemishes.extend(found.blemishes);
+            anomalies.extend(found.anomalies);
             // Rows from before the state recorded columns: the job may own any column.
             let unknown = state.columns.is_empty() && state.processed.count > 0;
-            blemishes.extend(parse::unusable(tab, &[]).filter(|_| unknown));
+            anomalies.extend(parse::unusable(tab, &[]).filter(|_| unknown));
         }
-        let goes_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
-        if blemishes.iter().any(|blemish| blemish.blocking) && !goes_on {
-            let (book, upkeep) = (ProcessedIndex::default(), RowTracker::default());
-            let (found, put_back, unmoved) = (state.processed, None, None);
+        let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
+        if anomalies.iter().any(|anomaly| anomaly.blocking) && !can_read_on {
+            let (book, row_tracker) = (ProcessedIndex::default(), RowTracker::default());
+            let (found, pending_restores, unmoved) = (state.processed, None, None);
             let key_sums = state.key_sums;
             return Ok(LoadedParts {
                 state,
                 key_sums,
                 unordered: Vec::new(),
-                notes,
+                store_metadata,
                 found,
                 tabs,
-                upkeep,
-                put_back,
+                row_tracker,
+                pending_restores,
                 book,
                 gone,
-                blemishes,
+                anomalies,
                 unmoved,
                 first,
             });
         }
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
-        let witness = UndoLog::read(&scratch, place.head);
-        let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
-        let keep = beside.map(|(witness, _)| witness.head.commit);
+        let undo_log = UndoLog::parse(&scratch, location.head);
+        let moved_log = undo_log.as_ref().filter(|(undo_log, seen)| undo_log.is_moved(&seen.header));
+        let keep = moved_log.map(|(undo_log, _)| undo_log.head.commit);
         // Rows to be restored count as present.
-        let put_back = match restore::read(&scratch, place.head, place.tab) {
-            DeletionLog::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
-            told => told.put_back(),
+        let pending_restores = match restore::parse(&scratch, location.head, location.tab) {
+            DeletionLog::Unreadable => return Err(unreadable_deletion_log(&location.title).into()),
+            log => log.pending_restores(),
         };
-        let said = Some(state.processed).filter(|_| put_back.is_none() && state.head == Some(place.head));
-        let mut done = self.read_keys(&mut processed, guess.processed, processed_rows, keep, said).await?;
-        blemishes.extend(laid_beside(&processed));
+        let said = Some(state.processed).filter(|_| pending_restores.is_none() && state.head == Some(location.head));
+        let mut done = self.read_keys(&mut processed, plan.processed, processed_rows, keep, said).await?;
+        anomalies.extend(reordered_rows(&processed));
         tabs.processed = Some(processed.clone());
-        let mut open = self.read_failures(&failures, guess.failures, failure_rows).await?;
-        if let Some(waiting) = &put_back {
+        let mut open = self.read_failures(&failures, plan.failures, failure_rows).await?;
+        if let Some(waiting) = &pending_restores {
             state.processed.add_all(waiting.checksum_correction());
             done.read(&waiting.rows_in(TabKind::Processed, &processed));
-            open.read_misplaced(&waiting.rows_in(TabKind::Failures, &failures));
+            open.read_pending(&waiting.rows_in(TabKind::Failures, &failures));
         }
         let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
-        let mut upkeep = RowTracker::read(guess, &tabs, &state, self.mode, &bottom, &keys);
-        upkeep.see(place.tab, witness, &done.recent());
-        blemishes.extend(put_back.as_ref().map(PendingRestores::blemish));
-        blemishes.extend(upkeep.blemishes(&self.data_tab));
+        let mut row_tracker = RowTracker::read(plan, &tabs, &state, self.mode, &bottom, &keys);
+        row_tracker.take_undo_log(location.tab, undo_log, &done.recent());
+        anomalies.extend(pending_restores.as_ref().map(PendingRestores::anomaly));
+        anomalies.extend(row_tracker.anomalies(&self.data_tab));
         if done.has_doubt() {
-            done.put_in_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
+            done.sort_by_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
         }
-        done.put_in_order(&FirstCommits::default());
-        let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
-        blemishes.extend(odd);
+        done.sort_by_order(&FirstCommits::default());
+        let (odd, unmoved) = self.read_predecessors(&mut state, &mut done).await?;
+        anomalies.extend(odd);
         // Of which keys people have deleted rows is known only once all is read.
         let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
         let (done, odd) = done.with_gaps(gaps).finish(&processed);
-        blemishes.extend(odd);
+        anomalies.extend(odd);
         let (open, odd) = open.finish(&failures);
-        blemishes.extend(odd);
+        anomalies.extend(odd);
         let book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         Ok(LoadedParts {
             state,
             key_sums,
             unordered,
-            notes,
+            store_metadata,
             found,
             tabs,
-            upkeep,
-            put_back,
+            row_tracker,
+            pending_restores,
             book,
             gone,
-            blemishes,
+            anomalies,
             unmoved,
             first,
         })
     }
 
-    fn loaded(
+    fn load_result(
         &self,
         metadata: &SpreadsheetInfo,
-        place: StateLocation,
+        location: StateLocation,
         read: LoadedParts,
-        edited: Option<Anomaly>,
+        manually_edited: Option<Anomaly>,
     ) -> LoadResult {
-        let edited_now = edited.is_some();
+        let is_edited = manually_edited.is_some();
         let LoadedParts {
             mut state,
             key_sums,
             unordered,
-            notes,
+            store_metadata,
             found,
             tabs,
-            upkeep,
-            put_back,
+            row_tracker,
+            pending_restores,
             book,
             gone,
-            mut blemishes,
+            mut anomalies,
             unmoved,
             first,
         } = read;
-        blemishes.extend(edited);
-        if edited_now {
-            notice(
+        anomalies.extend(manually_edited);
+        if is_edited {
+            record_missing_keys(
                 &mut state,
-                MissingKeys { found, key_sums, unordered: &unordered, book: &book, upkeep: &upkeep },
-                place.head.commit,
+                MissingKeys { found, key_sums, unordered: &unordered, book: &book, row_tracker: &row_tracker },
+                location.head.commit,
             );
         }
         state.key_sums = key_sums;
         let book = book.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
-        blemishes.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
-        let room = CellBudget::of(metadata);
-        blemishes.extend(capacity_warning(room.cells()).map(|message| Anomaly { message, blocking: false }));
+        anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
+        let cell_budget = CellBudget::from_metadata(metadata);
+        anomalies.extend(capacity_warning(cell_budget.cells()).map(|message| Anomaly { message, blocking: false }));
         // After people's hands, further counting goes on from what is there.
         let said = std::mem::replace(&mut state.processed, found);
-        let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
+        let (head, tables) = (location.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
             said,
@@ -382,11 +390,19 @@ impl Loader {
             book,
             tables: tables.clone(),
             deleted_columns: gone,
-            anomalies: blemishes,
+            anomalies,
             not_yet_left: unmoved,
         };
         let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
-        LoadResult { loaded, place: Some(place), proof: notes.proof, tabs, upkeep, put_back, room }
+        LoadResult {
+            loaded,
+            location: Some(location),
+            support: store_metadata.support,
+            tabs,
+            row_tracker,
+            pending_restores,
+            cell_budget,
+        }
     }
 
     pub(super) fn loaded_with(
@@ -403,17 +419,17 @@ impl Loader {
 
     /// Reads the spreadsheet's tabs and named ranges.
     pub async fn metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
-        self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
+        self.sheets.metadata(&self.id).await.map_err(|error| store_error(&error))
     }
 
     /// Reads the values of ranges.
-    pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.values(&self.id, ranges).await.map_err(|error| unread(&error))
+    pub async fn values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+        self.sheets.values(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     /// Reads ranges as entered: formulas instead of their results.
-    pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.entered(&self.id, ranges).await.map_err(|error| unread(&error))
+    pub async fn entered_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
+        self.sheets.entered(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     fn service_time(&self) -> Timestamp {
@@ -425,7 +441,7 @@ impl Loader {
 }
 
 /// Names the changed tab, as the beginning of a sentence.
-fn changed(tabs: &Tabs) -> String {
+fn changed_tab(tabs: &Tabs) -> String {
     let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
     format!("tab {title} was")
 }

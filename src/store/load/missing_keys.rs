@@ -23,7 +23,7 @@ pub struct MissingKeys<'a> {
     /// The index of done keys according to these rows.
     pub book: &'a ProcessedIndex,
     /// The rows of the data tab, for the keys that have one.
-    pub upkeep: &'a RowTracker,
+    pub row_tracker: &'a RowTracker,
 }
 
 /// Records in the state which keys must be processed again, or how many lost rows match no key.
@@ -31,16 +31,16 @@ pub struct MissingKeys<'a> {
 /// The state still has the counts as written. A key without any row is not done anyway. Rows typed
 /// by users count as they are and do not hide a deleted row. A key is processed again if fewer rows
 /// of it are found than were written.
-pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
+pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
     let MissingKeys { found, key_sums: Some(sums), book, .. } = gone else { return };
     let written = state.processed.count;
     let Some(said) = state.key_sums.filter(|said| said.count == written) else {
         // An earlier sheetkeep version wrote the state.
-        note_unknown(state, written.saturating_sub(found.count), commit);
+        record_unknown_rows(state, written.saturating_sub(found.count), commit);
         return;
     };
-    let Some(lost) = lost(said, sums, &gone) else {
-        return note_unknown(state, written.saturating_sub(found.count).max(1), commit);
+    let Some(lost) = lost_keys(said, sums, &gone) else {
+        return record_unknown_rows(state, written.saturating_sub(found.count).max(1), commit);
     };
     let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
     for key in &keys {
@@ -50,7 +50,7 @@ pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
 }
 
 /// Records lost rows whose keys are unknown.
-fn note_unknown(state: &mut State, rows: u64, commit: u64) {
+fn record_unknown_rows(state: &mut State, rows: u64, commit: u64) {
     if rows > 0 {
         state.redo.unknown += rows;
         state.gaps.add_any_before(commit + 1);
@@ -62,14 +62,19 @@ fn note_unknown(state: &mut State, rows: u64, commit: u64) {
 ///
 /// Where it helps, known changes are left out of the sums: data-tab keys without any row left in
 /// Processed, and rows that users typed.
-fn lost<'g>(said: KeySums, found: KeySums, gone: &MissingKeys<'g>) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
-    let MissingKeys { book, upkeep, unordered, .. } = *gone;
-    let of_no_key = || upkeep.keyed().filter(|mark| !book.has_key_prefix(*mark));
+fn lost_keys<'g>(
+    said: KeySums,
+    found: KeySums,
+    gone: &MissingKeys<'g>,
+) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
+    let MissingKeys { book, row_tracker, unordered, .. } = *gone;
+    let keys_without_rows = || row_tracker.key_marks().filter(|mark| !book.has_key_prefix(*mark));
     let ordered = || found.without(unordered.iter().map(|key| key.0));
-    let of_all = || said.differing(&found).or_else(|| said.without(of_no_key()).differing(&found));
-    let of_ordered = || said.differing(&ordered()).or_else(|| said.without(of_no_key()).differing(&ordered()));
-    let (differing, passed_over) =
-        of_all().map(|differing| (differing, &[][..])).or_else(|| Some((of_ordered()?, unordered)))?;
+    let all_differing = || said.differing(&found).or_else(|| said.without(keys_without_rows()).differing(&found));
+    let ordered_differing =
+        || said.differing(&ordered()).or_else(|| said.without(keys_without_rows()).differing(&ordered()));
+    let (differing, ignored) =
+        all_differing().map(|differing| (differing, &[][..])).or_else(|| Some((ordered_differing()?, unordered)))?;
     // Rows without an order may include some that sheetkeep wrote.
-    Some(move |key| differing.has_lost(key) && passed_over.binary_search(&key).is_err())
+    Some(move |key| differing.has_lost(key) && ignored.binary_search(&key).is_err())
 }

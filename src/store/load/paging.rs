@@ -15,7 +15,7 @@ use crate::ledger::state::snapshot::RowChecksum;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::column_recovery::MappingSearch;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::{NEAR, first_page};
+use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, first_page};
 use crate::store::tabs::parse::{self, FailureRows};
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::schema::Tab;
@@ -38,79 +38,81 @@ struct Paged<'a> {
 impl<'a> Paged<'a> {
     /// A tab of keys. Reads some columns more than the header needs, because rows may use other
     /// columns.
-    fn of_keys(tab: &Tab, seen: Option<&'a Seen>) -> Self {
-        let width = parse::width(tab, &PROCESSED).max(near(seen));
+    fn for_key_tab(tab: &Tab, seen: Option<&'a Seen>) -> Self {
+        let width = parse::width(tab, &PROCESSED).max(first_read_width(seen));
         Self { seen, width, page: parse::PAGE_ROWS, at_once: PAGES_AT_ONCE }
     }
 }
 
 /// The number of columns that the first read covers.
-fn near(seen: Option<&Seen>) -> usize {
-    seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(NEAR).clamp(1, NEAR)
+fn first_read_width(seen: Option<&Seen>) -> usize {
+    seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(FIRST_READ_COLUMNS).clamp(1, FIRST_READ_COLUMNS)
 }
 
 impl Loader {
     /// Reads the first page of a tab of keys, including the header.
     pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, LoadError> {
-        self.page(seen, 1, first_page(seen, parse::PAGE_ROWS), near(Some(seen))).await
+        self.page(seen, 1, first_page(seen, parse::PAGE_ROWS), first_read_width(Some(seen))).await
     }
 
     /// Reads every row of a tab of keys.
     ///
-    /// If count or checksum differ from `said`, some rows may use another column order. The loader
-    /// then searches a mapping that yields the recorded values, and the tab keeps it. Pass no
-    /// `said` if the recorded values are not reliable.
+    /// If count or checksum differ from `expected`, some rows may use another column order. The
+    /// loader then searches a mapping that yields the recorded values, and the tab keeps it. Pass
+    /// no `expected` if the recorded values are not reliable.
     pub(super) async fn read_keys(
         &self,
         tab: &mut Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
-        keep: Option<u64>,
-        said: Option<RowChecksum>,
+        keep_commit: Option<u64>,
+        expected: Option<RowChecksum>,
     ) -> Result<ProcessedRows, LoadError> {
-        let done = self.read_processed(tab, seen, first, keep).await?;
-        let Some(said) = said.filter(|said| said.count == done.found.count && *said != done.found) else {
+        let done = self.read_processed(tab, seen, first, keep_commit).await?;
+        let Some(expected) = expected.filter(|expected| expected.count == done.found.count && *expected != done.found)
+        else {
             return Ok(done);
         };
-        Ok(self.read_otherwise(tab, seen, said, keep).await?.unwrap_or(done))
+        Ok(self.read_reordered(tab, seen, expected, keep_commit).await?.unwrap_or(done))
     }
 
     /// Reads every row of a tab of keys after its first page. Keeps the key texts of the commit
-    /// `keep`.
+    /// `keep_commit`.
     async fn read_processed(
         &self,
         tab: &Tab,
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
-        keep: Option<u64>,
+        keep_commit: Option<u64>,
     ) -> Result<ProcessedRows, LoadError> {
-        let empty = || ProcessedRows::of(tab, self.again).keeping(keep).laying(Arc::clone(&tab.laid));
+        let empty =
+            || ProcessedRows::new(tab, self.again).with_texts_of(keep_commit).with_recovery(Arc::clone(&tab.recovery));
         let mut done = empty();
-        let paged = Paged::of_keys(tab, seen);
-        self.read_pages(&paged, first, |rows| empty().reading(&rows), |page, _| done.append(page)).await?;
+        let paged = Paged::for_key_tab(tab, seen);
+        self.read_pages(&paged, first, |rows| empty().with_rows(&rows), |page, _| done.append(page)).await?;
         Ok(done)
     }
 
     /// Reads the rows under another column order, if one yields the recorded checksum.
-    async fn read_otherwise(
+    async fn read_reordered(
         &self,
         tab: &mut Tab,
         seen: Option<&Seen>,
-        said: RowChecksum,
-        keep: Option<u64>,
+        expected: RowChecksum,
+        keep_commit: Option<u64>,
     ) -> Result<Option<ProcessedRows>, LoadError> {
         let Some(there) = seen else { return Ok(None) };
-        let mut search = MappingSearch::of(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
-        let (paged, first) = (Paged::of_keys(tab, seen), self.first_page(there).await?);
+        let mut search = MappingSearch::new(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
+        let (paged, first) = (Paged::for_key_tab(tab, seen), self.first_page(there).await?);
         self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
-        let Some(laid) = search.found(said) else { return Ok(None) };
-        tab.laid = Arc::new(laid);
+        let Some(recovery) = search.find(expected) else { return Ok(None) };
+        tab.recovery = Arc::new(recovery);
         let first = self.first_page(there).await?;
-        let done = self.read_processed(tab, seen, first, keep).await?;
-        if done.found == said {
+        let done = self.read_processed(tab, seen, first, keep_commit).await?;
+        if done.found == expected {
             return Ok(Some(done));
         }
-        tab.laid = Arc::default();
+        tab.recovery = Arc::default();
         Ok(None)
     }
 
@@ -121,7 +123,7 @@ impl Loader {
         seen: Option<&Seen>,
         first: Vec<Vec<Value>>,
     ) -> Result<FailureRows, LoadError> {
-        let mut open = FailureRows::of(tab, self.again);
+        let mut open = FailureRows::new(tab, self.again);
         let (page, at_once) = (parse::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
         let paged = Paged { seen, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;
@@ -131,34 +133,34 @@ impl Loader {
     /// Passes a machine tab's rows to `take` page by page, without the header row. Each page comes
     /// with its last row number.
     ///
-    /// `small` compacts a page on arrival, because it may wait for earlier ones. The first page was
-    /// read already. It is read again, wider, if users moved columns beyond the range read.
+    /// `compact` compacts a page on arrival, because it may wait for earlier ones. The first page
+    /// was read already. It is read again, wider, if users moved columns beyond the range read.
     async fn read_pages<P: Send>(
         &self,
         paged: &Paged<'_>,
         first: Vec<Vec<Value>>,
-        small: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
+        compact: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
         mut take: impl FnMut(P, u32) + Send,
     ) -> Result<(), LoadError> {
         let Some(seen) = paged.seen else { return Ok(()) };
-        let (width, small) = (paged.width, &small);
+        let (width, compact) = (paged.width, &compact);
         let mut to = first_page(seen, paged.page);
-        let first = if width > NEAR { self.page(seen, 1, to, width).await? } else { first };
-        take(small(first.into_iter().skip(1).collect()), to);
-        let mut asked = FuturesOrdered::new();
+        let first = if width > FIRST_READ_COLUMNS { self.page(seen, 1, to, width).await? } else { first };
+        take(compact(first.into_iter().skip(1).collect()), to);
+        let mut pending = FuturesOrdered::new();
         loop {
-            while to < seen.rows && asked.len() < paged.at_once {
+            while to < seen.rows && pending.len() < paged.at_once {
                 let from = to + 1;
                 to = seen.rows.min(to + paged.page);
-                asked.push_back(async move { (self.page(seen, from, to, width).await.map(small), to) });
+                pending.push_back(async move { (self.page(seen, from, to, width).await.map(compact), to) });
             }
-            let Some((page, to)) = asked.next().await else { return Ok(()) };
+            let Some((page, to)) = pending.next().await else { return Ok(()) };
             take(page?, to);
         }
     }
 
     async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
         let range = parse::rows_range(&seen.title, from, to, width);
-        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
+        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 }

@@ -19,8 +19,8 @@ use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
-use crate::store::load::unstable_tabs::settled;
-use crate::store::tabs::error::{EARLIER, LoadError, edited};
+use crate::store::load::unstable_tabs::into_store_error;
+use crate::store::tabs::error::{EARLIER, LoadError, manually_edited};
 use crate::store::tabs::load_plan::seen_tab;
 use crate::store::tabs::parse;
 use crate::store::tabs::processed::ProcessedRows;
@@ -28,38 +28,40 @@ use crate::store::tabs::schema::{StoreMetadata, Tab};
 
 /// Read attempts of a predecessor whose rows do not match its state, before that counts as a manual
 /// edit.
-const LOOKS: u32 = 3;
+const MAX_READ_ATTEMPTS: u32 = 3;
 /// Pause between two attempts.
-const AGAIN: Duration = Duration::from_secs(4);
+const READ_PAUSE: Duration = Duration::from_secs(4);
 
 impl Loader {
     /// Reads the keys of the predecessors that the state names and puts them before the keys of
     /// this spreadsheet. Returns the anomalies and the predecessor that does not name its
     /// successor.
-    pub(super) async fn read_earlier(
+    pub(super) async fn read_predecessors(
         &self,
         state: &mut State,
         done: &mut ProcessedRows,
     ) -> Result<(Vec<Anomaly>, Option<String>), LoadError> {
-        let (mut blemishes, mut unmoved) = (Vec::new(), None);
+        let (mut anomalies, mut unmoved) = (Vec::new(), None);
         let mut successor = self.id.as_str().to_owned();
         let mut above: Vec<ProcessedRows> = Vec::new();
         for (at, previous) in state.previous.clone().iter().enumerate() {
-            let read = self.of_earlier(previous)?.read_leftovers().await;
+            let read = self.for_predecessor(previous)?.read_predecessor().await;
             let (left, rows, odd) = match read {
                 Ok(read) => read,
-                Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. })) if self.leaving => {
-                    blemishes.push(left_behind(previous));
+                Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. }))
+                    if self.abandons_predecessors =>
+                {
+                    anomalies.push(abandoned(previous));
                     state.previous.truncate(at);
                     break;
                 }
-                Err(error) => return Err(beside(previous, error)),
+                Err(error) => return Err(name_predecessor(previous, error)),
             };
             if left.next.as_ref() != Some(&successor) {
                 unmoved = Some(previous.clone());
             }
             state.gaps.add_predecessor(&left.gaps);
-            blemishes.extend(odd.map(|message| told_of(previous, &message)));
+            anomalies.extend(odd.map(|message| predecessor_anomaly(previous, &message)));
             above.push(rows);
             successor.clone_from(previous);
         }
@@ -69,18 +71,18 @@ impl Loader {
         let mut all = above.into_iter().rev();
         let Some(mut first) = all.next() else {
             *done = own;
-            return Ok((blemishes, unmoved));
+            return Ok((anomalies, unmoved));
         };
         all.for_each(|next| first.append(next));
         let found = own.found;
         first.append(own);
         first.found = found;
         *done = first;
-        Ok((blemishes, unmoved))
+        Ok((anomalies, unmoved))
     }
 
     /// A loader for the same job in a predecessor spreadsheet.
-    pub(crate) fn of_earlier(&self, id: &str) -> Result<Self, StoreError> {
+    pub(crate) fn for_predecessor(&self, id: &str) -> Result<Self, StoreError> {
         let parsed = SpreadsheetId::parse(id).map_err(|error| {
             let why =
                 format!("the state names an earlier spreadsheet \"{id}\": {error}; the hidden state tab was edited");
@@ -90,58 +92,58 @@ impl Loader {
     }
 
     /// Reads a predecessor's state and keys, and the anomaly found in them.
-    async fn read_leftovers(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
-        let mut looks = 0;
+    async fn read_predecessor(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
+        let mut attempts = 0;
         loop {
-            looks += 1;
-            let (pairs, seen, mut tab) = self.what_is_there().await?;
+            attempts += 1;
+            let (pairs, seen, mut tab) = self.read_state_and_key_tab().await?;
             let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
             let first = self.first_page(&seen).await?;
             let mut rows = self.read_keys(&mut tab, Some(&seen), first, None, Some(state.processed)).await?;
             if rows.has_doubt() {
-                let runs = self.left_runs(&pairs).await?;
-                rows.put_in_order(&self.first_commits(&state, runs.as_ref()).await?);
+                let runs = self.find_runs_tab(&pairs).await?;
+                rows.sort_by_order(&self.first_commits(&state, runs.as_ref()).await?);
             }
-            rows.put_in_order(&FirstCommits::default());
+            rows.sort_by_order(&FirstCommits::default());
             rows.keep_gaps(state.gaps.before);
             let reading = LoadObservation { head: state.head, said: state.processed, found: rows.found };
             if reading.said == reading.found {
                 return Ok((state, rows, None));
             }
-            if looks == LOOKS {
-                return Ok((state, rows, Some(edited(&self.job, reading).message)));
+            if attempts == MAX_READ_ATTEMPTS {
+                return Ok((state, rows, Some(manually_edited(&self.job, reading).message)));
             }
-            self.clock.sleep(AGAIN).await;
+            self.clock.sleep(READ_PAUSE).await;
         }
     }
 
-    fn left_place(&self, metadata: &SpreadsheetInfo) -> Result<StateLocation, StoreError> {
-        if let (HeadStatus::At { .. }, Some(place)) = head_guard::head_in(&self.job, metadata) {
-            return Ok(place);
+    fn find_state(&self, metadata: &SpreadsheetInfo) -> Result<StateLocation, StoreError> {
+        if let (HeadStatus::At { .. }, Some(location)) = head_guard::read_head(&self.job, metadata) {
+            return Ok(location);
         }
         let why = format!("the state of job {} is gone from it; restore an earlier version of it", self.job);
         Err(StoreError::Corrupt { why })
     }
 
     /// Finds the tab of keys in a predecessor.
-    pub(crate) async fn earlier_keys(&self) -> Result<(Seen, Tab), LoadError> {
-        let (_, seen, tab) = self.what_is_there().await?;
+    pub(crate) async fn find_key_tab(&self) -> Result<(Seen, Tab), LoadError> {
+        let (_, seen, tab) = self.read_state_and_key_tab().await?;
         Ok((seen, tab))
     }
 
     /// Finds the Runs tab of a predecessor; `None` if it is gone.
-    async fn left_runs(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
+    async fn find_runs_tab(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
         let (metadata, noted) = (self.metadata().await?, StoreMetadata::read(pairs).runs);
         let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
-        let header = self.rows_of(&[parse::header_range(&seen.title)]).await?;
+        let header = self.values(&[parse::header_range(&seen.title)]).await?;
         Ok(Some(seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
     /// Reads the pairs of the state tab and finds the tab of keys.
-    async fn what_is_there(&self) -> Result<(HashMap<String, String>, Seen, Tab), LoadError> {
+    async fn read_state_and_key_tab(&self) -> Result<(HashMap<String, String>, Seen, Tab), LoadError> {
         let metadata = self.metadata().await?;
-        let place = self.left_place(&metadata)?;
-        let read = self.rows_of(&[parse::state_range(&place.title)]).await?;
+        let location = self.find_state(&metadata)?;
+        let read = self.values(&[parse::state_range(&location.title)]).await?;
         let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
         let (seen, tab) = self.keyed_tab(&metadata, &pairs).await?;
         Ok((pairs, seen.clone(), tab))
@@ -158,21 +160,21 @@ impl Loader {
                 format!("its tab {} is gone; restore an earlier version of it", head_guard::processed_title(&self.job));
             return Err(StoreError::Corrupt { why }.into());
         };
-        let header = self.rows_of(&[parse::header_range(&seen.title)]).await?;
+        let header = self.values(&[parse::header_range(&seen.title)]).await?;
         let tab = seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice));
         match parse::unusable(&tab, &PROCESSED) {
-            Some(blemish) => Err(StoreError::Corrupt { why: blemish.message }.into()),
+            Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message }.into()),
             None => Ok((seen, tab)),
         }
     }
 }
 
-fn told_of(spreadsheet: &str, what: &str) -> Anomaly {
+fn predecessor_anomaly(spreadsheet: &str, what: &str) -> Anomaly {
     Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
 }
 
 /// The one-time notice that the user gave up a lost spreadsheet.
-fn left_behind(spreadsheet: &str) -> Anomaly {
+fn abandoned(spreadsheet: &str) -> Anomaly {
     let message = format!(
         "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
@@ -180,9 +182,9 @@ fn left_behind(spreadsheet: &str) -> Anomaly {
 }
 
 /// Adds the predecessor to an error, because it is not the spreadsheet that the user named.
-fn beside(spreadsheet: &str, error: LoadError) -> LoadError {
+fn name_predecessor(spreadsheet: &str, error: LoadError) -> LoadError {
     let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
-    LoadError::Failed(match settled(error) {
+    LoadError::Failed(match into_store_error(error) {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },

@@ -8,7 +8,7 @@ use std::ops::Range;
 use serde_json::Value;
 
 use crate::grid::{column_letters, quoted};
-use crate::store::commit::append_position::{AppendPosition, blocks, columns_but};
+use crate::store::commit::append_position::{AppendPosition, blocks, other_columns};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::parse::{PAGE_ROWS, text};
@@ -18,7 +18,7 @@ use crate::store::tabs::schema::Tab;
 impl Loader {
     /// Reads below the last key of a tab with `rows` rows. `own` are the positions of the job's
     /// columns, `key` that of the key column.
-    pub async fn below(
+    pub async fn read_below(
         &self,
         tab: &Tab,
         key: usize,
@@ -29,7 +29,7 @@ impl Loader {
         let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
         // Users seldom have many cells beside the job's rows. If they have none, the keys need no
         // read.
-        let theirs = self.entered_columns(tab, &columns_but(own, tab.width), 1, rows).await?;
+        let theirs = self.entered_columns(tab, &other_columns(own, tab.width), 1, rows).await?;
         // A formula may display nothing, and still occupies its cell.
         let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
         if !filled && last_theirs.is_none_or(|row| row == 0) {
@@ -47,7 +47,7 @@ impl Loader {
             let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
             ours.extend(rows.map(|(row, _)| row));
         }
-        Ok(AppendPosition::of(last_key, last_theirs, &ours, filled))
+        Ok(AppendPosition::new(last_key, last_theirs, &ours, filled))
     }
 
     /// Reads entered values of these columns, page by page, from row `from` (1-based). The last
@@ -71,7 +71,7 @@ impl Loader {
                 let (first, last) = (column_letters(block.start), column_letters(block.end.saturating_sub(1)));
                 format!("{}!{first}{start}:{last}{to}", quoted(&tab.title))
             };
-            let read = self.entered_in(&columns.iter().map(range).collect::<Vec<_>>()).await?;
+            let read = self.entered_values(&columns.iter().map(range).collect::<Vec<_>>()).await?;
             for (all, page) in all.iter_mut().zip(read) {
                 if !page.is_empty() {
                     all.resize((start - from) as usize, Vec::new());

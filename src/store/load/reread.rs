@@ -36,11 +36,16 @@ pub struct TabReading {
 impl Loader {
     /// Reads the data tab's header and the key positions. Each page comes with the header of the
     /// same moment, so that a move of columns is noticed.
-    pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), LoadError> {
-        let seen = self.tab(known.id).await?;
-        let likely = known.position(key_column).unwrap_or_default();
-        let mut column = likely;
-        let mut indexing = KeyColumnReader::default();
+    pub async fn read_index(
+        &self,
+        known: &Tab,
+        own: &[String],
+        key_column: &str,
+    ) -> Result<(Tab, RowIndex), LoadError> {
+        let seen = self.tab_info(known.id).await?;
+        let previous = known.position(key_column).unwrap_or_default();
+        let mut column = previous;
+        let mut key_reader = KeyColumnReader::default();
         let mut found: Option<Tab> = None;
         let mut from = 1;
         while from <= seen.rows || found.is_none() {
@@ -49,34 +54,34 @@ impl Loader {
             // row.
             let end = Some(to).filter(|to| *to < seen.rows);
             let ranges = [parse::header_range(&seen.title), parse::column_range(&seen.title, column, from, end)];
-            let mut read = self.rows_of(&ranges).await?.into_iter();
-            let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
+            let mut read = self.values(&ranges).await?.into_iter();
+            let tab = self.with_renamed(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
-                (_, None) => return Err(LoadError::moved(&seen.title)),
+                (_, None) => return Err(LoadError::stale(&seen.title)),
                 // First try the previous column, then once the current one.
-                (None, Some(at)) if at != column && column == likely => column = at,
+                (None, Some(at)) if at != column && column == previous => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
-                        return Err(LoadError::moved(&seen.title));
+                        return Err(LoadError::stale(&seen.title));
                     }
-                    indexing.read_column(&read.next().unwrap_or_default());
-                    indexing.skip_to(to);
+                    key_reader.read_column(&read.next().unwrap_or_default());
+                    key_reader.skip_to(to);
                     from = to + 1;
                     found = Some(tab);
                 }
             }
         }
-        found.map(|tab| (tab, indexing.finish())).ok_or_else(|| LoadError::moved(&self.data_tab))
+        found.map(|tab| (tab, key_reader.finish())).ok_or_else(|| LoadError::stale(&self.data_tab))
     }
 
     /// Reads the data tab with all its rows, including the header.
-    pub async fn present(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
-        let seen = self.tab(known.id).await?;
+    pub async fn read_whole(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
+        let seen = self.tab_info(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
             // One call reads a consistent view.
-            let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
-            let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+            let rows = self.values(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
+            let tab = self.with_renamed(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
             return Ok(TabReading { tab, rows, height: seen.rows, is_paged: false });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
@@ -84,14 +89,14 @@ impl Loader {
         while from <= seen.rows {
             let to = seen.rows.min(from.saturating_add(page - 1));
             let range = parse::whole_rows_range(&seen.title, from, to);
-            rows.extend(self.rows_of(&[range]).await?.into_iter().flatten());
+            rows.extend(self.values(&[range]).await?.into_iter().flatten());
             rows.resize(to as usize, Vec::new());
             from = to + 1;
         }
-        if self.tab(known.id).await? != seen {
-            return Err(LoadError::moved(&seen.title));
+        if self.tab_info(known.id).await? != seen {
+            return Err(LoadError::stale(&seen.title));
         }
-        let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
+        let tab = self.with_renamed(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
         Ok(TabReading { tab, rows, height: seen.rows, is_paged: true })
     }
 
@@ -100,7 +105,7 @@ impl Loader {
     ///
     /// A paged tab must be identical in both reads. One read alone may miss a row that moved to an
     /// earlier page.
-    pub async fn entered(&self, whole: &TabReading, key: usize) -> Result<Vec<Vec<Value>>, LoadError> {
+    pub async fn read_entered(&self, whole: &TabReading, key: usize) -> Result<Vec<Vec<Value>>, LoadError> {
         let TabReading { tab, rows, .. } = whole;
         let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
         let mut entered: Vec<Vec<Value>> = Vec::new();
@@ -108,7 +113,7 @@ impl Loader {
         while from < rows.len() {
             let to = rows.len().min(from + page);
             let range = parse::whole_rows_range(&tab.title, row_number(from), row_number(to - 1));
-            entered.extend(self.entered_in(&[range]).await?.into_iter().flatten());
+            entered.extend(self.entered_values(&[range]).await?.into_iter().flatten());
             entered.resize(to, Vec::new());
             from = to;
         }
@@ -119,83 +124,85 @@ impl Loader {
             .iter()
             .zip(&entered)
             .skip(1)
-            .all(|(shown, entered)| key_of(shown) == key_of(entered) && shows_what_was_entered(shown, entered));
+            .all(|(shown, entered)| key_of(shown) == key_of(entered) && has_same_constants(shown, entered));
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),
-            (false, true) => Err(LoadError::moved(&tab.title)),
+            (false, true) => Err(LoadError::stale(&tab.title)),
         }
     }
 
     /// Reads the pre-images of the misplaced writes from the undo rows, as entered.
-    pub async fn undo_rows(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
-        let witness = &finding.witness;
-        let (Some(first), Some(last)) = (finding.astray.first(), finding.astray.last()) else { return Ok(Vec::new()) };
-        let (from, to) = (witness.before_row(first.index), witness.before_row(last.index));
-        let range = parse::rows_range(title, from + 1, to + 1, witness.columns() as usize);
-        let read = self.entered_in(&[range]).await?.into_iter().next().unwrap_or_default();
-        let cells = |index: usize| {
-            let row = read.get((witness.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
-            row.get(witness.margin() as usize..).unwrap_or_default().to_vec()
+    pub async fn read_pre_images(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
+        let undo_log = &finding.undo_log;
+        let (Some(first), Some(last)) = (finding.misplaced.first(), finding.misplaced.last()) else {
+            return Ok(Vec::new());
         };
-        Ok(finding.astray.iter().map(|astray| cells(astray.index)).collect())
+        let (from, to) = (undo_log.before_row(first.index), undo_log.before_row(last.index));
+        let range = parse::rows_range(title, from + 1, to + 1, undo_log.columns() as usize);
+        let read = self.entered_values(&[range]).await?.into_iter().next().unwrap_or_default();
+        let cells = |index: usize| {
+            let row = read.get((undo_log.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
+            row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec()
+        };
+        Ok(finding.misplaced.iter().map(|misplaced| cells(misplaced.index)).collect())
     }
 
     /// Reads the scratch rows of an undo log from this state tab.
-    pub async fn scratch(&self, title: &str, witness: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
-        Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
+    pub async fn read_scratch(&self, title: &str, undo_log: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
+        let range = parse::rows_range(title, STATE_ROWS + 1, undo_log.rows(), undo_log.columns() as usize);
+        Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
     /// Returns the tab with the job's names for renamed columns: from `known`, or looked up again.
-    async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
+    async fn with_renamed(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
         let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
         // The load reports what blocks a run.
-        let found = self.own_columns(&mut tab, None, own).await?;
-        if found.blocks() { Err(LoadError::moved(&tab.title)) } else { Ok(tab) }
+        let found = self.find_own_columns(&mut tab, None, own).await?;
+        if found.blocks() { Err(LoadError::stale(&tab.title)) } else { Ok(tab) }
     }
 
     /// Looks up the job's own columns. Developer metadata is read only if a header is missing or
     /// occurs twice. If all headers are missing and the grid is known, the header is first searched
     /// in lower rows.
-    pub async fn own_columns(
+    pub async fn find_own_columns(
         &self,
         tab: &mut Tab,
         seen: Option<&Seen>,
         columns: &[String],
     ) -> Result<ColumnLookup, LoadError> {
         let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
-        let lost = own.lost(tab).len();
-        if lost == 0 && own.doubled(tab).is_empty() {
+        let lost = own.missing_columns(tab).len();
+        if lost == 0 && own.duplicated_columns(tab).is_empty() {
             return Ok(ColumnLookup::default());
         }
         if let Some(seen) = seen.filter(|_| lost == columns.len()) {
             let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
-            if let Some(blemish) = self.pushed_down(seen, &wanted).await? {
-                return Ok(ColumnLookup { gone: Vec::new(), blemishes: vec![blemish] });
+            if let Some(anomaly) = self.find_moved_header(seen, &wanted).await? {
+                return Ok(ColumnLookup { gone: Vec::new(), anomalies: vec![anomaly] });
             }
         }
-        let marks = self.marks_of(tab).await?;
-        Ok(own.found_again(tab, marks.as_deref()))
+        let marks = self.read_marks(tab).await?;
+        Ok(own.look_up(tab, marks.as_deref()))
     }
 
     /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
     /// checks report it. Metadata refers to a column position, so the header must be unchanged
     /// after the read.
-    async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
+    async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let marks = self.sheets.marks(&self.id, &mark_key(&self.job)).await;
         let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
-        let after = self.rows_of(&[parse::header_range(&tab.title)]).await?;
+        let after = self.values(&[parse::header_range(&tab.title)]).await?;
         if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
-            return Err(LoadError::moved(&tab.title));
+            return Err(LoadError::stale(&tab.title));
         }
         Ok(marks)
     }
 
-    async fn tab(&self, id: i32) -> Result<Seen, LoadError> {
+    async fn tab_info(&self, id: i32) -> Result<Seen, LoadError> {
         let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
-        found.ok_or_else(|| LoadError::moved(&self.data_tab))
+        found.ok_or_else(|| LoadError::stale(&self.data_tab))
     }
 }
 
@@ -206,7 +213,7 @@ fn row_number(row: usize) -> u32 {
 
 /// Whether the constants of a row are the same in both reads. The service's format of an entered
 /// date is undocumented, so only texts and numbers are compared.
-fn shows_what_was_entered(shown: &[Value], entered: &[Value]) -> bool {
+fn has_same_constants(shown: &[Value], entered: &[Value]) -> bool {
     let is_same = |(at, entered): (usize, &Value)| match (shown.get(at), entered) {
         (_, Value::String(text)) if text.starts_with('=') => true,
         (Some(Value::String(shown)), Value::String(entered)) => shown == entered || entered.is_empty(),

@@ -12,16 +12,16 @@ use crate::store::tabs::error::LoadError;
 pub const MAX_TITLES: u32 = 5;
 
 /// Converts a load error to the store error that the user sees.
-pub fn settled(error: LoadError) -> StoreError {
+pub fn into_store_error(error: LoadError) -> StoreError {
     match error {
         LoadError::Failed(error) => error,
-        LoadError::Stale(error) => restless("its tabs were", &error.to_string()),
+        LoadError::Stale(error) => constantly_changed("its tabs were", &error.to_string()),
     }
 }
 
 /// The error for a sheet that changes during every read. `what` is the subject ("tab Data was"),
 /// `last` the last error.
-pub fn restless(what: &str, last: &str) -> StoreError {
+pub fn constantly_changed(what: &str, last: &str) -> StoreError {
     let last = if last.is_empty() { String::new() } else { format!(" ({last})") };
     let why = format!(
         "read the spreadsheet: {what} edited as often as it was read; leave the tabs alone for a minute, then run again{last}"

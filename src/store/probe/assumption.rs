@@ -77,16 +77,16 @@ const TABLE: [(Assumption, &str, &str); 29] = [
 impl Assumption {
     /// All assumptions, in the order in which they are checked.
     pub fn all() -> impl Iterator<Item = Self> {
-        TABLE.iter().map(|(question, ..)| *question)
+        TABLE.iter().map(|(assumption, ..)| *assumption)
     }
 
     /// The machine-readable name.
-    pub fn word(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         self.row().1
     }
 
     /// The text of the assumption.
-    pub fn assumption(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         self.row().2
     }
 
@@ -96,7 +96,7 @@ impl Assumption {
     }
 
     fn row(self) -> &'static (Self, &'static str, &'static str) {
-        TABLE.iter().find(|(question, ..)| *question == self).unwrap_or(&TABLE[0])
+        TABLE.iter().find(|(assumption, ..)| *assumption == self).unwrap_or(&TABLE[0])
     }
 }
 
@@ -113,12 +113,12 @@ pub enum AssumptionOutcome {
 
 impl AssumptionOutcome {
     /// Converts a check's result: `Held` if `held` is true.
-    pub fn of(held: bool) -> Self {
+    pub fn from_held(held: bool) -> Self {
         if held { Self::Held } else { Self::NotHeld }
     }
 
     /// The machine-readable name.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::NotHeld => "not_held",
@@ -131,7 +131,7 @@ impl AssumptionOutcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumptionResult {
     /// The assumption that was checked.
-    pub question: Assumption,
+    pub assumption: Assumption,
     /// The outcome of the check.
     pub outcome: AssumptionOutcome,
     /// The service's message or observed behaviour, or why the outcome is unknown.
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn every_question_has_its_own_row_and_word() {
         let mut words: Vec<_> =
-            Assumption::all().map(|question| (question.row().0 == question, question.word())).collect();
+            Assumption::all().map(|assumption| (assumption.row().0 == assumption, assumption.name())).collect();
         assert!(words.iter().all(|(own, _)| *own));
         words.sort_unstable();
         words.dedup();

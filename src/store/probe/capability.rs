@@ -17,23 +17,23 @@ const PROBE_SENDS: u32 = 3;
 
 /// Probes the guard at this location. The error is the reply for the commit if the probe got no
 /// result.
-pub async fn prove(
+pub async fn probe_guard(
     sheets: &Sheets,
     id: &SpreadsheetId,
-    place: &StateLocation,
+    location: &StateLocation,
     salt: u64,
 ) -> Result<GuardSupport, CommitReply> {
-    let [names, tabs] = head_guard::probes(place, salt);
+    let [names, tabs] = head_guard::probe_batches(location, salt);
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(ProbeRefusal::At(1)) {
         // The probe's own tab is gone: another commit moved the state, and the probe has no result.
         return Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
-    match head_guard::conclude(place, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
-        GuardProof::Guard(proof) => {
-            tracing::debug!(guard = proof.word(), "the guard is proved on this spreadsheet");
-            Ok(proof)
+    match head_guard::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
+        GuardProof::Guard(support) => {
+            tracing::debug!(guard = support.as_str(), "the guard is proved on this spreadsheet");
+            Ok(support)
         }
         GuardProof::Nothing => Err(CommitReply::Unsafe {
             why: "write to this spreadsheet: a batch that had to be refused was applied, so nothing here keeps two runs apart; \
@@ -55,9 +55,9 @@ enum ProbeRefusal {
 async fn refused(
     sheets: &Sheets,
     id: &SpreadsheetId,
-    ops: &[GuardRequest],
+    guard_requests: &[GuardRequest],
 ) -> Result<Option<ProbeRefusal>, CommitReply> {
-    let batch = Batch::new(ops.iter().filter_map(GuardRequest::request).collect());
+    let batch = Batch::new(guard_requests.iter().filter_map(GuardRequest::request).collect());
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {

@@ -34,62 +34,63 @@ fn copy(tab: &ProbeTab, from: (u32, u32), to: (u32, u32), paste_type: PasteType)
 }
 
 /// Writes a cell twice in one batch.
-pub async fn in_order(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn in_order(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let writes = ["first", "second"].map(|text| tab.write(0, 0, CellData::text(text)));
-    desk.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
-    let rows = desk.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "second").await?;
+    client.prepare(std::iter::once(tab.add()).chain(writes).collect()).await?;
+    let rows = client.read(&tab, "A1", |rows| text_at(rows, 0, 0) == "second").await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((AssumptionOutcome::of(seen == "second"), format!("the cell that was written twice holds the {seen}")))
+    Ok((AssumptionOutcome::from_held(seen == "second"), format!("the cell that was written twice holds the {seen}")))
 }
 
 /// Copies a cell between two writes to it.
-pub async fn copy_in_order(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn copy_in_order(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let late = tab.write(0, 0, CellData::text("late"));
     let requests =
         vec![tab.add(), tab.write(0, 0, CellData::text("early")), copy(&tab, (0, 0), (1, 0), PasteType::Normal), late];
-    desk.prepare(requests).await?;
-    let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "early").await?;
+    client.prepare(requests).await?;
+    let rows = client.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "early").await?;
     let seen = text_at(&rows, 1, 0);
-    Ok((AssumptionOutcome::of(seen == "early"), format!("the copy holds \"{seen}\"")))
+    Ok((AssumptionOutcome::from_held(seen == "early"), format!("the copy holds \"{seen}\"")))
 }
 
 /// Copies a formula to the row below.
-pub async fn copy_shifts(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn copy_shifts(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let texts = [(0, "upper"), (1, "lower")].map(|(row, text)| tab.write(row, 0, CellData::text(text)));
     let formula = [tab.write(0, 1, CellData::formula("=A1")), copy(&tab, (0, 1), (1, 1), PasteType::Normal)];
-    desk.prepare(std::iter::once(tab.add()).chain(texts).chain(formula).collect()).await?;
-    let rows = desk.read(&tab, "A1:B2", |rows| text_at(rows, 1, 1) == "lower").await?;
+    client.prepare(std::iter::once(tab.add()).chain(texts).chain(formula).collect()).await?;
+    let rows = client.read(&tab, "A1:B2", |rows| text_at(rows, 1, 1) == "lower").await?;
     let seen = text_at(&rows, 1, 1);
-    Ok((AssumptionOutcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
+    Ok((AssumptionOutcome::from_held(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
 }
 
 /// Copies a cell into which a formula spills, in the same way as undo rows are copied.
-pub async fn copy_spilled(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn copy_spilled(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, CellData::text(text)));
     // This formula is independent of the spreadsheet's locale.
     let formula = tab.write(0, 0, CellData::formula("=ARRAYFORMULA(B1:B2)"));
-    desk.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
-    let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
+    client.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
+    let rows = client.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
     if text_at(&rows, 1, 0) != "spilled" {
         return Err(Unanswered::Unclear(format!("the formula spills \"{}\"", text_at(&rows, 1, 0))));
     }
-    desk.prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, CellData::text("copied"))])
+    client
+        .prepare(vec![copy(&tab, (1, 0), (1, 2), PasteType::Formula), tab.write(1, 3, CellData::text("copied"))])
         .await?;
-    let rows = desk.read(&tab, "A1:D2", |rows| text_at(rows, 1, 3) == "copied").await?;
+    let rows = client.read(&tab, "A1:D2", |rows| text_at(rows, 1, 3) == "copied").await?;
     if text_at(&rows, 1, 3) != "copied" {
         return Err(Unanswered::Unclear("no read shows the copy".to_owned()));
     }
     let seen = text_at(&rows, 1, 2);
-    Ok((AssumptionOutcome::of(seen.is_empty()), format!("the copy holds \"{seen}\"")))
+    Ok((AssumptionOutcome::from_held(seen.is_empty()), format!("the copy holds \"{seen}\"")))
 }
 
 /// Copies a formula to where its reference is beyond the grid, and back.
-pub async fn copy_beyond(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn copy_beyond(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let last = ROWS - 1;
     let formula = CellData::formula(format!("=A{ROWS}"));
     let there = vec![
@@ -100,19 +101,19 @@ pub async fn copy_beyond(desk: &ProbeClient) -> ProbeAnswer {
         tab.write(0, 1, CellData::text("written over")),
         copy(&tab, (last, 1), (0, 1), PasteType::Formula),
     ];
-    desk.prepare(there).await?;
-    let rows = desk.read(&tab, "B1", |rows| text_at(rows, 0, 0) == "there").await?;
+    client.prepare(there).await?;
+    let rows = client.read(&tab, "B1", |rows| text_at(rows, 0, 0) == "there").await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((AssumptionOutcome::of(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
+    Ok((AssumptionOutcome::from_held(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
 }
 
 /// Reads a cell from the response to the batch that changes it.
-pub async fn reads_back(desk: &ProbeClient) -> ProbeAnswer {
-    let (home, row) = (desk.home()?, desk.row());
-    desk.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
+pub async fn reads_back(client: &ProbeClient) -> ProbeAnswer {
+    let (home, row) = (client.home()?, client.row());
+    client.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;
     let area = format!("{}!A{}", quoted(&home.title), row + 1);
     let batch = Batch::new(vec![home.write(row, 0, CellData::text("after"))]).reading_back(vec![area]);
-    let SentBatch::Applied(answer) = desk.send(batch).await? else {
+    let SentBatch::Applied(answer) = client.send(batch).await? else {
         return Ok((AssumptionOutcome::NotHeld, "a batch that reads back was refused".to_owned()));
     };
     match answer.entered(0, 0) {
@@ -125,13 +126,13 @@ pub async fn reads_back(desk: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Fills a cell with characters of two units each, up to the limit and beyond it.
-pub async fn length(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn length(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let full = |beyond: usize| tab.write(0, 0, CellData::text("\u{1F600}".repeat(CELL_UNITS / 2 + beyond)));
-    if let SentBatch::Refused(refusal) = desk.send(Batch::new(vec![tab.add(), full(0)])).await? {
+    if let SentBatch::Refused(refusal) = client.send(Batch::new(vec![tab.add(), full(0)])).await? {
         return Ok((AssumptionOutcome::NotHeld, format!("50,000 units were too many: {}", refusal.message)));
     }
-    match desk.send(Batch::new(vec![full(1)])).await? {
+    match client.send(Batch::new(vec![full(1)])).await? {
         SentBatch::Applied(_) => {
             Ok((AssumptionOutcome::NotHeld, "50,002 units of 25,001 characters were taken".to_owned()))
         }
@@ -140,10 +141,10 @@ pub async fn length(desk: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Writes a text that looks like a formula.
-pub async fn formula_text(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
-    desk.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("=1+1"))]).await?;
-    let rows = desk.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;
+pub async fn formula_text(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
+    client.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("=1+1"))]).await?;
+    let rows = client.read(&tab, "A1", |rows| !text_at(rows, 0, 0).is_empty()).await?;
     let seen = text_at(&rows, 0, 0);
-    Ok((AssumptionOutcome::of(seen == "=1+1"), format!("it reads \"{seen}\"")))
+    Ok((AssumptionOutcome::from_held(seen == "=1+1"), format!("it reads \"{seen}\"")))
 }

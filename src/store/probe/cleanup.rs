@@ -12,17 +12,17 @@ use crate::port::store::StoreError;
 use crate::store::guard::head_guard::GuardRequest;
 use crate::store::probe::client::ProbeClient;
 use crate::store::probe::scratch_names::{ScratchOrigin, of_name, of_title};
-use crate::store::tabs::error::unreadable;
+use crate::store::tabs::error::store_error;
 
 /// Minimum age, in seconds, at which another probe's leftovers are deleted. A younger probe may
 /// still run.
 const LEFTOVER_S: i64 = 3_600;
 /// Rounds of reading and deleting.
-const ROUNDS: u32 = 8;
+const MAX_ROUNDS: u32 = 8;
 /// Pause between two rounds.
-const ROUND: Duration = Duration::from_secs(2);
+const ROUND_PAUSE: Duration = Duration::from_secs(2);
 /// Pause before a last read, for a batch whose response was lost and that may arrive late.
-const LATE: Duration = Duration::from_secs(10);
+const LATE_PAUSE: Duration = Duration::from_secs(10);
 
 /// The result of a cleanup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -42,26 +42,26 @@ struct Found {
 }
 
 /// Deletes everything of this probe, and leftovers of earlier ones.
-pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
-    let mut swept = CleanupReport::default();
-    let mut late = desk.lost_any();
-    for round in 0..ROUNDS {
+pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
+    let mut report = CleanupReport::default();
+    let mut late = client.lost_any();
+    for round in 0..MAX_ROUNDS {
         if round > 0 {
-            desk.clock.sleep(ROUND).await;
+            client.clock.sleep(ROUND_PAUSE).await;
         }
-        let found = match desk.sheets.metadata(&desk.id).await {
-            Ok(metadata) => found(&metadata, desk.scratch.origin()),
+        let found = match client.sheets.metadata(&client.id).await {
+            Ok(metadata) => found(&metadata, client.scratch.origin()),
             Err(error) => {
-                swept.why = Some(unreadable(&error));
+                report.why = Some(store_error(&error));
                 continue;
             }
         };
-        (swept.left, swept.why) = (found.iter().map(|one| one.title.clone()).collect(), None);
+        (report.left, report.why) = (found.iter().map(|one| one.title.clone()).collect(), None);
         if found.is_empty() {
             if !std::mem::take(&mut late) {
-                return swept;
+                return report;
             }
-            desk.clock.sleep(LATE).await;
+            client.clock.sleep(LATE_PAUSE).await;
             continue;
         }
         let leftovers = found.iter().filter(|one| !one.mine).count();
@@ -72,12 +72,12 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
             found.into_iter().map(|one| vec![one.delete]).collect()
         };
         for part in parts {
-            match desk.sheets.batch_update(&desk.id, &Batch::new(part)).await {
-                BatchReply::Applied(_) => swept.leftovers += leftovers,
+            match client.sheets.batch_update(&client.id, &Batch::new(part)).await {
+                BatchReply::Applied(_) => report.leftovers += leftovers,
                 BatchReply::Refused(refusal) => {
-                    swept.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
+                    report.why = Some(StoreError::Denied { why: format!("delete what the probe made: {refusal}") });
                 }
-                BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => swept.why = Some(unreadable(&error)),
+                BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => report.why = Some(store_error(&error)),
                 BatchReply::Lost(cause) => {
                     late = true;
                     tracing::debug!(%cause, "the response to the cleanup was lost; checking again");
@@ -85,7 +85,7 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
             }
         }
     }
-    swept
+    report
 }
 
 /// Names first: deleting a tab may delete its names.
@@ -93,12 +93,12 @@ fn found(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<Found> {
     let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {
         let (mine, old) = ours(of_name(name)?);
-        let delete = GuardRequest::DropName { id: id.to_owned() }.request()?;
+        let delete = GuardRequest::DeleteRange { id: id.to_owned() }.request()?;
         (mine || old).then(|| Found { title: name.to_owned(), delete, mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
         let (mine, old) = ours(of_title(&tab.title)?);
-        let delete = GuardRequest::DropPlace { tab: tab.sheet_id }.request()?;
+        let delete = GuardRequest::DeleteStateTab { tab: tab.sheet_id }.request()?;
         (mine || old).then(|| Found { title: tab.title.clone(), delete, mine })
     });
     names.chain(tabs).collect()

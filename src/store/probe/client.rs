@@ -20,14 +20,14 @@ use crate::grid::quoted;
 use crate::port::store::StoreError;
 use crate::rng::Rng;
 use crate::store::probe::scratch_names::ScratchName;
-use crate::store::tabs::error::unreadable;
+use crate::store::tabs::error::store_error;
 
 /// Rows of a scratch tab.
 pub const ROWS: u32 = 40;
 const COLUMNS: u32 = 6;
 /// Maximum number of reads, because a read may be older than an acknowledged write.
-const READS: u32 = 4;
-const READ_AGAIN: Duration = Duration::from_secs(1);
+const MAX_READS: u32 = 4;
+const READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// A scratch tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +81,7 @@ impl ProbeClient {
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Rng>,
     ) -> Result<Self, StoreError> {
-        sheets.metadata(&id).await.map_err(|error| unreadable(&error))?;
+        sheets.metadata(&id).await.map_err(|error| store_error(&error))?;
         let now = sheets.service_time().map_or_else(|| clock.now(), |(at, _)| at);
         let scratch = ScratchName::new(now, chance);
         let (home, next_row, lost) = (OnceLock::new(), AtomicU32::new(0), AtomicU32::new(0));
@@ -99,7 +99,7 @@ impl ProbeClient {
     }
 
     /// Sets the shared scratch tab.
-    pub fn stand_on(&self, tab: ProbeTab) {
+    pub fn set_home(&self, tab: ProbeTab) {
         let _ = self.home.set(tab);
     }
 
@@ -124,7 +124,7 @@ impl ProbeClient {
                 let error = if refusal.code == 404 { StoreError::Missing { why } } else { StoreError::Denied { why } };
                 Err(Unanswered::Stop(error))
             }
-            BatchReply::NotExecuted(error) => Err(Unanswered::Stop(unreadable(&error))),
+            BatchReply::NotExecuted(error) => Err(Unanswered::Stop(store_error(&error))),
             BatchReply::TooLarge(error) => Err(Unanswered::Unclear(error.to_string())),
             BatchReply::Lost(cause) => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
@@ -151,13 +151,13 @@ impl ProbeClient {
     ) -> Result<Vec<Vec<Value>>, Unanswered> {
         let ranges = [format!("{}!{area}", quoted(&tab.title))];
         let mut last = Err(Unanswered::Unclear("it was never read".to_owned()));
-        for nth in 0..READS {
+        for nth in 0..MAX_READS {
             if nth > 0 {
-                self.clock.sleep(READ_AGAIN).await;
+                self.clock.sleep(READ_PAUSE).await;
             }
             last = match self.sheets.values(&self.id, &ranges).await {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
-                Err(error) => Err(match unreadable(&error) {
+                Err(error) => Err(match store_error(&error) {
                     error @ (StoreError::Denied { .. } | StoreError::Missing { .. }) => Unanswered::Stop(error),
                     error => Unanswered::Unclear(error.to_string()),
                 }),

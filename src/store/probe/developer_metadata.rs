@@ -10,13 +10,13 @@ use crate::google::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 use crate::store::probe::tabs::refused;
-use crate::store::tabs::error::unreadable;
+use crate::store::tabs::error::store_error;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Maximum number of reads, because the first may be older than the write before it.
-const LOOKS: u32 = 4;
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const MAX_READS: u32 = 4;
+const READ_PAUSE: Duration = Duration::from_secs(1);
 /// Characters of metadata that a tab must accept; slightly less than the documented 30,000.
 const BUDGET: usize = 29_900;
 
@@ -38,25 +38,25 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
 
 /// Creates a tab with metadata on its third column. Returns the tab, the key, the requested id and
 /// the assigned id.
-async fn marked(desk: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
-    let (tab, key, id) = (desk.new_tab(), desk.scratch.name(), desk.scratch.number());
-    let answer = desk.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
+async fn marked_tab(client: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
+    let (tab, key, id) = (client.new_tab(), client.scratch.name(), client.scratch.number());
+    let answer = client.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
     Ok((tab, key, id, answer.added_mark(1)))
 }
 
 /// Reads the metadata with this key until it is as `expected`, or until a read can't be older than
 /// the write.
-async fn look(
-    desk: &ProbeClient,
+async fn read_marks(
+    client: &ProbeClient,
     key: &str,
     expected: impl Fn(&[ColumnMark]) -> bool + Send,
 ) -> Result<Vec<ColumnMark>, Unanswered> {
     let mut found = Vec::new();
-    for nth in 0..LOOKS {
+    for nth in 0..MAX_READS {
         if nth > 0 {
-            desk.clock.sleep(LOOK_AGAIN).await;
+            client.clock.sleep(READ_PAUSE).await;
         }
-        found = desk.sheets.marks(&desk.id, key).await.map_err(|error| Unanswered::Stop(unreadable(&error)))?;
+        found = client.sheets.marks(&client.id, key).await.map_err(|error| Unanswered::Stop(store_error(&error)))?;
         if expected(&found) {
             break;
         }
@@ -65,56 +65,56 @@ async fn look(
 }
 
 /// Creates metadata with an id of our choice.
-pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
-    let (_, _, wanted, id) = marked(desk).await?;
+pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
+    let (_, _, wanted, id) = marked_tab(client).await?;
     let Some(id) = id else {
         return Err(Unanswered::Unclear("the response does not contain the mark's id".to_owned()));
     };
     let kept = id == i64::from(wanted);
-    Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
+    Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Creates metadata for another column with an id that is taken.
-pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
-    let (tab, _, wanted, id) = marked(desk).await?;
+pub async fn taken_id(client: &ProbeClient) -> ProbeAnswer {
+    let (tab, _, wanted, id) = marked_tab(client).await?;
     let id = id.and_then(|id| i32::try_from(id).ok()).unwrap_or(wanted);
-    refused(desk, vec![mark(&tab, 3, id, &desk.scratch.name(), "another")], 0).await
+    refused(client, vec![mark(&tab, 3, id, &client.scratch.name(), "another")], 0).await
 }
 
 /// Creates metadata with the same key on two columns.
-pub async fn same_key(desk: &ProbeClient) -> ProbeAnswer {
-    let (tab, key) = (desk.new_tab(), desk.scratch.name());
-    let marks = [(1, "one"), (2, "two")].map(|(at, value)| mark(&tab, at, desk.scratch.number(), &key, value));
+pub async fn same_key(client: &ProbeClient) -> ProbeAnswer {
+    let (tab, key) = (client.new_tab(), client.scratch.name());
+    let marks = [(1, "one"), (2, "two")].map(|(at, value)| mark(&tab, at, client.scratch.number(), &key, value));
     let requests = std::iter::once(tab.add()).chain(marks).collect();
-    if let SentBatch::Refused(refusal) = desk.send(Batch::new(requests)).await? {
+    if let SentBatch::Refused(refusal) = client.send(Batch::new(requests)).await? {
         return Ok((AssumptionOutcome::NotHeld, refusal.message));
     }
-    let found = look(desk, &key, |found| found.len() == 2).await?;
-    Ok((AssumptionOutcome::of(found.len() == 2), format!("{} of 2 were found", found.len())))
+    let found = read_marks(client, &key, |found| found.len() == 2).await?;
+    Ok((AssumptionOutcome::from_held(found.len() == 2), format!("{} of 2 were found", found.len())))
 }
 
 /// Fills a tab's metadata almost to the documented limit.
-pub async fn budget(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn budget(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let marks = [1, 2].map(|at| {
-        let key = desk.scratch.name();
-        mark(&tab, at, desk.scratch.number(), &key, &"x".repeat(BUDGET / 2 - key.len()))
+        let key = client.scratch.name();
+        mark(&tab, at, client.scratch.number(), &key, &"x".repeat(BUDGET / 2 - key.len()))
     });
     let requests = std::iter::once(tab.add()).chain(marks).collect();
-    match desk.send(Batch::new(requests)).await? {
+    match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, format!("{BUDGET} characters were taken"))),
         SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
     }
 }
 
 /// Inserts a column before one with metadata.
-pub async fn moves(desk: &ProbeClient) -> ProbeAnswer {
-    let (tab, key, ..) = marked(desk).await?;
-    desk.prepare(vec![Request::InsertDimension { range: column(&tab, 0), inherit_from_before: false }]).await?;
-    let found = look(desk, &key, |found| matches!(found, [mark] if mark.column == 3)).await?;
+pub async fn moves(client: &ProbeClient) -> ProbeAnswer {
+    let (tab, key, ..) = marked_tab(client).await?;
+    client.prepare(vec![Request::InsertDimension { range: column(&tab, 0), inherit_from_before: false }]).await?;
+    let found = read_marks(client, &key, |found| matches!(found, [mark] if mark.column == 3)).await?;
     match found.as_slice() {
         [mark] => Ok((
-            AssumptionOutcome::of(mark.column == 3),
+            AssumptionOutcome::from_held(mark.column == 3),
             format!("it went from column 3 to column {}", mark.column + 1),
         )),
         other => Ok((AssumptionOutcome::NotHeld, format!("{} marks were found", other.len()))),
@@ -122,14 +122,14 @@ pub async fn moves(desk: &ProbeClient) -> ProbeAnswer {
 }
 
 /// Deletes a column with metadata.
-pub async fn goes(desk: &ProbeClient) -> ProbeAnswer {
-    let (tab, key, ..) = marked(desk).await?;
-    let there = look(desk, &key, |found| !found.is_empty()).await?;
+pub async fn goes(client: &ProbeClient) -> ProbeAnswer {
+    let (tab, key, ..) = marked_tab(client).await?;
+    let there = read_marks(client, &key, |found| !found.is_empty()).await?;
     if there.is_empty() {
         return Err(Unanswered::Unclear("the mark was not found before its column was deleted".to_owned()));
     }
-    desk.prepare(vec![Request::DeleteDimension { range: column(&tab, 2) }]).await?;
-    let left = look(desk, &key, <[ColumnMark]>::is_empty).await?;
+    client.prepare(vec![Request::DeleteDimension { range: column(&tab, 2) }]).await?;
+    let left = read_marks(client, &key, <[ColumnMark]>::is_empty).await?;
     let said = if left.is_empty() { "it was gone with its column" } else { "it outlived its column" };
-    Ok((AssumptionOutcome::of(left.is_empty()), said.to_owned()))
+    Ok((AssumptionOutcome::from_held(left.is_empty()), said.to_owned()))
 }

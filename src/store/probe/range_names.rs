@@ -19,53 +19,53 @@ struct GivenId {
 }
 
 /// Creates a named range for a cell of the shared tab.
-async fn give(desk: &ProbeClient) -> Result<GivenId, Unanswered> {
-    let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
-    let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
+async fn create(client: &ProbeClient) -> Result<GivenId, Unanswered> {
+    let (wanted, name) = (client.scratch.id(), client.scratch.name());
+    let answer = client.prepare(add(client, &wanted, &name)?).await?;
     let id = answer.added_name(0).map(str::to_owned);
     let id = id.ok_or_else(|| Unanswered::Unclear("the response does not contain the id of a new name".to_owned()))?;
     Ok(GivenId { wanted, id, name })
 }
 
-fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
-    let op = GuardRequest::AddName { id: id.to_owned(), name: name.to_owned(), tab: desk.home()?.id };
+fn add(client: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
+    let op = GuardRequest::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.home()?.id };
     Ok(op.request().into_iter().collect())
 }
 
 /// Deletes a named range that never existed, before a write.
-pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
-    let never = GuardRequest::DropName { id: desk.scratch.id() };
-    whole_batch_refused(desk, never.request(), false).await
+pub async fn missing(client: &ProbeClient) -> ProbeAnswer {
+    let never = GuardRequest::DeleteRange { id: client.scratch.id() };
+    whole_batch_refused(client, never.request(), false).await
 }
 
 /// Creates a named range with an id of our choice.
-pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
-    let given = give(desk).await?;
-    let kept = given.id == given.wanted;
-    Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
+pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
+    let created = create(client).await?;
+    let kept = created.id == created.wanted;
+    Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 /// Creates another named range with an id that is taken.
-pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
-    let given = give(desk).await?;
-    let other = desk.scratch.name();
-    refused(desk, add(desk, &given.id, &other)?, 0).await
+pub async fn taken_id(client: &ProbeClient) -> ProbeAnswer {
+    let created = create(client).await?;
+    let other = client.scratch.name();
+    refused(client, add(client, &created.id, &other)?, 0).await
 }
 
 /// Creates a named range with a name that is taken.
-pub async fn taken_name(desk: &ProbeClient) -> ProbeAnswer {
-    let given = give(desk).await?;
-    let other = desk.scratch.id();
-    refused(desk, add(desk, &other, &given.name)?, 0).await
+pub async fn taken_name(client: &ProbeClient) -> ProbeAnswer {
+    let created = create(client).await?;
+    let other = client.scratch.id();
+    refused(client, add(client, &other, &created.name)?, 0).await
 }
 
 /// Deletes a named range and adds its name again in one batch.
-pub async fn again(desk: &ProbeClient) -> ProbeAnswer {
-    let given = give(desk).await?;
-    let new = desk.scratch.id();
-    let drop = GuardRequest::DropName { id: given.id }.request();
-    let requests = drop.into_iter().chain(add(desk, &new, &given.name)?).collect();
-    match desk.send(Batch::new(requests)).await? {
+pub async fn again(client: &ProbeClient) -> ProbeAnswer {
+    let created = create(client).await?;
+    let new = client.scratch.id();
+    let drop = GuardRequest::DeleteRange { id: created.id }.request();
+    let requests = drop.into_iter().chain(add(client, &new, &created.name)?).collect();
+    match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was free again within the batch".to_owned())),
         SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
     }

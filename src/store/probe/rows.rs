@@ -8,7 +8,7 @@ use crate::google::types::requests::{GridRange, Request, ValidationRule};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};
-use crate::store::tabs::error::unreadable;
+use crate::store::tabs::error::store_error;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
@@ -21,24 +21,24 @@ fn append(tab: &ProbeTab) -> Request {
 }
 
 /// The row number of the appended row.
-async fn landed(desk: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered> {
+async fn appended_row(client: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered> {
     let at = |rows: &[Vec<serde_json::Value>]| (0..rows.len()).find(|row| text_at(rows, *row, 0) == "appended");
-    let rows = desk.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
+    let rows = client.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
     at(&rows).map(|row| row + 1).ok_or_else(|| Unanswered::Unclear("the appended row was not found".to_owned()))
 }
 
 /// Appends to a tab whose last data is in another column, below a gap.
-pub async fn below(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn below(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
-    desk.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
-    let row = landed(desk, &tab).await?;
-    Ok((AssumptionOutcome::of(row == 5), format!("with a last cell in B4, it went to row {row}")))
+    client.prepare(vec![tab.add(), first, stray, append(&tab)]).await?;
+    let row = appended_row(client, &tab).await?;
+    Ok((AssumptionOutcome::from_held(row == 5), format!("with a last cell in B4, it went to row {row}")))
 }
 
 /// Appends to a tab with unticked checkboxes below the last data.
-pub async fn checkbox(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
+pub async fn checkbox(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
     let range = GridRange {
         sheet_id: tab.id,
         start_row_index: Some(1),
@@ -47,31 +47,34 @@ pub async fn checkbox(desk: &ProbeClient) -> ProbeAnswer {
         end_column_index: Some(2),
     };
     let boxes = Request::SetDataValidation { range, rule: ValidationRule::checkbox() };
-    desk.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("first")), boxes, append(&tab)]).await?;
-    let row = landed(desk, &tab).await?;
-    Ok((AssumptionOutcome::of(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
+    client.prepare(vec![tab.add(), tab.write(0, 0, CellData::text("first")), boxes, append(&tab)]).await?;
+    let row = appended_row(client, &tab).await?;
+    Ok((AssumptionOutcome::from_held(row == 2), format!("with checkboxes in B2 to B10, it went to row {row}")))
 }
 
 /// Writes and reads at once, several times.
-pub async fn fresh(desk: &ProbeClient) -> ProbeAnswer {
-    let (home, row) = (desk.home()?, desk.row());
+pub async fn fresh(client: &ProbeClient) -> ProbeAnswer {
+    let (home, row) = (client.home()?, client.row());
     let ranges = [format!("{}!A{}", quoted(&home.title), row + 1)];
     let mut older = 0;
     for nth in 0..TIMES {
         let text = format!("write {nth}");
-        desk.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
-        let read = desk.sheets.values(&desk.id, &ranges).await.map_err(|error| match unreadable(&error) {
+        client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
+        let read = client.sheets.values(&client.id, &ranges).await.map_err(|error| match store_error(&error) {
             error @ crate::port::store::StoreError::Denied { .. } => Unanswered::Stop(error),
             error => Unanswered::Unclear(error.to_string()),
         })?;
         older += u32::from(read.first().is_none_or(|rows| text_at(rows, 0, 0) != text));
     }
-    Ok((AssumptionOutcome::of(older == 0), format!("{older} of {TIMES} reads were older than the write before them")))
+    Ok((
+        AssumptionOutcome::from_held(older == 0),
+        format!("{older} of {TIMES} reads were older than the write before them"),
+    ))
 }
 
 /// Checks whether responses contained the service's time.
-pub fn date(desk: &ProbeClient) -> (AssumptionOutcome, String) {
-    match desk.sheets.service_time() {
+pub fn date(client: &ProbeClient) -> (AssumptionOutcome, String) {
+    match client.sheets.service_time() {
         Some((at, _)) => (AssumptionOutcome::Held, format!("the last one was {at}")),
         None => (AssumptionOutcome::NotHeld, "no answer had one that can be read".to_owned()),
     }

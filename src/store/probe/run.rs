@@ -11,63 +11,63 @@ use crate::store::probe::client::{ProbeClient, Unanswered};
 use crate::store::probe::{cells, developer_metadata, range_names, rows, tabs};
 
 /// Maximum number of attempts if responses are lost.
-const TRIES: u32 = 6;
+const MAX_ATTEMPTS: u32 = 6;
 /// Pause before another attempt.
-const ASK_AGAIN: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
 /// Checks an assumption. An error means that no further check is possible.
-pub async fn ask(desk: &ProbeClient, question: Assumption) -> Result<AssumptionResult, StoreError> {
+pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<AssumptionResult, StoreError> {
     let mut why = String::new();
-    for nth in 0..TRIES {
+    for nth in 0..MAX_ATTEMPTS {
         if nth > 0 {
-            desk.clock.sleep(ASK_AGAIN).await;
+            client.clock.sleep(RETRY_PAUSE).await;
         }
-        match once(desk, question).await {
-            Ok((outcome, seen)) => return Ok(AssumptionResult { question, outcome, seen }),
+        match check_once(client, assumption).await {
+            Ok((outcome, seen)) => return Ok(AssumptionResult { assumption, outcome, seen }),
             Err(Unanswered::Stop(error)) => return Err(error),
             Err(Unanswered::Unclear(seen)) => {
-                return Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen });
+                return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
             Err(Unanswered::Lost(cause)) => {
-                tracing::debug!(question = question.word(), %cause, "the response was lost; asking again");
+                tracing::debug!(question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }
         }
     }
-    let seen = format!("asked {TRIES} times; the last response was lost: {why}");
-    Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen })
+    let seen = format!("asked {MAX_ATTEMPTS} times; the last response was lost: {why}");
+    Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen })
 }
 
-async fn once(desk: &ProbeClient, question: Assumption) -> Result<(AssumptionOutcome, String), Unanswered> {
-    match question {
-        Assumption::CallerTabId => tabs::caller_id(desk).await,
-        Assumption::MissingTab => tabs::missing(desk).await,
-        Assumption::TakenTabId => tabs::taken_id(desk).await,
-        Assumption::TakenTitle => tabs::taken_title(desk).await,
-        Assumption::TitleCase => tabs::title_case(desk).await,
-        Assumption::OneByOne => tabs::one_by_one(desk).await,
-        Assumption::MissingName => range_names::missing(desk).await,
-        Assumption::CallerNameId => range_names::caller_id(desk).await,
-        Assumption::TakenNameId => range_names::taken_id(desk).await,
-        Assumption::TakenName => range_names::taken_name(desk).await,
-        Assumption::NameAgain => range_names::again(desk).await,
-        Assumption::InOrder => cells::in_order(desk).await,
-        Assumption::CopyInOrder => cells::copy_in_order(desk).await,
-        Assumption::CopyShifts => cells::copy_shifts(desk).await,
-        Assumption::CopySpilled => cells::copy_spilled(desk).await,
-        Assumption::CopyBeyond => cells::copy_beyond(desk).await,
-        Assumption::ReadsBack => cells::reads_back(desk).await,
-        Assumption::CellLength => cells::length(desk).await,
-        Assumption::FormulaText => cells::formula_text(desk).await,
-        Assumption::CallerMarkId => developer_metadata::caller_id(desk).await,
-        Assumption::TakenMarkId => developer_metadata::taken_id(desk).await,
-        Assumption::SameKeyMarks => developer_metadata::same_key(desk).await,
-        Assumption::MarkBudget => developer_metadata::budget(desk).await,
-        Assumption::MarkMoves => developer_metadata::moves(desk).await,
-        Assumption::MarkGoes => developer_metadata::goes(desk).await,
-        Assumption::AppendBelow => rows::below(desk).await,
-        Assumption::AppendCheckbox => rows::checkbox(desk).await,
-        Assumption::DateHeader => Ok(rows::date(desk)),
-        Assumption::FreshReads => rows::fresh(desk).await,
+async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(AssumptionOutcome, String), Unanswered> {
+    match assumption {
+        Assumption::CallerTabId => tabs::caller_id(client).await,
+        Assumption::MissingTab => tabs::missing(client).await,
+        Assumption::TakenTabId => tabs::taken_id(client).await,
+        Assumption::TakenTitle => tabs::taken_title(client).await,
+        Assumption::TitleCase => tabs::title_case(client).await,
+        Assumption::OneByOne => tabs::one_by_one(client).await,
+        Assumption::MissingName => range_names::missing(client).await,
+        Assumption::CallerNameId => range_names::caller_id(client).await,
+        Assumption::TakenNameId => range_names::taken_id(client).await,
+        Assumption::TakenName => range_names::taken_name(client).await,
+        Assumption::NameAgain => range_names::again(client).await,
+        Assumption::InOrder => cells::in_order(client).await,
+        Assumption::CopyInOrder => cells::copy_in_order(client).await,
+        Assumption::CopyShifts => cells::copy_shifts(client).await,
+        Assumption::CopySpilled => cells::copy_spilled(client).await,
+        Assumption::CopyBeyond => cells::copy_beyond(client).await,
+        Assumption::ReadsBack => cells::reads_back(client).await,
+        Assumption::CellLength => cells::length(client).await,
+        Assumption::FormulaText => cells::formula_text(client).await,
+        Assumption::CallerMarkId => developer_metadata::caller_id(client).await,
+        Assumption::TakenMarkId => developer_metadata::taken_id(client).await,
+        Assumption::SameKeyMarks => developer_metadata::same_key(client).await,
+        Assumption::MarkBudget => developer_metadata::budget(client).await,
+        Assumption::MarkMoves => developer_metadata::moves(client).await,
+        Assumption::MarkGoes => developer_metadata::goes(client).await,
+        Assumption::AppendBelow => rows::below(client).await,
+        Assumption::AppendCheckbox => rows::checkbox(client).await,
+        Assumption::DateHeader => Ok(rows::date(client)),
+        Assumption::FreshReads => rows::fresh(client).await,
     }
 }

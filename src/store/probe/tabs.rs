@@ -12,17 +12,17 @@ use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
 /// Adds the shared scratch tab, with an id of our choice.
-pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = desk.new_tab();
-    let SentBatch::Applied(answer) = desk.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
+pub async fn caller_id(client: &ProbeClient) -> ProbeAnswer {
+    let tab = client.new_tab();
+    let SentBatch::Applied(answer) = client.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
         return Err(Unanswered::Unclear("it was refused".to_owned()));
     };
     let Some(id) = answer.added_tab(0) else {
         return Err(Unanswered::Unclear("the response does not contain the new tab's id".to_owned()));
     };
     let kept = id == tab.id;
-    desk.stand_on(ProbeTab { id, ..tab });
-    Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
+    client.set_home(ProbeTab { id, ..tab });
+    Ok((AssumptionOutcome::from_held(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
 fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, Unanswered> {
@@ -33,28 +33,28 @@ fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, Unanswered> {
 }
 
 /// Writes to a tab that never existed, after a cell of one that exists.
-pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
-    let never = GuardRequest::Touch { tab: desk.scratch.number() };
-    whole_batch_refused(desk, never.request(), true).await
+pub async fn missing(client: &ProbeClient) -> ProbeAnswer {
+    let never = GuardRequest::AssertTab { tab: client.scratch.number() };
+    whole_batch_refused(client, never.request(), true).await
 }
 
 /// Sends a batch with one harmless write and one request that must be refused. Checks that the
 /// write was not applied.
-pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, write_first: bool) -> ProbeAnswer {
-    let (home, row) = (desk.home()?, desk.row());
+pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>, write_first: bool) -> ProbeAnswer {
+    let (home, row) = (client.home()?, client.row());
     let mut requests: Vec<Request> =
         refused.into_iter().chain([home.write(row, 0, CellData::text("not to be seen"))]).collect();
     if write_first {
         requests.reverse();
     }
-    let refusal = match desk.send(Batch::new(requests)).await? {
+    let refusal = match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => return Ok((AssumptionOutcome::NotHeld, "the batch was applied".to_owned())),
         SentBatch::Refused(refusal) => refusal,
     };
     // Read within a write: such a read can't be stale.
     let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
     let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).reading_back(vec![area]);
-    let SentBatch::Applied(answer) = desk.send(after).await? else {
+    let SentBatch::Applied(answer) = client.send(after).await? else {
         return Err(Unanswered::Unclear(format!("refused ({}), and the cell could not be looked at", refusal.message)));
     };
     match answer.entered(0, 0) {
@@ -67,38 +67,38 @@ pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, w
 }
 
 /// Adds a tab with an id that is taken.
-pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = ProbeTab { id: desk.home()?.id, title: desk.scratch.title() };
-    refused(desk, vec![tab.add()], 0).await
+pub async fn taken_id(client: &ProbeClient) -> ProbeAnswer {
+    let tab = ProbeTab { id: client.home()?.id, title: client.scratch.title() };
+    refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with a title that is taken.
-pub async fn taken_title(desk: &ProbeClient) -> ProbeAnswer {
-    let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.clone() };
-    refused(desk, vec![tab.add()], 0).await
+pub async fn taken_title(client: &ProbeClient) -> ProbeAnswer {
+    let tab = ProbeTab { id: client.scratch.number(), title: client.home()?.title.clone() };
+    refused(client, vec![tab.add()], 0).await
 }
 
 /// Adds a tab with the same title in capitals, which no job's tab has.
-pub async fn title_case(desk: &ProbeClient) -> ProbeAnswer {
+pub async fn title_case(client: &ProbeClient) -> ProbeAnswer {
     // The same batch deletes the second tab, since a cleanup would not recognise its title.
-    let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.to_uppercase() };
-    refused(desk, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
+    let tab = ProbeTab { id: client.scratch.number(), title: client.home()?.title.to_uppercase() };
+    refused(client, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
 }
 
 /// Deletes a tab and adds another one with its title in one batch.
-pub async fn one_by_one(desk: &ProbeClient) -> ProbeAnswer {
-    let old = desk.new_tab();
-    desk.prepare(vec![old.add()]).await?;
-    let new = ProbeTab { id: desk.scratch.number(), title: old.title };
-    match desk.send(Batch::new(vec![Request::DeleteSheet { sheet_id: old.id }, new.add()])).await? {
+pub async fn one_by_one(client: &ProbeClient) -> ProbeAnswer {
+    let old = client.new_tab();
+    client.prepare(vec![old.add()]).await?;
+    let new = ProbeTab { id: client.scratch.number(), title: old.title };
+    match client.send(Batch::new(vec![Request::DeleteSheet { sheet_id: old.id }, new.add()])).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "a title was free again within the batch".to_owned())),
         SentBatch::Refused(refusal) => Ok((AssumptionOutcome::NotHeld, refusal.message)),
     }
 }
 
 /// Sends a batch and checks that its request `at` is refused, as it must be.
-pub async fn refused(desk: &ProbeClient, requests: Vec<Request>, at: usize) -> ProbeAnswer {
-    match desk.send(Batch::new(requests)).await? {
+pub async fn refused(client: &ProbeClient, requests: Vec<Request>, at: usize) -> ProbeAnswer {
+    match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::NotHeld, "it was taken".to_owned())),
         SentBatch::Refused(refusal) if refusal.request.is_none_or(|request| request == at) => {
             Ok((AssumptionOutcome::Held, refusal.message))

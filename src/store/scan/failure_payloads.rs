@@ -16,7 +16,7 @@ use crate::store::tabs::parse::{column_range, text, whole_rows_range};
 use crate::store::tabs::schema::Tab;
 
 /// Maximum number of rows whose payload is read for the hash of its record.
-const MOST_UNSAID: usize = 600;
+const MAX_UNMARKED: usize = 600;
 /// Rows per call: a row holds up to 450,000 characters of a record, and a response is limited.
 const ROWS_A_CALL: usize = 50;
 
@@ -26,7 +26,7 @@ impl Loader {
         let mut found = Vec::new();
         for chunk in wanted.chunks(ROWS_A_CALL) {
             let ranges: Vec<_> = chunk.iter().map(|(_, row)| whole_rows_range(&tab.title, *row, *row)).collect();
-            let read = self.rows_of(&ranges).await?;
+            let read = self.values(&ranges).await?;
             for ((key, row), rows) in chunk.iter().zip(read) {
                 let cells = rows.into_iter().next().unwrap_or_default();
                 found.extend(kept(tab, &cells, *row).filter(|kept| kept.failure.key.fingerprint() == *key));
@@ -48,24 +48,24 @@ impl Loader {
         let (mut keys, mut marks) = (Vec::new(), Vec::new());
         if let [Some(key), Some(mark)] = columns {
             let ranges = [key, mark].map(|at| column_range(&tab.title, at, 1, None));
-            let mut read = self.rows_of(&ranges).await?.into_iter();
+            let mut read = self.values(&ranges).await?.into_iter();
             (keys, marks) = (read.next().unwrap_or_default(), read.next().unwrap_or_default());
         }
         let cell = |rows: &[Vec<Value>], row: u32| {
             let at = usize::try_from(row).ok()?.checked_sub(1)?;
             rows.get(at)?.first().map(text).filter(|text| !text.is_empty())
         };
-        let (mut found, mut unsaid) = (Vec::new(), Vec::new());
+        let (mut found, mut unmarked) = (Vec::new(), Vec::new());
         for (key, row) in wanted {
             let is_there = cell(&keys, *row).is_some_and(|text| Fingerprint::of(&text) == *key);
             match cell(&marks, *row).filter(|_| is_there) {
                 Some(mark) => found.push((*key, mark)),
-                None => unsaid.push((*key, *row)),
+                None => unmarked.push((*key, *row)),
             }
         }
         // Rows of earlier sheetkeep versions have the hash only in the payload.
-        unsaid.truncate(MOST_UNSAID);
-        let kept = self.kept(tab, &unsaid).await?.into_iter();
+        unmarked.truncate(MAX_UNMARKED);
+        let kept = self.kept(tab, &unmarked).await?.into_iter();
         found.extend(kept.filter_map(|kept| {
             let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
             Some((kept.failure.key.fingerprint(), mark))

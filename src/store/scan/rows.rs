@@ -18,7 +18,7 @@ use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
 /// Scan attempts before the scan fails because the tabs keep changing.
-const LOOKS: u32 = 3;
+const MAX_SCANS: u32 = 3;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,24 +61,24 @@ impl SheetsStore {
     /// Loads, and lists Processed and the other requested tabs; `None` if the job never ran. Fails
     /// if a run or a user changes the tabs during every attempt, because a partial list would look
     /// complete.
-    pub async fn listing(&self, wanted: ScanScope) -> Result<Option<ScannedTabs>, StoreError> {
-        for _ in 0..LOOKS {
+    pub async fn scan_rows(&self, scope: ScanScope) -> Result<Option<ScannedTabs>, StoreError> {
+        for _ in 0..MAX_SCANS {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
-            let mut see = |sight: ScannedRow<'_>| match sight {
+            let mut on_row = |row: ScannedRow<'_>| match row {
                 ScannedRow::Processed { row, key, version, state, run, usual } => {
-                    rows.extend(listed(if usual { row } else { 0 }, false, [key, version, state, run]));
+                    rows.extend(processed_row(if usual { row } else { 0 }, false, [key, version, state, run]));
                 }
                 ScannedRow::Earlier { key, version, state, run, .. } => {
-                    rows.extend(listed(0, true, [key, version, state, run]));
+                    rows.extend(processed_row(0, true, [key, version, state, run]));
                 }
                 ScannedRow::Failure { row, failure, .. } => failures.push((row, *failure)),
                 ScannedRow::Run { row, run } => runs.push((row, *run)),
                 ScannedRow::Data { .. } => {}
             };
-            let surveyed = self.survey(wanted, &mut see).await?;
-            let Some(surveyed) = surveyed else { return Ok(None) };
-            if surveyed.steady {
-                return Ok(Some(ScannedTabs { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
+            let summary = self.scan(scope, &mut on_row).await?;
+            let Some(summary) = summary else { return Ok(None) };
+            if summary.is_consistent {
+                return Ok(Some(ScannedTabs { snapshot: summary.snapshot, at: summary.at, rows, failures, runs }));
             }
         }
         let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then run the command again";
@@ -88,7 +88,7 @@ impl SheetsStore {
 
 /// Parses a row of Processed; `None` if it has no key. `left`: the row is in a predecessor
 /// spreadsheet.
-fn listed(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
+fn processed_row(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
     let [key, version, state, cell] = texts;
     let (run, order) = read_run_cell(cell);
     let (version, run) = (Version(version.to_owned()), run.to_owned());

@@ -17,13 +17,13 @@ use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_failure_row
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::{Store, StoreError};
-use crate::store::commit::restore::{PendingRestores, WAITING};
+use crate::store::commit::restore::{PENDING_ROW, PendingRestores};
 use crate::store::load::loader::Loader;
-use crate::store::load::unstable_tabs::settled;
+use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::NEAR;
-use crate::store::tabs::parse::{self, cell_in, is_failure_beside, text};
+use crate::store::tabs::load_plan::FIRST_READ_COLUMNS;
+use crate::store::tabs::parse::{self, cell_in, is_failure_in_other_columns, text};
 use crate::store::tabs::schema::{Tab, Tabs};
 use crate::time::Timestamp;
 
@@ -59,7 +59,7 @@ pub enum IndexRetention {
 }
 
 /// A row with its number, where the header is 1. A row that waits to be restored has 1, too
-/// (`restore::WAITING`).
+/// (`restore::PENDING_ROW`).
 #[derive(Debug)]
 pub enum ScannedRow<'a> {
     /// A row of Processed.
@@ -127,106 +127,106 @@ pub struct ScanSummary {
     /// The tabs with their headers.
     pub tabs: Tabs,
     /// Whether no commit came between the load and the last row.
-    pub steady: bool,
+    pub is_consistent: bool,
 }
 
 impl SheetsStore {
-    /// Loads, and passes every row of Processed and of the requested tabs to `see`; `None` if the
-    /// job never ran. Data rows are passed only if the key column is known.
-    pub async fn survey(
+    /// Loads, and passes every row of Processed and of the requested tabs to `on_row`; `None` if
+    /// the job never ran. Data rows are passed only if the key column is known.
+    pub async fn scan(
         &self,
-        wanted: ScanScope,
-        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+        scope: ScanScope,
+        on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<Option<ScanSummary>, StoreError> {
         let loaded = self.load().await?;
         let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
-        if wanted.book == IndexRetention::LetGo {
+        if scope.book == IndexRetention::LetGo {
             snapshot.book = ProcessedIndex::default();
         }
         let tabs = self.tabs();
-        if let Some(blemish) = snapshot.anomalies.iter().find(|blemish| blemish.blocking) {
-            return Err(StoreError::Corrupt { why: blemish.message.clone() });
+        if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
+            return Err(StoreError::Corrupt { why: anomaly.message.clone() });
         }
-        let fetcher = self.fetcher();
-        let read = fetcher.see(&snapshot, &tabs, wanted, see).await;
-        if let Some(waiting) = self.known().put_back.clone() {
-            see_waiting(&waiting, &snapshot, wanted, see);
+        let loader = self.loader();
+        let read = loader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
+        if let Some(waiting) = self.session().pending_restores.clone() {
+            emit_pending_restores(&waiting, &snapshot, scope, on_row);
         }
-        let steady = match read {
-            Ok(()) => fetcher.stands_at(snapshot.head).await?,
+        let is_consistent = match read {
+            Ok(()) => loader.is_at_head(snapshot.head).await?,
             Err(LoadError::Stale(_)) => false,
             Err(LoadError::Failed(error)) => return Err(error),
         };
-        Ok(Some(ScanSummary { snapshot, at, tabs, steady }))
+        Ok(Some(ScanSummary { snapshot, at, tabs, is_consistent }))
     }
 
     /// Reads the current texts of these cells of a column.
     pub async fn texts(&self, tab: &Tab, column: &str, rows: &[u32]) -> Result<Vec<String>, StoreError> {
         let Some(at) = tab.position(column).filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
         let ranges: Vec<_> = rows.iter().map(|row| parse::column_range(&tab.title, at, *row, Some(*row))).collect();
-        match self.fetcher().rows_of(&ranges).await {
+        match self.loader().values(&ranges).await {
             Ok(found) => Ok(found
                 .iter()
                 .map(|rows| rows.first().and_then(|row| row.first()).map(text).unwrap_or_default())
                 .collect()),
-            Err(error) => Err(settled(error)),
+            Err(error) => Err(into_store_error(error)),
         }
     }
 }
 
 impl Loader {
-    async fn see(
+    async fn scan_tabs(
         &self,
         snapshot: &Snapshot,
         tabs: &Tabs,
-        wanted: ScanScope,
-        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+        scope: ScanScope,
+        on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<(), LoadError> {
         let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
         if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
-            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, see))
+            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, on_row))
                 .await?;
         }
-        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| wanted.earlier) {
-            self.see_earlier(spreadsheet, see).await?;
+        for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.earlier) {
+            self.scan_predecessor(spreadsheet, on_row).await?;
         }
         let key = snapshot.state.key_column.as_deref();
-        let data = tabs.data.as_ref().filter(|_| wanted.data);
+        let data = tabs.data.as_ref().filter(|_| scope.data);
         if let Some((tab, seen, key)) = data.and_then(|tab| Some((tab, seen(tab)?, tab.position(key?)?))) {
             let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
             let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, see)).await?;
+            self.pages(seen, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, on_row)).await?;
         }
-        let failures = tabs.failures.as_ref().filter(|_| wanted.failures);
+        let failures = tabs.failures.as_ref().filter(|_| scope.failures);
         if let Some((tab, seen)) = failures.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = parse::width(tab, &FAILURES);
             let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
-            self.pages(seen, width, page, |row, cells| on_failure(row, cells, tab, see)).await?;
+            self.pages(seen, width, page, |row, cells| on_failure(row, cells, tab, on_row)).await?;
         }
-        let runs = tabs.runs.as_ref().filter(|_| wanted.runs);
+        let runs = tabs.runs.as_ref().filter(|_| scope.runs);
         if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
             let width = parse::width(tab, &RUNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, see)).await?;
+            self.pages(seen, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, on_row)).await?;
         }
         Ok(())
     }
 
-    /// Passes the keys of a predecessor spreadsheet to `see`.
-    async fn see_earlier(
+    /// Passes the keys of a predecessor spreadsheet to `on_row`.
+    async fn scan_predecessor(
         &self,
         spreadsheet: &str,
-        see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+        on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<(), LoadError> {
-        let there = self.of_earlier(spreadsheet)?;
-        let (seen, tab) = there.earlier_keys().await?;
+        let there = self.for_predecessor(spreadsheet)?;
+        let (seen, tab) = there.find_key_tab().await?;
         let width = keys_width(&tab, &seen);
-        let mut told = |sight: ScannedRow<'_>| {
-            if let ScannedRow::Processed { key, version, state, run, .. } = sight {
-                see(ScannedRow::Earlier { spreadsheet, key, version, state, run });
+        let mut emit = |row: ScannedRow<'_>| {
+            if let ScannedRow::Processed { key, version, state, run, .. } = row {
+                on_row(ScannedRow::Earlier { spreadsheet, key, version, state, run });
             }
         };
-        there.pages(&seen, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut told)).await
+        there.pages(&seen, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut emit)).await
     }
 
     /// Passes every row of a tab below its header to `take`, page by page.
@@ -241,7 +241,7 @@ impl Loader {
         let mut from = 2;
         while from <= seen.rows {
             let to = seen.rows.min(from.saturating_add(page - 1));
-            let read = self.rows_of(&[parse::rows_range(&seen.title, from, to, width)]).await?;
+            let read = self.values(&[parse::rows_range(&seen.title, from, to, width)]).await?;
             for (row, cells) in (from..).zip(read.into_iter().next().unwrap_or_default()) {
                 take(row, &cells);
             }
@@ -250,34 +250,36 @@ impl Loader {
         Ok(())
     }
 
-    async fn stands_at(&self, head: HeadId) -> Result<bool, StoreError> {
-        let (sighting, _) = crate::store::guard::head_guard::head_in(&self.job, &self.metadata().await?);
-        Ok(matches!(sighting, HeadStatus::At { head: now, .. } if now == head))
+    async fn is_at_head(&self, head: HeadId) -> Result<bool, StoreError> {
+        let (head_status, _) = crate::store::guard::head_guard::read_head(&self.job, &self.metadata().await?);
+        Ok(matches!(head_status, HeadStatus::At { head: now, .. } if now == head))
     }
 }
 
 /// The number of columns to read of a tab of keys: rows may use other columns than the header's.
 fn keys_width(tab: &Tab, seen: &Seen) -> usize {
-    parse::width(tab, &PROCESSED).max(NEAR.min(usize::try_from(seen.columns).unwrap_or(NEAR))).max(1)
+    parse::width(tab, &PROCESSED)
+        .max(FIRST_READ_COLUMNS.min(usize::try_from(seen.columns).unwrap_or(FIRST_READ_COLUMNS)))
+        .max(1)
 }
 
 /// Passes rows that wait to be restored, as if they were present already.
-fn see_waiting(
+fn emit_pending_restores(
     waiting: &PendingRestores,
     snapshot: &Snapshot,
-    wanted: ScanScope,
-    see: &mut (dyn FnMut(ScannedRow<'_>) + Send),
+    scope: ScanScope,
+    on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
 ) {
-    for (role, tab, cells) in waiting.waiting() {
+    for (role, tab, cells) in waiting.pending_rows() {
         match role {
-            TabKind::Processed => on_processed(WAITING, cells, tab, see),
-            TabKind::Failures if wanted.failures => on_failure(WAITING, cells, tab, see),
-            TabKind::Runs if wanted.runs => on_run(WAITING, cells, tab, see),
-            TabKind::Data if wanted.data => {
+            TabKind::Processed => on_processed(PENDING_ROW, cells, tab, on_row),
+            TabKind::Failures if scope.failures => on_failure(PENDING_ROW, cells, tab, on_row),
+            TabKind::Runs if scope.runs => on_run(PENDING_ROW, cells, tab, on_row),
+            TabKind::Data if scope.data => {
                 let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
                 let key = snapshot.state.key_column.as_deref().and_then(|name| tab.position(name));
                 if let Some(key) = key {
-                    on_data(WAITING, cells, key, &own, see);
+                    on_data(PENDING_ROW, cells, key, &own, on_row);
                 }
             }
             TabKind::Failures | TabKind::Runs | TabKind::Data => {}
@@ -285,21 +287,21 @@ fn see_waiting(
     }
 }
 
-fn on_run(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_run(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     if let Some(run) = read_run_row(|name| cell_in(tab, cells, name)) {
-        see(ScannedRow::Run { row, run: Box::new(run) });
+        on_row(ScannedRow::Run { row, run: Box::new(run) });
     }
 }
 
-fn on_processed(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_processed(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let columns = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
-    let ([key, version, state, run], usual) = tab.laid.texts(cells, columns);
+    let ([key, version, state, run], usual) = tab.recovery.texts(cells, columns);
     if !key.is_empty() {
-        see(ScannedRow::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
+        on_row(ScannedRow::Processed { row, key: &key, version: &version, state: &state, run: &run, usual });
     }
 }
 
-fn on_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_data(row: u32, cells: &[Value], key: usize, own: &[usize], on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let texts: Vec<String> = own.iter().map(|at| cells.get(*at).map(text).unwrap_or_default()).collect();
     let key = cells.get(key).map(text).unwrap_or_default();
     if key.is_empty() && texts.iter().all(String::is_empty) {
@@ -307,16 +309,16 @@ fn on_data(row: u32, cells: &[Value], key: usize, own: &[usize], see: &mut (dyn 
     }
     let digest = digest_of(&texts.iter().map(String::as_str).collect::<Vec<_>>());
     let cells = digest.iter().take(8).fold(0_u64, |mark, &byte| (mark << 8) | u64::from(byte));
-    see(ScannedRow::Data { row, key: &key, cells });
+    on_row(ScannedRow::Data { row, key: &key, cells });
 }
 
-fn on_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
+fn on_failure(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send)) {
     let state = tab.position("state").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-    if is_failure_beside(cells, &state) {
+    if is_failure_in_other_columns(cells, &state) {
         return;
     }
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-        see(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::of_word(&action) });
+        on_row(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::of_word(&action) });
     }
 }

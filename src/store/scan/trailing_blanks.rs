@@ -14,10 +14,10 @@ use crate::ledger::commit::row_deletion::TabKind;
 use crate::port::store::StoreError;
 use crate::store::commit::deletion::MOST_COLUMNS;
 use crate::store::load::loader::Loader;
-use crate::store::load::unstable_tabs::settled;
+use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::NEAR;
+use crate::store::tabs::load_plan::FIRST_READ_COLUMNS;
 use crate::store::tabs::parse::{rows_range, text};
 
 /// Rows of the first page. Each further page is four times as long, up to the longest.
@@ -52,41 +52,41 @@ enum BlankRule {
 
 impl SheetsStore {
     /// The grid sizes and trailing blank rows of the job's tabs, as loaded last.
-    pub async fn ends(&self) -> Result<Vec<TabExtent>, StoreError> {
+    pub async fn tab_extents(&self) -> Result<Vec<TabExtent>, StoreError> {
         let tabs = self.tabs();
-        let metadata = self.fetcher().metadata().await?;
-        let mut ends = Vec::new();
+        let metadata = self.loader().metadata().await?;
+        let mut extents = Vec::new();
         for role in TabKind::ALL {
             let seen = |id: i32| metadata.tabs.iter().find(|seen| seen.sheet_id == id);
-            let Some(seen) = tabs.of(role).and_then(|tab| seen(tab.id)) else { continue };
+            let Some(seen) = tabs.tab(role).and_then(|tab| seen(tab.id)) else { continue };
             if seen.columns > MOST_COLUMNS {
                 continue;
             }
-            let read = self.fetcher().blank_end(seen, BlankRule::Everywhere).await;
+            let read = self.loader().count_trailing_blanks(seen, BlankRule::Everywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
-                Err(error) => return Err(settled(error)),
+                Err(error) => return Err(into_store_error(error)),
             };
-            ends.push(TabExtent { role, rows: seen.rows, columns: seen.columns, blank });
+            extents.push(TabExtent { role, rows: seen.rows, columns: seen.columns, blank });
         }
-        Ok(ends)
+        Ok(extents)
     }
 }
 
 impl Loader {
     /// The number of blank rows at the end of each tab. Cells beyond the first twelve columns are
     /// not read; the service's own check decides.
-    pub async fn blank_ends(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, LoadError> {
+    pub async fn trailing_blanks(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
-            found.insert(tab.sheet_id, self.blank_end(tab, BlankRule::Near).await?);
+            found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::Near).await?);
         }
         Ok(found)
     }
 
-    async fn blank_end(&self, tab: &Seen, looking: BlankRule) -> Result<u32, LoadError> {
-        let columns = usize::try_from(tab.columns).unwrap_or(NEAR).max(1);
-        let columns = if looking == BlankRule::Near { columns.min(NEAR) } else { columns };
+    async fn count_trailing_blanks(&self, tab: &Seen, rule: BlankRule) -> Result<u32, LoadError> {
+        let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS).max(1);
+        let columns = if rule == BlankRule::Near { columns.min(FIRST_READ_COLUMNS) } else { columns };
         let longest = (PAGE_CELLS / u32::try_from(columns).unwrap_or(u32::MAX)).clamp(1, LONGEST_PAGE);
         let (mut to, mut page) = (tab.rows, FIRST_PAGE.min(longest));
         for _ in 0..MAX_PAGES {
@@ -95,9 +95,9 @@ impl Loader {
             }
             let from = to.saturating_sub(page - 1).max(1);
             let range = [rows_range(&tab.title, from, to, columns)];
-            let read = match looking {
-                BlankRule::Near => self.rows_of(&range).await?,
-                BlankRule::Everywhere => self.entered_in(&range).await?,
+            let read = match rule {
+                BlankRule::Near => self.values(&range).await?,
+                BlankRule::Everywhere => self.entered_values(&range).await?,
             };
             let last = read.first().and_then(|rows| rows.iter().rposition(|row| !is_blank(row)));
             if let Some(last) = last {

@@ -19,7 +19,7 @@ use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::schema::Tabs;
 
 /// Drafts that are remembered.
-const MAX_DRAFTS: usize = MAX_IN_DOUBT;
+const MAX_PREPARED_BATCHES: usize = MAX_IN_DOUBT;
 /// Refusals in a row of what batches do to tabs that are answered with another load.
 const MAX_LAYOUT_REFUSALS: u32 = 2;
 
@@ -27,25 +27,25 @@ const MAX_LAYOUT_REFUSALS: u32 = 2;
 #[derive(Debug, Clone)]
 pub struct SheetSession {
     /// The location of the state tab. `None` if the job has never run here.
-    pub place: Option<StateLocation>,
+    pub location: Option<StateLocation>,
     /// The guard to use, and its known support.
-    pub stance: GuardStrategy,
+    pub strategy: GuardStrategy,
     /// The tabs with their headers.
     pub tabs: Tabs,
     /// The data tab's rows.
-    pub upkeep: RowTracker,
+    pub row_tracker: RowTracker,
     /// Rows deleted since the last load.
-    pub gone: DeletedRows,
+    pub deleted_rows: DeletedRows,
     /// Rows deleted by mistake, which the next commit restores.
-    pub put_back: Option<PendingRestores>,
+    pub pending_restores: Option<PendingRestores>,
     /// Rows that the last commit deleted, until the deletion is verified.
-    pub removed: Option<(RowDeletionBatch, StateLocation)>,
+    pub deletion: Option<(RowDeletionBatch, StateLocation)>,
     /// The grid sizes of all tabs.
-    pub room: CellBudget,
+    pub cell_budget: CellBudget,
     /// The job's own columns according to the state, without deleted ones.
-    pub owned: Vec<String>,
+    pub own_columns: Vec<String>,
     /// The last batches that this session sent.
-    pub drafts: Vec<PreparedBatch>,
+    pub prepared_batches: Vec<PreparedBatch>,
     /// Consecutive layout refusals since the last applied batch, without those for a missing range.
     pub layout_refusals: u32,
 }
@@ -61,57 +61,57 @@ pub struct PreparedBatch {
     /// The commit part of each request.
     pub parts: Arc<[CommitPart]>,
     /// How it marks the new head.
-    pub form: GuardKind,
+    pub guard_kind: GuardKind,
     /// The location of the state tab after it.
-    pub place: StateLocation,
+    pub location: StateLocation,
     /// The tabs after it.
     pub tabs: Tabs,
     /// Its effect on the data tab's rows.
     pub rows: Arc<RowRequests>,
     /// The rows that it deletes.
-    pub removed: Option<RowDeletionBatch>,
+    pub deletion: Option<RowDeletionBatch>,
     /// The job's own columns after it.
-    pub owned: Arc<[String]>,
+    pub own_columns: Arc<[String]>,
 }
 
 impl SheetSession {
     /// Creates the session of a spreadsheet that was not read yet.
-    pub fn nothing() -> Self {
+    pub fn empty() -> Self {
         Self {
-            place: None,
-            stance: GuardStrategy::from(GuardSupport::Unknown),
+            location: None,
+            strategy: GuardStrategy::new(GuardSupport::Unknown),
             tabs: Tabs::default(),
-            upkeep: RowTracker::default(),
-            gone: DeletedRows::default(),
-            put_back: None,
-            removed: None,
-            room: CellBudget::default(),
-            owned: Vec::new(),
-            drafts: Vec::new(),
+            row_tracker: RowTracker::default(),
+            deleted_rows: DeletedRows::default(),
+            pending_restores: None,
+            deletion: None,
+            cell_budget: CellBudget::default(),
+            own_columns: Vec::new(),
+            prepared_batches: Vec::new(),
             layout_refusals: 0,
         }
     }
 
     /// Stores a batch before it is sent, so that a resend is identical byte for byte.
-    pub fn remember(&mut self, draft: PreparedBatch) {
-        self.drafts.retain(|sent| sent.id != draft.id);
-        if self.drafts.len() == MAX_DRAFTS {
-            self.drafts.remove(0);
+    pub fn remember(&mut self, prepared: PreparedBatch) {
+        self.prepared_batches.retain(|sent| sent.id != prepared.id);
+        if self.prepared_batches.len() == MAX_PREPARED_BATCHES {
+            self.prepared_batches.remove(0);
         }
-        self.drafts.push(draft);
+        self.prepared_batches.push(prepared);
     }
 
     /// Adopts the values of an applied batch.
-    pub fn on_applied(&mut self, draft: PreparedBatch) {
-        self.room.take(draft.batch.requests());
-        self.upkeep.applied(&draft.rows, &draft.place.title);
-        self.put_back = None;
-        self.gone.extend(draft.removed.as_ref().map(RowDeletionBatch::seen).unwrap_or_default());
-        self.removed = draft.removed.map(|removed| (removed, draft.place.clone()));
-        self.place = Some(draft.place);
-        self.tabs = draft.tabs;
-        self.owned = draft.owned.to_vec();
-        self.drafts.clear();
+    pub fn on_applied(&mut self, prepared: PreparedBatch) {
+        self.cell_budget.apply(prepared.batch.requests());
+        self.row_tracker.on_applied(&prepared.rows, &prepared.location.title);
+        self.pending_restores = None;
+        self.deleted_rows.extend(prepared.deletion.as_ref().map(RowDeletionBatch::seen).unwrap_or_default());
+        self.deletion = prepared.deletion.map(|deletion| (deletion, prepared.location.clone()));
+        self.location = Some(prepared.location);
+        self.tabs = prepared.tabs;
+        self.own_columns = prepared.own_columns.to_vec();
+        self.prepared_batches.clear();
         self.layout_refusals = 0;
     }
 

@@ -21,28 +21,29 @@ use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::image::TabImage;
 
 /// Pause between two reads of key positions, of which the second confirms the first.
-const AGAIN: Duration = Duration::from_secs(2);
+const CONFIRM_PAUSE: Duration = Duration::from_secs(2);
 
 impl SheetsStore {
     /// Refuses a batch that would exceed the cell limit. Counts blank rows at the ends of tabs only
     /// near the limit.
-    pub(super) async fn ensure_cells_available(&self, draft: &PreparedBatch) -> Result<(), CommitReply> {
-        let would_fit =
-            |room: &CellBudget| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
-        if would_fit(&self.known().room) {
+    pub(super) async fn ensure_cells_available(&self, prepared: &PreparedBatch) -> Result<(), CommitReply> {
+        let would_fit = |cell_budget: &CellBudget| {
+            cell_budget.clone().apply(prepared.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT)
+        };
+        if would_fit(&self.session().cell_budget) {
             return Ok(());
         }
-        let metadata = self.fetcher().metadata().await.map_err(|error| not_executed(&error))?;
-        let grown = draft.batch.grown_tabs();
+        let metadata = self.loader().metadata().await.map_err(|error| not_executed(&error))?;
+        let grown = prepared.batch.grown_tabs();
         let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
-        let mut room = CellBudget::of(&metadata);
-        for (tab, rows) in self.fetcher().blank_ends(&tabs).await.map_err(unread)? {
-            room.ends_blank(tab, rows);
+        let mut cell_budget = CellBudget::from_metadata(&metadata);
+        for (tab, rows) in self.loader().trailing_blanks(&tabs).await.map_err(to_reply)? {
+            cell_budget.set_trailing_blanks(tab, rows);
         }
-        let fits = would_fit(&room);
-        let cells = room.clone().take(draft.batch.requests()).unwrap_or_default();
-        self.known().room = room;
-        match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
+        let fits = would_fit(&cell_budget);
+        let cells = cell_budget.clone().apply(prepared.batch.requests()).unwrap_or_default();
+        self.session().cell_budget = cell_budget;
+        match (fits, prepared.deletion.as_ref().is_some_and(|deletion| deletion.rows() > 1)) {
             (true, _) => Ok(()),
             // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
             // cells.
@@ -56,25 +57,25 @@ impl SheetsStore {
         let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
             return Ok(());
         };
-        let own = self.known().owned.clone();
+        let own = self.session().own_columns.clone();
         let mut titles = 0;
         loop {
             let new = !commit.changes.tables.is_empty();
             // A tab without a header has no key rows yet.
-            let mode = if new { WriteMode::Append } else { self.fetcher().mode };
-            let need = self.known().upkeep.need(mode, written_keys(commit));
-            match need {
+            let mode = if new { WriteMode::Append } else { self.loader().mode };
+            let required = self.session().row_tracker.required_read(mode, written_keys(commit));
+            match required {
                 RequiredRead::Nothing => return Ok(()),
                 RequiredRead::Positions { pause } => {
                     if pause {
-                        self.fetcher().clock.sleep(AGAIN).await;
+                        self.loader().clock.sleep(CONFIRM_PAUSE).await;
                     }
-                    let (tab, index) = self.fetcher().index(&tab, &own, key_column).await.map_err(unread)?;
-                    let mut known = self.known();
-                    known.tabs.data = Some(tab);
-                    known.upkeep.stand_on(index);
+                    let (tab, index) = self.loader().read_index(&tab, &own, key_column).await.map_err(to_reply)?;
+                    let mut session = self.session();
+                    session.tabs.data = Some(tab);
+                    session.row_tracker.use_index(index);
                 }
-                RequiredRead::Below => {
+                RequiredRead::AppendPosition => {
                     let tab = self.tab_to_write(commit).unwrap_or_default();
                     let Some(key) = tab.position(key_column) else { return Ok(()) };
                     let positions = tab.positions();
@@ -83,14 +84,14 @@ impl SheetsStore {
                     ours.push(key);
                     ours.sort_unstable();
                     ours.dedup();
-                    let (rows, filled) = self.known().upkeep.grid();
-                    match self.fetcher().below(&tab, key, &ours, rows, filled).await {
-                        Ok(below) => self.known().upkeep.goes_below(below),
+                    let (rows, filled) = self.session().row_tracker.grid_rows();
+                    match self.loader().read_below(&tab, key, &ours, rows, filled).await {
+                        Ok(append_position) => self.session().row_tracker.set_append_position(append_position),
                         Err(error) if titles < MAX_TITLES => {
                             titles += 1;
-                            self.retitled(TabKind::Data, &tab, error).await.map_err(unread)?;
+                            self.with_current_title(TabKind::Data, &tab, error).await.map_err(to_reply)?;
                         }
-                        Err(error) => return Err(unread(error)),
+                        Err(error) => return Err(to_reply(error)),
                     }
                 }
                 RequiredRead::Rows => return self.plan_repair(&tab, &own, key_column).await,
@@ -100,36 +101,40 @@ impl SheetsStore {
 
     /// Reads all rows and plans the repair of misplaced writes.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
-        let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
-        let Some(key) = whole.tab.position(key_column) else { return Err(unread(LoadError::moved(&whole.tab.title))) };
-        let entered = self.fetcher().entered(&whole, key).await.map_err(unread)?;
-        let TabReading { tab, rows, height, .. } = whole;
-        let (finding, place) = {
-            let known = self.known();
-            (known.upkeep.finding().cloned(), known.place.clone())
+        let whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+        let Some(key) = whole.tab.position(key_column) else {
+            return Err(to_reply(LoadError::stale(&whole.tab.title)));
         };
-        let undo = match finding.zip(place) {
-            Some((finding, place)) => self.fetcher().undo_rows(&place.title, &finding).await.map_err(unread)?,
+        let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
+        let TabReading { tab, rows, height, .. } = whole;
+        let (finding, location) = {
+            let session = self.session();
+            (session.row_tracker.finding().cloned(), session.location.clone())
+        };
+        let undo = match finding.zip(location) {
+            Some((finding, location)) => {
+                self.loader().read_pre_images(&location.title, &finding).await.map_err(to_reply)?
+            }
             None => Vec::new(),
         };
-        let mut known = self.known();
+        let mut session = self.session();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };
-        known.upkeep.repair(&image).map_err(|unknown| CommitReply::Refused {
+        session.row_tracker.plan_repair(&image).map_err(|ambiguous| CommitReply::Refused {
             part: CommitPart::Other,
             why: format!(
                 "tab {}: rows were moved while a run wrote them, and {}; then run again",
                 tab.title,
-                unknown.join("; ")
+                ambiguous.join("; ")
             ),
         })?;
-        known.tabs.data = Some(tab);
+        session.tabs.data = Some(tab);
         Ok(())
     }
 
     /// The existing data tab with its header after this commit, without the columns that the commit
     /// adds.
     fn tab_to_write(&self, commit: &Commit) -> Option<Tab> {
-        let tab = self.known().tabs.data.clone()?;
+        let tab = self.session().tabs.data.clone()?;
         match commit.changes.tables.first() {
             Some(new) => Some(Tab { header: new.columns.clone(), ..tab }),
             None => Some(tab).filter(|tab| !tab.header.is_empty()),
@@ -139,8 +144,8 @@ impl SheetsStore {
     /// Refuses to add columns beyond the service's limit. A retry would not help.
     pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitReply> {
         let added = commit.changes.columns.len();
-        let known = self.known();
-        let full = known.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
+        let session = self.session();
+        let full = session.tabs.data.as_ref().filter(|tab| added > 0 && tab.width + added > MAX_COLUMNS);
         full.map_or(Ok(()), |tab| {
             let (title, width) = (&tab.title, tab.width);
             let why = format!(
@@ -163,7 +168,7 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
 
 /// Maps a load error to a commit reply. A stale read refuses the layout, so that the run loads
 /// again.
-fn unread(error: LoadError) -> CommitReply {
+fn to_reply(error: LoadError) -> CommitReply {
     match error {
         LoadError::Stale(error) => CommitReply::Refused { part: CommitPart::Layout, why: error.to_string() },
         LoadError::Failed(error) => not_executed(&error),

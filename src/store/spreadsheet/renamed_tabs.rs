@@ -14,15 +14,15 @@ use crate::store::tabs::schema::Tab;
 impl SheetsStore {
     /// Returns the tab with its new title if the user renamed it. Returns the error `why` if the
     /// title is the same, because then the title did not cause the error.
-    pub(super) async fn retitled(&self, role: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
+    pub(super) async fn with_current_title(&self, role: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
         if let LoadError::Failed(error) = why {
             return Err(LoadError::Failed(error));
         }
-        let metadata = self.fetcher().metadata().await?;
+        let metadata = self.loader().metadata().await?;
         let there = metadata.tabs.into_iter().find(|tab| tab.sheet_id == read.id);
         let Some(there) = there.filter(|tab| tab.title != read.title) else { return Err(why) };
-        let mut known = self.known();
-        let tabs = &mut known.tabs;
+        let mut session = self.session();
+        let tabs = &mut session.tabs;
         let tab = match role {
             TabKind::Processed => &mut tabs.processed,
             TabKind::Failures => &mut tabs.failures,

@@ -24,13 +24,13 @@ use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
 use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
-use crate::store::commit::own_columns::standing;
-use crate::store::commit::response::found_by;
+use crate::store::commit::own_columns::existing_columns;
+use crate::store::commit::response::found_cells;
 use crate::store::commit::row_writer::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::load::unstable_tabs::{MAX_TITLES, settled};
-use crate::store::probe::capability::prove;
+use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
+use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
 use crate::store::session::session::{PreparedBatch, SheetSession};
 use crate::store::tabs::error::LoadError;
@@ -40,124 +40,124 @@ use futures_util::future::BoxFuture;
 
 /// The state store of one job on one spreadsheet.
 pub struct SheetsStore {
-    fetcher: Loader,
-    known: Mutex<SheetSession>,
+    loader: Loader,
+    session: Mutex<SheetSession>,
 }
 
 impl SheetsStore {
     /// Creates the store of `job`, which writes its rows to `data_tab` of this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
-        let fetcher = Loader {
+        let loader = Loader {
             sheets,
             id,
             job: job.to_owned(),
             data_tab: data_tab.to_owned(),
             mode: WriteMode::Append,
             again: ReprocessPolicy::EachVersion,
-            leaving: false,
+            abandons_predecessors: false,
             preview: None,
             missing: MissingTab::Stops,
             clock,
         };
-        Self { fetcher, known: Mutex::new(SheetSession::nothing()) }
+        Self { loader, session: Mutex::new(SheetSession::empty()) }
     }
 
     /// Sets the write mode and the reprocess policy.
     #[must_use]
-    pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
-        (self.fetcher.mode, self.fetcher.again) = (mode, again);
+    pub fn with_mode(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
+        (self.loader.mode, self.loader.again) = (mode, again);
         self
     }
 
     /// Sets whether a load abandons predecessor spreadsheets that it can't read.
     #[must_use]
-    pub fn leaving(mut self, leaving: bool) -> Self {
-        self.fetcher.leaving = leaving;
+    pub fn allow_missing_predecessors(mut self, abandons_predecessors: bool) -> Self {
+        self.loader.abandons_predecessors = abandons_predecessors;
         self
     }
 
     /// Sets how a load treats machine tabs that are missing or unusable.
     #[must_use]
-    pub fn missing(mut self, missing: MissingTab) -> Self {
-        self.fetcher.missing = missing;
+    pub fn with_missing_tabs(mut self, missing: MissingTab) -> Self {
+        self.loader.missing = missing;
         self
     }
 
     /// Sets the preview, which evaluates the first output rows before a run writes.
     #[must_use]
-    pub fn previewing(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
-        self.fetcher.preview = preview;
+    pub fn with_preview(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
+        self.loader.preview = preview;
         self
     }
 
     /// The title of the job's Failures tab, as last read.
     pub fn failures_title(&self) -> String {
-        let seen = self.known().tabs.failures.as_ref().map(|tab| tab.title.clone());
-        seen.unwrap_or_else(|| head_guard::failures_title(&self.fetcher.job))
+        let seen = self.session().tabs.failures.as_ref().map(|tab| tab.title.clone());
+        seen.unwrap_or_else(|| head_guard::failures_title(&self.loader.job))
     }
 
     /// The tabs, as last read or written.
     pub fn tabs(&self) -> Tabs {
-        self.known().tabs.clone()
+        self.session().tabs.clone()
     }
 
     /// The loader of this store.
-    pub(crate) fn fetcher(&self) -> &Loader {
-        &self.fetcher
+    pub(crate) fn loader(&self) -> &Loader {
+        &self.loader
     }
 
     /// Locks the session.
-    pub(crate) fn known(&self) -> MutexGuard<'_, SheetSession> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn session(&self) -> MutexGuard<'_, SheetSession> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn look(&self) -> Result<HeadStatus, StoreError> {
-        let metadata = self.fetcher.metadata().await?;
-        let (sighting, place) = head_guard::head_in(&self.fetcher.job, &metadata);
-        let mut known = self.known();
-        if let Some(seen) = place {
-            let draft = known.drafts.iter().position(|draft| draft.id == seen.head);
-            if let Some(at) = draft {
-                let draft = known.drafts.swap_remove(at);
-                known.on_applied(draft);
+    async fn read_head(&self) -> Result<HeadStatus, StoreError> {
+        let metadata = self.loader.metadata().await?;
+        let (head_status, location) = head_guard::read_head(&self.loader.job, &metadata);
+        let mut session = self.session();
+        if let Some(seen) = location {
+            let prepared = session.prepared_batches.iter().position(|prepared| prepared.id == seen.head);
+            if let Some(at) = prepared {
+                let prepared = session.prepared_batches.swap_remove(at);
+                session.on_applied(prepared);
             }
             // The service may have assigned another id to the named range.
-            if known.place.as_ref().is_some_and(|place| place.head == seen.head) {
-                known.place = Some(seen);
+            if session.location.as_ref().is_some_and(|location| location.head == seen.head) {
+                session.location = Some(seen);
             }
         }
-        Ok(sighting)
+        Ok(head_status)
     }
 
-    async fn send(&self, commit: &Commit) -> CommitReply {
-        let sent = self.known().drafts.iter().find(|draft| draft.id == commit.to).cloned();
-        let drafted = match sent {
-            Some(draft) => Ok(draft),
-            None => self.draft(commit).await,
+    async fn send_commit(&self, commit: &Commit) -> CommitReply {
+        let sent = self.session().prepared_batches.iter().find(|prepared| prepared.id == commit.to).cloned();
+        let ready = match sent {
+            Some(prepared) => Ok(prepared),
+            None => self.prepare(commit).await,
         };
-        let mut draft = match drafted {
-            Ok(draft) => draft,
+        let mut prepared = match ready {
+            Ok(prepared) => prepared,
             Err(reply) => return reply,
         };
         loop {
-            match self.fetcher.sheets.batch_update(&self.fetcher.id, &draft.batch).await {
+            match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
                 Answer::Applied(answer) => {
-                    self.known().on_applied(draft);
-                    let (header, keys) = found_by(answer.updated.as_ref());
-                    self.known().upkeep.answered(&header, &keys);
+                    self.session().on_applied(prepared);
+                    let (header, keys) = found_cells(answer.updated.as_ref());
+                    self.session().row_tracker.check_response(&header, &keys);
                     if commit.from.is_none() {
                         // Probe at once, so that the next commit can measure its own duration. If
                         // the probe fails, the next commit repeats it and reports the result.
-                        let proved = self.see_that_the_guard_is_proved(commit).await;
-                        tracing::debug!(?proved, "the guard after the first commit");
+                        let probed = self.ensure_guard_probed(commit).await;
+                        tracing::debug!(proved = ?probed, "the guard after the first commit");
                     }
                     return CommitReply::Applied;
                 }
-                Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
+                Answer::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
                     Some(reply) => return reply,
                     // Fall back from the named range to the title. The title guard has no further
                     // fallback.
-                    None => draft = self.written(commit),
+                    None => prepared = self.encode_commit(commit),
                 },
                 Answer::TooLarge(_) => return CommitReply::TooLarge,
                 Answer::NotExecuted(error) => {
@@ -169,74 +169,85 @@ impl SheetsStore {
     }
 
     /// Prepares the batch of a commit. Probes the guard first if its support is unknown.
-    async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
+    async fn prepare(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
         if let Some(from) = commit.from {
             self.ensure_at(from).await?;
-            self.see_that_the_guard_is_proved(commit).await?;
+            self.ensure_guard_probed(commit).await?;
         }
         self.ensure_rows_known(commit).await?;
         self.ensure_columns_available(commit)?;
-        let draft = self.written(commit);
-        if let Err(reply) = self.ensure_cells_available(&draft).await {
-            self.known().drafts.retain(|sent| sent.id != commit.to);
+        let prepared = self.encode_commit(commit);
+        if let Err(reply) = self.ensure_cells_available(&prepared).await {
+            self.session().prepared_batches.retain(|sent| sent.id != commit.to);
             return Err(reply);
         }
-        Ok(draft)
+        Ok(prepared)
     }
 
     /// Probes the guard if its support is unknown.
-    async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), CommitReply> {
-        if self.known().stance.proof() != GuardSupport::Unknown {
+    async fn ensure_guard_probed(&self, commit: &Commit) -> Result<(), CommitReply> {
+        if self.session().strategy.support() != GuardSupport::Unknown {
             return Ok(());
         }
         // The metadata has the id that the service assigned to the named range.
-        self.look().await.map_err(|error| not_executed(&error))?;
-        let Some(place) = self.known().place.clone() else { return Ok(()) };
+        self.read_head().await.map_err(|error| not_executed(&error))?;
+        let Some(location) = self.session().location.clone() else { return Ok(()) };
         let salt = probe_salt(commit.to);
-        let proof = prove(&self.fetcher.sheets, &self.fetcher.id, &place, salt).await?;
-        self.known().stance.learn(proof);
+        let support = probe_guard(&self.loader.sheets, &self.loader.id, &location, salt).await?;
+        self.session().strategy.record_support(support);
         Ok(())
     }
 
     /// Encodes a commit from the session. Remembers the batch, so that a resend is identical byte
     /// for byte.
-    fn written(&self, commit: &Commit) -> PreparedBatch {
-        let mut known = self.known();
-        let form = known.stance.form(commit);
-        let ops = head_guard::ops(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let place = head_guard::place_after(&self.fetcher.job, commit, known.place.as_ref(), form);
-        let footing = RowContext { owned: &known.owned, ..known.upkeep.footing(self.fetcher.mode) };
-        let proof = known.stance.proof();
-        let remakes = self.fetcher.missing == MissingTab::Remade;
-        let ground = EncodeContext {
-            remakes,
-            tabs: &known.tabs,
-            proof,
-            footing,
-            put_back: known.put_back.as_ref(),
-            gone: &known.gone,
+    fn encode_commit(&self, commit: &Commit) -> PreparedBatch {
+        let mut session = self.session();
+        let guard_kind = session.strategy.guard_kind(commit);
+        let guard_requests =
+            head_guard::guard_requests(&self.loader.job, commit, session.location.as_ref(), guard_kind);
+        let location = head_guard::location_after(&self.loader.job, commit, session.location.as_ref(), guard_kind);
+        let row_context =
+            RowContext { own_columns: &session.own_columns, ..session.row_tracker.row_context(self.loader.mode) };
+        let support = session.strategy.support();
+        let recreates = self.loader.missing == MissingTab::Remade;
+        let context = EncodeContext {
+            recreates,
+            tabs: &session.tabs,
+            support,
+            row_context,
+            pending_restores: session.pending_restores.as_ref(),
+            deleted_rows: &session.deleted_rows,
         };
-        let EncodedBatch { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
-        let batch = match &rows.witness {
-            Some(witness) => Batch::new(requests).reading_back(PendingVerification::ranges(&place.title, witness)),
+        let EncodedBatch { requests, parts, tabs, rows, deletion } = encode(commit, &guard_requests, context);
+        let batch = match &rows.undo_log {
+            Some(undo_log) => Batch::new(requests).reading_back(PendingVerification::ranges(&location.title, undo_log)),
             None => Batch::new(requests),
         };
-        let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
-        let draft =
-            PreparedBatch { id: commit.to, batch, parts: parts.into(), form, place, tabs, rows, removed, owned };
-        known.remember(draft.clone());
-        draft
+        let (batch, rows, own_columns) = (Arc::new(batch), Arc::new(rows), existing_columns(&commit.state).into());
+        let prepared = PreparedBatch {
+            id: commit.to,
+            batch,
+            parts: parts.into(),
+            guard_kind,
+            location,
+            tabs,
+            rows,
+            deletion,
+            own_columns,
+        };
+        session.remember(prepared.clone());
+        prepared
     }
 
     /// Checks that the session is at the head from which the commit starts. Reads the head if it is
     /// not.
     async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
-        let there = |known: &SheetSession| known.place.as_ref().is_some_and(|place| place.head == from);
-        if there(&self.known()) {
+        let there = |session: &SheetSession| session.location.as_ref().is_some_and(|location| location.head == from);
+        if there(&self.session()) {
             return Ok(());
         }
-        self.look().await.map_err(|error| not_executed(&error))?;
-        if there(&self.known()) {
+        self.read_head().await.map_err(|error| not_executed(&error))?;
+        if there(&self.session()) {
             return Ok(());
         }
         Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
@@ -244,8 +255,8 @@ impl SheetsStore {
 
     /// Classifies a refusal. Returns `None` if the caller should resend the same commit under the
     /// title guard.
-    fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
-        let why = match refusal.advice(self.fetcher.sheets.client_email()) {
+    fn classify_refusal(&self, commit: &Commit, prepared: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
+        let why = match refusal.advice(self.loader.sheets.client_email()) {
             Some(advice) => format!("{}; {advice}", refusal.message),
             None => refusal.message.clone(),
         };
@@ -253,7 +264,7 @@ impl SheetsStore {
             return Some(CommitReply::NotExecuted { fault: refusal.fault(), why });
         }
         let part = match refusal.request {
-            Some(at) => draft.parts.get(at).copied().unwrap_or(CommitPart::Other),
+            Some(at) => prepared.parts.get(at).copied().unwrap_or(CommitPart::Other),
             // The service does not name the request. A commit without items shows whether the items
             // are the cause.
             None => CommitPart::Content,
@@ -269,13 +280,13 @@ impl SheetsStore {
             }
             part => part,
         };
-        let mut known = self.known();
+        let mut session = self.session();
         let part = match part {
-            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_rejected() => CommitPart::Other,
+            CommitPart::Layout if !refusal.is_about_a_place() && session.is_layout_rejected() => CommitPart::Other,
             part => part,
         };
-        let place = known.place.clone();
-        if part == CommitPart::Guard && known.stance.refused(commit, place.as_ref(), draft.form) {
+        let location = session.location.clone();
+        if part == CommitPart::Guard && session.strategy.on_refused(commit, location.as_ref(), prepared.guard_kind) {
             return None;
         }
         Some(CommitReply::Refused { part, why })
@@ -285,32 +296,36 @@ impl SheetsStore {
 impl Store for SheetsStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
-            let LoadResult { loaded, place, proof, tabs, upkeep, put_back, room } = self.fetcher.fetch().await?;
-            let mut known = self.known();
-            known.stance.learn(proof);
-            let upkeep = upkeep.after(&known.upkeep);
-            (known.place, known.tabs, known.upkeep, known.room) = (place, tabs, upkeep, room);
-            known.owned = loaded.snapshot.as_ref().map(|found| standing(&found.state)).unwrap_or_default();
-            (known.gone, known.put_back, known.removed) = (DeletedRows::default(), put_back, None);
-            known.drafts.clear();
+            let LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget } =
+                self.loader.load().await?;
+            let mut session = self.session();
+            session.strategy.record_support(support);
+            let row_tracker = row_tracker.with_counters_of(&session.row_tracker);
+            (session.location, session.tabs, session.row_tracker, session.cell_budget) =
+                (location, tabs, row_tracker, cell_budget);
+            session.own_columns =
+                loaded.snapshot.as_ref().map(|found| existing_columns(&found.state)).unwrap_or_default();
+            (session.deleted_rows, session.pending_restores, session.deletion) =
+                (DeletedRows::default(), pending_restores, None);
+            session.prepared_batches.clear();
             Ok(loaded)
         })
     }
 
     fn read_head(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>> {
-        Box::pin(self.look())
+        Box::pin(self.read_head())
     }
 
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply> {
-        Box::pin(self.send(commit))
+        Box::pin(self.send_commit(commit))
     }
 
     fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(async {
-            let removed = self.verify_deletes().await?;
-            let written = self.verify_upserts().await?;
-            let left = self.known().upkeep.take_left();
-            Ok(MisplacedWrites { rows: removed.rows + written, left, ..removed })
+            let deletion = self.verify_deletes().await?;
+            let encode_commit = self.verify_upserts().await?;
+            let left = self.session().row_tracker.take_left();
+            Ok(MisplacedWrites { rows: deletion.rows + encode_commit, left, ..deletion })
         })
     }
 
@@ -319,15 +334,17 @@ impl Store for SheetsStore {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>> {
         Box::pin(async move {
-            let tab = self.known().tabs.failures.clone();
+            let tab = self.session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
-                match self.fetcher.kept(&tab, rows).await {
+                match self.loader.kept(&tab, rows).await {
                     Ok(kept) => return Ok(kept),
-                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
+                    Err(error) => {
+                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                    }
                 }
             }
-            Err(settled(LoadError::moved(&tab.title)))
+            Err(into_store_error(LoadError::stale(&tab.title)))
         })
     }
 
@@ -336,27 +353,29 @@ impl Store for SheetsStore {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<(Fingerprint, String)>, StoreError>> {
         Box::pin(async move {
-            let tab = self.known().tabs.failures.clone();
+            let tab = self.session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
-                match self.fetcher.marks(&tab, rows).await {
+                match self.loader.marks(&tab, rows).await {
                     Ok(marks) => return Ok(marks),
-                    Err(error) => tab = self.retitled(TabKind::Failures, &tab, error).await.map_err(settled)?,
+                    Err(error) => {
+                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                    }
                 }
             }
-            Err(settled(LoadError::moved(&tab.title)))
+            Err(into_store_error(LoadError::stale(&tab.title)))
         })
     }
 
     fn usage(&self) -> Usage {
-        let calls = self.fetcher.sheets.calls();
+        let calls = self.loader.sheets.calls();
         Usage {
             reads: calls.reads,
             writes: calls.writes,
             retries: calls.retries,
             throttled: calls.throttled,
             is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
-            updated: self.known().upkeep.updated(),
+            updated: self.session().row_tracker.updated(),
         }
     }
 }

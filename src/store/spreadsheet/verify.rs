@@ -16,45 +16,45 @@ impl SheetsStore {
     /// Checks the undo log of the last batch if its reply was lost or showed misplaced writes.
     /// Returns the number of misplaced rows.
     pub(super) async fn verify_upserts(&self) -> Result<u64, StoreError> {
-        let unseen = self.known().upkeep.unseen().cloned();
-        let Some(unseen) = unseen else {
-            self.look_at_repaired_rows().await?;
-            return Ok(self.known().upkeep.astray());
+        let pending_verification = self.session().row_tracker.pending_verification().cloned();
+        let Some(pending_verification) = pending_verification else {
+            self.verify_repairs().await?;
+            return Ok(self.session().row_tracker.misplaced_rows());
         };
-        let rows = match self.fetcher().scratch(&unseen.title, &unseen.witness).await {
+        let rows = match self.loader().read_scratch(&pending_verification.title, &pending_verification.undo_log).await {
             Ok(rows) => rows,
-            Err(LoadError::Stale(error)) if self.has_tab(&unseen.title).await? => return Err(error),
+            Err(LoadError::Stale(error)) if self.has_tab(&pending_verification.title).await? => return Err(error),
             Err(LoadError::Stale(_)) => {
                 // Another run made the next commit. It loaded this one first and read its scratch
                 // rows.
-                self.known().upkeep.leave_to_others();
+                self.session().row_tracker.drop_pending();
                 return Ok(0);
             }
             Err(LoadError::Failed(error)) => return Err(error),
         };
-        if !self.known().upkeep.looked(&rows) {
-            return Err(unreadable_scratch());
+        if !self.session().row_tracker.check_undo_log(&rows) {
+            return Err(unreadable_undo_log());
         }
-        self.look_at_repaired_rows().await?;
-        Ok(self.known().upkeep.astray())
+        self.verify_repairs().await?;
+        Ok(self.session().row_tracker.misplaced_rows())
     }
 
     /// Reads repaired rows again before the store reports them as repaired.
-    async fn look_at_repaired_rows(&self) -> Result<(), StoreError> {
+    async fn verify_repairs(&self) -> Result<(), StoreError> {
         let (tab, own) = {
-            let known = self.known();
-            (known.tabs.data.clone().filter(|_| known.upkeep.has_checks()), known.owned.clone())
+            let session = self.session();
+            (session.tabs.data.clone().filter(|_| session.row_tracker.has_checks()), session.own_columns.clone())
         };
         let Some(tab) = tab else { return Ok(()) };
-        let read = self.fetcher().present(&tab, &own).await;
-        let mut known = self.known();
+        let read = self.loader().read_whole(&tab, &own).await;
+        let mut session = self.session();
         match read {
             Ok(TabReading { tab, rows, height, .. }) => {
-                let key = known.upkeep.key_of(&tab);
+                let key = session.row_tracker.key_position(&tab);
                 let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &[] });
-                known.upkeep.checked(image.as_ref());
+                session.row_tracker.check_repairs(image.as_ref());
             }
-            Err(LoadError::Stale(_)) => known.upkeep.checked(None),
+            Err(LoadError::Stale(_)) => session.row_tracker.check_repairs(None),
             Err(LoadError::Failed(error)) => return Err(error),
         }
         Ok(())
@@ -62,33 +62,33 @@ impl SheetsStore {
 
     /// Checks that the last batch deleted the intended rows.
     pub(super) async fn verify_deletes(&self) -> Result<MisplacedWrites, StoreError> {
-        let (removed, waiting) = {
-            let known = self.known();
-            (known.removed.clone(), known.put_back.as_ref().map_or(0, PendingRestores::rows))
+        let (deletion, waiting) = {
+            let session = self.session();
+            (session.deletion.clone(), session.pending_restores.as_ref().map_or(0, PendingRestores::rows))
         };
-        let Some((removed, place)) = removed else {
+        let Some((deletion, location)) = deletion else {
             return Ok(MisplacedWrites { rows: waiting, ..MisplacedWrites::default() });
         };
-        let read = self.fetcher().rows_of(&[removed.range(&place.title)]).await;
+        let read = self.loader().values(&[deletion.range(&location.title)]).await;
         let rows = match read {
             Ok(rows) => rows.into_iter().next().unwrap_or_default(),
-            Err(LoadError::Stale(error)) if self.has_tab(&place.title).await? => return Err(error),
+            Err(LoadError::Stale(error)) if self.has_tab(&location.title).await? => return Err(error),
             Err(LoadError::Stale(_)) => {
                 // Another run made the next commit. It loaded this one first and restores the rows
                 // if needed.
-                self.known().removed = None;
+                self.session().deletion = None;
                 return Ok(MisplacedWrites::default());
             }
             Err(LoadError::Failed(error)) => return Err(error),
         };
-        let told = restore::read(&rows, removed.head(), place.tab);
-        if matches!(told, DeletionLog::Nothing | DeletionLog::Unreadable) {
-            return Err(unreadable_scratch());
+        let log = restore::parse(&rows, deletion.head(), location.tab);
+        if matches!(log, DeletionLog::Nothing | DeletionLog::Unreadable) {
+            return Err(unreadable_undo_log());
         }
-        let mut known = self.known();
-        known.removed = None;
-        known.put_back = told.put_back();
-        Ok(known.put_back.as_ref().map_or_else(MisplacedWrites::default, |found| MisplacedWrites {
+        let mut session = self.session();
+        session.deletion = None;
+        session.pending_restores = log.pending_restores();
+        Ok(session.pending_restores.as_ref().map_or_else(MisplacedWrites::default, |found| MisplacedWrites {
             rows: found.rows(),
             checksum_correction: found.checksum_correction(),
             ..MisplacedWrites::default()
@@ -96,12 +96,12 @@ impl SheetsStore {
     }
 
     pub(super) async fn has_tab(&self, title: &str) -> Result<bool, StoreError> {
-        Ok(self.fetcher().metadata().await?.tabs.iter().any(|tab| tab.title == title))
+        Ok(self.loader().metadata().await?.tabs.iter().any(|tab| tab.title == title))
     }
 }
 
 /// The error for scratch rows that do not belong to the last applied batch.
-fn unreadable_scratch() -> StoreError {
+fn unreadable_undo_log() -> StoreError {
     let why = "the scratch rows of the state tab were changed or read too early; the next run reads them again";
     StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }

@@ -16,7 +16,7 @@ pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
 pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
 
 /// Builds a row from the first column on, blank where nothing is written.
-pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
+pub fn row_of_cells(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
     let mut values: Vec<cell::CellData> = Vec::new();
     for (at, cell) in placed {
         if values.len() <= at {
@@ -30,10 +30,10 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell
 }
 
 /// Converts a cell. Numbers are finite by now; a number that is not would be sent as text.
-pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
+pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
     let shown =
-        |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.default_pattern()));
+        |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(number_kind(figure), figure.default_pattern()));
     match cell {
         Cell::Empty => cell::CellData::blank(),
         Cell::Text(text) if text.is_empty() => cell::CellData::blank(),
@@ -49,12 +49,12 @@ pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
         Cell::Formula(text) => cell::CellData::formula(&**text),
         Cell::Figure { value, figure, pattern } => {
             let cell = value.map_or_else(cell::CellData::blank, number);
-            cell.shown_as(CellFormat::number(kind_of(*figure), Some(pattern)))
+            cell.shown_as(CellFormat::number(number_kind(*figure), Some(pattern)))
         }
     }
 }
 
-fn kind_of(figure: Figure) -> NumberKind {
+fn number_kind(figure: Figure) -> NumberKind {
     match figure {
         Figure::Number => NumberKind::Number,
         Figure::Date => NumberKind::Date,

@@ -25,7 +25,7 @@ impl ColumnMap {
         }
         map.join_texts(from, to);
         map.join_gaps();
-        map.join_the_last_unnamed(to);
+        map.join_last_unnamed(to);
         map
     }
 
@@ -64,12 +64,12 @@ impl ColumnMap {
     }
 
     /// Columns of the later header without a counterpart.
-    pub fn strangers(&self) -> Vec<usize> {
+    pub fn unmatched(&self) -> Vec<usize> {
         self.from.iter().enumerate().filter(|(_, from)| from.is_none()).map(|(at, _)| at).collect()
     }
 
     /// Whether no column moved.
-    pub fn is_still(&self) -> bool {
+    pub fn is_identity(&self) -> bool {
         self.to.len() == self.from.len() && self.to.iter().enumerate().all(|(at, to)| *to == Some(at))
     }
 
@@ -118,9 +118,9 @@ impl ColumnMap {
     /// Joins the last unmatched column of each side if the later one has no name, because a new
     /// column would have one. Likewise, the only error text among several unmatched columns belongs
     /// to the last unmatched column.
-    fn join_the_last_unnamed(&mut self, to: &[String]) {
+    fn join_last_unnamed(&mut self, to: &[String]) {
         let here: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
-        let mut there = self.strangers();
+        let mut there = self.unmatched();
         if there.len() > 1 {
             there.retain(|at| to.get(*at).is_some_and(|text| is_error(text)));
         }
@@ -144,21 +144,21 @@ fn is_error(text: &str) -> bool {
 /// Maps the columns that a batch expected to the header as it found it.
 ///
 /// The job's missing headers are matched with the unmatched columns in order, if both have the same
-/// number. `is_theirs` identifies users' own columns, which are excluded.
-pub fn follow_own(
+/// number. `is_users` identifies users' own columns, which are excluded.
+pub fn map_own_columns(
     expected: &[String],
     found: &[String],
     own: &[usize],
-    is_theirs: impl Fn(usize) -> bool,
+    is_users: impl Fn(usize) -> bool,
 ) -> ColumnMap {
     let mut map = ColumnMap::between(expected, found, &[]);
     let own: HashSet<usize> = own.iter().copied().collect();
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
     let mut missed = missed;
     missed.sort_unstable();
-    let strangers: Vec<_> = map.strangers().into_iter().filter(|at| !is_theirs(*at)).collect();
-    map.join_in_order(&missed, &strangers);
-    map.join_the_last_unnamed(found);
+    let unmatched: Vec<_> = map.unmatched().into_iter().filter(|at| !is_users(*at)).collect();
+    map.join_in_order(&missed, &unmatched);
+    map.join_last_unnamed(found);
     map
 }
 
@@ -193,7 +193,7 @@ mod tests {
     fn the_only_error_among_new_columns_is_the_lost_one() {
         assert_eq!(map("id arr n", "n x #REF! id y"), [Some(3), Some(2), Some(0)]);
         assert_eq!(map("id arr n", "n #REF! x #REF! id"), [Some(4), None, Some(0)]);
-        let own = follow_own(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], |at| at == 1 || at == 2);
+        let own = map_own_columns(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], |at| at == 1 || at == 2);
         assert_eq!([own.get(0), own.get(1), own.get(2)], [Some(3), Some(1), Some(0)]);
     }
 

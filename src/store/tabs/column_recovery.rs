@@ -21,11 +21,11 @@ use crate::ledger::run::run::is_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
 
 /// The number of latest runs that may have such rows. A later run loads the current header.
-const RUNS_SEEN: usize = 3;
+const MAX_RUNS: usize = 3;
 /// The number of a run's rows whose filled columns are examined.
-const ROWS_SEEN: usize = 50;
+const MAX_ROWS: usize = 50;
 /// Maximum number of mappings per run.
-const MAX_WAYS: usize = 400;
+const MAX_MAPPINGS: usize = 400;
 
 /// The columns of key, version, state and run; the version may be missing.
 type ColumnMapping = [Option<usize>; 4];
@@ -45,8 +45,8 @@ impl ColumnRecovery {
         let cell = |at: usize| row.get(at).map(text).unwrap_or_default();
         if !self.0.is_empty() {
             let cells: Vec<String> = row.iter().map(text).collect();
-            if let Some(way) = self.0.get(&hash(&cells)) {
-                return (way.map(|at| at.map(cell).unwrap_or_default()), false);
+            if let Some(mapping) = self.0.get(&hash(&cells)) {
+                return (mapping.map(|at| at.map(cell).unwrap_or_default()), false);
             }
         }
         (usual.map(cell), true)
@@ -59,7 +59,7 @@ pub fn is_state(text: &str) -> bool {
 }
 
 /// Whether a row has a state and a run, but not in the header's columns.
-pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
+pub fn is_in_other_columns(row: &[Value], usual: [usize; 4]) -> bool {
     let at = |column: usize| row.get(column).map(text).unwrap_or_default();
     let [_, _, state, _] = usual;
     !is_state(&at(state))
@@ -88,13 +88,13 @@ struct RunRows {
 /// A candidate mapping for a run's rows from one of them on, with the change of the checksum.
 struct MappingCandidate<'r> {
     rows: &'r [Vec<String>],
-    way: ColumnMapping,
-    more: u64,
+    mapping: ColumnMapping,
+    delta: u64,
 }
 
 impl MappingSearch {
     /// Creates a search. `usual` are the header's columns of key, version, state and run.
-    pub fn of(usual: [usize; 4]) -> Self {
+    pub fn new(usual: [usize; 4]) -> Self {
         Self { usual, rest: RowChecksum::default(), runs: BTreeMap::new() }
     }
 
@@ -104,7 +104,9 @@ impl MappingSearch {
             let cells: Vec<String> = row.iter().map(text).collect();
             let usual = Some(self.usual[3]).and_then(|at| cells.get(at)).filter(|cell| is_run_cell(cell));
             let run = usual.or_else(|| cells.iter().find(|cell| is_run_cell(cell))).cloned();
-            if self.usual.iter().all(|at| cells.get(*at).is_none_or(String::is_empty)) && !is_beside(row, self.usual) {
+            if self.usual.iter().all(|at| cells.get(*at).is_none_or(String::is_empty))
+                && !is_in_other_columns(row, self.usual)
+            {
                 continue;
             }
             match run.as_deref().map(read_run_cell) {
@@ -113,66 +115,74 @@ impl MappingSearch {
                     of_run.latest = of_run.latest.max(order);
                     of_run.rows.push(cells);
                 }
-                None => self.rest.add_hash(self.as_usual(&cells)),
+                None => self.rest.add_hash(self.usual_mark(&cells)),
             }
-            if self.runs.len() > RUNS_SEEN {
-                self.leave_the_first();
+            if self.runs.len() > MAX_RUNS {
+                self.drop_first_run();
             }
         }
     }
 
     /// Adds the rows of the earliest of these runs to the checksum as they are.
-    fn leave_the_first(&mut self) {
+    fn drop_first_run(&mut self) {
         let first = self.runs.iter().min_by_key(|(run, of_run)| (of_run.latest, *run)).map(|(run, _)| run.clone());
         for cells in first.and_then(|run| self.runs.remove(&run)).map(|of_run| of_run.rows).unwrap_or_default() {
-            self.rest.add_hash(self.as_usual(&cells));
+            self.rest.add_hash(self.usual_mark(&cells));
         }
     }
 
     /// Returns the rows under another order, if reading them so yields the count and checksum in
     /// the state.
-    pub fn found(&self, said: RowChecksum) -> Option<ColumnRecovery> {
+    pub fn find(&self, expected: RowChecksum) -> Option<ColumnRecovery> {
         let mut all = self.rest;
         for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
-            all.add_hash(self.as_usual(cells));
+            all.add_hash(self.usual_mark(cells));
         }
-        if all.count != said.count {
+        if all.count != expected.count {
             return None;
         }
-        let due = said.sum.wrapping_sub(all.sum);
-        let guesses: Vec<Vec<MappingCandidate<'_>>> =
-            self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
-        let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
+        let wanted_delta = expected.sum.wrapping_sub(all.sum);
+        let candidates: Vec<Vec<MappingCandidate<'_>>> =
+            self.runs.iter().map(|(run, of_run)| self.candidates(run, &of_run.rows)).collect();
+        let one = candidates
+            .iter()
+            .flatten()
+            .find(|candidate| candidate.delta == wanted_delta)
+            .map(|candidate| vec![candidate]);
         // Two runs: columns were moved under a second run before a user fixed the rows of the
         // first.
         let two = || {
-            guesses.iter().enumerate().find_map(|(at, of_run)| {
+            candidates.iter().enumerate().find_map(|(at, of_run)| {
                 let later: HashMap<u64, &MappingCandidate<'_>> =
-                    guesses.iter().skip(at + 1).flatten().map(|guess| (guess.more, guess)).collect();
-                of_run.iter().find_map(|guess| Some(vec![guess, later.get(&due.wrapping_sub(guess.more))?]))
+                    candidates.iter().skip(at + 1).flatten().map(|candidate| (candidate.delta, candidate)).collect();
+                of_run.iter().find_map(|candidate| {
+                    Some(vec![candidate, later.get(&wanted_delta.wrapping_sub(candidate.delta))?])
+                })
             })
         };
-        let right = one.or_else(two)?;
-        let laid = right.into_iter().flat_map(|guess| guess.rows.iter().map(|cells| (hash(cells), guess.way)));
-        Some(ColumnRecovery(laid.collect()))
+        let matching = one.or_else(two)?;
+        let recovery = matching
+            .into_iter()
+            .flat_map(|candidate| candidate.rows.iter().map(|cells| (hash(cells), candidate.mapping)));
+        Some(ColumnRecovery(recovery.collect()))
     }
 
-    fn as_usual(&self, cells: &[String]) -> u64 {
-        mark_in(cells, self.usual.map(Some))
+    fn usual_mark(&self, cells: &[String]) -> u64 {
+        mark_under(cells, self.usual.map(Some))
     }
 
     /// Returns every candidate for the rows of a run, from each of its rows on.
-    fn guesses<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
+    fn candidates<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
         let mut out = Vec::new();
-        for way in ways(run, rows) {
-            let mut more = 0_u64;
+        for mapping in mappings(run, rows) {
+            let mut delta = 0_u64;
             for (from, cells) in rows.iter().enumerate().rev() {
                 let at = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
-                if !is_state(at(way[2])) || read_run_cell(at(way[3])).0 != run {
+                if !is_state(at(mapping[2])) || read_run_cell(at(mapping[3])).0 != run {
                     break;
                 }
-                more = more.wrapping_add(mark_in(cells, way)).wrapping_sub(self.as_usual(cells));
-                out.push(MappingCandidate { rows: rows.get(from..).unwrap_or_default(), way, more });
+                delta = delta.wrapping_add(mark_under(cells, mapping)).wrapping_sub(self.usual_mark(cells));
+                out.push(MappingCandidate { rows: rows.get(from..).unwrap_or_default(), mapping, delta });
             }
         }
         out
@@ -181,9 +191,9 @@ impl MappingSearch {
 
 /// Returns the possible mappings for the last rows of a run. State and run are recognisable by
 /// their text; key and version are not.
-fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
+fn mappings(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
     let Some(last) = rows.last() else { return Vec::new() };
-    let seen = rows.iter().rev().take(ROWS_SEEN);
+    let seen = rows.iter().rev().take(MAX_ROWS);
     let filled: BTreeSet<usize> = seen
         .flat_map(|cells| cells.iter().enumerate().filter(|(_, cell)| !cell.is_empty()).map(|(at, _)| at))
         .collect();
@@ -200,14 +210,14 @@ fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
             out.extend(versions.map(|version| [Some(*key), version, Some(state), Some(run)]));
         }
     }
-    out.truncate(MAX_WAYS);
+    out.truncate(MAX_MAPPINGS);
     out
 }
 
 /// The hash of a row under this mapping.
-fn mark_in(cells: &[String], way: ColumnMapping) -> u64 {
+fn mark_under(cells: &[String], mapping: ColumnMapping) -> u64 {
     let text = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
-    mark_of_key(&way.map(text))
+    mark_of_key(&mapping.map(text))
 }
 
 /// The hash of all cells of a row. Trailing blank cells do not count, because the service may omit
@@ -228,9 +238,9 @@ mod tests {
     const OLD: &str = "20260921-141320-00d40";
     const NEW: &str = "20260922-141320-00d41";
 
-    fn row(texts: [&str; 4], way: &[usize; 4]) -> Vec<Value> {
+    fn row(texts: [&str; 4], mapping: &[usize; 4]) -> Vec<Value> {
         let mut cells = vec![Value::Null; 9];
-        for (text, at) in texts.into_iter().zip(way) {
+        for (text, at) in texts.into_iter().zip(mapping) {
             cells[*at] = text.into();
         }
         cells
@@ -239,74 +249,74 @@ mod tests {
     proptest! {
         #[test]
         fn rows_that_a_run_has_appended_beside_their_columns_are_read_as_they_were_meant(
-            way in Just(vec![0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
+            mapping in Just(vec![0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
             before in 0_usize..6,
             beside in 1_usize..6,
             versions in any::<bool>(),
         ) {
-            let way = [way[0], way[1], way[2], way[3]];
+            let mapping = [mapping[0], mapping[1], mapping[2], mapping[3]];
             let texts: Vec<[String; 4]> = (0..before + beside)
                 .map(|n| [format!("k{n}"), if versions { format!("v{n}") } else { String::new() }, DONE.into(), NEW.into()])
                 .collect();
             let old = ["old", "1", DONE, OLD];
-            let mut said = RowChecksum::default();
-            said.add(&old);
+            let mut expected = RowChecksum::default();
+            expected.add(&old);
             let mut rows = vec![row(old, &USUAL)];
             for (n, one) in texts.iter().enumerate() {
                 let one = one.each_ref().map(String::as_str);
-                said.add(&one);
-                rows.push(row(one, if n < before { &USUAL } else { &way }));
+                expected.add(&one);
+                rows.push(row(one, if n < before { &USUAL } else { &mapping }));
             }
-            let mut search = MappingSearch::of(USUAL);
+            let mut search = MappingSearch::new(USUAL);
             search.read(&rows);
-            let laid = search.found(said).expect("a way is found");
+            let recovery = search.find(expected).expect("a way is found");
             for (row, meant) in rows.iter().skip(1).zip(&texts) {
-                prop_assert_eq!(&laid.texts(row, USUAL).0, meant);
+                prop_assert_eq!(&recovery.texts(row, USUAL).0, meant);
             }
         }
     }
 
     #[test]
     fn rows_of_two_runs_may_each_be_laid_in_a_way_of_their_own() {
-        let ways = [[1, 0, 2, 3], [3, 0, 1, 2]];
+        let mappings = [[1, 0, 2, 3], [3, 0, 1, 2]];
         let texts = [["a", "1", DONE, OLD], ["b", "2", FORGOTTEN, NEW]];
-        let mut said = RowChecksum::default();
+        let mut expected = RowChecksum::default();
         for one in &texts {
-            said.add(one);
+            expected.add(one);
         }
-        let mut search = MappingSearch::of(USUAL);
-        let rows: Vec<_> = texts.iter().zip(&ways).map(|(one, way)| row(*one, way)).collect();
+        let mut search = MappingSearch::new(USUAL);
+        let rows: Vec<_> = texts.iter().zip(&mappings).map(|(one, mapping)| row(*one, mapping)).collect();
         search.read(&rows);
-        let laid = search.found(said).expect("both are found");
-        assert_eq!(laid.rows(), 2);
+        let recovery = search.find(expected).expect("both are found");
+        assert_eq!(recovery.rows(), 2);
         for (row, meant) in rows.iter().zip(texts) {
-            assert_eq!(laid.texts(row, USUAL), (meant.map(str::to_owned), false));
+            assert_eq!(recovery.texts(row, USUAL), (meant.map(str::to_owned), false));
         }
     }
 
     #[test]
     fn the_last_run_is_known_by_its_commits_not_by_its_name() {
-        let (mut said, mut rows) = (RowChecksum::default(), Vec::new());
+        let (mut expected, mut rows) = (RowChecksum::default(), Vec::new());
         let early = format!("19700101-000000-00001 {}", RowOrder { commit: 90, ..RowOrder::default() });
         let runs = (0..5).map(|n| format!("2026092{n}-141320-00d40 {}", RowOrder { commit: n, ..RowOrder::default() }));
         for (n, run) in runs.chain([early]).enumerate() {
             let key = format!("k{n}");
             let one = [&*key, "1", DONE, &*run];
-            said.add(&one);
+            expected.add(&one);
             rows.push(row(one, if n == 5 { &[1, 0, 2, 3] } else { &USUAL }));
         }
-        let mut search = MappingSearch::of(USUAL);
+        let mut search = MappingSearch::new(USUAL);
         search.read(&rows);
-        assert_eq!(search.found(said).map(|laid| laid.rows()), Some(1));
+        assert_eq!(search.find(expected).map(|recovery| recovery.rows()), Some(1));
     }
 
     #[test]
     fn what_people_have_changed_otherwise_is_not_guessed_at() {
-        let mut said = RowChecksum::default();
-        said.add(&["a", "1", DONE, NEW]);
-        let mut search = MappingSearch::of(USUAL);
+        let mut expected = RowChecksum::default();
+        expected.add(&["a", "1", DONE, NEW]);
+        let mut search = MappingSearch::new(USUAL);
         search.read(&[row(["b", "1", DONE, NEW], &USUAL)]);
-        assert_eq!(search.found(said), None);
-        assert_eq!(MappingSearch::of(USUAL).found(said), None, "a row that is gone is gone");
+        assert_eq!(search.find(expected), None);
+        assert_eq!(MappingSearch::new(USUAL).find(expected), None, "a row that is gone is gone");
     }
 }

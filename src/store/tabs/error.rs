@@ -23,7 +23,7 @@ pub enum LoadError {
 
 impl LoadError {
     /// The error for a tab that changed during the read.
-    pub fn moved(title: &str) -> Self {
+    pub fn stale(title: &str) -> Self {
         let why = format!("tab {title} was changed while it was read");
         Self::Stale(StoreError::Unavailable { why, fault: Fault::Transient })
     }
@@ -36,15 +36,15 @@ impl From<StoreError> for LoadError {
 }
 
 /// Classifies a failed read: stale if the service has no such range.
-pub fn unread(error: &CallError) -> LoadError {
+pub fn load_error(error: &CallError) -> LoadError {
     match &error.cause {
-        ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(unreadable(error)),
-        _ => LoadError::Failed(unreadable(error)),
+        ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(store_error(error)),
+        _ => LoadError::Failed(store_error(error)),
     }
 }
 
 /// Converts a failed call to the error for the run.
-pub fn unreadable(error: &CallError) -> StoreError {
+pub fn store_error(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
@@ -57,7 +57,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
 }
 
 /// The error for a deleted head marker.
-pub fn head_gone(job: &str) -> StoreError {
+pub fn head_missing(job: &str) -> StoreError {
     let why = format!(
         "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::range_name(job)
@@ -66,25 +66,25 @@ pub fn head_gone(job: &str) -> StoreError {
 }
 
 /// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
-pub fn belongs(state: &State, job: &str, place: &StateLocation) -> Result<(), StoreError> {
+pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> Result<(), StoreError> {
     let (field, found, said) = match state {
         State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
-        State { lease, .. } if lease.fence != place.fence => {
-            ("fence", lease.fence.to_string(), place.fence.to_string())
+        State { lease, .. } if lease.fence != location.fence => {
+            ("fence", lease.fence.to_string(), location.fence.to_string())
         }
         _ => return Ok(()),
     };
     let why = format!(
         "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{said}\": the hidden state tab {} was edited; write that back",
-        place.title
+        location.title
     );
     Err(StoreError::Corrupt { why })
 }
 
 /// The anomaly for a tab of keys with rows under another column order, which were read all the
 /// same; `None` if there are no such rows.
-pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
-    let (title, rows) = (&tab.title, tab.laid.rows());
+pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
+    let (title, rows) = (&tab.title, tab.recovery.rows());
     let message = format!(
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
          they are read anyway, and you may move the cells back"
@@ -93,7 +93,7 @@ pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
 }
 
 /// The anomaly for a manually edited tab of keys.
-pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
+pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
     let (said, found) = (reading.said.count, reading.found.count);
     let message = format!(
         "tab Processed {job}: {found} rows exist and {said} were written: the tab was edited; keys whose rows are gone will \
@@ -103,7 +103,7 @@ pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
 }
 
 /// The error for a state and keys that did not match in any read.
-pub fn torn() -> StoreError {
+pub fn inconsistent() -> StoreError {
     let why =
         "read the spreadsheet: its state and its keys stayed inconsistent over many reads; the next run tries again"
             .to_owned();
@@ -111,7 +111,7 @@ pub fn torn() -> StoreError {
 }
 
 /// The error for deleted rows whose undo log is unreadable, so that the deletion can't be verified.
-pub fn taken_out_unreadably(title: &str) -> StoreError {
+pub fn unreadable_deletion_log(title: &str) -> StoreError {
     let why = format!(
         "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
     );

@@ -42,7 +42,7 @@ pub enum MissingTab {
 }
 
 /// The number of columns that the first read of a machine tab covers.
-pub const NEAR: usize = 12;
+pub const FIRST_READ_COLUMNS: usize = 12;
 
 impl LoadPlan<'_> {
     /// The ids of the tabs: Processed, Failures, data, Runs.
@@ -56,24 +56,24 @@ impl LoadPlan<'_> {
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
     /// stay aligned.
-    pub fn ranges(&self, place: &StateLocation, state: Option<&Seen>, mode: WriteMode) -> Vec<String> {
-        let nothing = || format!("{}!A1", quoted(&place.title));
+    pub fn ranges(&self, location: &StateLocation, state: Option<&Seen>, mode: WriteMode) -> Vec<String> {
+        let nothing = || format!("{}!A1", quoted(&location.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
             .map(|tab| tab.map_or_else(nothing, |tab| parse::header_range(&tab.title)));
         let pages = [(self.processed, parse::PAGE_ROWS), (self.failures, parse::FAILURE_PAGE_ROWS)];
         let rows = pages.map(|(tab, page)| {
             tab.map_or_else(nothing, |tab| {
-                let columns = NEAR.min(usize::try_from(tab.columns).unwrap_or(NEAR)).max(1);
+                let columns = FIRST_READ_COLUMNS.min(usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS)).max(1);
                 parse::rows_range(&tab.title, 1, first_page(tab, page), columns)
             })
         });
         let bottom = self.data.map_or_else(nothing, |tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
         let keys = self.keyed(mode).map_or_else(nothing, |tab| parse::column_range(&tab.title, 0, 1, None));
         let scratch = state.filter(|tab| tab.rows > STATE_ROWS).map_or_else(nothing, |tab| {
-            let columns = usize::try_from(tab.columns).unwrap_or(NEAR);
+            let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS);
             parse::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
         });
-        let state = std::iter::once(parse::state_range(&place.title));
+        let state = std::iter::once(parse::state_range(&location.title));
         state.chain(headers).chain(rows).chain([bottom, keys, scratch]).collect()
     }
 
@@ -130,7 +130,7 @@ impl LoadConditions<'_> {
 }
 
 /// The message for a user's tab with the title of a missing machine tab.
-fn taken(title: &str) -> String {
+fn title_taken(title: &str) -> String {
     format!(
         "tab {title} is gone, and another tab has its name, which lacks its columns: rename that one, then restore the tab from the \
          file's version history, or have an empty one made with sheetkeep fsck --repair=tabs --yes JOB.toml"
@@ -138,7 +138,7 @@ fn taken(title: &str) -> String {
 }
 
 /// The anomaly for a Runs tab from before the first job; `None` if it has some of the columns.
-pub fn not_ours(runs: &Tab) -> Option<Anomaly> {
+pub fn foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
     let none = RUNS.iter().all(|column| runs.position(column).is_none());
     none.then(|| Anomaly {
         message: format!(
@@ -149,7 +149,7 @@ pub fn not_ours(runs: &Tab) -> Option<Anomaly> {
 }
 
 /// The message for a missing tab that a repair can recreate.
-fn gone_and_remade(title: &str) -> String {
+fn recreatable_message(title: &str) -> String {
     format!(
         "tab {title} is gone: restore it from the file's version history, or have an empty one made with \
          sheetkeep fsck --repair=tabs --yes JOB.toml"
@@ -184,39 +184,41 @@ pub(crate) fn has_never_written(pairs: &HashMap<String, String>) -> Option<Strin
 }
 
 /// The anomalies that stop a run before any write, and others about its tabs.
-pub fn blocking(
+pub fn check_tabs(
     job: &str,
     data_tab: &str,
     tabs: &Tabs,
-    notes: &StoreMetadata,
+    store_metadata: &StoreMetadata,
     known: LoadConditions<'_>,
 ) -> Vec<Anomaly> {
-    let gone = |title: String| Anomaly {
+    let missing_tab = |title: String| Anomaly {
         message: format!("tab {title} is gone: restore it from the file's version history"),
         blocking: true,
     };
-    let remade = |title: String| match known.has_tab(&title) {
-        true => Some(Anomaly { message: taken(&title), blocking: true }),
+    let recreatable_tab = |title: String| match known.has_tab(&title) {
+        true => Some(Anomaly { message: title_taken(&title), blocking: true }),
         false if known.missing == MissingTab::Remade => None,
-        false => Some(Anomaly { message: gone_and_remade(&title), blocking: true }),
+        false => Some(Anomaly { message: recreatable_message(&title), blocking: true }),
     };
-    let mut blemishes = Vec::new();
+    let mut anomalies = Vec::new();
     match &tabs.processed {
-        None => blemishes.push(gone(head_guard::processed_title(job))),
-        Some(tab) => blemishes.extend(parse::unusable(tab, &PROCESSED)),
+        None => anomalies.push(missing_tab(head_guard::processed_title(job))),
+        Some(tab) => anomalies.extend(parse::unusable(tab, &PROCESSED)),
     }
     match &tabs.failures {
-        None => blemishes.extend(remade(head_guard::failures_title(job))),
-        Some(tab) => blemishes.extend(failures_anomaly(tab)),
+        None => anomalies.extend(recreatable_tab(head_guard::failures_title(job))),
+        Some(tab) => anomalies.extend(failures_anomaly(tab)),
     }
     match &tabs.runs {
-        None => blemishes.extend(remade(RUNS_TITLE.to_owned())),
-        Some(tab) => blemishes.extend(parse::unusable(tab, &RUNS)),
+        None => anomalies.extend(recreatable_tab(RUNS_TITLE.to_owned())),
+        Some(tab) => anomalies.extend(parse::unusable(tab, &RUNS)),
     }
     match &tabs.data {
-        None if notes.data.is_some() && !known.never_written => blemishes.push(gone(data_tab.to_owned())),
+        None if store_metadata.data.is_some() && !known.never_written => {
+            anomalies.push(missing_tab(data_tab.to_owned()))
+        }
         // `store::commit::own_columns` checks the job's columns.
         None | Some(_) => {}
     }
-    blemishes
+    anomalies
 }

@@ -29,7 +29,7 @@ pub const FAILURE_PAGE_ROWS: u32 = 5_000;
 /// Default width of a read if a machine tab lacks the wanted columns.
 const KEY_SEARCH_COLUMNS: usize = 12;
 /// Maximum number of anomalies of one kind that are reported one by one.
-const TOLD: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// The range with the state's names and texts.
 pub fn state_range(title: &str) -> String {
@@ -90,7 +90,7 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 
 /// Whether a row of Failures has a failure state and a run, but not in the header's columns.
 /// `state` is the text in the header's state column.
-pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
+pub fn is_failure_in_other_columns(row: &[Value], state: &str) -> bool {
     let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
     !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_cell(&text(cell)))
 }
@@ -124,7 +124,7 @@ pub struct FailureRows {
     /// Rows whose cells are in other columns than the header's.
     shifted: usize,
     /// Rows with an unknown action, and its text.
-    strange: Vec<(u32, String)>,
+    unknown_actions: Vec<(u32, String)>,
     read: u32,
 }
 
@@ -138,7 +138,7 @@ struct FailureHistory {
 
 impl FailureRows {
     /// Creates the reader for a tab with this header, which has all columns.
-    pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
+    pub fn new(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
@@ -152,9 +152,9 @@ impl FailureRows {
         self.read = to.saturating_sub(1);
     }
 
-    /// Reads rows that wait to be restored. They get the header's row number (`restore::WAITING`),
-    /// in which no failure is found.
-    pub fn read_misplaced(&mut self, rows: &[Vec<Value>]) {
+    /// Reads rows that wait to be restored. They get the header's row number
+    /// (`restore::PENDING_ROW`), in which no failure is found.
+    pub fn read_pending(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             self.read_row(1, row);
         }
@@ -164,23 +164,23 @@ impl FailureRows {
         let cell = |n: usize| self.positions.get(n).and_then(|&at| row.get(at));
         let [key, step, error, state, version, action, answered, run] =
             [0, 1, 2, 6, 7, 8, 9, 10].map(|n| cell(n).map(text).unwrap_or_default());
-        if is_failure_beside(row, &state) {
+        if is_failure_in_other_columns(row, &state) {
             self.shifted += 1;
             return;
         }
         if key.is_empty() {
-            if self.keyless.len() < TOLD && row.iter().any(|cell| !text(cell).is_empty()) {
+            if self.keyless.len() < MAX_LISTED && row.iter().any(|cell| !text(cell).is_empty()) {
                 self.keyless.push(number);
             }
             return;
         }
-        let moment = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
+        let timestamp = |n: usize| cell(n).and_then(Value::as_f64).map_or(Timestamp::default(), Timestamp::from_serial);
         let attempts = cell(3).and_then(Value::as_f64).map_or(1, whole);
-        let order = (read_run_cell(&run).1, moment(5), attempts, number);
-        let tried = PriorFailure {
+        let order = (read_run_cell(&run).1, timestamp(5), attempts, number);
+        let failure = PriorFailure {
             attempts,
-            first_seen: moment(4),
-            last_seen: moment(5),
+            first_seen: timestamp(4),
+            last_seen: timestamp(5),
             version: self.again.version_hash(&Version(version)),
             error: failure_hash(&step, &error),
             state: FailureState::of_word(&state),
@@ -189,31 +189,31 @@ impl FailureRows {
             row: number,
         };
         let typed = RequestedAction::of_word(&action);
-        if typed.is_none() && !action.trim().is_empty() && self.strange.len() < TOLD {
-            self.strange.push((number, action.chars().take(40).collect()));
+        if typed.is_none() && !action.trim().is_empty() && self.unknown_actions.len() < MAX_LISTED {
+            self.unknown_actions.push((number, action.chars().take(40).collect()));
         }
-        let told = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| FailureHistory {
-            newest: (order, tried),
+        let history = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| FailureHistory {
+            newest: (order, failure),
             action: None,
             answer: None,
         });
-        if order >= told.newest.0 {
-            told.newest = (order, tried);
+        if order >= history.newest.0 {
+            history.newest = (order, failure);
         }
         let later = |kept: Option<(FailurePlace, RequestedAction)>, new: Option<RequestedAction>| match (kept, new) {
             (Some(kept), Some(_)) if kept.0 > order => Some(kept),
             (_, Some(new)) => Some((order, new)),
             (kept, None) => kept,
         };
-        told.action = later(told.action, typed);
-        told.answer = later(told.answer, RequestedAction::of_word(&answered));
+        history.action = later(history.action, typed);
+        history.answer = later(history.answer, RequestedAction::of_word(&answered));
     }
 
     /// Returns the failures that are not closed, and the anomalies.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
-        let blemish = |message| Anomaly { message, blocking: false };
+        let anomaly = |message| Anomaly { message, blocking: false };
         let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
-        let strange = self.strange.iter().map(|(row, action)| {
+        let unknown_actions = self.unknown_actions.iter().map(|(row, action)| {
             format!("tab {}: row {row} has \"{action}\" as its action, but only retry and skip are valid", tab.title)
         });
         let shifted = (self.shifted > 0).then(|| {
@@ -223,8 +223,8 @@ impl FailureRows {
                 tab.title, self.shifted
             )
         });
-        let odd = keyless.chain(strange).chain(shifted).map(blemish).collect();
-        let open = self.known.into_iter().filter_map(|(key, told)| Some((key, told.standing()?)));
+        let odd = keyless.chain(unknown_actions).chain(shifted).map(anomaly).collect();
+        let open = self.known.into_iter().filter_map(|(key, history)| Some((key, history.into_open_failure()?)));
         (open.collect(), odd)
     }
 }
@@ -232,9 +232,9 @@ impl FailureRows {
 impl FailureHistory {
     /// Combines a key's rows into one failure; `None` if it is closed. Of several actions the
     /// newest counts, unless a later row records the response to the same action.
-    fn standing(self) -> Option<PriorFailure> {
-        let (_, tried) = self.newest;
-        if tried.state == FailureState::Recovered {
+    fn into_open_failure(self) -> Option<PriorFailure> {
+        let (_, failure) = self.newest;
+        if failure.state == FailureState::Recovered {
             return None;
         }
         let answered = |order: FailurePlace, asked: RequestedAction| {
@@ -242,8 +242,8 @@ impl FailureHistory {
         };
         let pending = self.action.filter(|(order, asked)| !answered(*order, *asked));
         Some(match pending {
-            Some(((_, _, _, row), asked)) => PriorFailure { requested: Some(asked), row, ..tried },
-            None => tried,
+            Some(((_, _, _, row), asked)) => PriorFailure { requested: Some(asked), row, ..failure },
+            None => failure,
         })
     }
 }
@@ -257,8 +257,8 @@ pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
             "tab {title} has lost its column \"{column}\": write that word back into its header row"
         ));
     }
-    let doubled = tab.doubled()?;
-    blocked(format!("tab {} has two columns named \"{doubled}\": rename one of them", tab.title))
+    let duplicated = tab.duplicate()?;
+    blocked(format!("tab {} has two columns named \"{duplicated}\": rename one of them", tab.title))
 }
 
 #[expect(

@@ -19,7 +19,7 @@ use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
-use crate::store::tabs::column_recovery::{ColumnRecovery, is_beside};
+use crate::store::tabs::column_recovery::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
 
 /// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier
@@ -30,7 +30,7 @@ pub struct ProcessedRows {
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
     /// The use of a version in each row; kept only if the order counts.
-    doings: Vec<VersionUse>,
+    version_uses: Vec<VersionUse>,
     /// Keys of which some rows were deleted.
     gaps: Gaps,
     forgotten: Vec<(Fingerprint, u64)>,
@@ -43,42 +43,42 @@ pub struct ProcessedRows {
     /// The keys of rows without an order.
     unordered: Vec<Fingerprint>,
     /// The commit whose key texts are kept. `recent` holds them.
-    keep: Option<u64>,
+    keep_commit: Option<u64>,
     recent: BTreeSet<String>,
     /// Rows with content but without a key.
     keyless: usize,
     /// Rows under an unknown column order.
     shifted: usize,
     /// Rows under a recovered column order.
-    laid: Arc<ColumnRecovery>,
+    recovery: Arc<ColumnRecovery>,
 }
 
 impl ProcessedRows {
     /// Creates the reader for a tab with this header, which has all columns.
-    pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
+    pub fn new(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
 
     /// Sets the recovered column order of some rows.
     #[must_use]
-    pub fn laying(self, laid: Arc<ColumnRecovery>) -> Self {
-        Self { laid, ..self }
+    pub fn with_recovery(self, recovery: Arc<ColumnRecovery>) -> Self {
+        Self { recovery, ..self }
     }
 
     /// Keeps the key texts of this commit.
     #[must_use]
-    pub fn keeping(mut self, commit: Option<u64>) -> Self {
-        self.keep = commit;
+    pub fn with_texts_of(mut self, commit: Option<u64>) -> Self {
+        self.keep_commit = commit;
         self
     }
 
     /// Reads rows, without the header row.
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
-            let (texts, usual) = self.laid.texts(row, self.positions);
-            let beside = usual && is_beside(row, self.positions);
-            if texts.iter().all(String::is_empty) && !beside {
+            let (texts, usual) = self.recovery.texts(row, self.positions);
+            let is_shifted = usual && is_in_other_columns(row, self.positions);
+            if texts.iter().all(String::is_empty) && !is_shifted {
                 continue;
             }
             let [key, version, state, run] = &texts;
@@ -89,7 +89,7 @@ impl ProcessedRows {
                     self.unordered.push(Fingerprint::of(key));
                 }
             }
-            if beside {
+            if is_shifted {
                 self.shifted += 1;
                 continue;
             }
@@ -97,7 +97,7 @@ impl ProcessedRows {
                 self.keyless += 1;
                 continue;
             }
-            if self.keep.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep {
+            if self.keep_commit.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep_commit {
                 self.recent.insert(key.clone());
             }
             let entry = (Fingerprint::of(key), self.again.version_hash(&Version(version.clone())));
@@ -108,14 +108,14 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
-                self.doings.push(VersionUse::of(run));
+                self.version_uses.push(VersionUse::of(run));
             }
         }
     }
 
     /// Reads rows and returns the reader.
     #[must_use]
-    pub fn reading(mut self, rows: &[Vec<Value>]) -> Self {
+    pub fn with_rows(mut self, rows: &[Vec<Value>]) -> Self {
         self.read(rows);
         self
     }
@@ -128,7 +128,7 @@ impl ProcessedRows {
         self.keyless += below.keyless;
         self.shifted += below.shifted;
         self.rows.extend(below.rows);
-        self.doings.extend(below.doings);
+        self.version_uses.extend(below.version_uses);
         self.forgotten.extend(below.forgotten);
         self.recent.extend(below.recent);
         self.sequence.append(below.sequence);
@@ -153,7 +153,7 @@ impl ProcessedRows {
 
     /// Sorts the rows by the order in which they were done, however users sorted the tab. `known`
     /// are the first commits of runs, as far as read. Rows that are appended later count as later.
-    pub fn put_in_order(&mut self, known: &FirstCommits) {
+    pub fn sort_by_order(&mut self, known: &FirstCommits) {
         if self.again != ReprocessPolicy::OnChange {
             return;
         }
@@ -161,10 +161,10 @@ impl ProcessedRows {
         if ranks.is_sorted() {
             return;
         }
-        let rows = std::mem::take(&mut self.rows).into_iter().zip(std::mem::take(&mut self.doings));
+        let rows = std::mem::take(&mut self.rows).into_iter().zip(std::mem::take(&mut self.version_uses));
         let mut ranked: Vec<_> = ranks.into_iter().zip(rows).collect();
         ranked.sort_by_key(|(rank, _)| *rank);
-        (self.rows, self.doings) = ranked.into_iter().map(|(_, row)| row).unzip();
+        (self.rows, self.version_uses) = ranked.into_iter().map(|(_, row)| row).unzip();
     }
 
     /// Takes the key texts of the commit to keep.
@@ -182,27 +182,27 @@ impl ProcessedRows {
     /// numbers.
     pub fn keep_gaps(&mut self, pruned: Option<u64>) {
         if let Some(pruned) = pruned {
-            self.doings.iter_mut().for_each(|doing| doing.mark_gap(pruned));
+            self.version_uses.iter_mut().for_each(|version_use| version_use.mark_gap(pruned));
         }
     }
 
     /// Returns the index of done keys, and the anomalies. Rows that were not sorted use their own
     /// order.
     pub fn finish(mut self, tab: &Tab) -> (ProcessedSet, Vec<Anomaly>) {
-        let mut blemishes = Vec::new();
-        self.put_in_order(&FirstCommits::default());
+        let mut anomalies = Vec::new();
+        self.sort_by_order(&FirstCommits::default());
         if self.shifted > 0 {
             let message = format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
                  is writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
-            blemishes.push(Anomaly { message, blocking: true });
+            anomalies.push(Anomaly { message, blocking: true });
         }
         if self.keyless > 0 {
             let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
-            blemishes.push(Anomaly { message, blocking: false });
+            anomalies.push(Anomaly { message, blocking: false });
         }
-        (ProcessedSet::from_changes(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)
+        (ProcessedSet::from_changes(self.again, self.rows, &self.version_uses, self.forgotten, self.gaps), anomalies)
     }
 }

@@ -68,15 +68,15 @@ impl RowFingerprint {
 
     /// Takes the fingerprint of a row without the columns for which `is_skipped` is true.
     pub fn of(row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Self {
-        let mut print = Self::default();
+        let mut fingerprint = Self::default();
         for (at, cell) in row.iter().enumerate() {
             if is_skipped(at) {
-                print.skipped.insert(at);
+                fingerprint.skipped.insert(at);
             } else if let Some(mark) = mark_of(cell) {
-                print.cells.insert(at, mark);
+                fingerprint.cells.insert(at, mark);
             }
         }
-        print
+        fingerprint
     }
 
     /// Whether it covers a column, also as blank.
@@ -134,17 +134,17 @@ impl RowFingerprint {
 
     /// Parses the text form.
     pub fn read(text: &str) -> Option<Self> {
-        let mut print = Self::default();
+        let mut fingerprint = Self::default();
         for part in text.split_whitespace() {
             if let Some((at, mark)) = part.split_once(':') {
-                print.cells.insert(at.parse().ok()?, u64::from_str_radix(mark, 16).ok()?);
+                fingerprint.cells.insert(at.parse().ok()?, u64::from_str_radix(mark, 16).ok()?);
             } else if let Some(at) = part.strip_suffix('?') {
-                print.skipped.insert(at.parse().ok()?);
+                fingerprint.skipped.insert(at.parse().ok()?);
             } else {
-                print.end = Some(part.strip_suffix('…')?.parse().ok()?);
+                fingerprint.end = Some(part.strip_suffix('…')?.parse().ok()?);
             }
         }
-        Some(print)
+        Some(fingerprint)
     }
 }
 
@@ -174,16 +174,16 @@ mod tests {
 
     #[test]
     fn a_print_reads_back_and_tells_a_row_from_others() {
-        let print = RowFingerprint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
-        assert_eq!(RowFingerprint::read(&print.write()), Some(print.clone()));
-        assert!(print.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
+        let fingerprint = RowFingerprint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
+        assert_eq!(RowFingerprint::read(&fingerprint.write()), Some(fingerprint.clone()));
+        assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
         assert_eq!(
-            print.compare(&row(&json!(["k", 10, "note"])), never),
+            fingerprint.compare(&row(&json!(["k", 10, "note"])), never),
             Likeness { equal: 2, different: 1 },
             "more than it had"
         );
-        assert_eq!(print.compare(&row(&json!(["", 11, "note"])), never), Likeness { equal: 1, different: 1 });
-        assert!(!print.compare(&[], never).is_close());
+        assert_eq!(fingerprint.compare(&row(&json!(["", 11, "note"])), never), Likeness { equal: 1, different: 1 });
+        assert!(!fingerprint.compare(&[], never).is_close());
         assert!(RowFingerprint::default().compare(&[json!("")], never).is_exact(), "a blank row is a blank row");
     }
 
@@ -191,8 +191,8 @@ mod tests {
     fn a_print_follows_columns_and_says_nothing_of_new_ones() {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let map = ColumnMap::between(&header("id n mine"), &header("new mine id n"), &[]);
-        let print = RowFingerprint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
-        assert!(print.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
+        let fingerprint = RowFingerprint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
+        assert!(fingerprint.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
     }
 
     #[test]

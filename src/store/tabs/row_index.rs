@@ -13,7 +13,7 @@ use crate::ledger::state::snapshot::Anomaly;
 use crate::store::tabs::parse::text;
 
 /// Maximum number of duplicate keys that are reported one by one.
-const TOLD: usize = 3;
+const MAX_LISTED: usize = 3;
 
 /// The rows of a tab by key; 12 to 16 bytes per key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,8 +21,8 @@ pub struct RowIndex {
     rows: Vec<(u64, u32)>,
     last: u32,
     appended: HashSet<u64>,
-    doubled: Vec<u32>,
-    doubles: usize,
+    duplicated: Vec<u32>,
+    duplicates: usize,
 }
 
 /// Reads a key column from the top down.
@@ -58,14 +58,14 @@ impl KeyColumnReader {
     pub fn finish(self) -> RowIndex {
         let mut index = self.index;
         index.rows.sort_unstable();
-        let doubled = index.rows.windows(2).filter_map(|pair| match pair {
+        let duplicated = index.rows.windows(2).filter_map(|pair| match pair {
             [(first, _), (second, row)] if first == second => Some(*row),
             _ => None,
         });
-        let mut doubled: Vec<u32> = doubled.collect();
-        doubled.sort_unstable();
-        index.doubles = doubled.len();
-        index.doubled = doubled.iter().take(TOLD).copied().collect();
+        let mut duplicated: Vec<u32> = duplicated.collect();
+        duplicated.sort_unstable();
+        index.duplicates = duplicated.len();
+        index.duplicated = duplicated.iter().take(MAX_LISTED).copied().collect();
         index.rows.dedup_by_key(|row| row.0);
         index.rows.shrink_to_fit();
         index
@@ -91,12 +91,12 @@ impl RowIndex {
     }
 
     /// Records appended rows with these keys. Their positions are unknown.
-    pub fn appended<'k>(&mut self, keys: impl Iterator<Item = &'k str>) {
+    pub fn on_appended<'k>(&mut self, keys: impl Iterator<Item = &'k str>) {
         self.appended.extend(keys.map(mark));
     }
 
     /// Records rows inserted below the last one with a key.
-    pub fn grown(&mut self, rows: u32) {
+    pub fn on_inserted(&mut self, rows: u32) {
         self.last = self.last.saturating_add(rows);
     }
 
@@ -107,13 +107,13 @@ impl RowIndex {
     }
 
     /// The anomalies of keys that occur in several rows.
-    pub fn blemishes(&self, tab: &str) -> Vec<Anomaly> {
-        let told = self.doubled.iter().map(|row| {
+    pub fn anomalies(&self, tab: &str) -> Vec<Anomaly> {
+        let messages = self.duplicated.iter().map(|row| {
             format!("tab {tab}: row {} has the key of a row above it; only the upper one is kept up to date", row + 1)
         });
-        let more = self.doubles.saturating_sub(self.doubled.len());
+        let more = self.duplicates.saturating_sub(self.duplicated.len());
         let more = (more > 0).then(|| format!("tab {tab}: {more} more rows have a key of a row above them"));
-        told.chain(more).map(|message| Anomaly { message, blocking: false }).collect()
+        messages.chain(more).map(|message| Anomaly { message, blocking: false }).collect()
     }
 }
 
@@ -127,11 +127,11 @@ mod tests {
     use super::*;
 
     fn index(keys: &[&str]) -> RowIndex {
-        let mut indexing = KeyColumnReader::default();
+        let mut key_reader = KeyColumnReader::default();
         for key in keys {
-            indexing.read(key);
+            key_reader.read(key);
         }
-        indexing.finish()
+        key_reader.finish()
     }
 
     #[test]
@@ -144,16 +144,16 @@ mod tests {
     #[test]
     fn a_few_doubled_keys_are_named_and_the_others_counted() {
         let index = index(&["id", "a", "a", "a", "b", "b", "a"]);
-        let told: Vec<_> = index.blemishes("T").into_iter().map(|blemish| blemish.message).collect();
-        assert_eq!(told.len(), 4);
-        assert_eq!(told[0], "tab T: row 3 has the key of a row above it; only the upper one is kept up to date");
-        assert_eq!(told[3], "tab T: 1 more rows have a key of a row above them");
+        let messages: Vec<_> = index.anomalies("T").into_iter().map(|anomaly| anomaly.message).collect();
+        assert_eq!(messages.len(), 4);
+        assert_eq!(messages[0], "tab T: row 3 has the key of a row above it; only the upper one is kept up to date");
+        assert_eq!(messages[3], "tab T: 1 more rows have a key of a row above them");
     }
 
     #[test]
     fn a_key_that_was_appended_since_is_not_looked_for_where_it_can_not_be() {
         let mut index = index(&["id", "a"]);
-        index.appended(["b"].into_iter());
+        index.on_appended(["b"].into_iter());
         assert!(index.is_behind("b") && !index.is_behind("a") && index.row("b").is_none());
     }
 }

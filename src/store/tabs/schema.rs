@@ -38,7 +38,7 @@ pub struct Tab {
     /// Columns of the job whose header a user changed: the job's name, and the current text.
     pub renamed: Vec<(String, String)>,
     /// Rows of a tab of keys under another column order than the header's.
-    pub laid: Arc<ColumnRecovery>,
+    pub recovery: Arc<ColumnRecovery>,
 }
 
 impl Tab {
@@ -74,7 +74,7 @@ impl Tab {
     }
 
     /// A name that two columns share.
-    pub fn doubled(&self) -> Option<&str> {
+    pub fn duplicate(&self) -> Option<&str> {
         let mut seen = HashSet::new();
         self.header.iter().filter(|text| !text.is_empty()).find(|text| !seen.insert(text.as_str())).map(String::as_str)
     }
@@ -101,16 +101,16 @@ pub struct Tabs {
 impl Tabs {
     /// Whether the columns of Processed are complete and unique.
     pub fn keys_are_readable(&self) -> bool {
-        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.doubled().is_none())
+        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.duplicate().is_none())
     }
 
     /// Whether the columns of Failures are complete and unique.
     pub fn failures_are_readable(&self) -> bool {
-        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.doubled().is_none())
+        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.duplicate().is_none())
     }
 
     /// The tab of this kind.
-    pub fn of(&self, role: TabKind) -> Option<&Tab> {
+    pub fn tab(&self, role: TabKind) -> Option<&Tab> {
         match role {
             TabKind::Processed => self.processed.as_ref(),
             TabKind::Failures => self.failures.as_ref(),
@@ -122,18 +122,18 @@ impl Tabs {
 
 /// Derives the id of a tab that a commit creates from its head. A resend of the commit has the same
 /// id, and the service refuses a late copy because the id is taken.
-pub fn made_id(head: HeadId, role: TabKind) -> i32 {
+pub fn derived_tab_id(head: HeadId, role: TabKind) -> i32 {
     let salt = match role {
         TabKind::Processed => 1_u64,
         TabKind::Failures => 2,
         TabKind::Runs => 3,
         TabKind::Data => 4,
     };
-    made_number(head, salt)
+    derived_id(head, salt)
 }
 
 /// Derives a positive number from a head and a salt, for ids that a commit chooses.
-pub fn made_number(head: HeadId, salt: u64) -> i32 {
+pub fn derived_id(head: HeadId, salt: u64) -> i32 {
     let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
@@ -142,7 +142,7 @@ pub fn made_number(head: HeadId, salt: u64) -> i32 {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreMetadata {
     /// The known support for the named-range guard.
-    pub proof: GuardSupport,
+    pub support: GuardSupport,
     /// The id of the Processed tab.
     pub processed: Option<i32>,
     /// The id of the Failures tab.
@@ -161,17 +161,17 @@ const RUNS: &str = "tab id runs";
 
 impl StoreMetadata {
     /// Creates the metadata for these tabs.
-    pub fn of(proof: GuardSupport, tabs: &Tabs) -> Self {
+    pub fn new(support: GuardSupport, tabs: &Tabs) -> Self {
         let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
         let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
-        Self { proof, processed, failures, data, runs }
+        Self { support, processed, failures, data, runs }
     }
 
     /// Formats the metadata as name-text pairs.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
         vec![
-            (PROOF.to_owned(), self.proof.word().to_owned()),
+            (PROOF.to_owned(), self.support.as_str().to_owned()),
             (PROCESSED.to_owned(), id(self.processed)),
             (FAILURES.to_owned(), id(self.failures)),
             (DATA.to_owned(), id(self.data)),
@@ -184,7 +184,7 @@ impl StoreMetadata {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();
         let [processed, failures, data, runs] = [PROCESSED, FAILURES, DATA, RUNS].map(id);
-        Self { proof: GuardSupport::read(text(PROOF)), processed, failures, data, runs }
+        Self { support: GuardSupport::parse(text(PROOF)), processed, failures, data, runs }
     }
 }
 
@@ -206,32 +206,32 @@ mod tests {
 
     #[test]
     fn a_doubled_header_is_noticed_and_blank_ones_are_nobodys() {
-        assert_eq!(tab(&["a", "", "", "a"]).doubled(), Some("a"));
-        assert_eq!(tab(&["a", "", ""]).doubled(), None);
+        assert_eq!(tab(&["a", "", "", "a"]).duplicate(), Some("a"));
+        assert_eq!(tab(&["a", "", ""]).duplicate(), None);
     }
 
     #[test]
     fn ids_that_a_commit_makes_differ_by_role_and_are_the_same_for_every_copy() {
         let head = HeadId { commit: 0, nonce: 42 };
         let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
-            .map(|role| made_id(head, role))
+            .map(|role| derived_tab_id(head, role))
             .into();
         let mut distinct = ids.clone();
         distinct.sort_unstable();
         distinct.dedup();
         assert_eq!(distinct.len(), 4);
-        assert_eq!(ids[0], made_id(head, TabKind::Processed));
+        assert_eq!(ids[0], derived_tab_id(head, TabKind::Processed));
     }
 
     #[test]
     fn metadata_reads_back() {
-        let notes = StoreMetadata {
-            proof: GuardSupport::Name,
+        let store_metadata = StoreMetadata {
+            support: GuardSupport::Name,
             processed: Some(5),
             failures: Some(6),
             data: None,
             runs: Some(7),
         };
-        assert_eq!(StoreMetadata::read(&notes.pairs().into_iter().collect()), notes);
+        assert_eq!(StoreMetadata::read(&store_metadata.pairs().into_iter().collect()), store_metadata);
     }
 }

@@ -43,27 +43,27 @@ use crate::store::tabs::row_fingerprint::RowFingerprint;
 
 /// Columns that users may add between a read of the tab and a write, before the service refuses the
 /// write and the store reads again.
-pub const ROOM: usize = 16;
+pub const EXTRA_COLUMNS: usize = 16;
 /// Scratch columns before the copied cells, if the tab leaves room for them.
 const MARGIN: u32 = 4;
 /// The maximum number of columns of a tab.
-const ALL_COLUMNS: u32 = 18_278;
+const MAX_COLUMNS: u32 = 18_278;
 /// The scratch row with the header as found, 0-based.
 pub const HEADER_ROW: u32 = STATE_ROWS + 2;
 /// The first row that can hold a copied row.
 const FIRST_ROW: u32 = STATE_ROWS + 3;
 /// Maximum number of cells of the state tab for keeping copied rows at or below their original row
 /// number.
-const ROOMY_CELLS: u32 = 1_000_000;
+const MAX_ALIGNED_CELLS: u32 = 1_000_000;
 /// More columns than any tab has.
-const MOST_COLUMNS: usize = 20_000;
+const COLUMN_BOUND: usize = 20_000;
 /// The number of fixed cells in the log's own header.
-const ABOUT: u32 = 12;
+const FIXED_CELLS: u32 = 12;
 /// Maximum characters of a list in one cell. The service accepts 50,000 per cell.
 const MAX_LIST: usize = 45_000;
-const WORD: &str = "witness";
+const SCRATCH_TAG: &str = "witness";
 /// The tag of a batch that repairs rows.
-const REPAIR: &str = "repair";
+const REPAIR_TAG: &str = "repair";
 
 /// What a row must show for a write to be in the right place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub enum RowPredicate {
         /// Its key, if no other row shows the same.
         key: Option<String>,
         /// The fingerprint of its contents.
-        print: RowFingerprint,
+        fingerprint: RowFingerprint,
     },
 }
 
@@ -131,7 +131,7 @@ pub struct UndoLog {
     pub width: usize,
     /// Keys among these whose rows a repair recreates; the batch appends no row of Processed for
     /// them.
-    pub made: Vec<String>,
+    pub recreated: Vec<String>,
     /// The scratch row of the first target.
     pub base: u32,
     /// Whether the batch repairs rows. A repair may write formulas, so its rows are also kept as
@@ -160,29 +160,29 @@ pub struct MisplacedWrite {
 #[derive(Debug, Clone, PartialEq)]
 pub struct UndoFinding {
     /// The undo log.
-    pub witness: UndoLog,
+    pub undo_log: UndoLog,
     /// The header row as the batch found it.
     pub header: Vec<String>,
     /// The misplaced writes.
-    pub astray: Vec<MisplacedWrite>,
+    pub misplaced: Vec<MisplacedWrite>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
-    pub beside: Vec<String>,
+    pub shifted_appends: Vec<String>,
 }
 
 impl UndoLog {
     /// The width of a copied row for a tab with this many columns.
     pub fn width_for(tab: usize) -> usize {
-        (tab + ROOM).min(ALL_COLUMNS as usize)
+        (tab + EXTRA_COLUMNS).min(MAX_COLUMNS as usize)
     }
 
     /// Scratch columns before the copied cells.
     pub fn margin(&self) -> u32 {
-        if count(self.width) + MARGIN > ALL_COLUMNS { 0 } else { MARGIN }
+        if count(self.width) + MARGIN > MAX_COLUMNS { 0 } else { MARGIN }
     }
 
     /// The scratch row with the expectation for a target.
-    fn told_row(&self, index: usize) -> u32 {
+    fn expectation_row(&self, index: usize) -> u32 {
         if self.margin() > 0 {
             self.before_row(index)
         } else {
@@ -194,8 +194,8 @@ impl UndoLog {
     /// and not above `lowest`.
     pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
         let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
-        let roomy = last_row.saturating_add(1).min(ROOMY_CELLS / width.max(1));
-        FIRST_ROW.max(roomy).max(lowest)
+        let aligned = last_row.saturating_add(1).min(MAX_ALIGNED_CELLS / width.max(1));
+        FIRST_ROW.max(aligned).max(lowest)
     }
 
     /// The scratch row with a target's pre-image.
@@ -231,14 +231,14 @@ impl UndoLog {
 
     /// The number of columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.width) + self.margin()).max(ABOUT + count(self.made_cells().len()))
+        (count(self.width) + self.margin()).max(FIXED_CELLS + count(self.recreated_cells().len()))
     }
 
     /// The keys of recreated rows, as lists that fit into a cell.
-    fn made_cells(&self) -> Vec<String> {
+    fn recreated_cells(&self) -> Vec<String> {
         let mut cells: Vec<Vec<&str>> = Vec::new();
         let mut chars = 0;
-        for key in &self.made {
+        for key in &self.recreated {
             // A character takes at most six characters in JSON.
             chars += 6 * key.chars().count() + 3;
             if let Some(cell) = cells.last_mut().filter(|_| chars < MAX_LIST) {
@@ -252,30 +252,32 @@ impl UndoLog {
     }
 
     /// The texts that the batch writes to the log, by scratch row.
-    pub fn told(&self) -> Vec<(u32, Vec<String>)> {
-        let word = if self.is_repair { REPAIR } else { WORD };
-        let mut about = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
-        about.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
-        about.extend([listed(&self.used), self.appended.to_string(), self.keys.to_string()]);
-        about.extend([self.width.to_string(), Value::from(columns_that_fit(&self.names)).to_string()]);
-        about.push(written_counts(&self.counts));
-        about.extend(self.made_cells());
+    pub fn scratch_texts(&self) -> Vec<(u32, Vec<String>)> {
+        let word = if self.is_repair { REPAIR_TAG } else { SCRATCH_TAG };
+        let mut log_header = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
+        log_header.extend([self.key, self.base as usize, self.targets.len()].map(|n| n.to_string()));
+        log_header.extend([format_ranges(&self.used), self.appended.to_string(), self.keys.to_string()]);
+        log_header.extend([self.width.to_string(), Value::from(columns_that_fit(&self.names)).to_string()]);
+        log_header.push(format_counts(&self.counts));
+        log_header.extend(self.recreated_cells());
         // Overwrite all of an older log's header.
-        about.resize(self.columns() as usize, String::new());
+        log_header.resize(self.columns() as usize, String::new());
         let mut expected = vec![String::new(); self.margin() as usize];
         expected.extend(self.header.iter().cloned());
         let targets = self.targets.iter().enumerate().map(|(index, target)| {
             let (kind, expect) = match &target.expect {
                 RowPredicate::Key(key) => ("key", key.clone()),
                 RowPredicate::Blank(key) => ("blank", key.clone()),
-                RowPredicate::Row { key, print } => ("row", json!([key, print.write()]).to_string()),
+                RowPredicate::Row { key, fingerprint } => ("row", json!([key, fingerprint.write()]).to_string()),
             };
             let row = (target.row + 1).to_string();
-            let written =
-                target.moves.iter().fold(listed(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
-            (self.told_row(index), vec![kind.to_owned(), expect, row, written])
+            let written = target
+                .moves
+                .iter()
+                .fold(format_ranges(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
+            (self.expectation_row(index), vec![kind.to_owned(), expect, row, written])
         });
-        [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
+        [(STATE_ROWS, log_header), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
 
     /// The job's name of a written column; `None` for a user's column.
@@ -308,54 +310,54 @@ impl UndoLog {
 
     /// Parses an undo log and its row images. `rows` start at the first scratch row. `None` if this
     /// head's commit left no log.
-    pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
-        let about: Vec<String> = rows.first()?.iter().map(text).collect();
-        let field = |at: usize| about.get(at).map_or("", String::as_str);
-        if ![WORD, REPAIR].contains(&field(0)) || field(1) != head.to_string() {
+    pub fn parse(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
+        let log_header: Vec<String> = rows.first()?.iter().map(text).collect();
+        let field = |at: usize| log_header.get(at).map_or("", String::as_str);
+        if ![SCRATCH_TAG, REPAIR_TAG].contains(&field(0)) || field(1) != head.to_string() {
             return None;
         }
         let number = |at: usize| field(at).parse::<u32>().ok();
-        let width = number(2).filter(|width| (*width as usize) < MOST_COLUMNS)?;
+        let width = number(2).filter(|width| (*width as usize) < COLUMN_BOUND)?;
         let (base, targets) = (number(4)?, number(5)?);
-        let mut witness = Self {
+        let mut undo_log = Self {
             head,
             header: Vec::new(),
             key: number(3)? as usize,
-            used: list(field(6))?,
+            used: parse_ranges(field(6))?,
             appended: number(7)? as usize,
             keys: number(8)? as usize,
-            width: number(9).filter(|width| (*width as usize) < MOST_COLUMNS)? as usize,
+            width: number(9).filter(|width| (*width as usize) < COLUMN_BOUND)? as usize,
             names: serde_json::from_str(field(10)).ok()?,
-            counts: read_counts(field(11)),
-            made: read_made(about.get(ABOUT as usize..).unwrap_or_default()),
-            is_repair: field(0) == REPAIR,
+            counts: parse_counts(field(11)),
+            recreated: parse_recreated(log_header.get(FIXED_CELLS as usize..).unwrap_or_default()),
+            is_repair: field(0) == REPAIR_TAG,
             base,
             targets: Vec::new(),
         };
-        let margin = witness.margin();
+        let margin = undo_log.margin();
         let row = |at: u32| rows.get(at.checked_sub(STATE_ROWS)? as usize);
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
         let mut seen = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Without a margin, the expectations are below the copies.
-        let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
-        let told = |index: u32| target(row(first.checked_add(index)?)?);
+        let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { undo_log.copies() })?)?;
+        let told = |index: u32| parse_write(row(first.checked_add(index)?)?);
         let read = (0..targets).map(told).collect::<Option<Vec<_>>>()?;
         for index in 0..targets {
             let before = base.checked_add(index)?;
             // The service omits trailing empty rows.
             seen.before.push(cells(before).unwrap_or_default());
-            let after = if witness.is_repair { targets.checked_mul(3)? } else { targets };
+            let after = if undo_log.is_repair { targets.checked_mul(3)? } else { targets };
             seen.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
-            if witness.is_repair {
+            if undo_log.is_repair {
                 let shown = before.checked_add(targets.checked_mul(2)?).and_then(cells);
                 seen.shown.push(shown.unwrap_or_default());
             }
         }
-        (witness.header, witness.targets) = (expected, read);
+        (undo_log.header, undo_log.targets) = (expected, read);
 
-        Some((witness, seen))
+        Some((undo_log, seen))
     }
 
     /// Whether every write hit, judged by the header and the key cells as found. Also `false` if
@@ -383,21 +385,22 @@ impl UndoLog {
         self.used.iter().any(elsewhere)
     }
 
-    /// Evaluates the images. `beside` returns the keys of the appended rows; it is called only if
-    /// columns moved.
-    pub fn finding(self, seen: RowImages, beside: impl FnOnce() -> Vec<String>) -> UndoFinding {
+    /// Evaluates the images. `shifted_appends` returns the keys of the appended rows; it is called
+    /// only if columns moved.
+    pub fn evaluate(self, seen: RowImages, shifted_appends: impl FnOnce() -> Vec<String>) -> UndoFinding {
         let moved = self.is_moved(&seen.header);
         let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
         let rows = seen.before.into_iter().zip(seen.after).zip(shown);
-        let astray =
+        let misplaced =
             self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
-                let astray = moved || !target.is_hit(&before, &shown, self.key);
-                astray.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
+                let misplaced = moved || !target.is_hit(&before, &shown, self.key);
+                misplaced.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
             });
-        let astray = astray.collect();
-        let mut beside = if moved && self.appended > self.made.len() { beside() } else { Vec::new() };
-        beside.extend(self.made.iter().filter(|_| moved).cloned());
-        UndoFinding { header: seen.header, astray, beside, witness: self }
+        let misplaced = misplaced.collect();
+        let mut shifted_appends =
+            if moved && self.appended > self.recreated.len() { shifted_appends() } else { Vec::new() };
+        shifted_appends.extend(self.recreated.iter().filter(|_| moved).cloned());
+        UndoFinding { header: seen.header, misplaced, shifted_appends, undo_log: self }
     }
 }
 
@@ -407,7 +410,7 @@ pub fn key_mark(key: &str) -> String {
     data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or(&digest))
 }
 
-fn written_counts(counts: &HashMap<String, usize>) -> String {
+fn format_counts(counts: &HashMap<String, usize>) -> String {
     let mut all: Vec<_> = counts.iter().map(|(mark, count)| format!("{mark}:{count}")).collect();
     all.sort_unstable();
     let mut out = String::new();
@@ -421,12 +424,12 @@ fn written_counts(counts: &HashMap<String, usize>) -> String {
     out
 }
 
-fn read_made(cells: &[String]) -> Vec<String> {
+fn parse_recreated(cells: &[String]) -> Vec<String> {
     let lists = cells.iter().filter_map(|cell| serde_json::from_str::<Vec<String>>(cell).ok());
     lists.flatten().collect()
 }
 
-fn read_counts(text: &str) -> HashMap<String, usize> {
+fn parse_counts(text: &str) -> HashMap<String, usize> {
     let counts = text.split(' ').filter_map(|part| part.split_once(':'));
     counts.filter_map(|(mark, count)| Some((mark.to_owned(), count.parse().ok()?))).collect()
 }
@@ -476,10 +479,10 @@ impl RowWrite {
         match &self.expect {
             RowPredicate::Key(expected) => *expected == key,
             RowPredicate::Blank(_) => self.was_blank(row),
-            RowPredicate::Row { key: expected, print } => {
+            RowPredicate::Row { key: expected, fingerprint } => {
                 let shown_key = shown.get(key_column).map(text).unwrap_or_default();
                 expected.as_ref().is_none_or(|expected| *expected == shown_key)
-                    && print.compare(shown, |_| false).is_exact()
+                    && fingerprint.compare(shown, |_| false).is_exact()
             }
         }
     }
@@ -488,29 +491,29 @@ impl RowWrite {
 impl UndoFinding {
     /// Whether no repair is needed.
     pub fn is_clean(&self) -> bool {
-        self.astray.is_empty() && self.beside.is_empty()
+        self.misplaced.is_empty() && self.shifted_appends.is_empty()
     }
 
     /// The number of rows that need a repair.
     pub fn rows(&self) -> u64 {
-        (self.astray.len() + self.beside.len()) as u64
+        (self.misplaced.len() + self.shifted_appends.len()) as u64
     }
 }
 
-fn target(row: &[Value]) -> Option<RowWrite> {
+fn parse_write(row: &[Value]) -> Option<RowWrite> {
     let field = |at: usize| row.get(at).map(text).unwrap_or_default();
     let expect = match field(0).as_str() {
         "key" => RowPredicate::Key(field(1)),
         "blank" => RowPredicate::Blank(field(1)),
         "row" => {
-            let (key, print): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
-            RowPredicate::Row { key, print: RowFingerprint::read(&print)? }
+            let (key, fingerprint): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
+            RowPredicate::Row { key, fingerprint: RowFingerprint::read(&fingerprint)? }
         }
         _ => return None,
     };
     let written = field(3);
     let mut parts = written.split(';');
-    let columns = list(parts.next()?)?;
+    let columns = parse_ranges(parts.next()?)?;
     let read = |part: &str| {
         let (from, to) = part.split_once('>')?;
         Some((from.parse().ok()?, to.parse().ok()?))
@@ -520,7 +523,7 @@ fn target(row: &[Value]) -> Option<RowWrite> {
 }
 
 /// Formats sorted numbers as `0-3,7`.
-fn listed(numbers: &[usize]) -> String {
+fn format_ranges(numbers: &[usize]) -> String {
     let runs = numbers.chunk_by(|a, b| a + 1 == *b);
     let told = runs.filter_map(|run| match run {
         [] => None,
@@ -530,12 +533,12 @@ fn listed(numbers: &[usize]) -> String {
     told.collect::<Vec<_>>().join(",")
 }
 
-fn list(text: &str) -> Option<Vec<usize>> {
+fn parse_ranges(text: &str) -> Option<Vec<usize>> {
     let mut numbers = Vec::new();
     for run in text.split(',').filter(|run| !run.is_empty()) {
         let (first, last) = run.split_once('-').unwrap_or((run, run));
         let (first, last): (usize, usize) = (first.parse().ok()?, last.parse().ok()?);
-        if last >= MOST_COLUMNS {
+        if last >= COLUMN_BOUND {
             return None;
         }
         numbers.extend(first..=last);

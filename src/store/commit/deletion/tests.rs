@@ -33,8 +33,8 @@ fn removal(key: &str, row_number: u32) -> RowDeletion {
 #[test]
 fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
     let removals = vec![removal("a", 3), removal("b", 4), removal("c", 9), removal("c", 9)];
-    let removed = RowDeletionBatch::of(HEAD, removals, &tabs(), &DeletedRows::default()).expect("three rows");
-    let deleted = removed.requests(&tabs(), 1).into_iter().filter_map(|request| match request {
+    let deletion = RowDeletionBatch::new(HEAD, removals, &tabs(), &DeletedRows::default()).expect("three rows");
+    let deleted = deletion.requests(&tabs(), 1).into_iter().filter_map(|request| match request {
         Request::DeleteDimension { range } => Some((range.start_index, range.end_index)),
         _ => None,
     });
@@ -43,10 +43,11 @@ fn neighbouring_rows_go_in_one_request_from_the_bottom_up() {
 
 #[test]
 fn rows_that_went_before_are_reckoned_with() {
-    let mut gone = DeletedRows::default();
-    gone.extend(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
-    gone.extend(&[removal("w", 12)]);
-    let removed = RowDeletionBatch::of(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &gone).expect("two rows");
-    assert_eq!(removed.rows.iter().map(|removal| removal.row).collect::<Vec<_>>(), [2, 6]);
-    assert_eq!(removed.seen().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
+    let mut deleted_rows = DeletedRows::default();
+    deleted_rows.extend(&[removal("z", 8), removal("y", 2), removal("x", 5)]);
+    deleted_rows.extend(&[removal("w", 12)]);
+    let deletion =
+        RowDeletionBatch::new(HEAD, vec![removal("a", 3), removal("b", 9)], &tabs(), &deleted_rows).expect("two rows");
+    assert_eq!(deletion.rows.iter().map(|removal| removal.row).collect::<Vec<_>>(), [2, 6]);
+    assert_eq!(deletion.seen().iter().map(|removal| removal.row).collect::<Vec<_>>(), [3, 9]);
 }

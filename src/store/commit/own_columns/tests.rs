@@ -59,7 +59,7 @@ fn a_new_column_looks_as_the_first_of_its_cells_and_not_as_its_neighbour() {
         Request::RepeatCell { range, cell, .. } => Some((range.start_column_index, cell.clone())),
         _ => None,
     });
-    let day = sent(&Value::Date(45_000.0), None).without_value();
+    let day = to_cell_data(&Value::Date(45_000.0), None).without_value();
     assert_eq!(looks.collect::<Vec<_>>(), [(Some(1), day), (Some(2), CellData::blank())]);
 }
 
@@ -82,27 +82,27 @@ fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_
     let wide_tab = Tab { header: wide.clone(), ..tab(&[], 9_000) };
     let all = own(&wide);
     let first = marks(head, &wide_tab, &all, &[]).len();
-    assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked().len());
+    assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked_columns().len());
     // The next run knows what the state had room for, finds the others by their headers, and marks nothing again.
     let kept = columns_that_fit(&wide);
     assert!(kept.len() < wide.len());
     assert!(marks(head, &wide_tab, &all, kept).is_empty());
     let mut without = Tab { header: wide[..wide.len() - 1].to_vec(), ..wide_tab };
-    let blemish = &all.found_again(&mut without, Some(&[])).blemishes[0];
-    assert!(blemish.blocking && blemish.message.contains("one too many to have a mark"), "{}", blemish.message);
+    let anomaly = &all.look_up(&mut without, Some(&[])).anomalies[0];
+    assert!(anomaly.blocking && anomaly.message.contains("one too many to have a mark"), "{}", anomaly.message);
 }
 
 #[test]
 fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
     let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
     let columns = names(&["id", "magnitude", "depth"]);
-    assert_eq!(own(&columns).lost(&tab), names(&["magnitude", "depth"]));
+    assert_eq!(own(&columns).missing_columns(&tab), names(&["magnitude", "depth"]));
     let marks = [mark(7, 0, "id"), mark(7, 1, "magnitude"), mark(8, 2, "depth")];
-    let found = own(&columns).found_again(&mut tab, Some(&marks));
+    let found = own(&columns).look_up(&mut tab, Some(&marks));
     assert_eq!((found.blocks(), found.gone), (false, names(&["depth"])));
     assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
     assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
-    let told: Vec<_> = found.blemishes.into_iter().map(|blemish| blemish.message).collect();
+    let told: Vec<_> = found.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
     assert_eq!(
         told,
         [
@@ -116,15 +116,17 @@ fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
 fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_took_is_left_out() {
     let columns = names(&["id", "n", "m"]);
     let swapped = tab(&["id", "m", "n"], 3);
-    assert!(own(&columns).lost(&swapped).is_empty() && own(&columns).doubled(&swapped).is_empty());
+    assert!(
+        own(&columns).missing_columns(&swapped).is_empty() && own(&columns).duplicated_columns(&swapped).is_empty()
+    );
     let mut taken = tab(&["id", "m", "x"], 3);
     let marks = [mark(7, 1, "n"), mark(7, 2, "m")];
-    let found = own(&columns).found_again(&mut taken, Some(&marks));
+    let found = own(&columns).look_up(&mut taken, Some(&marks));
     assert_eq!((found.blocks(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
-    assert!(found.blemishes[0].message.contains("the values of \"m\" go there now"), "{:?}", found.blemishes);
+    assert!(found.anomalies[0].message.contains("the values of \"m\" go there now"), "{:?}", found.anomalies);
     // A column that the job has added since has its own mark.
     let mut since = tab(&["id", "m", "x", "renamed"], 4);
-    let found = own(&columns).found_again(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
+    let found = own(&columns).look_up(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
     assert_eq!((found.gone.len(), since.position("n")), (0, Some(3)));
 }
 
@@ -132,10 +134,10 @@ fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_too
 fn a_header_that_was_cleared_stops_the_run_also_where_it_was_the_last() {
     let columns = names(&["id", "n", "m"]);
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
-        let found = own(&columns).found_again(&mut tab(header, 3), Some(&[mark(7, at, name)]));
-        let [blemish] = found.blemishes.as_slice() else { panic!("{found:?}") };
-        assert!(blemish.blocking && found.gone.is_empty(), "{found:?}");
-        assert!(blemish.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
+        let found = own(&columns).look_up(&mut tab(header, 3), Some(&[mark(7, at, name)]));
+        let [anomaly] = found.anomalies.as_slice() else { panic!("{found:?}") };
+        assert!(anomaly.blocking && found.gone.is_empty(), "{found:?}");
+        assert!(anomaly.message.contains(&format!("column \"{name}\" has no header any more")), "{found:?}");
     }
 }
 
@@ -143,24 +145,24 @@ fn a_header_that_was_cleared_stops_the_run_also_where_it_was_the_last() {
 fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_ours() {
     let columns = names(&["id", "n"]);
     let own = own(&columns);
-    let doubled = own.found_again(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
+    let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
     let told = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
     assert_eq!(
-        doubled.blemishes,
+        doubled.anomalies,
         told("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
     );
-    let unknown = own.found_again(&mut tab(&["id", "n", "n"], 3), None);
-    assert_eq!(unknown.blemishes, told("tab Quakes has two columns named \"n\": rename the one that is not the job's"));
+    let unknown = own.look_up(&mut tab(&["id", "n", "n"], 3), None);
+    assert_eq!(unknown.anomalies, told("tab Quakes has two columns named \"n\": rename the one that is not the job's"));
     // The job's column was renamed to another column's header.
-    let renamed = own.found_again(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
+    let renamed = own.look_up(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
     assert!(renamed.blocks(), "{renamed:?}");
-    assert!(own.doubled(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(), "people's own may be");
+    assert!(own.duplicated_columns(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(), "people's own may be");
 }
 
 #[test]
 fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
     let columns = names(&["id", "n"]);
-    let found = own(&columns).found_again(&mut tab(&["id"], 3), None);
+    let found = own(&columns).look_up(&mut tab(&["id"], 3), None);
     assert!(found.blocks() && found.gone.is_empty());
 }
 
@@ -168,6 +170,6 @@ fn where_marks_can_not_be_read_a_lost_header_stops_the_run() {
 fn a_column_that_was_deleted_and_is_there_again_is_marked_anew() {
     let state = State { columns: names(&["id", "n"]), deleted: names(&["n"]), ..State::default() };
     let head = HeadId { commit: 1, nonce: 5 };
-    let again = |header: &[&str]| marks(head, &tab(header, 3), &own(&state.columns), &standing(&state)).len();
+    let again = |header: &[&str]| marks(head, &tab(header, 3), &own(&state.columns), &existing_columns(&state)).len();
     assert_eq!((again(&["id"]), again(&["id", "n"])), (0, 1));
 }

@@ -31,8 +31,8 @@ fn removal(key: &str, row_number: u32) -> RowDeletion {
     }
 }
 
-fn removed(rows: Vec<RowDeletion>) -> RowDeletionBatch {
-    RowDeletionBatch::of(HEAD, rows, &tabs(), &DeletedRows::default()).expect("some rows")
+fn deletion(rows: Vec<RowDeletion>) -> RowDeletionBatch {
+    RowDeletionBatch::new(HEAD, rows, &tabs(), &DeletedRows::default()).expect("some rows")
 }
 
 fn blank(row: u32) -> RowDeletion {
@@ -40,13 +40,13 @@ fn blank(row: u32) -> RowDeletion {
 }
 
 /// The scratch rows after a batch was applied to these rows.
-fn scratch(removed: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
+fn scratch(deletion: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
     let mut rows = vec![vec![Value::Null; 20]; found.len() + 5];
     let mut put = |at: u32, column: u32, texts: Vec<Value>| {
         let row = &mut rows[(at - STATE_ROWS) as usize];
         row.splice(column as usize..column as usize + texts.len(), texts);
     };
-    for request in removed.requests(&tabs(), 1) {
+    for request in deletion.requests(&tabs(), 1) {
         let Request::UpdateCells { rows, start: Some(start), .. } = request else { continue };
         for (at, row) in (start.row_index..).zip(serde_json::to_value(&rows).expect("JSON").as_array().expect("rows")) {
             let text = |cell: &Value| cell["userEnteredValue"]["stringValue"].clone();
@@ -62,21 +62,27 @@ fn scratch(removed: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<V
 
 #[test]
 fn rows_that_were_meant_are_clean() {
-    let removed = removed(vec![removal("b", 9), removal("a", 3), blank(20)]);
-    assert_eq!(read(&scratch(&removed, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Clean);
+    let deletion = deletion(vec![removal("b", 9), removal("a", 3), blank(20)]);
+    assert_eq!(parse(&scratch(&deletion, &[Some(row("a")), Some(row("b")), None]), HEAD, 1), DeletionLog::Clean);
     let other = HeadId { nonce: 8, ..HEAD };
-    assert_eq!(read(&scratch(&removed, &[None, None, None]), other, 1), DeletionLog::Nothing, "another commit's rows");
+    assert_eq!(
+        parse(&scratch(&deletion, &[None, None, None]), other, 1),
+        DeletionLog::Nothing,
+        "another commit's rows"
+    );
 }
 
 #[test]
 fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
-    let removed = removed(vec![removal("a", 3), removal("b", 4), blank(20)]);
+    let deletion = deletion(vec![removal("a", 3), removal("b", 4), blank(20)]);
     for hit in [
         [Some(row("a")), Some(row("z")), None],
         [Some(row("a")), None, None],
         [Some(row("a")), Some(row("b")), Some(row("typed"))],
     ] {
-        let DeletionLog::Astray(found) = read(&scratch(&removed, &hit), HEAD, 1) else { panic!("a row was not meant") };
+        let DeletionLog::Misplaced(found) = parse(&scratch(&deletion, &hit), HEAD, 1) else {
+            panic!("a row was not meant")
+        };
         let mut checksum_correction = RowChecksum::default();
         checksum_correction.add(&row("a"));
         checksum_correction.add(&row("b"));
@@ -92,8 +98,8 @@ fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
 
 #[test]
 fn cells_go_back_under_their_headers_wherever_columns_have_been_moved_since() {
-    let removed = removed(vec![removal("a", 3)]);
-    let DeletionLog::Astray(found) = read(&scratch(&removed, &[Some(row("z"))]), HEAD, 1) else {
+    let deletion = deletion(vec![removal("a", 3)]);
+    let DeletionLog::Misplaced(found) = parse(&scratch(&deletion, &[Some(row("z"))]), HEAD, 1) else {
         panic!("it was not meant")
     };
     let header = ["", "run", "key", "version", "mine", "state"].map(str::to_owned).to_vec();
@@ -112,10 +118,10 @@ fn cells_go_back_under_their_headers_wherever_columns_have_been_moved_since() {
 
 #[test]
 fn what_people_typed_into_scratch_rows_is_told_and_not_taken_for_a_row_that_was_removed() {
-    let removed = removed(vec![removal("a", 3)]);
+    let deletion = deletion(vec![removal("a", 3)]);
     for (row_at, column, typed) in [(0, 2, json!("many")), (5, 0, json!("nonsense")), (5, 1, json!("xyz"))] {
-        let mut rows = scratch(&removed, &[Some(row("a"))]);
+        let mut rows = scratch(&deletion, &[Some(row("a"))]);
         rows[row_at][column] = typed;
-        assert_eq!(read(&rows, HEAD, 1), DeletionLog::Unreadable);
+        assert_eq!(parse(&rows, HEAD, 1), DeletionLog::Unreadable);
     }
 }

@@ -20,28 +20,28 @@ fn commit(from: Option<HeadId>, to: HeadId, kind: CommitKind, fence: u64) -> Com
     }
 }
 
-fn place(form: GuardKind) -> StateLocation {
-    let title = place_title("j", Fence(1), form, H0);
-    StateLocation { tab: 11, title, fence: Fence(1), head: H0, form, name_id: Some(H0.to_string()) }
+fn location(guard_kind: GuardKind) -> StateLocation {
+    let title = state_tab_title("j", Fence(1), guard_kind, H0);
+    StateLocation { tab: 11, title, fence: Fence(1), head: H0, guard_kind, range_id: Some(H0.to_string()) }
 }
 
-fn tab(id: i32, title: &str) -> TabSeen {
-    TabSeen { id, title: title.into() }
+fn tab(id: i32, title: &str) -> ListedTab {
+    ListedTab { id, title: title.into() }
 }
 
-fn named(id: &str) -> NameSeen {
-    NameSeen { id: id.into(), name: range_name("j") }
+fn named(id: &str) -> ListedRange {
+    ListedRange { id: id.into(), name: range_name("j") }
 }
 
 #[test]
 fn a_fresh_spreadsheet_is_virgin_and_one_that_lost_its_head_is_not() {
     let processed = tab(7, &processed_title("j"));
     let by_name = tab(1, "sheetkeep j #1");
-    assert_eq!(sight("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
-    assert_eq!(sight("j", &[processed], &[]).0, HeadStatus::Missing);
-    assert_eq!(sight("j", &[], &[named("x")]).0, HeadStatus::Missing);
-    assert_eq!(sight("j", std::slice::from_ref(&by_name), &[]).0, HeadStatus::Missing);
-    assert_eq!(sight("j", &[by_name], &[named("12345")]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
+    assert_eq!(find_head("j", &[processed], &[]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", &[], &[named("x")]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", std::slice::from_ref(&by_name), &[]).0, HeadStatus::Missing);
+    assert_eq!(find_head("j", &[by_name], &[named("12345")]).0, HeadStatus::Missing);
 }
 
 #[test]
@@ -49,17 +49,17 @@ fn titles_that_people_or_other_jobs_made_are_not_ours() {
     let theirs =
         ["Copy of sheetkeep j #1", "sheetkeep j", "sheetkeep j #x", "sheetkeep j #1.5", "sheetkeep jj #1", "Sheet1"];
     let tabs: Vec<_> = theirs.iter().map(|title| tab(1, title)).collect();
-    assert_eq!(sight("j", &tabs, &[]), (HeadStatus::NotInitialized, None));
+    assert_eq!(find_head("j", &tabs, &[]), (HeadStatus::NotInitialized, None));
     assert_eq!(read_title("sheetkeep a #2 #3"), Some(("a #2", Fence(3), None)));
 }
 
 #[test]
 fn the_title_marks_the_head_whatever_the_name_says() {
-    let title = place_title("j", Fence(3), GuardKind::Title, H1);
-    let (sighting, place) = sight("j", &[tab(5, &title)], &[named(&H0.to_string())]);
-    assert_eq!(sighting, HeadStatus::At { head: H1, fence: Fence(3) });
-    let place = place.expect("a head has a place");
-    assert_eq!((place.form, place.name_id), (GuardKind::Title, Some(H0.to_string())));
+    let title = state_tab_title("j", Fence(3), GuardKind::Title, H1);
+    let (head_status, location) = find_head("j", &[tab(5, &title)], &[named(&H0.to_string())]);
+    assert_eq!(head_status, HeadStatus::At { head: H1, fence: Fence(3) });
+    let location = location.expect("a head has a place");
+    assert_eq!((location.guard_kind, location.range_id), (GuardKind::Title, Some(H0.to_string())));
 }
 
 #[test]
@@ -76,18 +76,18 @@ fn every_nonce_makes_a_tab_id_that_the_service_takes() {
 
 #[test]
 fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_is_gone() {
-    for (at, form) in [
+    for (at, guard_kind) in [
         (GuardKind::Title, GuardKind::Title),
         (GuardKind::Title, GuardKind::Name),
         (GuardKind::Name, GuardKind::Name),
         (GuardKind::Name, GuardKind::Title),
     ] {
         for kind in [CommitKind::Advance, CommitKind::Claim, CommitKind::Relocate] {
-            let ops = ops("j", &commit(Some(H0), H1, kind, 1), Some(&place(at)), form);
-            let touched = GuardRequest::Touch { tab: 11 };
-            let needs_tab = ops.contains(&touched) || ops.contains(&GuardRequest::WriteState { tab: 11 });
-            assert!(needs_tab, "{at:?} to {form:?}, {kind:?}: {ops:?}");
-            let content = ops.iter().position(|op| !op.guards());
+            let requests = guard_requests("j", &commit(Some(H0), H1, kind, 1), Some(&location(at)), guard_kind);
+            let touched = GuardRequest::AssertTab { tab: 11 };
+            let needs_tab = requests.contains(&touched) || requests.contains(&GuardRequest::WriteState { tab: 11 });
+            assert!(needs_tab, "{at:?} to {guard_kind:?}, {kind:?}: {requests:?}");
+            let content = requests.iter().position(|op| !op.is_guard());
             assert!(content > Some(0), "the guard stands before what it guards");
         }
     }
@@ -98,57 +98,61 @@ fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
     let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
     let new = tab_id(H1);
     let expected = vec![
-        GuardRequest::DropName { id: H0.to_string() },
-        GuardRequest::Touch { tab: 11 },
-        GuardRequest::AddPlace { tab: new, title: "sheetkeep j #2".into() },
-        GuardRequest::AddName { id: H1.to_string(), name: range_name("j"), tab: new },
+        GuardRequest::DeleteRange { id: H0.to_string() },
+        GuardRequest::AssertTab { tab: 11 },
+        GuardRequest::AddStateTab { tab: new, title: "sheetkeep j #2".into() },
+        GuardRequest::AddRange { id: H1.to_string(), name: range_name("j"), tab: new },
         GuardRequest::WriteState { tab: new },
         GuardRequest::Changes,
-        GuardRequest::DropPlace { tab: 11 },
+        GuardRequest::DeleteStateTab { tab: 11 },
     ];
-    assert_eq!(ops("j", &claim, Some(&place(GuardKind::Name)), GuardKind::Name), expected);
+    assert_eq!(guard_requests("j", &claim, Some(&location(GuardKind::Name)), GuardKind::Name), expected);
 }
 
 #[test]
 fn within_a_term_a_named_head_is_swapped_where_it_stands() {
     let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
-    let ops = ops("j", &advance, Some(&place(GuardKind::Name)), GuardKind::Name);
+    let requests = guard_requests("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
     assert!(
-        ops.contains(&GuardRequest::DropName { id: H0.to_string() })
-            && ops.contains(&GuardRequest::WriteState { tab: 11 })
+        requests.contains(&GuardRequest::DeleteRange { id: H0.to_string() })
+            && requests.contains(&GuardRequest::WriteState { tab: 11 })
     );
-    assert!(!ops.iter().any(|op| matches!(op, GuardRequest::AddPlace { .. } | GuardRequest::DropPlace { .. })));
+    assert!(
+        !requests.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. } | GuardRequest::DeleteStateTab { .. }))
+    );
 }
 
 #[test]
 fn what_a_commit_leaves_is_what_the_next_look_sees() {
-    for (at, form) in [
+    for (at, guard_kind) in [
         (GuardKind::Title, GuardKind::Title),
         (GuardKind::Title, GuardKind::Name),
         (GuardKind::Name, GuardKind::Name),
         (GuardKind::Name, GuardKind::Title),
     ] {
         let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
-        let after = place_after("j", &claim, Some(&place(at)), form);
-        let names: Vec<_> = after.name_id.iter().map(|id| named(id)).collect();
-        let seen = sight("j", &[tab(after.tab, &after.title)], &names);
-        assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {form:?}");
+        let after = location_after("j", &claim, Some(&location(at)), guard_kind);
+        let names: Vec<_> = after.range_id.iter().map(|id| named(id)).collect();
+        let seen = find_head("j", &[tab(after.tab, &after.title)], &names);
+        assert_eq!(seen, (HeadStatus::At { head: H1, fence: Fence(2) }, Some(after)), "{at:?} to {guard_kind:?}");
     }
 }
 
 #[test]
 fn the_name_is_proved_only_by_a_refusal_and_an_id_of_our_own_and_a_missing_tab_must_be_refused() {
-    let ours = place(GuardKind::Title);
-    let other = StateLocation { name_id: Some("s1".into()), ..ours.clone() };
+    let ours = location(GuardKind::Title);
+    let other = StateLocation { range_id: Some("s1".into()), ..ours.clone() };
     let table = [
         (&ours, true, true, GuardProof::Guard(GuardSupport::Name)),
         (&ours, false, true, GuardProof::Guard(GuardSupport::Title)),
         (&other, true, true, GuardProof::Guard(GuardSupport::Title)),
         (&ours, true, false, GuardProof::Nothing),
     ];
-    for (place, name, tab, proved) in table {
-        assert_eq!(conclude(place, name, tab), proved);
+    for (location, name, tab, proved) in table {
+        assert_eq!(evaluate_probe(location, name, tab), proved);
     }
-    let [first, second] = probes(&ours, 99);
-    assert!(first.contains(&GuardRequest::Touch { tab: 11 }) && second.contains(&GuardRequest::Touch { tab: 11 }));
+    let [first, second] = probe_batches(&ours, 99);
+    assert!(
+        first.contains(&GuardRequest::AssertTab { tab: 11 }) && second.contains(&GuardRequest::AssertTab { tab: 11 })
+    );
 }

@@ -22,9 +22,9 @@ fn row(values: &Value) -> Vec<Value> {
 
 #[test]
 fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
-    let mut plain = ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
+    let mut plain = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
     plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
-    let mut moved = ProcessedRows::of(&tab(&["mine", "run", "state", "version", "key"]), ReprocessPolicy::EachVersion);
+    let mut moved = ProcessedRows::new(&tab(&["mine", "run", "state", "version", "key"]), ReprocessPolicy::EachVersion);
     moved.read(&[row(&json!(["x", "r", "done", "", "b"])), row(&json!([])), row(&json!(["", "r", "done", "1", "a"]))]);
     assert_eq!(plain.found, moved.found);
 }
@@ -40,10 +40,10 @@ fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
         (json!(["a note", "", "", "", ""]), false),
         (json!(["", "", "a note", "", ""]), false),
     ] {
-        let mut rows = ProcessedRows::of(&tab, ReprocessPolicy::EachVersion);
+        let mut rows = ProcessedRows::new(&tab, ReprocessPolicy::EachVersion);
         rows.read(&[row(&written)]);
-        let (_, blemishes) = rows.finish(&tab);
-        assert_eq!(blemishes.iter().any(|blemish| blemish.blocking), blocking, "{written}");
+        let (_, anomalies) = rows.finish(&tab);
+        assert_eq!(anomalies.iter().any(|anomaly| anomaly.blocking), blocking, "{written}");
     }
 }
 
@@ -59,7 +59,7 @@ fn a_forgotten_row_takes_back_one_done_row_of_its_version_in_whatever_order_they
     ];
     for again in [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
         for turned in 0..written.len() {
-            let mut rows = ProcessedRows::of(&tab(&PROCESSED), again);
+            let mut rows = ProcessedRows::new(&tab(&PROCESSED), again);
             let mut written = written.clone().map(|cells| row(&cells));
             written.rotate_left(turned);
             rows.read(&written);
@@ -78,7 +78,7 @@ fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab
         json!(["a", "1", "done", "20260103-r3"]),
     ];
     for turned in 0..written.len() {
-        let mut rows = ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::OnChange);
+        let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::OnChange);
         let mut written = written.clone().map(|cells| row(&cells));
         written.rotate_left(turned);
         rows.read(&written);
@@ -99,7 +99,7 @@ fn the_version_of_the_last_commit_counts_whatever_clocks_said() {
         json!(["a", "1", "done", "19700101-000010-r3 #3.6.1"]),
     ];
     for turned in 0..written.len() {
-        let mut rows = ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::OnChange);
+        let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::OnChange);
         let mut written = written.clone().map(|cells| row(&cells));
         written.rotate_left(turned);
         rows.read(&written);
@@ -120,10 +120,10 @@ fn old_rows_of_a_wrong_clock_go_by_the_commits_in_runs() {
         json!(["a", "1", "done", "20260101-090000-r1"]),
     ];
     let mut rows =
-        ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::OnChange).reading(&written.map(|cells| row(&cells)));
+        ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::OnChange).with_rows(&written.map(|cells| row(&cells)));
     assert!(rows.has_doubt());
     let runs = [("20260101-090000-r1", 0), ("20260101-090500-r2", 2), ("20260101-090001-r3", 3)];
-    rows.put_in_order(&runs.map(|(run, commit)| (run.to_owned(), commit)).into());
+    rows.sort_by_order(&runs.map(|(run, commit)| (run.to_owned(), commit)).into());
     let (done, _) = rows.finish(&tab(&PROCESSED));
     assert!(done.has(Fingerprint::of("a"), ReprocessPolicy::OnChange.version_hash(&Version("3".into()))));
 }
@@ -143,14 +143,14 @@ fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_who
     .map(|cells| row(&cells));
     let tab = tab(&PROCESSED);
     for again in [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer] {
-        let empty = || ProcessedRows::of(&tab, again).keeping(Some(7));
-        let mut whole = empty().reading(&written);
+        let empty = || ProcessedRows::new(&tab, again).with_texts_of(Some(7));
+        let mut whole = empty().with_rows(&written);
         let (found, recent) = (whole.found, whole.recent());
         let whole = whole.finish(&tab);
         assert_eq!((found.count, recent.len(), whole.1.len()), (8, 1, 2));
         for rows in 1..written.len() {
             let mut pages = empty();
-            written.chunks(rows).for_each(|page| pages.append(empty().reading(page)));
+            written.chunks(rows).for_each(|page| pages.append(empty().with_rows(page)));
             assert_eq!((pages.found, pages.recent()), (found, recent.clone()), "{again:?}, pages of {rows}");
             assert_eq!(pages.finish(&tab), whole, "{again:?}, pages of {rows}");
         }
@@ -159,7 +159,7 @@ fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_who
 
 #[test]
 fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
-    let mut rows = ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
+    let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
     rows.read(&[row(&json!([42, "", "done", "r"]))]);
     let (done, _) = rows.finish(&tab(&PROCESSED));
     assert!(done.has_key(Fingerprint::of("42")));
@@ -179,7 +179,7 @@ fn failure(
 
 fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
     let tab = tab(&FAILURES);
-    let mut read = FailureRows::of(&tab, ReprocessPolicy::EachVersion);
+    let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     let (first, second) = rows.split_at(rows.len() / 2);
     read.read(first, u32::try_from(first.len()).expect("few") + 1);
     read.read(second, 90);
@@ -244,7 +244,7 @@ fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change
 #[test]
 fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
     let tab = tab(&FAILURES);
-    let mut read = FailureRows::of(&tab, ReprocessPolicy::EachVersion);
+    let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
     let (open, odd) = read.finish(&tab);
     assert_eq!(open[&Fingerprint::of("a")].requested, None);
@@ -254,10 +254,10 @@ fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
 proptest! {
     #[test]
     fn invariant_6_whatever_people_typed_reading_never_fails_hard(cells in prop::collection::vec(prop::collection::vec(any_cell(), 0..8), 0..8)) {
-        let mut rows = ProcessedRows::of(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
+        let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
         rows.read(&cells);
         let _ = rows.finish(&tab(&PROCESSED));
-        let mut failures = FailureRows::of(&tab(&FAILURES), ReprocessPolicy::EachVersion);
+        let mut failures = FailureRows::new(&tab(&FAILURES), ReprocessPolicy::EachVersion);
         failures.read(&cells, 9);
         let _ = failures.finish(&tab(&FAILURES));
         let _ = pairs(&cells);
@@ -287,7 +287,7 @@ fn a_failure_that_stands_beside_its_columns_is_passed_over_and_told() {
     };
     let mut right = vec![Value::Null];
     right.extend(failure("a"));
-    let mut rows = FailureRows::of(&tab, ReprocessPolicy::EachVersion);
+    let mut rows = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     rows.read(&[right, failure("b")], 3);
     let (open, odd) = rows.finish(&tab);
     assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::of("a")]);

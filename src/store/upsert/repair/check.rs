@@ -19,10 +19,10 @@ pub struct CellCheck {
 }
 
 /// Maximum number of differing cells in the messages.
-const MOST_SAID: usize = 10;
+const MAX_LISTED: usize = 10;
 
 /// Returns messages for cells with another text. Skips cells whose row or column is gone.
-pub fn said_of(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
+pub fn mismatch_messages(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
     let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
     for (row, _) in image.rows() {
         rows.entry(image.shown(row, image.key)).or_default().push(row);
@@ -31,17 +31,17 @@ pub fn said_of(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
     for (at, text) in image.tab.header.iter().enumerate() {
         columns.entry(text).or_insert(at);
     }
-    let is_wrong = |check: &&CellCheck| {
+    let is_mismatched = |check: &&CellCheck| {
         let (Some(rows), Some(column)) = (rows.get(&check.key), columns.get(check.column.as_str())) else {
             return false;
         };
         !rows.iter().any(|row| image.shown(*row, *column) == check.text)
     };
-    let wrong: Vec<_> = checks.iter().filter(is_wrong).collect();
-    let said = wrong.iter().take(MOST_SAID).map(|CellCheck { key, column, .. }| {
+    let mismatched: Vec<_> = checks.iter().filter(is_mismatched).collect();
+    let messages = mismatched.iter().take(MAX_LISTED).map(|CellCheck { key, column, .. }| {
         format!("column \"{column}\" of key \"{key}\" was changed after its repair: see whether it is right")
     });
-    let more = wrong.len().saturating_sub(MOST_SAID);
+    let more = mismatched.len().saturating_sub(MAX_LISTED);
     let more = (more > 0).then(|| format!("{more} more cells were changed after their repair"));
-    said.chain(more).collect()
+    messages.chain(more).collect()
 }

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::store::tabs::column_map::{ColumnMap, follow_own};
+use crate::store::tabs::column_map::{ColumnMap, map_own_columns};
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::image::TabImage;
@@ -46,18 +46,18 @@ pub(super) struct Correspondence<'a> {
 impl<'a> Correspondence<'a> {
     /// Follows columns first, then rows.
     pub(super) fn new(finding: &'a UndoFinding, image: &'a TabImage<'a>) -> Self {
-        let (witness, tab) = (&finding.witness, image.tab);
+        let (undo_log, tab) = (&finding.undo_log, image.tab);
         let own: HashSet<usize> =
-            witness.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
-        let is_theirs = |at: usize| {
+            undo_log.names.iter().filter(|name| !name.is_empty()).filter_map(|name| tab.position(name)).collect();
+        let is_users = |at: usize| {
             let header = finding.header.get(at).filter(|text| !text.is_empty());
             let now = header.and_then(|header| tab.header.iter().position(|text| text == header));
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
-        let found = follow_own(&witness.header, &finding.header, &witness.own_columns(), is_theirs);
-        let known = witness.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(witness.name(at)?)?)));
+        let found = map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), is_users);
+        let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
         let mut now = ColumnMap::between(&finding.header, &tab.header, &known.collect::<Vec<_>>());
-        let key = found.get(witness.key).unwrap_or(witness.key);
+        let key = found.get(undo_log.key).unwrap_or(undo_log.key);
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
         for (row, _) in image.rows() {
             by_key.entry(image.shown(row, image.key)).or_default().push(row);
@@ -65,9 +65,9 @@ impl<'a> Correspondence<'a> {
         correct_by_content(&mut now, finding, image, key, &by_key);
         let mut hit_by_key = HashMap::new();
         let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
-        for (at, astray) in finding.astray.iter().enumerate() {
-            hit_by_key.entry(cell(&astray.before, key)).or_insert(at);
-            hit_by_mark.entry(astray.shown.get(key).and_then(mark_of)).or_default().push(at);
+        for (at, misplaced) in finding.misplaced.iter().enumerate() {
+            hit_by_key.entry(cell(&misplaced.before, key)).or_insert(at);
+            hit_by_mark.entry(misplaced.shown.get(key).and_then(mark_of)).or_default().push(at);
         }
         let unlocated = Self {
             finding,
@@ -87,11 +87,11 @@ impl<'a> Correspondence<'a> {
 
     /// Follows the rows, once the columns are mapped.
     fn locate_rows(mut self) -> Self {
-        let meant = self.rows_that_were_meant();
-        self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, meant).locate(self.key);
+        let intended = self.intended_rows();
+        self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, intended).locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
         self.hit_by_row = rows.collect();
-        if let Some(at) = self.now.get(self.finding.witness.key) {
+        if let Some(at) = self.now.get(self.finding.undo_log.key) {
             for row in (1..self.image.rows.len()).map(number) {
                 if !self.hit_by_row.contains_key(&row) {
                     self.lowest.insert(self.image.shown(row as usize, at), row);
@@ -103,22 +103,25 @@ impl<'a> Correspondence<'a> {
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
     /// them was hit.
-    fn rows_that_were_meant(&self) -> HashSet<usize> {
-        let map = self.meant_map();
-        let prints = self.finding.astray.iter().filter_map(|astray| match &astray.target.expect {
-            RowPredicate::Row { key: None, print } if !print.is_blank() && self.hits_that_held(print).is_empty() => {
-                Some(print.moved(&map, self.image.width()))
+    fn intended_rows(&self) -> HashSet<usize> {
+        let map = self.intended_map();
+        let fingerprints = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
+            RowPredicate::Row { key: None, fingerprint }
+                if !fingerprint.is_blank() && self.hits_with_contents(fingerprint).is_empty() =>
+            {
+                Some(fingerprint.moved(&map, self.image.width()))
             }
             _ => None,
         });
-        let prints: Vec<_> = prints.collect();
-        let is_meant = |row: usize| prints.iter().any(|print| self.image.compare(print, row).is_exact());
-        self.image.rows().map(|(row, _)| row).filter(|row| is_meant(*row)).collect()
+        let fingerprints: Vec<_> = fingerprints.collect();
+        let is_intended =
+            |row: usize| fingerprints.iter().any(|fingerprint| self.image.compare(fingerprint, row).is_exact());
+        self.image.rows().map(|(row, _)| row).filter(|row| is_intended(*row)).collect()
     }
 
     /// The key of a row before the write.
-    pub(super) fn key_before(&self, astray: &MisplacedWrite) -> String {
-        cell(&astray.before, self.key)
+    pub(super) fn key_before(&self, misplaced: &MisplacedWrite) -> String {
+        cell(&misplaced.before, self.key)
     }
 
     /// The index of the hit whose row had this key before the write.
@@ -128,7 +131,7 @@ impl<'a> Correspondence<'a> {
 
     /// The hit whose row is now at `row`.
     pub(super) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
-        self.hit_by_row.get(&row).and_then(|at| self.finding.astray.get(*at))
+        self.hit_by_row.get(&row).and_then(|at| self.finding.misplaced.get(*at))
     }
 
     /// The current row of a hit.
@@ -154,62 +157,65 @@ impl<'a> Correspondence<'a> {
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.
-    pub(super) fn was_free(&self, astray: &MisplacedWrite) -> bool {
-        let mut meant = astray.target.columns.iter().filter_map(|at| self.found.get(*at));
-        astray.target.was_blank(&astray.before) && meant.all(|at| cell(&astray.before, at).is_empty())
+    pub(super) fn was_free(&self, misplaced: &MisplacedWrite) -> bool {
+        let mut intended = misplaced.target.columns.iter().filter_map(|at| self.found.get(*at));
+        misplaced.target.was_blank(&misplaced.before) && intended.all(|at| cell(&misplaced.before, at).is_empty())
     }
 
     /// The lowest row that shows this key in the written key column and was not hit.
-    pub(super) fn lowest_that_shows(&self, key: &str) -> Option<u32> {
+    pub(super) fn lowest_row_showing(&self, key: &str) -> Option<u32> {
         self.lowest.get(key).copied()
     }
 
     /// The current position of an intended column; `None` if its header is gone, because it was
     /// deleted.
-    pub(super) fn meant(&self, column: usize) -> Option<usize> {
-        let name = self.finding.witness.header.get(column)?;
+    pub(super) fn intended(&self, column: usize) -> Option<usize> {
+        let name = self.finding.undo_log.header.get(column)?;
         let tab = self.image.tab;
-        let own = self.finding.witness.name(column).and_then(|own| tab.position(own));
+        let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
         let by_text = || tab.header.iter().position(|text| text == name && !name.is_empty());
         own.or_else(by_text).or_else(|| self.found.get(column).and_then(|found| self.now.get(found)))
     }
 
     /// The map from the expected header to the current one.
-    fn meant_map(&self) -> ColumnMap {
-        let header = &self.finding.witness.header;
-        let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.meant(at)?))).collect();
+    fn intended_map(&self) -> ColumnMap {
+        let header = &self.finding.undo_log.header;
+        let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.intended(at)?))).collect();
         ColumnMap::between(header, &self.image.tab.header, &known)
     }
 
     /// The indices of hits whose rows had these contents before the write.
-    pub(super) fn hits_that_held(&self, print: &RowFingerprint) -> Vec<usize> {
-        let width = self.finding.astray.iter().map(|astray| astray.shown.len()).max().unwrap_or_default();
-        let print = print.moved(&self.found, width.max(self.finding.header.len()));
+    pub(super) fn hits_with_contents(&self, fingerprint: &RowFingerprint) -> Vec<usize> {
+        let width = self.finding.misplaced.iter().map(|misplaced| misplaced.shown.len()).max().unwrap_or_default();
+        let fingerprint = fingerprint.moved(&self.found, width.max(self.finding.header.len()));
         // Compares only rows that had the same key, or none.
-        let key = print.mark(self.key);
+        let key = fingerprint.mark(self.key);
         let likely = self.hit_by_mark.get(&key).into_iter().flatten();
-        likely.copied().filter(|at| print.compare(&self.finding.astray[*at].shown, |_| false).is_exact()).collect()
+        likely
+            .copied()
+            .filter(|at| fingerprint.compare(&self.finding.misplaced[*at].shown, |_| false).is_exact())
+            .collect()
     }
 
     /// The row with the contents that a repair expected: in each cell, or else with a better match
     /// than any other free row. Blank rows are all alike; the one nearest to `place` is used.
-    pub(super) fn row_that_holds(
+    pub(super) fn row_with_contents(
         &self,
-        print: &RowFingerprint,
+        fingerprint: &RowFingerprint,
         place: u32,
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
-        let print = print.moved(&self.meant_map(), self.image.width());
+        let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
         let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row);
-        if print.is_blank() {
+        if fingerprint.is_blank() {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
             return blank.min_by_key(|row| row.abs_diff(place));
         }
         // A row with another key is another row, even if all other cells match.
-        let key = print.mark(self.image.key);
+        let key = fingerprint.mark(self.image.key);
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row));
-        let rows = rows.map(|(row, _)| (self.image.compare(&print, row), number(row)));
+        let rows = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row)));
         let mut close: Vec<_> = rows.filter(|(like, row)| like.is_close() && is_free(*row)).collect();
         close.sort_by_key(|(like, row)| (std::cmp::Reverse(like.score()), *row));
         let (first, row) = close.first()?;
@@ -233,13 +239,14 @@ fn correct_by_content(
     key: usize,
     by_key: &HashMap<String, Vec<usize>>,
 ) {
-    let mut written: Vec<_> = finding.astray.iter().flat_map(|astray| astray.target.columns.iter().copied()).collect();
+    let mut written: Vec<_> =
+        finding.misplaced.iter().flat_map(|misplaced| misplaced.target.columns.iter().copied()).collect();
     written.sort_unstable();
     written.dedup();
     for column in written.into_iter().filter(|column| *column != key) {
-        let hit = finding.astray.iter().filter(|astray| astray.target.columns.contains(&column));
-        let cells = hit.filter_map(|astray| {
-            let (key, shown) = (cell(&astray.after, key), cell(&astray.after, column));
+        let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
+        let cells = hit.filter_map(|misplaced| {
+            let (key, shown) = (cell(&misplaced.after, key), cell(&misplaced.after, column));
             let row = by_key.get(&key)?.first()?;
             (!key.is_empty() && !shown.is_empty()).then_some((*row, shown))
         });
@@ -248,7 +255,7 @@ fn correct_by_content(
         if cells.is_empty() || now.get(column).is_some_and(|there| votes(there) > 0) {
             continue;
         }
-        let others = now.strangers().into_iter().chain([column]).filter(|there| *there < image.width());
+        let others = now.unmatched().into_iter().chain([column]).filter(|there| *there < image.width());
         let mut others: Vec<_> = others.map(|there| (votes(there), there)).filter(|(votes, _)| *votes > 0).collect();
         others.sort_unstable();
         others.dedup();

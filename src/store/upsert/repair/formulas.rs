@@ -30,7 +30,7 @@ pub struct FormulaMove<'a> {
 }
 
 /// Returns the formula with its references adjusted to the target cell.
-pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
+pub fn rewrite_references(formula: &str, formula_move: FormulaMove<'_>) -> String {
     let mut out = String::with_capacity(formula.len());
     let mut rest = formula;
     // Whether the next reference belongs to another tab.
@@ -39,7 +39,7 @@ pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
         if first == '"' || first == '\'' {
             let (quoted, after) = rest.split_at(quoted_length(rest, first));
             out.push_str(quoted);
-            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != journey.title;
+            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != formula_move.title;
             rest = after;
             continue;
         }
@@ -56,14 +56,14 @@ pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
             rest = after;
         } else if after.starts_with('!') && !word.starts_with(['$', '#']) {
             out.push_str(word);
-            is_elsewhere = word != journey.title;
+            is_elsewhere = word != formula_move.title;
             rest = after;
         } else {
             let second = after.strip_prefix(':').map_or(0, word_length);
             let range = after.get(1..=second).filter(|_| second > 0);
             let (text, used) = match (Reference::read(word), range.map(Reference::read)) {
-                (Some(from), Some(Some(to))) => (journey.range(from, to, is_elsewhere), length + 1 + second),
-                (Some(one), _) if one.is_cell() => (journey.one(one, is_elsewhere), length),
+                (Some(from), Some(Some(to))) => (formula_move.range(from, to, is_elsewhere), length + 1 + second),
+                (Some(one), _) if one.is_cell() => (formula_move.one(one, is_elsewhere), length),
                 _ => (Some(word.to_owned()), length),
             };
             out.push_str(text.as_deref().unwrap_or(LOST));
@@ -165,7 +165,7 @@ mod tests {
     fn back(formula: &str, from: &str, to: &str) -> String {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let columns = ColumnMap::between(&header(from), &header(to), &[]);
-        rewritten_for_return(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
+        rewrite_references(formula, FormulaMove { title: "T", kept_row: 100, margin: 4, row: 6, columns: &columns })
     }
 
     #[test]

@@ -51,7 +51,7 @@ impl TabImage<'_> {
     }
 
     /// Whether a formula computes the displayed cell: its own, or another cell's.
-    fn is_worked_out(&self, row: usize, column: usize) -> bool {
+    fn is_computed(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
         match entered.get(column) {
             // A text may also start with `=`. Then it displays itself.
@@ -61,11 +61,11 @@ impl TabImage<'_> {
         }
     }
 
-    pub(super) fn print(&self, row: usize) -> RowFingerprint {
-        RowFingerprint::of(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_worked_out(row, column))
+    pub(super) fn fingerprint(&self, row: usize) -> RowFingerprint {
+        RowFingerprint::of(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
     }
 
-    pub(super) fn compare(&self, print: &RowFingerprint, row: usize) -> Likeness {
-        print.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_worked_out(row, column))
+    pub(super) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {
+        fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
     }
 }

@@ -13,7 +13,7 @@ use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::mark_of;
 use crate::store::upsert::repair::check::CellCheck;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
-use crate::store::upsert::repair::formulas::{FormulaMove, rewritten_for_return};
+use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::upsert::repair::rows::RowLocation;
@@ -28,27 +28,27 @@ pub struct RepairPlan {
     pub left: Vec<String>,
     /// Messages for the user: rows that can't be identified. If there are any, nothing may be
     /// written.
-    pub unknown: Vec<String>,
+    pub ambiguous: Vec<String>,
     /// What the rows must show after the repair, as far as known.
     pub checks: Vec<CellCheck>,
 }
 
 /// Plans the repair of a finding in the current tab.
 pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
-    let planning = RepairPlanner { there: Correspondence::new(finding, image) };
+    let planner = RepairPlanner { map: Correspondence::new(finding, image) };
     let mut out = PlannedRepairs::default();
-    for (at, astray) in finding.astray.iter().enumerate() {
-        planning.redo(at, astray, &mut out);
+    for (at, misplaced) in finding.misplaced.iter().enumerate() {
+        planner.repeat_write(at, misplaced, &mut out);
     }
-    for (at, astray) in finding.astray.iter().enumerate() {
-        planning.restore(at, astray, &mut out);
+    for (at, misplaced) in finding.misplaced.iter().enumerate() {
+        planner.restore(at, misplaced, &mut out);
     }
-    let mut beside: BTreeMap<&str, usize> = BTreeMap::new();
-    for key in &finding.beside {
-        *beside.entry(key).or_default() += 1;
+    let mut shifted_appends: BTreeMap<&str, usize> = BTreeMap::new();
+    for key in &finding.shifted_appends {
+        *shifted_appends.entry(key).or_default() += 1;
     }
-    for (key, rows) in beside {
-        planning.rearrange(key, rows, &mut out);
+    for (key, rows) in shifted_appends {
+        planner.move_appended_cells(key, rows, &mut out);
     }
     if out.gone > 0 {
         out.left.push(format!(
@@ -65,10 +65,10 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
         out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
-    let twins: HashSet<String> = new.map(str::to_owned).chain(planning.there.shared_keys().cloned()).collect();
-    let repairs: Vec<_> = out.list.into_iter().map(|repair| planning.expecting(repair, &twins)).collect();
-    let checks = repairs.iter().flat_map(|repair| planning.checks(repair)).collect();
-    RepairPlan { repairs, left: out.left, unknown: planning.unknown(), checks }
+    let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
+    let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
+    let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
+    RepairPlan { repairs, left: out.left, ambiguous: planner.ambiguous_rows(), checks }
 }
 
 /// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
@@ -128,49 +128,49 @@ enum IntendedRow<'t> {
 }
 
 struct RepairPlanner<'a> {
-    there: Correspondence<'a>,
+    map: Correspondence<'a>,
 }
 
 impl RepairPlanner<'_> {
     /// Repeats the intended write in its row.
-    fn redo(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let target = &astray.target;
-        let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
-        let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.meant(from)? });
+    fn repeat_write(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let target = &misplaced.target;
+        let source = CellSource::Undo(self.map.finding.undo_log.after_row(misplaced.index));
+        let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.intended(from)? });
         let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
-        for &column in target.columns.iter().filter(|column| self.there.meant(**column).is_none()) {
-            out.note_lost_column(&self.there.finding.witness.header, column);
+        for &column in target.columns.iter().filter(|column| self.map.intended(**column).is_none()) {
+            out.note_lost_column(&self.map.finding.undo_log.header, column);
         }
-        match self.row_meant(at, astray, out) {
+        match self.intended_row(at, misplaced, out) {
             IntendedRow::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
-                    let shown = self.there.image.shown(row as usize, copy.to);
-                    let is_done = cell(&astray.after, copy.from) == shown;
-                    self.is_as_planned(target, row, copy) && (is_done || self.there.is_untouched(row, copy.to))
+                    let shown = self.map.image.shown(row as usize, copy.to);
+                    let is_done = cell(&misplaced.after, copy.from) == shown;
+                    self.is_as_planned(target, row, copy) && (is_done || self.map.is_untouched(row, copy.to))
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
                 out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
                 out.add(Some(row), "", ours, Vec::new());
             }
-            IntendedRow::Row(row) => self.move_again(target, row, out),
+            IntendedRow::Row(row) => self.repeat_moves(target, row, out),
             IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
             IntendedRow::Gone => {}
         }
     }
 
     /// Finds the row for which a write was intended.
-    fn row_meant<'t>(&self, at: usize, astray: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
-        let witness = &self.there.finding.witness;
-        let writes_key = astray.target.columns.contains(&witness.key);
-        let hit = self.there.row_of_hit(at);
-        match &astray.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
+    fn intended_row<'t>(&self, at: usize, misplaced: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
+        let undo_log = &self.map.finding.undo_log;
+        let writes_key = misplaced.target.columns.contains(&undo_log.key);
+        let hit = self.map.row_of_hit(at);
+        match &misplaced.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.map.hit_with_key(key) {
                 // The batch found the row of this key. If it is gone now, a user deleted it since.
-                Some(seen) => self.there.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
-                None => match self.there.row_of(key) {
+                Some(seen) => self.map.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
+                None => match self.map.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
                     // The repair had read all rows just before. So this row was deleted since.
-                    None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => {
+                    None if !undo_log.is_repair && misplaced.target.moves.is_empty() && !writes_key => {
                         IntendedRow::New(key)
                     }
                     None => IntendedRow::Gone,
@@ -178,18 +178,19 @@ impl RepairPlanner<'_> {
             },
             // The hit row was blank, so it belongs to the new row wherever its columns went. A row
             // that was not blank is restored.
-            RowPredicate::Blank(key) if self.there.was_free(astray) => {
-                hit.or_else(|| self.there.lowest_that_shows(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
+            RowPredicate::Blank(key) if self.map.was_free(misplaced) => {
+                hit.or_else(|| self.map.lowest_row_showing(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
             }
             RowPredicate::Blank(key) => IntendedRow::New(key),
-            RowPredicate::Row { key: None, print } => {
-                let held = self.there.hits_that_held(print);
+            RowPredicate::Row { key: None, fingerprint } => {
+                let held = self.map.hits_with_contents(fingerprint);
                 let own = held.contains(&at).then_some(hit).flatten();
-                let others = held.iter().filter_map(|at| self.there.row_of_hit(*at));
+                let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
-                let row = row.or_else(|| self.there.row_that_holds(print, astray.target.row, |row| !out.has(row)));
+                let row =
+                    row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
                 if row.is_none() && writes_key {
-                    let key = cell(&astray.after, self.there.found.get(witness.key).unwrap_or(witness.key));
+                    let key = cell(&misplaced.after, self.map.found.get(undo_log.key).unwrap_or(undo_log.key));
                     out.left.push(format!(
                         "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
                     ));
@@ -202,56 +203,56 @@ impl RepairPlanner<'_> {
     /// Whether the cell of a row intended for a repair had the planned contents. If not, a user
     /// changed it before the repair.
     fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
-        let RowPredicate::Row { print, .. } = &target.expect else { return true };
-        let held = match self.there.hit_at(row) {
-            Some(hit) => self.there.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
-            None => self.there.image.cell(row as usize, copy.to).and_then(mark_of),
+        let RowPredicate::Row { fingerprint, .. } = &target.expect else { return true };
+        let held = match self.map.hit_at(row) {
+            Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
+            None => self.map.image.cell(row as usize, copy.to).and_then(mark_of),
         };
-        !print.is_about(copy.from) || held == print.mark(copy.from)
+        !fingerprint.is_about(copy.from) || held == fingerprint.mark(copy.from)
     }
 
     /// Repeats moves within a row. A row that was itself hit is moved from its pre-image.
-    fn move_again(&self, target: &RowWrite, row: u32, out: &mut PlannedRepairs) {
-        let hit = self.there.hit_at(row);
-        let before = hit.map(|hit| CellSource::Undo(self.there.finding.witness.before_row(hit.index)));
+    fn repeat_moves(&self, target: &RowWrite, row: u32, out: &mut PlannedRepairs) {
+        let hit = self.map.hit_at(row);
+        let before = hit.map(|hit| CellSource::Undo(self.map.finding.undo_log.before_row(hit.index)));
         let moved = |&(from, to): &(usize, usize)| {
-            let to = self.there.meant(to)?;
+            let to = self.map.intended(to)?;
             Some(match &before {
-                Some(source) => CellCopy { source: source.clone(), from: self.there.found.get(from)?, to },
-                None => CellCopy { source: CellSource::Itself, from: self.there.meant(from)?, to },
+                Some(source) => CellCopy { source: source.clone(), from: self.map.found.get(from)?, to },
+                None => CellCopy { source: CellSource::Itself, from: self.map.intended(from)?, to },
             })
         };
         let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
-        let clears = emptied.filter_map(|&column| self.there.meant(column)).collect();
+        let clears = emptied.filter_map(|&column| self.map.intended(column)).collect();
         out.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
     }
 
     /// Restores overwritten cells that still show the written value.
-    fn restore(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let key = self.there.key_before(astray);
-        let source = CellSource::Undo(self.there.finding.witness.before_row(astray.index));
-        let columns = &astray.target.columns;
-        let Some(row) = self.there.row_of_hit(at) else {
-            self.restore_elsewhere(&key, astray, &source, out);
+    fn restore(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let key = self.map.key_before(misplaced);
+        let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
+        let columns = &misplaced.target.columns;
+        let Some(row) = self.map.row_of_hit(at) else {
+            self.restore_elsewhere(&key, misplaced, &source, out);
             return;
         };
-        let is_elsewhere = row != astray.target.row && self.there.image.is_blank(row as usize);
-        if is_elsewhere && astray.before.iter().any(|cell| !text(cell).is_empty()) {
-            let (was, is) = (astray.target.row + 1, row + 1);
+        let is_elsewhere = row != misplaced.target.row && self.map.image.is_blank(row as usize);
+        if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
+            let (was, is) = (misplaced.target.row + 1, row + 1);
             out.left.push(format!(
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
             ));
         }
         let mut copies = Vec::new();
         for &from in columns {
-            let Some(to) = self.there.now.get(from) else {
-                if cell(&astray.before, from) != cell(&astray.after, from) {
-                    out.note_lost_column(&self.there.finding.header, from);
+            let Some(to) = self.map.now.get(from) else {
+                if cell(&misplaced.before, from) != cell(&misplaced.after, from) {
+                    out.note_lost_column(&self.map.finding.header, from);
                 }
                 continue;
             };
-            if self.there.image.shown(row as usize, to) == cell(&astray.after, from) {
-                copies.push(self.restored(at, astray, &source, (from, to), row, out));
+            if self.map.image.shown(row as usize, to) == cell(&misplaced.after, from) {
+                copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
             } else {
                 out.changed.insert((row, to));
             }
@@ -261,17 +262,17 @@ impl RepairPlanner<'_> {
 
     /// Handles a hit row that was not found. If it had a key and the write left nothing in it, it
     /// gets a new row, because users could not recognise it as a row.
-    fn restore_elsewhere(&self, key: &str, astray: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
-        let is_over = astray.target.columns.contains(&self.there.key);
+    fn restore_elsewhere(&self, key: &str, misplaced: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
+        let is_over = misplaced.target.columns.contains(&self.map.key);
         if key.is_empty() || !is_over {
-            let is_blank = astray.before.iter().all(|cell| text(cell).is_empty());
+            let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
             out.gone += usize::from(!is_blank);
             return;
         }
-        if astray.after.iter().all(|cell| text(cell).is_empty()) {
-            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.there.now.get(from)? });
-            out.add(None, key, astray.target.columns.iter().filter_map(copy).collect(), Vec::new());
-        } else if self.there.row_of(key).is_none() {
+        if misplaced.after.iter().all(|cell| text(cell).is_empty()) {
+            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
+            out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
+        } else if self.map.row_of(key).is_none() {
             out.left.push(format!(
                 "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
             ));
@@ -280,48 +281,48 @@ impl RepairPlanner<'_> {
 
     /// Returns the copy that restores a cell. The service copies a formula and shifts its
     /// references. If columns moved, this function rewrites them.
-    fn restored(
+    fn restoring_copy(
         &self,
         at: usize,
-        astray: &MisplacedWrite,
+        misplaced: &MisplacedWrite,
         source: &CellSource,
         (from, to): (usize, usize),
         row: u32,
         out: &mut PlannedRepairs,
     ) -> CellCopy {
-        let Some(formula) = self.formula_before(at, astray, from) else {
+        let Some(formula) = self.formula_before(at, misplaced, from) else {
             return CellCopy { source: source.clone(), from, to };
         };
-        if self.there.now.is_still() {
+        if self.map.now.is_identity() {
             out.note_lost_references(&formula, to, row);
             return CellCopy { source: source.clone(), from, to };
         }
-        let witness = &self.there.finding.witness;
-        let journey = FormulaMove {
-            title: &self.there.image.tab.title,
-            kept_row: witness.before_row(astray.index),
-            margin: witness.margin() as usize,
+        let undo_log = &self.map.finding.undo_log;
+        let formula_move = FormulaMove {
+            title: &self.map.image.tab.title,
+            kept_row: undo_log.before_row(misplaced.index),
+            margin: undo_log.margin() as usize,
             row,
-            columns: &self.there.now,
+            columns: &self.map.now,
         };
-        let formula = rewritten_for_return(&formula, journey);
+        let formula = rewrite_references(&formula, formula_move);
         out.note_lost_references(&formula, to, row);
         CellCopy { source: CellSource::Formula(formula), from, to }
     }
 
     /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
     /// and is not a formula.
-    fn formula_before(&self, at: usize, astray: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.there.image.undo.get(at)?, column);
-        (entered.starts_with('=') && entered != cell(&astray.before, column)).then_some(entered)
+    fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
+        let entered = cell(self.map.image.undo.get(at)?, column);
+        (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
     }
 
     /// Moves the cells of rows appended under other headers to their intended columns. Takes the
     /// lowest `count` rows of the key.
-    fn rearrange(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
-        let used = &self.there.finding.witness.used;
-        let Some(at) = self.there.now.get(self.there.finding.witness.key) else { return };
-        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.there.now.get(p)?, self.there.meant(p)?))).collect();
+    fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
+        let used = &self.map.finding.undo_log.used;
+        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else { return };
+        let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
         let apart = moves.iter().filter(|(from, to)| from != to);
@@ -329,7 +330,7 @@ impl RepairPlanner<'_> {
         if copies.is_empty() && clears.is_empty() {
             return;
         }
-        let image = self.there.image;
+        let image = self.map.image;
         let rows = (1..image.rows.len()).rev().filter(|row| image.shown(*row, at) == key);
         for row in rows.take(count) {
             out.add(Some(number(row)), key, copies.clone(), clears.clone());
@@ -337,51 +338,51 @@ impl RepairPlanner<'_> {
     }
 
     /// Sets the repair's expectation to the current contents of its row.
-    fn expecting(&self, repair: RowRepair, twins: &HashSet<String>) -> RowRepair {
-        let image = self.there.image;
+    fn with_expectation(&self, repair: RowRepair, shared: &HashSet<String>) -> RowRepair {
+        let image = self.map.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
         let key = image.shown(row, image.key);
-        let key = Some(key).filter(|key| !key.is_empty() && !twins.contains(key));
-        RowRepair { expect: RowPredicate::Row { key, print: image.print(row) }, ..repair }
+        let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key));
+        RowRepair { expect: RowPredicate::Row { key, fingerprint: image.fingerprint(row) }, ..repair }
     }
 
     /// What the row of a repair must show: constants from undo rows only.
     fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
-        let (Some(key), image) = (repair.key(), self.there.image) else { return Vec::new() };
+        let (Some(key), image) = (repair.key(), self.map.image) else { return Vec::new() };
         let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
             let column = image.tab.header.get(copy.to).filter(|text| !text.is_empty())?.clone();
-            Some(CellCheck { key: key.to_owned(), column, text: self.kept(copy)? })
+            Some(CellCheck { key: key.to_owned(), column, text: self.copied_constant(copy)? })
         });
         copies.collect()
     }
 
     /// The constant that a copy writes; `None` for a formula, whose copy shows another value.
-    fn kept(&self, copy: &CellCopy) -> Option<String> {
+    fn copied_constant(&self, copy: &CellCopy) -> Option<String> {
         let CellSource::Undo(source) = copy.source else { return None };
-        let (finding, witness) = (self.there.finding, &self.there.finding.witness);
+        let (finding, undo_log) = (self.map.finding, &self.map.finding.undo_log);
         let index =
-            |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < witness.targets.len());
-        let at = |index: usize| finding.astray.binary_search_by_key(&index, |astray| astray.index).ok();
-        if let Some(index) = index(witness.after_row(0)) {
-            return finding.astray.get(at(index)?).map(|astray| cell(&astray.after, copy.from));
+            |first: u32| usize::try_from(source.checked_sub(first)?).ok().filter(|at| *at < undo_log.targets.len());
+        let at = |index: usize| finding.misplaced.binary_search_by_key(&index, |misplaced| misplaced.index).ok();
+        if let Some(index) = index(undo_log.after_row(0)) {
+            return finding.misplaced.get(at(index)?).map(|misplaced| cell(&misplaced.after, copy.from));
         }
-        let at = at(index(witness.before_row(0))?)?;
-        let astray = finding.astray.get(at)?;
-        let is_read = self.there.image.undo.get(at).is_some();
-        (is_read && self.formula_before(at, astray, copy.from).is_none()).then(|| cell(&astray.before, copy.from))
+        let at = at(index(undo_log.before_row(0))?)?;
+        let misplaced = finding.misplaced.get(at)?;
+        let is_read = self.map.image.undo.get(at).is_some();
+        (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
     }
 
     /// Messages about rows that could each be the one that was hit.
-    fn unknown(&self) -> Vec<String> {
-        let all = self.there.finding.astray.iter().zip(&self.there.located);
-        let either = all.filter_map(|(astray, located)| match located {
-            RowLocation::Either(one, other) => Some((astray, *one + 1, *other + 1)),
+    fn ambiguous_rows(&self) -> Vec<String> {
+        let all = self.map.finding.misplaced.iter().zip(&self.map.located);
+        let either = all.filter_map(|(misplaced, located)| match located {
+            RowLocation::Either(one, other) => Some((misplaced, *one + 1, *other + 1)),
             RowLocation::At(_) | RowLocation::Gone => None,
         });
-        let said = either.map(|(astray, one, other)| {
-            let image = self.there.image;
+        let messages = either.map(|(misplaced, one, other)| {
+            let image = self.map.image;
             let header = image.tab.header.get(image.key).map_or("", String::as_str);
-            let key = self.there.key_before(astray);
+            let key = self.map.key_before(misplaced);
             match (key.is_empty(), one == other) {
                 (true, true) => {
                     format!("row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history")
@@ -401,7 +402,7 @@ impl RepairPlanner<'_> {
                 }
             }
         });
-        said.collect()
+        messages.collect()
     }
 }
 

@@ -50,9 +50,9 @@ impl RowLocation {
 
 /// A row to find.
 struct SoughtRow<'a> {
-    astray: &'a MisplacedWrite,
+    misplaced: &'a MisplacedWrite,
     /// Its contents after the write, in current columns.
-    print: RowFingerprint,
+    fingerprint: RowFingerprint,
     /// Its key after the write.
     key: String,
     /// Its key before the write, if the batch overwrote it.
@@ -64,7 +64,7 @@ struct SoughtRow<'a> {
 /// Finds the rows that a batch hit.
 pub struct RowSearch<'a> {
     image: &'a TabImage<'a>,
-    wanted: Vec<SoughtRow<'a>>,
+    sought: Vec<SoughtRow<'a>>,
     found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
@@ -86,48 +86,48 @@ impl<'a> RowSearch<'a> {
         let width = image.width();
         // Keys for which the batch created rows belong to no other row. So no hit row can have lost
         // one of them.
-        let made: HashSet<&String> = finding.witness.made.iter().chain(&finding.beside).collect();
-        let wanted = finding.astray.iter().map(|astray| {
-            let is_over = astray.target.columns.contains(&key);
+        let recreated: HashSet<&String> = finding.undo_log.recreated.iter().chain(&finding.shifted_appends).collect();
+        let sought = finding.misplaced.iter().map(|misplaced| {
+            let is_over = misplaced.target.columns.contains(&key);
             let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
-            let before = shown(&astray.before);
-            let written = astray
+            let before = shown(&misplaced.before);
+            let written = misplaced
                 .target
                 .columns
                 .iter()
-                .filter_map(|&at| Some((columns.get(at)?, astray.after.get(at).and_then(mark_of)?)));
+                .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(mark_of)?)));
             SoughtRow {
-                print: RowFingerprint::of(&astray.after, |_| false).moved(columns, width),
-                key: shown(&astray.after),
-                lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !made.contains(key)),
+                fingerprint: RowFingerprint::of(&misplaced.after, |_| false).moved(columns, width),
+                key: shown(&misplaced.after),
+                lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !recreated.contains(key)),
                 written: written.collect(),
-                astray,
+                misplaced,
             }
         });
-        let wanted: Vec<_> = wanted.collect();
-        let found = vec![None; wanted.len()];
-        Self { image, wanted, found, taken: HashSet::new(), others, showing: HashMap::new() }
+        let sought: Vec<_> = sought.collect();
+        let found = vec![None; sought.len()];
+        Self { image, sought, found, taken: HashSet::new(), others, showing: HashMap::new() }
     }
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
     /// key column as found.
     pub fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
-        self.by_place();
+        self.by_position();
         self.by_whole_content();
         self.by_likeness();
-        self.by_room();
+        self.by_blank_row();
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
     /// Finds rows whose own key is visible.
     fn by_key(&mut self, key: usize) {
-        for at in 0..self.wanted.len() {
-            let wanted = &self.wanted[at];
-            if wanted.key.is_empty() || wanted.astray.target.columns.contains(&key) {
+        for at in 0..self.sought.len() {
+            let sought = &self.sought[at];
+            if sought.key.is_empty() || sought.misplaced.target.columns.contains(&key) {
                 continue;
             }
-            let mark = mark_of(&Value::from(wanted.key.clone())).unwrap_or_default();
+            let mark = mark_of(&Value::from(sought.key.clone())).unwrap_or_default();
             let rows = self.rows_showing(self.image.key, mark);
             let best = self.best(at, &rows);
             self.found[at] = Some(best.map_or(RowLocation::Gone, |(row, _)| RowLocation::At(number(row))));
@@ -137,25 +137,26 @@ impl<'a> RowSearch<'a> {
 
     /// Finds rows with equal contents and different keys. They can be distinguished only while none
     /// moved.
-    fn by_place(&mut self) {
-        for at in 0..self.wanted.len() {
-            if self.found[at].is_some() || self.wanted[at].lost_key.is_none() || self.wanted[at].print.is_blank() {
+    fn by_position(&mut self) {
+        for at in 0..self.sought.len() {
+            if self.found[at].is_some() || self.sought[at].lost_key.is_none() || self.sought[at].fingerprint.is_blank()
+            {
                 continue;
             }
-            let is_twin = |other: &usize| {
-                let (one, other) = (&self.wanted[at], &self.wanted[*other]);
-                one.print == other.print && one.lost_key != other.lost_key
+            let has_same_contents = |other: &usize| {
+                let (one, other) = (&self.sought[at], &self.sought[*other]);
+                one.fingerprint == other.fingerprint && one.lost_key != other.lost_key
             };
-            let mut group: Vec<_> = (0..self.wanted.len()).filter(|other| self.found[*other].is_none()).collect();
-            group.retain(is_twin);
+            let mut group: Vec<_> = (0..self.sought.len()).filter(|other| self.found[*other].is_none()).collect();
+            group.retain(has_same_contents);
             if group.is_empty() {
                 continue;
             }
             group.push(at);
-            let place = |at: usize| self.wanted[at].astray.target.row as usize;
+            let place = |at: usize| self.sought[at].misplaced.target.row as usize;
             if group.iter().all(|at| self.is_free(place(*at)) && self.likeness(*at, place(*at)).is_exact()) {
                 for at in group {
-                    self.take(at, self.wanted[at].astray.target.row as usize);
+                    self.take(at, self.sought[at].misplaced.target.row as usize);
                 }
                 continue;
             }
@@ -173,11 +174,11 @@ impl<'a> RowSearch<'a> {
     /// Finds rows with unchanged contents, first those that did not move.
     fn by_whole_content(&mut self) {
         for is_still in [true, false] {
-            for at in 0..self.wanted.len() {
-                if self.found[at].is_some() || self.wanted[at].print.is_blank() {
+            for at in 0..self.sought.len() {
+                if self.found[at].is_some() || self.sought[at].fingerprint.is_blank() {
                     continue;
                 }
-                let place = self.wanted[at].astray.target.row as usize;
+                let place = self.sought[at].misplaced.target.row as usize;
                 let rows: Vec<_> = if is_still { vec![place] } else { self.candidates(at) };
                 let exact = rows.into_iter().find(|row| self.is_free(*row) && self.likeness(at, *row).is_exact());
                 if let Some(row) = exact {
@@ -189,8 +190,8 @@ impl<'a> RowSearch<'a> {
 
     /// Finds rows in which users changed some cells.
     fn by_likeness(&mut self) {
-        let is_open = |at: &usize| self.found[*at].is_none() && !self.wanted[*at].print.is_blank();
-        let open: Vec<_> = (0..self.wanted.len()).filter(is_open).collect();
+        let is_open = |at: &usize| self.found[*at].is_none() && !self.sought[*at].fingerprint.is_blank();
+        let open: Vec<_> = (0..self.sought.len()).filter(is_open).collect();
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
         let mut fits: Vec<(i64, usize, usize)> = Vec::new();
         for (at, rows) in &candidates {
@@ -209,27 +210,27 @@ impl<'a> RowSearch<'a> {
         // Best match first. A row that two match equally well is not guessed.
         fits.sort_unstable_by(|a, b| b.cmp(a));
         for same in fits.chunk_by(|a, b| a.0 == b.0) {
-            self.settle(same);
+            self.resolve_equal(same);
         }
     }
 
     /// Resolves equally good matches.
-    fn settle(&mut self, fits: &[(i64, usize, usize)]) {
-        let (mut by_wanted, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
+    fn resolve_equal(&mut self, fits: &[(i64, usize, usize)]) {
+        let (mut by_sought, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
         for (_, at, row) in fits {
-            by_wanted.entry(*at).or_default().push(*row);
+            by_sought.entry(*at).or_default().push(*row);
             by_row.entry(*row).or_default().push(*at);
         }
         for (_, at, row) in fits {
             if self.found[*at].is_some() || !self.is_free(*row) {
                 continue;
             }
-            let rows = by_wanted.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
+            let rows = by_sought.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
             let other_row = rows.copied().find(|other| !self.are_alike(*other, *row));
-            let wanted = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
-            let wanted = wanted.filter(|other| self.found[**other].is_none());
-            let other_wanted = wanted.copied().find(|other| !self.are_interchangeable(*other, *at));
-            match (other_row, other_wanted) {
+            let sought = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
+            let sought = sought.filter(|other| self.found[**other].is_none());
+            let other_sought = sought.copied().find(|other| !self.are_interchangeable(*other, *at));
+            match (other_row, other_sought) {
                 (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
                 (None, Some(other)) => {
                     for unknown in [*at, other] {
@@ -243,16 +244,16 @@ impl<'a> RowSearch<'a> {
 
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
     /// fit into any. The nearest one is used.
-    fn by_room(&mut self) {
-        for at in 0..self.wanted.len() {
-            let wanted = &self.wanted[at];
+    fn by_blank_row(&mut self) {
+        for at in 0..self.sought.len() {
+            let sought = &self.sought[at];
             if self.found[at].is_some()
-                || !wanted.print.is_blank()
-                || !wanted.astray.after.iter().all(|cell| text(cell).is_empty())
+                || !sought.fingerprint.is_blank()
+                || !sought.misplaced.after.iter().all(|cell| text(cell).is_empty())
             {
                 continue;
             }
-            let place = wanted.astray.target.row as usize;
+            let place = sought.misplaced.target.row as usize;
             let blank = (1..self.image.height as usize).filter(|row| self.is_free(*row) && self.image.is_blank(*row));
             if let Some(row) = blank.min_by_key(|row| row.abs_diff(place)) {
                 self.take(at, row);
@@ -263,14 +264,14 @@ impl<'a> RowSearch<'a> {
     /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
     /// cells, or that show the overwritten key.
     fn candidates(&mut self, at: usize) -> Vec<usize> {
-        let wanted = &self.wanted[at];
-        let (written, all) = (wanted.written.clone(), wanted.print.marks().collect::<Vec<_>>());
-        let lost = wanted.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
+        let sought = &self.sought[at];
+        let (written, all) = (sought.written.clone(), sought.fingerprint.marks().collect::<Vec<_>>());
+        let lost = sought.lost_key.clone().and_then(|key| mark_of(&Value::from(key)));
         let mut lists = self.rarest(&written, 2);
         lists.extend(self.rarest(&all, 1));
         lists.extend(lost.map(|mark| self.rows_showing(self.image.key, mark)));
         let rows: BTreeSet<usize> = lists.into_iter().flat_map(|rows| rows.into_iter().take(MOST_CANDIDATES)).collect();
-        rows.into_iter().filter(|row| self.may_be(at, *row)).collect()
+        rows.into_iter().filter(|row| self.can_be(at, *row)).collect()
     }
 
     /// The `most` shortest lists of rows that show these cells.
@@ -287,9 +288,9 @@ impl<'a> RowSearch<'a> {
     }
 
     /// A row with another key is another row, even if all other cells match.
-    fn may_be(&self, at: usize, row: usize) -> bool {
+    fn can_be(&self, at: usize, row: usize) -> bool {
         let key = self.image.cell(row, self.image.key).and_then(mark_of);
-        key == self.wanted[at].print.mark(self.image.key) || self.shows_its_key_again(at, row)
+        key == self.sought[at].fingerprint.mark(self.image.key) || self.shows_its_key_again(at, row)
     }
 
     fn rows_showing(&mut self, column: usize, mark: u64) -> Vec<usize> {
@@ -312,13 +313,13 @@ impl<'a> RowSearch<'a> {
 
     /// The free row that matches best. Of equal matches, the one that did not move, else the first.
     fn best(&self, at: usize, rows: &[usize]) -> Option<(usize, Likeness)> {
-        let place = self.wanted[at].astray.target.row as usize;
+        let place = self.sought[at].misplaced.target.row as usize;
         let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
         free.max_by_key(|(row, like)| (like.score(), *row == place, std::cmp::Reverse(*row)))
     }
 
     fn likeness(&self, at: usize, row: usize) -> Likeness {
-        self.image.compare(&self.wanted[at].print, row)
+        self.image.compare(&self.sought[at].fingerprint, row)
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
@@ -328,25 +329,27 @@ impl<'a> RowSearch<'a> {
     }
 
     fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
-        let lost = self.wanted[at].lost_key.as_deref();
+        let lost = self.sought[at].lost_key.as_deref();
         lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
     }
 
     fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
-        let written = &self.wanted[at].written;
+        let written = &self.sought[at].written;
         let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
         !written.is_empty() && written.iter().all(shows)
     }
 
     /// Whether two rows have equal contents, so that either will do.
     fn are_alike(&self, one: usize, other: usize) -> bool {
-        let print = self.image.print(one);
-        print.is_blank() || self.image.compare(&print, other).is_exact()
+        let fingerprint = self.image.fingerprint(one);
+        fingerprint.is_blank() || self.image.compare(&fingerprint, other).is_exact()
     }
 
     fn are_interchangeable(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.wanted[one], &self.wanted[other]);
-        one.print == other.print && one.astray.before == other.astray.before && is_same_target(one.astray, other.astray)
+        let (one, other) = (&self.sought[one], &self.sought[other]);
+        one.fingerprint == other.fingerprint
+            && one.misplaced.before == other.misplaced.before
+            && is_same_target(one.misplaced, other.misplaced)
     }
 
     fn is_free(&self, row: usize) -> bool {
@@ -360,7 +363,7 @@ impl<'a> RowSearch<'a> {
 }
 
 fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
-    let is_new = |astray: &MisplacedWrite| matches!(astray.target.expect, RowPredicate::Blank(_));
+    let is_new = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Blank(_));
     one.target.columns == other.target.columns && is_new(one) == is_new(other)
 }
 

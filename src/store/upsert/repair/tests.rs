@@ -24,7 +24,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         columns: vec![1],
         moves: Vec::new(),
     };
-    let witness = UndoLog {
+    let undo_log = UndoLog {
         head: HeadId { commit: 1, nonce: 1 },
         header: tab(&["id", "n", "mine"]).header,
         key: 0,
@@ -33,23 +33,23 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         appended: 1,
         keys: 1,
         width: 20,
-        made: Vec::new(),
+        recreated: Vec::new(),
         counts: HashMap::new(),
         base: BASE,
         is_repair: false,
         targets: wrote.iter().map(target).collect(),
     };
     let seen = RowImages { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
-    witness.finding(seen, || vec!["new".into()])
+    undo_log.evaluate(seen, || vec!["new".into()])
 }
 
 fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
     TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &[] }
 }
 
-fn repairs(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<RowRepair> {
+fn planned_repairs(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<RowRepair> {
     let planned = plan(finding, image);
-    assert_eq!(planned.unknown, Vec::<String>::new());
+    assert_eq!(planned.ambiguous, Vec::<String>::new());
     planned.repairs
 }
 
@@ -63,8 +63,8 @@ fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
     let (before, after) = ([json!(["b", 2]), json!(["a", 1])], [json!(["b", 10]), json!(["a", 20])]);
     let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
-    let mends = repairs(&finding, &present(&tab, &now));
-    let told: Vec<_> = mends.iter().map(|mend| (mend.row, mend.copies.clone())).collect();
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let told: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies.clone())).collect();
     assert_eq!(told, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
 }
 
@@ -73,19 +73,19 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let tab = tab(&["id", "n", "mine"]);
     let moved = rows(&[json!(["id", "n"]), json!([]), json!(["z", 10]), json!(["a", 1])]);
-    let mends = repairs(&finding, &present(&tab, &moved));
+    let repairs = planned_repairs(&finding, &present(&tab, &moved));
     assert_eq!(
-        mends[0],
+        repairs[0],
         RowRepair {
             row: Some(3),
-            expect: RowPredicate::Row { key: Some("a".into()), print: RowFingerprint::of(&moved[3], |_| false) },
+            expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::of(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new()
         }
     );
-    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+    assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
     let changed = rows(&[json!(["id", "n"]), json!([]), json!(["z", 11]), json!(["a", 1])]);
-    assert_eq!(repairs(&finding, &present(&tab, &changed)).len(), 1);
+    assert_eq!(planned_repairs(&finding, &present(&tab, &changed)).len(), 1);
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["", "", "total"])], &[json!(["", 10, "total"])]);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
-    let mends = repairs(&finding, &present(&tab, &now));
-    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
-    assert_eq!(mends[1].expect, RowPredicate::Row { key: None, print: RowFingerprint::of(&now[2], |_| false) });
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+    assert_eq!(repairs[1].expect, RowPredicate::Row { key: None, fingerprint: RowFingerprint::of(&now[2], |_| false) });
 }
 
 #[test]
@@ -104,7 +104,8 @@ fn of_two_rows_without_a_key_that_look_alike_each_is_put_right() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!([])], &[stray(), stray()]);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray(), json!([]), stray()]);
-    let mut cleared: Vec<_> = repairs(&finding, &present(&tab, &now)).into_iter().map(|mend| mend.row).collect();
+    let mut cleared: Vec<_> =
+        planned_repairs(&finding, &present(&tab, &now)).into_iter().map(|repair| repair.row).collect();
     cleared.sort();
     assert_eq!(cleared, [Some(1), Some(2), Some(4)]);
 }
@@ -115,11 +116,11 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
     let finding = finding(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &[json!([]), json!(["", 3, "total"])], &stray);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), stray[0].clone(), stray[1].clone()]);
-    let mends = repairs(&finding, &present(&tab, &now));
-    let of_row = |row| mends.iter().find(|mend| mend.row == Some(row)).map(|mend| mend.expect.clone());
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let of_row = |row| repairs.iter().find(|repair| repair.row == Some(row)).map(|repair| repair.expect.clone());
     for (row, twin) in [(2, 3), (3, 2)] {
-        let Some(RowPredicate::Row { print, .. }) = of_row(row) else { unreachable!("it has no key") };
-        let is_it = |row: usize| print.compare(&now[row], |_| false).is_exact();
+        let Some(RowPredicate::Row { fingerprint, .. }) = of_row(row) else { unreachable!("it has no key") };
+        let is_it = |row: usize| fingerprint.compare(&now[row], |_| false).is_exact();
         assert!(is_it(row as usize) && !is_it(twin));
     }
 }
@@ -128,23 +129,23 @@ fn a_row_without_a_key_that_others_resemble_is_known_by_what_people_wrote_beside
 fn a_key_whose_row_was_deleted_gets_a_new_one() {
     let finding = finding(&["id", "n", "mine"], &[("a", 1)], &[json!(["z", 7])], &[json!(["z", 10])]);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["z", 10])]));
-    let mends = repairs(&finding, &present(&tab, &now));
-    assert_eq!((mends[0].row, &mends[0].expect), (None, &RowPredicate::Key("a".into())));
-    assert_eq!(mends[1].row, Some(1));
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    assert_eq!((repairs[0].row, &repairs[0].expect), (None, &RowPredicate::Key("a".into())));
+    assert_eq!(repairs[1].row, Some(1));
 }
 
 #[test]
 fn a_header_written_anew_keeps_its_column_and_a_deleted_column_is_left_out() {
     let renamed = &["id", "number", "mine"];
-    assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).astray.is_empty());
-    let astray = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
+    assert!(finding(renamed, &[("a", 1)], &[json!(["a", 1])], &[json!(["a", 10])]).misplaced.is_empty());
+    let misplaced = finding(renamed, &[("a", 1)], &[json!(["z", 1])], &[json!(["z", 10])]);
     let (tab_now, now) = (tab(renamed), rows(&[json!(["id"]), json!(["z", 10]), json!(["a", 2])]));
-    let mends = repairs(&astray, &present(&tab_now, &now));
-    assert_eq!((mends[0].row, &mends[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
+    let repairs = planned_repairs(&misplaced, &present(&tab_now, &now));
+    assert_eq!((repairs[0].row, &repairs[0].copies), (Some(2), &vec![scratch(BASE + 1, 1, 1)]));
     let deleted = finding(&["id", "mine"], &[("a", 1)], &[json!(["a", "note"])], &[json!(["a", 10])]);
     let (tab_now, now) = (tab(&["id", "mine"]), rows(&[json!(["id"]), json!(["a", 10])]));
-    let mends = repairs(&deleted, &present(&tab_now, &now));
-    assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
+    let repairs = planned_repairs(&deleted, &present(&tab_now, &now));
+    assert_eq!((repairs[0].row, &repairs[0].copies), (Some(1), &vec![scratch(BASE, 1, 1)]));
 }
 
 #[test]
@@ -152,11 +153,11 @@ fn cells_under_other_headers_go_back_and_those_meant_go_to_their_own() {
     let finding = finding(&["id", "mine", "n"], &[("a", 1)], &[json!(["a", "note", 1])], &[json!(["a", 10, 1])]);
     let tab = tab(&["id", "mine", "n"]);
     let now = rows(&[json!(["id", "mine", "n"]), json!(["a", 10, 1]), json!(["new", 5])]);
-    let mends = repairs(&finding, &present(&tab, &now));
-    assert_eq!((mends[0].row, &mends[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    assert_eq!((repairs[0].row, &repairs[0].copies), (Some(1), &vec![scratch(BASE + 1, 1, 2), scratch(BASE, 1, 1)]));
     let itself = |from, to| CellCopy { source: CellSource::Itself, from, to };
-    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![itself(1, 2)]));
-    assert_eq!(mends[1].clears, [1]);
+    assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![itself(1, 2)]));
+    assert_eq!(repairs[1].clears, [1]);
 }
 
 /// A batch that filled these rows (key and row), and what it found there.
@@ -166,8 +167,8 @@ fn filling(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         let RowPredicate::Key(key) = target.expect.clone() else { return };
         (target.expect, target.columns) = (RowPredicate::Blank(key), vec![0, 1]);
     };
-    finding.astray.iter_mut().for_each(|astray| fill(&mut astray.target));
-    finding.witness.targets.iter_mut().for_each(fill);
+    finding.misplaced.iter_mut().for_each(|misplaced| fill(&mut misplaced.target));
+    finding.undo_log.targets.iter_mut().for_each(fill);
     finding
 }
 
@@ -177,10 +178,10 @@ fn a_row_that_was_filled_by_mistake_is_given_back_and_the_new_one_made_elsewhere
     let finding = filling(&["id", "n", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["b", 1]), after]);
-    let mends = repairs(&finding, &present(&tab, &now));
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
     let as_meant = vec![scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1)];
-    assert_eq!((mends[0].row, &mends[0].copies), (None, &as_meant));
-    assert_eq!((mends[1].row, &mends[1].copies), (Some(2), &vec![scratch(BASE, 0, 0), scratch(BASE, 1, 1)]));
+    assert_eq!((repairs[0].row, &repairs[0].copies), (None, &as_meant));
+    assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 0, 0), scratch(BASE, 1, 1)]));
 }
 
 #[test]
@@ -190,10 +191,10 @@ fn two_filled_rows_that_are_alike_are_each_put_right() {
     let finding = filling(&["id", "n", "mine"], &[("a", 1), ("a", 2)], &befores, &afters);
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), after.clone(), after]);
-    let mends = repairs(&finding, &present(&tab, &now));
-    let mut restored: Vec<_> = mends.iter().filter_map(|mend| mend.row).collect();
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let mut restored: Vec<_> = repairs.iter().filter_map(|repair| repair.row).collect();
     restored.sort_unstable();
-    assert_eq!((restored, mends.iter().filter(|mend| mend.row.is_none()).count()), (vec![1, 2], 2));
+    assert_eq!((restored, repairs.iter().filter(|repair| repair.row.is_none()).count()), (vec![1, 2], 2));
 }
 
 #[test]
@@ -202,8 +203,8 @@ fn a_blank_row_that_was_filled_under_other_headers_stays_and_its_cells_move() {
     let finding = filling(&["n", "id", "mine"], &[("a", 1)], &[before], std::slice::from_ref(&after));
     let tab = tab(&["n", "id", "mine"]);
     let now = rows(&[json!(["n", "id", "mine"]), after]);
-    let mends = repairs(&finding, &present(&tab, &now));
-    let row = mends.iter().find(|mend| mend.row == Some(1)).expect("its own row");
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let row = repairs.iter().find(|repair| repair.row == Some(1)).expect("its own row");
     assert_eq!(row.copies, [scratch(BASE + 1, 0, 1), scratch(BASE + 1, 1, 0)]);
-    assert!(mends.iter().all(|mend| mend.row.is_some()), "no second row: {mends:?}");
+    assert!(repairs.iter().all(|repair| repair.row.is_some()), "no second row: {repairs:?}");
 }

@@ -5,7 +5,7 @@ use super::*;
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 42 };
 
-fn witness(targets: Vec<RowWrite>) -> UndoLog {
+fn undo_log(targets: Vec<RowWrite>) -> UndoLog {
     let header = ["id", "mine", "n"].map(str::to_owned).to_vec();
     UndoLog {
         head: HEAD,
@@ -16,7 +16,7 @@ fn witness(targets: Vec<RowWrite>) -> UndoLog {
         appended: 0,
         keys: 0,
         width: 20,
-        made: vec!["m".into()],
+        recreated: vec!["m".into()],
         counts: HashMap::from([(key_mark("twice"), 2)]),
         base: FIRST_ROW,
         is_repair: targets.iter().any(|target| matches!(target.expect, RowPredicate::Row { .. })),
@@ -24,7 +24,7 @@ fn witness(targets: Vec<RowWrite>) -> UndoLog {
     }
 }
 
-fn print(row: &[Value]) -> RowFingerprint {
+fn fingerprint(row: &[Value]) -> RowFingerprint {
     RowFingerprint::of(row, |_| false)
 }
 
@@ -33,9 +33,9 @@ fn written(key: &str, row: u32) -> RowWrite {
 }
 
 /// The scratch rows of a batch with this undo log that finds this header and these rows.
-fn scratch(witness: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
-    let mut rows = vec![Vec::new(); (witness.rows() - STATE_ROWS) as usize];
-    for (at, texts) in witness.told() {
+fn scratch(undo_log: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
+    let mut rows = vec![Vec::new(); (undo_log.rows() - STATE_ROWS) as usize];
+    for (at, texts) in undo_log.scratch_texts() {
         rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
     }
     let mut put = |at: u32, cells: Vec<Value>| {
@@ -45,11 +45,11 @@ fn scratch(witness: &UndoLog, header: &[&str], before: &[Value], after: &[Value]
     };
     put(HEADER_ROW, header.iter().map(|&text| json!(text)).collect());
     for (index, (before, after)) in before.iter().zip(after).enumerate() {
-        put(witness.before_row(index), before.as_array().cloned().unwrap_or_default());
-        put(witness.after_row(index), after.as_array().cloned().unwrap_or_default());
-        if witness.is_repair {
-            put(witness.shown_before_row(index), before.as_array().cloned().unwrap_or_default());
-            put(witness.shown_after_row(index), after.as_array().cloned().unwrap_or_default());
+        put(undo_log.before_row(index), before.as_array().cloned().unwrap_or_default());
+        put(undo_log.after_row(index), after.as_array().cloned().unwrap_or_default());
+        if undo_log.is_repair {
+            put(undo_log.shown_before_row(index), before.as_array().cloned().unwrap_or_default());
+            put(undo_log.shown_after_row(index), after.as_array().cloned().unwrap_or_default());
         }
     }
     rows
@@ -57,38 +57,38 @@ fn scratch(witness: &UndoLog, header: &[&str], before: &[Value], after: &[Value]
 
 #[test]
 fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
-    let witness = witness(vec![
+    let undo_log = undo_log(vec![
         written("a", 4),
         RowWrite {
-            expect: RowPredicate::Row { key: Some("m".into()), print: print(&[json!("m")]) },
+            expect: RowPredicate::Row { key: Some("m".into()), fingerprint: fingerprint(&[json!("m")]) },
             moves: vec![(0, 2), (2, 1)],
             ..written("", 5)
         },
     ]);
-    let rows = scratch(&witness, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
-    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, seen.header.len(), &seen.after[0]), (&witness, 3, &vec![json!("a"), json!(""), json!(1)]));
-    assert!(UndoLog::read(&rows, HEAD.next(1)).is_none());
+    let rows = scratch(&undo_log, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
+    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, seen.header.len(), &seen.after[0]), (&undo_log, 3, &vec![json!("a"), json!(""), json!(1)]));
+    assert!(UndoLog::parse(&rows, HEAD.next(1)).is_none());
 }
 
 #[test]
 fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
-    let witness = witness(vec![written("a", 4), written("b", 5)]);
+    let undo_log = undo_log(vec![written("a", 4), written("b", 5)]);
     let rows = scratch(
-        &witness,
+        &undo_log,
         &["id", "mine", "n"],
         &[json!(["a"]), json!(["z", "note", 5])],
         &[json!([]), json!(["z", "note", 6])],
     );
-    assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
-    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
-    let finding = read.finding(seen, Vec::new);
-    assert_eq!((finding.rows(), finding.astray[0].index, &finding.astray[0].before[2]), (1, 1, &json!(5)));
+    assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
+    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    let finding = read.evaluate(seen, Vec::new);
+    assert_eq!((finding.rows(), finding.misplaced[0].index, &finding.misplaced[0].before[2]), (1, 1, &json!(5)));
 }
 
 #[test]
 fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
-    let one = || witness(vec![written("a", 4)]);
+    let one = || undo_log(vec![written("a", 4)]);
     let keys = ["a".to_owned()];
     let found = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
     assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
@@ -101,15 +101,15 @@ fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
             shown: Vec::new(),
         };
         let appending = UndoLog { appended: 1, ..one() };
-        assert_eq!(appending.finding(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
+        assert_eq!(appending.evaluate(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
     }
 }
 
 #[test]
 fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
-    let witness = witness(vec![written("a", 4)]);
+    let undo_log = undo_log(vec![written("a", 4)]);
     let header = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    assert_eq!(witness.header, header(&["id", "mine", "n"]));
+    assert_eq!(undo_log.header, header(&["id", "mine", "n"]));
     for (found, moved) in [
         (header(&["id", "mine", "number"]), false),
         (header(&["ident", "mine", "n"]), false),
@@ -117,7 +117,7 @@ fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
         (header(&["id", "mine", "theirs", "number"]), true),
         (header(&["id", "theirs", "n"]), false),
     ] {
-        assert_eq!(witness.is_moved(&found), moved, "{found:?}");
+        assert_eq!(undo_log.is_moved(&found), moved, "{found:?}");
     }
 }
 
@@ -125,7 +125,7 @@ fn a_header_written_anew_stood_still_unless_the_columns_beside_it_moved() {
 fn a_row_without_a_key_is_known_by_what_it_holds() {
     let row = [json!(""), json!("x"), json!(7)];
     let target = RowWrite {
-        expect: RowPredicate::Row { key: None, print: print(&row) },
+        expect: RowPredicate::Row { key: None, fingerprint: fingerprint(&row) },
         row: 3,
         columns: vec![2],
         moves: Vec::new(),
@@ -147,39 +147,39 @@ proptest! {
     #[test]
     fn invariant_6_whatever_stands_in_the_scratch_rows_reading_never_fails_hard(rows in prop::collection::vec(prop::collection::vec("(witness|700000000000000000042|[0-9]{1,9}|0-99999999|.{0,6})", 0..9), 0..6)) {
         let rows: Vec<Vec<Value>> = rows.into_iter().map(|row| row.into_iter().map(Value::from).collect()).collect();
-        let _ = UndoLog::read(&rows, HEAD);
+        let _ = UndoLog::parse(&rows, HEAD);
     }
 
     #[test]
     fn a_list_of_columns_reads_back(mut columns in prop::collection::vec(0_usize..300, 0..40)) {
         columns.sort_unstable();
         columns.dedup();
-        prop_assert_eq!(list(&listed(&columns)), Some(columns));
+        prop_assert_eq!(parse_ranges(&format_ranges(&columns)), Some(columns));
     }
 }
 
 #[test]
 fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
     let fill = |row| RowWrite { expect: RowPredicate::Blank("a".into()), columns: vec![0, 2], ..written("a", row) };
-    let witness = witness(vec![fill(4), fill(5)]);
+    let undo_log = undo_log(vec![fill(4), fill(5)]);
     let before = [json!(["", "note"]), json!(["", "note", 5])];
     let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
-    let rows = scratch(&witness, &["id", "mine", "n"], &before, &after);
-    assert!(!witness.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
-    let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&witness, vec!["a", "a"]));
-    let finding = read.finding(seen, Vec::new);
-    assert_eq!((finding.rows(), finding.astray[0].index), (1, 1));
+    let rows = scratch(&undo_log, &["id", "mine", "n"], &before, &after);
+    assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
+    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&undo_log, vec!["a", "a"]));
+    let finding = read.evaluate(seen, Vec::new);
+    assert_eq!((finding.rows(), finding.misplaced[0].index), (1, 1));
 }
 
 #[test]
 fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
     for tab in [18_258, 18_259, 18_278] {
-        let mut wide = witness(vec![written("a", 4), written("b", 9)]);
+        let mut wide = undo_log(vec![written("a", 4), written("b", 9)]);
         wide.width = UndoLog::width_for(tab);
-        assert!(wide.columns() <= ALL_COLUMNS && wide.width >= tab, "{tab}");
+        assert!(wide.columns() <= MAX_COLUMNS && wide.width >= tab, "{tab}");
         let mut rows = vec![Vec::new(); (wide.rows() - STATE_ROWS) as usize];
-        for (at, texts) in wide.told() {
+        for (at, texts) in wide.scratch_texts() {
             rows[(at - STATE_ROWS) as usize] = texts.into_iter().map(Value::from).collect();
         }
         for (at, cells) in [(wide.before_row(0), ["a", "x"]), (wide.after_row(1), ["b", "y"])] {
@@ -187,7 +187,7 @@ fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
             row.resize(wide.margin() as usize, json!(""));
             row.extend(cells.map(Value::from));
         }
-        let (read, seen) = UndoLog::read(&rows, HEAD).expect("it was left");
+        let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
         assert_eq!((&read, &seen.before[0][1], &seen.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
     }
 }
