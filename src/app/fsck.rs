@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, SheetFile};
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::item::Output;

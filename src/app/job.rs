@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::installation::{Installation, LockHeld, alive};
+use crate::app::instance_lock::{Installation, LockHeld, alive};
 use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
-use crate::app::sheet::{Sheet, connect};
-use crate::config::pace::Overlap;
+use crate::config::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::config::steps::StepAction;
 use crate::config::target::Target;

@@ -4,9 +4,9 @@
 
 use std::sync::Arc;
 
+use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, SheetFile};
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::chance::Chance;

@@ -3,7 +3,7 @@
 //! In scope: which store, source, steps and client a job gets; this installation's id and lock; reading a job's tabs for people.
 //! Out of scope: what was typed (`cli`), what is decided (`ledger`).
 
-pub mod installation;
+pub mod instance_lock;
 pub mod journal;
 pub mod request;
 pub mod error;
@@ -12,6 +12,6 @@ pub mod listing;
 pub mod fsck;
 pub mod explain;
 pub mod processes;
-pub mod sheet;
+pub mod connect;
 pub mod job;
-pub mod view;
+pub mod queries;

@@ -1,7 +1,7 @@
 //! A forced run that somebody asked for on this machine, remembered until its success was shown: should the process vanish before that,
 //! whoever asks again goes on with the same request, and no key is done once more for it.
 //!
-//! In scope: the file in the state directory. Out of scope: what a request means for a key (`maintain::force`). Where there is no disk
+//! In scope: the file in the state directory. Out of scope: what a request means for a key (`maintain::reprocess`). Where there is no disk
 //! nothing is remembered, and asking again after a success that nobody saw is a new request.
 
 use std::fs::{self, File};

@@ -4,7 +4,7 @@
 //! Out of scope: the questions themselves (`store::probe`), how it is shown and which exit code it is (`cli`).
 
 pub mod report;
-pub mod meaning;
+pub mod consequences;
 pub mod programs;
 pub mod repeated;
 pub mod preflight;

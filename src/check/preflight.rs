@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::check::repeated::{RepeatedKeyScan, look};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
-use crate::config::pace::Overlap;
+use crate::config::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::google::address::SpreadsheetId;

@@ -1,6 +1,6 @@
 //! A length of time as it is typed on the command line.
 //!
-//! In scope: reading it. Out of scope: lengths in job files (`config::collect`), and showing them (`cli::figures`).
+//! In scope: reading it. Out of scope: lengths in job files (`config::value_reader`), and showing them (`cli::format`).
 
 use std::time::Duration;
 

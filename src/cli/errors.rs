@@ -211,7 +211,7 @@ fn rendered(diagnostic: &dyn Diagnostic, stream: &OutputStream) -> String {
 mod tests {
     use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
@@ -228,7 +228,7 @@ mod tests {
     }
 
     fn told(trouble: &CliError, json: bool, verbose: bool) -> String {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         trouble.tell(&terminal, json, verbose);
         assert_eq!(captured.out(), "");
         captured.err()

@@ -282,7 +282,7 @@ mod tests {
 
     #[test]
     fn fail_on_decides_what_failed_items_mean() {
-        let report = crate::cli::output::sample::report;
+        let report = crate::cli::output::fixtures::report;
         let mut clean = report();
         clean.open_failures = 3;
         let mut partial = report();
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_stopped_run_exits_with_its_signal() {
-        let mut report = crate::cli::output::sample::report();
+        let mut report = crate::cli::output::fixtures::report();
         report.run.status = RunStatus::Interrupted;
         let code = |signal| Exit::of_run(&report, FailOn::Partial, signal).code();
         assert_eq!([code(Some(Signal::Interrupt)), code(Some(Signal::Terminate)), code(None)], [130, 143, 130]);

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::CliCommand;
 use crate::cli::commands;
-use crate::cli::commands::trouble::of_machine;
+use crate::cli::commands::error_report::of_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;

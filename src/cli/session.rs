@@ -93,12 +93,12 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         (Session { args, terminal, leaving: Mutex::default() }, captured)
     }

@@ -8,9 +8,9 @@ use comfy_table::{
 };
 use serde::Serialize;
 
-use crate::cli::figures::{counted, grouped};
+use crate::cli::format::{counted, grouped};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Terminal, visible};
 
 /// A column is never laid out narrower than this while others can be left out: an id, a moment and a short text are whole.
@@ -185,7 +185,7 @@ fn footer(tab: &TabRows, shown: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
@@ -206,7 +206,7 @@ mod tests {
             ],
             first: 1_705,
             total: Some(1_707),
-            spreadsheet: sample::place().spreadsheet,
+            spreadsheet: fixtures::place().spreadsheet,
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_tab_separated_text() {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         show(&quakes(), &terminal, false);
         insta::assert_snapshot!(captured.out().replace('\t', "→"), @r"
         id→time→magnitude→place
@@ -279,7 +279,7 @@ mod tests {
             rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
             first: 1,
             total: Some(1),
-            spreadsheet: sample::place().spreadsheet,
+            spreadsheet: fixtures::place().spreadsheet,
         };
         let narrow = table(&runs, 40, false);
         assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");

@@ -4,9 +4,9 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::collect::ValueReader;
 use crate::config::keys::closest;
 use crate::config::raw::{At, ColumnSays, SheetSection};
+use crate::config::value_reader::ValueReader;
 use crate::ledger::columns::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
 /// The longest form of a number, in characters.

@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::collect::ValueReader;
 use crate::config::raw::JobFile;
+use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
 use crate::step::jq::Program;

@@ -5,7 +5,7 @@
 //!
 //! Secrets never stand in a job file: `${NAME}` takes them from the environment, or from the one `.env` beside the file.
 
-pub mod collect;
+pub mod value_reader;
 mod columns;
 mod env_file;
 pub mod environment;
@@ -14,7 +14,7 @@ pub mod flags;
 pub(crate) mod keys;
 mod linked;
 pub mod names;
-pub mod pace;
+pub mod limits;
 pub mod problem;
 mod proxies;
 mod raw;

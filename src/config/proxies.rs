@@ -3,8 +3,8 @@
 //! In scope: which variable counts, as with curl: the small letters before the capitals, the scheme's own before `ALL_PROXY`.
 //! Out of scope: which addresses are reached without a proxy (`google::proxy`).
 
-use crate::config::collect::ValueReader;
 use crate::config::problem::ConfigProblem;
+use crate::config::value_reader::ValueReader;
 use crate::google::proxy::{Proxies, Proxy};
 
 /// What a program that answers web requests by CGI is started with. There, `HTTP_PROXY` is a header of the request:

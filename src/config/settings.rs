@@ -9,13 +9,12 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use crate::config::collect::{ProblemNote, ValueReader};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
-use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
+use crate::config::limits::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::proxies::proxies;
 use crate::config::raw::{At, ItemSection, JobFile, SheetSection};
@@ -23,6 +22,7 @@ use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, StepAction, StepSettings};
 use crate::config::target::{self, Choice, CredentialSettings, Target};
+use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::config::wrong_place;
 use crate::google::proxy::Proxies;
 use crate::google::quota::Pacing;
@@ -206,7 +206,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
 fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
     let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
-    let schedule = pace::schedule(collect, raw.schedule.as_ref());
+    let schedule = limits::schedule(collect, raw.schedule.as_ref());
     let source = raw.source.as_ref().and_then(|at| source::settings(collect, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
@@ -231,13 +231,13 @@ fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: 
     let state_dir = target::state_dir(collect, flags, raw);
     let proxies = on_the_way(collect, target.as_ref(), &credentials);
     wrong_place::beside_the_link(collect, path);
-    let commit = pace::commit(collect, raw.commit.as_ref());
-    let retry = pace::retry(collect, raw.retry.as_ref());
-    let pacing = pace::pacing(collect, raw.quota.as_ref());
-    let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
-    let stop_after = pace::stop_after(collect, raw.failures.as_ref());
-    let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
-    let overlap = pace::overlap(collect, raw.lease.as_ref());
+    let commit = limits::commit(collect, raw.commit.as_ref());
+    let retry = limits::retry(collect, raw.retry.as_ref());
+    let pacing = limits::pacing(collect, raw.quota.as_ref());
+    let max_attempts = limits::max_attempts(collect, raw.failures.as_ref());
+    let stop_after = limits::stop_after(collect, raw.failures.as_ref());
+    let lease_ttl_ms = limits::lease_ttl_ms(collect, raw.lease.as_ref());
+    let overlap = limits::overlap(collect, raw.lease.as_ref());
     Some(Settings {
         job: job?,
         path: path.to_owned(),

@@ -9,10 +9,10 @@ use futures_util::future::FutureExt;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use crate::config::collect::ValueReader;
 use crate::config::evaluation::EvaluationSettings;
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::{At, SourceSection as RawSource};
+use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};
 use crate::source::input::{BackgroundReader, Input};

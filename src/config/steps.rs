@@ -5,9 +5,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::collect::ValueReader;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, StepSection as Raw};
+use crate::config::value_reader::ValueReader;
 use crate::ledger::item::write_mode::Delivery;
 use crate::port::clock::Clock;
 use crate::port::step::Step;

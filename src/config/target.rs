@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::config::collect::ValueReader;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::JobFile;
+use crate::config::value_reader::ValueReader;
 use crate::config::wrong_place;
 use crate::private::readers;
 use crate::redact;

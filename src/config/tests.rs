@@ -7,8 +7,8 @@ use secrecy::ExposeSecret;
 
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
+use crate::config::limits::CommitSettings;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
-use crate::config::pace::CommitSettings;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;

@@ -5,11 +5,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::collect::ValueReader;
 use crate::config::env_file;
 use crate::config::linked::elsewhere;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind};
 use crate::config::problem::ConfigProblem;
+use crate::config::value_reader::ValueReader;
 
 /// Keeps a problem for each name that nothing reads, but that was meant to be read, and for each value that can't be.
 pub(crate) fn misspelt(collect: &mut ValueReader<'_>) {

@@ -3,9 +3,9 @@
 //! In scope: what is to be forgotten or kept, worked out from what the sheet shows. Out of scope: bringing it there, which is a run's
 //! business (`runner`), and asking people first (`cli`).
 
-pub mod tally;
-pub mod force;
-pub mod closing;
+pub mod version_counts;
+pub mod reprocess;
+pub mod close_failure;
 pub mod reset;
 pub mod lineup;
 pub mod prune;

@@ -11,8 +11,8 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::maintain::closing::closed;
-use crate::maintain::tally::{VersionCount, VersionCounts};
+use crate::maintain::close_failure::closed;
+use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 

@@ -15,7 +15,7 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_EARLIER;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::maintain::closing::closed;
+use crate::maintain::close_failure::closed;
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 

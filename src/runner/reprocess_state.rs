@@ -1,6 +1,6 @@
 //! The state's note of a forced run: which runs forgot keys for it, until a run has read the source to its end.
 //!
-//! In scope: what the note becomes with each commit. Out of scope: which keys are forgotten (`maintain::force`).
+//! In scope: what the note becomes with each commit. Out of scope: which keys are forgotten (`maintain::reprocess`).
 //!
 //! A forced run is two runs: one forgets, the next one does again what is forgotten. Should either vanish, the note tells whoever is asked
 //! to force once more which keys were forgotten already, so that none is done a third time.

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::app::explain::{ItemHistory, explain};
 use crate::cli::args::ExplainArgs;
-use crate::cli::commands::setting::{settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{settings, whereabouts};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;

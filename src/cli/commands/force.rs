@@ -1,6 +1,6 @@
 //! `sheetkeep run --force`: first what that would do, then, with `--yes`, the two runs that do it.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::force`).
+//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::reprocess`).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use crate::app::job::request_file;
 use crate::app::listing::{at_home, listing};
 use crate::app::request::RequestFile;
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{programs_again, settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{programs_again, settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::{counted, grouped};
+use crate::cli::format::{counted, grouped};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::lease::row_order::RequestOrder;
-use crate::maintain::force::{ReprocessPlan, forcing_since};
+use crate::maintain::reprocess::{ReprocessPlan, forcing_since};
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::runner::input_queue::RetryScope;

@@ -2,8 +2,8 @@
 //!
 //! In scope: one file a command. Out of scope: the work itself (`app`).
 
-pub mod trouble;
-pub mod setting;
+pub mod error_report;
+pub mod load_settings;
 pub mod force;
 pub mod reset;
 pub mod prune;

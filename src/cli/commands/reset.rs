@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{programs_again, settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{programs_again, settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::counted;
+use crate::cli::format::counted;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;

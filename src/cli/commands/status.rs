@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::app::view::standing;
+use crate::app::queries::standing;
 use crate::cli::args::StatusArgs;
-use crate::cli::commands::setting::{place, settings};
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{place, settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Palette, visible};
 
 /// One line.

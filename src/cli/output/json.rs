@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::ledger::item::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
 use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::run::event::{RetryCounts, RunReport};
@@ -176,14 +176,14 @@ pub fn line(document: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "the whole document")]
     fn the_document_of_a_run_is_frozen() {
-        let (report, place) = (sample::partial(), sample::place());
+        let (report, place) = (fixtures::partial(), fixtures::place());
         let failures = [FailureDocument {
             key: "us7000abc".into(),
             place: "feed.json (record 7)".into(),

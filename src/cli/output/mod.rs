@@ -5,11 +5,11 @@
 
 pub mod check;
 pub mod json;
-pub mod lines;
-pub mod place;
+pub mod event_lines;
+pub mod destination;
 pub mod progress;
 pub mod reporter;
 #[cfg(test)]
-pub mod sample;
+pub mod fixtures;
 pub mod status;
 pub mod summary;

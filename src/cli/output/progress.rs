@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::figures::{grouped, lasting};
+use crate::cli::format::{grouped, lasting};
 use crate::cli::terminal::OutputStream;
 use crate::ledger::run::run::Counts;
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::logs::LogFormat;
+use crate::cli::output::destination::Place;
+use crate::cli::output::event_lines::EventLines;
 use crate::cli::output::json::{FailureDocument, RunDocument, line};
-use crate::cli::output::lines::EventLines;
-use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
@@ -166,8 +166,8 @@ impl Drop for Reporter {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::place::Spreadsheet;
-    use crate::cli::output::sample;
+    use crate::cli::output::destination::Spreadsheet;
+    use crate::cli::output::fixtures;
     use crate::ledger::run::run::RunStatus;
     use crate::system::SteeredClock;
     use crate::time::Timestamp;
@@ -176,17 +176,17 @@ mod tests {
 
     /// What standard output and standard error were given of a run with `failures`.
     fn shown(audience: Audience, failures: u64) -> (String, String) {
-        shown_at(audience, failures, sample::place())
+        shown_at(audience, failures, fixtures::place())
     }
 
     fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         let clock = Arc::new(SteeredClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place);
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
-        (0..failures).for_each(|n| reporter.on(&sample::failure(n)));
-        let mut report = sample::report();
+        (0..failures).for_each(|n| reporter.on(&fixtures::failure(n)));
+        let mut report = fixtures::report();
         report.run.counts.failed = failures;
         if failures > 0 {
             report.run.status = RunStatus::Partial;
@@ -220,7 +220,7 @@ mod tests {
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { quiet: true, ..Audience::default() };
         let spreadsheet = Spreadsheet::of_google("1AbC", "--spreadsheet names it".into());
-        let far = || Place { spreadsheet: spreadsheet.clone(), ..sample::place() };
+        let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
         let (out, err) = shown_at(quiet, 12, far());
         assert_eq!(err.lines().count(), 11, "{err}");

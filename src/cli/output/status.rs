@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::figures::{counted, grouped, lasting};
+use crate::cli::format::{counted, grouped, lasting};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::output::summary::sign;
 use crate::cli::terminal::{Palette, visible};
 use crate::ledger::lease::lease::Holder;
@@ -231,15 +231,15 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::output::fixtures;
     use crate::cli::output::json::line;
-    use crate::cli::output::sample;
 
     use super::*;
 
     fn status() -> JobStatus {
         JobStatus {
-            place: sample::place(),
-            last_run: Some(Some(sample::partial().run)),
+            place: fixtures::place(),
+            last_run: Some(Some(fixtures::partial().run)),
             held_by: Some((
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
                 Timestamp(1_517_970_673_840),

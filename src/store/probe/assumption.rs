@@ -1,7 +1,7 @@
 //! What is asked of the service, and how it was answered. Pure.
 //!
 //! In scope: the list of questions with the assumption that each is about. Out of scope: asking (the other files here), and what an
-//! answer means for a job (`check::meaning`).
+//! answer means for a job (`check::consequences`).
 
 /// A question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,6 +1,6 @@
 //! What Processed says of each version of a key: how often it is done, and how often that was taken back.
 //!
-//! In scope: counting rows. Out of scope: which of them go (`maintain::force`).
+//! In scope: counting rows. Out of scope: which of them go (`maintain::reprocess`).
 
 use std::collections::{HashMap, HashSet};
 

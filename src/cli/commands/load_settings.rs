@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
-use crate::cli::commands::trouble::of_config;
+use crate::cli::commands::error_report::of_config;
 use crate::cli::errors::CliError;
 use crate::cli::job_args::JobArgs;
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::config::environment::own_program;
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};

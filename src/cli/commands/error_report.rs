@@ -4,7 +4,7 @@ use crate::app::error::AppError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
-use crate::cli::output::place::Spreadsheet;
+use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::lease::row_order::RequestOrder;
-use crate::maintain::tally::{VersionCount, VersionCounts};
+use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::scan::rows::ScannedTabs;

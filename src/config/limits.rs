@@ -2,11 +2,11 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
 
-use crate::config::collect::ValueReader;
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::{
     At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
 };
+use crate::config::value_reader::ValueReader;
 use crate::google::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::lease::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, OutputStyle, Terminal};
 use crate::ledger::item::key::Key;
 use crate::ledger::item::repeated_keys::RepeatedKeys;

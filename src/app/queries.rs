@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, connect};
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::google::shape::TabInfo as Seen;

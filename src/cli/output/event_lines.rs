@@ -1,7 +1,7 @@
 //! Events as plain lines: few enough for a log that a person reads, never a stream.
 
-use crate::cli::figures::{counted, grouped, lasting, percent};
-use crate::cli::output::place::Place;
+use crate::cli::format::{counted, grouped, lasting, percent};
+use crate::cli::output::destination::Place;
 use crate::cli::terminal::visible;
 use crate::ledger::run::event::Event;
 use crate::ledger::run::run::Counts;
@@ -132,7 +132,7 @@ pub fn so_far(counts: &Counts) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
     use crate::ledger::lease::lease::Fence;
 
     use super::*;
@@ -146,7 +146,7 @@ mod tests {
             (400, Event::Buried { run: "20180206-012613-00def".into() }),
             (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
-            (600, sample::failure(7)),
+            (600, fixtures::failure(7)),
             (1_000, progress(300, Some((300, 1_000)))),
             (2_400, progress(500, Some((500, 1_000)))),
             (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = EventLines::new(&sample::place(), verbose, true);
+        let mut lines = EventLines::new(&fixtures::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -197,15 +197,15 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = EventLines::new(&sample::place(), false, true);
-        let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
+        let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
     }
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = EventLines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

@@ -126,14 +126,14 @@ pub fn shell_word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     #[test]
     fn a_sheet_that_a_flag_chose_is_seen_with_that_flag() {
         let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
-        let place = Place { chosen_by, ..sample::place() };
+        let place = Place { chosen_by, ..fixtures::place() };
         assert_eq!(place.how_to_see(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
         assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet' --tab 'Failures quakes'"));
     }
