@@ -1,4 +1,4 @@
-//! `sheetkeep check`.
+//! `sheetkeep check`: checks what a run needs, and probes the service if asked.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +30,7 @@ use crate::port::clock::Clock;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
 
-/// Checks the job, asks the service if it is to, and ends as a run would.
+/// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
 pub async fn command(
     session: &Session,
     args: &CheckArgs,
@@ -95,7 +95,7 @@ pub async fn command(
     }
 }
 
-/// What the job file and the environment say: what is odd about it, where the rows are to be, and the way there.
+/// Returns the lines about the job file, its notes, the destination and the proxy.
 fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
     let odd =
         settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
@@ -104,7 +104,7 @@ fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<Chec
     std::iter::once(job_file).chain(odd).chain([place]).chain(way(settings)).collect()
 }
 
-/// The way to the service, where a proxy is set. The embedded sheet needs none.
+/// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
 fn way(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.way(&url.parse().ok()?) {
@@ -118,7 +118,7 @@ fn way(settings: &Settings) -> Option<CheckItem> {
     Some(CheckItem::fine(Subject::Proxy, what))
 }
 
-/// A line as it is shown; the first problem decides how the process ends, as it would a run.
+/// Converts a line for output. The first problem decides the exit, as in a run.
 fn told(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
     let subject = line.subject.word();
     match line.verdict {
@@ -164,11 +164,11 @@ fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
     }
 }
 
-/// How a check ends that asked the service.
+/// Returns the exit of a check with a probe.
 fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
     let sure = probed.has_proven_guard();
     if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
-        // What keeps runs apart is the worse news.
+        // A guard that does not hold is worse than leftovers.
         let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
         return Err(not_cleaned(&probed.swept, exit));
     }
@@ -194,7 +194,8 @@ fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
     CliError::new(message, exit).with_help(help)
 }
 
-/// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
+/// The first signal ends the probe after the current question; the second one aborts that question.
+/// The probe cleans up in both cases.
 fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
     let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {

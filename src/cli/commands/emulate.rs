@@ -1,4 +1,4 @@
-//! `sheetkeep emulate`.
+//! `sheetkeep emulate`: serves the Sheets API.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::emulator::storage_error::Lasting;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
-/// Serves until a signal asks it to stop.
+/// Serves until a signal arrives.
 pub async fn command(
     session: &Session,
     args: &EmulateArgs,
@@ -71,7 +71,8 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
     })
 }
 
-/// What is in a file is not what it should be, or this machine can't read or write it.
+/// Returns the exit for a storage error: damaged contents, a refused resource, or a read or write
+/// error.
 fn exit(lasting: Option<Lasting>) -> Exit {
     match lasting {
         Some(Lasting::Contents) => Exit::DataErr,

@@ -1,4 +1,4 @@
-//! `sheetkeep failures`.
+//! `sheetkeep failures`: lists failures, retries or skips them.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
-//! `sheetkeep reset`: first what that would do, then, with `--yes`, the run that does it.
+//! `sheetkeep reset`: a dry run, then, with `--yes`, the run that revokes everything.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::reset`).
+//! In scope: the order of these, and the output. Out of scope: what is revoked (`maintain::reset`).
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
-/// Tells what a reset would do, or does it.
+/// Prints what a reset would do, or does it.
 pub async fn command(
     session: &Session,
     args: &ResetArgs,

@@ -1,4 +1,4 @@
-//! `sheetkeep show`.
+//! `sheetkeep show`: prints the last rows of a tab.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! `sheetkeep status`.
+//! `sheetkeep status`: prints a job's status.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::cli::session::Session;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
-/// Tells how the job stands.
+/// Prints the job's status.
 pub async fn command(
     session: &Session,
     args: &StatusArgs,

@@ -1,4 +1,4 @@
-//! Events as plain lines: few enough for a log that a person reads, never a stream.
+//! Events as plain lines. They are few, so that a person can read them in a log.
 
 use crate::cli::format::{counted, grouped, lasting, percent};
 use crate::cli::output::destination::Place;
@@ -6,16 +6,16 @@ use crate::cli::terminal::visible;
 use crate::ledger::run::event::Event;
 use crate::ledger::run::run::Counts;
 
-/// Failures that are told one by one; the others are counted.
+/// Failures that are printed one by one; further ones are counted.
 pub const FAILURES_TOLD: u64 = 10;
-/// No two lines of progress are closer than this, in milliseconds.
+/// Least time between two lines of progress, in milliseconds.
 const LEAST_GAP_MS: u64 = 2_000;
-/// No two are further apart, as long as anything happens.
+/// Largest time between two lines of progress while events arrive, in milliseconds.
 const LARGEST_GAP_MS: u64 = 30_000;
-/// Percents between two lines of progress.
+/// Percentage points between two lines of progress.
 const STRIDE: u64 = 10;
 
-/// Turns events into lines. Elapsed times are handed in.
+/// Turns events into lines. The caller passes elapsed times.
 #[derive(Debug)]
 pub struct EventLines {
     job: String,
@@ -29,13 +29,14 @@ pub struct EventLines {
 }
 
 impl EventLines {
-    /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
+    /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
+    /// `with_progress` includes progress.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
         Self { job, place, verbose, with_progress, failures: 0, retries: 0, told_at_ms: 0, told_percent: 0 }
     }
 
-    /// The line for `event`, if it deserves one, `elapsed_ms` after the start.
+    /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
     pub fn on(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
         let said = self.said(event, elapsed_ms)?;
         Some(format!("{}: {said}", self.job))
@@ -99,7 +100,7 @@ impl EventLines {
         (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
-    /// What is said at the end about the failures that were not told one by one.
+    /// Returns the line that counts the failures without a line of their own.
     pub fn untold(&self) -> Option<String> {
         let untold = self.failures.checked_sub(FAILURES_TOLD).filter(|&n| n > 0)?;
         Some(format!("{}: and {} more failed", self.job, grouped(untold)))
@@ -119,7 +120,7 @@ impl EventLines {
     }
 }
 
-/// Counts in the middle of a run.
+/// Returns the counts in the middle of a run.
 pub fn so_far(counts: &Counts) -> String {
     format!(
         "read {} · new {} · skipped {} · failed {}",

@@ -1,4 +1,4 @@
-//! A run's end in five lines, to be taken in at a glance.
+//! The summary of a run, in about five lines.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::cli::terminal::{Palette, visible};
 use crate::ledger::run::event::{RetryCounts, RunReport};
 use crate::ledger::run::run::{Run, RunStatus};
 
-/// What a person reads when a run is over; ends with a line break.
+/// Returns the text that people read when a run is over; it ends with a line break.
 pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     let counts = &report.run.counts;
@@ -66,7 +66,7 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     out
 }
 
-/// The failures that wait, and what to type about them; nothing where there is none.
+/// Returns the open and exhausted failures with the commands for them; empty if there are none.
 fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.dead_failures > 0 {
@@ -96,7 +96,7 @@ fn headline(run: &Run, palette: Palette) -> String {
     format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
 }
 
-/// The sign that stands for a status, so that colour is not needed to see it.
+/// Returns the symbol of a status, so that the status is visible without colour.
 pub fn sign(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
