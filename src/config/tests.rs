@@ -1,4 +1,5 @@
-//! Job files as a whole: what they mean, which of flag, environment and file wins, and every error at once.
+//! Job files as a whole: their settings, the precedence of flag, environment and file, and all
+//! errors.
 use futures_util::future::FutureExt;
 use std::path::Path;
 use std::sync::Arc;
