@@ -22,7 +22,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::force::{ReprocessPlan, forcing};
+use sheetkeep::maintain::reprocess::{ReprocessPlan, forcing};
 use sheetkeep::maintain::reset::resetting;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;

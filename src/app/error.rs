@@ -1,4 +1,4 @@
-//! What can go wrong before and around a run.
+//! Errors before and around a run.
 
 use thiserror::Error;
 
@@ -12,37 +12,37 @@ use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
 
-/// An error of the wiring; it completes "failed to …".
+/// An error of the application; its text completes "failed to …".
 #[derive(Debug, Error)]
 pub enum AppError {
-    /// The pass itself.
+    /// The run itself failed.
     #[error(transparent)]
     Pass(#[from] RunError),
-    /// The store, outside a pass.
+    /// The store failed outside a run.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// A call, outside a pass.
+    /// A call failed outside a run.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// Another run of this job is alive on this very machine.
+    /// Another run of this job is alive on this machine.
     #[error("run the job: {holder} is running it on this machine")]
     Busy {
-        /// Run, host, process and start, as the lock file tells them.
+        /// Run, host, process and start time, from the lock file.
         holder: String,
     },
-    /// This machine refuses what a run needs before it can begin.
+    /// This machine refuses what a run needs before it can start.
     #[error("begin: {0}")]
     Machine(MachineTrouble),
     /// The source can't be opened.
     #[error("open the source: {0}")]
     Source(SourceError),
-    /// Credentials.
+    /// The credentials can't be used.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
-    /// The spreadsheet's id or the API's root.
+    /// The spreadsheet's id or the API's root is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The client.
+    /// The client can't be built.
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The embedded sheet's file can't be used.
@@ -50,26 +50,26 @@ pub enum AppError {
     Embedded {
         /// What happened, with the file's name.
         why: String,
-        /// Whether it is what is in the file, and not this machine.
+        /// Whether the file's contents are the cause, not this machine.
         is_damaged: bool,
     },
-    /// This binary holds no embedded sheet.
+    /// This binary was built without the embedded sheet.
     #[error("use the embedded sheet: this binary was built without it; set SHEETKEEP_SPREADSHEET_ID to a spreadsheet")]
     NoEmbedded,
-    /// A tab that was asked for is not there.
+    /// The requested tab does not exist.
     #[error("show tab \"{wanted}\": the spreadsheet has {}", listed(there))]
     NoTab {
-        /// The title asked for.
+        /// The requested title.
         wanted: String,
-        /// The titles that are there.
+        /// The existing titles.
         there: Vec<String>,
     },
-    /// The program of a step can't be run: every item would fail.
+    /// The program of a step can't be run, so that every item would fail.
     #[error("run the job: the program of step {step} can't be run: {why}")]
     NoProgram {
-        /// The step.
+        /// The step's name.
         step: String,
-        /// What is wrong with it.
+        /// The reason.
         why: String,
     },
     /// The job has never run on this spreadsheet.
@@ -78,7 +78,7 @@ pub enum AppError {
 }
 
 impl AppError {
-    /// What to do about it.
+    /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Pass(error) => error.fault(),

@@ -1,13 +1,14 @@
-//! One item's life, as a job's tabs tell it. Nothing is written.
+//! The history of an item, read from a job's tabs. Nothing is written.
 //!
-//! In scope: every row that is about a key, and what the next run will do with it. Out of scope: how it is shown (`cli`).
+//! In scope: all rows about a key, and what the next run will do with it. Out of scope: output
+//! (`cli`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::sheet::Sheet;
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, FailureState, RequestedAction};
@@ -23,30 +24,31 @@ use crate::store::commit::restore::PENDING_ROW;
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
 
-/// Looks before another run counts as busy.
+/// Reads before a concurrent run counts as busy.
 const LOOKS: u32 = 3;
-/// Rows of one tab that are told of a key.
+/// Rows of one tab that are kept for a key at most.
 const MOST_ROWS: usize = 1_000;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DoneRow {
-    /// Its number, the header being 1; none where it is in a spreadsheet that the job has left, or waits to be put back.
+    /// The row number, with the header as 1. `None` for a row of an earlier spreadsheet, and for a
+    /// row that waits to be restored.
     pub row: Option<u32>,
-    /// That spreadsheet.
+    /// The earlier spreadsheet that holds the row, if any.
     pub spreadsheet: Option<String>,
-    /// The version.
+    /// The version of the item.
     pub version: String,
     /// `done` or `forgotten`.
     pub state: String,
-    /// The run.
+    /// The id of the run that wrote the row.
     pub run: String,
-    /// Where it stands among the rows of its tab; none for a row of an earlier version.
+    /// The row's position among the rows of its tab; `None` for a row of an earlier format.
     pub order: Option<RowOrder>,
 }
 
 impl DoneRow {
-    /// A row of Processed by its texts.
+    /// Creates a row of Processed from its texts.
     fn of(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
         let [version, state, cell] = texts;
         let (run, order) = read_run_cell(cell);
@@ -59,39 +61,39 @@ impl DoneRow {
 /// A row of Failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureRow {
-    /// Its number, the header being 1.
+    /// The row number, with the header as 1.
     pub row: u32,
-    /// What it tells.
+    /// The failure in the row.
     pub failure: Failure,
-    /// What somebody typed into `action`.
+    /// The action that a user requested.
     pub action: Option<RequestedAction>,
 }
 
-/// What the tabs tell of a key.
+/// All rows about a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemHistory {
     /// The key.
     pub key: String,
-    /// The data tab's title, and the rows in which the key stands now.
+    /// The data tab's title, and the rows that hold the key now.
     pub data: (String, Vec<u32>),
-    /// Rows of Processed, the oldest first.
+    /// Rows of Processed, oldest first.
     pub done: Vec<DoneRow>,
-    /// Rows of Failures, the oldest first.
+    /// Rows of Failures, oldest first.
     pub failures: Vec<FailureRow>,
-    /// The runs that these name and Runs still has, the oldest first.
+    /// The runs that these rows name and Runs still holds, oldest first.
     pub runs: Vec<Run>,
-    /// What the next run will do with it.
+    /// What the next run will do with the key.
     pub next: String,
 }
 
 impl ItemHistory {
-    /// Whether any tab knows the key.
+    /// Returns whether any tab contains the key.
     pub fn is_known(&self) -> bool {
         !(self.data.1.is_empty() && self.done.is_empty() && self.failures.is_empty())
     }
 }
 
-/// Reads everything that a job's tabs tell of a key.
+/// Reads all rows about a key.
 pub async fn explain(
     settings: &Settings,
     key: &Key,
@@ -113,7 +115,7 @@ async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Resu
     Err(AppError::Pass(RunError::MovedOn))
 }
 
-/// One look at all tabs; none where a run wrote meanwhile, so that what was read may not belong together.
+/// Reads all tabs once; `None` if a run wrote meanwhile, so that the reads may be inconsistent.
 async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut see = |sight: ScannedRow<'_>| match sight {
@@ -152,7 +154,8 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
     Ok(Some(ItemHistory { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
 
-/// Puts rows of a key in the order in which they were written; those of spreadsheets that the job has left come first.
+/// Sorts the rows of a key in the order in which they were written, those of earlier spreadsheets
+/// first.
 fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     let mut sequence = CommitSequence::default();
     for row in &*done {
@@ -164,7 +167,7 @@ fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     done.extend(ranked.into_iter().map(|(_, row)| row));
 }
 
-/// What the next run will do with a key.
+/// Returns what the next run will do with a key.
 fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let book = &snapshot.book;
     if let Some(next) = &snapshot.state.next {
@@ -174,7 +177,7 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
     if let Some(tried) = book.prior_failure(key) {
-        // Rows tell a failure that stays the same once; the state counts the other runs.
+        // An unchanged failure has one row; the state counts its further runs.
         return of_failure(
             &tried,
             tried.attempts + book.suppressed_counts().get(key.fingerprint()),

@@ -1,12 +1,13 @@
 //! A job's failures, read for people. Nothing is written.
 //!
-//! In scope: those that are not closed, whole. Out of scope: trying them again (`app::job`), how they are shown (`cli`).
+//! In scope: failures that are not closed, with their records. Out of scope: retrying (`app::job`),
+//! output (`cli`).
 
 use std::sync::Arc;
 
+use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::sheet::Sheet;
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, RequestedAction};
@@ -18,13 +19,13 @@ use crate::store::tabs::load_plan::MissingTab;
 /// Some failures of a job, oldest row first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailureList {
-    /// The title of their tab.
+    /// The title of the Failures tab.
     pub tab: String,
-    /// Each with what somebody asks for and no run has answered.
+    /// The failures, each with the requested action that no run has answered.
     pub some: Vec<(Failure, Option<RequestedAction>)>,
-    /// How many there are in all; none where nobody can tell.
+    /// The number of failures; `None` if it can't be read.
     pub total: Option<u64>,
-    /// What people's hands left odd, where that is why.
+    /// The anomalies that keep failures from being read.
     pub notes: Vec<String>,
 }
 

@@ -1,14 +1,16 @@
-//! Whether a job's data tab and its Processed agree, and what can be done where they do not. Looking changes nothing.
+//! The consistency check of a job's data tab and Processed, and its repairs. The check writes
+//! nothing.
 //!
-//! In scope: looking until the sheet stands still, findings with their keys, and a repair as errands. Out of scope: the comparison
-//! (`ledger::processed::consistency`), reading (`store::scan::scanner`), bringing errands to the sheet (`app::job`).
+//! In scope: reading until no run writes meanwhile, findings with their keys, a repair as prepared
+//! changes. Out of scope: the comparison (`ledger::processed::consistency`), reading
+//! (`store::scan::scanner`), writing the changes (`app::job`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, SheetFile};
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
@@ -26,26 +28,26 @@ use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::{MissingTab, gone_tabs};
 use crate::store::tabs::schema::Tab;
 
-/// Looks before another run counts as busy.
+/// Reads before a concurrent run counts as busy.
 const LOOKS: u32 = 3;
-/// Findings of one sort that are told one by one.
+/// Findings of one kind that are listed.
 pub const TOLD: usize = 20;
 
-/// What is odd about a key.
+/// A kind of inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DiscrepancyKind {
-    /// It is done and has no row of data.
+    /// A done key has no data row.
     Missing,
-    /// It has more rows of data than it can have.
+    /// A key has more data rows than it can have.
     Doubled,
-    /// It has a row of data and is not done.
+    /// A data row's key is not done.
     Strange,
-    /// Processed has it done twice in the same version.
+    /// A key is done twice in the same version, according to Processed.
     Twice,
 }
 
 impl DiscrepancyKind {
-    /// Its word, for people and machines.
+    /// Returns the name, for people and for machines.
     pub fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
@@ -59,78 +61,79 @@ impl DiscrepancyKind {
 /// One finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discrepancy {
-    /// What is odd.
+    /// The kind of inconsistency.
     pub what: DiscrepancyKind,
-    /// The key; none where its row was moved before it could be told.
+    /// The key; `None` if its row was moved before the key could be read.
     pub key: Option<String>,
-    /// The tab whose rows show it.
+    /// The tab with the affected rows.
     pub tab: String,
-    /// These rows, the header being 1.
+    /// The affected rows, with the header as 1.
     pub rows: Vec<u32>,
 }
 
-/// Processed beside what runs wrote there, by count and sum.
+/// Processed compared with what runs wrote there, by count and checksum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EditedRows {
     /// The tab's title.
     pub tab: String,
-    /// Rows that were written.
+    /// Rows that runs wrote.
     pub written: u64,
-    /// Rows that are there. Where it is as many, they are not the same ones.
+    /// Rows that exist. If the number is the same, the rows differ.
     pub found: u64,
 }
 
-/// What a look at all rows found.
+/// The result of the check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FsckReport {
     /// Keys that are done.
     pub keys: u64,
-    /// Rows of data with a key.
+    /// Data rows with a key.
     pub rows: u64,
-    /// Rows of data without a key: nobody's.
+    /// Data rows without a key, which no run has written.
     pub keyless: u64,
-    /// Where people edited Processed since the last commit: how it differs from what the state says.
+    /// The difference between Processed and the state, if Processed was edited since the last
+    /// commit.
     pub edited: Option<EditedRows>,
-    /// How many findings of each sort there are.
+    /// The number of findings of each kind.
     pub counts: Vec<(DiscrepancyKind, u64)>,
-    /// The first of them.
+    /// The first findings of each kind.
     pub findings: Vec<Discrepancy>,
-    /// Machine tabs that are gone and can be made again.
+    /// Missing machine tabs that can be recreated.
     pub gone: Vec<String>,
-    /// What people's hands left odd besides.
+    /// Further anomalies.
     pub notes: Vec<String>,
 }
 
 impl FsckReport {
-    /// Whether nothing was found.
+    /// Returns whether nothing was found.
     pub fn is_clean(&self) -> bool {
         self.gone.is_empty() && self.agrees()
     }
 
-    /// Whether rows and keys agree.
+    /// Returns whether rows and keys are consistent.
     pub fn agrees(&self) -> bool {
         self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
-    /// How many findings of a sort there are.
+    /// Returns the number of findings of a kind.
     pub fn count(&self, what: DiscrepancyKind) -> u64 {
         self.counts.iter().find(|(one, _)| *one == what).map_or(0, |(_, count)| *count)
     }
 }
 
-/// How findings are mended.
+/// A way to repair findings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Repair {
-    /// Machine tabs that are gone are made again, empty.
+    /// Recreate missing machine tabs, empty.
     Tabs,
-    /// Keys without a row are forgotten, so that they are done again.
+    /// Revoke keys without a row, so that they are processed again.
     Reprocess,
-    /// Keys of rows that are not done count as done.
+    /// Record the keys of unknown rows as done.
     Accept,
 }
 
 impl Repair {
-    /// Its word, for people and machines.
+    /// Returns the name, for people and for machines.
     pub fn word(self) -> &'static str {
         match self {
             Self::Tabs => "tabs",
@@ -140,7 +143,7 @@ impl Repair {
     }
 }
 
-/// Looks at every row.
+/// Checks every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     file.judge(checked(&store, settings).await)
@@ -164,7 +167,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         let firsts: Vec<u32> = rows.iter().filter_map(|(_, rows)| rows.first().copied()).collect();
         let texts = store.texts(tab, column, &firsts).await?;
         let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
-            // The text is read by position after the look: another key's may stand there by now.
+            // The text is read by position after the scan, so another key may be there by now.
             let key = Some(text).filter(|text| RowDigest::of(text) == key);
             Discrepancy { what, key, tab: tab.title.clone(), rows }
         });
@@ -172,7 +175,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
     }
     let notes = surveyed.snapshot.anomalies.iter().map(|blemish| blemish.message.clone()).collect();
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
-    // What a run has noticed stays a finding until the keys are done again.
+    // A deletion that a run has noticed stays a finding until its keys are processed again.
     let redo = &surveyed.snapshot.state.redo;
     let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
     let edited = (said != there || !redo.is_empty()).then(|| EditedRows {
@@ -184,7 +187,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
     Ok(FsckReport { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }
 
-/// How many findings of a sort there are, and the first of them by row.
+/// The number of findings of a kind, and the first of them by row.
 type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 
 fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
@@ -199,7 +202,7 @@ fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     (rows.len() as u64, first.into_iter().take(TOLD).cloned().collect())
 }
 
-/// What a repair would bring to the sheet; none where it can't be made, with the reason.
+/// Returns the changes of a repair; an error if it can't be prepared.
 pub async fn errands(
     settings: &Settings,
     repair: Repair,
@@ -226,8 +229,8 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
     Err(AppError::Pass(RunError::MovedOn))
 }
 
-/// Whether rows that nobody's key has made may count as done: where each version is a row of its own, an adopted key would get a further
-/// one as soon as the source yields it with its version.
+/// Returns whether unknown rows may count as done. They may not where each version has a row of its
+/// own: an accepted key would get another row as soon as the source yields it with its version.
 pub fn may_adopt(settings: &Settings) -> bool {
     settings.mode == WriteMode::Upsert || settings.version.is_none()
 }
@@ -246,7 +249,7 @@ fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
     rows.iter().map(|(key, _)| *key).collect()
 }
 
-/// Looks until no run writes meanwhile.
+/// Reads until no run writes meanwhile.
 async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary, Inconsistencies), AppError> {
     for _ in 0..LOOKS {
         let mut audit = ConsistencyCheck::default();
@@ -275,7 +278,7 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
     Err(AppError::Pass(RunError::MovedOn))
 }
 
-/// A row that takes each done row of these keys back; none if the sheet has moved on.
+/// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.
 async fn forgotten(
     store: &SheetsStore,
     settings: &Settings,
@@ -308,7 +311,7 @@ async fn forgotten(
     Ok(stands.then_some(settled))
 }
 
-/// A row that says done for each of these keys; none if the sheet has moved on.
+/// Returns a row that records each of these keys as done; `None` if a run committed meanwhile.
 async fn adopted(
     store: &SheetsStore,
     settings: &Settings,
@@ -334,8 +337,8 @@ async fn adopted(
     Ok(stands.then(|| found.into_iter().map(done).collect()))
 }
 
-/// The version in which the source yields these keys today: the one that is not to be done again. None of a source that can be read
-/// only once.
+/// Returns the version in which the source yields each key today, which is the one to accept. Empty
+/// for a source that can be read only once.
 async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<HashMap<RowDigest, Version>, AppError> {
     let mut found = HashMap::new();
     let mut source = settings.open_source().map_err(AppError::Source)?;

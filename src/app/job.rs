@@ -1,19 +1,19 @@
 //! One run of a job, from its settings.
 //!
-//! In scope: parts and plan. Out of scope: the pass (`runner`).
+//! In scope: the run's parts and its configuration. Out of scope: the run itself (`runner`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::installation::{Installation, LockHeld, alive};
+use crate::app::instance_lock::{Installation, LockHeld, alive};
 use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
-use crate::app::sheet::{Sheet, connect};
 use crate::clock::Clock;
-use crate::config::pace::Overlap;
+use crate::config::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::config::steps::StepAction;
 use crate::config::target::Target;
@@ -37,38 +37,39 @@ use crate::runner::shutdown::Stop;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
 
-/// Items in hand at once where steps change nothing outside the sheet; those of which it is not known how long they take are evaluated
-/// one after another, and this many are on their way.
+/// Items processed at the same time if steps have no outside effects. Expressions of unknown
+/// duration are evaluated one after another; this many items wait for them.
 const ITEMS_IN_HAND: usize = 64;
-/// Bytes in one commit, roughly; Google recommends payloads of at most 2 MB.
+/// Approximate bytes of one commit; Google recommends payloads of at most 2 MB.
 const MAX_BATCH_BYTES: usize = 2_000_000;
 
-/// What a run is asked for beside the job.
+/// What a run is asked to do beside the job's settings.
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
     /// Accept a changed definition.
     pub adopt: bool,
-    /// What to do if another run is at work.
+    /// What to do if another run is active.
     pub overlap: Overlap,
     /// Which failures are tried again.
     pub retrying: RetryScope,
-    /// What is brought to the sheet besides.
+    /// Prepared changes that the run writes.
     pub errands: Option<PreparedChanges>,
-    /// The job's move to another spreadsheet, where the run is for that.
+    /// The rollover that the run is part of.
     pub rollover: Option<Rollover>,
-    /// Whether machine tabs that are gone are made again.
+    /// Whether missing machine tabs are recreated.
     pub remakes: bool,
-    /// Who asks.
+    /// What started the run.
     pub trigger: Trigger,
     /// The machine's name.
     pub host: String,
 }
 
-/// Between two looks of a run that waits for another one: at the sheet, which costs two reads, and at this machine's lock.
+/// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
+/// lock.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 const TRY_THE_LOCK: Duration = Duration::from_secs(1);
 
-/// Runs a job once; after another run that is at work, if it is to wait for that.
+/// Runs a job once. If another run is active and the policy is to wait, waits for its end first.
 pub async fn run(
     settings: &Settings,
     wish: RunRequest,
@@ -106,21 +107,21 @@ pub async fn run(
     }
 }
 
-/// What a run has of the world around it.
+/// The environment of a run.
 struct RunLocation {
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
     events: Events,
 }
 
-/// What is told once, however often a run that waits looks again.
+/// Warnings that are reported once, however often a waiting run checks again.
 #[derive(Default)]
 struct Notes {
     unlocked: bool,
 }
 
 impl Notes {
-    /// Without a lock, and a journal beside it, some promises are weaker: whoever relies on them has to know.
+    /// Warns that there is neither a lock nor a journal, which weakens some promises.
     fn warn_about_missing_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
         if std::mem::replace(&mut self.unlocked, true) {
             return;
@@ -149,7 +150,8 @@ async fn run_once(
     let mut source = source_for(settings, &wish.retrying, &events)?;
     let installation = Arc::new(enter(settings, chance.as_ref())?);
     installation.tell(&format!("a run on {}", wish.host));
-    // Before anything is made, a local file included. A pipe can't be read twice: the pass looks once it knows that it may run.
+    // Checked before anything is created, a local file included. A pipe can't be read twice: the
+    // run checks it once it has the lease.
     let source_is_read = wish.retrying.reads_source();
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
@@ -181,8 +183,8 @@ async fn run_once(
     file.judge(pass(parts, plan, stop).await.map_err(AppError::from))
 }
 
-/// The source, where the run reads it. Whoever tries failures again looks there for their records, as far as it can be read more than once,
-/// and does without it where it can't be opened.
+/// Returns the source, if the run reads it. A run that retries failures looks for their records
+/// there, if the source can be read more than once, and continues without it if it can't be opened.
 fn source_for(
     settings: &Settings,
     retrying: &RetryScope,
@@ -203,7 +205,8 @@ fn source_for(
     }
 }
 
-/// A program that can't be run would make a failure of each item, and use up its tries.
+/// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
+/// attempts.
 fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
         let StepAction::Command(command) = &step.deed else { continue };
@@ -212,23 +215,23 @@ fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Where results wait for the sheet: beside the installation's id, where there is a disk.
+/// Returns the journal of results that are not on the sheet yet; `None` without a disk.
 fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
     let dir = settings.state_dir.as_deref()?;
     Some(Arc::new(FileJournal::new(dir, &settings.job, &target_name(settings))))
 }
 
-/// Whether results of an earlier run wait on this machine for the sheet, or can't be looked at.
+/// Returns whether results of an earlier run wait on this machine, or can't be read.
 pub fn results_wait(settings: &Settings) -> bool {
     journal(settings).is_some_and(|journal| journal.take_leftovers().map_or(true, |left| !left.is_empty()))
 }
 
-/// Where this machine remembers that a forced run was asked for; none without a disk.
+/// Returns the file that remembers a forced run; `None` without a disk.
 pub fn request_file(settings: &Settings) -> Option<RequestFile> {
     Some(RequestFile::of(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
 }
 
-/// What the job's place is called on this machine.
+/// Returns the name of the job's spreadsheet on this machine.
 fn target_name(settings: &Settings) -> String {
     match &settings.target {
         Target::Google { id } => id.clone(),
@@ -236,7 +239,7 @@ fn target_name(settings: &Settings) -> String {
     }
 }
 
-/// The lock is held until the last part of the run that may tell something is gone.
+/// Takes the lock. It is held until the last part of the run that may report something is dropped.
 fn enter(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
         |barred| match barred {
@@ -246,12 +249,13 @@ fn enter(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError
     )
 }
 
-/// What is known of a run of the job that is alive on this very machine, if one is.
+/// Returns the holder's name if a run of the job is alive on this machine.
 pub fn running_here(settings: &Settings) -> Option<String> {
     alive(settings.state_dir.as_deref(), &settings.job, &target_name(settings))
 }
 
-/// The file by its one real path, so that a second way to it leads to the same lock; it may not be there yet.
+/// Returns the real path of a file, so that two paths to it use the same lock. The file need not
+/// exist.
 fn real(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let parent = absolute.parent().and_then(|parent| parent.canonicalize().ok());
@@ -259,7 +263,7 @@ fn real(file: &Path) -> PathBuf {
     absolute.canonicalize().ok().or(beside).unwrap_or(absolute)
 }
 
-/// The run's id is told in the lock file as soon as it is known, so that a second run can name it.
+/// Writes the run's id into the lock file once it is known, so that a second run can name it.
 fn telling(installation: Arc<Installation>, host: &str, now: crate::time::Timestamp, events: Events) -> Events {
     let host = host.to_owned();
     let process = std::process::id();
@@ -271,7 +275,7 @@ fn telling(installation: Arc<Installation>, host: &str, now: crate::time::Timest
     })
 }
 
-/// What may not change between runs of the job; the spreadsheet is known once it is loaded.
+/// Returns what may not change between runs of the job. The spreadsheet is filled in by the load.
 pub fn definition(settings: &Settings) -> Definition {
     let (kind, key) = (settings.source.kind(), settings.key.source());
     Definition {
@@ -285,7 +289,7 @@ pub fn definition(settings: &Settings) -> Definition {
 
 fn plan(settings: &Settings, wish: &RunRequest, installation: &Installation) -> RunConfig {
     let definition = definition(settings);
-    // What is done at most once is not tried again by itself, neither in this run nor in the next.
+    // At-most-once steps are never retried automatically, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
     let retry = if once { RetryPolicy { max_attempts: 1, ..settings.retry } } else { settings.retry };
     RunConfig {

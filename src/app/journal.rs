@@ -1,7 +1,9 @@
-//! Results of steps with outside effects, in files of the state directory until they are on the sheet.
+//! Results of steps with outside effects, in files of the state directory until they are on the
+//! sheet.
 //!
-//! In scope: one file a run, synced before it counts, locked while its run lives; what earlier runs left. Out of scope: what the lines
-//! say (`ledger::run::journal`), and whether a result still counts (`runner::journal_replay`).
+//! In scope: one file for each run, synced before a result counts, and locked while the run lives;
+//! journals of earlier runs. Out of scope: the lines' format (`ledger::run::journal`), and whether
+//! a result still counts (`runner::journal_replay`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,12 +20,12 @@ use crate::machine::MachineTrouble;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private;
 
-/// How a journal's file name ends; one that is set aside ends otherwise.
+/// The ending of a journal's file name; a quarantined journal has another one.
 const ENDING: &str = ".journal";
-/// Bytes of one journal that are read: more than any run can leave before its queue is full.
+/// Bytes of one journal that are read at most. No run can leave more before its queue is full.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// The journals of one job at one place, in one state directory.
+/// The journals of one job at one spreadsheet, in one state directory.
 pub struct FileJournal {
     folder: PathBuf,
     own: Arc<Mutex<Own>>,
@@ -31,18 +33,18 @@ pub struct FileJournal {
     held: Mutex<Vec<File>>,
 }
 
-/// This run's file, once it has a result.
+/// This run's file, which exists from its first result on.
 #[derive(Default)]
 struct Own {
     file: Option<(PathBuf, File)>,
-    /// Bytes of whole lines; a line that could not be written whole is taken back.
+    /// Bytes of complete lines; an incomplete line is removed.
     whole: u64,
-    /// Whether the head stands there twice.
+    /// Whether the file has a second head line.
     has_second_head: bool,
 }
 
 impl FileJournal {
-    /// The journals of `job` at `target`; nothing is made before the first result.
+    /// Returns the journals of `job` at `target`. Creates nothing before the first result.
     pub fn new(state_dir: &Path, job: &str, target: &str) -> Self {
         let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
         let name = HEXLOWER.encode(digest.get(..12).unwrap_or(&digest));
@@ -112,7 +114,7 @@ impl Own {
             let head = if self.has_second_head { String::new() } else { line(head) };
             let text = head + result;
             if let Err(error) = file.write_all(text.as_bytes()) {
-                // What follows would not begin on a line of its own.
+                // The next line would not start on a line of its own.
                 file.set_len(self.whole)?;
                 return Err(error);
             }
@@ -130,7 +132,7 @@ impl Own {
         file.write_all(text.as_bytes())?;
         failpoint::pass(failpoint::KEPT);
         file.sync_all()?;
-        // A file is found after a crash only if its folder is on the disk too.
+        // After a crash a file is found only if its folder was synced, too.
         File::open(folder)?.sync_all()?;
         failpoint::pass(failpoint::KEPT_DURABLY);
         (self.file, self.whole) = (Some((path, file)), text.len() as u64);
@@ -138,7 +140,8 @@ impl Own {
     }
 }
 
-/// Where results can't be kept or found, this machine is in the way, even where what it says is not known to be its own trouble.
+/// Returns the fault of a journal that can't be written or read. The machine is the cause, even if
+/// the error is none of its known refusals.
 fn fault(deed: &str, error: &io::Error) -> JournalFault {
     let deed = format!("failed to {deed}");
     JournalFault(
@@ -154,12 +157,12 @@ fn names_in(folder: &Path) -> io::Result<Vec<String>> {
             names.push(name);
         }
     }
-    // Runs are named by when they began.
+    // Runs are named by their start.
     names.sort_unstable();
     Ok(names)
 }
 
-/// A journal's bytes, the file locked; none while its run is alive.
+/// Returns a journal's bytes, with the file locked; `None` while its run is alive.
 fn read_locked(path: &Path) -> io::Result<Option<(File, Vec<u8>)>> {
     let mut file = private::options().read(true).write(true).open(path)?;
     match file.try_lock() {

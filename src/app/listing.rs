@@ -1,12 +1,13 @@
-//! What a job remembers, read whole, for whoever is to change it. Nothing is written.
+//! Reads everything that a job has stored, for commands that change it. Nothing is written.
 //!
-//! In scope: the way to it. Out of scope: what is changed (`maintain`), and how that comes to the sheet (`app::job`).
+//! In scope: connecting and scanning. Out of scope: the changes (`maintain`), and writing them
+//! (`app::job`).
 
 use std::sync::Arc;
 
+use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, SheetFile};
-use crate::app::view::existing;
+use crate::app::queries::existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
@@ -18,7 +19,7 @@ use crate::store::scan::scanner::ScanScope;
 use crate::store::scan::trailing_blanks::TabExtent;
 use crate::store::spreadsheet::store::SheetsStore;
 
-/// Reads Processed row by row, and what else is wanted, with the state that belongs to it.
+/// Reads Processed row by row, and the other wanted tabs, with the state that belongs to them.
 pub async fn listing(
     settings: &Settings,
     wanted: ScanScope,
@@ -29,7 +30,7 @@ pub async fn listing(
     file.judge(listed(&store, wanted).await)
 }
 
-/// The same, and where the rows of the job's tabs end.
+/// Reads the same, and the ends of the job's tabs.
 pub async fn listing_with_ends(
     settings: &Settings,
     wanted: ScanScope,
@@ -45,12 +46,13 @@ async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, A
     store.scan_rows(wanted).await?.ok_or(AppError::NeverRan)
 }
 
-/// Whether the job still runs in the spreadsheet that was listed: nothing is to be changed in one that it has left, or has not come to.
+/// Checks that the job runs in the listed spreadsheet. Nothing may change in one that it has left,
+/// or that it has not reached yet.
 pub fn at_home(listing: &ScannedTabs) -> Result<(), AppError> {
     Ok(check_job_location(&listing.snapshot, None)?)
 }
 
-/// What a job's state and book say; none where it has never run.
+/// Returns a job's state and index; `None` if it has never run.
 pub async fn loaded(
     settings: &Settings,
     clock: Arc<dyn Clock>,

@@ -1,9 +1,18 @@
-//! The wiring: settings become parts, and parts a run.
+//! The wiring: from settings to the parts of a run, and from a run to its result.
 //!
-//! In scope: which store, source, steps and client a job gets; this installation's id and lock; reading a job's tabs for people.
-//! Out of scope: what was typed (`cli`), what is decided (`ledger`).
+//! In scope: which store, source, steps and client a job gets; this installation's id and lock;
+//! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
+//!
+//! - `job`: one run, from its settings.
+//! - `connect`: which service or local file holds the job?
+//! - `instance_lock`, `processes`: is another run alive on this machine?
+//! - `journal`, `request`: what does the state directory remember?
+//! - `queries`, `failures`, `explain`: what do the tabs contain, for people?
+//! - `listing`: the whole contents, for `maintain`.
+//! - `fsck`: are rows and keys consistent, and how are they repaired?
+//! - `error`: what can fail around a run?
 
-pub mod installation;
+pub mod instance_lock;
 pub mod journal;
 pub mod request;
 #[cfg(feature = "emulator")]
@@ -14,6 +23,6 @@ pub mod listing;
 pub mod fsck;
 pub mod explain;
 pub mod processes;
-pub mod sheet;
+pub mod connect;
 pub mod job;
-pub mod view;
+pub mod queries;

@@ -1,14 +1,15 @@
-//! The processes of this machine, as Linux tells them in `/proc`.
+//! The processes of this machine, from Linux's `/proc`.
 //!
-//! In scope: this process's identity, and whether another one is alive. Out of scope: what follows (`ledger::lease::lease`). Where there is no
-//! `/proc`, nothing is known, and a dead sibling's lease is waited for.
+//! In scope: this process's identity, and whether another process is alive. Out of scope: the
+//! consequences (`ledger::lease::lease`). Without `/proc` nothing is known, and a dead run's lease
+//! has to expire.
 
 use std::fs;
 
 use crate::ledger::lease::process_id::ProcessId;
 use crate::port::process::Processes;
 
-/// The processes that `/proc` shows.
+/// The processes in `/proc`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemProcesses;
 
@@ -27,13 +28,13 @@ impl Processes for SystemProcesses {
     }
 }
 
-/// The start of a process by its line in `/proc` (proc(5)); none of one that has ended and was not waited for. Its name, the second
-/// field, may hold anything, blanks and parentheses too.
+/// Returns the start time of a process from its line in `/proc` (proc(5)); `None` for a zombie. The
+/// name, in the second field, may contain blanks and parentheses.
 fn started(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_ascii_whitespace();
     let state = fields.next()?;
-    // The 22nd field; two are before the name's end, and the state is read.
+    // The 22nd field; two come before the end of the name, and the state is already read.
     let started = fields.nth(18)?.parse().ok()?;
     (!matches!(state, "Z" | "X")).then_some(started)
 }

@@ -1,8 +1,10 @@
-//! A forced run that somebody asked for on this machine, remembered until its success was shown: should the process vanish before that,
-//! whoever asks again goes on with the same request, and no key is done once more for it.
+//! The request for a forced run, remembered on this machine until its success was shown. If the
+//! process dies before that, a repeated request continues the same one, and no key is processed
+//! once more.
 //!
-//! In scope: the file in the state directory. Out of scope: what a request means for a key (`maintain::force`). Where there is no disk
-//! nothing is remembered, and asking again after a success that nobody saw is a new request.
+//! In scope: the file in the state directory. Out of scope: what a request means for a key
+//! (`maintain::reprocess`). Without a disk nothing is remembered: a request after an unseen success
+//! is a new one.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -14,7 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::ledger::lease::row_order::RequestOrder;
 use crate::private;
 
-/// What the file says where the job had never run.
+/// The file's contents if the job had never run.
 const NEVER: &str = "never ran";
 
 /// The file of one job's request.
@@ -22,19 +24,19 @@ const NEVER: &str = "never ran";
 pub struct RequestFile(PathBuf);
 
 impl RequestFile {
-    /// The one of `job` at `target`.
+    /// Returns the file of `job` at `target`.
     pub fn of(dir: &Path, job: &str, target: &str) -> Self {
         let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
         let name = format!("{}.forced", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
         Self(dir.join("requests").join(name))
     }
 
-    /// Its path, to be removed when nothing else is to be done.
+    /// Returns the path, which is removed as the very last action.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The request that is under way, if one is.
+    /// Reads the pending request, if any.
     pub fn read(&self) -> Option<RequestOrder> {
         let text = fs::read_to_string(&self.0).ok()?;
         match text.trim() {
@@ -43,12 +45,12 @@ impl RequestFile {
         }
     }
 
-    /// Remembers a request, whole and durably.
+    /// Writes a request, atomically and durably.
     pub fn write(&self, asked: RequestOrder) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
         private::make_folder(folder)?;
         let beside = self.0.with_extension(format!("{}.new", std::process::id()));
-        // Nobody else writes this name, so whatever stands there was left by a process that is gone.
+        // Only this code writes this name, so an existing file was left by a dead process.
         let _ = fs::remove_file(&beside);
         let mut file = private::create_new(&beside)?;
         writeln!(file, "{}", asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string()))?;

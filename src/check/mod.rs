@@ -1,10 +1,17 @@
-//! The check before a run: would it stop, and on what; and whether the service is as the protocol assumes.
+//! The check before a run: could it start, and does the service behave as the protocol assumes?
 //!
-//! In scope: preflight, which writes nothing; the probe, which writes to scratch names only; what each answer means for a job.
-//! Out of scope: the questions themselves (`store::probe`), how it is shown and which exit code it is (`cli`).
+//! In scope: preflight, which writes nothing; the probe, which writes to scratch names only; the
+//! consequences for a job. Out of scope: the assumptions (`store::probe`), output and exit codes
+//! (`cli`).
+//!
+//! - `preflight`: everything that a run checks before its first write.
+//! - `programs`: can the steps' programs be run?
+//! - `repeated`: does the source repeat keys?
+//! - `probing`, `consequences`: does the service behave as assumed, and what if not?
+//! - `report`: the lines of a check.
 
 pub mod report;
-pub mod meaning;
+pub mod consequences;
 pub mod programs;
 pub mod repeated;
 pub mod preflight;

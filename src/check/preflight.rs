@@ -1,14 +1,14 @@
-//! Preflight: everything that a run looks at before its first write, looked at without a write.
+//! Preflight: everything that a run checks before its first write, without a write.
 //!
-//! In scope: the source's first record, the service, tabs, definition, lease, guard. Out of scope: reading the job file and
-//! connecting, which whoever calls has done already.
+//! In scope: the source's first records, the service, tabs, definition, lease, guard. Out of scope:
+//! reading the job file and connecting, which the caller has done.
 
 use std::sync::Arc;
 
 use crate::check::repeated::{RepeatedKeyScan, look};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::clock::Clock;
-use crate::config::pace::Overlap;
+use crate::config::limits::Overlap;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
 use crate::google::errors::call_error::{CallError, ErrorCause};
@@ -32,24 +32,24 @@ use crate::store::guard::head_guard::GuardSupport;
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::tabs::load_plan::MissingTab;
 
-/// What a run would come with.
+/// The run that is checked.
 pub struct PlannedRun {
     /// The client.
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
     pub id: SpreadsheetId,
-    /// What the job says now; the spreadsheet is filled in from the load.
+    /// The job's definition now; the load fills in the spreadsheet.
     pub definition: Definition,
-    /// The id of this installation; none where it never ran.
+    /// The id of this installation; `None` if it has never run.
     pub install: Option<String>,
-    /// What is known of a run that is alive on this machine.
+    /// The holder's name if a run is alive on this machine.
     pub running: Option<String>,
-    /// Time.
+    /// The clock, for durations.
     pub clock: Arc<dyn Clock>,
 }
 
-/// Looks at the source: whether it can be opened, what its first record is, and whether a run would stop on its first records. Of a source
-/// that can be read again also whether keys come more than once; none where that was not looked at.
+/// Checks the source: whether it can be opened, its first record, and whether a run would stop on
+/// its first records. If the source can be read again, also returns repeated keys.
 pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
@@ -68,7 +68,7 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, 
     let line = records(&name, source.as_mut(), &identify, settings.stop_after).await;
     let is_stopped = matches!(line.verdict, CheckVerdict::Problem(_));
     lines.push(line);
-    // Of a pipe the run needs what would be read here.
+    // The run needs what would be read of a pipe here.
     if is_stopped || !source.rereadable() || source.rewind().is_err() {
         return (lines, None);
     }
@@ -79,7 +79,7 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, 
     (lines, Some(looked))
 }
 
-/// Looks at the first record, and at the next ones as long as none has a key.
+/// Checks the first record, and further ones as long as none has a key.
 async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, stop_after: u64) -> CheckItem {
     let subject = Subject::Source;
     let mut probation = FirstRecords::new(stop_after);
@@ -131,7 +131,7 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
     }
 }
 
-/// Looks at the spreadsheet and at what the job has there. True where it can be read.
+/// Checks the spreadsheet and the job's tabs. Returns true if the spreadsheet can be read.
 pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
     let metadata = match coming.sheets.metadata(&coming.id).await {
         Ok(metadata) => metadata,
@@ -177,7 +177,8 @@ fn account(coming: &PlannedRun) -> String {
     }
 }
 
-/// Whether the service lets this account write is unknown until it does; a local file has no accounts.
+/// Returns the line about the spreadsheet. Write access is unknown before a write, except in a
+/// local file, which has no accounts.
 fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
     if let Some(crowded) = capacity::capacity_warning(CellBudget::from_metadata(metadata).cells()) {
@@ -190,7 +191,7 @@ fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     CheckItem::fine(Subject::Spreadsheet, what)
 }
 
-/// What a run would say once it has loaded.
+/// Adds the lines about what a run would check after its load.
 fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
@@ -237,7 +238,7 @@ fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines
     lines.extend(odd.map(|blemish| CheckItem::warning(Subject::Tabs, blemish.message.clone(), None)));
 }
 
-/// Who holds the lease, and what that means for a run that starts here and now.
+/// Returns the line about the lease, for a run that starts here and now.
 fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
     let subject = Subject::Lease;
     if let Some(holder) = coming.running.clone() {

@@ -1,6 +1,7 @@
-//! One probe from its first question to its last name swept up.
+//! One probe, from its first question to its cleanup.
 //!
-//! In scope: the order, an end that somebody asks for, sweeping whatever happens. Out of scope: the questions (`store::probe`).
+//! In scope: the order, stopping on request, cleaning up in every case. Out of scope: the questions
+//! (`store::probe`).
 
 use std::sync::Arc;
 
@@ -15,35 +16,35 @@ use crate::store::probe::cleanup::{CleanupReport, clean_up};
 use crate::store::probe::client::ProbeClient;
 use crate::store::probe::run::check;
 
-/// What a probe came to.
+/// The result of a probe.
 #[derive(Debug)]
 pub struct ProbeReport {
-    /// Every answer that was had, in the order of the questions.
+    /// The answers, in the order of the questions.
     pub findings: Vec<AssumptionResult>,
-    /// What was swept up.
+    /// The result of the cleanup.
     pub swept: CleanupReport,
-    /// Why no more was asked.
+    /// Why the probe ended early; `None` if it asked every question.
     pub ended: Option<ProbeEnd>,
 }
 
 /// Why a probe ended before its last question.
 #[derive(Debug)]
 pub enum ProbeEnd {
-    /// Nothing more can be asked here.
+    /// No further question can be asked here.
     Error(StoreError),
-    /// Somebody asked for it.
+    /// A stop was requested.
     Stopped(StopReason),
 }
 
 impl ProbeReport {
-    /// The assumption of the guard's own that does not hold, if there is one.
+    /// Returns the assumption of the guard that does not hold, if any.
     pub fn unguarded(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
             .find(|found| found.assumption.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
     }
 
-    /// Whether the guard's own assumptions were all answered.
+    /// Returns whether all assumptions of the guard were answered.
     pub fn has_proven_guard(&self) -> bool {
         let known = |found: &&AssumptionResult| {
             found.assumption.is_guard_column() && found.outcome != AssumptionOutcome::Unknown
@@ -53,7 +54,8 @@ impl ProbeReport {
     }
 }
 
-/// Asks every question and sweeps up. A first request to stop ends it after the question in hand; one in a hurry drops that too.
+/// Asks every question and cleans up. A first stop request ends the probe after the current
+/// question; a forced stop aborts that question.
 pub async fn probe(
     sheets: Arc<Sheets>,
     id: SpreadsheetId,

@@ -1,12 +1,12 @@
-//! The programs of a job's steps, looked for without running them.
+//! The programs of a job's steps, checked without running them.
 //!
-//! In scope: whether each is there and may be run. Out of scope: what it does (`step::command::command`).
+//! In scope: whether each exists and may be run. Out of scope: running it (`step::command::command`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::config::settings::Settings;
 use crate::config::steps::{StepAction, StepSettings};
 
-/// One line for each step that runs a program.
+/// Returns one line for each step that runs a program.
 pub fn programs(settings: &Settings) -> Vec<CheckItem> {
     settings.steps.iter().filter_map(of_step).collect()
 }

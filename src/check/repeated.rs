@@ -1,7 +1,7 @@
-//! Keys that the source yields more than once, before a run says so.
+//! Repeated keys of the source, before a run reports them.
 //!
-//! In scope: reading the first records within bounds, and what was found. Out of scope: which record counts, which a run decides once it
-//! has read the whole source (`ledger::item::source_survey`).
+//! In scope: reading the first records within bounds. Out of scope: which record counts; a run
+//! decides that after it has read the whole source (`ledger::item::source_survey`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,33 +16,33 @@ use crate::runner::keyed_records::{Extent, KeyedRecords};
 
 /// Records that are read at most.
 pub const MOST_RECORDS: u64 = 100_000;
-/// How long is read at most; a record that is in hand then is left.
+/// Time for reading; a record in progress at its end is dropped.
 pub const LONGEST: Duration = Duration::from_secs(5);
 
-/// What the first records of a source have shown.
+/// The result of reading a source's first records.
 #[derive(Debug)]
 pub struct RepeatedKeyScan {
-    /// Keys that came more than once with different content.
+    /// Keys that were repeated with different content.
     pub repeats: RepeatedKeys,
-    /// Records that were read.
+    /// Number of records read.
     pub records: u64,
     /// Whether the source was read to its end.
     pub is_whole: bool,
-    /// On what a run would stop behind the records that were read.
+    /// The error on which a run would stop after these records.
     pub broken: Option<SourceError>,
     /// Which record of a key counts.
     pub again: ReprocessPolicy,
 }
 
 impl RepeatedKeyScan {
-    /// What to say of the keys, without a full stop; none where no key came again.
+    /// Returns a sentence about the keys, without a full stop; `None` if no key was repeated.
     pub fn sentence(&self) -> Option<String> {
         let said = self.repeats.sentence(self.again)?;
         Some(if self.is_whole { said } else { format!("in its first {} records: {said}", self.records) })
     }
 }
 
-/// Reads the first records of a source that stands at its start.
+/// Reads the first records of a source at its start.
 pub async fn look(
     source: &mut dyn Source,
     identify: Arc<dyn Identify>,
@@ -55,7 +55,7 @@ pub async fn look(
     let (mut is_whole, mut broken) = (false, None);
     let ends_ms = clock.monotonic_ms().saturating_add(u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX));
     let mut time_is_up = clock.sleep(LONGEST);
-    // A source that is always ready leaves the wait no moment to end in.
+    // A source that is always ready never lets the timeout run.
     while records < MOST_RECORDS && clock.monotonic_ms() < ends_ms {
         let next = tokio::select! {
             next = keyed.next(source, &identify, Extent::Whole) => next,
@@ -76,7 +76,7 @@ pub async fn look(
         let (Ok(body), Some(Ok((key, version)))) = (&record.body, found) else { continue };
         match again {
             ReprocessPolicy::EachVersion => watch.add(&key, &version, &record.position, body),
-            // One that has no order is its record's failure, and none of the others'.
+            // A version without an order is a failure of its record, and of no other.
             ReprocessPolicy::OnNewer if !again.accepts(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
                 watch.add(&key, &Version::default(), &record.position, body)

@@ -1,39 +1,40 @@
-//! What a check found, line by line.
+//! The lines of a check.
 //!
-//! In scope: the lines. Out of scope: finding out (`check::preflight`), showing them (`cli::output::check`).
+//! In scope: the lines as data. Out of scope: checking (`check::preflight`), output
+//! (`cli::output::check`).
 
 use crate::google::errors::call_error::CallError;
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
 use crate::runner::run_config::RunError;
 
-/// What a line is about.
+/// The subject of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The job file and the environment.
     JobFile,
-    /// What the job reads.
+    /// The job's source.
     Source,
     /// A step that runs a program.
     Step,
-    /// Who it is to the service.
+    /// The credentials for the service.
     Credentials,
     /// The spreadsheet, or the local file.
     Spreadsheet,
-    /// What stands on the way there.
+    /// The proxy.
     Proxy,
     /// Tabs, headers, state.
     Tabs,
     /// What may not change between runs.
     Definition,
-    /// Who is running.
+    /// The lease.
     Lease,
-    /// What keeps two runs apart.
+    /// The guard, which keeps two runs apart.
     Guard,
 }
 
 impl Subject {
-    /// The word for people and machines.
+    /// Returns the name, for people and for machines.
     pub fn word(self) -> &'static str {
         match self {
             Self::JobFile => "job file",
@@ -50,16 +51,16 @@ impl Subject {
     }
 }
 
-/// What is found of it.
+/// The verdict of a line.
 #[derive(Debug)]
 pub enum CheckVerdict {
-    /// As it should be: what was seen.
+    /// As expected, with what was found.
     Fine(String),
-    /// A run goes on all the same: what is odd, and what to do if anything.
+    /// A run continues all the same.
     Warning {
-        /// What is odd.
+        /// What is unusual.
         what: String,
-        /// What to do.
+        /// What to do, if anything.
         mend: Option<String>,
     },
     /// A run would stop on this.
@@ -69,31 +70,31 @@ pub enum CheckVerdict {
 /// One line of a check.
 #[derive(Debug)]
 pub struct CheckItem {
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
-    /// What is found of it.
+    /// The verdict.
     pub verdict: CheckVerdict,
 }
 
-/// What a run would stop on, as the error that it would stop with.
+/// Why a run would stop: the error with which it would end.
 #[derive(Debug)]
 pub enum StartBlocker {
-    /// The pass.
+    /// An error of the run.
     Pass(RunError),
-    /// The source.
+    /// An error of the source.
     Source(SourceError),
-    /// A call.
+    /// A failed call.
     Call(CallError),
-    /// Another run on this machine.
+    /// Another run is active on this machine.
     Busy {
-        /// What its lock file tells.
+        /// The text of its lock file.
         holder: String,
     },
-    /// A step's program.
+    /// A step's program can't be run.
     Program {
         /// The step.
         step: String,
-        /// What is wrong with its program.
+        /// What is wrong with the program.
         why: String,
     },
 }
@@ -105,17 +106,17 @@ impl From<StoreError> for StartBlocker {
 }
 
 impl CheckItem {
-    /// A line of what is as it should be.
+    /// Creates a line for something as expected.
     pub fn fine(subject: Subject, what: impl Into<String>) -> Self {
         Self { subject, verdict: CheckVerdict::Fine(what.into()) }
     }
 
-    /// A line of what is odd.
+    /// Creates a warning.
     pub fn warning(subject: Subject, what: impl Into<String>, mend: Option<&str>) -> Self {
         Self { subject, verdict: CheckVerdict::Warning { what: what.into(), mend: mend.map(str::to_owned) } }
     }
 
-    /// A line of what a run would stop on.
+    /// Creates a line for something on which a run would stop.
     pub fn problem(subject: Subject, blocker: impl Into<StartBlocker>) -> Self {
         Self { subject, verdict: CheckVerdict::Problem(blocker.into()) }
     }

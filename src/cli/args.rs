@@ -1,7 +1,8 @@
-//! What is typed: commands and flags.
+//! The grammar of the command line: commands and flags, with their help.
 //!
-//! In scope: the grammar of the command line and its help. Out of scope: what comes from the environment and from files;
-//! `config` puts them together, a flag before the environment before the file before the default.
+//! In scope: parsing, help. Out of scope: the environment and files. `config` combines all of them:
+//! a flag comes before the environment, the environment before the file, the file before the
+//! default.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -43,7 +44,7 @@ const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-
     max_term_width = 110
 )]
 pub struct Args {
-    /// What to do.
+    /// The command.
     #[command(subcommand)]
     pub command: CliCommand,
     /// Print more on standard error: -v what happens, -vv every call
@@ -160,12 +161,12 @@ pub struct CheckArgs {
 /// `sheetkeep failures`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FailuresArgs {
-    /// What to do with them.
+    /// The action on the failures.
     #[command(subcommand)]
     pub action: FailuresAction,
 }
 
-/// What is done with failures.
+/// Actions on failures.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum FailuresAction {
     /// List open, exhausted or skipped failures
@@ -209,29 +210,29 @@ pub struct ExplainArgs {
     pub key: String,
 }
 
-/// Reads a command line, the program's name first. Help, the version and mistakes come back as the text to show and
-/// how to end; `colour` says whether that text may be coloured.
+/// Parses a command line, starting with the program's name. Help, version and usage errors are
+/// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
-        // What was typed is repeated, and may be a key in a wrong place.
+        // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
 }
 
-/// What a command line gets for an answer when there is nothing to run.
+/// The reply to a command line that starts no command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CommandLineReply {
-    /// The help, the version, or what is wrong.
+    /// The help, the version, or the usage error.
     pub text: String,
-    /// Zero for help and version.
+    /// `Ok` for help and version, otherwise `Usage`.
     pub exit: Exit,
 }
 
 impl CommandLineReply {
-    /// Shows it: help on standard output, mistakes on standard error.
+    /// Writes help to standard output and usage errors to standard error.
     pub fn show(&self, terminal: &Terminal) {
         let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
         stream.put(&self.text);
@@ -239,14 +240,14 @@ impl CommandLineReply {
 }
 
 impl Args {
-    /// Whether the command was asked for JSON.
+    /// Returns whether the command was asked for JSON.
     pub fn json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
     }
 }
 
 impl RunArgs {
-    /// A run of this job, with no flag.
+    /// Returns a run of this job, without flags.
     pub fn of(job: &JobArgs) -> Self {
         Self {
             job: job.clone(),
@@ -263,14 +264,14 @@ impl RunArgs {
         }
     }
 
-    /// One that says nothing unless something is wrong.
+    /// Returns a run that prints nothing unless something is wrong.
     pub fn quietly(job: &JobArgs) -> Self {
         Self { fail_on: FailOn::None, quiet: true, ..Self::of(&JobArgs { json: false, ..job.clone() }) }
     }
 }
 
 impl CliCommand {
-    /// Which job it is about, if it is about one.
+    /// Returns the flags of the job that the command is about, if it has one.
     pub fn job(&self) -> Option<&JobArgs> {
         match self {
             Self::Run(args) => Some(&args.job),
@@ -290,7 +291,7 @@ impl CliCommand {
 }
 
 impl FailuresAction {
-    /// Which job it is about.
+    /// Returns the flags of the job.
     pub fn job(&self) -> &JobArgs {
         match self {
             Self::List(args) => &args.job,

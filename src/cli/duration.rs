@@ -1,10 +1,11 @@
-//! A length of time as it is typed on the command line.
+//! Durations on the command line.
 //!
-//! In scope: reading it. Out of scope: lengths in job files (`config::collect`), and showing them (`cli::figures`).
+//! In scope: parsing. Out of scope: durations in job files (`config::value_reader`), and printing
+//! them (`cli::format`).
 
 use std::time::Duration;
 
-/// `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
+/// Parses `300ms`, `2s`, `1.5s`, `1m`, `1h`, `90d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
     let help = || format!("`{text}` is no time; write it as 300ms, 2s, 1m, 1h or 90d");
     let number_end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).ok_or_else(help)?;
@@ -21,7 +22,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * scale).map_err(|_| help())
 }
 
-/// A deadline: long enough that what is in hand can be finished before it.
+/// Parses a deadline, which has to leave time to finish the items in progress.
 pub fn deadline(text: &str) -> Result<Duration, String> {
     let least = Duration::from_secs(3);
     let deadline = duration(text)?;

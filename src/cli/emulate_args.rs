@@ -1,6 +1,7 @@
-//! What is typed for `sheetkeep emulate`.
+//! The flags of `sheetkeep emulate`.
 //!
-//! In scope: the flags of the emulator. Out of scope: the other commands (`cli::args`), what the flags do (`emulator::options`).
+//! In scope: parsing, help. Out of scope: other commands (`cli::args`), and the effects of these
+//! flags (`emulator::options`).
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -54,24 +55,24 @@ pub struct EmulateArgs {
     pub caller_ids: CallerIds,
 }
 
-/// Whose quotas the emulator keeps.
+/// The quotas that the emulator enforces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum QuotaChoice {
     /// Google's: 60 reads and 60 writes a minute and user, 300 and 300 a minute and project
     Google,
 }
 
-/// What the emulator does about an id that is not there.
+/// What the emulator does with a missing id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum MissingId {
     /// Refuse the whole batch
     #[default]
     Refuse,
-    /// Go on
+    /// Continue
     Ignore,
 }
 
-/// When the emulator looks whether a request is allowed.
+/// The state against which the emulator validates a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Validate {
     /// After the requests before it

@@ -1,7 +1,8 @@
-//! Errors, as people and machines read them.
+//! Errors, for people and for machines.
 //!
-//! In scope: one line that says what failed, one that says what to do, the causes on request; problems of a job file with
-//! the place where they stand. Out of scope: the numbers (`cli::exit`) and the long answers (`docs/runbook.md`).
+//! In scope: one line for what failed, one for the next step, the causes on request, and problems
+//! of a job file with their places. Out of scope: the exit codes (`cli::exit`), and longer
+//! explanations (`docs/runbook.md`).
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -14,7 +15,7 @@ use crate::cli::output::json::line;
 use crate::cli::terminal::{OutputStream, Terminal, visible};
 use crate::redact::redacted;
 
-/// An error on its way out of the process.
+/// The error that ends the process.
 #[derive(Debug)]
 pub struct CliError {
     message: String,
@@ -25,17 +26,18 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// An error with a whole sentence to tell, in lower case and without a full stop.
+    /// Creates an error from a whole sentence, in lower case and without a full stop.
     pub fn new(message: impl Into<String>, exit: Exit) -> Self {
         Self { message: hidden(&message.into()), help: None, causes: Vec::new(), exit, diagnostic: None }
     }
 
-    /// `error`, whose text completes "failed to …", with its causes.
+    /// Creates an error from `error`, whose text completes "failed to …", with its causes.
     pub fn of(error: &(dyn Error + 'static), exit: Exit) -> Self {
         Self { causes: causes(error), ..Self::new(format!("failed to {error}"), exit) }
     }
 
-    /// A mistake in the job file or the environment, told with the lines where it stands.
+    /// Creates an error from a diagnostic of the job file or the environment, with the affected
+    /// lines.
     pub fn of_diagnostic(diagnostic: impl Diagnostic + Send + Sync + 'static, exit: Exit) -> Self {
         let help = diagnostic.help().map(|help| help.to_string());
         let boxed = Box::new(diagnostic);
@@ -47,28 +49,28 @@ impl CliError {
         self
     }
 
-    /// The same, with one sentence that says what to do.
+    /// Returns the error with one sentence about the next step.
     #[must_use]
     pub fn with_help(self, help: impl Into<String>) -> Self {
         Self { help: Some(hidden(&help.into())), ..self }
     }
 
-    /// What failed.
+    /// Returns what failed.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What to do.
+    /// Returns the next step.
     pub fn hint(&self) -> Option<&str> {
         self.help.as_deref().or(advice(self.exit))
     }
 
-    /// How the process ends.
+    /// Returns the exit of the process.
     pub fn exit(&self) -> Exit {
         self.exit
     }
 
-    /// Tells it on standard error: as JSON, or in lines; with `verbose`, the causes too.
+    /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
     pub fn tell(&self, terminal: &Terminal, json: bool, verbose: bool) {
         let err = terminal.err();
         if json {
@@ -140,7 +142,7 @@ struct Problem {
     hint: Option<String>,
 }
 
-/// Where a problem stands; lines and columns are counted from 1.
+/// The place of a problem; lines and columns are counted from 1.
 #[derive(Serialize)]
 struct ProblemPlace {
     file: String,
@@ -148,7 +150,7 @@ struct ProblemPlace {
     column: usize,
 }
 
-/// Where `problem` stands in the text that `whole` is about; none for what stands elsewhere.
+/// Returns the place of `problem` in the text of `whole`; `None` for a problem elsewhere.
 fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlace> {
     let label = problem.labels()?.next()?;
     let found = whole.source_code()?.read_span(label.inner(), 0, 0).ok()?;
@@ -159,12 +161,12 @@ fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlac
     })
 }
 
-/// The text without what looks like a secret, whoever wrote it.
+/// Returns the text with everything masked that looks like a secret.
 fn hidden(text: &str) -> String {
     redacted(text).into_owned()
 }
 
-/// What to do when the error itself does not say.
+/// Returns the next step for an exit, if the error itself has none.
 fn advice(exit: Exit) -> Option<&'static str> {
     Some(match exit {
         Exit::TempFail => "run it again later; nothing is lost, and nothing will be doubled",
@@ -181,7 +183,7 @@ fn advice(exit: Exit) -> Option<&'static str> {
     })
 }
 
-/// The texts of all causes, without those that the error's own text already holds.
+/// Returns the texts of all causes, except those that the error's own text contains.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     let mut told = error.to_string();
@@ -211,7 +213,7 @@ fn rendered(diagnostic: &dyn Diagnostic, stream: &OutputStream) -> String {
 mod tests {
     use miette::{LabeledSpan, MietteDiagnostic, NamedSource, Report};
 
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
@@ -228,7 +230,7 @@ mod tests {
     }
 
     fn told(trouble: &CliError, json: bool, verbose: bool) -> String {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         trouble.tell(&terminal, json, verbose);
         assert_eq!(captured.out(), "");
         captured.err()

@@ -1,10 +1,11 @@
-//! The exit codes: the one table that turns what happened into a number for schedulers.
+//! The exit codes: one table that maps results to numbers for schedulers.
 //!
-//! In scope: the numbers, their names and meanings, and the mapping from runs and faults.
-//! Out of scope: what a person reads about it (`cli::errors`, `docs/runbook.md`).
+//! In scope: the numbers, their names and meanings, and the mapping from runs and faults. Out of
+//! scope: messages for people (`cli::errors`, `docs/runbook.md`).
 //!
-//! The numbers follow `sysexits.h` from 64 on, coreutils' `timeout` for 124 and the shell's 128 + n for signals.
-//! They are published and never renumbered; 2 is clap's own for a wrong command line.
+//! The numbers follow `sysexits.h` from 64 on, coreutils' `timeout` for 124, and the shell's 128 +
+//! n for signals. They are published and never renumbered; 2 is clap's own code for a wrong command
+//! line.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -17,24 +18,24 @@ use crate::ledger::run::event::RunReport;
 use crate::ledger::run::run::RunStatus;
 use crate::machine::Refused;
 
-/// How the process ends.
+/// The result of the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Exit {
     /// Success, nothing to do included.
     Ok,
-    /// The job ran and failed, for no reason that has a number of its own.
+    /// The job ran and failed, for a reason without a number of its own.
     Failed,
     /// The command line is wrong.
     Usage,
     /// The run reached its end, and some items failed.
     Partial,
-    /// A look found what should not be.
+    /// `fsck` found rows and keys that are not consistent.
     Findings,
-    /// Nobody knows the key that was asked for.
+    /// The requested key was not found.
     Unknown,
-    /// The input or the sheet holds what it should not.
+    /// Invalid data in the input or the sheet.
     DataErr,
-    /// The input, the spreadsheet or a tab is not there.
+    /// The input, the spreadsheet or a tab was not found.
     NoInput,
     /// A service stayed out of reach after all retries.
     Unavailable,
@@ -46,9 +47,9 @@ pub enum Exit {
     CantCreate,
     /// Reading or writing on this machine failed.
     IoErr,
-    /// Try again later: another run holds the lease, or a quota is used up.
+    /// Try again later: another run holds the lease, or a quota is exhausted.
     TempFail,
-    /// A service answered what it should not.
+    /// Unexpected response from a service.
     Protocol,
     /// Access is missing.
     NoPerm,
@@ -90,7 +91,7 @@ const TABLE: [(Exit, u8, &str, &str); 21] = [
 ];
 
 impl Exit {
-    /// Every exit, by number.
+    /// Returns every exit, by number.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(exit, ..)| *exit)
     }
@@ -99,27 +100,27 @@ impl Exit {
         TABLE.iter().find(|(exit, ..)| *exit == self).unwrap_or(&TABLE[1])
     }
 
-    /// Its number.
+    /// Returns the number.
     pub fn code(self) -> u8 {
         self.row().1
     }
 
-    /// Its name in JSON, after `sysexits.h`, in lower case.
+    /// Returns the name in JSON: that of `sysexits.h`, in lower case.
     pub fn name(self) -> &'static str {
         self.row().2
     }
 
-    /// What it means, in a line.
+    /// Returns the meaning, in one line.
     pub fn meaning(self) -> &'static str {
         self.row().3
     }
 
-    /// Whether the same command may succeed later without anybody's doing.
+    /// Returns whether the same command may succeed later without a person's action.
     pub fn retryable(self) -> bool {
         matches!(self, Self::TempFail | Self::Unavailable | Self::Timeout | Self::Interrupted | Self::Terminated)
     }
 
-    /// How a run ends that came as far as a report. `signal` is the one that stopped it, if one did.
+    /// Returns the exit of a run with a report. `signal` is the one that stopped it, if any.
     pub fn of_run(report: &RunReport, fail_on: FailOn, signal: Option<Signal>) -> Self {
         match report.run.status {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
@@ -138,20 +139,20 @@ impl Exit {
     }
 }
 
-/// What an error was about; with its fault it decides the exit.
+/// What an error is about. Together with the fault it decides the exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// What the job reads: it holds what it should not, or can't be reached.
+    /// The job's input: invalid, or out of reach.
     Input,
-    /// Something that should be there and is not: a file, a spreadsheet, a tab.
+    /// Something missing: a file, a spreadsheet, a tab.
     Absent,
-    /// The tabs and what stands in them.
+    /// The tabs and their contents.
     Sheet,
-    /// The answers of a service.
+    /// The responses of a service.
     Service,
     /// Files and streams of this machine.
     Machine,
-    /// An output file that was asked for.
+    /// An output file that was requested.
     Output,
     /// The job file and the environment.
     Config,
@@ -213,7 +214,7 @@ pub enum FailOn {
     None,
 }
 
-/// The table as the help tells it.
+/// Returns the table as the help shows it.
 pub fn table() -> String {
     let mut out = String::new();
     for (_, code, _, meaning) in TABLE {
@@ -282,7 +283,7 @@ mod tests {
 
     #[test]
     fn fail_on_decides_what_failed_items_mean() {
-        let report = crate::cli::output::sample::report;
+        let report = crate::cli::output::fixtures::report;
         let mut clean = report();
         clean.open_failures = 3;
         let mut partial = report();
@@ -295,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_stopped_run_exits_with_its_signal() {
-        let mut report = crate::cli::output::sample::report();
+        let mut report = crate::cli::output::fixtures::report();
         report.run.status = RunStatus::Interrupted;
         let code = |signal| Exit::of_run(&report, FailOn::Partial, signal).code();
         assert_eq!([code(Some(Signal::Interrupt)), code(Some(Signal::Terminate)), code(None)], [130, 143, 130]);

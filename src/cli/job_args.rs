@@ -1,6 +1,7 @@
-//! Flags that every command about a job has.
+//! The flags of every command about a job.
 //!
-//! In scope: which job, and where it keeps its state. Out of scope: what is done with it (`cli::args`, `cli::upkeep_args`).
+//! In scope: the job, and where it keeps its state. Out of scope: the commands (`cli::args`,
+//! `cli::upkeep_args`).
 
 use std::path::PathBuf;
 

@@ -1,10 +1,11 @@
 //! Logs on standard error, for people or as JSON lines.
 //!
-//! In scope: levels, format, and caps on what may log. Out of scope: what is logged, and the events of a run (`cli::output`, which
-//! gives them the same form).
+//! In scope: levels, format, and caps on what may log. Out of scope: log messages themselves, and
+//! the events of a run (`cli::output`, which uses the same format).
 //!
-//! A JSON line has `time` (RFC 3339, UTC), `severity`, `message`, `target`, and the fields of the event and of the spans
-//! around it (`job`, `run_id`), as Google Cloud's structured logging reads them.
+//! A JSON line has `time` (RFC 3339, UTC), `severity`, `message`, `target`, and the fields of the
+//! event and of the spans around it (`job`, `run_id`), as Google Cloud's structured logging reads
+//! them.
 
 use std::fmt;
 use std::io;
@@ -26,7 +27,7 @@ use crate::cli::terminal::Terminal;
 use crate::clock::Clock;
 use crate::redact::redacted;
 
-/// How logs are written.
+/// The format of logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
 pub enum LogFormat {
     /// Lines for people
@@ -36,32 +37,32 @@ pub enum LogFormat {
     Json,
 }
 
-/// What to log, and how.
+/// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogSettings {
     /// Text or JSON.
     pub format: LogFormat,
-    /// How often `-v` was given.
+    /// Number of `-v` flags.
     pub verbose: u8,
-    /// Errors only.
+    /// Log errors only.
     pub quiet: bool,
-    /// What `SHEETKEEP_LOG` says; comes before the two above.
+    /// The value of `SHEETKEEP_LOG`; it comes before the two fields above.
     pub directives: Option<String>,
 }
 
 /// Why logs can't be set up.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LogError {
-    /// `SHEETKEEP_LOG` is no list of directives.
+    /// `SHEETKEEP_LOG` is not a valid list of directives.
     #[error("read SHEETKEEP_LOG: {0}; write it as `debug` or `sheetkeep::google=debug,info`")]
     Directives(String),
-    /// Somebody else set up logs before.
+    /// Logs were set up before.
     #[error("set up logs: they are set up already")]
     Twice,
 }
 
-/// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that nothing a user says can raise:
-/// some packages log secrets when they log everything.
+/// Sets up logs for the whole process. `caps` are directives such as `hyper=info` that no setting
+/// can raise: some dependencies log secrets at lower levels.
 pub fn begin(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
@@ -113,7 +114,7 @@ fn ceiling(caps: &[&str]) -> Targets {
     Targets::new().with_default(LevelFilter::TRACE).with_targets(caps)
 }
 
-/// Writes through the terminal, so that a progress bar and a log line do not break each other.
+/// Writes through the terminal, so that a progress bar and a log line do not mix.
 #[derive(Clone)]
 struct ErrorStream(Arc<Terminal>);
 

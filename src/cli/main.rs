@@ -1,6 +1,6 @@
-//! From the words of the command line to an exit: one runtime, one command.
+//! From the command line to an exit: one runtime, one command.
 //!
-//! In scope: picking the command, clock and chance. Out of scope: everything else.
+//! In scope: selecting the command, clock and randomness. Out of scope: everything else.
 
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::CliCommand;
 use crate::cli::commands;
-use crate::cli::commands::trouble::of_machine;
+use crate::cli::commands::error_report::of_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
@@ -23,8 +23,9 @@ use crate::rng::Rng;
 use crate::step::worker::serve::{WORD, serve};
 use crate::system::{SystemClock, SystemRng, beyond_the_calendar};
 
-/// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
-/// ends by itself, such as a read of a file on a dead mount, must not keep the process.
+/// How long open resources may take to close. The embedded sheet closes at once, and folds its log
+/// into its file. An operation that never ends, such as a read on a dead mount, must not keep the
+/// process.
 const CLOSING: Duration = Duration::from_secs(2);
 
 /// Runs one invocation.
@@ -52,7 +53,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     exit
 }
 
-/// The message of the panic itself stands on standard error already.
+/// Returns the error after a panic, whose own message is on standard error already.
 fn broken() -> CliError {
     CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run continues",

@@ -20,7 +20,7 @@ pub mod args;
 pub mod commands;
 pub mod errors;
 pub mod exit;
-pub mod figures;
+pub mod format;
 pub mod logs;
 pub mod output;
 pub mod provisions;

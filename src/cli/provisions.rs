@@ -1,10 +1,12 @@
-//! What this machine has to have before a command begins: open files and threads, and the runtime made of them.
+//! What a command needs from this machine before it starts: open files, threads, and the runtime.
 //!
-//! In scope: asking for as much as a run needs at the same time, and a clear error where that is refused. Out of scope: what is refused
-//! later, which is an error of whoever asks (`machine`).
+//! In scope: requesting as much as a run needs at the same time, and a clear error if that is
+//! refused. Out of scope: later refusals, which are errors of the code that needs the resource
+//! (`machine`).
 //!
-//! The runtime takes it for granted that it gets its threads: it panics where the first is refused, and waits for ever where a later one
-//! is. So they are asked for beforehand, and those that block are begun at once and kept to the end.
+//! The runtime assumes that it gets its threads. It panics if the first one is refused, and waits
+//! for ever if a later one is. So they are requested beforehand, and blocking threads are started
+//! at once and kept.
 
 use std::io;
 use std::panic::catch_unwind;
@@ -16,22 +18,23 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cli::signals::outlive_file_limits;
 use crate::machine::MachineTrouble;
 
-/// The deep types of google-sheets4 want more stack than a thread's usual 2 MiB when they are built without optimisation.
+/// The deep types of google-sheets4 need more stack than the usual 2 MiB when built without
+/// optimisation.
 const STACK_BYTES: usize = 8 << 20;
 /// Threads that run tasks.
 const WORKERS: usize = 2;
-/// Threads that may block: one reads the source, one writes the journal, one is the embedded sheet's, one looks up names.
+/// Threads that may block: source reader, journal writer, embedded sheet, name lookup.
 const BLOCKING: usize = 4;
-/// Threads that are asked for when they are needed: the one that reads standard input, and the progress bar's.
+/// Threads that are started on demand: the reader of standard input, and the progress bar's.
 const SPARE: usize = 2;
-/// Pipes that are open at one time, two files each: the embedded sheet, the locks and the journal, a program with its pipes.
+/// Pipes that are open at one time, two files each: embedded sheet, locks, journal, a program.
 const PIPES: usize = 9;
-/// Longer than any run: a thread that was had is not given back.
+/// Longer than any run: a started thread is kept.
 const KEPT: Duration = Duration::from_hours(365 * 24);
-/// How long a thread that was granted may take to begin.
+/// How long a granted thread may take to start.
 const BEGIN: Duration = Duration::from_secs(10);
 
-/// A runtime with all the threads that it will need, or what this machine refuses.
+/// Returns a runtime with all threads that it will need, or what this machine refuses.
 pub fn runtime() -> Result<Runtime, MachineTrouble> {
     ensure_open_files()?;
     ensure_threads_start(WORKERS + BLOCKING + SPARE)?;
@@ -63,7 +66,7 @@ fn ensure_open_files() -> Result<(), MachineTrouble> {
     pipes.map(drop).map_err(refused)
 }
 
-/// Begins as many threads as will be needed, all at the same time, and lets them go again.
+/// Starts as many threads as will be needed at the same time, and ends them again.
 fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
     let (keep, waiting) = channel::<()>();
     let waiting = std::sync::Arc::new(std::sync::Mutex::new(waiting));
@@ -81,13 +84,13 @@ fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
         ))
     };
     for thread in begun.map_err(refused)? {
-        // It does nothing but wait.
+        // The thread only waits.
         let _ended = thread.join();
     }
     Ok(())
 }
 
-/// Has the runtime begin its blocking threads now; whether all of them did.
+/// Starts the runtime's blocking threads; returns whether all of them started.
 fn begin_blocking_threads(runtime: &Runtime) -> bool {
     let (tell, told) = channel();
     let mut holds = Vec::new();
@@ -100,7 +103,7 @@ fn begin_blocking_threads(runtime: &Runtime) -> bool {
     (0..BLOCKING).all(|_| told.recv_timeout(BEGIN) != Err(RecvTimeoutError::Timeout))
 }
 
-/// Keeps a thread from taking the next task before every one of them has begun.
+/// Keeps a thread from taking the next task before all of them have started.
 fn wait(held: &Receiver<()>, is_awaited: bool) {
     if is_awaited {
         let _let_go = held.recv();

@@ -1,7 +1,7 @@
-//! One invocation of the command line, from its first word to its exit code.
+//! One invocation of the command line, from its arguments to its exit code.
 //!
-//! In scope: reading the arguments, setting up streams and logs, telling an error, the last look at standard output.
-//! Out of scope: what the commands do.
+//! In scope: parsing, setting up streams and logs, reporting an error, checking standard output at
+//! the end. Out of scope: the commands.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -15,20 +15,21 @@ use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
 use crate::failpoint;
 
-/// What every command works with.
+/// What every command uses.
 #[derive(Debug)]
 pub struct Session {
-    /// What was typed.
+    /// The parsed arguments.
     pub args: Args,
-    /// Where to write.
+    /// The output streams.
     pub terminal: Arc<Terminal>,
-    /// Files that are removed as the last thing that is done.
+    /// Files that are removed at the very end.
     leaving: Mutex<Vec<PathBuf>>,
 }
 
 impl Session {
-    /// Reads the command line and sets up streams and logs. Where there is nothing to run (help, the version, a mistake), that is
-    /// shown, and the exit comes back instead. `caps` are log directives that nothing can raise.
+    /// Parses the command line and sets up streams and logs. Without a command to run (help,
+    /// version, usage error) it prints the reply and returns the exit. `caps` are log directives
+    /// that nothing can raise.
     pub fn begin(
         words: impl IntoIterator<Item = OsString>,
         env: TerminalEnvironment<'_>,
@@ -54,12 +55,12 @@ impl Session {
         }
     }
 
-    /// Has a file removed when everything is told and closed.
+    /// Marks a file for removal after all output is written and closed.
     pub fn remove_at_the_end(&self, file: &Path) {
         self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
     }
 
-    /// The last thing that is done.
+    /// Removes the marked files, as the last action.
     pub fn leave(&self) {
         failpoint::pass(failpoint::LEAVE);
         for file in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
@@ -69,12 +70,14 @@ impl Session {
         }
     }
 
-    /// Whether standard error holds JSON: the command's result is a document, or a collector reads the logs.
+    /// Returns whether standard error holds JSON: the result is a document, or a log collector
+    /// reads it.
     fn reports_json(&self) -> bool {
         self.args.json() || self.args.log_format == LogFormat::Json
     }
 
-    /// Tells the error if there is one, and how the process ends; a summary that could not be written is an error too.
+    /// Reports the error, if any, and returns the exit. A summary that can't be written is an
+    /// error, too.
     pub fn end(&self, outcome: Result<Exit, CliError>) -> Exit {
         let exit = outcome.unwrap_or_else(|trouble| {
             trouble.tell(&self.terminal, self.reports_json(), self.args.verbose > 0);
@@ -93,12 +96,12 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         (Session { args, terminal, leaving: Mutex::default() }, captured)
     }

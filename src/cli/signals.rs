@@ -1,11 +1,14 @@
-//! SIGINT, SIGTERM and SIGHUP, as calls.
+//! SIGINT, SIGTERM and SIGHUP, as callbacks.
 //!
-//! In scope: hearing them and saying which, and how often. Out of scope: what a run does about it (`runner`).
+//! In scope: receiving them, with their ordinal. Out of scope: what a run does about them
+//! (`runner`).
 //!
-//! One wish may come as several signals: coreutils' `timeout` sends one to its child and another to the whole group, and a service
-//! manager may do the same. So a further one counts only a while after the last that counted.
+//! One request may arrive as several signals: coreutils' `timeout` signals its child and the whole
+//! group, and a service manager may do the same. So a further signal counts only a while after the
+//! last one that counted.
 //!
-//! Whoever starts a process under `nohup` has it ignore SIGHUP, and means it to go on: then that signal is left alone.
+//! `nohup` makes a process ignore SIGHUP, so that it keeps running: then that signal is not
+//! handled.
 
 use std::fmt;
 use std::io;
@@ -43,10 +46,11 @@ impl fmt::Display for Signal {
     }
 }
 
-/// A signal that comes sooner after the last one that counted is the same wish, in milliseconds.
+/// A signal that arrives sooner than this after the last one that counted is the same request, in
+/// milliseconds.
 const SAME_WISH_MS: u64 = 1_000;
 
-/// How many wishes were heard.
+/// Counts stop requests.
 #[derive(Debug, Default)]
 struct Wishes {
     count: u32,
@@ -54,7 +58,8 @@ struct Wishes {
 }
 
 impl Wishes {
-    /// A signal came: the ordinal of the wish, from 1, unless it is the one before once more.
+    /// Records a signal. Returns the ordinal of the request, from 1, unless it repeats the one
+    /// before.
     fn heard(&mut self, now_ms: u64) -> Option<u32> {
         if self.count > 0 && now_ms.saturating_sub(self.last_ms) < SAME_WISH_MS {
             return None;
@@ -64,7 +69,7 @@ impl Wishes {
     }
 }
 
-/// Hears signals for as long as it lives.
+/// Receives signals for as long as it lives.
 #[derive(Debug)]
 pub struct SignalWatch {
     first: Arc<OnceLock<Signal>>,
@@ -72,8 +77,8 @@ pub struct SignalWatch {
 }
 
 impl SignalWatch {
-    /// Begins to listen, within a tokio runtime. Calls `on` for every signal, with its ordinal from 1: the first asks
-    /// for a clean end, a second one means now. Signals within a second are one.
+    /// Starts to receive signals, within a tokio runtime. Calls `on` for every request, with its
+    /// ordinal from 1: the first asks for a graceful stop. Signals within a second are one request.
     pub fn begin(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
         let first = Arc::new(OnceLock::new());
         let kept = Arc::clone(&first);
@@ -90,7 +95,7 @@ impl SignalWatch {
         Ok(Self { first, task })
     }
 
-    /// The first signal that came, if one did; it names the exit code.
+    /// Returns the first signal, if any; it decides the exit code.
     pub fn first(&self) -> Option<Signal> {
         self.first.get().copied()
     }
@@ -102,16 +107,16 @@ impl Drop for SignalWatch {
     }
 }
 
-/// Has a write beyond this process's limit of file sizes fail (`EFBIG`), as on a full disk: unheard, SIGXFSZ kills the process in the
-/// middle of whatever it does. Within a tokio runtime.
+/// Makes a write beyond the file size limit fail (`EFBIG`), as on a full disk. Without a handler,
+/// SIGXFSZ kills the process in the middle of an operation. Call it within a tokio runtime.
 #[cfg(unix)]
 pub fn outlive_file_limits() -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    // What is heard stays heard when nobody listens any more.
+    // The handler stays installed after the receiver is dropped.
     signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
 }
 
-/// There is no such signal.
+/// Does nothing: this system has no such signal.
 #[cfg(not(unix))]
 pub fn outlive_file_limits() -> io::Result<()> {
     Ok(())
@@ -121,7 +126,7 @@ pub fn outlive_file_limits() -> io::Result<()> {
 struct SignalStreams {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// None where the process was started to ignore it.
+    /// `None` if the process was started to ignore it.
     hang_up: Option<tokio::signal::unix::Signal>,
 }
 
@@ -148,15 +153,17 @@ impl SignalStreams {
     }
 }
 
-/// Whether this process was started to ignore SIGHUP. Where the system does not say, it counts as ignored: a run that goes on can still be
-/// stopped, and one that was meant to outlive its terminal can't be brought back.
+/// Returns whether this process was started to ignore SIGHUP. If the system does not report it, the
+/// signal counts as ignored: a run that continues can still be stopped, but one that was meant to
+/// outlive its terminal can't be restored.
 #[cfg(unix)]
 fn ignores_hang_ups() -> bool {
     std::fs::read_to_string("/proc/self/status")
         .map_or(true, |status| is_ignored(&status, rustix::process::Signal::HUP.as_raw()))
 }
 
-/// Whether the status of a process, as `/proc` has it, shows this signal among the ignored ones: a mask in hexadecimal.
+/// Returns whether `/proc`'s status of a process lists this signal as ignored, in a hexadecimal
+/// mask.
 #[cfg(unix)]
 fn is_ignored(status: &str, signal: i32) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -188,7 +195,7 @@ mod tests {
     use super::*;
     use crate::time::Timestamp;
 
-    /// A clock that a test moves on.
+    /// A clock that a test advances.
     #[derive(Default)]
     struct Moved(AtomicU64);
 
@@ -213,7 +220,7 @@ mod tests {
         let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
         let watch = SignalWatch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
         let signals = [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2), ("-HUP", Signal::HangUp, 3)];
-        // Tests under nohup ignore the last one, as they should.
+        // Under nohup the last signal is ignored, as it should be.
         let heard = if ignores_hang_ups() { 2 } else { 3 };
         for (flag, signal, nth) in signals.into_iter().take(heard) {
             let me = std::process::id().to_string();

@@ -1,19 +1,19 @@
 //! A tab as a table, for `sheetkeep show`.
 //!
-//! In scope: the last rows of a tab laid out to a terminal's width, as tab-separated text, or as JSON.
-//! Out of scope: reading the tab.
+//! In scope: the last rows of a tab, as a table of the terminal's width, as tab-separated text, or
+//! as JSON. Out of scope: reading the tab.
 
 use comfy_table::{
     Attribute, Cell, CellAlignment, ContentArrangement, ContentLineStyle, LineStyle, Row, Table, TableStyle,
 };
 use serde::Serialize;
 
-use crate::cli::figures::{counted, grouped};
+use crate::cli::format::{counted, grouped};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Terminal, visible};
 
-/// A column is never laid out narrower than this while others can be left out: an id, a moment and a short text are whole.
+/// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
 const LEAST_COLUMN: usize = 24;
 /// Blanks and rules between two columns.
 const BETWEEN: usize = 3;
@@ -27,11 +27,11 @@ pub struct TabRows {
     pub header: Vec<String>,
     /// The rows; short ones end in empty cells.
     pub rows: Vec<Vec<String>>,
-    /// The number of the first of them, from 1, the header not counted.
+    /// The number of the first row, from 1, without the header.
     pub first: u64,
-    /// The number of rows in the tab, the header not counted; none where nobody can tell.
+    /// The number of rows in the tab, without the header; `None` if it can't be read.
     pub total: Option<u64>,
-    /// Where the tab is.
+    /// The spreadsheet of the tab.
     pub spreadsheet: Spreadsheet,
 }
 
@@ -53,8 +53,8 @@ struct TabDocument<'a> {
     spreadsheet: &'a Spreadsheet,
 }
 
-/// Shows `tab` on standard output: as JSON if asked for, as a table where somebody looks, as tab-separated text elsewhere. The place from
-/// which it was read is told beside it; where the text is for a program, on standard error.
+/// Writes `tab` to standard output: JSON on request, a table on a terminal, tab-separated text
+/// elsewhere. The spreadsheet's name follows; for tab-separated text it goes to standard error.
 pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
     let out = terminal.out();
     let place = format!("  in {}\n", tab.spreadsheet);
@@ -69,7 +69,7 @@ pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
     }
 }
 
-/// One JSON document; cells are texts as the sheet shows them.
+/// Returns one JSON document; cells are texts as the sheet shows them.
 pub fn document(tab: &TabRows) -> String {
     line(&TabDocument {
         schema_version: SCHEMA_VERSION,
@@ -82,7 +82,8 @@ pub fn document(tab: &TabRows) -> String {
     })
 }
 
-/// Header and rows, cells divided by tabs; tabs, line breaks and backslashes in a cell are written `\t`, `\n`, `\r` and `\\`.
+/// Returns header and rows, with tabs between cells. Tabs, line breaks and backslashes in a cell
+/// become `\t`, `\n`, `\r` and `\\`.
 pub fn separated(tab: &TabRows) -> String {
     let mut out = String::new();
     for row in std::iter::once(&tab.header).chain(&tab.rows) {
@@ -98,7 +99,7 @@ fn escaped(cell: &str) -> String {
     cell.replace('\\', r"\\").replace('\t', r"\t").replace('\n', r"\n").replace('\r', r"\r")
 }
 
-/// A table of at most `width` columns of the terminal, and a line that says which rows these are.
+/// Returns a table of at most `width` terminal columns, and a line that names the rows shown.
 pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
     let shown = columns_that_fit(tab, width);
     let mut table = Table::new();
@@ -126,7 +127,8 @@ pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
     format!("{}\n{}\n", lines.join("\n"), footer(tab, &shown))
 }
 
-/// The columns that can be read at this width: all; or those from the left that fit, once empty ones are left out.
+/// Returns the columns that fit this width: all, or those from the left once empty ones are
+/// omitted.
 fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
     let all: Vec<usize> = (0..tab.header.len()).collect();
     if fitting(tab, &all, width) == all.len() {
@@ -142,7 +144,7 @@ fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
     some
 }
 
-/// How many of these columns, from the first, can be read at this width.
+/// Returns how many of these columns, from the first, fit this width.
 fn fitting(tab: &TabRows, columns: &[usize], width: usize) -> usize {
     let mut used = 0;
     let natural = columns.iter().map(|&at| {
@@ -185,7 +187,7 @@ fn footer(tab: &TabRows, shown: &[usize]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
@@ -206,7 +208,7 @@ mod tests {
             ],
             first: 1_705,
             total: Some(1_707),
-            spreadsheet: sample::place().spreadsheet,
+            spreadsheet: fixtures::place().spreadsheet,
         }
     }
 
@@ -249,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_pipe_gets_tab_separated_text() {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         show(&quakes(), &terminal, false);
         insta::assert_snapshot!(captured.out().replace('\t', "→"), @r"
         id→time→magnitude→place
@@ -279,7 +281,7 @@ mod tests {
             rows: vec![texts(&["20180207-012613-00abc", "", "succeeded"])],
             first: 1,
             total: Some(1),
-            spreadsheet: sample::place().spreadsheet,
+            spreadsheet: fixtures::place().spreadsheet,
         };
         let narrow = table(&runs, 40, false);
         assert!(narrow.contains("succeeded") && narrow.ends_with("1 more column: scheduled_for\n"), "{narrow}");

@@ -1,7 +1,8 @@
 //! Standard output and standard error: the one place that writes to them.
 //!
-//! In scope: whether each is a terminal, its colours and width, decided once; writing that survives a reader who left;
-//! a progress bar that other lines do not break. Out of scope: what is written.
+//! In scope: whether each is a terminal, its colours and width, decided once; writing to a pipe
+//! whose reader has left; a progress bar that other lines do not break. Out of scope: what is
+//! written.
 
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
@@ -11,7 +12,7 @@ use clap::ValueEnum;
 use comfy_table::Table;
 use indicatif::ProgressBar;
 
-/// When to colour.
+/// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
 pub enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`
@@ -23,26 +24,26 @@ pub enum ColorChoice {
     Never,
 }
 
-/// How a stream is to be treated.
+/// The properties of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutputStyle {
-    /// Whether somebody looks at it.
+    /// Whether the stream is a terminal.
     pub is_terminal: bool,
-    /// Whether to colour.
+    /// Whether to use colours.
     pub colour: bool,
-    /// Its width in columns.
+    /// The width in columns.
     pub width: usize,
 }
 
-/// Columns where none can be asked.
+/// The width where no terminal reports one, in columns.
 const PLAIN_WIDTH: usize = 100;
-/// No table is laid out narrower than this.
+/// The least width of a table, in columns.
 const LEAST_WIDTH: usize = 40;
 
 /// A reader of environment variables.
 pub type TerminalEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Both streams.
+/// Standard output and standard error.
 #[derive(Debug)]
 pub struct Terminal {
     out: OutputStream,
@@ -50,7 +51,8 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The streams of this process; `env` looks up `NO_COLOR`, `FORCE_COLOR`, `CLICOLOR_FORCE`, `TERM`, `COLUMNS` and `CI`.
+    /// Returns the streams of this process. `env` looks up `NO_COLOR`, `FORCE_COLOR`,
+    /// `CLICOLOR_FORCE`, `TERM`, `COLUMNS` and `CI`.
     pub fn of_process(choice: ColorChoice, env: TerminalEnvironment<'_>) -> Arc<Self> {
         let manner = |is_terminal, columns: Option<u16>| {
             let set = |name| env(name).is_some_and(|value: String| !value.is_empty() && value != "0");
@@ -74,7 +76,7 @@ impl Terminal {
         })
     }
 
-    /// Streams that keep what is written, for tests.
+    /// Returns streams that keep their output, for tests.
     pub fn captured(out: OutputStyle, err: OutputStyle) -> (Arc<Self>, Captured) {
         let captured = Captured::default();
         let terminal = Self {
@@ -84,17 +86,17 @@ impl Terminal {
         (Arc::new(terminal), captured)
     }
 
-    /// Standard output: what was asked for.
+    /// Returns standard output: the results.
     pub fn out(&self) -> &OutputStream {
         &self.out
     }
 
-    /// Standard error: progress, messages, logs.
+    /// Returns standard error: progress, messages, logs.
     pub fn err(&self) -> &OutputStream {
         &self.err
     }
 
-    /// Whatever kept standard output from being written to its end, other than a reader who left.
+    /// Returns the error that kept standard output incomplete, except a reader that left.
     pub fn finish(&self) -> io::Result<()> {
         let mut inner = self.out.lock();
         if let Some(error) = inner.failed.take() {
@@ -107,7 +109,7 @@ impl Terminal {
     }
 }
 
-/// One stream.
+/// One output stream.
 pub struct OutputStream {
     manner: OutputStyle,
     animated: bool,
@@ -132,33 +134,33 @@ impl OutputStream {
         Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, gone: false, failed: None }) }
     }
 
-    /// Whether somebody looks at it.
+    /// Returns whether the stream is a terminal.
     pub fn is_terminal(&self) -> bool {
         self.manner.is_terminal
     }
 
-    /// Whether something may move on it: a terminal, and not that of a CI.
+    /// Returns whether output may be animated: on a terminal that is not a CI's.
     pub fn is_animated(&self) -> bool {
         self.animated
     }
 
-    /// Its width in columns.
+    /// Returns the width in columns.
     pub fn width(&self) -> usize {
         self.manner.width
     }
 
-    /// Whether to colour.
+    /// Returns whether to use colours.
     pub fn colour(&self) -> bool {
         self.manner.colour
     }
 
-    /// The colours to use on it.
+    /// Returns the colours to use.
     pub fn palette(&self) -> Palette {
         Palette { on: self.manner.colour }
     }
 
-    /// Writes `text` as it is, all at once, above the bar if there is one. False when nobody reads any more:
-    /// there is no use in going on, and no reason to fail.
+    /// Writes `text` unchanged, in one piece, above the bar if there is one. Returns false if the
+    /// reader has left, which is no failure.
     pub fn put(&self, text: &str) -> bool {
         let mut inner = self.lock();
         if inner.gone {
@@ -178,12 +180,12 @@ impl OutputStream {
         !inner.gone
     }
 
-    /// Writes `text` and a line's end.
+    /// Writes `text` and a line break.
     pub fn line(&self, text: &str) -> bool {
         self.put(&format!("{text}\n"))
     }
 
-    /// Other lines are written above `bar` from now on; none takes it away.
+    /// Writes other lines above `bar` from now on; `None` removes it.
     pub fn hold(&self, bar: Option<ProgressBar>) {
         self.lock().bar = bar;
     }
@@ -205,32 +207,32 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// Colours if `on`.
+    /// Creates a palette, with colours if `on`.
     pub fn new(on: bool) -> Self {
         Self { on }
     }
 
-    /// For what went well.
+    /// Marks a success.
     pub fn good(self, text: &str) -> String {
         self.dyed("32", text)
     }
 
-    /// For what wants attention.
+    /// Marks a warning.
     pub fn warn(self, text: &str) -> String {
         self.dyed("33", text)
     }
 
-    /// For what went wrong.
+    /// Marks an error.
     pub fn bad(self, text: &str) -> String {
         self.dyed("1;31", text)
     }
 
-    /// For what matters most.
+    /// Marks what matters most.
     pub fn strong(self, text: &str) -> String {
         self.dyed("1", text)
     }
 
-    /// For what matters least.
+    /// Marks what matters least.
     pub fn faint(self, text: &str) -> String {
         self.dyed("2", text)
     }
@@ -240,7 +242,8 @@ impl Palette {
     }
 }
 
-/// `text` with every sign made visible that would steer a terminal: escapes, line breaks, marks that turn the writing round.
+/// Makes all characters of `text` visible that would control a terminal: escapes, line breaks, and
+/// marks that change the writing direction.
 pub fn visible(text: &str) -> Cow<'_, str> {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if !text.contains(steers) {
@@ -258,7 +261,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     )
 }
 
-/// What captured streams were given.
+/// The captured output of both streams.
 #[derive(Debug, Clone, Default)]
 pub struct Captured {
     out: Buffer,
@@ -266,12 +269,12 @@ pub struct Captured {
 }
 
 impl Captured {
-    /// What standard output was given.
+    /// Returns the captured standard output.
     pub fn out(&self) -> String {
         self.out.text()
     }
 
-    /// What standard error was given.
+    /// Returns the captured standard error.
     pub fn err(&self) -> String {
         self.err.text()
     }

@@ -1,6 +1,6 @@
-//! Flags of the commands that look after what a job remembers.
+//! Flags of the commands that maintain a job's state.
 //!
-//! In scope: their grammar and help. Out of scope: the other commands (`cli::args`).
+//! In scope: parsing, help. Out of scope: the other commands (`cli::args`).
 
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ pub struct FsckArgs {
     pub yes: bool,
 }
 
-/// How `fsck` mends.
+/// The repairs of `fsck`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum RepairChoice {
     /// What `--repair` alone does

@@ -1,18 +1,19 @@
-//! What a job says about its columns: types, forms, zones, order, and what becomes of fields without a column.
+//! A job's columns: types, formats, time zones, order, and the policy for fields without a column.
 //!
-//! In scope: reading that part of the job file. Out of scope: reading values as a type (`ledger::columns::coerce`).
+//! In scope: reading that part of the job file. Out of scope: converting values
+//! (`ledger::columns::coerce`).
 
 use jiff::tz::TimeZone;
 
-use crate::config::collect::ValueReader;
 use crate::config::keys::closest;
 use crate::config::raw::{At, ColumnSays, SheetSection};
+use crate::config::value_reader::ValueReader;
 use crate::ledger::columns::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
-/// The longest form of a number, in characters.
+/// The longest number format, in characters.
 const MAX_FORMAT_CHARS: usize = 250;
 
-/// The columns, in the order of the file.
+/// Reads the columns, in the order of the file.
 pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
     let mut written: Vec<_> = sheet.columns.iter().collect();
     written.sort_by_key(|(_, entry)| entry.start);
@@ -52,7 +53,7 @@ fn kind(collect: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<Co
     kind
 }
 
-/// How a column's values look; none where the job says nothing of it.
+/// Returns the format of a column's values; `None` if the job sets none.
 fn look(
     collect: &mut ValueReader<'_>,
     name: &str,

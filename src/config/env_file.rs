@@ -1,7 +1,7 @@
 //! The `.env` file beside the job file.
 //!
-//! In scope: finding it, reading it, saying which line is wrong without showing any of it. Out of scope: which names win
-//! (`config::environment`).
+//! In scope: finding and reading it, naming a wrong line without showing it. Out of scope:
+//! precedence of names (`config::environment`).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -14,7 +14,8 @@ pub(crate) const NAME: &str = ".env";
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
 
-/// The names and values of the file at `path`; none where there is no file. An error names the line and shows nothing of it.
+/// Reads the names and values of the file at `path`; none if there is no file. An error names the
+/// line and shows nothing of it.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
     let unreadable = |why: &str| {
         ConfigProblem::of(format!("{} can't be read: {why}", path.display()))
@@ -33,7 +34,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProble
     })
 }
 
-/// A link that leads nowhere is no missing file: whoever made it meant one.
+/// Opens the file. A link that leads nowhere is an error, not a missing file: a file was intended.
 fn open(path: &Path) -> io::Result<Option<Vec<u8>>> {
     match std::fs::File::open(path) {
         Ok(file) => {
@@ -55,10 +56,12 @@ fn why(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Each name and its value; else the number of the line at which the first entry begins that is none.
+/// Parses names and values. An error is the number of the line at which the first invalid entry
+/// begins.
 fn parse(text: &str) -> Result<BTreeMap<String, String>, usize> {
     let read = |text: &str| dotenvy::Iter::new(text.as_bytes()).collect::<Result<BTreeMap<_, _>, _>>();
-    // The error would quote the line, so the line is found by how much before it can be read.
+    // The parser's error would quote the line, so the line is found by parsing ever longer
+    // prefixes.
     read(text).map_err(|_| {
         let upto = |lines: usize| text.split_inclusive('\n').take(lines).collect::<String>();
         (0..text.lines().count()).rev().find(|&lines| read(&upto(lines)).is_ok()).unwrap_or(0) + 1

@@ -1,8 +1,9 @@
 //! The process environment and the one `.env` file beside the job file.
 //!
-//! In scope: reading both, once; the real environment wins. Out of scope: what the names mean (`config::target`).
+//! In scope: reading both, once; the real environment wins. Out of scope: the meaning of names
+//! (`config::target`).
 //!
-//! This is the only reader of the environment in the crate. Nothing is ever written back to it.
+//! No other code in the crate reads the environment. Nothing is ever written to it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,13 +12,14 @@ use std::path::{Path, PathBuf};
 use crate::config::env_file;
 use crate::config::problem::ConfigProblem;
 
-/// The names and values that settings may come from. Printing it shows names only: values may be secret.
+/// The names and values that settings may come from. `Debug` shows names only: values may be
+/// secret.
 #[derive(Clone, Default)]
 pub struct Environment {
     real: BTreeMap<String, String>,
     file: BTreeMap<String, String>,
     file_path: PathBuf,
-    /// Names of the process whose values are no text.
+    /// Names of the process environment whose values are not text.
     unreadable: BTreeSet<String>,
 }
 
@@ -30,32 +32,32 @@ impl fmt::Debug for Environment {
     }
 }
 
-/// A variable of the process, for what is set up before any job file is known.
+/// Returns a variable of the process, for what is set up before any job file is known.
 pub fn process_variable(name: &str) -> Option<String> {
     std::env::vars_os().find(|(known, _)| known == name).and_then(|(_, value)| value.into_string().ok())
 }
 
-/// The name of this machine, for people who read Runs.
+/// Returns the name of this machine, for people who read Runs.
 pub fn host_name() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 
-/// The file of the running program, as it was started.
+/// Returns the file of the running program, as it was started.
 pub fn own_program() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
-/// A value and where it came from.
+/// A value and its origin.
 #[derive(Clone, Copy)]
 pub(crate) struct EnvValue<'a> {
     pub(crate) value: &'a str,
-    /// Whether it stood in the `.env` file.
+    /// Whether the value comes from the `.env` file.
     pub(crate) in_file: bool,
 }
 
 impl Environment {
-    /// Reads the process environment, and `.env` in `folder` if there is one; no other folder is looked into.
-    /// Fails on a `.env` that can't be read, without showing any of it.
+    /// Reads the process environment, and `.env` in `folder` if it exists; no other folder is
+    /// searched. Fails on an unreadable `.env`, without showing any of it.
     pub fn read(folder: &Path) -> Result<Self, ConfigProblem> {
         let file_path = folder.join(env_file::NAME);
         let mut read = Self { file: env_file::read(&file_path)?, file_path, ..Self::default() };
@@ -69,13 +71,13 @@ impl Environment {
         Ok(read)
     }
 
-    /// An environment of these names and values, and of these in a `.env` file.
+    /// Creates an environment from these variables and these lines of a `.env` file.
     pub fn of(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
         let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Self { real: own(real), file: own(file), file_path: PathBuf::from(env_file::NAME), ..Self::default() }
     }
 
-    /// The value of `name`, from the real environment first; an empty one counts as none.
+    /// Returns the value of `name`, from the real environment first; an empty one counts as unset.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.find(name).map(|found| found.value)
     }
@@ -87,7 +89,8 @@ impl Environment {
         values.get(name).filter(|value| !value.is_empty()).map(|value| EnvValue { value, in_file })
     }
 
-    /// The first of these names that is set, with its value: in the real environment, else in the file. An empty value counts as none.
+    /// Returns the first of these names that is set, with its value: from the real environment,
+    /// else from the file. An empty value counts as unset.
     pub(crate) fn first<'n>(&self, names: &[&'n str]) -> Option<(&'n str, EnvValue<'_>)> {
         let found = |in_file: bool| {
             let set =
@@ -97,45 +100,46 @@ impl Environment {
         found(false).or_else(|| found(true))
     }
 
-    /// Whether the name is set and empty, in the real environment or in the file.
+    /// Returns whether the name is set and empty, in the real environment or in the file.
     pub(crate) fn is_empty(&self, name: &str) -> bool {
         self.find(name).is_none() && (self.real.contains_key(name) || self.file.contains_key(name))
     }
 
-    /// Whether the real environment has the name with a value that is no text.
+    /// Returns whether the real environment has the name with a value that is not text.
     pub(crate) fn is_unreadable(&self, name: &str) -> bool {
         self.unreadable.contains(name)
     }
 
-    /// Every name, and whether it stands in the `.env` file.
+    /// Returns every name, and whether it comes from the `.env` file.
     pub(crate) fn names_and_places(&self) -> impl Iterator<Item = (&str, bool)> {
         let unreadable = self.unreadable.iter().map(|name| (name.as_str(), false));
         let real = self.real.keys().map(|name| (name.as_str(), false));
         real.chain(unreadable).chain(self.file.keys().map(|name| (name.as_str(), true)))
     }
 
-    /// Where a value is set, for people.
+    /// Returns the place where a value is set, for people.
     pub(crate) fn place(&self, in_file: bool) -> String {
         if in_file { self.file_path.display().to_string() } else { "the environment".to_owned() }
     }
 
-    /// Every name, to suggest one for a misspelt one.
+    /// Returns every name, for suggestions.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         self.real.keys().chain(self.file.keys()).map(String::as_str)
     }
 
-    /// Whether the `.env` file is there and sets anything.
+    /// Returns whether the `.env` file exists and sets anything.
     pub(crate) fn has_file(&self) -> bool {
         !self.file.is_empty()
     }
 
-    /// Where the `.env` file is, or would be.
+    /// Returns the path of the `.env` file, which need not exist.
     pub fn file_path(&self) -> &Path {
         &self.file_path
     }
 }
 
-/// The text with each `${NAME}` replaced by what `lookup` finds; `$${` stands for `${`. Errors name what is wrong, in order.
+/// Replaces each `${NAME}` by the result of `lookup`; `$${` yields `${`. Errors name what is wrong,
+/// in order.
 pub(crate) fn interpolate<'a>(
     text: &str,
     lookup: impl Fn(&str) -> Option<&'a str>,
@@ -168,7 +172,7 @@ pub(crate) fn interpolate<'a>(
     if missing.is_empty() { Ok(out) } else { Err(missing) }
 }
 
-/// The names in braces of a text, set or not.
+/// Returns the names in braces of a text, set or not.
 pub(crate) fn mentioned(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("${").filter_map(|(at, _)| {
         let doubled = text.get(..at).is_some_and(|before| before.ends_with('$'));
@@ -177,14 +181,14 @@ pub(crate) fn mentioned(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// What an interpolation lacks.
+/// Why an interpolation fails.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum MissingVariable {
-    /// No such name is set.
+    /// The name is not set.
     Name(String),
-    /// This can't be a name.
+    /// The text in braces can't be a name.
     NoName(String),
-    /// A `${` without its `}`.
+    /// A `${` lacks its `}`.
     Unclosed,
 }
 

@@ -1,4 +1,4 @@
-//! How expressions are evaluated: their bounds, and by whom where they may not end.
+//! The evaluation of expressions: bounds, and the evaluator for expressions that may not end.
 //!
 //! In scope: the settings of `[jq]`. Out of scope: evaluating (`step::expression`).
 
@@ -6,24 +6,24 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::collect::ValueReader;
 use crate::config::raw::JobFile;
+use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
 use crate::step::jq::program::Program;
 
-/// The longest time that may be said.
+/// The longest timeout that may be set, in milliseconds.
 pub(super) const MAX_TIMEOUT_MS: u64 = 3_600_000;
 
-/// The least and the most memory that may be said, in megabytes.
+/// The least and the most memory that may be set, in megabytes.
 const MEMORY_MB: std::ops::RangeInclusive<u64> = 16..=65_536;
 
-/// Bounds of expressions, and who evaluates those of which nobody knows whether they end.
+/// Bounds of expressions, and the evaluator of those that may not end.
 #[derive(Clone, Default)]
 pub struct EvaluationSettings {
     /// The bounds of one evaluation.
     pub bounds: Bounds,
-    /// Evaluates what may not end; where there is none, nothing but the number of its values bounds an expression.
+    /// Evaluates what may not end. Without it, only the number of values bounds an expression.
     pub evaluator: Option<Arc<dyn Evaluator>>,
 }
 
@@ -34,19 +34,19 @@ impl fmt::Debug for EvaluationSettings {
 }
 
 impl EvaluationSettings {
-    /// An expression within these bounds.
+    /// Returns an expression with these bounds.
     pub fn expression(&self, program: &Program) -> Expression {
         Expression::new(program.clone(), self.bounds, self.evaluator.clone())
     }
 
-    /// An expression that has a time of its own.
+    /// Returns an expression with a timeout of its own.
     pub fn expression_within(&self, program: &Program, timeout_ms: u64) -> Expression {
         let bounds = Bounds { time: Duration::from_millis(timeout_ms), ..self.bounds };
         Expression::new(program.clone(), bounds, self.evaluator.clone())
     }
 }
 
-/// The settings of `[jq]`.
+/// Reads the settings of `[jq]`.
 pub(super) fn settings(collect: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
     let mut bounds = Bounds::default();
     if let Some(jq) = &raw.jq {

@@ -1,7 +1,8 @@
-//! The keys of a job file against the schema: unknown ones, missing ones, values of the wrong type.
+//! Checks the keys of a job file against the schema: unknown keys, missing keys, values of the
+//! wrong type.
 //!
-//! In scope: telling all of them at once, with the key that was probably meant, and taking the bad ones out so that the rest can be
-//! read. Out of scope: what a value means.
+//! In scope: reporting all of them together, each with a suggestion, and removing the wrong values
+//! so that the rest can be read. Out of scope: the meaning of values.
 
 use std::ops::Range;
 
@@ -11,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::problem::ConfigProblem;
 
-/// Keys of the design that this version does not have, by the table they stand in.
+/// Planned keys that this version lacks, by their table.
 const NOT_BUILT: [(&str, &[&str]); 5] = [
     ("", &["alerts", "heartbeat"]),
     ("source", &["http", "sheet", "command", "sql", "singer", "cursor"]),
@@ -20,7 +21,7 @@ const NOT_BUILT: [(&str, &[&str]); 5] = [
     ("failures", &["tab"]),
 ];
 
-/// Checks `table`, the whole file, against `schema`, and takes out every value that does not fit.
+/// Checks `table`, the whole file, against `schema`, and removes every value that does not fit.
 pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<ConfigProblem> {
     let mut checker = Checker { schema, problems: Vec::new() };
     checker.table("", None, table.get_mut(), schema);
@@ -62,7 +63,7 @@ impl<'s> Checker<'s> {
         }
     }
 
-    /// Whether the value has the type that the schema wants.
+    /// Checks whether the value has the type of the schema.
     fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
         let schema = fitting(self.resolve(schema), value.get_ref());
         let span = value.span();
@@ -95,7 +96,7 @@ impl<'s> Checker<'s> {
         true
     }
 
-    /// Follows a reference.
+    /// Resolves a reference.
     fn resolve(&self, schema: &'s Value) -> &'s Value {
         let target = schema.get("$ref").and_then(Value::as_str).map(|target| target.trim_start_matches('#'));
         target.and_then(|target| self.schema.pointer(target)).unwrap_or(schema)
@@ -160,7 +161,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-/// Of several ways to write a value, the one that was taken; the first where none was.
+/// Returns the alternative of a schema that the value uses; the first one if it fits none.
 fn fitting<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
     let taken =
@@ -168,7 +169,8 @@ fn fitting<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     ways.iter().find(taken).or(ways.first()).unwrap_or(schema)
 }
 
-/// The known word that was probably meant: the one fewest edits away, if those are few for its length.
+/// Returns the known word that was probably meant: the one with the fewest edits, if these are few
+/// for its length.
 pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     let lower = word.to_lowercase();
     let near = known.map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate));
@@ -177,7 +179,8 @@ pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
         .map(|(_, meant)| meant)
 }
 
-/// Insertions, deletions, replacements and swaps of neighbours between two words (optimal string alignment).
+/// Returns the edit distance of two words: insertions, deletions, replacements, and swaps of
+/// neighbours (optimal string alignment).
 pub(crate) fn edits(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];

@@ -1,11 +1,20 @@
 //! The job file, the environment and the flags, as settings.
 //!
-//! In scope: reading them, their precedence (flag, then environment, then file, then default), telling every error at once with its
-//! place and what to do. Out of scope: acting on settings (`app`), flags themselves (`cli`).
+//! In scope: reading them, their precedence (flag, environment, file, default), reporting all
+//! errors together with place and next step. Out of scope: using settings (`app`), parsing flags
+//! (`cli`).
 //!
-//! Secrets never stand in a job file: `${NAME}` takes them from the environment, or from the one `.env` beside the file.
+//! A job file never contains secrets: `${NAME}` takes them from the environment, or from `.env`
+//! beside it.
+//!
+//! - `settings`: everything that a job sets, checked; `raw`, `schema`, `keys`: the file's syntax.
+//! - `value_reader`, `problem`: reading one value, and reporting what is wrong with it.
+//! - `source`, `steps`, `columns`, `evaluation`, `limits`, `target`: the sections of a job file.
+//! - `environment`, `env_file`, `names`, `proxies`, `flags`: values from outside the file.
+//! - `wrong_place`, `linked`: settings that would send rows to an unintended place.
+//! - `preview`: the first row of a job, made from its settings.
 
-pub mod collect;
+pub mod value_reader;
 mod columns;
 mod env_file;
 pub mod environment;
@@ -14,7 +23,7 @@ pub mod flags;
 pub(crate) mod keys;
 mod linked;
 pub mod names;
-pub mod pace;
+pub mod limits;
 pub mod problem;
 mod proxies;
 mod raw;

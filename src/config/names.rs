@@ -1,7 +1,8 @@
-//! The names that variables of the environment have.
+//! Names of environment variables.
 //!
-//! In scope: which names this program knows, and which of others were probably meant to be one of them. Out of scope: what the names
-//! mean (`config::target`, `config::proxies`), and what follows from a misspelt one (`config::wrong_place`).
+//! In scope: the names that this program uses, and the likely misspellings of them. Out of scope:
+//! their meaning (`config::target`, `config::proxies`), and the report of a misspelt one
+//! (`config::wrong_place`).
 
 use crate::config::keys::{closest, edits};
 
@@ -13,15 +14,15 @@ pub const CREDENTIALS_PATH: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
 /// The environment variable with the root of the Sheets API.
 pub const API_URL: &str = "SHEETKEEP_API_URL";
-/// The environment variable with the token of a service to come; its name is kept for it.
+/// The environment variable with the token of a planned service; the name is reserved.
 const SERVE_TOKEN: &str = "SHEETKEEP_SERVE_TOKEN";
 
-/// How every name of this program begins.
+/// The prefix of all names of this program.
 const PREFIX: &str = "SHEETKEEP_";
-/// Names that people set, and that are worth suggesting.
+/// Names that users set, and that are suggested.
 pub(crate) const SETTINGS: [&str; 6] =
     [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", SERVE_TOKEN];
-/// Names that the program of a step gets, so that it may run this program in its turn.
+/// Names that a step's program gets; it may run this program in turn.
 const OF_STEPS: [&str; 7] = [
     "SHEETKEEP_JOB",
     "SHEETKEEP_STEP",
@@ -31,12 +32,12 @@ const OF_STEPS: [&str; 7] = [
     "SHEETKEEP_FENCE",
     "SHEETKEEP_ATTEMPT",
 ];
-/// Names that the tests of this program know.
+/// Names that this program's tests use.
 const OF_TESTS: [&str; 4] =
     ["SHEETKEEP_FAILPOINT", "SHEETKEEP_FUZZ_SECONDS", "SHEETKEEP_LIVE_SPREADSHEET_ID", "SHEETKEEP_TEST_PROXY"];
-/// Names of which a near miss is a mistake although it does not begin as ours do.
+/// Names whose misspellings are errors even without this program's prefix.
 const NEARLY: [&str; 4] = [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH];
-/// Variables that hold a key, or lead to one: no job file needs them.
+/// Variables that hold a key, or lead to one; no job file needs them.
 pub(crate) const OF_KEYS: [&str; 7] = [
     CREDENTIALS_JSON,
     CREDENTIALS_PATH,
@@ -46,21 +47,21 @@ pub(crate) const OF_KEYS: [&str; 7] = [
     "GOOGLE_SERVICE_ACCOUNT_KEY",
     "GCP_SA_KEY",
 ];
-/// Letters by which a near miss differs at most.
+/// Edits by which a misspelling differs at most.
 const NEAR: usize = 2;
 
-/// What a name is to this program.
+/// The relation of a name to this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VariableKind {
-    /// Known, or none of its business.
+    /// Known, or unrelated.
     Fine,
-    /// Probably meant to be this one.
+    /// Probably a misspelling of this name.
     Misspelt(&'static str),
-    /// One of its own by its beginning, and nothing else is known of it.
+    /// It has this program's prefix, but is not known.
     Unknown,
 }
 
-/// What `name` is.
+/// Classifies `name`.
 pub(crate) fn kind(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");
@@ -77,7 +78,7 @@ pub(crate) fn kind(name: &str) -> VariableKind {
     close.or_else(|| nearest(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
 }
 
-/// Kubernetes tells each container of a service called `sheetkeep` by such names:
+/// Returns whether Kubernetes sets such a name for a service called `sheetkeep`:
 /// <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>.
 fn is_of_a_cluster(name: &str) -> bool {
     let Some(rest) = name.strip_prefix(PREFIX) else { return false };
@@ -85,7 +86,7 @@ fn is_of_a_cluster(name: &str) -> bool {
     port || rest == "PORT" || rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || rest.starts_with("SERVICE_PORT_")
 }
 
-/// The setting that is nearest, where at least half of what follows the prefix is the same.
+/// Returns the nearest setting, if at least half of the text after the prefix is the same.
 fn nearest(name: &str) -> Option<&'static str> {
     let (distance, meant) = SETTINGS.into_iter().map(|known| (edits(name, known), known)).min()?;
     let longer = name.len().max(meant.len()).saturating_sub(PREFIX.len());

@@ -1,6 +1,7 @@
-//! A look ahead to the first row of a job, made of its settings.
+//! A preview of a job's first row, made from its settings.
 //!
-//! In scope: whether the source may be opened once more. Out of scope: looking (`runner::preview`).
+//! In scope: whether the source may be opened once more. Out of scope: computing the row
+//! (`runner::preview`).
 
 use std::sync::Arc;
 
@@ -11,7 +12,8 @@ use crate::runner::preview::FirstRow;
 use crate::source::input::Input;
 
 impl Settings {
-    /// A look ahead to the first row; none of a source that is there only once, such as standard input or a pipe with a name.
+    /// Returns the preview; `None` for a source that exists only once, such as standard input or a
+    /// named pipe.
     pub fn preview(&self, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Preview>> {
         let Input::File(path) = &self.source.input else { return None };
         let source = path.is_file().then(|| self.source.clone())?;

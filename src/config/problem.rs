@@ -1,6 +1,6 @@
-//! What is wrong with a job file or the environment, for a person: where it stands and what to do.
+//! Problems of a job file or the environment, for people: place and next step.
 //!
-//! In scope: problems, all of them in one error, shown by miette. Out of scope: finding them.
+//! In scope: problems, all of them in one error, rendered by miette. Out of scope: finding them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,27 +13,27 @@ use thiserror::Error;
 use crate::fault::Fault;
 use crate::redact;
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct ConfigProblem {
-    /// What, in lower case, without a full stop.
+    /// The message, in lower case, without a full stop.
     pub message: String,
-    /// Where in the job file, in bytes; none for what stands elsewhere or is missing altogether.
+    /// The place in the job file, in bytes; `None` for a problem elsewhere or a missing value.
     pub span: Option<Range<usize>>,
-    /// What to say at that place.
+    /// The text at that place.
     pub label: String,
-    /// What to do.
+    /// The next step.
     pub help: Option<String>,
 }
 
 impl ConfigProblem {
-    /// A problem at a place of the job file.
+    /// Creates a problem at a place of the job file.
     pub(crate) fn at(span: Range<usize>, message: impl Into<String>, label: impl Into<String>) -> Self {
         Self { message: message.into(), span: Some(span), label: label.into(), help: None }
     }
 
-    /// A problem outside the job file, or of the file as a whole.
+    /// Creates a problem outside the job file, or of the file as a whole.
     pub(crate) fn of(message: impl Into<String>) -> Self {
         Self { message: message.into(), span: None, label: String::new(), help: None }
     }
@@ -46,7 +46,7 @@ impl ConfigProblem {
         }
     }
 
-    /// The problem with advice.
+    /// Returns the problem with help.
     #[must_use]
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
@@ -66,7 +66,7 @@ impl Diagnostic for ConfigProblem {
     }
 }
 
-/// Everything that is wrong, at once.
+/// All problems of a job file.
 #[derive(Debug, Error)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
@@ -75,7 +75,8 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// What is wrong with the job file at `file`, whose text is given. What looks like a secret in it is not shown.
+    /// Creates the error for the job file at `file` with this text. What looks like a secret is
+    /// masked.
     pub(crate) fn new(file: &Path, text: &str, mut problems: Vec<ConfigProblem>) -> Self {
         problems.iter_mut().for_each(ConfigProblem::hide_secrets);
         problems.sort_by_key(|problem| problem.span.as_ref().map_or((0, 0), |span| (1, span.start)));
@@ -83,27 +84,27 @@ impl ConfigError {
         Self { problems, source_text, missing: false }
     }
 
-    /// The job file could not be read.
+    /// Creates the error for a job file that can't be read.
     pub(crate) fn unreadable(file: &Path, missing: bool, problem: ConfigProblem) -> Self {
         Self { missing, ..Self::new(file, "", vec![problem]) }
     }
 
-    /// Each problem, in the order of the file.
+    /// Returns the problems, in the order of the file.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
     }
 
-    /// Whether the job file itself is not there.
+    /// Returns whether the job file itself is missing.
     pub fn is_missing(&self) -> bool {
         self.missing
     }
 
-    /// What to do about it: somebody has to mend the file or the environment.
+    /// Returns the fault: a person has to correct the file or the environment.
     pub fn fault(&self) -> Fault {
         Fault::Corrupt
     }
 
-    /// Each problem in one plain line: `file:line:column: message; help`.
+    /// Returns each problem in one plain line: `file:line:column: message; help`.
     pub fn lines(&self) -> Vec<String> {
         let told = |problem: &ConfigProblem| {
             let place = problem.span.as_ref().map_or(String::new(), |span| {

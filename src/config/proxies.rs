@@ -1,17 +1,17 @@
-//! Proxies, as the environment names them.
+//! Proxies from the environment.
 //!
-//! In scope: which variable counts, as with curl: the small letters before the capitals, the scheme's own before `ALL_PROXY`.
-//! Out of scope: which addresses are reached without a proxy (`google::transport::proxy`).
+//! In scope: which variable counts, as in curl: lower case before upper case, the scheme's own
+//! before `ALL_PROXY`. Out of scope: which addresses are reached without a proxy (`google::transport::proxy`).
 
-use crate::config::collect::ValueReader;
 use crate::config::problem::ConfigProblem;
+use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::{Proxies, Proxy};
 
-/// What a program that answers web requests by CGI is started with. There, `HTTP_PROXY` is a header of the request:
+/// The variable that marks a CGI program. In one, `HTTP_PROXY` is a header of the request:
 /// <https://httpoxy.org>.
 const CGI: &str = "REQUEST_METHOD";
 
-/// The proxies of the environment; a problem for each value that is none.
+/// Reads the proxies of the environment; adds a problem for each invalid value.
 pub(crate) fn proxies(collect: &mut ValueReader<'_>) -> Proxies {
     let environment = collect.environment;
     let of_http: &[&str] = match environment.find(CGI) {

@@ -1,7 +1,8 @@
 //! The job file as written.
 //!
-//! In scope: its keys and their types, with the place of each value; the schema is made of these. Out of scope: what they mean
-//! (`config::settings`); which keys are missing or unknown (`config::keys`).
+//! In scope: its keys and their types, with the place of each value; the JSON schema is derived
+//! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
+//! values (`config::settings`), unknown and missing keys (`config::keys`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -1,20 +1,22 @@
 //! The JSON schema of a job file, for editors.
 //!
-//! In scope: making it of the types that read the file, so that the two can't differ. Out of scope: checking a file (`config::keys`).
+//! In scope: deriving it from the types that read the file, so that the two can't differ. Out of
+//! scope: checking a file (`config::keys`).
 
 use schemars::schema_for;
 use serde_json::Value;
 
 use crate::config::raw::JobFile;
 
-/// The schema (JSON Schema 2020-12) of a job file. It is shipped as `docs/job-file.schema.json`.
+/// Returns the schema (JSON Schema 2020-12) of a job file. It is shipped as
+/// `docs/job-file.schema.json`.
 pub fn job_file_schema() -> Value {
     let mut schema = schema_for!(JobFile).to_value();
     forget_null(&mut schema);
     schema
 }
 
-/// TOML has no null: what may be absent is simply not required.
+/// Removes null from the schema: TOML has none, and optional keys are simply not required.
 fn forget_null(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(forget_null),

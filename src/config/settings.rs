@@ -1,6 +1,7 @@
-//! The job as meant: every setting, from flags, environment, file and defaults.
+//! The settings of a job, from flags, environment, file and defaults.
 //!
-//! In scope: reading a job file into `Settings`, with every error at once. Out of scope: acting on it (`app`).
+//! In scope: reading a job file into `Settings`, with all errors together. Out of scope: using them
+//! (`app`).
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +11,12 @@ use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
 use crate::clock::Clock;
-use crate::config::collect::{ProblemNote, ValueReader};
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
 use crate::config::keys::{check, closest};
-use crate::config::pace::{self, CommitSettings, Overlap, ScheduleSettings};
+use crate::config::limits::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::proxies::proxies;
 use crate::config::raw::{At, ItemSection, JobFile, SheetSection};
@@ -24,6 +24,7 @@ use crate::config::schema::job_file_schema;
 use crate::config::source::{self, SourceSettings};
 use crate::config::steps::{self, StepAction, StepSettings};
 use crate::config::target::{self, Choice, CredentialSettings, Target};
+use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::config::wrong_place;
 use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
@@ -39,35 +40,35 @@ use crate::step::jq::program::Program;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
-/// The longest job name, in characters: the tabs' titles are made of it, and a title has at most 100.
+/// The longest job name, in characters: tab titles contain it, and a title has at most 100.
 const MAX_NAME_CHARS: usize = 50;
 /// The longest title of a tab, in characters.
 const MAX_TITLE_CHARS: usize = 100;
 
-/// Everything that a job says, checked. Printing it shows no credentials.
+/// All settings of a job, checked. `Debug` shows no credentials.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The job's name.
     pub job: String,
-    /// The job file.
+    /// The path of the job file.
     pub path: PathBuf,
-    /// When it should run; kept, not acted on yet.
+    /// When the job should run; kept, but not used yet.
     pub schedule: Option<ScheduleSettings>,
-    /// What it reads.
+    /// The source.
     pub source: SourceSettings,
     /// The jq expression of the key.
     pub key: Program,
     /// The jq expression of the version.
     pub version: Option<Program>,
-    /// How its expressions are evaluated.
+    /// How expressions are evaluated.
     pub evaluation: EvaluationSettings,
-    /// Its steps, in order.
+    /// The steps, in order.
     pub steps: Vec<StepSettings>,
-    /// How often what its steps do outside the sheet may be done.
+    /// How often outside effects of steps may happen.
     pub delivery: Delivery,
-    /// Where its rows and state live.
+    /// The spreadsheet or file with rows and state.
     pub target: Target,
-    /// Why there.
+    /// Why this target was chosen.
     pub choice: Choice,
     /// Where credentials are.
     pub credentials: CredentialSettings,
@@ -75,42 +76,42 @@ pub struct Settings {
     pub api_url: String,
     /// A file with certificates to trust (`SSL_CERT_FILE`).
     pub certificates: Option<PathBuf>,
-    /// What stands between this machine and the service; none for the embedded sheet.
+    /// The proxies on the way to the service; none for the embedded sheet.
     pub proxies: Proxies,
-    /// The data tab.
+    /// The title of the data tab.
     pub tab: String,
     /// How rows are written.
     pub mode: WriteMode,
-    /// When a key that is done is done again.
+    /// When a done key is processed again.
     pub again: ReprocessPolicy,
-    /// The types of its columns; the zone is set if the job names one.
+    /// The types of columns, with the time zone if the job sets one.
     pub columns: Columns,
-    /// The IANA name of the zone in `columns`.
+    /// The IANA name of the time zone in `columns`.
     pub timezone: Option<String>,
-    /// The column that carries the key, if the job names one.
+    /// The column with the key, if the job names one.
     pub key_column: Option<String>,
-    /// How often results are written.
+    /// How often results are committed.
     pub commit: CommitSettings,
-    /// How calls that fail are tried again.
+    /// How failed calls are retried.
     pub retry: RetryPolicy,
-    /// How many calls a minute the client makes; the embedded sheet has no limit.
+    /// Calls per minute; the embedded sheet has no limit.
     pub pacing: Pacing,
-    /// Tries of one record, over all runs.
+    /// Attempts of one record, over all runs.
     pub max_attempts: u64,
-    /// The first records that may fail for one cause before a run stops; 0 for as many as there are.
+    /// First records that may fail for one cause before a run stops; 0 for no limit.
     pub stop_after: u64,
-    /// How long a run that went silent is waited for, in milliseconds.
+    /// Duration of a lease without renewal, in milliseconds.
     pub lease_ttl_ms: u64,
-    /// What a run does that finds another one at work.
+    /// What a run does if another one is active.
     pub overlap: Overlap,
-    /// The folder of the installation's id and lock; none where no home is known.
+    /// The folder with the installation's id and lock; `None` if no home directory is known.
     pub state_dir: Option<PathBuf>,
-    /// What is odd about all of this, though a run goes on.
+    /// Warnings that do not stop a run.
     pub notes: Vec<ProblemNote>,
 }
 
 impl Settings {
-    /// Finds keys and versions.
+    /// Returns the part that extracts keys and versions.
     pub fn identify(&self) -> JqIdentify {
         let versions = match &self.version {
             Some(program) => Versions::Named(self.evaluation.expression(program)),
@@ -120,12 +121,13 @@ impl Settings {
         JqIdentify::new(self.evaluation.expression(&self.key), versions)
     }
 
-    /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
+    /// Opens the source. Fails if it is missing or may not be read; errors in its contents come
+    /// with records.
     pub fn open_source(&self) -> Result<Box<dyn Source>, SourceError> {
         self.source.open(&self.evaluation)
     }
 
-    /// Opens the source for a run, which reads it twice where only one record of each key counts.
+    /// Opens the source for a run, which reads it twice if only one record of each key counts.
     pub fn open_source_for_run(&self) -> Result<Box<dyn Source>, SourceError> {
         if self.again == ReprocessPolicy::EachVersion {
             return self.source.open(&self.evaluation);
@@ -135,24 +137,26 @@ impl Settings {
         self.source.open_twice(&self.evaluation, Depth::of(&paths))
     }
 
-    /// The names of steps that run programs.
+    /// Returns the names of steps that run programs.
     pub fn programs(&self) -> Vec<&str> {
         let runs = self.steps.iter().filter(|step| matches!(step.deed, StepAction::Command(_)));
         runs.map(|step| step.name.as_str()).collect()
     }
 
-    /// The steps, ready to run.
+    /// Creates the steps.
     pub fn make_steps(&self, clock: &Arc<dyn Clock>) -> Vec<Arc<dyn Step>> {
         self.steps.iter().map(|step| step.make(clock, &self.evaluation)).collect()
     }
 
-    /// The steps' expressions, in order; with the source's kind and the key they are what the definition's hash is made of.
+    /// Returns the steps' expressions, in order. With the source's kind and the key, the
+    /// definition's hash is made from them.
     pub fn step_expressions(&self) -> Vec<String> {
         self.steps.iter().map(StepSettings::expression).collect()
     }
 }
 
-/// Reads the job file at `path` with the process environment and the `.env` beside it. The error holds every problem at once.
+/// Reads the job file at `path` with the process environment and the `.env` beside it. The error
+/// holds all problems.
 pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     let unreadable = |missing, why: &str| {
         let problem = ConfigProblem::of(format!("the job file {} {why}", path.display()));
@@ -175,7 +179,7 @@ pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     read(path, &text, flags, &environment)
 }
 
-/// Reads the text of the job file at `path`. The error holds every problem at once.
+/// Reads the text of the job file at `path`. The error holds all problems.
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
@@ -202,11 +206,12 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
     }
 }
 
-/// Reads every part before giving up on any, so that all problems are found. None only where a problem was kept.
+/// Reads every part before giving up on any, so that all problems are found. `None` only with a
+/// problem.
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
 fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
     let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
-    let schedule = pace::schedule(collect, raw.schedule.as_ref());
+    let schedule = limits::schedule(collect, raw.schedule.as_ref());
     let source = raw.source.as_ref().and_then(|at| source::settings(collect, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
@@ -231,13 +236,13 @@ fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: 
     let state_dir = target::state_dir(collect, flags, raw);
     let proxies = on_the_way(collect, target.as_ref(), &credentials);
     wrong_place::beside_the_link(collect, path);
-    let commit = pace::commit(collect, raw.commit.as_ref());
-    let retry = pace::retry(collect, raw.retry.as_ref());
-    let pacing = pace::pacing(collect, raw.quota.as_ref());
-    let max_attempts = pace::max_attempts(collect, raw.failures.as_ref());
-    let stop_after = pace::stop_after(collect, raw.failures.as_ref());
-    let lease_ttl_ms = pace::lease_ttl_ms(collect, raw.lease.as_ref());
-    let overlap = pace::overlap(collect, raw.lease.as_ref());
+    let commit = limits::commit(collect, raw.commit.as_ref());
+    let retry = limits::retry(collect, raw.retry.as_ref());
+    let pacing = limits::pacing(collect, raw.quota.as_ref());
+    let max_attempts = limits::max_attempts(collect, raw.failures.as_ref());
+    let stop_after = limits::stop_after(collect, raw.failures.as_ref());
+    let lease_ttl_ms = limits::lease_ttl_ms(collect, raw.lease.as_ref());
+    let overlap = limits::overlap(collect, raw.lease.as_ref());
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -272,7 +277,7 @@ fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: 
     })
 }
 
-/// What stands between here and the spreadsheet, and who may read what opens it; nothing where the rows are in a local file.
+/// Reads the proxies, and checks who may read the credentials file; nothing for a local file.
 fn on_the_way(collect: &mut ValueReader<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
     if !matches!(target, Some(Target::Google { .. })) {
         return Proxies::default();
@@ -335,7 +340,7 @@ fn mode(collect: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode
     None
 }
 
-/// When a done key is done again: by the mode, unless only newer versions are to count.
+/// Returns when a done key is processed again: by the mode, unless only newer versions count.
 fn again(collect: &mut ValueReader<'_>, item: Option<&ItemSection>, mode: WriteMode) -> Option<ReprocessPolicy> {
     let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
     let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };

@@ -1,4 +1,4 @@
-//! Which source a job reads.
+//! The source that a job reads.
 //!
 //! In scope: the settings of a source, opening it. Out of scope: reading it (`source`).
 
@@ -9,10 +9,10 @@ use futures_util::future::FutureExt;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use crate::config::collect::ValueReader;
 use crate::config::evaluation::EvaluationSettings;
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::{At, SourceSection as RawSource};
+use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};
 use crate::source::input::{BackgroundReader, Input};
@@ -22,34 +22,34 @@ use crate::source::{csv, json, jsonl};
 use crate::step::expression::Expression;
 use crate::step::jq::program::Program;
 
-/// What a job reads, and how.
+/// The settings of a source.
 #[derive(Debug, Clone)]
 pub struct SourceSettings {
-    /// The bytes.
+    /// The file or standard input.
     pub input: Input,
-    /// What they are.
+    /// The format of its bytes.
     pub format: Format,
 }
 
-/// What a source's bytes are.
+/// The format of a source.
 #[derive(Debug, Clone)]
 pub enum Format {
     /// CSV with a header row.
     Csv {
-        /// The byte that sets fields apart.
+        /// The byte between fields.
         delimiter: u8,
     },
     /// One JSON text a line.
     Jsonl,
     /// One JSON document.
     Json {
-        /// Which values are records; a plain path streams.
+        /// The records, as jq; a plain path streams.
         items: Program,
     },
 }
 
 impl SourceSettings {
-    /// The word in the job file.
+    /// Returns the key in the job file.
     pub fn kind(&self) -> &'static str {
         match &self.format {
             Format::Csv { .. } => "csv",
@@ -58,12 +58,13 @@ impl SourceSettings {
         }
     }
 
-    /// Opens the source; says whether it is missing or may not be read. What is wrong inside comes with its records.
+    /// Opens the source. Fails if it is missing or may not be read; errors in its contents come
+    /// with records.
     pub fn open(&self, evaluation: &EvaluationSettings) -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(self.reading(evaluation)?))
     }
 
-    /// Opens the source to be read twice, the first time as deep as is said.
+    /// Opens the source for two readings, the first one with this depth.
     pub fn open_twice(&self, evaluation: &EvaluationSettings, first: Depth) -> Result<Box<dyn Source>, SourceError> {
         Ok(Box::new(self.reading(evaluation)?.twice(first)))
     }
@@ -80,7 +81,7 @@ impl SourceSettings {
 }
 
 fn extract(items: Expression) -> Extract {
-    // The thread that reads may wait, and is none of the runtime's own.
+    // The reading thread may block, so it is not one of the runtime's.
     let runtime = Handle::try_current();
     Arc::new(move |document: Value, bytes: u64| {
         let values = items.values_of_document(document, bytes);
@@ -105,7 +106,7 @@ fn extract(items: Expression) -> Extract {
     })
 }
 
-/// The source of a job file, with the input that a flag names in its place.
+/// Reads the source of a job file, with the input that a flag names instead.
 pub(crate) fn settings(
     collect: &mut ValueReader<'_>,
     raw: &At<RawSource>,
@@ -119,7 +120,7 @@ pub(crate) fn settings(
     let (word, at) = match named.as_slice() {
         [one] => *one,
         [] => {
-            // A source that is not built yet was told as such already.
+            // A planned source was reported already.
             if collect.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
                 let problem =
                     ConfigProblem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");

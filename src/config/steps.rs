@@ -1,45 +1,45 @@
-//! What is done with an item, as meant: jq and programs.
+//! The steps of a job: jq and programs.
 //!
-//! In scope: each step's settings and its name. Out of scope: running steps (`step`).
+//! In scope: each step's settings and name. Out of scope: running steps (`step`).
 
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::collect::ValueReader;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, StepSection as Raw};
+use crate::config::value_reader::ValueReader;
 use crate::ledger::item::write_mode::Delivery;
 use crate::port::step::Step;
 use crate::step::command::command::{self, Command, CommandSettings};
 use crate::step::jq::program::Program;
 use crate::step::map::{self, Map};
 
-/// How long a program may take for one item, in milliseconds, if the job does not say.
+/// Default timeout of a program for one item, in milliseconds.
 const DEFAULT_TIMEOUT_MS: u64 = 60_000;
-/// What is said of programs that may not be run twice for one item.
+/// The value of `delivery` for programs that may not run twice for one item.
 const AT_MOST_ONCE: &str = "at-most-once";
 
-/// One step.
+/// The settings of one step.
 #[derive(Debug, Clone)]
 pub struct StepSettings {
-    /// Its name.
+    /// The step's name.
     pub name: String,
-    /// What it does.
+    /// The step's action.
     pub deed: StepAction,
 }
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone)]
 pub enum StepAction {
-    /// It makes values of values, within so many milliseconds for each.
+    /// A jq expression and its timeout for each value, in milliseconds.
     Map(Program, u64),
-    /// It runs a program.
+    /// A program.
     Command(CommandSettings),
 }
 
 impl StepSettings {
-    /// The step, ready to run; its expressions are evaluated as `evaluation` says.
+    /// Creates the step; `evaluation` sets how its expressions are evaluated.
     pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
         match &self.deed {
             StepAction::Map(program, timeout_ms) => {
@@ -51,7 +51,7 @@ impl StepSettings {
         }
     }
 
-    /// What makes it this step, in the definition of a job.
+    /// Returns the text that identifies the step in the job's definition.
     pub fn expression(&self) -> String {
         match &self.deed {
             StepAction::Map(program, _) => program.source().to_owned(),
@@ -60,7 +60,7 @@ impl StepSettings {
     }
 }
 
-/// The steps of a job file at `path`.
+/// Reads the steps of a job file at `path`.
 pub(super) fn settings(
     collect: &mut ValueReader<'_>,
     raw: &JobFile,
@@ -151,7 +151,7 @@ fn words(collect: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<Stri
     None
 }
 
-/// How often items may be delivered: at most once, if any step says so.
+/// Returns the delivery of items: at most once if any step sets that.
 pub(super) fn delivery(collect: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
     let mut delivery = Delivery::AtLeastOnce;
     for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {

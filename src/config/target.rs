@@ -1,6 +1,7 @@
-//! Which sheet a job writes to, and who it is there.
+//! The sheet that a job writes to, and its credentials.
 //!
-//! In scope: the spreadsheet or the embedded sheet, the API's root, where credentials are. Out of scope: reading credentials (`google`).
+//! In scope: the spreadsheet or the embedded sheet, the API's root, where credentials are. Out of
+//! scope: reading credentials (`google`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,20 +9,20 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::config::collect::ValueReader;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::JobFile;
+use crate::config::value_reader::ValueReader;
 use crate::config::wrong_place;
 use crate::private::readers;
 use crate::redact;
 
-/// Google's root of the Sheets API.
+/// The root of Google's Sheets API.
 pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
 
-/// Where a job's rows and state live.
+/// The place of a job's rows and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// A spreadsheet behind the API.
@@ -36,23 +37,23 @@ pub enum Target {
     },
 }
 
-/// Why a job's rows live where they do. Shown, it completes "because …".
+/// Why a target was chosen. `Display` completes "because …".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// A flag.
+    /// A flag names it.
     Flag(&'static str),
-    /// The environment variable, in the environment or in this `.env` file.
+    /// The environment variable names it, in the environment or in this `.env` file.
     Variable(Option<PathBuf>),
-    /// A key of the job file.
+    /// A key of the job file names it.
     JobFile(&'static str),
-    /// Nothing names a spreadsheet.
+    /// No spreadsheet is named.
     Unset,
-    /// The variable is there, and empty.
+    /// The variable is set, but empty.
     Empty,
 }
 
 impl Choice {
-    /// Whether the embedded sheet was taken because nothing was said.
+    /// Returns whether the embedded sheet was chosen because nothing was set.
     pub fn is_default(&self) -> bool {
         matches!(self, Self::Unset | Self::Empty)
     }
@@ -71,20 +72,21 @@ impl fmt::Display for Choice {
     }
 }
 
-/// Where credentials are; printing it shows no secret.
+/// Where credentials are. `Debug` shows no secret.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialSettings {
     /// A file with a key or a configuration.
     pub path: Option<PathBuf>,
     /// The JSON itself, plain or in base64, as it was set.
     pub inline: Option<SecretString>,
-    /// Where gcloud keeps a person's own credentials, whether or not they are there.
+    /// The path of gcloud's own credentials, which need not exist.
     pub well_known: Option<PathBuf>,
     /// The host of the metadata server, where the environment names one (`GCE_METADATA_HOST`).
     pub metadata_host: Option<String>,
 }
 
-/// The target: flag, then environment, then file; the embedded sheet beside the job file if nobody names a spreadsheet.
+/// Reads the target: flag, then environment, then file; the embedded sheet next to the job file if
+/// no spreadsheet is configured.
 pub(crate) fn target(
     collect: &mut ValueReader<'_>,
     flags: &Overrides,
@@ -155,7 +157,8 @@ fn bad_id(collect: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Ta
     None
 }
 
-/// The id in an id or in an address such as `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
+/// Returns the id in an id or in an address such as
+/// `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
 fn spreadsheet_id(named: &str) -> Option<String> {
     let named = named.trim();
     let id = match named.split_once("/spreadsheets/d/") {
@@ -166,7 +169,7 @@ fn spreadsheet_id(named: &str) -> Option<String> {
     (!id.is_empty() && id.len() <= 128 && id.bytes().all(plain) && !redact::may_hold_secret(id)).then(|| id.to_owned())
 }
 
-/// The API's root, with a slash at its end.
+/// Reads the API's root, with a slash at its end.
 pub(crate) fn api_url(collect: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
     let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
@@ -204,7 +207,8 @@ fn check_url(named: &str) -> Result<String, &'static str> {
     Ok(if text.ends_with('/') { text } else { format!("{text}/") })
 }
 
-/// Where credentials are: a flag's path, else one of the two variables, else what gcloud or the machine has.
+/// Reads where credentials are: a flag's path, else one of the two variables, else gcloud's or the
+/// machine's own.
 pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
     let environment = collect.environment;
     let mut found = CredentialSettings {
@@ -227,7 +231,8 @@ pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> C
         return found;
     }
     if let Some(path) = path {
-        // A path in `.env` starts where the file is, a path in the environment where the command was given.
+        // A path in `.env` is relative to that file, a path in the environment to the working
+        // directory.
         let file = Path::new(path.value);
         let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
@@ -248,7 +253,7 @@ pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> C
     found
 }
 
-/// What stands where a path should be.
+/// Describes a value that is not a path.
 fn kind(value: &str) -> &'static str {
     let plain = value.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '\'' | '"'));
     if plain.starts_with('{') {
@@ -260,7 +265,7 @@ fn kind(value: &str) -> &'static str {
     }
 }
 
-/// Notes a credentials file that others may read.
+/// Warns of a credentials file that others may read.
 pub(crate) fn see_who_reads(collect: &mut ValueReader<'_>, credentials: &CredentialSettings) {
     let inline = credentials.inline.is_some();
     let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
@@ -275,15 +280,16 @@ pub(crate) fn see_who_reads(collect: &mut ValueReader<'_>, credentials: &Credent
     }
 }
 
-/// The metadata server's host, where the environment names one, or where Cloud Run (and its functions and jobs) says that it is
-/// Cloud Run: <https://cloud.google.com/run/docs/container-contract#env-vars>. Elsewhere it is not looked for.
+/// Returns the metadata server's host, if the environment names one, or if this is Cloud Run (and
+/// its functions and jobs): <https://cloud.google.com/run/docs/container-contract#env-vars>.
+/// Elsewhere no metadata server is tried.
 fn metadata_host(environment: &Environment) -> Option<String> {
     let on_cloud_run = || CLOUD_RUN.iter().any(|name| environment.get(name).is_some());
     let named = environment.get("GCE_METADATA_HOST").map(str::to_owned);
     named.or_else(|| on_cloud_run().then(|| "metadata.google.internal".to_owned()))
 }
 
-/// What Cloud Run sets for services, functions among them, and for jobs.
+/// Variables that Cloud Run sets for services, functions included, and for jobs.
 const CLOUD_RUN: [&str; 2] = ["K_SERVICE", "CLOUD_RUN_JOB"];
 
 fn well_known(environment: &Environment) -> Option<PathBuf> {
@@ -295,7 +301,7 @@ fn well_known(environment: &Environment) -> Option<PathBuf> {
     }
 }
 
-/// The folder of the installation's id and lock; none where no home is known.
+/// Returns the folder with the installation's id and lock; `None` if no home directory is known.
 pub(crate) fn state_dir(collect: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
     if let Some(dir) = &flags.state_dir {
         return Some(dir.clone());

@@ -1,4 +1,5 @@
-//! Job files as a whole: what they mean, which of flag, environment and file wins, and every error at once.
+//! Job files as a whole: their settings, the precedence of flag, environment and file, and all
+//! errors.
 use futures_util::future::FutureExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -8,8 +9,8 @@ use secrecy::ExposeSecret;
 use crate::clock::Clock;
 use crate::config::environment::Environment;
 use crate::config::flags::Overrides;
+use crate::config::limits::CommitSettings;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
-use crate::config::pace::CommitSettings;
 use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;

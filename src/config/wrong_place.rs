@@ -1,21 +1,22 @@
-//! Settings by which rows would come into another place than was meant.
+//! Settings that would send rows to an unintended place.
 //!
-//! In scope: names that are nearly right, credentials without a spreadsheet, a link whose settings lie elsewhere. Each of these once
-//! made a run write into a local file and succeed. Out of scope: what is chosen where all is right (`config::target`).
+//! In scope: misspelt names, credentials without a spreadsheet, a link whose settings are
+//! elsewhere. Each of these once made a run write to a local file and succeed. Out of scope: the
+//! choice of the target (`config::target`).
 
 use std::path::{Path, PathBuf};
 
-use crate::config::collect::ValueReader;
 use crate::config::env_file;
 use crate::config::linked::elsewhere;
 use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind};
 use crate::config::problem::ConfigProblem;
+use crate::config::value_reader::ValueReader;
 
-/// Keeps a problem for each name that nothing reads, but that was meant to be read, and for each value that can't be.
+/// Adds a problem for each misspelt name, and for each value that is not text.
 pub(crate) fn misspelt(collect: &mut ValueReader<'_>) {
     let environment = collect.environment;
     for (name, in_file) in environment.names_and_places() {
-        // A name of the job's own making is read where the job file says so.
+        // A name that the job itself introduces is read where the job file uses it.
         let kind = if collect.mentions(name) { VariableKind::Fine } else { kind(name) };
         let place = environment.place(in_file);
         let help = match kind {
@@ -32,7 +33,8 @@ pub(crate) fn misspelt(collect: &mut ValueReader<'_>) {
     }
 }
 
-/// The embedded sheet's file where nothing names a spreadsheet; none, and a problem, where one was probably meant.
+/// Returns the embedded sheet's file if no spreadsheet is named; a problem if one was probably
+/// intended.
 pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&str>) -> Option<PathBuf> {
     let file = collect.folder.join(format!("{}.sheet", job?));
     let shown = file.display().to_string();
@@ -71,7 +73,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
     Some(file)
 }
 
-/// Notes a `.env` that is not read because the job file is a link.
+/// Warns of a `.env` that is not read because the job file is a link.
 pub(crate) fn beside_the_link(collect: &mut ValueReader<'_>, path: &Path) {
     let Some(env) = elsewhere(path).map(|other| other.join(env_file::NAME)).filter(|env| env.exists()) else { return };
     let here = collect.environment.file_path();

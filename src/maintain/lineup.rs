@@ -1,30 +1,32 @@
-//! Rows of Processed in the order in which they were written, and which of them are old.
+//! The order in which rows of Processed were written, and which of them are old.
 //!
-//! In scope: their order, their age where clocks were wrong. Out of scope: which rows are of no use (`maintain::prune`).
+//! In scope: the order, and the age under wrong clocks. Out of scope: which rows are obsolete
+//! (`maintain::prune`).
 //!
-//! A row has no time but that in its run's id, which some machine's clock gave. So it counts as old only where nothing speaks against it:
-//! its own run began long ago, and so did each run before it. A time ahead of the service's says nothing: such a row is old where a later
-//! one is.
+//! A row's only time is in its run's id, from some machine's clock. So a row counts as old only if
+//! its own run and each run before it began long ago. A time ahead of the service's clock is
+//! ignored: such a row is old if a later one is.
 
 use crate::ledger::lease::row_order::{CommitSequence, FirstCommits};
 use crate::ledger::run::run::{is_run_id, run_id, start_text};
 use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
-/// A run that began more than this after the last term did has a wrong clock.
+/// A run that began more than this after the last lease term did has a wrong clock, in
+/// milliseconds.
 const AHEAD_MS: u64 = 86_400_000;
 
-/// A row, and whether it is old.
+/// A row and its age.
 #[derive(Debug, Clone, Copy)]
 pub struct Placed<'l> {
-    /// The row.
+    /// The row of Processed.
     pub row: &'l ProcessedRow,
-    /// Whether it was written before the moment in question, as far as can be known.
+    /// Whether the row was certainly written before the age limit.
     pub is_old: bool,
 }
 
-/// All rows of a listing, the first one first; those of spreadsheets that the job has left come before all others. `before` is the moment
-/// in question.
+/// Returns all rows of a listing in the order in which they were written; those of earlier
+/// spreadsheets come first. `before` is the age limit.
 pub fn line_up(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     let own = || listing.rows.iter().filter(|row| !row.left);
     let mut sequence = CommitSequence::default();
@@ -44,9 +46,9 @@ fn first_commits(listing: &ScannedTabs) -> FirstCommits {
     ended.chain(&state.run).map(|run| (run.id.clone(), run.first_commit)).collect()
 }
 
-/// Says of each row, in their order, whether it is old; a run that began after `latest` has a wrong clock.
+/// Marks the old rows; a run that began after `latest` has a wrong clock.
 fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
-    // Runs are named to the second, and the second in question counts as over.
+    // Run ids have whole seconds, and the second of the limit counts as over.
     let (before, latest) = (run_id(before, 0), run_id(latest, 0));
     let (before, latest) = (start_text(&before), start_text(&latest));
     let of = |row: &ProcessedRow| {

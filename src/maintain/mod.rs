@@ -1,11 +1,18 @@
-//! Upkeep of what a job remembers: doing things again, forgetting them, and tidying up.
+//! Maintenance of what a job has stored: reprocessing, revoking, deleting, moving.
 //!
-//! In scope: what is to be forgotten or kept, worked out from what the sheet shows. Out of scope: bringing it there, which is a run's
-//! business (`runner`), and asking people first (`cli`).
+//! In scope: which rows that takes, computed from the sheet's contents. Out of scope: writing them,
+//! which a run does (`runner`), and confirmation by the user (`cli`).
+//!
+//! - `reprocess`: which keys does `run --force` revoke?
+//! - `reset`: which rows revoke everything?
+//! - `prune`, `lineup`: which rows are old or obsolete?
+//! - `rollover`: can the job move, and which failures move with it?
+//! - `version_counts`: how often is a version done, and how often revoked?
+//! - `close_failure`: the row that closes a failure.
 
-pub mod tally;
-pub mod force;
-pub mod closing;
+pub mod version_counts;
+pub mod reprocess;
+pub mod close_failure;
 pub mod reset;
 pub mod lineup;
 pub mod prune;

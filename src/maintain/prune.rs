@@ -1,10 +1,12 @@
-//! What nobody needs any more: old runs, closed failures, rows of Processed that change nothing, blank rows; and, where somebody says so,
-//! old keys.
+//! Obsolete rows: old runs, closed failures, rows of Processed without effect, blank rows; and old
+//! keys on request.
 //!
-//! In scope: which rows go. Out of scope: how they are taken out (`store::commit::deletion`), asking people first (`cli`).
+//! In scope: which rows are deleted. Out of scope: deleting them (`store::commit::deletion`),
+//! confirmation by the user (`cli`).
 //!
-//! A key may go only if the source can no longer yield it, or else its item is done again. No source of this version tells how far it has
-//! got, so that it is always for a person to say; `yielded` counts for them what the source would yield today.
+//! A key may be deleted only if the source can no longer yield it; otherwise its item is processed
+//! again. No source reports how far it has got, so a person has to decide. `yielded` counts what
+//! the source would yield today.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -22,63 +24,63 @@ use crate::store::scan::rows::ScannedTabs;
 use crate::store::scan::trailing_blanks::TabExtent;
 use crate::time::Timestamp;
 
-/// Blank rows at a tab's end that stay: as many as a new tab has.
+/// Blank rows that stay at a tab's end: as many as a new tab has.
 const KEPT_BLANK: u32 = 100;
-/// What Runs says of runs that take rows out.
+/// The trigger in Runs of runs that delete rows.
 pub const TRIGGER: &str = "prune";
-/// Rows that go at most at a time.
+/// Rows that are deleted at a time, at most.
 const MOST_ROWS: usize = 200_000;
 
 /// How the job keeps its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PrunePolicy {
-    /// How they come to the tab.
+    /// How rows are written to the tab.
     pub mode: WriteMode,
-    /// When a done key is done again.
+    /// When a done key is processed again.
     pub again: ReprocessPolicy,
 }
 
-/// What is old enough.
+/// Which rows are old enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowAge {
-    /// What is from before this.
+    /// Rows older than this are deleted.
     pub before: Timestamp,
-    /// Whether keys go too.
+    /// Whether keys are deleted, too.
     pub keys: bool,
 }
 
-/// What would go.
+/// The rows that would be deleted.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PrunePlan {
     /// Rows of Runs.
     pub runs: u64,
-    /// Failures that are closed, and how many rows they have.
+    /// Numbers of closed failures and of their rows.
     pub failures: (u64, u64),
-    /// Rows of Processed that change nothing: what was done and forgotten again, and versions that others have followed.
+    /// Rows of Processed without effect: done and then revoked, or superseded by other versions.
     pub settled_rows: u64,
-    /// Keys, and how many rows of Processed they have.
+    /// Numbers of keys and of their rows in Processed.
     pub keys: (u64, u64),
-    /// Keys that are old and stay, because nobody has asked for keys.
+    /// Old keys that are kept because `--keys` was not given.
     pub old_keys: u64,
     /// Blank rows at the ends of tabs.
     pub blank: u64,
-    /// Cells of all these.
+    /// Cells of all these rows.
     pub cells: u64,
-    /// The keys.
+    /// The keys, by fingerprint.
     pub forgotten: HashSet<Fingerprint>,
-    /// Whether more would go than is taken out at a time.
+    /// Whether more rows are obsolete than are deleted at a time.
     pub more: bool,
-    /// What is brought to the sheet.
+    /// The changes that a run writes.
     pub settled: Vec<ItemResult>,
 }
 
-/// Rows that go together or not at all.
+/// Rows that are deleted together or not at all.
 type PruneGroup = Vec<RowDeletion>;
 
-/// Works it out from what is there.
+/// Computes the plan from the listing.
 pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age: RowAge) -> PrunePlan {
     let mut found = PrunePlan::default();
-    // A failure goes before the key that closes it.
+    // A failure is deleted before the key that closes it.
     let mut going = closed_failures(listing, age.before, &mut found);
     going.extend(old_runs(listing, age.before, &mut found));
     going.extend(old_keys(listing, ways, age, &mut found));
@@ -108,7 +110,7 @@ pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age
     found
 }
 
-/// A tab has to keep a row below its header.
+/// Keeps one row below the header, which a tab needs.
 fn keep_one(going: &mut Vec<PruneGroup>, end: &TabExtent) {
     let of = |group: &PruneGroup| group.iter().filter(|removal| removal.role == end.role).count();
     let all: usize = going.iter().map(of).sum();
@@ -118,7 +120,7 @@ fn keep_one(going: &mut Vec<PruneGroup>, end: &TabExtent) {
     }
 }
 
-/// How many of the keys that would go the source yields today: the next run would do them again.
+/// Counts the keys to delete that the source yields today; the next run would process them again.
 pub async fn yielded(found: &PrunePlan, source: &mut dyn Source, identify: &dyn Identify) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {
@@ -131,7 +133,7 @@ pub async fn yielded(found: &PrunePlan, source: &mut dyn Source, identify: &dyn 
     Ok(met.len() as u64)
 }
 
-/// All rows of failures that are closed.
+/// Adds all rows of closed failures.
 fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
@@ -162,7 +164,7 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
     going.into_values().collect()
 }
 
-/// Runs of the job; the last one that was not for this stays, however old.
+/// Adds runs of the job. The last run that was not a prune stays, however old.
 fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let job = &listing.snapshot.state.job;
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
@@ -184,21 +186,21 @@ fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> 
     going
 }
 
-/// Rows of Processed: of keys that go, all; of others those that change nothing.
+/// Adds rows of Processed: all rows of keys to delete, and rows without effect of other keys.
 fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: RowAge, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let mut by_key: BTreeMap<Fingerprint, Vec<Placed<'_>>> = BTreeMap::new();
-    // As a load has them: in the order in which they were done, whatever the order in which people have sorted the tab.
+    // In the order in which they were done, as a load has them, however people sorted the tab.
     for placed in line_up(listing, age.before) {
         by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
     }
-    // Where a version may come back, each change is named by what was done before.
+    // If a version may come back, each change is identified by what was done before it.
     let gap = if ways.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
     let mut going = Vec::new();
     for (key, mut rows) in by_key {
         if rows.first().is_some_and(|placed| is_under_way(listing, &placed.row.key)) {
             continue;
         }
-        // What an earlier spreadsheet says of a key can't be taken out, so neither can what answers it here.
+        // Rows in earlier spreadsheets can't be deleted, so rows that answer them stay, too.
         let old = rows.iter().all(may_go);
         found.old_keys += u64::from(old && !age.keys);
         if old && age.keys {
@@ -219,17 +221,18 @@ fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: RowAge, found: &mut P
     going
 }
 
-/// Whether a key has a failure that is not closed, or one of its items has begun: what is tried again has to find the rows of its key as the
-/// first try did, or it has another idempotency key.
+/// Returns whether a key has a failure that is not closed, or an item with a start marker. A retry
+/// has to find the rows of its key as the first attempt did, or its idempotency key would change.
 fn is_under_way(listing: &ScannedTabs, key: &Key) -> bool {
     let snapshot = &listing.snapshot;
     snapshot.book.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
 
-/// Pairs of rows that say done and forgotten of the same version, and together say nothing. `rows` in the order in which they were
-/// written; of several that say done, the first ones are those that are taken back.
+/// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
+/// `rows` are in the order in which they were written. Of several done rows, the first ones are
+/// revoked.
 fn undone<'l>(rows: &[Placed<'l>], ways: PrunePolicy) -> Vec<(Placed<'l>, Placed<'l>)> {
-    // Where rows are appended they tell why a key has more of them than times that it is done, and nothing else does.
+    // In append mode only these rows explain why a key has more data rows than done versions.
     if ways.mode == WriteMode::Append {
         return Vec::new();
     }
@@ -246,9 +249,9 @@ fn undone<'l>(rows: &[Placed<'l>], ways: PrunePolicy) -> Vec<(Placed<'l>, Placed
     pairs.collect()
 }
 
-/// Rows of versions that another one has followed, where only one counts.
+/// Returns rows of versions that another one has superseded, where one version counts.
 fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> {
-    // What is still to be taken back says which ones count.
+    // A pending revocation decides which rows count.
     if again == ReprocessPolicy::EachVersion || rows.iter().any(|placed| placed.row.forgotten) {
         return Vec::new();
     }
@@ -257,7 +260,7 @@ fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> 
         ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => rows.last(),
     };
     let Some(counts) = counts else { return Vec::new() };
-    // What one item did of two versions counts together.
+    // Rows of two versions by one item count together.
     let is_one = |placed: &Placed<'_>| {
         let one =
             placed.row.order.is_some() && placed.row.order == counts.row.order && placed.row.run == counts.row.run;
@@ -266,12 +269,12 @@ fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> 
     rows.iter().copied().filter(|placed| !is_one(placed) && may_go(placed)).collect()
 }
 
-/// Whether a row is old, and stands where it can be taken out.
+/// Returns whether a row is old, and in a place from which it can be deleted.
 fn may_go(placed: &Placed<'_>) -> bool {
     placed.is_old && stands(placed.row.row)
 }
 
-/// Whether a row stands in a tab of this spreadsheet.
+/// Returns whether a row is in a tab of this spreadsheet.
 fn stands(row: u32) -> bool {
     row > PENDING_ROW
 }

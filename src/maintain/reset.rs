@@ -1,9 +1,10 @@
-//! A reset: everything that the job has done is forgotten, and its failures are closed. Rows of data stay.
+//! A reset: everything that the job has done is revoked, and its failures are closed. Data rows
+//! stay.
 //!
-//! In scope: what is appended for that. Out of scope: bringing it to the sheet.
+//! In scope: the rows to append. Out of scope: writing them.
 //!
-//! Rows are only appended, as everywhere in these tabs: a key's rows are taken back by as many that say forgotten, and a failure gets a row
-//! that closes it. So a reset that vanishes in the middle is gone on with by asking for it again.
+//! Rows are only appended, as in all machine tabs. Each done row of a key is revoked by a row, and
+//! each failure is closed by a row. So a repeated request completes a reset that died.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,28 +12,28 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::maintain::closing::closed;
-use crate::maintain::tally::{VersionCount, VersionCounts};
+use crate::maintain::close_failure::closed;
+use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
-/// What the row that closes a failure says.
+/// The error text of the row that closes a failure.
 const WHY: &str = "closed by sheetkeep reset; it was not done";
 
-/// What a reset would do.
+/// The plan of a reset.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ResetPlan {
-    /// Keys that are forgotten.
+    /// Keys that are revoked.
     pub keys: u64,
     /// Failures that are closed.
     pub failures: u64,
-    /// Rows that go to Processed.
+    /// Rows appended to Processed.
     pub rows: u64,
-    /// What is brought to the sheet.
+    /// The changes that a run writes.
     pub settled: Vec<ItemResult>,
 }
 
-/// Works it out from what is there; `now` is when the failures are closed.
+/// Computes the plan from the listing; failures are closed at `now`.
 pub fn resetting(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
     let tallies = VersionCounts::of(again, &listing.rows, &[], None);
     let done = tallies.done();
@@ -45,7 +46,7 @@ pub fn resetting(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) 
     ResetPlan { keys, failures, rows, settled }
 }
 
-/// A row for each failure that is not closed, later than its others.
+/// Returns a row for each failure that is not closed, later than its other rows.
 fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();

@@ -1,11 +1,12 @@
-//! The move of a job to a new spreadsheet: what stands against it, and which failures go along.
+//! The move of a job to a new spreadsheet: what prevents it, and which failures move.
 //!
-//! In scope: what is worked out from both spreadsheets. Out of scope: what the states say of it (`ledger::state::rollover`), reading and writing
-//! (`app`), asking people first (`cli`).
+//! In scope: the plan, computed from both spreadsheets. Out of scope: the states
+//! (`ledger::state::rollover`), reading and writing (`app`), confirmation by the user (`cli`).
 //!
-//! It is two runs. The first makes the job's beginning in the new spreadsheet: its state names those that the job leaves, and the failures
-//! that are not done are told there. The second is the last one in the old spreadsheet: its state names the new one. Whatever comes
-//! between, the job runs in the old one until then, and asking once more brings what is missing.
+//! A move takes two runs. The first one creates the job in the new spreadsheet: its state names the
+//! earlier spreadsheets, and open failures are recorded there. The second one is the last run in
+//! the old spreadsheet: its state names the new one. Until then the job runs in the old one, and a
+//! repeated request completes the move.
 
 use std::collections::HashSet;
 
@@ -15,80 +16,80 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::maintain::closing::closed;
+use crate::maintain::close_failure::closed;
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
-/// What the row of a failure says that was done before the move came to its end.
+/// The error text of the row of a failure that was processed before the move was complete.
 const WHY: &str = "done in the spreadsheet before, while the job was moved";
 
-/// How far a move has come.
+/// How far a move has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloverStage {
-    /// Nothing of the job is in the new spreadsheet.
+    /// The new spreadsheet holds nothing of the job.
     NotBegun,
-    /// It has a beginning there.
+    /// The job exists in the new spreadsheet.
     Begun,
-    /// It has left the old one.
+    /// The job has left the old spreadsheet.
     Over,
 }
 
-/// What would move.
+/// The plan of a move.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RolloverPlan {
-    /// How far it is.
+    /// How far the move has got.
     pub stage: RolloverStage,
     /// Keys that are done, in all spreadsheets so far.
     pub keys: u64,
-    /// Failures that go along.
+    /// Failures that move.
     pub failures: u64,
-    /// What is still to be told in the new spreadsheet.
+    /// Rows that the new spreadsheet still needs.
     pub settled: Vec<ItemResult>,
 }
 
-/// Why a job can't be moved now; each says what to do.
+/// Why a job can't be moved now; each names the next step.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloverRefusal {
-    /// It goes on elsewhere.
+    /// The job continues in another spreadsheet.
     #[error("it continues in spreadsheet {0} already")]
     Elsewhere(String),
-    /// The new spreadsheet holds a job of that name with a life of its own.
+    /// The new spreadsheet holds another job of that name.
     #[error("spreadsheet {0} holds a job of this name already, with keys of its own: name an empty one")]
     Taken(String),
-    /// Somebody waits for an answer.
+    /// A requested action is pending.
     #[error("a requested retry or skip is pending: run the job once, then repeat the command")]
     Asked,
-    /// A run vanished with items at work.
+    /// A run died with items in progress.
     #[error("a run that died has marked items as begun: run the job once, then repeat the command")]
     InDoubt,
-    /// A forced run has not come to its end.
+    /// A forced run is not complete.
     #[error("a forced run is not complete: run the job once, then repeat the command")]
     Forced,
-    /// It was moved there, and nothing of it is there any more.
+    /// The job was moved there, but nothing of it is left.
     #[error(
         "it was moved to spreadsheet {0}, and nothing of it is there any more: restore an earlier version of that one"
     )]
     Gone(String),
-    /// It has not come to the old one itself.
+    /// The job has not completed its move to the old spreadsheet.
     #[error("its move from spreadsheet {0} is not complete: complete that first")]
     Unmoved(String),
-    /// A failure that counts can't be read.
+    /// The row of a failure can't be read.
     #[error("the record of a failure can't be found in the tab Failures: run the job once, then repeat the command")]
     Unread,
-    /// It has left too many.
+    /// The job has left too many spreadsheets.
     #[error("it has left {MAX_PREDECESSORS} spreadsheets behind, and no more are read: begin a job of another name")]
     TooMany,
 }
 
 impl RolloverRefusal {
-    /// Whether the job only has to be run first.
+    /// Returns whether an ordinary run of the job removes the obstacle.
     pub fn passes(&self) -> bool {
         matches!(self, Self::Asked | Self::InDoubt | Self::Forced | Self::Unread)
     }
 }
 
-/// Works it out. `from` is the old spreadsheet's id and `to` the new one's; `new` is what the new one holds; `now` is when failures are
-/// closed that were done meanwhile.
+/// Computes the plan. `from` is the old spreadsheet's id, `to` the new one's, and `new` the new
+/// one's contents. Failures that were processed meanwhile are closed at `now`.
 pub fn moving(
     old: &ScannedTabs,
     new: Option<&Snapshot>,
@@ -108,7 +109,7 @@ pub fn moving(
     }
     let book = &old.snapshot.book;
     let stage = match (new, said.next.is_some()) {
-        // A run there would begin anew, and do everything again.
+        // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
         (Some(_), true) => RolloverStage::Over,
         (Some(_), false) => RolloverStage::Begun,
@@ -134,7 +135,7 @@ pub fn moving(
     let mut settled = Vec::new();
     if let Some(new) = new {
         let going: HashSet<_> = failures.iter().map(|failure| failure.key.fingerprint()).collect();
-        // Rows to close them by are made of those that told them, which the old spreadsheet has still.
+        // The closing rows are made from the failures' rows, which the old spreadsheet still has.
         let over = old.failures.iter().map(|(_, failure)| failure);
         let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
         settled.extend(done_meanwhile(over, &new.book, now));
@@ -144,11 +145,12 @@ pub fn moving(
     Ok(RolloverPlan { stage, keys, failures: count, settled })
 }
 
-/// Failures that are not done, each as the row that counts tells it, with all the runs in which it failed; none if one has no row.
+/// Returns the failures that are not done, each as in its latest row, with the number of runs in
+/// which it failed; `None` if one has no row.
 fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
     let book = &old.snapshot.book;
     let row = |number: u32, key: Fingerprint| {
-        // Of several that wait to be put back, and so have no number of their own, the newest.
+        // Rows that wait to be restored have no number of their own; of these, the newest.
         let of = old.failures.iter().filter(|(row, failure)| *row == number && failure.key.fingerprint() == key);
         of.map(|(_, failure)| failure).max_by_key(|failure| (failure.order, failure.last_seen, failure.attempts))
     };
@@ -169,7 +171,7 @@ fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
     })
 }
 
-/// Rows that close failures which the new spreadsheet tells and which are done by now.
+/// Returns rows that close failures of the new spreadsheet which are done by now.
 fn done_meanwhile<'f>(
     over: impl Iterator<Item = &'f Failure>,
     new: &ProcessedIndex,

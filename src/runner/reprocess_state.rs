@@ -2,7 +2,7 @@
 //! read the source to its end.
 //!
 //! In scope: the marker after each commit. Out of scope: which keys are revoked
-//! (`maintain::force`).
+//! (`maintain::reprocess`).
 //!
 //! A forced reprocess takes two runs: one revokes keys, the next one processes them again. If
 //! either run dies, this marker shows the next forced run which keys are already revoked, so that

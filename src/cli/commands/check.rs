@@ -1,26 +1,26 @@
-//! `sheetkeep check`.
+//! `sheetkeep check`: checks what a run needs, and probes the service if asked.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::installation::known;
+use crate::app::instance_lock::known;
 use crate::app::job::{definition, running_here};
-use crate::app::sheet::Sheet;
-use crate::app::view::existing;
-use crate::check::meaning::meaning;
+use crate::app::queries::existing;
+use crate::check::consequences::meaning;
 use crate::check::preflight::{PlannedRun, source, spreadsheet};
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
 use crate::check::programs::programs;
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::cli::args::CheckArgs;
-use crate::cli::commands::setting::read_settings;
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::check::{CheckLine, CheckOutput, ProbeAnswer};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::line;
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
@@ -30,7 +30,7 @@ use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
 
-/// Checks the job, asks the service if it is to, and ends as a run would.
+/// Checks the job, probes the service with `--probe`, and returns the exit that a run would have.
 pub async fn command(
     session: &Session,
     args: &CheckArgs,
@@ -95,7 +95,7 @@ pub async fn command(
     }
 }
 
-/// What the job file and the environment say: what is odd about it, where the rows are to be, and the way there.
+/// Returns the lines about the job file, its notes, the destination and the proxy.
 fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
     let odd =
         settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
@@ -104,7 +104,7 @@ fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<Chec
     std::iter::once(job_file).chain(odd).chain([place]).chain(way(settings)).collect()
 }
 
-/// The way to the service, where a proxy is set. The embedded sheet needs none.
+/// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
 fn way(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.way(&url.parse().ok()?) {
@@ -118,7 +118,7 @@ fn way(settings: &Settings) -> Option<CheckItem> {
     Some(CheckItem::fine(Subject::Proxy, what))
 }
 
-/// A line as it is shown; the first problem decides how the process ends, as it would a run.
+/// Converts a line for output. The first problem decides the exit, as in a run.
 fn told(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
     let subject = line.subject.word();
     match line.verdict {
@@ -164,11 +164,11 @@ fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
     }
 }
 
-/// How a check ends that asked the service.
+/// Returns the exit of a check with a probe.
 fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
     let sure = probed.has_proven_guard();
     if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
-        // What keeps runs apart is the worse news.
+        // A guard that does not hold is worse than leftovers.
         let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
         return Err(not_cleaned(&probed.swept, exit));
     }
@@ -194,7 +194,8 @@ fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
     CliError::new(message, exit).with_help(help)
 }
 
-/// A first signal ends the probe after the question in hand, a second one drops that too; either way it sweeps up.
+/// The first signal ends the probe after the current question; the second one aborts that question.
+/// The probe cleans up in both cases.
 fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
     let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
@@ -225,7 +226,7 @@ mod tests {
             };
             let probed = ProbeReport { findings: vec![finding], swept: CleanupReport::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
-            let place = crate::cli::output::sample::place().spreadsheet;
+            let place = crate::cli::output::fixtures::place().spreadsheet;
             let mut checked = CheckOutput { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
             answered(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");

@@ -1,4 +1,4 @@
-//! `sheetkeep emulate`.
+//! `sheetkeep emulate`: serves the Sheets API.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::emulator::{
 use crate::fault::Fault;
 use crate::rng::Rng;
 
-/// Serves until a signal asks it to stop.
+/// Serves until a signal arrives.
 pub async fn command(
     session: &Session,
     args: &EmulateArgs,
@@ -74,7 +74,8 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
     })
 }
 
-/// What is in a file is not what it should be, or this machine can't read or write it.
+/// Returns the exit for a storage error: damaged contents, a refused resource, or a read or write
+/// error.
 fn exit(lasting: Option<FailureCause>) -> Exit {
     match lasting {
         Some(FailureCause::Contents) => Exit::DataErr,

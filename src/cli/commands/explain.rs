@@ -1,4 +1,4 @@
-//! `sheetkeep explain`.
+//! `sheetkeep explain`: shows the history of an item.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::app::explain::{ItemHistory, explain};
 use crate::cli::args::ExplainArgs;
-use crate::cli::commands::setting::{settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{settings, whereabouts};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
@@ -23,7 +23,7 @@ use crate::ledger::lease::row_order::RowOrder;
 use crate::ledger::run::run::Run;
 use crate::rng::Rng;
 
-/// Tells one item's life.
+/// Shows the history of one key.
 pub async fn command(
     session: &Session,
     args: &ExplainArgs,
@@ -47,7 +47,7 @@ pub async fn command(
     Ok(Exit::Ok)
 }
 
-/// A life in lines, in the order in which it was lived.
+/// Returns the history in lines, in the order in which it happened.
 fn told(life: &ItemHistory, job: &str) -> String {
     let mut out = format!("{} · key {}\n", visible(job), visible(&life.key));
     for row in &life.failures {
@@ -88,7 +88,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
     out
 }
 
-/// The commit that wrote a row, where the row says it.
+/// Returns the commit that wrote a row, if the row contains it.
 fn commit(order: Option<RowOrder>) -> String {
     order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
@@ -101,7 +101,7 @@ fn ended(run: &Run) -> String {
     }
 }
 
-/// Row numbers, for people.
+/// Joins row numbers with commas.
 pub fn joined(rows: &[u32]) -> String {
     rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -1,15 +1,15 @@
-//! `sheetkeep failures`.
+//! `sheetkeep failures`: lists failures, retries or skips them.
 
 use std::sync::Arc;
 
 use crate::app::failures::failures;
 use crate::cli::args::{FailuresAction, FailuresKeysArgs, FailuresListArgs, RunArgs};
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::settings;
 use crate::cli::commands::run;
-use crate::cli::commands::setting::settings;
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::place::Spreadsheet;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;

@@ -1,16 +1,17 @@
-//! What to do where records do not have the field that a job names.
+//! Help for records that lack a field which the job file names.
 //!
-//! In scope: the names that were probably meant, the delimiter that was. Out of scope: seeing that a field is missing (`runner`).
+//! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
+//! missing field (`runner::first_records`).
 
 use crate::config::keys::closest;
 use crate::ledger::columns::json_path::MemberPath;
 use crate::port::source::HeaderRow;
 use crate::runner::first_records::Cause;
 
-/// Names that are shown as near.
+/// Names that are suggested at most.
 const MOST_NAMES: usize = 3;
 
-/// Help for a job whose key or version names a field that the header row does not have.
+/// Returns help for a key or version that names a field which the header row lacks.
 pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
     if let (Some(delimiter), [line]) = (header_row.delimiter, header_row.fields.as_slice()) {
         let parts: Vec<String> = line.split(delimiter).map(|part| part.trim().trim_matches('"').to_owned()).collect();
@@ -34,7 +35,7 @@ fn meant(what: &str, names: &[String]) -> String {
     }
 }
 
-/// Help for a run that stopped because all of its first records failed for one cause.
+/// Returns help for a run that stopped because its first records all failed for one cause.
 pub fn all_alike(cause: &Cause, key: &str) -> String {
     let next = match cause.step.as_str() {
         "item" => {
@@ -61,7 +62,8 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
     )
 }
 
-/// The fields, as jq, that `path` may have meant: those that differ little, then those that hold its name.
+/// Returns the fields, as jq, that `path` may mean: first similar names, then names that contain
+/// it.
 fn near(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
@@ -81,7 +83,7 @@ fn near(path: &str, fields: &[String]) -> Vec<String> {
     names.iter().take(MOST_NAMES).map(|name| written(name)).collect()
 }
 
-/// A field's name as jq.
+/// Returns a field's name as jq.
 fn written(name: &str) -> String {
     let plain = format!(".{name}");
     if MemberPath::parse(&plain).is_some_and(|path| path.members() == [name]) { plain } else { format!(".{name:?}") }

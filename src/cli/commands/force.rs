@@ -1,6 +1,7 @@
-//! `sheetkeep run --force`: first what that would do, then, with `--yes`, the two runs that do it.
+//! `sheetkeep run --force`: a dry run, then, with `--yes`, two runs that revoke and reprocess.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::force`).
+//! In scope: the order of these runs, and their output. Out of scope: which keys are revoked
+//! (`maintain::reprocess`).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,27 +13,27 @@ use crate::app::job::request_file;
 use crate::app::listing::{at_home, listing};
 use crate::app::request::RequestFile;
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{programs_again, settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{programs_again, settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::{counted, grouped};
+use crate::cli::format::{counted, grouped};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::lease::row_order::RequestOrder;
-use crate::maintain::force::{ReprocessPlan, forcing_since};
+use crate::maintain::reprocess::{ReprocessPlan, forcing_since};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
-/// Tells what a forced run would do, or does it.
+/// Prints what a forced run would do, or does it.
 pub async fn command(
     session: &Session,
     args: &RunArgs,
@@ -54,7 +55,7 @@ pub async fn command(
     let wanted = ScanScope { earlier: true, ..ScanScope::default() };
     let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
         Ok(known) => known,
-        // Nothing was ever done, so that there is nothing to force.
+        // The job has never run, so there is nothing to revoke.
         Err(AppError::NeverRan) if args.yes => {
             remember(request.as_ref().filter(|_| remembered.is_none()), RequestOrder { commit: None });
             let exit = run::of(session, args, last(), host, clock, chance).await?;
@@ -98,23 +99,23 @@ pub async fn command(
     Ok(over(session, request.as_ref(), exit))
 }
 
-/// What Runs says of the runs of a forced run.
+/// The trigger of these runs in Runs.
 const TRIGGER: &str = "force";
 
-/// The run that does again what was forgotten.
+/// Options of the run that processes the revoked keys again.
 fn last() -> RunOptions {
     RunOptions { command: Some(TRIGGER), ..RunOptions::default() }
 }
 
-/// Remembers on this machine that it was asked for.
+/// Stores the request in the state directory.
 fn remember(file: Option<&RequestFile>, asked: RequestOrder) {
     if let Some(Err(error)) = file.map(|file| file.write(asked)) {
         tracing::warn!(%error, "the request for this forced run can't be stored on this machine: if the run dies and is requested again, keys may be processed once more");
     }
 }
 
-/// A run that came to the end of its source has brought the forced run to its end. That is forgotten once it was shown, and nothing else is
-/// left to be done: a process that is killed before leaves it to whoever asks again.
+/// Removes the stored request after a run that reached the end of its source. The file is removed
+/// last, after the output: if the process is killed before, the next request continues this one.
 fn over(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
     if let Some(file) = file.filter(|_| matches!(exit, Exit::Ok | Exit::Partial)) {
         session.remove_at_the_end(file.path());
@@ -122,7 +123,7 @@ fn over(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
     exit
 }
 
-/// Says that an earlier request is gone on with.
+/// Reports that this request continues an earlier one.
 fn goes_on(session: &Session, settings: &Settings, found: &ReprocessPlan) {
     let over = counted(found.over, "key");
     let rest = if found.again + found.fresh == 0 {

@@ -1,4 +1,4 @@
-//! `sheetkeep fsck`.
+//! `sheetkeep fsck`: checks whether rows and keys are consistent, and repairs them.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use serde::Serialize;
 
 use crate::app::fsck::{DiscrepancyKind, FsckReport, Repair, check, errands, may_adopt};
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
 use crate::cli::commands::explain::joined;
+use crate::cli::commands::load_settings::{settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::counted;
+use crate::cli::format::counted;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
@@ -25,10 +25,10 @@ use crate::ledger::item::write_mode::WriteMode;
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 
-/// What is told for a key whose row was moved before it could be read.
+/// Shown in place of a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";
 
-/// Looks, and mends if asked.
+/// Checks the rows, and repairs them with `--yes`.
 pub async fn command(
     session: &Session,
     args: &FsckArgs,
@@ -51,7 +51,7 @@ pub async fn command(
     if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
         let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
         mended = errands.settled.len() as u64;
-        // Any run of this command finds those tabs gone, and makes them.
+        // Any run of this command recreates missing tabs.
         remade.clone_from(&checked.gone);
         let order = RunOptions {
             retrying: RetryScope::None,
@@ -80,7 +80,8 @@ pub async fn command(
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }
 
-/// What is mended; where nobody says, a tab that is gone comes first, so that no key is forgotten by whoever only wants the tab back.
+/// Returns the repair of a choice. `--repair` alone restores a missing tab first, so that a user
+/// who only wants the tab back revokes no key.
 fn meant(choice: RepairChoice, checked: &FsckReport) -> Repair {
     match choice {
         RepairChoice::Usual if checked.gone.is_empty() => Repair::Reprocess,
@@ -208,7 +209,8 @@ struct Document<'a> {
     processed_twice: u64,
     findings: Vec<FindingDocument<'a>>,
     gone: &'a [String],
-    /// Both counts where the checksum of Processed differs from the one in the state; null where it does not.
+    /// Both counts where the checksum of Processed differs from the one in the state; null where it
+    /// does not.
     processed_checksum: Option<EditedDocument<'a>>,
     anomalies: &'a [String],
     repair: Option<PlanDocument>,

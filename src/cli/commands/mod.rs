@@ -1,9 +1,17 @@
-//! The commands: each turns what was typed into a call of `app`, and its result into output and an exit.
+//! The commands: each turns arguments into a call of `app`, and its result into output and an exit.
 //!
-//! In scope: one file a command. Out of scope: the work itself (`app`).
+//! In scope: one file for each command. Out of scope: the work itself (`app`).
+//!
+//! - `load_settings`: what every command about a job does first.
+//! - `error_report`: which exit and which help does an error get?
+//! - `fields`: help for records without the job's fields.
+//! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
+//!   write.
+//! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `emulate`: serves the emulator.
 
-pub mod trouble;
-pub mod setting;
+pub mod error_report;
+pub mod load_settings;
 pub mod force;
 pub mod reset;
 pub mod prune;

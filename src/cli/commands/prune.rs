@@ -1,6 +1,7 @@
-//! `sheetkeep prune`: first what would go, then, with `--yes`, the runs that take it out.
+//! `sheetkeep prune`: a dry run, then, with `--yes`, the runs that delete rows.
 //!
-//! In scope: the order of these, and what is told. Out of scope: which rows go (`maintain::prune`).
+//! In scope: the order of these runs, and their output. Out of scope: which rows are deleted
+//! (`maintain::prune`).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::{counted, grouped};
+use crate::cli::format::{counted, grouped};
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
@@ -31,10 +32,10 @@ use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 use crate::time::Timestamp;
 
-/// Runs that take rows out at most: where people move rows meanwhile, one leaves the rest to the next.
+/// Runs that delete rows at most. If people move rows meanwhile, a run leaves the rest to the next.
 const MAX_RUNS: u32 = 5;
 
-/// Tells what would go, or takes it out.
+/// Prints what would be deleted, or deletes it.
 pub async fn command(
     session: &Session,
     args: &PruneArgs,
@@ -43,7 +44,7 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = settings(&args.job, None)?;
-    // What is old is decided once: rows that this command itself leaves behind are not.
+    // The age limit is fixed once, so that rows which this command itself writes are never old.
     let look = |before| prunable(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
     let (mut head, first, before) = look(None).await.map_err(|error| of_app(&error, &settings))?;
     let again = if first.forgotten.is_empty() {
@@ -87,11 +88,12 @@ pub async fn command(
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 
-/// How far this machine's clock may be from the service's, in milliseconds: the service's is cut to the second, and answers take a while.
+/// Largest difference between this machine's clock and the service's, in milliseconds, at which
+/// this clock counts as right. The service's time has whole seconds, and responses take time.
 const AGREEING_MS: u64 = 2_000;
 
-/// Reads the job's tabs: what would go, the head that they showed, and from before which moment it is. Where `before` is not said yet, the
-/// service's clock says what is old, for this machine's may be wrong.
+/// Reads the job's tabs. Returns the head, the plan, and the age limit. Without a given `before`,
+/// the service's clock decides what is old, because this machine's clock may be wrong.
 async fn prunable(
     settings: &Settings,
     args: &PruneArgs,
@@ -105,7 +107,7 @@ async fn prunable(
     at_home(&listing)?;
     let ways = PrunePolicy { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
-    // The service names the time by the second; this machine's clock is finer, and counts where it is not another one.
+    // This machine's clock is finer than the service's, and counts if the two agree.
     let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
@@ -113,7 +115,8 @@ async fn prunable(
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
 
-/// Of the keys that would go, how many the source yields today; none where it can be read only once.
+/// Returns how many of the keys to delete the source yields today; `None` if it can be read only
+/// once.
 async fn done_again(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.rereadable() {
@@ -147,7 +150,7 @@ impl PruneText<'_> {
         }
     }
 
-    /// `left` is what is there still, once something was taken out.
+    /// Returns the text; `left` is the plan that remains after rows were deleted.
     fn text(&self, left: Option<&PrunePlan>) -> String {
         let (job, found) = (visible(&self.settings.job), self.found);
         let date = self.before.to_string().replace('T', " ");

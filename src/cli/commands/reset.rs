@@ -1,6 +1,6 @@
-//! `sheetkeep reset`: first what that would do, then, with `--yes`, the run that does it.
+//! `sheetkeep reset`: a dry run, then, with `--yes`, the run that revokes everything.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what is forgotten (`maintain::reset`).
+//! In scope: the order of these, and the output. Out of scope: what is revoked (`maintain::reset`).
 
 use std::sync::Arc;
 
@@ -8,14 +8,14 @@ use serde::Serialize;
 
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{programs_again, settings, whereabouts};
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::{programs_again, settings, whereabouts};
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::counted;
+use crate::cli::format::counted;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
@@ -28,7 +28,7 @@ use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
-/// Tells what a reset would do, or does it.
+/// Prints what a reset would do, or does it.
 pub async fn command(
     session: &Session,
     args: &ResetArgs,

@@ -1,6 +1,7 @@
-//! `sheetkeep rollover`: first what a move to a new spreadsheet would do, then, with `--yes`, the two runs that make it.
+//! `sheetkeep rollover`: a dry run, then, with `--yes`, the two runs that move the job.
 //!
-//! In scope: the order of these, and what is told. Out of scope: what moves (`maintain::rollover`), what the states say (`ledger::state::rollover`).
+//! In scope: the order of these runs, and their output. Out of scope: what moves
+//! (`maintain::rollover`), and the states of the two spreadsheets (`ledger::state::rollover`).
 
 use std::sync::Arc;
 
@@ -10,12 +11,12 @@ use crate::app::error::AppError;
 use crate::app::job::results_wait;
 use crate::app::listing::{listing, loaded};
 use crate::cli::args::RunArgs;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::settings;
 use crate::cli::commands::run::{self, RunOptions};
-use crate::cli::commands::setting::settings;
-use crate::cli::commands::trouble::of_app;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::figures::counted;
+use crate::cli::format::counted;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::json::{SCHEMA_VERSION, line};
 use crate::cli::session::Session;
@@ -33,7 +34,7 @@ use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 
-/// Tells what a move would do, or makes it.
+/// Prints what a rollover would do, or does it.
 pub async fn command(
     session: &Session,
     args: &RolloverArgs,
@@ -83,7 +84,7 @@ pub async fn command(
     Ok(Exit::Ok)
 }
 
-/// What both spreadsheets show.
+/// The findings of both spreadsheets.
 struct RolloverFindings {
     moving: RolloverPlan,
     heritage: Predecessors,
@@ -91,7 +92,7 @@ struct RolloverFindings {
     new_head: Option<HeadId>,
 }
 
-/// A local file has no limit that matters, and no second one to go to.
+/// Refuses a local file: it has no relevant limit and no second file to move to.
 fn in_a_spreadsheet(old: &Settings) -> Result<(), CliError> {
     match &old.target {
         Target::Google { .. } => Ok(()),
@@ -102,7 +103,7 @@ fn in_a_spreadsheet(old: &Settings) -> Result<(), CliError> {
     }
 }
 
-/// The ids of the two spreadsheets.
+/// Returns the ids of the old and the new spreadsheet.
 fn both(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
         (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),

@@ -1,4 +1,4 @@
-//! `sheetkeep run`.
+//! `sheetkeep run`, and the runs by which other commands write.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use tokio_util::sync::CancellationToken;
 use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::setting::{place, settings};
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{place, settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
-use crate::config::pace::Overlap;
+use crate::config::limits::Overlap;
 use crate::ledger::run::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
@@ -24,7 +24,7 @@ use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
 use crate::runner::shutdown::{Stop, StopReason};
 
-/// Runs the job and says how it ended.
+/// Runs the job and reports the result.
 pub async fn command(
     session: &Session,
     args: &RunArgs,
@@ -36,22 +36,22 @@ pub async fn command(
     of(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
 }
 
-/// What a run takes in.
+/// What a run processes beside the job's own settings.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
-    /// Which failures, and whether the source.
+    /// Which failures are tried, and whether the source is read.
     pub retrying: RetryScope,
-    /// What was worked out beforehand.
+    /// Changes that were prepared beforehand.
     pub errands: Option<PreparedChanges>,
-    /// The job's move to another spreadsheet, where the run is for that.
+    /// The rollover that the run is part of.
     pub rollover: Option<Rollover>,
-    /// Whether machine tabs that are gone are made again.
+    /// Whether missing machine tabs are recreated.
     pub remakes: bool,
-    /// The command that asks, for Runs; `cli` for an ordinary run.
+    /// The command that starts the run, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
 }
 
-/// Runs the job over what the order says, and says how it ended.
+/// Runs the job with these options, and reports the result.
 pub async fn of(
     session: &Session,
     args: &RunArgs,
@@ -123,28 +123,31 @@ fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
     Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
 }
 
-/// What is typed comes before what the job file says.
+/// Returns the overlap policy: flags come before the job file.
 fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
     if args.take_over { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
 
-/// How long programs may take to end once they are asked to: a little longer than they are given before they are killed.
+/// How long programs may take to end once they are asked to. It is a little longer than the time
+/// after which they are killed.
 const PATIENCE: Duration = Duration::from_secs(6);
 
-/// Asks the run to stop some time before its deadline, to hurry when half of that is over, and resolves when it strikes.
+/// Requests a stop some time before the deadline, a forced stop after half of that time, and
+/// returns at the deadline.
 async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
     let Some(deadline) = deadline else { return std::future::pending().await };
     let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
     clock.sleep(deadline.saturating_sub(margin)).await;
     stop.request(StopReason::Deadline);
     clock.sleep(margin / 2).await;
-    // What is left of the time belongs to the last commit.
+    // The rest of the time belongs to the last commit.
     stop.force(PATIENCE.min(margin / 4));
     clock.sleep(margin / 2).await;
 }
 
-/// A third signal came, or the deadline struck, while the run was still finishing.
+/// Returns the error of a run that was dropped by a third signal or its deadline while it was
+/// finishing.
 fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
     let (why, exit) = match (signal, deadline) {
         (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
@@ -155,7 +158,8 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
         .with_help("run it again: the next run reads what was committed, and nothing is doubled")
 }
 
-/// The first signal asks the run to finish what is in hand, a second one to end the programs that are at work, a third one means now.
+/// The first signal asks the run to finish the items in progress, the second one to end the
+/// programs that are still at work, the third one to stop at once.
 fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let (stop, at_once) = (stop.clone(), at_once.clone());
     let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {

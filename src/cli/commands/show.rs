@@ -1,14 +1,14 @@
-//! `sheetkeep show`.
+//! `sheetkeep show`: prints the last rows of a tab.
 
 use std::sync::Arc;
 
-use crate::app::view::last_rows;
+use crate::app::queries::last_rows;
 use crate::cli::args::ShowArgs;
-use crate::cli::commands::setting::settings;
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::place::Spreadsheet;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::clock::Clock;

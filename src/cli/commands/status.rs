@@ -1,11 +1,11 @@
-//! `sheetkeep status`.
+//! `sheetkeep status`: prints a job's status.
 
 use std::sync::Arc;
 
-use crate::app::view::standing;
+use crate::app::queries::standing;
 use crate::cli::args::StatusArgs;
-use crate::cli::commands::setting::{place, settings};
-use crate::cli::commands::trouble::of_app;
+use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::load_settings::{place, settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::line;
@@ -14,7 +14,7 @@ use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::rng::Rng;
 
-/// Tells how the job stands.
+/// Prints the job's status.
 pub async fn command(
     session: &Session,
     args: &StatusArgs,

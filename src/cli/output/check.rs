@@ -1,6 +1,6 @@
-//! What a check found, for `sheetkeep check`.
+//! The findings of `sheetkeep check` as values, with their text and their JSON.
 //!
-//! In scope: lines and answers as values, their text and their JSON. Out of scope: finding them out (`check`).
+//! In scope: lines and probe answers as values. Out of scope: the checks themselves (`check`).
 
 use std::fmt::Write as _;
 
@@ -8,54 +8,54 @@ use serde::Serialize;
 
 use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
+use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
-use crate::cli::output::place::Spreadsheet;
 use crate::cli::terminal::{Palette, visible};
 
-/// One line.
+/// One line of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CheckLine {
-    /// What it is about.
+    /// What the line is about, such as `lease`.
     pub subject: &'static str,
     /// `ok`, `warning` or `problem`.
     pub verdict: &'static str,
-    /// What was found.
+    /// What was found, in one sentence.
     pub message: String,
-    /// What to do.
+    /// What to do about it.
     pub hint: Option<String>,
 }
 
-/// One answer of a probe.
+/// The answer to one question of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProbeAnswer {
-    /// The question's word.
+    /// The question's name.
     pub question: &'static str,
-    /// What is assumed.
+    /// The assumption that the question tests.
     pub assumption: &'static str,
     /// `held`, `not_held` or `unknown`.
     pub outcome: &'static str,
-    /// What the service said or showed.
+    /// The service's message, or what the sheet showed.
     pub seen: String,
-    /// What follows for the job.
+    /// The consequence for the job.
     pub meaning: &'static str,
 }
 
-/// All of it.
+/// Everything that a check found.
 #[derive(Debug)]
 pub struct CheckOutput {
-    /// The job.
+    /// The job's name.
     pub job: String,
-    /// Where its rows are.
+    /// The spreadsheet that holds its rows.
     pub place: Spreadsheet,
-    /// The lines, in the order in which a run would come to them.
+    /// The lines, in the order in which a run would reach them.
     pub lines: Vec<CheckLine>,
-    /// What the first records of the source have shown, where they were looked at.
+    /// The repeated keys among the first records of the source, if these were read.
     pub looked: Option<RepeatedKeyScan>,
-    /// The answers; none where nothing was asked.
+    /// The probe's answers; `None` without `--probe`.
     pub probe: Option<Vec<ProbeAnswer>>,
-    /// Tabs and names of earlier probes that were swept up.
+    /// Number of tabs and names of earlier probes that were removed.
     pub leftovers: usize,
-    /// How the process ends: as a run would.
+    /// The exit that a run would have.
     pub exit: Exit,
 }
 
@@ -66,14 +66,14 @@ struct CheckDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     lines: &'a [CheckLine],
     probe: Option<&'a [ProbeAnswer]>,
-    /// There only where a key comes more than once with different content in the records that were read.
+    /// Present only if a key is repeated with different content among the records that were read.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,
     exit_code: u8,
 }
 
 impl CheckOutput {
-    /// What a machine reads.
+    /// Returns the JSON document.
     pub fn document(&self) -> impl Serialize + '_ {
         CheckDocument {
             schema_version: SCHEMA_VERSION,
@@ -86,7 +86,7 @@ impl CheckOutput {
         }
     }
 
-    /// What a person reads; ends with a line break.
+    /// Returns the text for people; it ends with a line break.
     pub fn text(&self, palette: Palette) -> String {
         let mut out = String::new();
         for line in &self.lines {

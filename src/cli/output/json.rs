@@ -1,10 +1,12 @@
-//! The documents that machines read. Their shape is a contract: fields are added, never renamed or removed;
-//! `schema_version` grows when a meaning changes.
+//! The JSON documents of the commands.
+//!
+//! Their shape is a contract: fields are added, not renamed or removed. `schema_version` grows when
+//! a meaning changes.
 
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::ledger::item::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
 use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::run::event::{RetryCounts, RunReport};
@@ -12,7 +14,7 @@ use crate::ledger::run::event::{RetryCounts, RunReport};
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 2;
 
-/// What `sheetkeep run --json` writes, once, at the end.
+/// The document of `sheetkeep run --json`, written once, at the end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct RunDocument<'a> {
     schema_version: u32,
@@ -37,7 +39,7 @@ pub struct RunDocument<'a> {
     spreadsheet: &'a Spreadsheet,
     failures: &'a [FailureDocument],
     failures_omitted: u64,
-    /// There only where a key came more than once with different content.
+    /// Present only if a key was repeated with different content.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,
     exit_code: u8,
@@ -53,7 +55,7 @@ struct CountsDocument {
     retries: u64,
 }
 
-/// Failures that somebody asked for, by the record that was tried.
+/// Failures retried on request, by the origin of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 struct TriedAgainDocument {
     from_source: u64,
@@ -79,25 +81,24 @@ struct CallsDocument {
 pub struct FailureDocument {
     /// Its key, or `#` and a hash.
     pub key: String,
-    /// File, line and record.
+    /// File, line and record number.
     pub place: String,
     /// `source`, `item`, or the step's name.
     pub step: String,
-    /// What went wrong.
+    /// The error message.
     pub error: String,
 }
 
 /// Keys that the source yielded more than once, with different content.
-/// Keys that came more than once with different content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RepeatedDocument<'a> {
     count: u64,
-    /// `first`, `last` or `newest`.
+    /// The record that counts: `first`, `last` or `newest`.
     counts: &'static str,
     first: Vec<RepeatedKeyDocument<'a>>,
 }
 
-/// One of them: its first record's place, and that of the first one that differs.
+/// A repeated key, with the places of its first record and of the first one that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct RepeatedKeyDocument<'a> {
     key: &'a str,
@@ -105,7 +106,7 @@ struct RepeatedKeyDocument<'a> {
 }
 
 impl<'a> RepeatedDocument<'a> {
-    /// Of what was found by this rule; none where nothing was.
+    /// Returns the document for these keys; `None` if there are none.
     pub fn of(repeats: &'a RepeatedKeys, again: ReprocessPolicy) -> Option<Self> {
         let document = |one: &'a RepeatedKey| RepeatedKeyDocument {
             key: &one.key,
@@ -117,7 +118,8 @@ impl<'a> RepeatedDocument<'a> {
 }
 
 impl<'a> RunDocument<'a> {
-    /// The document of a finished run, with the first of its failures and the number of those that are not in it.
+    /// Creates the document of a finished run, with the first failures and the number of omitted
+    /// ones.
     pub fn new(
         report: &'a RunReport,
         place: &'a Place,
@@ -167,7 +169,7 @@ impl<'a> RunDocument<'a> {
     }
 }
 
-/// `document` on one line, with its line break.
+/// Returns `document` on one line, with a line break.
 pub fn line(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string(document).expect("our documents have text keys and no other failure");
     text.push('\n');
@@ -176,14 +178,14 @@ pub fn line(document: &impl Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     #[test]
     #[expect(clippy::too_many_lines, reason = "the whole document")]
     fn the_document_of_a_run_is_frozen() {
-        let (report, place) = (sample::partial(), sample::place());
+        let (report, place) = (fixtures::partial(), fixtures::place());
         let failures = [FailureDocument {
             key: "us7000abc".into(),
             place: "feed.json (record 7)".into(),

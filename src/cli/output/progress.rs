@@ -1,21 +1,21 @@
-//! The bar on a terminal: how far, how fast, how long still.
+//! The progress bar: share of the source, rate, and remaining time.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::figures::{grouped, lasting};
+use crate::cli::format::{grouped, lasting};
 use crate::cli::terminal::OutputStream;
 use crate::ledger::run::run::Counts;
 
-/// Parts of the bar; shares of the source are scaled to it.
+/// Length of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;
-/// Events come for every item; the bar is drawn anew no sooner than after this many milliseconds.
+/// Least time between two redraws, in milliseconds; events arrive for every item.
 const LEAST_GAP_MS: u64 = 50;
-/// How often the bar moves by itself while nothing happens.
+/// Interval at which the bar moves while no event arrives.
 const TICK: Duration = Duration::from_millis(150);
 
-/// A bar at the lower end of a terminal.
+/// A bar at the bottom of a terminal.
 #[derive(Debug)]
 pub struct Bar {
     next_input: ProgressBar,
@@ -24,7 +24,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar for `job` on `stream`, under everything else that is written there.
+    /// Starts a bar for `job` on `stream`; other output is written above it.
     pub fn begin(job: &str, stream: &OutputStream) -> Self {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
@@ -32,12 +32,12 @@ impl Bar {
         Self { next_input: bar, measured: false, shown_at_ms: None }
     }
 
-    /// Shows `doing`, such as "reading the state".
+    /// Shows the current phase, such as "reading the state".
     pub fn say(&self, doing: &str) {
         self.next_input.set_message(doing.to_owned());
     }
 
-    /// Shows how far the run is.
+    /// Shows the run's progress.
     pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &OutputStream) {
         if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
             return;
@@ -54,7 +54,7 @@ impl Bar {
         self.next_input.set_message(message(counts, source, elapsed_ms));
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn end(&self, stream: &OutputStream) {
         self.next_input.finish_and_clear();
         stream.hold(None);
@@ -76,11 +76,11 @@ fn scaled(read: u64, all: u64) -> u64 {
     u64::try_from(parts).unwrap_or(PARTS).min(PARTS)
 }
 
-/// Items that went well and ill, items a second, and the time that is left if the source goes on as it did.
+/// Returns items done and failed, items per second, and the estimated remaining time.
 fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> String {
     let ok = counts.new + counts.skipped;
     let handled = if ok == 0 && counts.read > counts.failed {
-        // Nothing is committed yet, and "0 ok" at 90 % would frighten.
+        // Before the first commit, "0 ok" at 90 % would be misleading.
         format!("{} read", grouped(counts.read))
     } else {
         format!("{} ok", grouped(ok))

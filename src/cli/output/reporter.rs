@@ -1,6 +1,7 @@
-//! What a run shows while it runs and when it is over.
+//! Output of a run, while it runs and at its end.
 //!
-//! In scope: which form an event takes, by who is looking. Out of scope: the forms themselves, which are its siblings.
+//! In scope: which form an event takes for which audience. Out of scope: the forms themselves (the
+//! other files of this folder).
 
 use std::sync::Arc;
 
@@ -8,35 +9,37 @@ use serde_json::{Map, Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::logs::LogFormat;
+use crate::cli::output::destination::Place;
+use crate::cli::output::event_lines::EventLines;
 use crate::cli::output::json::{FailureDocument, RunDocument, line};
-use crate::cli::output::lines::EventLines;
-use crate::cli::output::place::Place;
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
 use crate::clock::Clock;
 use crate::ledger::run::event::{Event, RunReport};
 
-/// Failures that are told in the JSON document.
+/// Failures that the JSON document lists.
 const FAILURES_KEPT: usize = 20;
 
-/// Who is looking.
+/// Who reads the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a manner of its own, and all may be typed together")]
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
     pub json: bool,
-    /// Somebody who wants to hear of failures only.
+    /// A reader who wants failures only.
     pub quiet: bool,
-    /// Somebody to whom a run of another command is none of their own: that failures are dead is no news of it.
+    /// A reader who started the run as part of another command: exhausted failures are not
+    /// reported.
     pub in_passing: bool,
-    /// Somebody who wants to hear of commits too.
+    /// A reader who wants commits, too.
     pub verbose: bool,
-    /// The form of the lines on standard error; with JSON there is no bar, for a collector of logs reads them.
+    /// The form of lines on standard error. With JSON there is no bar, because a log collector
+    /// reads them.
     pub logs: LogFormat,
 }
 
-/// Shows one run: hand it every event, then the report.
+/// Shows one run: pass it every event, then the report.
 pub struct Reporter {
     terminal: Arc<Terminal>,
     clock: Arc<dyn Clock>,
@@ -50,7 +53,7 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// A reporter for a run of the job at `place`.
+    /// Creates a reporter for a run of the job at `place`.
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
         let animated =
             terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
@@ -60,7 +63,7 @@ impl Reporter {
         Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_omitted: 0 }
     }
 
-    /// Shows `event`, if it is to be shown.
+    /// Shows `event`, if this audience wants it.
     pub fn on(&mut self, event: &Event) {
         self.keep_failure(event);
         let elapsed_ms = self.clock.monotonic_ms().saturating_sub(self.started_ms);
@@ -75,7 +78,7 @@ impl Reporter {
         }
         let told = match event {
             Event::ItemFailed { .. } => !self.audience.json,
-            // Even who wants to hear of failures only wants to know that rows go into a file of this machine.
+            // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
@@ -88,7 +91,7 @@ impl Reporter {
         }
     }
 
-    /// Says a line on standard error, in the form of the logs around it: as JSON with the event's own fields.
+    /// Writes a line to standard error in the log format; as JSON, with the event's own fields.
     fn say(&self, text: &str, warning: bool, fields: Map<String, Value>) {
         if self.audience.logs == LogFormat::Text {
             self.terminal.err().line(text);
@@ -103,8 +106,8 @@ impl Reporter {
         self.terminal.err().put(&line(&document));
     }
 
-    /// Shows how the run ended: the summary, or the JSON document, on standard output. A quiet run that ended well
-    /// shows nothing, unless failures are dead: nobody else would say so.
+    /// Writes the summary or the JSON document to standard output. A quiet run that succeeded
+    /// writes nothing, unless failures are exhausted: no other output reports these.
     pub fn finish(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
         let out = self.terminal.out();
@@ -115,7 +118,7 @@ impl Reporter {
         }
     }
 
-    /// The run ended without a report; an error follows.
+    /// Ends the output of a run without a report; an error follows.
     pub fn abandon(&mut self) {
         self.end_bar();
     }
@@ -141,7 +144,7 @@ impl Reporter {
     }
 }
 
-/// What a collector of logs searches by, beside the sentence.
+/// Returns the fields by which a log collector finds an event.
 fn fields(event: &Event) -> Map<String, Value> {
     let pairs = match event {
         Event::Retrying { step, key, attempt, of, delay_ms, cause } => vec![
@@ -158,7 +161,7 @@ fn fields(event: &Event) -> Map<String, Value> {
 }
 
 impl Drop for Reporter {
-    /// A run that never finished leaves no bar behind.
+    /// Removes the bar of a run that never finished.
     fn drop(&mut self) {
         self.end_bar();
     }
@@ -166,27 +169,27 @@ impl Drop for Reporter {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::place::Spreadsheet;
-    use crate::cli::output::sample;
+    use crate::cli::output::destination::Spreadsheet;
+    use crate::cli::output::fixtures;
     use crate::ledger::run::run::RunStatus;
     use crate::system::TestClock;
     use crate::time::Timestamp;
 
     use super::*;
 
-    /// What standard output and standard error were given of a run with `failures`.
+    /// Returns standard output and standard error of a run with this many failures.
     fn shown(audience: Audience, failures: u64) -> (String, String) {
-        shown_at(audience, failures, sample::place())
+        shown_at(audience, failures, fixtures::place())
     }
 
     fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
-        let (terminal, captured) = sample::pipes();
+        let (terminal, captured) = fixtures::pipes();
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let mut reporter = Reporter::new(terminal, clock, audience, place);
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
-        (0..failures).for_each(|n| reporter.on(&sample::failure(n)));
-        let mut report = sample::report();
+        (0..failures).for_each(|n| reporter.on(&fixtures::failure(n)));
+        let mut report = fixtures::report();
         report.run.counts.failed = failures;
         if failures > 0 {
             report.run.status = RunStatus::Partial;
@@ -220,7 +223,7 @@ mod tests {
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { quiet: true, ..Audience::default() };
         let spreadsheet = Spreadsheet::of_google("1AbC", "--spreadsheet names it".into());
-        let far = || Place { spreadsheet: spreadsheet.clone(), ..sample::place() };
+        let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
         let (out, err) = shown_at(quiet, 12, far());
         assert_eq!(err.lines().count(), 11, "{err}");

@@ -1,14 +1,15 @@
-//! How a job stands, for `sheetkeep status`.
+//! The output of `sheetkeep status`.
 //!
-//! In scope: the facts as a value, their text and their JSON. Out of scope: finding them out.
+//! In scope: the facts as a value, their text and their JSON. Out of scope: reading them
+//! (`app::queries`).
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::figures::{counted, grouped, lasting};
+use crate::cli::format::{counted, grouped, lasting};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::output::place::{Place, Spreadsheet};
 use crate::cli::output::summary::sign;
 use crate::cli::terminal::{Palette, visible};
 use crate::ledger::lease::lease::Holder;
@@ -16,27 +17,27 @@ use crate::ledger::run::capacity::{CELL_LIMIT, Forecast, is_tight};
 use crate::ledger::run::run::{Run, RunStatus};
 use crate::time::Timestamp;
 
-/// What is said where nobody can tell; the notes say why.
+/// Shown for values that can't be read; an anomaly gives the reason.
 const UNKNOWN: &str = "unknown";
 
-/// How a job stands.
+/// A job's status.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStatus {
-    /// Where it is.
+    /// The job's spreadsheet and tab.
     pub place: Place,
-    /// Its last run, none before the first; and none at all where nobody can tell.
+    /// The last run; `Some(None)` before the first run, `None` if it can't be read.
     pub last_run: Option<Option<Run>>,
-    /// Who is running it now, and until when the lease lasts unless renewed.
+    /// The lease holder, and the time at which the lease expires unless renewed.
     pub held_by: Option<(Holder, Timestamp)>,
-    /// Keys in Processed; none where nobody can tell.
+    /// Number of keys in Processed; `None` if it can't be read.
     pub keys: Option<u64>,
-    /// Failures that are open, and those that are left alone until somebody asks; none where nobody can tell.
+    /// Numbers of open and of exhausted failures; `None` if they can't be read.
     pub failures: Option<(u64, u64)>,
     /// Cells of the whole spreadsheet, empty ones included, as Google counts them.
     pub cells: u64,
-    /// When it will be full, where the runs so far tell.
+    /// When the spreadsheet will be full, if the runs so far allow an estimate.
     pub forecast: Option<Forecast>,
-    /// What people's hands left odd.
+    /// The anomalies that the load reported.
     pub anomalies: Vec<String>,
 }
 
@@ -87,7 +88,7 @@ struct CellsDocument {
 }
 
 impl JobStatus {
-    /// What a machine reads.
+    /// Returns the JSON document.
     pub fn document(&self) -> impl Serialize + '_ {
         StatusDocument {
             schema_version: SCHEMA_VERSION,
@@ -126,7 +127,7 @@ impl JobStatus {
         }
     }
 
-    /// What a person reads at `now`; ends with a line break.
+    /// Returns the text for people at `now`; it ends with a line break.
     pub fn text(&self, now: Timestamp, palette: Palette) -> String {
         let mut out = format!("{}  {}\n", palette.strong(&visible(&self.place.job)), visible(&self.place.job_file));
         let mut row = |name: &str, value: String| {
@@ -182,7 +183,7 @@ impl JobStatus {
     }
 }
 
-/// `about 4,800 cells a run, full in 208 runs, about 2018-09-04`.
+/// Returns `about 4,800 cells a run, full in 208 runs, about 2018-09-04`.
 fn growth(forecast: Forecast) -> String {
     let day = forecast.full_at.map(|at| at.to_string().chars().take(10).collect::<String>());
     let when = day.map_or_else(String::new, |day| format!(", about {day}"));
@@ -190,7 +191,7 @@ fn growth(forecast: Forecast) -> String {
     format!("about {cells} a run, full in {runs}{when}")
 }
 
-/// `3 open, 2 dead`.
+/// Returns `3 open, 2 exhausted`.
 pub fn standing(open: u64, dead: u64) -> String {
     match (open, dead) {
         (open, 0) => format!("{} open", grouped(open)),
@@ -198,7 +199,7 @@ pub fn standing(open: u64, dead: u64) -> String {
     }
 }
 
-/// A run that ended more than this from now had another clock.
+/// A run that ends more than this after now, in milliseconds, was timed by another clock.
 const AHEAD_MS: u64 = 60_000;
 
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
@@ -208,7 +209,7 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
         RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&verdict),
     };
-    // The run's times are those of the machine that it ran on.
+    // The run's times come from the clock of the machine that it ran on.
     let when = |at: Timestamp| {
         let ahead = at.ms_since(now) > AHEAD_MS;
         if ahead {
@@ -235,15 +236,15 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
 
 #[cfg(test)]
 mod tests {
+    use crate::cli::output::fixtures;
     use crate::cli::output::json::line;
-    use crate::cli::output::sample;
 
     use super::*;
 
     fn status() -> JobStatus {
         JobStatus {
-            place: sample::place(),
-            last_run: Some(Some(sample::partial().run)),
+            place: fixtures::place(),
+            last_run: Some(Some(fixtures::partial().run)),
             held_by: Some((
                 Holder { install: "i".into(), run: "20180207-022613-00def".into(), host: "box".into(), process: None },
                 Timestamp(1_517_970_673_840),

@@ -1,14 +1,14 @@
-//! A run's end in five lines, to be taken in at a glance.
+//! The summary of a run, in about five lines.
 
 use std::fmt::Write as _;
 
-use crate::cli::figures::{counted, grouped, lasting};
-use crate::cli::output::place::Place;
+use crate::cli::format::{counted, grouped, lasting};
+use crate::cli::output::destination::Place;
 use crate::cli::terminal::{Palette, visible};
 use crate::ledger::run::event::{RetryCounts, RunReport};
 use crate::ledger::run::run::{Run, RunStatus};
 
-/// What a person reads when a run is over; ends with a line break.
+/// Returns the text that people read when a run is over; it ends with a line break.
 pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     let counts = &report.run.counts;
@@ -66,7 +66,7 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     out
 }
 
-/// The failures that wait, and what to type about them; nothing where there is none.
+/// Returns the open and exhausted failures with the commands for them; empty if there are none.
 fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.dead_failures > 0 {
@@ -96,7 +96,7 @@ fn headline(run: &Run, palette: Palette) -> String {
     format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
 }
 
-/// The sign that stands for a status, so that colour is not needed to see it.
+/// Returns the symbol of a status, so that the status is visible without colour.
 pub fn sign(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
@@ -109,18 +109,18 @@ pub fn sign(status: RunStatus) -> char {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::place::Spreadsheet;
-    use crate::cli::output::sample;
+    use crate::cli::output::destination::Spreadsheet;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     fn plain(report: &RunReport) -> String {
-        summary(report, &sample::place(), Palette::new(false))
+        summary(report, &fixtures::place(), Palette::new(false))
     }
 
     #[test]
     fn a_first_run_shows_what_came_in_and_how_to_see_it() {
-        insta::assert_snapshot!(plain(&sample::report()), @r"
+        insta::assert_snapshot!(plain(&fixtures::report()), @r"
         quakes  ✔ succeeded in 1.2 s
           read 1,707 · new 1,707 · skipped 0 · failed 0 · recovered 0
           tab Quakes: 1,707 rows added · 1,707 keys in all · 3 writes, 2 reads, no 429
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_second_run_has_nothing_new() {
-        let mut report = sample::report();
+        let mut report = fixtures::report();
         (report.run.counts.new, report.run.counts.skipped, report.rows, report.writes) = (0, 1_707, 0, 1);
         insta::assert_snapshot!(plain(&report), @r"
         quakes  ✔ succeeded in 1.2 s
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn failures_and_429_stand_out_and_say_where_to_look() {
-        insta::assert_snapshot!(plain(&sample::partial()), @r"
+        insta::assert_snapshot!(plain(&fixtures::partial()), @r"
         quakes  ▲ partial in 2 min 05 s
           3 items failed
           read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_failed_run_says_why() {
-        let mut report = sample::report();
+        let mut report = fixtures::report();
         report.run.status = RunStatus::Failed;
         report.run.message = "feed.json:812 (record 900): the document ends in the middle of a record".into();
         (report.run.counts.read, report.run.counts.new, report.rows, report.keys) = (899, 899, 899, 899);
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_tab_that_is_not_there_yet_is_not_offered_to_be_seen() {
-        let text = plain(&RunReport { keys: 0, rows: 0, ..sample::report() });
+        let text = plain(&RunReport { keys: 0, rows: 0, ..fixtures::report() });
         assert!(!text.contains("see it"), "{text}");
     }
 
@@ -181,21 +181,21 @@ mod tests {
     fn a_sheet_of_google_is_a_link() {
         let place = Place {
             spreadsheet: Spreadsheet::of_google("1AbC", "--spreadsheet names it".to_owned()),
-            ..sample::place()
+            ..fixtures::place()
         };
-        let text = summary(&sample::report(), &place, Palette::new(false));
+        let text = summary(&fixtures::report(), &place, Palette::new(false));
         assert!(text.contains("in spreadsheet 1AbC, because --spreadsheet names it\n"), "{text}");
         assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
     }
 
     #[test]
     fn colours_only_dress_the_same_words() {
-        let dressed = summary(&sample::partial(), &sample::place(), Palette::new(true));
+        let dressed = summary(&fixtures::partial(), &fixtures::place(), Palette::new(true));
         let mut bare = String::new();
         for (at, part) in dressed.split('\u{1b}').enumerate() {
             bare.push_str(if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
         }
         assert!(dressed.contains('\u{1b}'));
-        assert_eq!(bare, plain(&sample::partial()));
+        assert_eq!(bare, plain(&fixtures::partial()));
     }
 }

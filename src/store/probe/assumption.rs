@@ -2,7 +2,7 @@
 //!
 //! In scope: the list of assumptions.
 //! Out of scope: the checks (the other files of this folder), the meaning of a result for a job
-//! (`check::meaning`).
+//! (`check::consequences`).
 
 /// An assumption about the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

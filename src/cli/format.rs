@@ -1,8 +1,9 @@
-//! Figures as people read them.
+//! Numbers and durations, formatted for people.
 //!
-//! In scope: thousands separators, lengths of time, counted words. Out of scope: colours, and figures for machines.
+//! In scope: thousands separators, durations, counted words. Out of scope: colours, and output for
+//! machines.
 
-/// `1707` as `1,707`.
+/// Formats `1707` as `1,707`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
@@ -15,7 +16,7 @@ pub fn grouped(number: u64) -> String {
     out
 }
 
-/// Milliseconds as `42 ms`, `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
+/// Formats milliseconds as `42 ms`, `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
 pub fn lasting(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
@@ -27,12 +28,12 @@ pub fn lasting(ms: u64) -> String {
     }
 }
 
-/// `1 row`, `2 rows`, `1,707 rows`.
+/// Formats `1 row`, `2 rows`, `1,707 rows`.
 pub fn counted(number: u64, word: &str) -> String {
     format!("{} {word}{}", grouped(number), if number == 1 { "" } else { "s" })
 }
 
-/// `part` of `whole` in percent, rounded down; 100 only when all is there.
+/// Returns `part` of `whole` in percent, rounded down; 100 only when complete.
 pub fn percent(part: u64, whole: u64) -> u64 {
     let exact = u128::from(part) * 100 / u128::from(whole.max(1));
     u64::try_from(exact).unwrap_or(100).min(100)

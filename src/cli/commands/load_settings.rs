@@ -1,22 +1,22 @@
-//! What every command about a job does first: read its settings, and say where the job is.
+//! The first step of every command about a job: reading its settings and naming its spreadsheet.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
-use crate::cli::commands::trouble::of_config;
+use crate::cli::commands::error_report::of_config;
 use crate::cli::errors::CliError;
 use crate::cli::job_args::JobArgs;
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::config::environment::own_program;
 use crate::config::flags::Overrides;
 use crate::config::settings::{Settings, load};
 use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
 
-/// What is odd about the settings is told once, however often a command reads them.
+/// Notes about the settings are logged once, however often a command reads them.
 static TOLD: Once = Once::new();
 
-/// Reads the job's settings, flags before everything else; what is odd about them is logged.
+/// Reads the job's settings, with flags first, and logs the notes about them.
 pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let settings = read_settings(job, input)?;
     TOLD.call_once(|| {
@@ -27,7 +27,8 @@ pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliEr
     Ok(settings)
 }
 
-/// The same, for a command that tells of what is odd by itself. Expressions that may not end are evaluated by a process of their own.
+/// Reads the job's settings, for a command that reports the notes itself. Expressions that may not
+/// end are evaluated in a separate process.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let flags = Overrides {
         spreadsheet: job.spreadsheet.clone(),
@@ -42,7 +43,7 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
     Ok(settings)
 }
 
-/// Where the job is, for people.
+/// Returns the job's place, for people.
 pub fn place(job: &JobArgs, settings: &Settings) -> Place {
     let by_id = job.spreadsheet.clone().map(|id| ("--spreadsheet", id));
     let by_file = job.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
@@ -56,12 +57,12 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
     }
 }
 
-/// Where the job is, as the last line of a report.
+/// Returns the last line of a report: the spreadsheet and the reason for it.
 pub fn whereabouts(settings: &Settings) -> String {
     format!("  in {}\n", Spreadsheet::of(settings))
 }
 
-/// What doing items again means outside the sheet; nothing for a job without programs.
+/// Returns which programs run again when items are reprocessed; empty for a job without programs.
 pub fn programs_again(settings: &Settings) -> String {
     match settings.programs().as_slice() {
         [] => String::new(),

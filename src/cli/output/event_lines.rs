@@ -1,21 +1,21 @@
-//! Events as plain lines: few enough for a log that a person reads, never a stream.
+//! Events as plain lines. They are few, so that a person can read them in a log.
 
-use crate::cli::figures::{counted, grouped, lasting, percent};
-use crate::cli::output::place::Place;
+use crate::cli::format::{counted, grouped, lasting, percent};
+use crate::cli::output::destination::Place;
 use crate::cli::terminal::visible;
 use crate::ledger::run::event::Event;
 use crate::ledger::run::run::Counts;
 
-/// Failures that are told one by one; the others are counted.
+/// Failures that are printed one by one; further ones are counted.
 pub const FAILURES_TOLD: u64 = 10;
-/// No two lines of progress are closer than this, in milliseconds.
+/// Least time between two lines of progress, in milliseconds.
 const LEAST_GAP_MS: u64 = 2_000;
-/// No two are further apart, as long as anything happens.
+/// Largest time between two lines of progress while events arrive, in milliseconds.
 const LARGEST_GAP_MS: u64 = 30_000;
-/// Percents between two lines of progress.
+/// Percentage points between two lines of progress.
 const STRIDE: u64 = 10;
 
-/// Turns events into lines. Elapsed times are handed in.
+/// Turns events into lines. The caller passes elapsed times.
 #[derive(Debug)]
 pub struct EventLines {
     job: String,
@@ -29,13 +29,14 @@ pub struct EventLines {
 }
 
 impl EventLines {
-    /// Lines about the job at `place`. `verbose` tells of commits and doubts too; `with_progress` tells how far it is.
+    /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
+    /// `with_progress` includes progress.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
         Self { job, place, verbose, with_progress, failures: 0, retries: 0, told_at_ms: 0, told_percent: 0 }
     }
 
-    /// The line for `event`, if it deserves one, `elapsed_ms` after the start.
+    /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
     pub fn on(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
         let said = self.said(event, elapsed_ms)?;
         Some(format!("{}: {said}", self.job))
@@ -99,7 +100,7 @@ impl EventLines {
         (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
-    /// What is said at the end about the failures that were not told one by one.
+    /// Returns the line that counts the failures without a line of their own.
     pub fn untold(&self) -> Option<String> {
         let untold = self.failures.checked_sub(FAILURES_TOLD).filter(|&n| n > 0)?;
         Some(format!("{}: and {} more failed", self.job, grouped(untold)))
@@ -119,7 +120,7 @@ impl EventLines {
     }
 }
 
-/// Counts in the middle of a run.
+/// Returns the counts in the middle of a run.
 pub fn so_far(counts: &Counts) -> String {
     format!(
         "read {} · new {} · skipped {} · failed {}",
@@ -132,7 +133,7 @@ pub fn so_far(counts: &Counts) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
     use crate::ledger::lease::lease::Fence;
 
     use super::*;
@@ -146,7 +147,7 @@ mod tests {
             (400, Event::RunAbandoned { run: "20180206-012613-00def".into() }),
             (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
             (500, Event::Claimed { fence: Fence(7) }),
-            (600, sample::failure(7)),
+            (600, fixtures::failure(7)),
             (1_000, progress(300, Some((300, 1_000)))),
             (2_400, progress(500, Some((500, 1_000)))),
             (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
@@ -159,7 +160,7 @@ mod tests {
     }
 
     fn told(verbose: bool) -> String {
-        let mut lines = EventLines::new(&sample::place(), verbose, true);
+        let mut lines = EventLines::new(&fixtures::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
@@ -197,15 +198,15 @@ mod tests {
 
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
-        let mut lines = EventLines::new(&sample::place(), false, true);
-        let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&sample::failure(n), 0)).collect();
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
+        let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
         assert_eq!(told.len(), 10);
         assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
     }
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
-        let mut lines = EventLines::new(&sample::place(), false, true);
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
         let told: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();

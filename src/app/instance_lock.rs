@@ -1,10 +1,12 @@
-//! This installation: who it is, and that it runs a job only once at a time.
+//! This installation: its id, and the lock that keeps two runs of one job apart on this machine.
 //!
-//! In scope: the id kept in the state directory, the lock per job and spreadsheet, what the lock file tells a second run.
-//! Out of scope: leases (`ledger::lease::lease`); the lock only lets a run take over its own dead sibling at once.
+//! In scope: the id in the state directory, the lock for each job and spreadsheet, the holder's
+//! name in the lock file. Out of scope: leases (`ledger::lease::lease`). The lock only lets a run
+//! take over at once from a dead run of the same installation.
 //!
-//! Where no directory is known or can be written (a cloud function without a disk) the id is made up for this process, there is no lock,
-//! and a dead sibling's lease is waited for; that is told. A disk that is full is another matter: nothing begins then.
+//! Without a usable directory (a cloud function without a disk), the id is random for this process
+//! and there is no lock. Then the lease of a dead run has to expire; the run reports this. A full
+//! disk is different: nothing starts then.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,7 +19,7 @@ use crate::machine::MachineTrouble;
 use crate::private;
 use crate::rng::Rng;
 
-/// Bytes of a lock file that are read.
+/// Bytes of a lock file that are read at most.
 const MAX_TOLD: u64 = 1_000;
 
 /// An installation, with its lock held for as long as it lives.
@@ -25,22 +27,22 @@ const MAX_TOLD: u64 = 1_000;
 pub struct Installation {
     /// Its random id.
     pub id: String,
-    /// Why there is no lock, where there is none.
+    /// Why there is no lock; `None` if there is one.
     pub unlocked: Option<String>,
     lock: Option<File>,
 }
 
-/// Why a run can't begin here.
+/// Why a run can't start here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LockHeld {
-    /// Another run of this installation is alive; what its lock file tells.
+    /// Another run of this installation is alive, with the text of its lock file.
     Alive(String),
     /// This machine refuses what the state directory needs.
     Machine(MachineTrouble),
 }
 
 impl Installation {
-    /// The installation of this state directory, locked for `job` at `target`.
+    /// Returns the installation of this state directory, locked for `job` at `target`.
     pub fn enter(dir: Option<&Path>, job: &str, target: &str, chance: &dyn Rng) -> Result<Self, LockHeld> {
         let fresh = format!("{:016x}", chance.bits());
         let Some(dir) = dir else {
@@ -58,12 +60,12 @@ impl Installation {
         }
     }
 
-    /// Whether no sibling can be alive.
+    /// Returns whether no other run of this installation can be alive.
     pub fn is_locked(&self) -> bool {
         self.lock.is_some()
     }
 
-    /// Tells in the lock file who holds it; best effort, for people only.
+    /// Writes the holder's name into the lock file; best effort, for people only.
     pub fn tell(&self, words: &str) {
         if let Some(file) = &self.lock
             && let Err(error) = write_over(file, words)
@@ -72,7 +74,8 @@ impl Installation {
         }
     }
 
-    /// A directory that is meant to be read only, or not this user's, is done without; a disk that is full or broken stops.
+    /// Continues without a directory that is read only or belongs to another user. A full or broken
+    /// disk is an error.
     fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let deed = format!("the state directory {} can't be used", dir.display());
         match MachineTrouble::from_io(&deed, error) {
@@ -82,7 +85,7 @@ impl Installation {
     }
 }
 
-/// What the lock file tells of a run of this installation that is alive, if one is; nothing is made.
+/// Returns the lock file's text if a run of this installation is alive. Creates nothing.
 pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
     let file = private::open(&lock_path(dir?, job, target)).ok()?;
     match held_by(file).ok()? {
@@ -91,7 +94,7 @@ pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
     }
 }
 
-/// The id of the installation of this state directory, if it has one; nothing is made.
+/// Returns the id of this state directory's installation, if it has one. Creates nothing.
 pub fn known(dir: Option<&Path>) -> Option<String> {
     let text = read(&dir?.join("installation")).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
@@ -102,7 +105,7 @@ enum Locked {
     Theirs(String),
 }
 
-/// The id in the directory; the first process to come writes its own, whole or not at all.
+/// Returns the id in the directory. The first process writes its own, completely or not at all.
 fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
     let path = dir.join("installation");
     match read(&path) {
@@ -116,14 +119,14 @@ fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
     read(&path).map(|text| text.trim().to_owned())
 }
 
-/// What a file of the state directory says; the id goes onto the sheet, so that no link to another file is followed.
+/// Reads a file of the state directory. Links are not followed, because the id goes to the sheet.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
     private::open(path)?.take(MAX_TOLD).read_to_string(&mut text)?;
     Ok(text)
 }
 
-/// Writes a file so that a reader sees all of it or nothing, whenever the machine stops.
+/// Writes a file atomically: a reader sees all of it or nothing, even after a crash of the machine.
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
     let beside = beside(path, text);
     let mut file = private::create_new(&beside)?;
@@ -155,7 +158,7 @@ fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
     held_by(private::open_or_create(&path)?)
 }
 
-/// Locks a file, or reads who has.
+/// Locks a file, or reads the holder's name.
 fn held_by(mut file: File) -> io::Result<Locked> {
     match file.try_lock() {
         Ok(()) => Ok(Locked::Mine(file)),
@@ -194,7 +197,8 @@ mod tests {
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);
-        // A process that another test is just starting holds a copy of every open file until its program runs.
+        // A process that another test starts holds a copy of every open file until its program
+        // runs.
         let again = || Installation::enter(Some(dir.path()), "j", "s", &two).ok();
         let next = std::iter::repeat_with(again).take(1_000_000).find_map(|entered| {
             std::thread::yield_now();

@@ -1,10 +1,10 @@
-//! Errors of the commands, each with its exit and with what to do next.
+//! Errors of the commands: the exit of each, and the next step.
 
 use crate::app::error::AppError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
-use crate::cli::output::place::Spreadsheet;
+use crate::cli::output::destination::Spreadsheet;
 use crate::config::problem::ConfigError;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
@@ -17,13 +17,13 @@ use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::store::tabs::error::{EARLIER, store_error};
 
-/// A job file that can't be run.
+/// Converts an error of the job file or the environment.
 pub fn of_config(error: ConfigError) -> CliError {
     let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
     CliError::of_diagnostic(error, exit)
 }
 
-/// Anything else that went wrong with the job of these settings.
+/// Converts any other error of a job with these settings.
 pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
     let exit = exit(error);
     let trouble = CliError::of(error, exit);
@@ -39,7 +39,7 @@ pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
     }
 }
 
-/// Which spreadsheet was asked for, and where, when it or the service was not found.
+/// Names the spreadsheet and the service if either was not found.
 fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.through(&settings.api_url);
     match (exit, &settings.target) {
@@ -57,7 +57,7 @@ fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
     }
 }
 
-/// What a proxy says no to is its owner's business, not that of the spreadsheet's.
+/// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
 fn of_proxy(trouble: &CliError, settings: &Settings) -> Option<String> {
     let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
     let url = &settings.api_url;
@@ -129,7 +129,8 @@ fn of_source(error: &SourceError) -> Exit {
     }
 }
 
-/// What all of the first records failed for: their text, the expressions of the job file, what rows became, or a program.
+/// Returns the exit for one common cause of all first failures: the job file's expressions, the
+/// data, or a program.
 fn of_cause(cause: &Cause) -> Exit {
     match cause.step.as_str() {
         "item" => Exit::Config,
@@ -138,7 +139,7 @@ fn of_cause(cause: &Cause) -> Exit {
     }
 }
 
-/// Help that depends on what was read.
+/// Returns help that depends on the error's contents.
 fn advice(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
         AppError::Source(SourceError::Foreign { advice, .. })
@@ -217,15 +218,15 @@ fn help(error: &AppError) -> Option<&'static str> {
     })
 }
 
-/// What to do where a page came in the service's place.
+/// The next step when a web page came in place of the service's response.
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
-/// This machine refuses what a command needs before it has begun.
+/// Converts a refusal by this machine before the command has started.
 pub fn of_machine(trouble: &MachineTrouble) -> CliError {
     CliError::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
 }
 
-/// What to do where this machine is in the way.
+/// Returns the next step for a refusal by this machine.
 fn remedy(refused: Refused) -> &'static str {
     match refused {
         Refused::Resource => {

@@ -1,8 +1,8 @@
-//! A fixed report and place, for tests of every form of output.
+//! A fixed report and place, for the tests of all forms of output.
 
 use std::sync::Arc;
 
-use crate::cli::output::place::{Place, Spreadsheet};
+use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, OutputStyle, Terminal};
 use crate::ledger::item::key::Key;
 use crate::ledger::item::repeated_keys::RepeatedKeys;
@@ -11,7 +11,7 @@ use crate::ledger::run::event::{Event, RetryCounts, RunReport};
 use crate::ledger::run::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
-/// A first run over 1,707 quakes that went well.
+/// A successful first run over 1,707 quakes.
 pub fn report() -> RunReport {
     let started = Timestamp(1_517_966_773_840);
     let run = Run {
@@ -48,7 +48,7 @@ pub fn report() -> RunReport {
     }
 }
 
-/// The same run, with three items that failed and two answers of 429.
+/// The same run, with three failed items and two 429 responses.
 pub fn partial() -> RunReport {
     let mut report = report();
     report.run.status = RunStatus::Partial;
@@ -59,7 +59,7 @@ pub fn partial() -> RunReport {
     report
 }
 
-/// The local file of the job in the README.
+/// The local file of the README's job.
 pub fn place() -> Place {
     Place {
         job: "quakes".into(),
@@ -73,7 +73,7 @@ pub fn place() -> Place {
     }
 }
 
-/// Streams that nobody looks at.
+/// Streams that are not terminals, and what is written to them.
 pub fn pipes() -> (Arc<Terminal>, Captured) {
     let manner = OutputStyle { is_terminal: false, colour: false, width: 80 };
     Terminal::captured(manner, manner)

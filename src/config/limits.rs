@@ -1,29 +1,30 @@
-//! How fast, how often and how long: commits, retries, failures, the lease, the schedule.
+//! Rates, attempts and durations: commits, retries, failures, the lease, the schedule.
 //!
-//! In scope: the settings and their defaults. Out of scope: acting on them; a schedule is checked and kept, but nothing runs by it yet.
+//! In scope: the settings and their defaults. Out of scope: applying them. A schedule is validated
+//! and kept, but nothing uses it yet.
 
-use crate::config::collect::ValueReader;
 use crate::config::problem::ConfigProblem;
 use crate::config::raw::{
     At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
 };
+use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::lease::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 use crate::runner::first_records::DEFAULT_STOP_AFTER;
 
-/// An hour, in milliseconds: the longest that most settings may be.
+/// An hour, in milliseconds: the upper bound of most settings.
 const HOUR: u64 = 3_600_000;
 
-/// The most calls a minute that a job may name: beyond any quota that Google grants.
+/// The most calls per minute that a job may set; no quota of Google's is larger.
 const MOST_PER_MINUTE: u64 = 100_000;
 
-/// How often results are written.
+/// How often results are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommitSettings {
     /// How long a result may wait, in milliseconds.
     pub every_ms: u64,
-    /// The most rows in one write.
+    /// The most rows in one commit.
     pub max_rows: usize,
 }
 
@@ -33,10 +34,10 @@ impl Default for CommitSettings {
     }
 }
 
-/// How long a run that went silent is waited for, in milliseconds.
+/// Default duration of a lease without renewal, in milliseconds.
 pub const DEFAULT_LEASE_TTL_MS: u64 = 300_000;
 
-/// Tries of one record, over all runs.
+/// Default number of attempts of one record, over all runs.
 pub const DEFAULT_MAX_ATTEMPTS: u64 = 5;
 
 /// When a job should run.
@@ -44,7 +45,7 @@ pub const DEFAULT_MAX_ATTEMPTS: u64 = 5;
 pub struct ScheduleSettings {
     /// A cron expression of five fields, or a word such as `@daily`.
     pub cron: String,
-    /// The IANA zone in which it is meant.
+    /// The IANA time zone of the expression.
     pub timezone: String,
 }
 
@@ -100,22 +101,22 @@ pub(crate) fn lease_ttl_ms(collect: &mut ValueReader<'_>, raw: Option<&LeaseSect
     at.and_then(|at| collect.duration_ms(at, "lease.ttl", 1_000..=MAX_TTL_MS)).unwrap_or(DEFAULT_LEASE_TTL_MS)
 }
 
-/// What a run does that finds another one at work.
+/// What a run does if another one is active.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Overlap {
-    /// It ends, and says so.
+    /// It ends with an error.
     #[default]
     Skip,
-    /// It waits so many milliseconds at most, and then ends.
+    /// It waits, and ends with an error after this time.
     Queue {
-        /// Milliseconds.
+        /// The longest wait, in milliseconds.
         wait_ms: u64,
     },
-    /// It takes the lease over.
+    /// It takes over the lease.
     Replace,
 }
 
-/// How long a run that waits does so, in milliseconds, unless somebody says otherwise.
+/// Default for the longest wait, in milliseconds.
 pub const DEFAULT_WAIT_MS: u64 = HOUR;
 
 pub(crate) fn overlap(collect: &mut ValueReader<'_>, raw: Option<&LeaseSection>) -> Overlap {
@@ -153,7 +154,7 @@ pub(crate) fn schedule(collect: &mut ValueReader<'_>, raw: Option<&ScheduleSecti
     timezone.map(|timezone| ScheduleSettings { cron, timezone })
 }
 
-/// The shape of a cron expression; what it means is found out when something runs by it.
+/// Checks the syntax of a cron expression; its meaning is checked once something uses it.
 fn check_cron(cron: &str) -> Result<(), String> {
     const WORDS: [&str; 6] = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly"];
     if cron.starts_with('@') {

@@ -1,12 +1,14 @@
-//! The row that closes a failure which no run has done.
+//! The row that closes a failure which no run has processed.
 //!
-//! In scope: what it says. Out of scope: which failures are closed (`maintain::reset`, `maintain::rollover`).
+//! In scope: its contents. Out of scope: which failures are closed (`maintain::reset`,
+//! `maintain::rollover`).
 
 use crate::ledger::item::failure::{Failure, FailureState};
 use crate::ledger::processed::processed_index::PriorFailure;
 use crate::time::Timestamp;
 
-/// A row later than the others of this failure, which stands as the book says; `why` is told in it.
+/// Returns a row that is later than the other rows of this failure, with the state in the index;
+/// `why` is its error text.
 pub fn closed(failure: &Failure, tried: PriorFailure, why: &str, now: Timestamp) -> Failure {
     Failure {
         step: String::new(),

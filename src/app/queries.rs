@@ -1,13 +1,14 @@
-//! A job's tabs, read for people: how it stands, and the last rows of a tab. Nothing is written.
+//! Queries of a job's tabs, for people: the job's status, and the last rows of a tab. Nothing is
+//! written.
 //!
-//! In scope: reading. Out of scope: how it is shown (`cli::output`, `cli::table`).
+//! In scope: reading. Out of scope: output (`cli::output`, `cli::table`).
 
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::sheet::{Sheet, connect};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::config::target::Target;
@@ -31,44 +32,44 @@ use crate::time::Timestamp;
 const PAGE: u32 = 1_000;
 /// Pages of blank rows that are read at most to find a tab's last rows.
 const MAX_PAGES: u32 = 100;
-/// Columns that are shown of a tab at most.
+/// Columns of a tab that are shown at most.
 const MAX_COLUMNS: u32 = 200;
 
-/// How a job stands.
+/// A job's status.
 #[derive(Debug, Clone)]
 pub struct JobOverview {
-    /// Its last run in Runs; none where that can't be read.
+    /// The last run in Runs; `Some(None)` before the first run, `None` if it can't be read.
     pub last_run: Option<Option<Run>>,
-    /// Who is running it now, and until when.
+    /// The lease holder, and when the lease expires.
     pub held_by: Option<(Holder, Timestamp)>,
-    /// Keys that are done, those of spreadsheets that the job has left among them.
+    /// Keys that are done, those of earlier spreadsheets included; `None` if they can't be read.
     pub keys: Option<u64>,
-    /// Failures that are open, and those that are left alone until somebody asks; none where Failures can't be read.
+    /// Numbers of open and of exhausted failures; `None` if Failures can't be read.
     pub failures: Option<(u64, u64)>,
     /// Cells of the whole spreadsheet.
     pub cells: u64,
-    /// When it will be full, where the runs so far tell.
+    /// When the spreadsheet will be full, if the runs so far allow an estimate.
     pub forecast: Option<Forecast>,
-    /// What people's hands left odd.
+    /// The anomalies that the load reported.
     pub blemishes: Vec<String>,
 }
 
 /// The last rows of a tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastRows {
-    /// Its title.
+    /// The tab's title.
     pub tab: String,
-    /// Its header row.
+    /// The header row.
     pub header: Vec<String>,
-    /// The rows.
+    /// The rows' cells, as texts.
     pub rows: Vec<Vec<String>>,
-    /// The number of the first of them, from 1, the header row not counted.
+    /// The number of the first row, from 1, without the header row.
     pub first: u64,
-    /// Rows in all.
+    /// Number of rows in the tab.
     pub total: u64,
 }
 
-/// Reads how a job stands.
+/// Reads a job's status.
 pub async fn standing(
     settings: &Settings,
     clock: Arc<dyn Clock>,
@@ -107,7 +108,7 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
     Ok(JobOverview { keys, failures: failures.filter(|_| keys.is_some()), ..standing })
 }
 
-/// What a key and a run have cost so far, in cells.
+/// Returns the cells that a key and a run have taken so far.
 async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellCosts, AppError> {
     let (_, last) = ends(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
@@ -115,7 +116,7 @@ async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellC
     Ok(CellCosts::of(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
 }
 
-/// The way to a sheet that is there: whoever only reads makes no file.
+/// Connects to an existing sheet. A command that only reads creates no file.
 pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
@@ -149,7 +150,7 @@ fn stands(
     }
 }
 
-/// Reads the last `count` rows of a tab; the data tab unless another one is named.
+/// Reads the last `count` rows of a tab; of the data tab unless another one is named.
 pub async fn last_rows(
     settings: &Settings,
     tab: Option<&str>,
@@ -176,7 +177,7 @@ async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, cou
     Ok(LastRows { tab: tab.title.clone(), header: header.iter().map(text).collect(), rows, first, total })
 }
 
-/// A job's last runs, in the order of their commits.
+/// Reads a job's last runs, in the order of their commits.
 async fn runs_of(sheet: &Sheet, tab: &Seen, job: &str) -> Result<Vec<Run>, AppError> {
     let header = page(sheet, tab, 1, 1, false).await?.into_iter().next().unwrap_or_default();
     let names: Vec<String> = header.iter().map(text).collect();
@@ -193,7 +194,8 @@ async fn runs_of(sheet: &Sheet, tab: &Seen, job: &str) -> Result<Vec<Run>, AppEr
     Ok(runs)
 }
 
-/// The last rows with content below the header, and the number of the very last one (1-based).
+/// Reads the last rows with contents below the header, and the number of the very last row
+/// (1-based).
 async fn ends(sheet: &Sheet, tab: &Seen, count: u64, shown: bool) -> Result<(Vec<Vec<Value>>, u32), AppError> {
     let mut rows: Vec<Vec<Value>> = Vec::new();
     let mut last = 1;

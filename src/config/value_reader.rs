@@ -1,7 +1,8 @@
-//! Values as meant: read one by one, every problem kept.
+//! Reads values of a job file one by one, and keeps all problems.
 //!
-//! In scope: taking names from the environment, reading texts as expressions, lengths of time, zones and numbers, and placing each
-//! problem in the file. Out of scope: which values there are (`config::settings`).
+//! In scope: replacing names from the environment; reading texts as expressions, durations, time
+//! zones and numbers; placing each problem in the file. Out of scope: which values exist
+//! (`config::settings`).
 
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
@@ -17,25 +18,25 @@ use crate::config::raw::At;
 use crate::redact;
 use crate::step::jq::program::Program;
 
-/// Reads values of one file and keeps what is wrong with them.
+/// Reads values of one file and keeps the problems.
 pub(crate) struct ValueReader<'a> {
     text: &'a str,
     /// The folder of the job file.
     pub(crate) folder: &'a Path,
-    /// Where names are taken from.
+    /// The source of variables.
     pub(crate) environment: &'a Environment,
-    /// What is wrong so far.
+    /// The problems so far.
     pub(crate) problems: Vec<ConfigProblem>,
-    /// What is odd, but stops nothing.
+    /// The warnings so far.
     pub(crate) notes: Vec<ProblemNote>,
 }
 
-/// What is odd about the settings, though a run goes on.
+/// A warning about the settings that does not stop a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProblemNote {
-    /// What it is.
+    /// What is unusual.
     pub what: String,
-    /// What to do about it.
+    /// The next step.
     pub help: String,
 }
 
@@ -44,34 +45,36 @@ impl<'a> ValueReader<'a> {
         Self { text, folder, environment, problems: Vec::new(), notes: Vec::new() }
     }
 
-    /// Keeps a problem.
+    /// Adds a problem.
     pub(crate) fn say(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
     }
 
-    /// Keeps a note.
+    /// Adds a warning.
     pub(crate) fn note(&mut self, what: impl Into<String>, help: impl Into<String>) {
         self.notes.push(ProblemNote { what: what.into(), help: help.into() });
     }
 
-    /// Keeps a problem of a value.
+    /// Adds a problem of a value.
     pub(crate) fn wrong<T>(&mut self, at: &At<T>, message: impl Into<String>, label: impl Into<String>, help: &str) {
         let problem = ConfigProblem::at(at.span(), message, label);
         self.say(if help.is_empty() { problem } else { problem.help(help) });
     }
 
-    /// Whether the job file takes this name from the environment.
+    /// Returns whether the job file takes this name from the environment.
     pub(crate) fn mentions(&self, name: &str) -> bool {
         mentioned(self.text).any(|mentioned| mentioned == name)
     }
 
-    /// A text with its names replaced. It is shown, in messages and on the sheet, so that no secret may come into it.
+    /// Reads a text with its names replaced. It appears in messages and on the sheet, so no secret
+    /// may be in it.
     pub(crate) fn text(&mut self, at: &At<String>) -> Option<String> {
         let shown = |name: &str, value: &str| redact::names_secret(name) || redact::may_hold_secret(value);
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
     }
 
-    /// Keeps a problem for each secret that a text would take from the environment; `more` says what counts beside keys of Google's.
+    /// Adds a problem for each secret that a text would take from the environment. `more` decides
+    /// what counts as a secret beside Google's keys.
     pub(crate) fn takes_secret<T>(&mut self, at: &At<T>, text: &str, more: impl Fn(&str, &str) -> bool) -> bool {
         let mut takes = false;
         for name in mentioned(text) {
@@ -126,7 +129,7 @@ impl<'a> ValueReader<'a> {
         self.say(problem);
     }
 
-    /// A text that is not empty.
+    /// Reads a text that is not empty.
     pub(crate) fn word(&mut self, at: &At<String>, what: &str) -> Option<String> {
         let text = self.text(at)?;
         self.not_empty(at, what, text)
@@ -140,12 +143,12 @@ impl<'a> ValueReader<'a> {
         Some(text)
     }
 
-    /// A path, relative to the job file's folder.
+    /// Reads a path, relative to the job file's folder.
     pub(crate) fn path(&mut self, at: &At<String>, what: &str) -> Option<PathBuf> {
         self.word(at, what).map(|text| self.folder.join(text))
     }
 
-    /// A jq expression, compiled; a problem is placed inside the text.
+    /// Reads and compiles a jq expression; a problem is placed inside the text.
     pub(crate) fn program(&mut self, at: &At<String>, what: &str) -> Option<Program> {
         if self.takes_secret(at, at.get(), |_, _| false) {
             return None;
@@ -159,7 +162,7 @@ impl<'a> ValueReader<'a> {
                     let span = self.within(at, error.at.clone());
                     ConfigProblem::at(span, format!("{what} is no jq expression: {error}"), error.message.clone())
                 } else {
-                    // The error may quote what was filled in, which may be a secret.
+                    // The error may quote a replaced name, whose value may be a secret.
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
                     ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
@@ -173,7 +176,7 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    /// Where a part of a text stands in the file; the whole text where escapes hide it.
+    /// Returns the place of a part of a text in the file; the whole text if escapes prevent that.
     fn within(&self, at: &At<String>, part: Range<usize>) -> Range<usize> {
         let span = at.span();
         let literal = self.text.get(span.clone()).unwrap_or_default();
@@ -187,7 +190,7 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    /// A length of time in milliseconds, within bounds.
+    /// Reads a duration in milliseconds, within bounds.
     pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let text = self.word(at, what)?;
         let Ok(span) = text.trim().parse::<SignedDuration>() else {
@@ -207,7 +210,7 @@ impl<'a> ValueReader<'a> {
         ms
     }
 
-    /// A whole number within bounds.
+    /// Reads a whole number within bounds.
     pub(crate) fn whole(&mut self, at: &At<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let found = u64::try_from(*at.get()).ok().filter(|n| bounds.contains(n));
         if found.is_none() {
@@ -221,7 +224,7 @@ impl<'a> ValueReader<'a> {
         found
     }
 
-    /// A time zone by its IANA name.
+    /// Reads a time zone by its IANA name.
     pub(crate) fn zone(&mut self, at: &At<String>, what: &str) -> Option<(String, TimeZone)> {
         let name = self.word(at, what)?;
         if let Ok(zone) = TimeZone::get(&name) {

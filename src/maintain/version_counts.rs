@@ -1,6 +1,6 @@
-//! What Processed says of each version of a key: how often it is done, and how often that was taken back.
+//! Counts, for each version of a key, of its done rows and of its revoking rows in Processed.
 //!
-//! In scope: counting rows. Out of scope: which of them go (`maintain::force`).
+//! In scope: counting rows. Out of scope: which of them are revoked (`maintain::reprocess`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,40 +10,40 @@ use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::lease::row_order::RequestOrder;
 use crate::store::scan::rows::ProcessedRow;
 
-/// A version of a key, as it is told apart.
+/// A version of a key: the key's fingerprint and the version's hash.
 pub type CountedVersion = (Fingerprint, u64);
 
-/// What its rows say.
+/// The counts of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionCount {
-    /// The key.
+    /// The item's key.
     pub key: Key,
-    /// The version, as the last row has it.
+    /// The version, as in the last row.
     pub version: Version,
-    /// Rows that say done.
+    /// Rows with the state `done`.
     pub done: u32,
-    /// Rows that say forgotten.
+    /// Rows with the state `forgotten`.
     pub forgotten: u32,
-    /// Whether one of these was written for the forced run that is under way.
+    /// Whether one of these rows belongs to the pending forced run.
     pub forced: bool,
-    /// Whether it was done after the forced run was asked for.
+    /// Whether it was done after the forced run was requested.
     pub since: bool,
 }
 
 impl VersionCount {
-    /// How often it is done; more than once where people doubled rows.
+    /// Returns how often the version is done; more than once if people copied rows.
     pub fn times(&self) -> u32 {
         self.done.saturating_sub(self.forgotten)
     }
 
-    /// What takes all of it back.
+    /// Returns the rows that revoke all of it.
     pub fn taken_back(&self) -> impl Iterator<Item = ItemResult> + use<> {
         let forgotten = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
         std::iter::repeat_n(forgotten, self.times() as usize)
     }
 }
 
-/// All of Processed, by version of key.
+/// All of Processed, by version of a key.
 #[derive(Debug, Clone)]
 pub struct VersionCounts {
     again: ReprocessPolicy,
@@ -52,8 +52,8 @@ pub struct VersionCounts {
 }
 
 impl VersionCounts {
-    /// Counts rows; `forced` are the runs that forgot keys for a forced run, and `asked` is when that was asked for, where this machine
-    /// remembers.
+    /// Counts rows. `forced` are the runs that revoked keys for a forced run; `asked` is the time
+    /// of that request, if this machine remembers it.
     pub fn of(again: ReprocessPolicy, rows: &[ProcessedRow], forced: &[String], asked: Option<RequestOrder>) -> Self {
         let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
         let (mut told, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
@@ -83,14 +83,15 @@ impl VersionCounts {
         Self { again, told, versions }
     }
 
-    /// Everything that is done, by key and version.
+    /// Returns everything that is done, by key and version.
     pub fn done(&self) -> Vec<&VersionCount> {
         let mut done: Vec<&VersionCount> = self.told.values().filter(|told| told.times() > 0).collect();
         done.sort_unstable_by_key(|told| (&told.key, &told.version.0));
         done
     }
 
-    /// What stands in the way of doing this version of a key: its own rows, or where one version counts, those of all, the last first.
+    /// Returns what prevents this version of a key from being processed: its own rows or, where one
+    /// version counts, the rows of all versions, last first.
     pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
         let one = |mark: u64| self.told.get(&(key, mark));
         match self.again {

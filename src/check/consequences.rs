@@ -1,10 +1,10 @@
-//! What it means for a job that an assumption about the service does not hold, or is not known.
+//! The consequence for a job if an assumption about the service does not hold, or is unknown.
 //!
-//! In scope: one sentence for each question. Out of scope: asking (`store::probe`).
+//! In scope: one sentence for each assumption. Out of scope: testing it (`store::probe`).
 
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome};
 
-/// One sentence; what follows for the job.
+/// Returns the consequence for the job, in one sentence.
 pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
     match outcome {
         AssumptionOutcome::Held => "as the protocol assumes",

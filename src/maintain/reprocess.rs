@@ -1,34 +1,36 @@
-//! A forced run: what the source yields and is done already is forgotten, so that the next run does it again.
+//! A forced run: done keys that the source yields are revoked, so that the next run processes them
+//! again.
 //!
-//! In scope: which keys that is, and how many. Out of scope: the note in the state by which a forced run that vanished goes on
-//! (`runner::reprocess_state`).
+//! In scope: which keys, and how many. Out of scope: the marker in the state by which a later run
+//! continues a forced run that died (`runner::reprocess_state`).
 
 use std::collections::HashSet;
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::lease::row_order::RequestOrder;
-use crate::maintain::tally::{VersionCount, VersionCounts};
+use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::scan::rows::ScannedTabs;
 
-/// What a forced run would do.
+/// The plan of a forced run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReprocessPlan {
-    /// Items of the source that are done and would be done again.
+    /// Items of the source that are done and would be processed again.
     pub again: u64,
-    /// Items that were never done: any run would do them.
+    /// Items that were never processed; any run would process them.
     pub fresh: u64,
-    /// Items that a forced run which has not come to its end has done again already.
+    /// Items that an incomplete forced run has processed again already.
     pub over: u64,
-    /// The run that began such a one.
+    /// The run that began the incomplete one.
     pub begun_by: Option<String>,
-    /// What is to be forgotten.
+    /// The rows that revoke keys.
     pub settled: Vec<ItemResult>,
 }
 
-/// Reads the source and works it out. Items that name no key fail in every run and are not counted.
+/// Reads the source and computes the plan. Items without a key fail in every run and are not
+/// counted.
 pub async fn forcing(
     listing: &ScannedTabs,
     again: ReprocessPolicy,
@@ -38,7 +40,7 @@ pub async fn forcing(
     forcing_since(listing, again, None, source, identify).await
 }
 
-/// The same for a forced run that was `asked` for before, and whose end nobody saw.
+/// Computes the plan for a forced run that was requested before, at `asked`, without a known end.
 pub async fn forcing_since(
     listing: &ScannedTabs,
     again: ReprocessPolicy,

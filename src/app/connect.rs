@@ -1,4 +1,5 @@
-//! The way to a job's spreadsheet: Google's service, or the embedded sheet through the very same client.
+//! Connects to a job's spreadsheet: Google's service, or the embedded sheet through the same
+//! client.
 //!
 //! In scope: building the client. Out of scope: what is read and written through it.
 
@@ -27,27 +28,27 @@ use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
 
-/// The id that the embedded spreadsheet has in its file.
+/// The id of the embedded spreadsheet in its file.
 #[cfg(feature = "emulator")]
 const EMBEDDED_ID: &str = "embedded";
-/// The token that only the embedded sheet of this process takes; it opens nothing else.
+/// The token that only this process's embedded sheet accepts.
 #[cfg(feature = "emulator")]
 const EMBEDDED_TOKEN: &str = "embedded-sheet-of-this-process";
-/// Bytes under way between the client and the embedded sheet.
+/// Capacity of the stream between client and embedded sheet, in bytes.
 #[cfg(feature = "emulator")]
 const STREAM_BYTES: usize = 256 << 10;
 
-/// A client and the spreadsheet that it is for.
+/// A client and its spreadsheet.
 pub struct Sheet {
     /// The client.
     pub sheets: Arc<Sheets>,
     /// The spreadsheet.
     pub id: SpreadsheetId,
-    /// The file that it is in, where it is embedded.
+    /// The file of an embedded sheet.
     pub file: SheetFile,
 }
 
-/// The file of an embedded sheet, to be asked whether it is as it should be; none for a spreadsheet of the service.
+/// The file of an embedded sheet, which can be checked; empty for a spreadsheet of the service.
 #[derive(Clone, Default)]
 pub struct SheetFile {
     #[cfg(feature = "emulator")]
@@ -55,12 +56,13 @@ pub struct SheetFile {
 }
 
 impl SheetFile {
-    /// How something ended that was done with the sheet: trouble with its file is the cause of whatever failed, and what went well in
-    /// a file that is not in its place any more did not go well.
+    /// Returns the result of an operation on the sheet, corrected by the state of its file. A
+    /// problem of the file is the cause of any failure. A success does not count if the file is no
+    /// longer in its place.
     #[cfg(feature = "emulator")]
     pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
-        // The machine was in the way before, and the file only after it.
+        // The machine's refusal came first, and caused the file's problem.
         if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
             return ended;
         }
@@ -70,7 +72,7 @@ impl SheetFile {
         }
     }
 
-    /// How something ended that was done with the sheet.
+    /// Returns the result of an operation on the sheet.
     #[cfg(not(feature = "emulator"))]
     pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         ended
@@ -87,7 +89,7 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
     AppError::Embedded { why, is_damaged: lasting == Some(FailureCause::Contents) }
 }
 
-/// Connects to where the settings say.
+/// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Google { id } => to_google(settings, id, clock, chance),

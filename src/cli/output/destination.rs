@@ -1,4 +1,4 @@
-//! Where a job's rows are, so that a person can go there.
+//! Where a job's rows are: the spreadsheet or local file, and the commands that show it.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::config::target::{GOOGLE_API_URL, Target};
 pub struct Place {
     /// The job's name.
     pub job: String,
-    /// The job file, as it was typed.
+    /// The job file, as typed.
     pub job_file: String,
     /// The data tab's title.
     pub tab: String,
@@ -23,30 +23,31 @@ pub struct Place {
     pub chosen_by: Option<(&'static str, String)>,
 }
 
-/// A spreadsheet; in JSON `{"kind":"embedded","file":…,"because":…}` or `{"kind":"remote","id":…,"url":…,"because":…}`.
+/// A spreadsheet. In JSON: `{"kind":"embedded","file":…,"because":…}` or
+/// `{"kind":"remote","id":…,"url":…,"because":…}`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Spreadsheet {
-    /// In a local file.
+    /// A local file.
     Embedded {
-        /// The file.
+        /// The file's path.
         file: String,
-        /// Why there, such as `no spreadsheet is set`.
+        /// The reason for this choice, such as `no spreadsheet is set`.
         because: String,
     },
-    /// Behind the Sheets API.
+    /// A spreadsheet behind the Sheets API.
     Remote {
-        /// Its id.
+        /// The spreadsheet's id.
         id: String,
-        /// Where a browser finds it; none when the API is not Google's.
+        /// The address for a browser; `None` if the API is not Google's.
         url: Option<String>,
-        /// Why there, such as `SHEETKEEP_SPREADSHEET_ID names it`.
+        /// The reason for this choice, such as `SHEETKEEP_SPREADSHEET_ID names it`.
         because: String,
     },
 }
 
 impl Spreadsheet {
-    /// The spreadsheet of these settings.
+    /// Returns the spreadsheet that these settings name.
     pub fn of(settings: &Settings) -> Self {
         let because = settings.choice.to_string();
         match &settings.target {
@@ -56,20 +57,20 @@ impl Spreadsheet {
         }
     }
 
-    /// A spreadsheet of Google's.
+    /// Returns a spreadsheet of Google's service.
     pub fn of_google(id: &str, because: String) -> Self {
         let url = Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"));
         Self::Remote { id: id.to_owned(), url, because }
     }
 
-    /// Whether it is in a local file.
+    /// Returns whether the spreadsheet is a local file.
     pub fn is_local(&self) -> bool {
         matches!(self, Self::Embedded { .. })
     }
 }
 
 impl fmt::Display for Spreadsheet {
-    /// Which it is, and why: `local file j.sheet, because no spreadsheet is set`.
+    /// Writes the spreadsheet and the reason: `local file j.sheet, because no spreadsheet is set`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Embedded { file, because } => write!(f, "local file {}, because {}", visible(file), visible(because)),
@@ -79,7 +80,7 @@ impl fmt::Display for Spreadsheet {
 }
 
 impl Place {
-    /// What to type, or where to go, to see the rows.
+    /// Returns the address or the command that shows the rows.
     pub fn how_to_see(&self) -> String {
         match &self.spreadsheet {
             Spreadsheet::Remote { url: Some(url), .. } => url.clone(),
@@ -87,18 +88,19 @@ impl Place {
         }
     }
 
-    /// Whether a browser can go there, whatever the job has written; a data tab is made with its first row only.
+    /// Returns whether a browser can open the spreadsheet. It can before the first commit, too; a
+    /// data tab exists only from its first row on.
     pub fn has_address(&self) -> bool {
         matches!(&self.spreadsheet, Spreadsheet::Remote { url: Some(_), .. })
     }
 
-    /// What to type to see the failures.
+    /// Returns the command that shows the failures.
     pub fn how_to_see_failures(&self) -> String {
         let tab = shell_word(&format!("Failures {}", self.job));
         format!("{} --tab {tab}", self.show())
     }
 
-    /// What to type to have failures tried again.
+    /// Returns the command that retries failures.
     pub fn how_to_retry(&self) -> String {
         self.typed("failures retry") + " KEY"
     }
@@ -107,7 +109,7 @@ impl Place {
         self.typed("show")
     }
 
-    /// A command on this job, as it was told where its rows are.
+    /// Returns a command on this job, with the flag that chose the spreadsheet.
     fn typed(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref();
         let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", shell_word(value)));
@@ -115,7 +117,7 @@ impl Place {
     }
 }
 
-/// `text` as one word of a shell command.
+/// Quotes `text` as one word of a shell command.
 pub fn shell_word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | '+' | ',');
     if !text.is_empty() && text.chars().all(plain) {
@@ -126,14 +128,14 @@ pub fn shell_word(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use crate::cli::output::sample;
+    use crate::cli::output::fixtures;
 
     use super::*;
 
     #[test]
     fn a_sheet_that_a_flag_chose_is_seen_with_that_flag() {
         let chosen_by = Some(("--embedded", "my week.sheet".to_owned()));
-        let place = Place { chosen_by, ..sample::place() };
+        let place = Place { chosen_by, ..fixtures::place() };
         assert_eq!(place.how_to_see(), "sheetkeep show fixtures/quakes.toml --embedded 'my week.sheet'");
         assert!(place.how_to_see_failures().ends_with("--embedded 'my week.sheet' --tab 'Failures quakes'"));
     }
