@@ -17,10 +17,10 @@ use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::config::environment::{host_name, process_variable};
-use crate::google::options::QUIET;
+use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
-use crate::step::worker::serve::{WORD, serve};
+use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
 use crate::system::{SystemChance, SystemClock, beyond_the_calendar};
 
 /// How long what is still open may take to close. The embedded sheet does so at once, and folds its log into its one file; what never
@@ -30,14 +30,14 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
-    if words.get(1).is_some_and(|word| word == WORD) {
+    if words.get(1).is_some_and(|word| word == WORKER_ARGUMENT) {
         let code = serve();
         return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
     }
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::begin(words, &process_variable, &clock, QUIET) {
+    let session = match Session::begin(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -17,8 +17,9 @@ use crate::source::text::parse;
 ///
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input) -> Result<BackgroundReader, SourceError> {
-    let make =
-        |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
+    let make = |name, reader, depth| {
+        Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
+    };
     Ok(BackgroundReader::new(input.open(ContentKind::Jsonl)?, make))
 }
 
@@ -40,7 +41,7 @@ impl<R: Read + Send> Lines<R> {
     }
 
     /// Sets how much of each record is read.
-    fn skimming(self, depth: Depth) -> Self {
+    fn with_depth(self, depth: Depth) -> Self {
         Self { depth, ..self }
     }
 

@@ -4,7 +4,7 @@
 //! (`auth::credentials`).
 
 /// Restores a key whose line ends were escaped once too often, as shells and CI settings do.
-pub(crate) fn mended(pem: &str) -> String {
+pub(crate) fn unescape_line_ends(pem: &str) -> String {
     let mut pem = pem.replace("\\r", "").replace("\\n", "\n").replace('\r', "").trim().to_owned();
     pem.push('\n');
     pem

@@ -156,7 +156,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
     let stub = Stub::new(|_, _| {
         Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}))
     });
-    let asked = batch().reading_back(vec!["'A'!A1:B2".to_owned()]);
+    let asked = batch().with_response_ranges(vec!["'A'!A1:B2".to_owned()]);
     let BatchReply::Applied(answer) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
     assert_eq!(answer.updated, Some(json!({"sheets": []})));
     let body: Value = serde_json::from_str(&stub.calls()[0].body).expect("JSON");

@@ -400,7 +400,7 @@ impl Loader {
 
     /// What was entered into ranges: formulas, not what they say.
     pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.entered(&self.id, ranges).await.map_err(|error| unread(&error))
+        self.sheets.formulas(&self.id, ranges).await.map_err(|error| unread(&error))
     }
 
     fn service_time(&self) -> Timestamp {

@@ -174,7 +174,7 @@ impl Loader {
     /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
     /// column is, so the header has to be the same before and after.
     async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
-        let marks = self.sheets.marks(&self.id, &mark_key(&self.job)).await;
+        let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
         let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
         let after = self.rows_of(&[parse::header_range(&tab.title)]).await?;
         if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {

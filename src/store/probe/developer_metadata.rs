@@ -39,7 +39,7 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
 async fn marked(desk: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
     let (tab, key, id) = (desk.new_tab(), desk.scratch.name(), desk.scratch.number());
     let answer = desk.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
-    Ok((tab, key, id, answer.added_mark(1)))
+    Ok((tab, key, id, answer.added_metadata(1)))
 }
 
 /// The marks of this key, once they are as expected or no look can be older than the write any more.
@@ -53,7 +53,7 @@ async fn look(
         if nth > 0 {
             desk.clock.sleep(LOOK_AGAIN).await;
         }
-        found = desk.sheets.marks(&desk.id, key).await.map_err(|error| Unanswered::Stop(unreadable(&error)))?;
+        found = desk.sheets.column_marks(&desk.id, key).await.map_err(|error| Unanswered::Stop(unreadable(&error)))?;
         if expected(&found) {
             break;
         }

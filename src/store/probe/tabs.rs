@@ -51,11 +51,11 @@ pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, w
     };
     // Read within a write, which no read can be older than.
     let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
-    let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).reading_back(vec![area]);
+    let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
     let SentBatch::Applied(answer) = desk.send(after).await? else {
         return Err(Unanswered::Unclear(format!("refused ({}), and the cell could not be looked at", refusal.message)));
     };
-    match answer.entered(0, 0) {
+    match answer.entered_text(0, 0) {
         Some("") => Ok((AssumptionOutcome::Held, refusal.message)),
         Some(_) => {
             Ok((AssumptionOutcome::NotHeld, format!("{}; and yet the rest of the batch was written", refusal.message)))

@@ -31,7 +31,7 @@ impl SheetsStore {
             return Ok(());
         }
         let metadata = self.fetcher().metadata().await.map_err(|error| not_executed(&error))?;
-        let grown = draft.batch.grown_tabs();
+        let grown = draft.batch.appended_tabs();
         let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
         let mut room = CellBudget::of(&metadata);
         for (tab, rows) in self.fetcher().blank_ends(&tabs).await.map_err(unread)? {

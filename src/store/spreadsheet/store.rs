@@ -215,7 +215,9 @@ impl SheetsStore {
         };
         let EncodedBatch { requests, parts, tabs, rows, removed } = encode(commit, &ops, ground);
         let batch = match &rows.witness {
-            Some(witness) => Batch::new(requests).reading_back(PendingVerification::ranges(&place.title, witness)),
+            Some(witness) => {
+                Batch::new(requests).with_response_ranges(PendingVerification::ranges(&place.title, witness))
+            }
             None => Batch::new(requests),
         };
         let (batch, rows, owned) = (Arc::new(batch), Arc::new(rows), standing(&commit.state).into());
@@ -254,17 +256,19 @@ impl SheetsStore {
         };
         let part = match part {
             // Where there are no cells left, not even for the next state tab, the head says nothing about it.
-            _ if refusal.is_about_cells() => CommitPart::Other,
-            CommitPart::Content if refusal.is_about_a_place() => CommitPart::Layout,
+            _ if refusal.is_about_cell_limit() => CommitPart::Other,
+            CommitPart::Content if refusal.is_about_missing_range() => CommitPart::Layout,
             // What the sheet is like is no item's fault.
-            CommitPart::Content | CommitPart::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => {
+            CommitPart::Content | CommitPart::Layout
+                if refusal.is_about_spreadsheet() && !refusal.is_about_missing_range() =>
+            {
                 CommitPart::Other
             }
             part => part,
         };
         let mut known = self.known();
         let part = match part {
-            CommitPart::Layout if !refusal.is_about_a_place() && known.is_layout_rejected() => CommitPart::Other,
+            CommitPart::Layout if !refusal.is_about_missing_range() && known.is_layout_rejected() => CommitPart::Other,
             part => part,
         };
         let place = known.place.clone();

@@ -31,12 +31,12 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell
 /// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
 pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
-    let shown = |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(kind_of(figure), figure.usual()));
+    let shown = |n: f64, figure: Figure| number(n).with_format(CellFormat::number(kind_of(figure), figure.usual()));
     match cell {
         Cell::Empty => cell::CellData::blank(),
         Cell::Text(text) if text.is_empty() => cell::CellData::blank(),
         Cell::Text(text) => match format {
-            Some(kind) => cell::CellData::text(&**text).shown_as(CellFormat::number(kind, None)),
+            Some(kind) => cell::CellData::text(&**text).with_format(CellFormat::number(kind, None)),
             None => cell::CellData::text(&**text),
         },
         Cell::Number(n) => number(*n),
@@ -47,7 +47,7 @@ pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
         Cell::Formula(text) => cell::CellData::formula(&**text),
         Cell::Figure { value, figure, pattern } => {
             let cell = value.map_or_else(cell::CellData::blank, number);
-            cell.shown_as(CellFormat::number(kind_of(*figure), Some(pattern)))
+            cell.with_format(CellFormat::number(kind_of(*figure), Some(pattern)))
         }
     }
 }

@@ -49,7 +49,7 @@ pub fn unreadable(error: &CallError) -> StoreError {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
         (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
-        (cause, fault) if cause.is_of_proxy() => StoreError::Unavailable { why, fault },
+        (cause, fault) if cause.is_proxy_error() => StoreError::Unavailable { why, fault },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }
