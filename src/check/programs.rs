@@ -1,6 +1,6 @@
 //! The programs of a job's steps, looked for without running them.
 //!
-//! In scope: whether each is there and may be run. Out of scope: what it does (`step::command::command`).
+//! In scope: whether each is there and may be run. Out of scope: what it does (`step::command::command_step`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
 use crate::config::settings::Settings;

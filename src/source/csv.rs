@@ -75,8 +75,8 @@ impl<R: Read + Send> Rows<R> {
         };
         let line = row.line;
         if let Some(damage) = row.damage {
-            // The quotes may be valid with another delimiter. A missing key is then reported better, and
-            // before anything is written.
+            // The quotes may be valid with another delimiter. A missing key is then reported
+            // better, and before anything is written.
             let Some(seen) = other_delimiter(row.bytes, delimiter) else {
                 return Err(broken(line, damage.message(line, &[])));
             };

@@ -409,8 +409,9 @@ fn joined(first: &str, between: &str, second: &str) -> String {
     if second.is_empty() { first.to_owned() } else { format!("{first}{between}{second}") }
 }
 
-/// Parses the first `requests[N]` of a message, and the kind of that request. `Invalid
-/// requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
+/// Parses the first `requests[N]` of a message, and the kind of that request.
+/// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2,
+/// `updateCells`.
 fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };

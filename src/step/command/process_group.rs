@@ -1,8 +1,8 @@
 //! A program with all processes that it starts: one process group, which is ended as a whole.
 //!
 //! In scope: asking a group to end, waiting, killing it, also when the waiting future is dropped.
-//! Out of scope: when a group is ended (`step::command::command`). A process that leaves the group
-//! on purpose (`setsid`) is not reached.
+//! Out of scope: when a group is ended (`step::command::command_step`). A process that leaves the
+//! group on purpose (`setsid`) is not reached.
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Reads the output of a program while it runs.
 //!
 //! In scope: both pipes, concurrently and with limits. Out of scope: what the output means
-//! (`step::command::command`), and the program's input (`step::command::stdin_file`).
+//! (`step::command::command_step`), and the program's input (`step::command::stdin_file`).
 
 use std::io;
 

@@ -2,7 +2,7 @@
 //! starts.
 //!
 //! In scope: creating the file, writing it, its position when the program begins to read. Out of
-//! scope: starting the program (`step::command::command`).
+//! scope: starting the program (`step::command::command_step`).
 //!
 //! A pipe delivers an item in portions, the later ones while the program is already running. If the
 //! run were killed in between, the program would take the first portions for the whole item. A file

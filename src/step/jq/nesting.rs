@@ -3,9 +3,9 @@
 //! In scope: the count, and the limits derived from it. Out of scope: compiling
 //! (`step::jq::program`).
 //!
-//! jaq parses, compiles, evaluates and drops an expression recursively, one call per level: `1 + 1
-//! + 1` has two levels. A chain of a few thousand operators would overflow any stack, and a stack
-//! overflow ends the process. The count is an upper bound: it assumes that the operators of a
+//! jaq parses, compiles, evaluates and drops an expression recursively, one call per level:
+//! `1 + 1 + 1` has two levels. A chain of a few thousand operators would overflow any stack, and a
+//! stack overflow ends the process. The count is an upper bound: it assumes that the operators of a
 //! sequence nest, whatever their precedence. Beside operators, the parts of patterns and the
 //! arguments of a call nest. The members of objects and the parts of texts nest only as deep as
 //! `step::jq::rewrite` makes them.
