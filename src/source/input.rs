@@ -166,8 +166,8 @@ impl Opened {
             }
             once => match std::mem::replace(once, Bytes::Taken) {
                 Bytes::Once(bytes) => bytes,
-                Bytes::Spooled(bytes, kept) => {
-                    self.bytes = Bytes::File(kept);
+                Bytes::Spooled(bytes, copy) => {
+                    self.bytes = Bytes::File(copy);
                     bytes
                 }
                 Bytes::File(_) | Bytes::Taken => return Err(stopped_error()),
@@ -181,11 +181,11 @@ impl Opened {
     fn spool(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
-        let (spool, kept) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
+        let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
             what: self.name.clone(),
             why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
         })?;
-        self.bytes = Bytes::Spooled(Box::new(spool), kept);
+        self.bytes = Bytes::Spooled(Box::new(spool), copy);
         Ok(())
     }
 }

@@ -247,10 +247,10 @@ mod tests {
         )
         .await;
         assert_eq!(error, None);
-        let told: Vec<_> =
+        let message: Vec<_> =
             records.iter().map(|r| (r.position.record, r.position.line, r.body.clone().map_err(|e| e.0))).collect();
         assert_eq!(
-            told,
+            message,
             [
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),

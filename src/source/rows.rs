@@ -29,7 +29,7 @@ pub(crate) struct RowReader<R> {
     /// Where the next row begins in the buffer, its line, and the input bytes before the buffer.
     at: usize,
     line: u64,
-    gone: u64,
+    consumed: u64,
     /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
     after_return: bool,
     is_ended: bool,
@@ -119,7 +119,7 @@ impl<R: Read> RowReader<R> {
             buffer: Vec::new(),
             at: 0,
             line: 1,
-            gone: 0,
+            consumed: 0,
             after_return: false,
             is_ended: false,
             is_too_long: false,
@@ -135,12 +135,12 @@ impl<R: Read> RowReader<R> {
 
     /// Returns the line on which the next row begins, and the bytes before it.
     pub(crate) fn position(&self) -> (u64, u64) {
-        (self.line, self.gone + self.at as u64)
+        (self.line, self.consumed + self.at as u64)
     }
 
     /// Returns the number of input bytes that were read.
     pub(crate) fn read_bytes(&self) -> u64 {
-        self.gone + self.buffer.len() as u64
+        self.consumed + self.buffer.len() as u64
     }
 
     /// Returns the next row and skips blank lines. After an error there is no next row.
@@ -183,7 +183,7 @@ impl<R: Read> RowReader<R> {
         // may have read far ahead.
         if self.at * 2 > self.buffer.len() {
             self.buffer.drain(..self.at);
-            self.gone += self.at as u64;
+            self.consumed += self.at as u64;
             self.at = 0;
         }
         loop {

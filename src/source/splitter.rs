@@ -416,7 +416,7 @@ mod tests {
 
     #[test]
     fn what_can_not_be_resynchronised_breaks_the_walk_at_its_place() {
-        for (text, path, told) in [
+        for (text, path, message) in [
             ("[1 2]", ".[]", "1:4 found `2`, where the document needs a comma or a closing bracket after the element"),
             (
                 "[{}\n{}]",
@@ -434,7 +434,7 @@ mod tests {
             ("{\"b\":1}", ".a[]", "1:7 items is .a[], but the object at . has no member \"a\""),
             ("", ".a[]", "1:1 cut off"),
         ] {
-            assert_eq!(broken(text, path), told, "{text}");
+            assert_eq!(broken(text, path), message, "{text}");
         }
         assert!(broken(&format!("[\"{}\"]", "x".repeat(2_000)), ".[]").contains("longer than 1000 bytes"));
     }
@@ -463,8 +463,8 @@ mod tests {
                 "1:16 items is .a.b[], and the object at . has the member \"a\"",
             ),
         ] {
-            let told = broken(text, path);
-            assert!(told.starts_with(at), "{told}");
+            let message = broken(text, path);
+            assert!(message.starts_with(at), "{message}");
             assert_eq!(split(text.as_bytes(), path).0, ["1"]);
         }
         assert!(split(br#"{"a":{"b":[1]},"b":[2],"c":{"a":1}}"#, ".a.b[]").1.is_none());

@@ -2,8 +2,8 @@
 //! user.
 //!
 //! In scope: reading the envelope, the table from status and reason to a fault, and the messages.
-//! Out of scope: deciding whether a call may be retried (`calls::caller`), and resolving a lost
-//! write (`ledger`). No message here ever contains a token, a key or a whole body.
+//! Out of scope: deciding whether a call may be retried (`google::calls::caller`), and resolving a
+//! lost write (`ledger`). No message here ever contains a token, a key or a whole body.
 
 use std::fmt;
 
@@ -139,7 +139,7 @@ impl ApiError {
     }
 
     /// Returns what the user can do, if anything. Advice about a 429 depends on who made the calls
-    /// (`calls::caller`).
+    /// (`google::calls::caller`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();
@@ -426,8 +426,8 @@ fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
 /// Limits a service's text to 1,000 characters, without control characters and without anything
 /// that looks like a secret. Such texts are printed to terminals and written to cells.
 pub(crate) fn sanitize(text: &str) -> String {
-    let most = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
-    let text = redacted(text.get(..most).unwrap_or(text));
+    let limit = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
+    let text = redacted(text.get(..limit).unwrap_or(text));
     text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 

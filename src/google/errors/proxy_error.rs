@@ -2,7 +2,7 @@
 //! password.
 //!
 //! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
-//! the exchange with a proxy (`transport::tunnel`, `transport::forward`).
+//! the exchange with a proxy (`google::transport::tunnel`, `google::transport::forward`).
 
 use std::error::Error;
 use std::io;

@@ -14,7 +14,7 @@ use crate::google::types::requests::{Batch, Request};
 use crate::retry::RetryPolicy;
 
 /// Creates a stub's response.
-type Told = Box<dyn Fn() -> Answer + Send + Sync>;
+type AnswerFactory = Box<dyn Fn() -> Answer + Send + Sync>;
 
 fn batch() -> Batch {
     let rows = vec![CellRow::from(vec![CellData::text("0042"), CellData::blank(), CellData::bool(true)])];
@@ -56,7 +56,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
 async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
     let whole = json!({"spreadsheetId": BOOK, "replies": [{}, {}]}).to_string();
     let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", whole.len(), &whole[..20]);
-    let open: Vec<(&str, Told)> = vec![
+    let open: Vec<(&str, AnswerFactory)> = vec![
         (
             "503 in the API's words",
             Box::new(|| Answer::error(503, "UNAVAILABLE", "The service is currently unavailable.")),

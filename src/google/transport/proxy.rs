@@ -2,7 +2,8 @@
 //!
 //! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
 //! scope: reading the environment (`config::proxies`), the exchange with a proxy
-//! (`transport::tunnel`, `transport::forward`), its errors (`errors::proxy_error`).
+//! (`google::transport::tunnel`, `google::transport::forward`), its errors
+//! (`google::errors::proxy_error`).
 //!
 //! Link-local addresses and Google's metadata server are never reached through a proxy, whatever is
 //! configured. Neither are loopback addresses if the proxy is on another machine: that proxy would

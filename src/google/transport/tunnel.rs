@@ -1,7 +1,7 @@
 //! A tunnel through a proxy to an https address: CONNECT, then TLS.
 //!
 //! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
-//! (`transport::proxy`), TLS and deadlines (`transport::connect`).
+//! (`google::transport::proxy`), TLS and deadlines (`google::transport::connect`).
 
 use std::task::{Context, Poll};
 

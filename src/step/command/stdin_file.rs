@@ -83,8 +83,8 @@ mod tests {
             for file in [create(&bytes), on_disk()] {
                 let mut file = file.expect("there is room");
                 let known = file.metadata().expect("it is open");
-                let said = (known.is_file(), known.len(), known.nlink(), known.permissions().mode() & 0o777);
-                assert_eq!(said, (true, size as u64, 0, OWNER_ONLY));
+                let content = (known.is_file(), known.len(), known.nlink(), known.permissions().mode() & 0o777);
+                assert_eq!(content, (true, size as u64, 0, OWNER_ONLY));
                 let mut read = Vec::new();
                 file.read_to_end(&mut read).expect("it can be read");
                 assert!(read == bytes, "{size}");

@@ -101,9 +101,9 @@ pub(crate) fn multiply(left: Val, right: Val) -> ValR<Val> {
     };
     if let Some((length, count)) = repeated {
         let length = u32::try_from(length).map_or(f64::INFINITY, f64::from);
-        let (most, _) = REPEATED.get();
-        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > most {
-            REPEATED.set((most, true));
+        let (limit, _) = REPEATED.get();
+        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > limit {
+            REPEATED.set((limit, true));
             let why = format_args!("cannot repeat a text of {length} bytes {count} times: the most is 64 MiB");
             return Err(Error::str(why));
         }
