@@ -7,6 +7,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import textwrap
 
 ROOT = pathlib.Path(__file__).parents[1]
 EVIDENCE = ROOT / "docs" / "evidence"
@@ -39,14 +40,16 @@ def load():
     return round(os.getloadavg()[0], 2)
 
 
-def told(facts):
-    """The circumstances as one paragraph."""
-    return (
+def circumstances_of(bench, facts):
+    """The circumstances of a bench as one paragraph."""
+    text = (
+        f"Written by `benches/run {bench}`. "
         f"Commit `{facts['commit'][:12]}`{' with changes not committed' if facts['commit'].endswith('changes') else ''}, {facts['date']}; "
         f"{facts['cores']} cores, {facts['memory_gib']} GiB, {facts['system']}, shared with other builds "
         f"(load {facts['load_at_start']} at the start, {facts['load_at_end']} at the end). "
         f"gspread {facts['gspread']}, dlt {facts['dlt']}, Python {facts['python']}."
     )
+    return textwrap.fill(text, 100, break_on_hyphens=False)
 
 
 def number(value):
@@ -72,7 +75,7 @@ def table(columns, rows):
 def write(name, text, data, keep):
     """Writes the two files of the evidence, unless the sizes were not the full ones (`keep` is false)."""
     if not keep:
-        print("\nSizes were reduced: docs/evidence is left as it is.")
+        print("\nSizes were reduced: docs/evidence is unchanged.")
         return
     EVIDENCE.mkdir(parents=True, exist_ok=True)
     (EVIDENCE / f"{name}.md").write_text(text.rstrip() + "\n", encoding="utf-8")

@@ -1,25 +1,26 @@
-//! Moments at which a test kills this process: the code names them as it passes, and one of them is armed by `name:n`.
+//! Points at which a test kills this process: the code passes them by name, and `name:n` arms one.
 //!
-//! In scope: dying at the nth passing, as with `kill -9`. Out of scope: which name is armed (`config::environment` reads it), and
-//! what has to be there afterwards (`tests/crash.rs`). Without the feature `failpoints`, which no release has, passing does nothing.
+//! In scope: dying at the nth pass, as with `kill -9`.
+//! Out of scope: which name is armed (`config::environment` reads it), and the expected result
+//! (`tests/crash`). Without the feature `failpoints`, which no release has, passing does nothing.
 
-/// Before a request leaves.
+/// Before a request is sent.
 pub const REQUEST: &str = "request";
-/// After an answer was read, before anything is made of it.
+/// After a response was read, before it is handled.
 pub const ANSWER: &str = "answer";
 /// Before a transaction of the embedded sheet is made durable.
 pub const SYNC: &str = "sync";
-/// After a transaction of the embedded sheet was made durable, before anybody knows.
+/// After a transaction of the embedded sheet was made durable, before it is reported.
 pub const SYNCED: &str = "synced";
 
-/// Before a result of programs is written into the journal.
+/// Before a result of programs is written to the journal.
 pub const KEEP: &str = "keep";
-/// After it was written there, before it is made durable.
+/// After it was written, before it is made durable.
 pub const KEPT: &str = "kept";
-/// After it was made durable, before anything follows from it.
+/// After it was made durable, before it is used.
 pub const KEPT_DURABLY: &str = "kept-durably";
 
-/// When everything is told and closed, before what is no longer needed is removed.
+/// After everything was reported and closed, before obsolete files are removed.
 pub const LEAVE: &str = "leave";
 
 #[cfg(feature = "failpoints")]
@@ -31,7 +32,7 @@ mod armed {
 
     static ARMED: OnceLock<(String, AtomicU64)> = OnceLock::new();
 
-    /// Arms `name:n`: the nth passing of that name, from 1, is the last thing that this process does.
+    /// Arms `name:n`: the process dies at the nth pass of that name, from 1.
     pub fn arm(words: &str) {
         let armed = words.split_once(':').and_then(|(name, nth)| Some((name.to_owned(), nth.parse().ok()?)));
         if let Some((name, nth)) = armed {
@@ -39,7 +40,7 @@ mod armed {
         }
     }
 
-    /// Passes a moment of that name.
+    /// Passes the point with this name.
     pub fn pass(name: &str) {
         let Some((armed, left)) = ARMED.get() else { return };
         if armed == name && left.fetch_sub(1, Ordering::SeqCst) == 1 {
@@ -51,7 +52,7 @@ mod armed {
 #[cfg(feature = "failpoints")]
 pub use armed::{arm, pass};
 
-/// Passes a moment of that name.
+/// Passes the point with this name.
 #[cfg(not(feature = "failpoints"))]
 #[inline]
 pub fn pass(_: &str) {}

@@ -1,45 +1,49 @@
-//! What went wrong, as what to do about it.
+//! Error classes: what to do about an error.
 //!
-//! In scope: the seven answers that every error of this crate folds into.
-//! Out of scope: the errors themselves, which live beside what fails, and exit codes, which live in `cli`.
+//! In scope: the seven classes that every error of this crate maps to.
+//! Out of scope: the errors themselves, which are defined beside their causes, and exit codes
+//! (`cli`).
 
 use std::fmt;
 
-/// What whoever handles an error should do next; every error type has a `fault()` that says which.
+/// What the handler of an error should do next. Every error type has a method `fault()` that
+/// returns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Try again: the other side or the way to it was out of order for a moment.
+    /// Try again: a temporary error of the other side or the network.
     Transient,
-    /// Try again, but later: a quota is used up.
+    /// Try again later: a quota is exhausted.
     Throttled,
-    /// Leave this item aside: it is bad, and trying again will not mend it.
+    /// Skip this item: it is bad, and retries don't help.
     Rejected,
-    /// An operator must act: access is missing or was taken away.
+    /// An operator must act: access is missing or was revoked.
     Denied,
     /// Stop now and change nothing: another run has taken over.
     Fenced,
-    /// An operator must act: what was found is not what this tool wrote, or not what the job says.
+    /// An operator must act: the content is not what this tool wrote, or not what the job file
+    /// defines.
     Corrupt,
-    /// An operator must act: this machine refuses what the run needs, such as processes, memory or room on its disk.
+    /// An operator must act: this machine lacks something that the run needs, such as processes,
+    /// memory or disk space.
     Machine,
 }
 
 impl Fault {
-    /// One sentence for a person who has to act on it.
+    /// Returns one sentence for the person who has to act.
     pub fn explain(self) -> &'static str {
         match self {
-            Self::Transient => "a passing trouble; the next run tries again",
-            Self::Throttled => "a quota is used up; it refills every minute",
+            Self::Transient => "a temporary problem; the next run tries again",
+            Self::Throttled => "a quota is exhausted; it refills every minute",
             Self::Rejected => "this record can't be processed as it is",
-            Self::Denied => "access is missing; somebody has to grant it",
+            Self::Denied => "access is missing; a person has to grant it",
             Self::Fenced => "another run has taken over; this one stopped",
-            Self::Corrupt => "what was found is not what the job expects; somebody has to look",
+            Self::Corrupt => "what was found is not what the job expects; a person has to examine it",
             Self::Machine => "this machine refuses what the run needs; no item is to blame",
         }
     }
 
-    /// Whether the same call may succeed later without anybody's doing.
+    /// True if the same call may succeed later without any action.
     pub fn passes(self) -> bool {
         matches!(self, Self::Transient | Self::Throttled)
     }
@@ -53,7 +57,7 @@ impl fmt::Display for Fault {
             Self::Rejected => "rejected",
             Self::Denied => "denied",
             Self::Fenced => "fenced",
-            Self::Corrupt => "corrupt",
+            Self::Corrupt => "inconsistent",
             Self::Machine => "machine",
         })
     }

@@ -1,17 +1,19 @@
 //! Cells and rows, as values.
 //!
-//! In scope: what a cell may hold and how a row names its columns; what the client and the rules both say.
-//! Out of scope: the JSON of any API, and where a row stands (the sheet's business, read afresh in every run).
+//! In scope: the content of a cell and the column names of a row, as used by the client and the
+//! rules.
+//! Out of scope: the JSON of any API, and positions of rows (the sheet determines them, read anew
+//! in every run).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-/// What one cell holds, typed: nothing is ever parsed out of a text by the service.
+/// The typed content of a cell. The service never parses it from a text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cell {
-    /// Nothing.
+    /// A blank cell.
     Empty,
-    /// Text, kept to the letter: leading zeros, `=` and ids of any length survive.
+    /// Text, unchanged: leading zeros, `=` and ids of any length are preserved.
     Text(String),
     /// A finite number.
     Number(f64),
@@ -19,38 +21,40 @@ pub enum Cell {
     Bool(bool),
     /// A day, as days since 1899-12-30.
     Date(f64),
-    /// A moment in the sheet's time zone, as days since 1899-12-30 with a fraction.
+    /// A timestamp in the sheet's time zone, as days since 1899-12-30 with a fraction.
     DateTime(f64),
-    /// A length of time, in days.
+    /// A duration, in days.
     Duration(f64),
     /// A formula, only for columns that opt in; starts with `=`.
     Formula(String),
-    /// A number in a form that the job chose, or a cell that is empty so far and has that form already.
+    /// A number with a format pattern from the job file, or a blank cell that has the pattern
+    /// already.
     Figure {
-        /// The number; days since 1899-12-30 for days and moments, days for lengths of time.
+        /// The number: days since 1899-12-30 for days and timestamps, days for durations.
         value: Option<f64>,
-        /// What it is.
+        /// Its kind.
         figure: Figure,
-        /// Its form, as spreadsheets write it, such as `#,##0.00` or `yyyy-mm-dd`.
+        /// Its pattern in the notation of spreadsheets, such as `#,##0.00` or `yyyy-mm-dd`.
         pattern: Arc<str>,
     },
 }
 
-/// What a number is.
+/// The kind of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Figure {
-    /// A number.
+    /// A plain number.
     Number,
     /// A day.
     Date,
-    /// A moment.
+    /// A timestamp.
     DateTime,
-    /// A length of time.
+    /// A duration.
     Duration,
 }
 
 impl Figure {
-    /// The form of days, moments and lengths of time, unless the job chose one; numbers have the spreadsheet's own.
+    /// Returns the default pattern of days, timestamps and durations; plain numbers use the
+    /// spreadsheet's own.
     pub fn usual(self) -> Option<&'static str> {
         match self {
             Self::Number => None,
@@ -62,7 +66,7 @@ impl Figure {
 }
 
 impl Cell {
-    /// Whether the cell holds nothing; an empty text shows as nothing and counts as such.
+    /// True if the cell is blank; an empty text counts as blank.
     pub fn is_empty(&self) -> bool {
         match self {
             Self::Empty | Self::Figure { value: None, .. } => true,
@@ -71,32 +75,32 @@ impl Cell {
         }
     }
 
-    /// A text cell.
+    /// Creates a text cell.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
 }
 
-/// One row of an output: its cells by column name, in the order in which they were made.
+/// One row of an output: its cells by column name, in the order of their creation.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Row {
-    /// Column name and cell.
+    /// Column names and cells.
     pub cells: Vec<(String, Cell)>,
 }
 
 impl Row {
-    /// The cell of `column`, if the row has one.
+    /// Returns the cell of `column`, if the row has one.
     pub fn get(&self, column: &str) -> Option<&Cell> {
         self.cells.iter().find(|(name, _)| name == column).map(|(_, cell)| cell)
     }
 
-    /// A rough size in bytes of what the row becomes on the wire; used to keep a batch under its bound.
+    /// Returns the approximate size of the row in bytes on the wire, which bounds a batch.
     pub fn weight(&self) -> usize {
         self.cells.iter().map(|(_, cell)| cell_weight(cell)).sum()
     }
 }
 
-/// What a cell costs around its text in a request: `{"userEnteredValue":{"stringValue":""}},`.
+/// Bytes around a cell's text in a request: `{"userEnteredValue":{"stringValue":""}},`.
 const CELL_FRAME: usize = 44;
 
 fn cell_weight(cell: &Cell) -> usize {
@@ -109,7 +113,7 @@ fn cell_weight(cell: &Cell) -> usize {
     }
 }
 
-/// The letters of the `index`-th column, 0-based: A, B, … Z, AA.
+/// Returns the letters of the 0-based column `index`: A, B, … Z, AA.
 pub fn column_letters(index: usize) -> String {
     let mut letters = Vec::new();
     let mut rest = index + 1;
@@ -121,7 +125,7 @@ pub fn column_letters(index: usize) -> String {
     letters.iter().rev().map(|&b| char::from(b)).collect()
 }
 
-/// The column with these letters, from 0; none where a tab can't have it.
+/// Returns the 0-based column with these letters; `None` beyond the limits of a tab.
 pub fn column_number(letters: &str) -> Option<usize> {
     if !(1..=3).contains(&letters.len()) {
         return None;
@@ -131,7 +135,7 @@ pub fn column_number(letters: &str) -> Option<usize> {
     number?.checked_sub(1)
 }
 
-/// A tab's title as A1 ranges want it: always in quotes, so that no title can be mistaken for a cell.
+/// Returns a tab's title in quotes for A1 ranges, so that no title is taken for a cell.
 pub fn quoted(title: &str) -> String {
     let mut out = String::with_capacity(title.len() + 2);
     let _ = write!(out, "'{}'", title.replace('\'', "''"));

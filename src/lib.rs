@@ -1,4 +1,4 @@
-//! A job runner that keeps its state in a Google Sheet; what follows is its README.
+//! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
 #![doc = include_str!("../README.md")]
 
@@ -7,7 +7,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 #[cfg(feature = "emulator")]
-pub mod emulator;
+pub use sheets_emulator as emulator;
 pub mod failpoint;
 pub mod fault;
 pub mod google;

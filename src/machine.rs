@@ -1,12 +1,13 @@
-//! Trouble of this machine: what the operating system refuses, and which no item is to blame for.
+//! Errors of this machine: refusals of the operating system that no item causes.
 //!
-//! In scope: which errors of the system are the machine's, and of which kind. Out of scope: what a run does about them (`runner`), and
-//! their exit codes (`cli::exit`).
+//! In scope: which system errors are the machine's, and their kind. Out of scope: the run's
+//! reaction (`runner`), and exit codes (`cli::exit`).
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-/// `EMFILE` and `ENFILE`, for which the standard library has no name; the numbers are the same on every Unix.
+/// `EMFILE` and `ENFILE`, which have no name in the standard library; the numbers are the same on
+/// every Unix.
 const OPEN_FILES: [i32; 2] = [24, 23];
 /// `EIO`, the same on every Unix.
 const DEVICE: i32 = 5;
@@ -16,41 +17,41 @@ const DEVICE: i32 = 5;
 pub enum Refused {
     /// A resource: open files, processes, threads, memory.
     Resource,
-    /// Room on a disk, or the disk itself.
+    /// Disk space, or the disk itself.
     Storage,
-    /// A program of the job's: it is not there, or may not be executed.
+    /// A program of the job: it does not exist, or may not be executed.
     Program,
-    /// A program of the job's for the moment: somebody is writing it.
+    /// A program of the job, temporarily: it is being written.
     Busy,
 }
 
-/// The machine stands in the way, and not the item in hand: whoever meets it stops, and leaves the item as it was.
+/// An error of the machine, not of the item: the run stops, and the item is untouched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachineTrouble {
     /// What is refused.
     pub refused: Refused,
-    /// What was to be done, and what the system said; a sentence without a full stop.
+    /// The failed operation and the system's message; a sentence without a full stop.
     pub why: String,
 }
 
 impl MachineTrouble {
-    /// The trouble that `error` is, while `deed` was to be done (such as "the journal can't be written"); none where it says something
-    /// about what was asked, and not about the machine.
+    /// Converts `error` of the operation `deed` (such as "the journal can't be written"). Returns
+    /// `None` if the request was wrong and not the machine.
     pub fn of_io(deed: &str, error: &io::Error) -> Option<Self> {
         refused(error).map(|refused| Self { refused, why: format!("{deed}: {error}") })
     }
 
-    /// A resource that is refused in these words.
+    /// Creates the error of a refused resource with this message.
     pub fn resource(why: impl Into<String>) -> Self {
         Self { refused: Refused::Resource, why: why.into() }
     }
 
-    /// Storage that is refused in these words.
+    /// Creates the error of refused storage with this message.
     pub fn storage(why: impl Into<String>) -> Self {
         Self { refused: Refused::Storage, why: why.into() }
     }
 
-    /// Whether it may be over in a moment, so that the same may be tried again within the run.
+    /// True if it may pass soon, so that a retry within the run is sensible.
     pub fn passes(&self) -> bool {
         self.refused == Refused::Busy
     }
@@ -64,7 +65,7 @@ impl fmt::Display for MachineTrouble {
 
 impl std::error::Error for MachineTrouble {}
 
-/// Resources and storage; programs are known only where one is started.
+/// Classifies resources and storage; errors of programs are recognised only where one is started.
 fn refused(error: &io::Error) -> Option<Refused> {
     let number = error.raw_os_error();
     if number.is_some_and(|number| OPEN_FILES.contains(&number)) {
@@ -96,7 +97,7 @@ mod tests {
         for number in [28, 122, 27, 30, 5] {
             assert_eq!(of(number), Some(Refused::Storage), "{}", io::Error::from_raw_os_error(number));
         }
-        // Not there, not permitted, a broken pipe, too long a list of arguments: they are about what was asked.
+        // Not found, not permitted, broken pipe, argument list too long: the request was wrong.
         for number in [2, 13, 32, 7] {
             assert_eq!(of(number), None, "{}", io::Error::from_raw_os_error(number));
         }

@@ -1,13 +1,14 @@
-//! Files and folders that are their owner's alone, whatever the umask says.
+//! Files and folders with access for their owner only, whatever the umask.
 //!
-//! In scope: making them (0600, 0700), opening them without following a link, seeing who else may read one. Out of scope: what is in
-//! them. Where a system knows no such modes, the system's own rules hold.
+//! In scope: creating them (0600, 0700), opening them without following a link, checking who else
+//! may read one.
+//! Out of scope: their content. On systems without such modes, the system's own rules apply.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Makes the folder and those above it that are not there, each for its owner alone. Folders that are there stay as they are.
+/// Creates the folder and its missing parents for the owner only. Existing folders are unchanged.
 pub fn make_folder(path: &Path) -> io::Result<()> {
     let missing: Vec<&Path> = path.ancestors().take_while(|folder| is_named(folder) && !folder.exists()).collect();
     for folder in missing.into_iter().rev() {
@@ -35,7 +36,7 @@ fn restrict(path: &Path, mode: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// How a file is opened: for its owner alone where it is made, and never through a link.
+/// Returns options to open a file: new files for the owner only, and never through a link.
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
@@ -46,12 +47,12 @@ pub fn options() -> OpenOptions {
     options
 }
 
-/// Makes a file that is not there yet; an error of the kind `AlreadyExists` where it is.
+/// Creates a new file; fails with `AlreadyExists` if it exists.
 pub fn create_new(path: &Path) -> io::Result<File> {
     finished(options().create_new(true).read(true).append(true).open(path)?)
 }
 
-/// Opens a file to read and write, and makes it where it is not there. What is in it stays.
+/// Opens a file for reading and writing, and creates it if it does not exist. Its content stays.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     match create_new(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -64,27 +65,12 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Opens a file to read it.
+/// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     options().read(true).open(path).map_err(|error| explained(path, error))
 }
 
-/// Makes the file that `path` leads to, through links too, where it is not there yet.
-pub fn make_file(path: &Path) -> io::Result<()> {
-    match create_new(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && !path.exists() => {
-            // A link to a file that is not there: the file is made at its end.
-            let mut options = OpenOptions::new();
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            finished(options.create(true).append(true).open(path)?).map(drop)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made.map(drop),
-    }
-}
-
-/// The umask may take what the owner needs, so the mode is set once more.
+/// The umask may remove the owner's rights, so the mode is set again.
 fn finished(file: File) -> io::Result<File> {
     #[cfg(unix)]
     file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
@@ -99,7 +85,8 @@ fn explained(path: &Path, error: io::Error) -> io::Error {
     error
 }
 
-/// Who beside its owner may read the file: `others`, `its group`; none where nobody may, or it is not there.
+/// Returns who else may read the file: `others`, `its group`; `None` if only the owner, or if it
+/// does not exist.
 pub fn readers(path: &Path) -> Option<&'static str> {
     #[cfg(unix)]
     {
@@ -118,7 +105,7 @@ pub fn readers(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// The file that a path leads to by links, where it is one.
+/// Returns the target of a path that is a link.
 pub fn linked(path: &Path) -> Option<PathBuf> {
     let is_link = std::fs::symlink_metadata(path).is_ok_and(|about| about.is_symlink());
     is_link.then(|| path.canonicalize().ok()).flatten()
@@ -145,22 +132,19 @@ mod tests {
         drop(open_or_create(&file).expect("made"));
         std::fs::write(&file, "kept").expect("written");
         drop(open_or_create(&file).expect("there"));
-        make_file(&file).expect("there");
         assert_eq!((mode(&file), std::fs::read_to_string(&file).expect("text").as_str()), (0o600, "kept"));
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("changed");
-        make_file(&file).expect("there");
         assert_eq!((mode(&file), readers(&file)), (0o644, Some("others")));
         assert!(make_folder(&file).is_err());
     }
 
     #[test]
-    fn a_link_is_not_followed_but_where_the_file_is_a_persons_own() {
+    fn a_link_is_not_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));
         symlink(&real, &link).expect("a link");
         assert!(open_or_create(&link).is_err() && !real.exists());
-        make_file(&link).expect("made at its end");
-        assert_eq!(mode(&real), 0o600);
+        std::fs::write(&real, "").expect("made");
         let told = open_or_create(&link).expect_err("a link").to_string();
         assert!(told.contains("symbolic link") && open(&link).is_err(), "{told}");
         assert_eq!(linked(&link), real.canonicalize().ok());

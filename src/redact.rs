@@ -1,19 +1,23 @@
-//! What in a text may be a secret: keys, tokens, passwords. Found by its looks, so that it is never shown.
+//! Finds probable secrets in a text by their form: keys, tokens, passwords. So they are never
+//! shown.
 //!
-//! In scope: private keys, tokens of known shapes, values behind names such as `password`, users in addresses, long base64.
-//! Out of scope: secrets that look like nothing (`google::auth::secret_filter` knows those of this process by their letters).
+//! In scope: private keys, tokens of known forms, values behind names such as `password`, users in
+//! addresses, long base64.
+//! Out of scope: secrets without a typical form (`google::auth::secret_filter` has the literal ones of this
+//! process).
 //!
-//! A wrong guess costs a few words of a message; a missed one costs a key. So where looks are doubtful, the text is hidden.
+//! A false positive costs a few words of a message; a false negative costs a key. So doubtful text
+//! is hidden.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use data_encoding::{BASE64_NOPAD, BASE64URL_NOPAD};
 
-/// What is shown in a secret's place.
+/// The replacement for a secret.
 pub const HIDDEN: &str = "[hidden]";
 
-/// Beginnings of tokens, and how many characters follow at least.
+/// Prefixes of tokens, and the minimum number of characters that follow.
 const PREFIXES: [(&str, usize); 17] = [
     ("ya29.", 4),
     ("AIza", 20),
@@ -34,7 +38,7 @@ const PREFIXES: [(&str, usize); 17] = [
     ("hvs.", 20),
 ];
 
-/// Names, in lower case, whose values are secrets.
+/// Lower-case names whose values are secrets.
 const LABELS: [&str; 17] = [
     "private_key",
     "private_key_id",
@@ -55,18 +59,19 @@ const LABELS: [&str; 17] = [
     "authorization",
 ];
 
-/// Words of a variable's name that say that its value is a secret.
+/// Words in the name of a variable with a secret value.
 const SECRET_WORDS: [&str; 8] =
     ["SECRET", "PASSWORD", "PASSWD", "PASSPHRASE", "TOKEN", "CREDENTIAL", "CREDENTIALS", "APIKEY"];
-/// Ends of such names.
+/// Suffixes of such names.
 const SECRET_ENDS: [&str; 6] = ["PRIVATE_KEY", "API_KEY", "ACCESS_KEY", "ACCOUNT_KEY", "SA_KEY", "WEBHOOK_URL"];
 
-/// The least length of a run of base64 that counts as a secret; a line of a PEM text has 64 characters.
+/// Minimum length of a base64 run that counts as a secret; a line of a PEM text has 64 characters.
 const LONG_RUN: usize = 64;
-/// The least mean length of what lies between the slashes of such a run; paths have shorter parts.
+/// Minimum mean length of the parts between the slashes of such a run; the parts of paths are
+/// shorter.
 const LONG_PART: usize = 24;
 
-/// The text with each part that may be a secret replaced by `[hidden]`.
+/// Returns the text with each probable secret replaced by `[hidden]`.
 pub fn redacted(text: &str) -> Cow<'_, str> {
     let found = secrets(text);
     if found.is_empty() {
@@ -82,7 +87,8 @@ pub fn redacted(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// The text with each byte that may be a secret's replaced by `*`, so that every other stands where it stood.
+/// Returns the text with each byte of a probable secret replaced by `*`, so that all others keep
+/// their positions.
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
@@ -96,19 +102,19 @@ pub fn masked(text: &str) -> String {
     out
 }
 
-/// Whether the text holds what may be a secret.
+/// True if the text contains a probable secret.
 pub fn may_hold_secret(text: &str) -> bool {
     !secrets(text).is_empty()
 }
 
-/// Whether a value that should be a path is none by its looks, but may be a key: JSON, PEM, base64, a token.
+/// True if a value for a path has the form of a key instead: JSON, PEM, base64, a token.
 pub fn is_no_path(value: &str) -> bool {
     let random = |part: &str| part.len() >= LONG_PART && is_mixed(part);
     let odd = |c: char| c.is_control() || matches!(c, '{' | '}' | '"');
     value.contains(odd) || may_hold_secret(value) || value.split(['/', '\\', '.']).any(random)
 }
 
-/// Whether the text is a key or a login of Google's, plain or in base64.
+/// True if the text is a Google key or login, plain or in base64.
 pub fn is_key(text: &str) -> bool {
     let holds = |text: &str| {
         ["PRIVATE KEY", "private_key", "refresh_token", "client_secret"].iter().any(|sign| text.contains(sign))
@@ -118,13 +124,13 @@ pub fn is_key(text: &str) -> bool {
     holds(text) || decoded.is_ok_and(|bytes| holds(&String::from_utf8_lossy(&bytes)))
 }
 
-/// Whether a variable of this name holds a secret, as people name them.
+/// True if a variable with this name usually holds a secret.
 pub fn names_secret(name: &str) -> bool {
     let upper = name.to_ascii_uppercase();
     upper.split('_').any(|word| SECRET_WORDS.contains(&word)) || SECRET_ENDS.iter().any(|end| upper.ends_with(end))
 }
 
-/// Where secrets may stand, in order, none within another.
+/// Returns the ranges of probable secrets, ordered and disjoint.
 fn secrets(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     pem(text, &mut found);
@@ -143,7 +149,7 @@ fn secrets(text: &str) -> Vec<Range<usize>> {
     merged
 }
 
-/// Keys and certificates in PEM form, whole or cut off.
+/// Finds keys and certificates in PEM form, complete or truncated.
 fn pem(text: &str, found: &mut Vec<Range<usize>>) {
     let mut from = 0;
     while let Some(start) = text.get(from..).and_then(|rest| rest.find("-----BEGIN")).map(|at| from + at) {
@@ -153,7 +159,7 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
                 let tail = rest.get(at + 8..).unwrap_or_default();
                 at + 8 + tail.find("-----").map_or(tail.len(), |dashes| dashes + 5)
             }
-            // Its end was cut off: whatever can belong to it does.
+            // It is truncated: everything that can belong to it counts.
             None => rest.find(|c: char| !(is_token(c) || c.is_whitespace() || c == '\\')).unwrap_or(rest.len()),
         };
         found.push(start..start + end);
@@ -161,7 +167,7 @@ fn pem(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Tokens that are known by how they begin.
+/// Finds tokens with a known prefix.
 fn prefixed(text: &str, found: &mut Vec<Range<usize>>) {
     for (prefix, least) in PREFIXES {
         for (at, _) in text.match_indices(prefix) {
@@ -175,7 +181,7 @@ fn prefixed(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// What follows `Bearer` and `Basic`, and what a name such as `password` is set to.
+/// Finds the word after `Bearer` and `Basic`, and the value of a name such as `password`.
 fn labelled(text: &str, found: &mut Vec<Range<usize>>) {
     let lower = text.to_ascii_lowercase();
     for scheme in ["bearer ", "basic "] {
@@ -198,7 +204,8 @@ fn labelled(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The value that is set behind a name that ends at `at`: `name = "value"`, `"name": "value"`, `name=value&`.
+/// Returns the value after a name that ends at `at`: `name = "value"`, `"name": "value"`,
+/// `name=value&`.
 fn value_after(text: &str, at: usize) -> Option<Range<usize>> {
     let rest = text.get(at..)?;
     let quoted = rest.trim_start_matches(['\\', '"', '\'', '`']);
@@ -221,13 +228,13 @@ fn value_after(text: &str, at: usize) -> Option<Range<usize>> {
     let length = set.find(|c: char| c.is_whitespace() || matches!(c, '&' | ',' | ';' | '}' | '"' | '\'' | ')'));
     let length = length.unwrap_or(set.len());
     let value = set.get(..length)?;
-    // Behind a colon and a blank a sentence goes on, more often than not.
+    // After a colon and a blank, a sentence usually continues.
     let is_set = text.get(..start).is_some_and(|before| before.ends_with('='));
     let is_odd = value.bytes().any(|b| b.is_ascii_digit()) || (is_set && !is_prose(value));
     (length >= 6 && is_odd && !value.starts_with("${")).then_some(start..start + length)
 }
 
-/// The user and password of an address.
+/// Finds the user and password of an address.
 fn users(text: &str, found: &mut Vec<Range<usize>>) {
     for (at, _) in text.match_indices("://") {
         let start = at + 3;
@@ -235,7 +242,7 @@ fn users(text: &str, found: &mut Vec<Range<usize>>) {
         let whole = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | ',' | ';'));
         let whole = rest.get(..whole.unwrap_or(rest.len())).unwrap_or_default();
         let host = whole.get(..whole.find(['/', '?', '#']).unwrap_or(whole.len())).unwrap_or_default();
-        // A password may hold a slash; a port in its place is digits.
+        // A password may contain a slash; a port in its place consists of digits.
         let split = host.split_once(':').is_some_and(|(_, port)| !port.bytes().all(|b| b.is_ascii_digit()));
         let of = if host.contains('@') || !split { host } else { whole };
         if let Some(end) = of.rfind('@') {
@@ -244,7 +251,7 @@ fn users(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Base64 of some length, and the lines that follow it.
+/// Finds long base64, and the lines that continue it.
 fn long_runs(text: &str, found: &mut Vec<Range<usize>>) {
     let is_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '_' | '=' | '-');
     let mut goes_on = None;
@@ -265,13 +272,13 @@ fn long_runs(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Whether it has capitals, small letters and digits, as chance makes them.
+/// True if it contains capitals, small letters and digits, as random text does.
 fn is_mixed(text: &str) -> bool {
     let has = |kind: fn(&u8) -> bool| text.as_bytes().iter().any(kind);
     has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_digit)
 }
 
-/// Whether it is a word of a sentence.
+/// True if it is a word of a sentence.
 fn is_prose(word: &str) -> bool {
     word.trim_end_matches(['.', ',', ';', ':', '!', '?']).bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
 }
@@ -284,7 +291,7 @@ fn is_token(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// Base64 as a key has it.
+    /// Returns base64 as in a key.
     fn base64(bytes: usize) -> String {
         let bytes: Vec<u8> = (0..bytes).map(|n| u8::try_from((n * 151 + n / 7 * 13) % 256).unwrap_or(0)).collect();
         data_encoding::BASE64.encode(&bytes)

@@ -1,28 +1,34 @@
-//! Whether and when to try again: pure, so that every bound can be tested without waiting.
+//! Decides whether and when to retry: pure, so that every bound can be tested without waiting.
 //!
-//! In scope: exponential backoff with full jitter, `Retry-After`, bounds on attempts and elapsed time, a budget shared by all calls.
-//! A 429 has a curve of its own: it costs no quota, and the quota is full again within a minute, so asking often is right.
-//! Out of scope: sleeping, and deciding whether a call is safe to repeat; a write whose answer was lost is judged, never retried.
+//! In scope: exponential backoff with full jitter, `Retry-After`, bounds on attempts and elapsed
+//! time, a budget shared by all calls. A 429 has its own curve: it costs no quota, and the quota
+//! refills within a minute, so frequent retries are right.
+//! Out of scope: sleeping, and whether a call is safe to repeat; a write whose reply was lost is
+//! resolved, never retried.
 
 use crate::fault::Fault;
 
-/// The longest first wait after a 429 that names no wait, in milliseconds; it doubles with each further one.
+/// Maximum first delay after a 429 without `Retry-After`, in milliseconds; it doubles with each
+/// further 429.
 const THROTTLED_BASE_MS: u64 = 1_000;
 
-/// The longest wait after a 429 that names no wait, in milliseconds. Of 20,000 simulated refills of a quota at any moment of a minute,
-/// this curve is late by 3.7 s on average and by 7.9 s at the 95th percentile, with at most 12 refused calls.
+/// Maximum delay after a 429 without `Retry-After`, in milliseconds. In 20,000 simulated refills at
+/// random times of a minute, this curve is late by 3.7 s on average and by 7.9 s at the 95th
+/// percentile, with at most 12 refused calls.
 const THROTTLED_CAP_MS: u64 = 10_000;
 
 /// The bounds of one call's retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Tries in all, the first one included; a try that was answered 429 is not one of them, because time alone bounds those.
+    /// Maximum number of attempts, including the first. Attempts answered with 429 don't count;
+    /// time alone bounds those.
     pub max_attempts: u32,
-    /// The first wait's upper bound, in milliseconds; it doubles with every try.
+    /// Upper bound of the first delay, in milliseconds; it doubles with every attempt.
     pub base_ms: u64,
-    /// No wait drawn from the curve is longer; Google refills its quotas every minute, so at least 64,000.
+    /// Maximum delay of the curve, in milliseconds. Google refills its quotas every minute, so at
+    /// least 64,000.
     pub cap_ms: u64,
-    /// No wait may end later than this many milliseconds after the first try began.
+    /// No delay may end later than this many milliseconds after the start of the first attempt.
     pub max_elapsed_ms: u64,
 }
 
@@ -32,37 +38,38 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What to do after a failed try.
+/// What to do after a failed attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Wait this many milliseconds, then try again.
+    /// Wait, then try again.
     Again {
-        /// Milliseconds.
+        /// Delay, in milliseconds.
         after_ms: u64,
     },
     /// Stop trying.
     GiveUp(Exhausted),
 }
 
-/// Why no further try is made.
+/// Why there is no further attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exhausted {
     /// The fault does not pass by itself.
     Permanent,
     /// All attempts were used.
     Attempts,
-    /// The next try would start after the time allowed; the wait it would have taken is told.
+    /// The next attempt would start after the time limit.
     Elapsed {
-        /// Milliseconds until the next try would have been due.
+        /// The delay that it would have needed, in milliseconds.
         next_ms: u64,
     },
-    /// The budget that all calls share is empty: the service as a whole is in trouble.
+    /// The shared budget is empty: the service as a whole has problems.
     Budget,
 }
 
 impl RetryPolicy {
-    /// Decides after the `failed`-th failed try (1-based), `elapsed_ms` after the first began. Tries that were answered 429 and others are
-    /// counted apart: `failed` is the number of those of this fault's kind. `draw` is uniform in [0, 1) and is the only chance in it.
+    /// Decides after the `failed`-th failed attempt (1-based), `elapsed_ms` after the start of the
+    /// first. Attempts answered with 429 are counted separately: `failed` is the number of this
+    /// fault's kind. `draw` is uniform in [0, 1) and the only randomness.
     pub fn decide(
         &self,
         fault: Fault,
@@ -84,7 +91,8 @@ impl RetryPolicy {
             }
             _ => scale(ceiling_ms(self.base_ms, self.cap_ms, failed), draw),
         };
-        // A `Retry-After` is a floor to which up to a second of jitter is added, so that all clients do not wake together.
+        // `Retry-After` is a minimum, plus up to a second of jitter, so that clients don't retry
+        // simultaneously.
         let after_ms = match retry_after_ms {
             Some(floor) => floor.max(next_input).saturating_add(scale(1_000, draw)),
             None => next_input,
@@ -95,13 +103,14 @@ impl RetryPolicy {
         Decision::Again { after_ms }
     }
 
-    /// The least wait after so many 429s in a row (1-based), in milliseconds: half of the longest.
+    /// Returns the minimum delay after this many consecutive 429s (1-based), in milliseconds: half
+    /// of the maximum.
     pub fn least_throttled_wait_ms(refusals: u32) -> u64 {
         ceiling_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
     }
 }
 
-/// The longest wait after the `failed`-th failure: it doubles from `base_ms` to `cap_ms`.
+/// Returns the maximum delay after the `failed`-th failure: it doubles from `base_ms` to `cap_ms`.
 fn ceiling_ms(base_ms: u64, cap_ms: u64, failed: u32) -> u64 {
     base_ms.saturating_mul(1_u64 << failed.saturating_sub(1).min(32)).min(cap_ms)
 }
@@ -116,8 +125,8 @@ fn scale(ms: u64, draw: f64) -> u64 {
     (ms as f64 * draw.clamp(0.0, 1.0)) as u64
 }
 
-/// A budget of retries that all calls of a process share: a retry costs one token, a success gives a fifth back.
-/// So a service that is down can't burn a whole run in waits.
+/// A budget of retries shared by all calls of a process: a retry costs one token, a success returns
+/// a fifth. So a service that is down can't use up a whole run in delays.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetryBudget {
     fifths: u32,
@@ -125,12 +134,12 @@ pub struct RetryBudget {
 }
 
 impl RetryBudget {
-    /// A full budget of `capacity` retries.
+    /// Creates a full budget of `capacity` retries.
     pub fn new(capacity: u32) -> Self {
         Self { fifths: capacity.saturating_mul(5), capacity: capacity.saturating_mul(5) }
     }
 
-    /// Takes the cost of one retry; false when nothing is left.
+    /// Takes the cost of one retry; returns false if the budget is empty.
     pub fn spend(&mut self) -> bool {
         match self.fifths.checked_sub(5) {
             Some(left) => {
@@ -141,7 +150,7 @@ impl RetryBudget {
         }
     }
 
-    /// Gives back a fifth of a retry.
+    /// Returns a fifth of a retry to the budget.
     pub fn earn(&mut self) {
         self.fifths = (self.fifths + 1).min(self.capacity);
     }
@@ -176,7 +185,8 @@ mod tests {
         }
     }
 
-    /// Milliseconds from the refill of a quota to the call that gets through, and how many were refused before.
+    /// Returns the milliseconds from the refill of a quota to the first accepted call, and the
+    /// number of refused calls before it.
     fn wait_for_refill(refill_ms: u64, chance: &SeededChance) -> (u64, u32) {
         let (mut at_ms, mut refused) = (0, 0);
         while at_ms < refill_ms {

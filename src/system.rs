@@ -1,7 +1,7 @@
-//! The machine itself: the only reader of the real clock and of real randomness.
+//! The real machine: the only reader of the real clock and of real randomness.
 //!
-//! In scope: `SystemClock`, `SystemChance`, and their steerable twins for tests of callers.
-//! Out of scope: everything that decides something.
+//! In scope: `SystemClock`, `SystemChance`, and their controllable variants for tests of callers.
+//! Out of scope: every decision.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,14 +12,14 @@ use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 use crate::time::Timestamp;
 
-/// The wall clock of this machine, waited on through tokio.
+/// The wall clock of this machine, with tokio's timers.
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     started: tokio::time::Instant,
 }
 
 impl SystemClock {
-    /// A clock whose monotonic count starts now.
+    /// Creates a clock whose monotonic count starts now.
     #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
     pub fn new() -> Self {
         Self { started: tokio::time::Instant::now() }
@@ -49,10 +49,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// The end of what HTTP can write as a date, 9999-12-31T23:59:59Z, in seconds since 1970.
+/// The latest time that HTTP can write as a date, 9999-12-31T23:59:59Z, in seconds since 1970.
 const LAST_SECOND: u64 = 253_402_300_799;
 
-/// Where the clock of this machine stands if no date can be made of it: before 1970, or after the year 9999.
+/// Returns how the clock of this machine is wrong if it has no valid date: before 1970, or after
+/// the year 9999.
 #[expect(clippy::disallowed_methods, reason = "this file is the one room where clocks are read")]
 pub fn beyond_the_calendar() -> Option<&'static str> {
     match SystemTime::now().duration_since(UNIX_EPOCH) {
@@ -62,7 +63,7 @@ pub fn beyond_the_calendar() -> Option<&'static str> {
     }
 }
 
-/// A clock that starts at a given moment and follows tokio's, so that it stands still with a paused runtime.
+/// A clock that starts at a given time and follows tokio's, so that it stops with a paused runtime.
 #[derive(Debug, Clone)]
 pub struct SteeredClock {
     origin: Timestamp,
@@ -70,7 +71,7 @@ pub struct SteeredClock {
 }
 
 impl SteeredClock {
-    /// A clock that shows `origin` now.
+    /// Creates a clock that shows `origin` now.
     pub fn starting_at(origin: Timestamp) -> Self {
         Self { origin, inner: SystemClock::new() }
     }
@@ -101,14 +102,14 @@ impl Chance for SystemChance {
     }
 }
 
-/// A seeded sequence (splitmix64, Steele et al. 2014): the same seed, the same ids and jitter.
+/// A seeded sequence (splitmix64, Steele et al. 2014): equal seeds give equal ids and jitter.
 #[derive(Debug)]
 pub struct SeededChance {
     state: AtomicU64,
 }
 
 impl SeededChance {
-    /// The sequence of `seed`.
+    /// Creates the sequence of `seed`.
     pub fn new(seed: u64) -> Self {
         Self { state: AtomicU64::new(seed) }
     }

@@ -1,7 +1,7 @@
-//! Moments, handed in and never read here.
+//! Timestamps as values. This module never reads a clock.
 //!
-//! In scope: a timestamp in milliseconds, how it is written, and how a spreadsheet counts days.
-//! Out of scope: asking what time it is (`port::clock`), time zones of data (`ledger::columns::columns`).
+//! In scope: a timestamp in milliseconds, its text form, and the serial number of a spreadsheet.
+//! Out of scope: the present time (`port::clock`), time zones of data (`ledger::columns::columns`).
 
 use std::fmt;
 
@@ -16,31 +16,32 @@ const DAY_MS: f64 = 86_400_000.0;
 const EPOCH_SERIAL: f64 = 25_569.0;
 
 impl Timestamp {
-    /// This moment, `ms` milliseconds later; saturates at the ends of time.
+    /// Returns the timestamp `ms` milliseconds later; saturates.
     #[must_use]
     pub fn plus(self, ms: u64) -> Self {
         Self(self.0.saturating_add(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
 
-    /// Milliseconds from `earlier` to this moment, 0 when it lies ahead.
+    /// Returns the milliseconds since `earlier`, 0 if that is later.
     pub fn since(self, earlier: Self) -> u64 {
         u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
     }
 
-    /// Days since 1899-12-30, the time of day as a fraction: how a spreadsheet holds a moment in UTC.
+    /// Returns the days since 1899-12-30 with the time of day as a fraction: a spreadsheet's form
+    /// of a UTC timestamp.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of any real date are far below 2^53")]
     pub fn serial(self) -> f64 {
         self.0 as f64 / DAY_MS + EPOCH_SERIAL
     }
 
-    /// The moment of a serial number, to the millisecond; saturates.
+    /// Returns the timestamp of a serial number, to the millisecond; saturates.
     #[expect(clippy::cast_possible_truncation, reason = "a float beyond the range of i64 saturates, which is meant")]
     pub fn from_serial(days: f64) -> Self {
         Self(((days - EPOCH_SERIAL) * DAY_MS).round() as i64)
     }
 
-    /// Reads what `Display` wrote, or any other RFC 3339 moment. Versions before wrote a moment that has no such form as a number of
-    /// milliseconds, `253402300740001 ms`.
+    /// Parses the output of `Display`, or any other RFC 3339 timestamp. Earlier versions wrote a
+    /// timestamp without such a form as milliseconds, `253402300740001 ms`.
     pub fn parse(text: &str) -> Option<Self> {
         let bare = || text.strip_suffix(" ms")?.parse().ok().map(Self);
         text.parse::<jiff::Timestamp>().ok().map(|t| Self(t.as_millisecond())).or_else(bare)
@@ -48,8 +49,8 @@ impl Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`. A clock may say anything: a moment beyond the ends of the calendar is
-    /// written as the nearest end, so that it can be read back.
+    /// RFC 3339 in UTC with milliseconds, `2026-11-22T09:00:00.000Z`. A timestamp beyond the
+    /// calendar, from a wrong clock, is written as the nearest end, so that it can be parsed again.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ends = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
         let nearest = if self.0 < 0 { ends.0 } else { ends.1 };

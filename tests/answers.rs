@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::failure::RequestedAction;
 use sheetkeep::ledger::item::key::Key;
 use sheetkeep::ledger::run::event::RunReport;
@@ -30,23 +30,23 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 const TAB: &str = "Failures j";
 
 /// A spreadsheet, and a job whose items fail while they say so.
-struct House {
-    front: Front,
+struct FailureFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     max_attempts: u64,
 }
 
-impl House {
+impl FailureFixture {
     fn new() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().next().expect("there are eight");
-        Self { front: Front::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
+        let doubts = UnknownBehaviors::all().next().expect("there are eight");
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, max_attempts: 3 }
     }
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> Result<RunReport, RunError> {
@@ -57,7 +57,7 @@ impl House {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.retrying, job.plan.max_attempts) = (retrying, self.max_attempts);
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
         report
@@ -105,7 +105,7 @@ fn told(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_begins_and_when_it_ends() {
-    let house = House::new();
+    let house = FailureFixture::new();
     let failed = [1, 1, 1, 0, 0];
     for (n, failed) in failed.into_iter().enumerate() {
         let report = house.usual(&[bad("a"), good("b")]).await;
@@ -118,7 +118,7 @@ async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a"), good("b")]).await;
     let report = house.usual(&[good("b")]).await;
     assert_eq!((report.run.counts.read, report.run.counts.failed, report.open_failures), (2, 1, 1));
@@ -126,7 +126,7 @@ async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record
 
 #[tokio::test(start_paused = true)]
 async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[json!({"id": "a", "n": 1, "v": "1", "bad": "it is bad"})]).await;
     let report = house.usual(&[json!({"id": "a", "n": 2, "v": "2"})]).await;
     assert_eq!((report.run.counts.new, report.run.counts.failed, report.open_failures), (1, 0, 0));
@@ -135,7 +135,7 @@ async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came(
 
 #[tokio::test(start_paused = true)]
 async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps_the_others() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a"), bad("b"), good("c")]).await;
     house.type_in(0, "payload", &good("a").to_string()).await;
     let report = house.run(RetryScope::FailuresOnly, &[good("never read")]).await.expect("a run that ends");
@@ -154,7 +154,7 @@ async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps
 
 #[tokio::test(start_paused = true)]
 async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a"), bad("b")]).await;
     house.type_in(0, "action", "Skip").await;
     house.type_in(1, "action", "retry").await;
@@ -171,7 +171,7 @@ async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is_taken_without_asking() {
-    let house = House { max_attempts: 1, ..House::new() };
+    let house = FailureFixture { max_attempts: 1, ..FailureFixture::new() };
     house.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(house.usual(&[bad("a"), bad("b")]).await.run.counts.failed, 0);
     house.type_in(0, "action", "retry").await;
@@ -180,7 +180,7 @@ async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is
         (report.run.counts.failed, house.told().await[2].clone()),
         (1, told(&[["a", "dead", "2", "retry"]])[0].clone())
     );
-    let open = House::new();
+    let open = FailureFixture::new();
     open.usual(&[json!({"n": 1})]).await;
     open.type_in(0, "payload", &good("now it has one").to_string()).await;
     let report = open.usual(&[json!({"n": 1})]).await;
@@ -194,7 +194,7 @@ async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is
 
 #[tokio::test(start_paused = true)]
 async fn a_change_of_mind_while_a_run_answers_is_answered_by_the_next() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a")]).await;
     house.type_in(0, "action", "retry").await;
     house.usual(&[bad("a")]).await;
@@ -208,7 +208,7 @@ async fn a_change_of_mind_while_a_run_answers_is_answered_by_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_may_be_sorted_and_their_columns_moved() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a"), bad("b")]).await;
     house.type_in(1, "action", "skip").await;
     house.usual(&[bad("a"), bad("b")]).await;
@@ -225,7 +225,7 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
 
 #[tokio::test(start_paused = true)]
 async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a"), bad("b")]).await;
     let report =
         house.run(RetryScope::Selected(vec![key("a")], RequestedAction::Skip), &[]).await.expect("a run that ends");
@@ -244,7 +244,7 @@ async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() 
 
 #[tokio::test(start_paused = true)]
 async fn a_tab_of_failures_from_before_records_had_a_mark_is_gone_on_with() {
-    let house = House::new();
+    let house = FailureFixture::new();
     house.usual(&[bad("a")]).await;
     let header = house.front.tab(TAB).await.swap_remove(0);
     let at = header.iter().position(|cell| cell == "payload_hash").expect("a column");

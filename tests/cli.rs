@@ -106,3 +106,6 @@ mod endless;
 
 #[path = "cli/rowless.rs"]
 mod rowless;
+
+#[path = "cli/json_documents.rs"]
+mod json_documents;

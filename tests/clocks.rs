@@ -31,7 +31,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::time::Timestamp;
 
-use crate::house::House;
+use crate::house::JobFixture;
 use crate::support::{Job, Values};
 
 const MINUTES: i64 = 60_000;
@@ -58,7 +58,7 @@ impl Clock for Off {
     }
 }
 
-impl House {
+impl JobFixture {
     /// A run of a machine whose clock is off by so much.
     async fn off(&self, by_ms: i64, items: &[Value]) -> RunReport {
         let clock = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
@@ -84,8 +84,8 @@ impl House {
     }
 }
 
-fn upsert() -> House {
-    House::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 0)
+fn upsert() -> JobFixture {
+    JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 0)
 }
 
 fn at(version: &str) -> Vec<Value> {
@@ -123,7 +123,7 @@ async fn sorting_processed_changes_nothing_whatever_clocks_said() {
 
 #[tokio::test(start_paused = true)]
 async fn versions_of_one_commit_keep_their_order() {
-    let house = House { max_rows: 10, ..upsert() };
+    let house = JobFixture { max_rows: 10, ..upsert() };
     house.off(0, &[at("1"), at("2")].concat()).await;
     let runs = house.column("Processed j", "run").await;
     assert!(runs.iter().any(|run| run.ends_with(".1")), "{runs:?}");
@@ -150,7 +150,7 @@ async fn a_sheet_that_wrong_clocks_disturbed_is_read_right() {
 #[tokio::test(start_paused = true)]
 async fn the_failure_told_last_counts_whatever_clocks_said() {
     for by_ms in OFF {
-        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         let bad = |why: &str| vec![json!({"id": "a", "bad": why})];
         house.off(0, &bad("first")).await;
         let report = house.off(by_ms, &bad("second")).await;

@@ -1,4 +1,4 @@
-//! What the documents say of exit codes, faults, tabs, flags, job files and tests is what the code has.
+//! The documents agree with the code on exit codes, faults, tabs, flags, job files and tests, and their links lead somewhere.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -8,33 +8,57 @@ use sheetkeep::cli::args::Args;
 use sheetkeep::cli::exit::Exit;
 use sheetkeep::config::environment::Environment;
 use sheetkeep::config::flags::Overrides;
-use sheetkeep::config::settings::read;
+use sheetkeep::config::settings::{Settings, read};
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
 
 const README: &str = include_str!("../README.md");
+const COMMANDS: &str = include_str!("../docs/commands.md");
+const SETTINGS: &str = include_str!("../docs/settings.md");
 const RUNBOOK: &str = include_str!("../docs/runbook.md");
 const SHEET: &str = include_str!("../docs/sheet.md");
-const ARCHITECTURE: &str = include_str!("../docs/architecture.md");
-const EMULATOR: &str = include_str!("../docs/emulator.md");
-const CHANGELOG: &str = include_str!("../CHANGELOG.md");
+const PROTOCOL: &str = include_str!("../docs/protocol.md");
 
-/// The numbers that stand in `text`.
+/// Characters of a line of prose, at most.
+const MAX_WIDTH: usize = 100;
+
+/// A document, by its path from the root of the repository.
+struct Document {
+    path: String,
+    text: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every file below `folder` that ends in `.extension`.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder of this repository");
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
+    let below = |path: PathBuf| if path.is_dir() { files(&path, extension) } else { vec![path] };
+    paths.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == extension)).collect()
+}
+
+/// All documents: the README, the changelog, and every page below `docs`, `benches`, `fixtures` and `fuzz/README.md`.
+fn documents() -> Vec<Document> {
+    let single = ["README.md", "CHANGELOG.md", "fuzz/README.md"].map(|path| root().join(path));
+    let folders = ["docs", "benches", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
+    let document = |path: PathBuf| Document {
+        text: std::fs::read_to_string(&path).expect("a readable document"),
+        path: path.strip_prefix(root()).expect("a path below the root").display().to_string(),
+    };
+    single.into_iter().chain(folders).map(document).collect()
+}
+
+/// The numbers in `text`.
 fn numbers(text: &str) -> impl Iterator<Item = u8> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok())
 }
 
-/// What stands between backticks on one line.
+/// The texts between backticks on one line.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
-}
-
-/// Every file below `folder` that ends in `.rs`.
-fn sources(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).expect("a folder of this crate");
-    let paths = entries.map(|entry| entry.expect("a readable entry").path());
-    let below = |path: PathBuf| if path.is_dir() { sources(&path) } else { vec![path] };
-    paths.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == "rs")).collect()
 }
 
 /// The long flags of a command and of those below it.
@@ -44,12 +68,38 @@ fn flags(command: &Command) -> BTreeSet<String> {
     own.into_iter().chain(command.get_subcommands().flat_map(flags)).collect()
 }
 
+/// The first block of TOML in `text`, read as a job file.
+fn job(text: &str) -> Settings {
+    let text = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
+    read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default()).expect("a valid job file")
+}
+
+/// The anchor that a heading gets on a page.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().to_lowercase();
+    kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
+}
+
+/// The lines of `text` outside fenced blocks, with their numbers.
+fn prose(text: &str) -> Vec<(usize, &str)> {
+    let mut is_fenced = false;
+    let mut lines = Vec::new();
+    for (at, line) in text.lines().enumerate() {
+        if line.trim_start().starts_with("```") {
+            is_fenced = !is_fenced;
+        } else if !is_fenced {
+            lines.push((at + 1, line));
+        }
+    }
+    lines
+}
+
 #[test]
-fn every_exit_code_has_a_row_in_the_readme() {
-    let rows = README.lines().skip_while(|line| *line != "| code | meaning |").skip(2);
+fn every_exit_code_has_a_row_in_the_commands() {
+    let rows = COMMANDS.lines().skip_while(|line| *line != "| code | meaning |").skip(2);
     let rows = rows.take_while(|line| line.starts_with('|')).filter_map(|line| line.split('|').nth(1));
-    let told: Vec<u8> = rows.flat_map(numbers).collect();
-    assert_eq!(told, Exit::all().map(Exit::code).collect::<Vec<_>>());
+    let listed: Vec<u8> = rows.flat_map(numbers).collect();
+    assert_eq!(listed, Exit::all().map(Exit::code).collect::<Vec<_>>());
 }
 
 #[test]
@@ -80,58 +130,91 @@ fn every_fault_has_a_heading_in_the_runbook() {
 fn the_columns_of_every_machine_tab_stand_in_the_document_of_the_sheet() {
     for (tab, columns) in [("Processed", PROCESSED.as_slice()), ("Failures", &FAILURES), ("Runs", &RUNS)] {
         let rows = SHEET.lines().skip_while(|line| *line != format!("<!-- columns: {tab} -->")).skip(3);
-        let told: Vec<&str> = rows
+        let listed: Vec<&str> = rows
             .take_while(|line| line.starts_with('|'))
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
             .collect();
-        assert_eq!(told, columns, "docs/sheet.md, {tab}");
+        assert_eq!(listed, columns, "docs/sheet.md, {tab}");
     }
 }
 
 #[test]
 fn every_flag_that_the_documents_name_exists() {
-    const OF_CARGO: [&str; 2] = ["--release", "--path"];
+    const OF_OTHERS: [&str; 2] = ["--release", "--path"];
+    // Benches, fuzz targets and evidence name flags of other programs.
+    let is_about_the_program = |path: &str| {
+        path == "README.md" || path == "CHANGELOG.md" || path.starts_with("docs/") && !path.contains("evidence")
+    };
     let known = flags(&Args::command());
-    for (name, text) in [("README.md", README), ("runbook.md", RUNBOOK), ("sheet.md", SHEET), ("CHANGELOG", CHANGELOG)]
-    {
+    for Document { path, text } in documents().into_iter().filter(|document| is_about_the_program(&document.path)) {
         for word in text.split(|c: char| !(c.is_ascii_lowercase() || c == '-')).filter(|word| word.starts_with("--")) {
-            let rule = word.bytes().all(|b| b == b'-') || OF_CARGO.contains(&word);
-            assert!(rule || known.contains(word), "{name} names {word}, which is no flag");
+            let rule = word.bytes().all(|b| b == b'-') || OF_OTHERS.contains(&word);
+            assert!(rule || known.contains(word), "{path} names {word}, which does not exist");
         }
     }
 }
 
 #[test]
-fn the_job_file_of_the_readme_is_one() {
-    let text = README.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
-    let settings = read(Path::new("quakes.toml"), text, &Overrides::default(), &Environment::default());
-    let settings = settings.unwrap_or_else(|error| panic!("{error:?}"));
+fn the_job_files_of_the_documents_are_valid() {
+    let settings = job(README);
+    assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.steps.len()), ("people", "People", 0));
+    let settings = job(SETTINGS);
     assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.steps.len()), ("quakes", "Quakes", 1));
 }
 
 #[test]
-fn every_test_that_the_architecture_names_exists() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let files = [root.join("src"), root.join("tests")].into_iter().flat_map(|folder| sources(&folder));
-    let code: String = files.map(|path| std::fs::read_to_string(path).expect("a readable file")).collect();
-    let names: Vec<&str> = quoted(ARCHITECTURE)
-        .filter(|word| word.matches('_').count() > 3 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+fn every_test_that_the_documents_name_exists() {
+    let folders = ["src", "tests", "crates"].map(|folder| root().join(folder)).into_iter().filter(|path| path.exists());
+    let code: String = folders
+        .flat_map(|folder| files(&folder, "rs"))
+        .map(|path| std::fs::read_to_string(path).expect("a readable file"))
         .collect();
-    assert!(names.len() > 10, "the invariants name their tests");
-    for name in names {
-        assert!(code.contains(&format!("fn {name}(")), "no test is called {name}");
+    let is_test =
+        |word: &str| word.matches('_').count() > 3 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    assert!(quoted(PROTOCOL).filter(|word| is_test(word)).count() > 30, "the invariants name their tests");
+    for Document { path, text } in documents() {
+        for name in quoted(&text).filter(|word| is_test(word)) {
+            assert!(code.contains(&format!("fn {name}(")), "{path} names {name}, and no test has that name");
+        }
     }
 }
 
 #[test]
 fn every_link_to_a_file_leads_to_one() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let documents =
-        [("", README), ("docs", RUNBOOK), ("docs", SHEET), ("docs", ARCHITECTURE), ("docs", EMULATOR), ("", CHANGELOG)];
-    for (folder, text) in documents {
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            let there = target.starts_with("https://") || root.join(folder).join(target).exists();
-            assert!(there, "a document in /{folder} links to {target}, which is not there");
+    for Document { path, text } in documents() {
+        let folder = Path::new(&path).parent().expect("a folder");
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if link.starts_with("https://") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { root().join(&path) } else { root().join(folder).join(file) };
+            assert!(target.exists(), "{path} links to {link}, which does not exist");
+            if !heading.is_empty() {
+                let page = std::fs::read_to_string(&target).expect("a readable document");
+                let mut lines = page.lines().filter(|line| line.starts_with('#'));
+                assert!(
+                    lines.any(|line| anchor(line) == heading),
+                    "{path} links to {link}, and no heading is called so"
+                );
+            }
         }
     }
+}
+
+#[test]
+fn no_line_of_prose_is_longer_than_a_hundred_characters() {
+    for Document { path, text } in documents().into_iter().filter(|document| !document.path.starts_with("fixtures/")) {
+        for (number, line) in prose(&text) {
+            // A table is one line a row, and a single word can't be broken.
+            let is_exempt = line.starts_with('|') || !line.trim().trim_start_matches("- ").contains(' ');
+            let width = line.chars().count();
+            assert!(is_exempt || width <= MAX_WIDTH, "{path}:{number} has {width} characters");
+        }
+    }
+}
+
+#[test]
+fn the_readme_is_at_most_250_lines() {
+    assert!(README.lines().count() <= 250, "README.md has {} lines", README.lines().count());
 }

@@ -1,6 +1,7 @@
 //! The architecture, held by a test: who may import whom, and what may not stand where.
 //!
-//! In scope: the floors, file cycles, banned words, and the shape of modules, for everything under `src/`; and, at the end,
+//! In scope: the floors, file cycles, banned words, and the shape of modules, for everything under `src/`; style and cycles under
+//! `crates/*/src/`, whose imports of each other cargo holds; and, at the end,
 //! a planted violation of every rule, so that a rule that no longer sees anything fails.
 //! Out of scope: what clippy and the compiler already hold.
 
@@ -8,6 +9,8 @@
 mod paths;
 #[path = "floors/strip.rs"]
 mod strip;
+#[path = "floors/words.rs"]
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -61,20 +64,26 @@ const GUARD_WORDS: &[&str] = &["namedrange", "statetabid", "statesheetid"];
 
 type Files = BTreeMap<String, String>;
 
-/// Everything in `files` (path below `src/` → text) that the architecture forbids, one sentence each.
+/// Everything in `files` (path below `src/`, or `crates/…/src/…` → text) that the architecture forbids, one sentence each.
 fn violations(files: &Files) -> Vec<String> {
     let mut found = Vec::new();
     let guard_stands = files.contains_key("store/guard/head_guard.rs");
     for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
         let code = production_code(text);
         let names = named(&code);
-        let mut say = |line: usize, what: String| found.push(format!("src/{path}:{line}: {what}"));
+        let place = place_of(path);
+        let mut say = |line: usize, what: String| found.push(format!("{place}:{line}: {what}"));
         opening(path, text, &code, &mut say);
         for name in &names {
             import_style(name, &mut say);
-            import_order(path, name, &mut say);
+            if member_of(path).is_none() {
+                import_order(path, name, &mut say);
+            }
         }
         attributes(&code, &mut say);
+        if member_of(path).is_some() {
+            continue;
+        }
         if floor_of(path).is_some_and(|floor| floor <= PURE) {
             purity(&code, &names, &mut say);
         }
@@ -92,6 +101,18 @@ fn is_test_file(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
+/// The member crate that a file belongs to, as `crates/name/src`; none for the root package.
+fn member_of(path: &str) -> Option<&str> {
+    let below = path.strip_prefix("crates/")?;
+    let name = below.find("/src/")?;
+    Some(&path[.."crates/".len() + name + "/src".len()])
+}
+
+/// A path as people look for it.
+fn place_of(path: &str) -> String {
+    if path.starts_with("crates/") { path.to_owned() } else { format!("src/{path}") }
+}
+
 fn room_of(path: &str) -> &str {
     path.split('/').next().unwrap_or(path).trim_end_matches(".rs")
 }
@@ -107,7 +128,7 @@ fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
     if !text.trim_start().starts_with("//!") {
         say(1, "opens without `//!`: say what it is for and what it is not for".into());
     }
-    if path != "lib.rs" && floor_of(path).is_none() {
+    if path != "lib.rs" && member_of(path).is_none() && floor_of(path).is_none() {
         say(1, format!("room `{}` has no floor: put it into FLOORS", room_of(path)));
     }
     for part in path.split('/').map(|part| part.trim_end_matches(".rs")) {
@@ -141,8 +162,11 @@ fn import_style(name: &Named, say: &mut Say<'_>) {
     }
 }
 
-/// Imports go down.
+/// Imports go down, and a member crate is named in the facade only.
 fn import_order(path: &str, name: &Named, say: &mut Say<'_>) {
+    if path != "lib.rs" && name.parts.first().is_some_and(|part| part == "sheets_emulator") {
+        say(name.line, "`sheets_emulator` outside the facade: say `crate::emulator`".into());
+    }
     let Some(target) = target_room(name) else { return };
     let (from, Some(floor)) = (room_of(path), floor_of(path)) else { return };
     let Some(target_floor) = FLOORS.iter().find(|(room, _)| *room == target).map(|(_, floor)| *floor) else {
@@ -231,7 +255,8 @@ fn cycles(files: &Files) -> Vec<String> {
     let mut edges: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
         for name in named(&production_code(text)) {
-            let Some(target) = target_room(&name).and_then(|_| file_of(&name.parts[1..], files)) else { continue };
+            let found = target_room(&name).and_then(|_| file_of(member_of(path), &name.parts[1..], files));
+            let Some(target) = found else { continue };
             let (from, to): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), target.split('/').collect());
             let shared = from.iter().zip(&to).take_while(|(a, b)| a == b).count();
             if shared > 0 && shared < from.len() && shared < to.len() {
@@ -251,16 +276,17 @@ fn cycles(files: &Files) -> Vec<String> {
             }
         }
         if seen.contains(start) {
-            found.insert(format!("src/{start}: part of an import cycle in src/{folder}/"));
+            found.insert(format!("{}: part of an import cycle in {}/", place_of(start), place_of(folder)));
         }
     }
     found.into_iter().collect()
 }
 
-/// The file that holds the module which a path begins with.
-fn file_of(parts: &[String], files: &Files) -> Option<String> {
+/// The file of that crate that holds the module which a path begins with.
+fn file_of(member: Option<&str>, parts: &[String], files: &Files) -> Option<String> {
+    let root = member.map_or_else(String::new, |member| format!("{member}/"));
     (1..=parts.len()).rev().find_map(|n| {
-        let stem = parts[..n].join("/");
+        let stem = format!("{root}{}", parts[..n].join("/"));
         [format!("{stem}.rs"), format!("{stem}/mod.rs")].into_iter().find(|path| files.contains_key(path))
     })
 }
@@ -280,8 +306,15 @@ fn read_tree(folder: &Path, prefix: &str, files: &mut Files) {
 #[test]
 fn the_house_stands_as_drawn() {
     let mut files = Files::new();
-    read_tree(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut files);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    read_tree(&root.join("src"), "", &mut files);
     assert!(files.contains_key("lib.rs"), "src was not found");
+    for member in std::fs::read_dir(root.join("crates")).expect("crates can be listed") {
+        let member = member.expect("an entry of crates").path();
+        let name = member.file_name().and_then(|name| name.to_str()).expect("names of crates are text");
+        read_tree(&member.join("src"), &format!("crates/{name}/src/"), &mut files);
+        assert!(files.contains_key(&format!("crates/{name}/src/lib.rs")), "crates/{name}/src was not found");
+    }
     let found = violations(&files);
     assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
@@ -301,7 +334,9 @@ fn clean() -> Vec<(&'static str, &'static str)> {
         ),
         ("ledger/item.rs", "//! Items.\nuse crate::ledger::key::{Key, Version};\n"),
         ("google/body.rs", "//! Bodies.\nconst A: &str = \"addNamedRange\";\n"),
-        ("emulator/api.rs", "//! The API.\nstruct NamedRange;\n"),
+        ("crates/sheets-emulator/src/lib.rs", "//! A double.\npub mod http;\n"),
+        ("crates/sheets-emulator/src/http/api.rs", "//! The API.\nuse crate::grid::Area;\nstruct NamedRange;\n"),
+        ("crates/sheets-emulator/src/grid.rs", "//! Areas.\nasync fn f() { tokio::x().await }\n"),
         (
             "store/guard/head_guard.rs",
             "//! The guard.\nuse crate::google::body::A;\nconst G: &str = \"namedRangeId\";\n",
@@ -329,7 +364,16 @@ fn every_planted_violation_is_caught() {
         ("ledger/bad.rs", "//! M.\nuse crate::port::clock::Clock;\n", "imports go down"),
         ("ledger/bad.rs", "//! M.\nfn f(_: crate::runner::pass::Y) {}\n", "imports go down"),
         ("google/bad.rs", "//! M.\nuse crate::emulator::api::X;\n", "blind to each other"),
-        ("emulator/bad.rs", "//! M.\nuse crate::google::body::A;\n", "blind to each other"),
+        ("cli/bad.rs", "//! M.\nuse sheets_emulator::api::X;\n", "outside the facade"),
+        ("crates/x/src/bad.rs", "use crate::a::A;\n", "opens without `//!`"),
+        ("crates/x/src/bad.rs", "//! M.\nuse super::a::A;\n", "outside tests"),
+        ("crates/x/src/util.rs", "//! M.\n", "is no name"),
+        ("crates/x/src/bad.rs", "//! M.\n#[allow(dead_code)]\nfn f() {}\n", "say `#[expect("),
+        (
+            "crates/sheets-emulator/src/grid.rs",
+            "//! M.\nuse crate::http::api::X;\n",
+            "import cycle in crates/sheets-emulator/src/",
+        ),
         ("store/bad.rs", "//! M.\nuse crate::source::csv::X;\n", "blind to each other"),
         ("fault.rs", "//! M.\nuse crate::time::Timestamp;\n", "blind to each other"),
         ("store/bad.rs", "//! M.\nuse crate::runner::pass::Y;\n", "don't know the engine"),

@@ -28,10 +28,10 @@ use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
 
-use crate::house::House;
+use crate::house::JobFixture;
 use crate::support::{ById, Values};
 
-impl House {
+impl JobFixture {
     async fn would(&self, items: &[Value]) -> (ScannedTabs, ReprocessPlan) {
         let listing = self.listing().await;
         let found = forcing(&listing, self.again, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
@@ -88,7 +88,7 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
             (WriteMode::Upsert, ReprocessPolicy::OnChange),
             (WriteMode::Upsert, ReprocessPolicy::OnNewer),
         ] {
-            let house = House::new(mode, again, nth);
+            let house = JobFixture::new(mode, again, nth);
             house.usual(&items("first")).await;
             let report = house.force(&items("second")).await;
             assert_eq!((report.run.counts.new, report.run.counts.skipped), (5, 0), "{mode:?} {again:?}");
@@ -105,7 +105,7 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() {
-    let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     house.usual(&items("first")[..3]).await;
     let before = house.front.tab("Processed j").await;
     let (_, found) = house.would(&items("second")[1..]).await;
@@ -119,7 +119,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
+            let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
             house.usual(&items("first")).await;
             if house.force_for(answers, &items("second")).await {
                 break;
@@ -144,7 +144,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
 #[tokio::test(start_paused = true)]
 async fn a_plain_run_after_a_forced_one_that_vanished_does_what_was_forgotten_and_ends_it() {
     for answers in 1..12 {
-        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         house.usual(&items("first")).await;
         house.force_for(answers, &items("second")).await;
         house.usual(&items("second")).await;
@@ -163,7 +163,7 @@ async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
     for (mode, again) in
         [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)]
     {
-        let house = House::new(mode, again, 0);
+        let house = JobFixture::new(mode, again, 0);
         house.usual(&with_failures("first")).await;
         let report = house.usual(&with_failures("first")).await;
         assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
@@ -185,7 +185,7 @@ async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_t
         let mut answers = 0;
         loop {
             answers += 1;
-            let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
+            let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
             house.usual(&with_failures("first")).await;
             let ended = tokio::select! {
                 _ = house.reset() => true,

@@ -17,7 +17,7 @@ mod person;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::item::key::{Key, Version};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
@@ -30,26 +30,30 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
-struct House {
-    front: Front,
+struct RevokeFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
 
-impl House {
+impl RevokeFixture {
     fn new(mode: WriteMode) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None), clock, mode }
+        Self {
+            front: EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None),
+            clock,
+            mode,
+        }
     }
 
     fn store(&self, seed: u64) -> SheetsStore {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(seed));
-        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
+        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, again)
     }
 
     async fn run(&self, items: &[Value], errands: Option<PreparedChanges>) -> Result<RunReport, RunError> {
@@ -85,7 +89,7 @@ fn items(notes: &str) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House::new(mode);
+        let house = RevokeFixture::new(mode);
         house.run(&items("first"), None).await.expect("a run");
         let errands = house.forget(&["b", "d"]).await;
         house.run(&[], Some(errands)).await.expect("a run");
@@ -107,7 +111,7 @@ async fn a_forgotten_key_is_done_again_once_and_the_others_stay_done() {
 
 #[tokio::test(start_paused = true)]
 async fn what_was_worked_out_from_an_older_sheet_is_not_done() {
-    let house = House::new(WriteMode::Append);
+    let house = RevokeFixture::new(WriteMode::Append);
     house.run(&items("first"), None).await.expect("a run");
     let errands = house.forget(&["b"]).await;
     house.run(&items("first"), None).await.expect("another run goes between");
@@ -121,13 +125,13 @@ async fn forgetting_holds_through_lost_answers_and_late_copies() {
     for fault in ["do=applied-reset,times=2", "do=reset,times=2", "do=late,after=1,times=2", "do=late,after=3,times=3"]
     {
         for skip in 0..4 {
-            let house = House::new(WriteMode::Append);
+            let house = RevokeFixture::new(WriteMode::Append);
             house.run(&items("first"), None).await.expect("a run");
             let errands = house.forget(&["a", "b", "c", "d", "e"]).await;
             let spec = format!("on=writes,skip={skip},{fault}");
             house.front.emulator.set_faults(vec![spec.parse().expect("a fault")]);
             let _doubtful = house.run(&[], Some(errands)).await;
-            house.front.emulator.deliver_late().await;
+            house.front.emulator.deliver_delayed().await;
             house.front.emulator.set_faults(Vec::new());
             let done = house.column("Processed j", "state").await;
             let forgotten = done.iter().filter(|state| *state == "forgotten").count();

@@ -34,21 +34,21 @@ use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 
-use crate::house::House;
+use crate::house::JobFixture;
 use crate::support::{Job, Values};
 
 const TABS: [&str; 2] = ["Processed j", "Failures j"];
 
 /// A job whose program notes with which idempotency key it was called.
 struct Shop {
-    house: House,
+    house: JobFixture,
     max_attempts: u64,
     called: Arc<Mutex<Vec<String>>>,
 }
 
 impl Shop {
     fn new(mode: WriteMode, again: ReprocessPolicy, max_rows: usize) -> Self {
-        let house = House { max_rows, ..House::new(mode, again, 0) };
+        let house = JobFixture { max_rows, ..JobFixture::new(mode, again, 0) };
         Self { house, max_attempts: 1_000, called: Arc::default() }
     }
 

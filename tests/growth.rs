@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -38,17 +38,17 @@ use sheetkeep::runner::shutdown::Stop;
 use support::{Job, Values};
 
 use crate::emulated::{Emulated, both};
-use crate::ground::Ground;
+use crate::ground::StoreFixture;
 
 const LIMIT: i64 = 10_000_000;
 
-struct House {
+struct CellLimitFixture {
     place: Arc<Emulated>,
     events: Vec<Event>,
 }
 
-impl House {
-    fn new(doubts: Doubts) -> Self {
+impl CellLimitFixture {
+    fn new(doubts: UnknownBehaviors) -> Self {
         Self { place: Arc::new(Emulated::new(doubts, 1)), events: Vec::new() }
     }
 
@@ -134,7 +134,7 @@ fn full(ended: Result<RunReport, RunError>) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_is_not_is_not() {
-    let mut house = House::new(both()[0]);
+    let mut house = CellLimitFixture::new(both()[0]);
     house.run(&items(0..3)).await.expect("a run");
     house.run(&items(0..4)).await.expect("a run");
     assert_eq!(house.notes(), Vec::<String>::new());
@@ -147,7 +147,7 @@ async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_makes_room() {
     for doubts in both() {
-        let mut house = House::new(doubts);
+        let mut house = CellLimitFixture::new(doubts);
         house.run(&items(0..99)).await.expect("a run");
         // The tabs' blank rows are used up; the state tab can move, and nothing else has room.
         house.leave(1_750).await;
@@ -165,7 +165,7 @@ async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_mak
 #[tokio::test(start_paused = true)]
 async fn blank_rows_at_the_ends_of_tabs_are_room() {
     for doubts in both() {
-        let mut house = House::new(doubts);
+        let mut house = CellLimitFixture::new(doubts);
         house.run(&items(0..3)).await.expect("a run");
         house.leave(3_000).await;
         house.run(&items(0..90)).await.expect("a hundred rows were made with the tabs");
@@ -179,7 +179,7 @@ async fn blank_rows_at_the_ends_of_tabs_are_room() {
 #[tokio::test(start_paused = true)]
 async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
     for doubts in both() {
-        let mut house = House::new(doubts);
+        let mut house = CellLimitFixture::new(doubts);
         house.run(&items(0..3)).await.expect("a run");
         house.leave(0).await;
         let told = full(house.run(&items(0..4)).await);
@@ -191,7 +191,7 @@ async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
 #[tokio::test(start_paused = true)]
 async fn where_another_program_takes_the_last_cells_at_the_last_moment_the_refusal_is_told_for_what_it_is() {
     for doubts in both() {
-        let mut house = House::new(doubts);
+        let mut house = CellLimitFixture::new(doubts);
         house.run(&items(0..3)).await.expect("a run");
         house.leave(100_000).await;
         let late = Late { store: house.place.store(), place: Arc::clone(&house.place) };

@@ -139,11 +139,8 @@ fn exam(pace: Pace, switch: &str, seed: &str, ordinary: u64) {
             "stops with 65": tally.stops,
             "wall seconds": (seconds * 10.0).round() / 10.0,
         });
-        evidence::write_part(
-            "hands.json",
-            if pace == Pace::Fast { "a deed each 50 ms" } else { "a person's pace" },
-            &told,
-        );
+        let part = if pace == Pace::Fast { "a deed each 50 ms" } else { "a person's pace" };
+        evidence::write("hands.json", Some(part), &told);
     }
     assert!(seeds.len() < 25 || tally.repairs > 5, "the person was never in the way");
 }

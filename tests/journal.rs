@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::app::journal::FileJournal;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::Delivery;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::port::clock::Clock;
@@ -33,15 +33,15 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// How often the step was run for each key.
 type Ran = Arc<Mutex<HashMap<String, u32>>>;
 
 /// A spreadsheet, a disk, and a job that does something outside with each item.
-struct House {
-    front: Front,
+struct JournalFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     disk: tempfile::TempDir,
     ran: Ran,
@@ -50,12 +50,12 @@ struct House {
     runs: u64,
 }
 
-impl House {
+impl JournalFixture {
     fn new(at_most_once: bool) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().next().expect("there are eight");
+        let doubts = UnknownBehaviors::all().next().expect("there are eight");
         let disk = tempfile::tempdir().expect("a directory");
-        let front = Front::new(doubts, 1, &clock, None);
+        let front = EmulatorProxy::new(doubts, 1, &clock, None);
         Self { front, clock, disk, ran: Ran::default(), at_most_once, definition: "d", runs: 0 }
     }
 
@@ -94,7 +94,7 @@ impl House {
         let mut job = self.job();
         job.plan.retrying = retrying;
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let ended = tokio::select! {
             ended = job.run(store, Values::of(items.to_vec())) => Some(ended),
             () = self.clock.sleep(Duration::from_millis(ms)) => None,
@@ -138,7 +138,7 @@ fn items(count: u64) -> Vec<Value> {
 
 #[tokio::test(start_paused = true)]
 async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_does_nothing_twice() {
-    let mut house = House::new(false);
+    let mut house = JournalFixture::new(false);
     house.run(&[]).await.0.expect("a first run");
     house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
     let (ended, _) = house.run(&items(5)).await;
@@ -157,7 +157,7 @@ async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_
 #[tokio::test(start_paused = true)]
 async fn results_of_a_journal_are_no_records_that_were_read() {
     for (records, read) in [(items(0), 0), (items(2), 2), (items(3), 3)] {
-        let mut house = House::new(false);
+        let mut house = JournalFixture::new(false);
         house.run(&[]).await.0.expect("a first run");
         house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
         house.run(&items(3)).await.0.expect_err("the service is down");
@@ -171,7 +171,7 @@ async fn results_of_a_journal_are_no_records_that_were_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
-    let mut house = House::new(false);
+    let mut house = JournalFixture::new(false);
     house.run(&[]).await.0.expect("a first run");
     house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
     house.run(&items(2)).await.0.expect_err("the service is down");
@@ -192,7 +192,7 @@ async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
 #[tokio::test(start_paused = true)]
 async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() {
     for damaged in [false, true] {
-        let mut house = House::new(false);
+        let mut house = JournalFixture::new(false);
         house.run(&[]).await.0.expect("a first run");
         house.faults("on=writes,do=fail,status=503,skip=1,times=1000");
         house.run(&items(3)).await.0.expect_err("the service is down");
@@ -219,7 +219,7 @@ async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() 
 #[tokio::test(start_paused = true)]
 async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is_not_done_again() {
     for at_ms in (0..6_000).step_by(250) {
-        let mut house = House::new(false);
+        let mut house = JournalFixture::new(false);
         house.front.slow_down(Duration::from_millis(300));
         let (ended, _) = house.run_for(at_ms, RetryScope::Default, &items(8)).await;
         let last = house.run(&items(8)).await.0.expect("a run that ends");
@@ -236,7 +236,7 @@ async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is
 async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_are_told() {
     let mut doubts = 0;
     for at_ms in (0..8_000).step_by(250) {
-        let mut house = House::new(true);
+        let mut house = JournalFixture::new(true);
         house.front.slow_down(Duration::from_millis(300));
         // No disk: what was begun is all that anybody knows.
         for kill in [at_ms, at_ms / 2] {
@@ -261,7 +261,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
 
 #[tokio::test(start_paused = true)]
 async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
-    let mut house = House::new(true);
+    let mut house = JournalFixture::new(true);
     house.front.slow_down(Duration::from_millis(300));
     house.run_for(2_250, RetryScope::Default, &items(30)).await;
     house.disk = tempfile::tempdir().expect("a directory");
@@ -275,7 +275,7 @@ async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
-    let mut house = House::new(true);
+    let mut house = JournalFixture::new(true);
     house.run(&[]).await.0.expect("a first run");
     house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
     house.run(&items(5)).await.0.expect_err("the service is down");
@@ -288,7 +288,7 @@ async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
 
 #[tokio::test(start_paused = true)]
 async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
-    let mut house = House::new(true);
+    let mut house = JournalFixture::new(true);
     house.front.slow_down(Duration::from_millis(300));
     house.run_for(2_250, RetryScope::Default, &items(30)).await;
     house.disk = tempfile::tempdir().expect("a directory");
@@ -303,7 +303,7 @@ async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_sa
 #[tokio::test(start_paused = true)]
 async fn a_run_that_only_forgets_leaves_the_journal_and_the_doubts_to_one_that_brings_items() {
     for retrying in [RetryScope::None, RetryScope::Reprocess] {
-        let mut house = House::new(true);
+        let mut house = JournalFixture::new(true);
         house.run(&[]).await.0.expect("a first run");
         house.faults("on=writes,do=fail,status=503,skip=2,times=1000");
         house.run(&items(5)).await.0.expect_err("the service is down");

@@ -18,8 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::emulator::{FaultAction, FaultRule, UnknownBehaviors};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::run::run::RunStatus;
@@ -29,27 +28,27 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// More than any run meets.
 const ALWAYS: u32 = 1_000_000;
 
-struct House {
-    front: Front,
+struct RejectionFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
     max_rows: usize,
 }
 
-impl House {
-    fn new(doubts: Doubts) -> Self {
+impl RejectionFixture {
+    fn new(doubts: UnknownBehaviors) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode: WriteMode::Append, max_rows: 5_000 }
     }
 
     fn usual() -> Self {
-        Self::new(Doubts::all().next().expect("there are eight"))
+        Self::new(UnknownBehaviors::all().next().expect("there are eight"))
     }
 
     /// From now on the service refuses whatever holds the word, as this says.
@@ -63,7 +62,7 @@ impl House {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let store = store.keeping(self.mode, ReprocessPolicy::EachVersion);
         let report = job.run(store, Values::of(items.to_vec())).await;
         self.clock.sleep(std::time::Duration::from_mins(1)).await;
@@ -91,8 +90,8 @@ fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
-    for doubts in Doubts::all() {
-        let house = House::new(doubts);
+    for doubts in UnknownBehaviors::all() {
+        let house = RejectionFixture::new(doubts);
         house.refuse("do=refuse", "poison");
         let report = house.run(&items(40, &[17])).await.expect("a run that ends");
         assert_eq!((report.run.counts.new, report.run.counts.failed), (39, 1), "{doubts:?}");
@@ -110,7 +109,7 @@ async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_w
 #[tokio::test(start_paused = true)]
 async fn a_renamed_column_is_followed_after_a_first_refusal() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House { mode, ..House::usual() };
+        let house = RejectionFixture { mode, ..RejectionFixture::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(6, &[1])).await.expect("a run that ends");
         house.front.emulator.set_faults(Vec::new());
@@ -131,7 +130,7 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
 
 #[tokio::test(start_paused = true)]
 async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.run(&[]).await.expect("a first run");
     let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
     house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
@@ -144,7 +143,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
     let bound = 16 * (10 + 1) + 2;
     assert!(writes <= bound, "{writes} writes, and {bound} are stated");
 
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.front.emulator.set_faults(vec![refusing_rows_of_data()]);
     let everything: Vec<usize> = (0..40).collect();
     let error = house.run(&items(40, &everything)).await.expect_err("everything is refused");
@@ -153,9 +152,9 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
 }
 
 /// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
-fn refusing_rows_of_data() -> Fault {
-    Fault {
-        happening: Happening::Refuse,
+fn refusing_rows_of_data() -> FaultRule {
+    FaultRule {
+        action: FaultAction::Refuse,
         containing: Some("{\"stringValue\":\"poison\"}".to_owned()),
         times: ALWAYS,
         ..Default::default()
@@ -164,7 +163,7 @@ fn refusing_rows_of_data() -> Fault {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.refuse("do=refuse", "poison");
     let report = house.run(&items(5, &[2])).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed), (4, 1));
@@ -175,7 +174,7 @@ async fn a_record_whose_failure_is_refused_as_well_is_told_without_it() {
 
 #[tokio::test(start_paused = true)]
 async fn content_that_the_service_answers_with_500_is_found_too() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     house.refuse("do=fail,status=500", "poison");
     let report = house.run(&items(20, &[3, 4])).await.expect("a run that ends");
     assert_eq!((report.run.counts.new, report.run.counts.failed), (18, 2));
@@ -186,7 +185,7 @@ async fn content_that_the_service_answers_with_500_is_found_too() {
 #[tokio::test(start_paused = true)]
 async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() {
     for times in 1..=12 {
-        let house = House::usual();
+        let house = RejectionFixture::usual();
         house.run(&[]).await.expect("a first run");
         let fault = format!("on=writes,do=fail,status=503,times={times}").parse().expect("a fault");
         house.front.emulator.set_faults(vec![fault]);
@@ -201,13 +200,13 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
 #[tokio::test(start_paused = true)]
 async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
     for after in 1..=5 {
-        for doubts in Doubts::all() {
-            let house = House::new(doubts);
+        for doubts in UnknownBehaviors::all() {
+            let house = RejectionFixture::new(doubts);
             house.run(&[]).await.expect("a first run");
             let late = format!("on=writes,do=late,after={after},times=3").parse().expect("a fault");
             house.front.emulator.set_faults(vec![late]);
             let first = house.run(&items(16, &[])).await;
-            house.front.emulator.deliver_late().await;
+            house.front.emulator.deliver_delayed().await;
             let last = house.run(&items(16, &[])).await.expect("the service is well again");
             assert_eq!((last.keys, last.run.counts.failed), (16, 0), "{after} {doubts:?}: {first:?}");
             let keys = house.column("Data", "id").await;
@@ -219,7 +218,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
 #[tokio::test(start_paused = true)]
 async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House { mode, max_rows: 8, ..House::usual() };
+        let house = RejectionFixture { mode, max_rows: 8, ..RejectionFixture::usual() };
         house.refuse("do=refuse", "poison");
         house.run(&items(30, &[11, 12, 29])).await.expect("a run that ends");
         house.front.emulator.set_faults(Vec::new());
@@ -237,9 +236,9 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
         "This action would increase the number of cells in the workbook above the limit of 10000000 cells.",
     ];
     for saying in sayings {
-        let house = House::usual();
+        let house = RejectionFixture::usual();
         house.run(&[]).await.expect("a first run");
-        let fault = Fault { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
+        let fault = FaultRule { message: Some(saying.to_owned()), ..refusing_rows_of_data() };
         house.front.emulator.set_faults(vec![fault]);
         let error = house.run(&items(6, &[2])).await.expect_err("the sheet takes nothing");
         assert!(error.to_string().contains(saying), "{error}");
@@ -250,7 +249,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trouble() {
     for skip in 0..12 {
-        let house = House { max_rows: 4, ..House::usual() };
+        let house = RejectionFixture { max_rows: 4, ..RejectionFixture::usual() };
         house.run(&[]).await.expect("a first run");
         let outage = format!("on=writes,do=fail,status=503,skip={skip},times=1000").parse().expect("a fault");
         house.front.emulator.set_faults(vec![refusing_rows_of_data(), outage]);
@@ -271,7 +270,7 @@ async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trou
 
 #[tokio::test(start_paused = true)]
 async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
-    let house = House::usual();
+    let house = RejectionFixture::usual();
     let items = |count: u64| (0..count).map(|n| json!({"id": format!("k{n}"), "n": n})).collect::<Vec<_>>();
     house.run(&items(2)).await.expect("a run");
     let page =

@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use contract::emulated::{Emulated, id};
-use contract::ground::Ground;
+use contract::ground::StoreFixture;
 use serde_json::json;
 use sheetkeep::check::probing::{ProbeReport, probe};
-use sheetkeep::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::emulator::{
+    CallerIdBehavior, FaultAction, FaultRule, FaultTarget, MissingIdBehavior, UnknownBehaviors, ValidationBehavior,
+};
 use sheetkeep::runner::shutdown::{Stop, StopReason};
 use sheetkeep::store::probe::assumption::{Assumption, AssumptionOutcome};
 use sheetkeep::system::SeededChance;
@@ -31,11 +32,11 @@ fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
 }
 
 /// What a service of these doubts has to be told to be.
-fn expected(doubts: Doubts) -> BTreeMap<Assumption, AssumptionOutcome> {
+fn expected(doubts: UnknownBehaviors) -> BTreeMap<Assumption, AssumptionOutcome> {
     let otherwise = |question: Assumption| match question {
-        Assumption::MissingName => doubts.missing_id == MissingId::Ignore,
-        Assumption::CallerNameId | Assumption::TakenNameId => doubts.caller_ids == CallerIds::Ignore,
-        Assumption::NameAgain | Assumption::OneByOne => doubts.validate == Validate::Snapshot,
+        Assumption::MissingName => doubts.missing_id == MissingIdBehavior::Ignore,
+        Assumption::CallerNameId | Assumption::TakenNameId => doubts.caller_ids == CallerIdBehavior::Ignore,
+        Assumption::NameAgain | Assumption::OneByOne => doubts.validate == ValidationBehavior::Snapshot,
         _ => false,
     };
     Assumption::all().map(|question| (question, AssumptionOutcome::of(!otherwise(question)))).collect()
@@ -51,7 +52,7 @@ async fn there(place: &Emulated) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
-    for (doubts, seed) in Doubts::all().zip(1..) {
+    for (doubts, seed) in UnknownBehaviors::all().zip(1..) {
         let place = Emulated::new(doubts, seed);
         let before = there(&place).await;
         let probed = probed(&place, seed, &Stop::default()).await;
@@ -64,18 +65,18 @@ async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
 #[tokio::test(start_paused = true)]
 async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_answer_and_leave_nothing() {
     let faults = [
-        Fault { happening: Happening::AppliedFail, status: 503, ..Fault::default() },
-        Fault { happening: Happening::Fail, status: 429, ..Fault::default() },
-        Fault { happening: Happening::Reset, ..Fault::default() },
-        Fault { happening: Happening::AppliedReset, ..Fault::default() },
-        Fault { happening: Happening::AppliedTruncate, ..Fault::default() },
+        FaultRule { action: FaultAction::AppliedFail, status: 503, ..FaultRule::default() },
+        FaultRule { action: FaultAction::Fail, status: 429, ..FaultRule::default() },
+        FaultRule { action: FaultAction::Reset, ..FaultRule::default() },
+        FaultRule { action: FaultAction::AppliedReset, ..FaultRule::default() },
+        FaultRule { action: FaultAction::AppliedTruncate, ..FaultRule::default() },
     ];
     for (doubts, seed) in contract::emulated::both().into_iter().zip([100, 200]) {
         for (fault, nth) in faults.iter().zip(0..) {
             let place = Emulated::new(doubts, seed + nth);
             let before = there(&place).await;
             // About one write in ten, among them those that sweep up.
-            let some = Fault { on: Victims::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
+            let some = FaultRule { on: FaultTarget::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
             place.emulator.set_faults(vec![some]);
             let probed = probed(&place, seed + nth, &Stop::default()).await;
             assert!(probed.swept.left.is_empty(), "{fault:?}: {:?}", probed.swept);
@@ -88,9 +89,10 @@ async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_an
 
 #[tokio::test(start_paused = true)]
 async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_it_applied_is_swept_up() {
-    let place = Emulated::new(Doubts::default(), 7);
+    let place = Emulated::new(UnknownBehaviors::default(), 7);
     let before = there(&place).await;
-    let lost = Fault { on: Victims::Writes, happening: Happening::AppliedReset, times: 400, ..Fault::default() };
+    let lost =
+        FaultRule { on: FaultTarget::Writes, action: FaultAction::AppliedReset, times: 400, ..FaultRule::default() };
     place.emulator.set_faults(vec![lost]);
     let probed = probed(&place, 7, &Stop::default()).await;
     assert!(!probed.has_proven_guard() && probed.unguarded().is_none());
@@ -101,7 +103,7 @@ async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
-    let place = Emulated::new(Doubts::default(), 8);
+    let place = Emulated::new(UnknownBehaviors::default(), 8);
     let before = there(&place).await;
     let stop = Stop::default();
     let asking = probed(&place, 8, &stop);
@@ -119,7 +121,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
 
 #[tokio::test(start_paused = true)]
 async fn what_an_earlier_probe_left_is_swept_up_once_it_is_old_and_a_tab_of_a_person_never() {
-    let place = Emulated::new(Doubts::default(), 9);
+    let place = Emulated::new(UnknownBehaviors::default(), 9);
     let (old, young) = (1_790_000_000 - 4_000, 1_790_000_000 - 60);
     let title = |seconds: i64| format!("sheetkeep probe {seconds}-0123456789abcdef-3");
     let kept = [title(young), "sheetkeep probe of mine".to_owned(), "sheetkeep probe #3".to_owned()];

@@ -36,8 +36,8 @@ use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
-use crate::house::House;
+use crate::front::EmulatorProxy;
+use crate::house::JobFixture;
 use crate::support::{ById, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -46,7 +46,7 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
     ids.iter().map(|id| json!({"id": id, "v": version})).collect()
 }
 
-impl House {
+impl JobFixture {
     fn older_than(&self, days: u64, keys: bool) -> RowAge {
         let ms = i64::try_from(days * 86_400_000).expect("few days");
         RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
@@ -135,7 +135,7 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
             (WriteMode::Upsert, ReprocessPolicy::OnChange),
             (WriteMode::Upsert, ReprocessPolicy::OnNewer),
         ] {
-            let house = House::lived_in(mode, again, nth).await;
+            let house = JobFixture::lived_in(mode, again, nth).await;
             let data = house.sorted("Data").await;
             let found = house.prune(house.older_than(5, false)).await;
             assert_eq!(
@@ -163,7 +163,7 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
 
 #[tokio::test(start_paused = true)]
 async fn what_is_young_stays() {
-    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
+    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     let kept = house.kept().await;
     let found = house.prune(house.older_than(30, true)).await;
     assert_eq!((found.cells, found.old_keys), (0, 0));
@@ -173,7 +173,7 @@ async fn what_is_young_stays() {
 #[tokio::test(start_paused = true)]
 async fn versions_that_another_one_has_followed_go_where_one_counts() {
     for (again, counts) in [(ReprocessPolicy::OnChange, "1"), (ReprocessPolicy::OnNewer, "2")] {
-        let house = House::new(WriteMode::Upsert, again, 0);
+        let house = JobFixture::new(WriteMode::Upsert, again, 0);
         for version in ["1", "2", "1"] {
             house.usual(&items(&["a"], version)).await;
         }
@@ -184,7 +184,7 @@ async fn versions_that_another_one_has_followed_go_where_one_counts() {
         assert_eq!(house.usual(&items(&["a"], counts)).await.run.counts.new, 0);
         assert_eq!(house.usual(&items(&["a"], "3")).await.updated, 1);
     }
-    let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     for version in ["1", "2", "1"] {
         house.usual(&items(&["a"], version)).await;
     }
@@ -194,7 +194,7 @@ async fn versions_that_another_one_has_followed_go_where_one_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_done_again() {
-    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
+    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
     let age = house.older_than(5, true);
     let (found, _) = house.prunable(age).await;
     assert_eq!(found.keys, (4, 12));
@@ -208,7 +208,7 @@ async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_
 
 #[tokio::test(start_paused = true)]
 async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
-    let house = House::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
+    let house = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     for tab in ["Data", "Processed j", "Failures j", "Runs"] {
         let id = house.front.id_of(tab).await;
         let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
@@ -241,7 +241,7 @@ async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_no
 
 #[tokio::test(start_paused = true)]
 async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
-    let mut house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+    let mut house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     house.max_rows = 1_000;
     let ids: Vec<String> = (0..400).map(|n| format!("k{n}")).collect();
     house.usual(&items(&ids.iter().map(String::as_str).collect::<Vec<_>>(), "1")).await;
@@ -265,7 +265,7 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
 async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     for nth in [0, 7] {
         for tab in ["Processed j", "Failures j", "Runs"] {
-            let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
+            let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
             let before = house.kept().await;
             let (_, errands) = house.prunable(house.older_than(5, false)).await;
             house.front.sort_upside_down(tab).await;
@@ -285,10 +285,15 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     }
 }
 
-impl House {
+impl JobFixture {
     /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
     /// so many answers.
-    async fn with_rows_that_wait(house: Self, age: RowAge, moving: impl AsyncFn(&Front), answers: u64) -> Option<Self> {
+    async fn with_rows_that_wait(
+        house: Self,
+        age: RowAge,
+        moving: impl AsyncFn(&EmulatorProxy),
+        answers: u64,
+    ) -> Option<Self> {
         let (_, errands) = house.prunable(age).await;
         moving(&house.front).await;
         tokio::select! {
@@ -296,7 +301,8 @@ impl House {
             () = house.front.after_calls(answers) => {},
         }
         house.clock.sleep(Duration::from_mins(10)).await;
-        let waits = house.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("put back"));
+        let waits =
+            house.listing().await.snapshot.blemishes.iter().any(|one| one.message.contains("are restored below"));
         waits.then_some(house)
     }
 
@@ -338,19 +344,19 @@ impl House {
 async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
     let mut met = false;
     for answers in 1..20 {
-        let house = House::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
+        let house = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         house.usual(&items(&["p"], "1")).await;
         house.clock.sleep(10 * DAY).await;
         house.usual(&items(&["a"], "1")).await;
         assert_eq!(house.force("a").await, 1);
         assert_eq!(house.column("Processed j", "state").await, ["done", "done", "forgotten", "done"]);
         let age = house.older_than(5, true);
-        let moving = async |front: &Front| {
+        let moving = async |front: &EmulatorProxy| {
             let id = front.id_of("Processed j").await;
             let source = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 4});
             front.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 1}}])).await;
         };
-        let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
         met = true;
         assert_eq!(house.force("a").await, 1, "after {answers} answers");
         assert_eq!(house.usual(&items(&["a"], "1")).await.run.counts.new, 0);
@@ -365,15 +371,15 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
     for nth in [0, 7] {
         let mut met = false;
         for answers in 1..20 {
-            let mut house = House::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
+            let mut house = JobFixture::new(WriteMode::Upsert, ReprocessPolicy::OnChange, nth);
             house.max_rows = 1_000;
             house.usual(&items(&["a", "b", "c"], "1")).await;
             let id = house.front.id_of("Data").await;
             let more = json!({"appendDimension": {"sheetId": id, "dimension": "ROWS", "length": 500}});
             house.front.hands(json!([more])).await;
             let age = house.older_than(5, false);
-            let moving = async |front: &Front| front.type_in("Data", 349, 1, "a note of mine").await;
-            let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+            let moving = async |front: &EmulatorProxy| front.type_in("Data", 349, 1, "a note of mine").await;
+            let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
             met = true;
             let items = [items(&["a", "c"], "1"), items(&["b"], "2"), items(&["e"], "1")].concat();
             house.usual(&items).await;
@@ -390,10 +396,10 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
 async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() {
     let mut met = false;
     for answers in 1..20 {
-        let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
+        let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
         let age = house.older_than(5, false);
-        let moving = async |front: &Front| front.sort_upside_down("Processed j").await;
-        let Some(house) = House::with_rows_that_wait(house, age, moving, answers).await else { continue };
+        let moving = async |front: &EmulatorProxy| front.sort_upside_down("Processed j").await;
+        let Some(house) = JobFixture::with_rows_that_wait(house, age, moving, answers).await else { continue };
         met = true;
         house.front.move_column("Processed j", 0, 3).await;
         assert_eq!(house.usual(&items(&["a", "b", "c", "d", "x"], "1")).await.run.counts.new, 0);
@@ -404,7 +410,7 @@ async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() 
 
 #[tokio::test(start_paused = true)]
 async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_nothing_is_taken_out() {
-    let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
+    let house = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
     let (_, errands) = house.prunable(house.older_than(5, false)).await;
     let before = house.kept().await;
     let id = house.front.id_of("Processed j").await;
@@ -423,7 +429,8 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
     for seed in 0..games {
         let chance = SeededChance::new(seed);
         let below = |n: u64| chance.bits() % n;
-        let house = House::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
+        let house =
+            JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, usize::from(seed % 2 == 1) * 7).await;
         let age = house.older_than(5, false);
         if below(2) == 0 {
             let id = house.front.id_of("Data").await;
@@ -449,7 +456,8 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             }
             house.clock.sleep(Duration::from_mins(10)).await;
             let listing = house.listing().await;
-            put_back += listing.snapshot.blemishes.iter().filter(|one| one.message.contains("put back")).count();
+            put_back +=
+                listing.snapshot.blemishes.iter().filter(|one| one.message.contains("are restored below")).count();
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
             assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "seed {seed}");

@@ -23,25 +23,25 @@ mod contract {
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::fault::{Fault, Victims};
+use sheetkeep::emulator::{FaultRule, FaultTarget};
 use sheetkeep::ledger::run::event::RunReport;
 use support::{Job, Slow, Values};
 
 use crate::emulated::{Emulated, both};
-use crate::ground::Ground;
+use crate::ground::StoreFixture;
 
 fn items(count: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}")})).collect()
 }
 
 /// The writes whose numbers `meets` picks (the first is 0) are answered 429, without `Retry-After`.
-fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<Fault> {
+fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<FaultRule> {
     let met = (0..200).filter(|n| meets(*n));
     // A call that one fault of the list meets is not counted by those behind it.
     met.enumerate()
         .map(|(before, n)| {
             let skip = n - u32::try_from(before).expect("a small number");
-            Fault { on: Victims::Writes, status: 429, skip, ..Fault::default() }
+            FaultRule { on: FaultTarget::Writes, status: 429, skip, ..FaultRule::default() }
         })
         .collect()
 }

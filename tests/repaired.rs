@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
@@ -34,12 +34,12 @@ use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 /// A sheet with keys k1, k2, … in columns id, a and b, and beside them a person's column.
 struct Desk {
-    front: Front,
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     versions: BTreeMap<String, u64>,
     /// Whether all rows show the same but for their keys.
@@ -51,7 +51,7 @@ impl Desk {
     /// Keys k1 to kn at version 1, each with a remark of the person's.
     async fn of(keys: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let front = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let versions = (1..=keys).map(|n| (format!("k{n}"), 1)).collect();
         let mut desk = Self { front, clock, versions, is_alike: false, said: Vec::new() };
         desk.run().await.expect("a first run");
@@ -81,7 +81,7 @@ impl Desk {
         job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
         job.plan.definition.mode = WriteMode::Upsert.word().into();
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let is_alike = self.is_alike;
         let cell = |key: &str, column: &str, version: u64| {
             if is_alike { "alike".to_owned() } else { format!("{key} {column}{version}") }

@@ -27,15 +27,15 @@ use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 
-use crate::front::Front;
-use crate::house::House;
+use crate::front::EmulatorProxy;
+use crate::house::JobFixture;
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// Somebody gives a tab another name.
-async fn rename(front: &Front, id: &Value, to: &str) {
+async fn rename(front: &EmulatorProxy, id: &Value, to: &str) {
     let properties = json!({"sheetId": id, "title": to});
     front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }
@@ -45,8 +45,8 @@ fn items(version: &str) -> Vec<Value> {
 }
 
 /// A job with rows, a failure that is left alone, one that somebody has asked to try again, and cells of people's beside the rows.
-async fn begun(mode: WriteMode, again: ReprocessPolicy) -> House {
-    let house = House::new(mode, again, 0);
+async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
+    let house = JobFixture::new(mode, again, 0);
     let bad = json!({"id": "bad", "v": "1", "bad": "it is bad"});
     house.usual(&[items("1"), vec![bad]].concat()).await;
     let at = house.front.tab("Failures j").await[0].iter().position(|name| name == "action").expect("a column");
@@ -58,7 +58,7 @@ async fn begun(mode: WriteMode, again: ReprocessPolicy) -> House {
 }
 
 /// A run beside which somebody does something after every so many calls; with how long it took, in milliseconds.
-async fn run_beside(house: &House, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
+async fn run_beside(house: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), house.clock.monotonic_ms());
     let run = house.run(&source, RetryScope::Default, None);
     tokio::pin!(run);
@@ -107,7 +107,7 @@ async fn tabs_renamed_again_and_again_end_a_run_in_time() {
                 assert!(took_ms < 120_000, "{took_ms} ms: {told}");
                 if let Err(error) = report {
                     assert_eq!(error.fault(), Fault::Throttled, "{told}");
-                    assert!(error.to_string().contains("changed by somebody as often as"), "{told}");
+                    assert!(error.to_string().contains("edited as often as"), "{told}");
                 }
                 house.clock.sleep(Duration::from_mins(10)).await;
                 rename(front, &id, title).await;
@@ -141,7 +141,7 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
         let (report, took_ms) = Box::pin(run_beside(&house, deeds)).await;
         let error = report.expect_err("it never stands still");
         assert_eq!(error.fault(), Fault::Throttled, "{latency_ms}: {error}");
-        assert!(error.to_string().contains("tab Processed j was changed by somebody as often as"), "{error}");
+        assert!(error.to_string().contains("tab Processed j was edited as often as"), "{error}");
         assert!(took_ms < 60_000 + 12 * latency_ms + 5_000, "{latency_ms}: {took_ms} ms");
         front.slow_down(Duration::ZERO);
         assert_eq!(house.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}: once it stands still");

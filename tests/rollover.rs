@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::call::{Call, Content, Query};
+use sheetkeep::emulator::{ApiRequest, QueryParams, ResponseContent};
 use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
@@ -42,15 +42,15 @@ use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
-use crate::front::{Front, ID};
-use crate::house::House;
+use crate::front::{EmulatorProxy, ID};
+use crate::house::JobFixture;
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// A job with several spreadsheets to be in.
 struct Estate {
-    house: House,
+    house: JobFixture,
     /// Their ids, the first one that the job is in first.
     ids: Vec<String>,
     /// The idempotency keys that steps were given.
@@ -59,7 +59,7 @@ struct Estate {
 
 impl Estate {
     async fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
-        let house = House::new(mode, again, nth);
+        let house = JobFixture::new(mode, again, nth);
         let mut ids = vec![ID.to_owned()];
         for title in ["second", "third"] {
             ids.push(made(&house.front, title).await);
@@ -154,25 +154,25 @@ impl Estate {
     }
 }
 
-async fn asked(front: &Front, method: Method, path: &str, body: Value) -> (u16, Value) {
-    let call = Call {
+async fn asked(front: &EmulatorProxy, method: Method, path: &str, body: Value) -> (u16, Value) {
+    let call = ApiRequest {
         method,
         path: path.to_owned(),
-        query: Query::parse(""),
+        query: QueryParams::parse(""),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
-    let answer = front.emulator.answer(call).await.expect("no fault is pending");
+    let answer = front.emulator.handle(call).await.expect("no fault is pending");
     let value = match answer.content {
-        Content::Json(value) => value,
-        Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-        Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+        ResponseContent::Json(value) => value,
+        ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+        ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
     };
     (answer.status, value)
 }
 
-async fn made(front: &Front, title: &str) -> String {
+async fn made(front: &EmulatorProxy, title: &str) -> String {
     let (status, answer) =
         asked(front, Method::POST, "/v4/spreadsheets", json!({"properties": {"title": title}})).await;
     assert_eq!(status, 200, "{answer}");
@@ -377,7 +377,7 @@ impl Estate {
             }
             estate.house.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
-            if snapshot.blemishes.iter().any(|one| one.message.contains("put back")) {
+            if snapshot.blemishes.iter().any(|one| one.message.contains("are restored below")) {
                 assert_eq!(snapshot.book.open_failures(), 1);
                 return estate;
             }

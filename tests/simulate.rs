@@ -139,7 +139,7 @@ fn whatever_happens_to_calls_machines_and_rows_each_key_is_there_once_and_runs_t
     let seconds = watch.seconds();
     println!("simulate: {} seeds in {seconds:.1} s, {tally:#?}", seeds.len());
     if games.is_some() {
-        evidence::write("simulate.json", &tally.told(&commit, seeds.len(), seconds));
+        evidence::write("simulate.json", None, &tally.told(&commit, seeds.len(), seconds));
     }
     assert!(
         seeds.len() < 100

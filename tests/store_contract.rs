@@ -13,7 +13,7 @@ use contract::emulated::Emulated;
 use contract::live::Live;
 use contract::remembered::Remembered;
 use contract::suite;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
@@ -29,7 +29,7 @@ async fn the_reference_store_keeps_the_contract() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spreadsheet_keeps_the_contract_whatever_the_service_does() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         for (seed, (name, check)) in (1..).zip(suite::ALL) {
             println!("{doubts:?}: {name}");
             check(&Emulated::new(doubts, seed)).await;

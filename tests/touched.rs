@@ -22,7 +22,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
@@ -33,13 +33,13 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
 /// What a person does.
-type Deed = fn(Front) -> BoxFuture<'static, ()>;
+type Deed = fn(EmulatorProxy) -> BoxFuture<'static, ()>;
 
 /// A source in the middle of which somebody does something.
 struct Interrupted {
@@ -75,13 +75,13 @@ impl Source for Interrupted {
     }
 }
 
-struct House {
-    front: Front,
+struct ManualEditFixture {
+    front: EmulatorProxy,
     clock: Arc<dyn Clock>,
     mode: WriteMode,
 }
 
-impl House {
+impl ManualEditFixture {
     /// A job that has run over six items, one of which failed.
     async fn begun(mode: WriteMode) -> Self {
         Self::begun_on(mode, None).await
@@ -90,7 +90,7 @@ impl House {
     /// The same, on a spreadsheet to which somebody has done this before.
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let front = Front::new(Doubts::all().next().expect("there are eight"), 1, &clock, None);
+        let front = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
         let house = Self { front, clock, mode };
         if let Some(deed) = before {
             deed(house.front.clone()).await;
@@ -109,7 +109,7 @@ impl House {
         let again =
             if self.mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
         let sheets = Arc::new(self.front.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let deed = deed.map(|deed| deed(self.front.clone()));
         // Where one record of each key counts, all are read once before the first is processed.
         let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
@@ -131,7 +131,7 @@ fn items(from: u64, to: u64, version: &str) -> Vec<Value> {
     (from..to).map(|n| json!({"id": format!("k{n}"), "n": n, "v": version})).collect()
 }
 
-async fn tab(front: &Front, title: &str) -> Value {
+async fn tab(front: &EmulatorProxy, title: &str) -> Value {
     front.id_of(title).await
 }
 
@@ -282,7 +282,7 @@ const CARRIED_ON: [(&str, Deed); 17] = [
     }),
 ];
 
-async fn rename(front: &Front, title: &str, to: &str) {
+async fn rename(front: &EmulatorProxy, title: &str, to: &str) {
     let properties = json!({"sheetId": tab(front, title).await, "title": to});
     front.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
 }
@@ -293,7 +293,7 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
                 let told = format!("{what}, {mode:?}, in the middle: {in_the_middle}");
-                let house = House::begun(mode).await;
+                let house = ManualEditFixture::begun(mode).await;
                 if !in_the_middle {
                     deed(house.front.clone()).await;
                 }
@@ -312,7 +312,7 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
 }
 
 /// A tab with a header and a formula that was filled down beside the rows that are to come.
-fn prepare(front: Front) -> BoxFuture<'static, ()> {
+fn prepare(front: EmulatorProxy) -> BoxFuture<'static, ()> {
     async move {
         let text = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
         let header = json!({"values": [text("id"), text("v"), text("ours")]});
@@ -335,7 +335,7 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
     for (what, deed) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             let told = format!("{what}, {mode:?}");
-            let house = House::begun_on(mode, Some(prepare)).await;
+            let house = ManualEditFixture::begun_on(mode, Some(prepare)).await;
             let report = house.run(items(0, 12, "1"), Some(deed)).await;
             let report = report.unwrap_or_else(|error| panic!("{told}: {error}"));
             assert_eq!((report.run.counts.new, report.run.counts.failed), (6, 1), "{told}");
@@ -352,7 +352,7 @@ async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do()
 #[tokio::test(start_paused = true)]
 async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     for (what, deed) in CARRIED_ON {
-        let house = House::begun(WriteMode::Upsert).await;
+        let house = ManualEditFixture::begun(WriteMode::Upsert).await;
         let report = house.run(items(0, 8, "2"), Some(deed)).await.unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!((report.run.counts.new, report.run.counts.recovered), (8, 1), "{what}");
         let again = house.run(items(0, 8, "2"), None).await.unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -403,7 +403,7 @@ const STOPS: [(&str, Deed, &str); 8] = [
     ),
 ];
 
-fn delete(front: Front, title: &'static str) -> BoxFuture<'static, ()> {
+fn delete(front: EmulatorProxy, title: &'static str) -> BoxFuture<'static, ()> {
     async move {
         let id = tab(&front, title).await;
         front.hands(json!([{"deleteSheet": {"sheetId": id}}])).await;
@@ -414,7 +414,7 @@ fn delete(front: Front, title: &'static str) -> BoxFuture<'static, ()> {
 #[tokio::test(start_paused = true)]
 async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_mend() {
     for (what, deed, named) in STOPS {
-        let house = House::begun(WriteMode::Append).await;
+        let house = ManualEditFixture::begun(WriteMode::Append).await;
         deed(house.front.clone()).await;
         let writes = house.front.emulator.stats().writes;
         let error = house.run(items(0, 12, "1"), None).await.expect_err(what);
@@ -426,7 +426,7 @@ async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_m
 #[tokio::test(start_paused = true)]
 async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
     for (what, deed, _) in STOPS {
-        let house = House::begun(WriteMode::Append).await;
+        let house = ManualEditFixture::begun(WriteMode::Append).await;
         let ended = house.run(items(0, 12, "1"), Some(deed)).await;
         println!("{what}: {}", ended.as_ref().err().map_or("carried on".to_owned(), ToString::to_string));
         if what.contains("the data tab is deleted") || what.contains("Processed is deleted") {
@@ -442,7 +442,7 @@ async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again_once() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
-        let house = House::begun(mode).await;
+        let house = ManualEditFixture::begun(mode).await;
         let range = json!({"sheetId": tab(&house.front, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
                            "startColumnIndex": 0, "endColumnIndex": 1});
         house.front.hands(json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])).await;
@@ -486,7 +486,7 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
 async fn sharing_that_is_revoked_and_a_file_that_is_gone_end_a_run_and_nothing_is_doubled_when_they_are_back() {
     for (status, on) in [(403, "all"), (404, "all"), (403, "writes"), (404, "writes")] {
         for skip in 0..4 {
-            let house = House::begun(WriteMode::Append).await;
+            let house = ManualEditFixture::begun(WriteMode::Append).await;
             let fault = format!("on={on},do=fail,status={status},skip={skip},times=1000").parse().expect("a fault");
             house.front.emulator.set_faults(vec![fault]);
             if let Err(error) = house.run(items(0, 12, "1"), None).await {

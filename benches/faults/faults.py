@@ -25,7 +25,7 @@ COLUMNS = [
     "rows#",
     "doubled#",
     "lost#",
-    "it said",
+    "reported",
     "reads#",
     "writes#",
     "wall s#",
@@ -38,10 +38,12 @@ COLUMNS = [
 ]
 
 
-HEAD = """{rows:,} rows of four cells, {batch} a write. The columns up to *peak MB* tell the first run. A client that did not say success is then run again as
-a schedule would, at most {reruns} times, with the faults going on; the last columns tell what stands on the sheet then. *Doubled* are rows beyond the
-first of a key, *lost* keys without a row. Calls that were refused are not counted. sheetkeep's writes include its first contact with the spreadsheet
-(tabs made, guard proved), and the faults meet those too."""
+HEAD = """{rows:,} rows of four cells, {batch} a write. The columns up to *peak MB* describe the first run. A
+client that did not report success is then run again, as a schedule would, at most {reruns} times,
+while the faults continue. The last columns describe the sheet after that. *Doubled* are rows beyond
+the first of a key, *lost* keys without a row. Refused calls are not counted. sheetkeep's writes
+include its first contact with the spreadsheet (tabs made, guard verified), and these meet the
+faults, too."""
 
 
 def parsed():
@@ -241,7 +243,7 @@ def main():
             data.append({"scenario": title, "clients": [{key: value for key, value in row.items() if key != "cells"} for row in rows]})
     facts["load_at_end"] = report.load()
     head = HEAD.format(rows=arguments.rows, batch=arguments.batch, reruns=RERUNS)
-    text = "\n\n".join([f"# Faults\n\nWritten by `benches/run faults`. {report.told(facts)}", head, *texts])
+    text = "\n\n".join([f"# Faults\n\n{report.circumstances_of('faults', facts)}", head, *texts])
     print(text)
     report.write(
         "faults",

@@ -30,14 +30,19 @@ def parsed():
     return parser.parse_args()
 
 
-HEAD = """Rows of eight cells, read from a CSV file. The emulator is another process, in memory unless said otherwise; wall, CPU and peak memory
-are the client's alone. Medians of 5 runs at 1,000 rows, 3 at 10,000, 1 at 100,000. *429s* were answered by the quota and are not in the other
-counts. gspread is its client that backs off, reads a keyed tab first and appends each batch's keys to it afterwards; dlt keeps its state on its own
-disk; google-sheets4 keeps none. sheetkeep's calls include its first contact, and its writes carry rows, keys, state and run at once. The others
-use `values.append`, for which the emulator looks for the table anew each time: at 100,000 rows some 40 ms a call, most of their wall without quotas."""
+HEAD = """Rows of eight cells, read from a CSV file. The emulator is another process, in memory unless noted
+otherwise. Wall time, CPU and peak memory are the client's alone. Medians of 5 runs at 1,000 rows, 3
+at 10,000, 1 at 100,000. *429s* were answered by the quota and are not in the other counts.
 
-UNDER_QUOTAS = """The peers ran side by side, each against an emulator of its own; what was not done after {limit} s was stopped by the bench.
-google-sheets4 tries nothing again, so its first 429 ends it; dlt gives a load up after five tries."""
+gspread is its client that backs off; it reads a keyed tab first and appends each batch's keys to it
+afterwards. dlt keeps its state on its own disk; google-sheets4 keeps none. sheetkeep's calls
+include its first contact, and its writes carry rows, keys, state and run at once. The others use
+`values.append`, for which the emulator searches the table each time: at 100,000 rows some 40 ms a
+call, most of their wall time without quotas."""
+
+UNDER_QUOTAS = """The peers ran side by side, each against an emulator of its own. The bench stopped what was not done
+after {limit} s. google-sheets4 does not retry, so its first 429 ends it; dlt gives a load up after
+five attempts."""
 
 
 def budget_part(scale, data):
@@ -51,7 +56,7 @@ def budget_part(scale, data):
     budgets.emulator()
     data["budgets"] = budgets.rows
     rows = [[row["work"], row["budget"], row["measured"], "ok" if row["ok"] else "**missed**"] for row in budgets.rows]
-    told = "Under Google's quotas (60 reads and 60 writes a minute) and 300 ms a call, unless the line says otherwise."
+    told = "Under Google's quotas (60 reads and 60 writes a minute) and 300 ms a call, unless noted otherwise."
     return [f"## Budgets\n\n{told}\n\n{report.table(budgets.COLUMNS, rows)}"]
 
 
@@ -65,7 +70,7 @@ def peer_parts(scale, data, limit):
         ("Without quotas", "", peers.COLUMNS, [each.pop("cells") for each in free]),
         ("The slope: what one more row costs", f"From {sizes[0]:,} to {sizes[-1]:,} rows, without quotas.", peers.SLOPE, slopes),
         ("Under Google's quotas, 300 ms a call", UNDER_QUOTAS.format(limit=limit), peers.COLUMNS, [each.pop("cells") for each in limited]),
-        ("Killed half way, then run again", "SIGKILL when half of the writes were through, at 50 ms a call.", peers.KILLED, killed),
+        ("Killed half way, then run again", "SIGKILL when half of the writes were done, at 50 ms a call.", peers.KILLED, killed),
     ]
     data |= {"free": free, "quotas": limited}
     return ["\n\n".join(filter(None, [f"## {title}", told, report.table(columns, rows)])) for title, told, columns, rows in parts]
@@ -82,7 +87,7 @@ def main():
         if arguments.only != "budgets":
             parts += peer_parts(scale, data, arguments.limit)
     facts["load_at_end"] = report.load()
-    text = "\n\n".join([f"# Scale\n\nWritten by `benches/run scale`. {report.told(facts)}", HEAD, *parts])
+    text = "\n\n".join([f"# Scale\n\n{report.circumstances_of('scale', facts)}", HEAD, *parts])
     print(text)
     full = arguments.sizes == FULL and arguments.keys >= 1_000_000 and not arguments.only
     report.write("scale", text, {"circumstances": facts, **data}, full)

@@ -1,11 +1,10 @@
 //! `USER_ENTERED`: no text makes reading it as typed panic, and a number that is read is finite.
-use sheetkeep::emulator::cell::CellValue;
-use sheetkeep::emulator::entered::Entry;
+use sheetkeep::emulator::internals::{CellValue, EnteredValue};
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let entry = Entry::typed(text);
+    let entry = EnteredValue::typed(text);
     if let Some(CellValue::Number(number)) = entry.value {
         assert!(number.is_finite(), "{text:?}");
         if let Some(format) = entry.format {

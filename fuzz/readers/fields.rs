@@ -1,14 +1,14 @@
 //! `fields` masks: no text makes reading or applying them panic.
 use serde_json::json;
-use sheetkeep::emulator::fields::Mask;
+use sheetkeep::emulator::internals::ResponseMask;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for root in ["Spreadsheet", "BatchUpdateSpreadsheetResponse", "CellData"] {
-        let _ = Mask::parse(text, root).is_ok();
+        let _ = ResponseMask::parse(text, root).is_ok();
     }
-    if let Ok(mask) = Mask::read(text) {
+    if let Ok(mask) = ResponseMask::read(text) {
         let value = json!({"sheets": [{"properties": {"title": "a"}, "data": [{"rowData": [{"values": [{}]}]}]}], "a": {"b": 1}});
         let _ = (mask.covers("sheets.data.rowData"), mask.apply(value));
     }

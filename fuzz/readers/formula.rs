@@ -1,35 +1,32 @@
 //! Formulas over cells that are all blank: no text makes working it out panic or take for ever.
-use sheetkeep::emulator::a1::Span;
-use sheetkeep::emulator::formula::{Sight, evaluate, link};
-use sheetkeep::emulator::grid::Area;
-use sheetkeep::emulator::matrix::Matrix;
-use sheetkeep::emulator::outcome::{Computed, Outcome};
-use sheetkeep::emulator::purse::Purse;
+use sheetkeep::emulator::internals::{
+    Area, CellSource, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
+};
 
 #[derive(Default)]
 struct Blank {
-    purse: Purse,
+    budget: EvalBudget,
 }
 
-impl Sight for Blank {
-    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Outcome {
-        Outcome::Number(f64::from(row) - f64::from(column))
+impl CellSource for Blank {
+    fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
+        Scalar::Number(f64::from(row) - f64::from(column))
     }
 
-    fn area(&self, _: Option<&str>, _: Span) -> Option<Area> {
+    fn area(&self, _: Option<&str>, _: CellSpan) -> Option<Area> {
         None
     }
 
-    fn block(&self, _: Option<&str>, _: &Area) -> Computed<Matrix> {
+    fn block(&self, _: Option<&str>, _: &Area) -> EvalResult<Matrix> {
         Err("#REF!")
     }
 
-    fn home(&self) -> (u32, u32) {
+    fn position(&self) -> (u32, u32) {
         (2, 3)
     }
 
-    fn purse(&self) -> &Purse {
-        &self.purse
+    fn budget(&self) -> &EvalBudget {
+        &self.budget
     }
 }
 

@@ -1,5 +1,5 @@
 //! Patterns of numbers and moments: no pattern and no value makes showing panic.
-use sheetkeep::emulator::pattern::NumberFormat;
+use sheetkeep::emulator::internals::NumberFormat;
 
 /// Reads these bytes.
 pub fn read_all(bytes: &[u8]) {

@@ -171,10 +171,10 @@ fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let book = &snapshot.book;
     if let Some(next) = &snapshot.state.next {
-        return format!("nothing here: the job goes on in spreadsheet {next}");
+        return format!("nothing here: the job continues in spreadsheet {next}");
     }
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
-        return "a run has marked it as begun; if that run is gone, the next one tells it as in doubt".to_owned();
+        return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
     if let Some(tried) = book.tried(key) {
         // Rows tell a failure that stays the same once; the state counts the other runs.
@@ -182,16 +182,16 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     }
     if book.knows(key) {
         let what = match (settings.mode, settings.version.is_some()) {
-            (WriteMode::Upsert, _) => "another version of it is written over its row",
-            (WriteMode::Append, true) => "another version of it gets a row of its own",
-            (WriteMode::Append, false) => "the job names no version, so it is never done again by itself",
+            (WriteMode::Upsert, _) => "another version rewrites its row",
+            (WriteMode::Append, true) => "another version gets a row of its own",
+            (WriteMode::Append, false) => "the job has no version, so it is never processed again automatically",
         };
-        return format!("it is done, and skipped; {what}");
+        return format!("done; later runs skip it; {what}");
     }
     if done.is_empty() {
-        "no run has done it; it is done as soon as the source yields it"
+        "not done yet; it is processed as soon as the source yields it"
     } else {
-        "it is forgotten, and done again as soon as the source yields it"
+        "revoked; it is processed again as soon as the source yields it"
     }
     .to_owned()
 }
@@ -199,26 +199,21 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
 fn of_failure(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
     match (tried.asked, tried.state) {
         (Some(RequestedAction::Retry), _) => {
-            format!("somebody asked for another try in row {}: the next run makes it", tried.row)
+            format!("a retry is requested in row {}: the next run makes it", tried.row)
         }
         (Some(RequestedAction::Skip), _) => {
-            format!("somebody said skip in row {}: the next run leaves it alone from then on", tried.row)
+            format!("a skip is requested in row {}: from the next run on it is skipped", tried.row)
         }
         (None, FailureState::Dead) if tried.in_doubt => {
-            "nobody knows whether it was done, and it is left alone until somebody says retry or skip".to_owned()
+            "it is unknown whether it was done; it is skipped until you request retry or skip".to_owned()
         }
         (None, FailureState::Dead) => {
-            "it has failed too often, and is left alone until the source has another record of it or somebody says retry"
-                .to_owned()
+            "exhausted: it is skipped until the source has another record of it, or you request a retry".to_owned()
         }
-        (None, FailureState::Skipped) => {
-            "it is left alone until the source has another record of it, because somebody said so".to_owned()
-        }
+        (None, FailureState::Skipped) => "skipped, as requested, until the source has another record of it".to_owned(),
         (None, _) => {
             let s = if attempts == 1 { "" } else { "s" };
-            format!(
-                "it is open after {attempts} run{s}: each run tries it again, until it has failed in {max_attempts}"
-            )
+            format!("open after {attempts} run{s}: each run tries it again, until it has failed in {max_attempts}")
         }
     }
 }

@@ -49,9 +49,9 @@ impl DiscrepancyKind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::Doubled => "doubled",
-            Self::Strange => "strange",
-            Self::Twice => "done twice",
+            Self::Doubled => "duplicate rows",
+            Self::Strange => "unknown rows",
+            Self::Twice => "processed twice",
         }
     }
 }
@@ -124,9 +124,9 @@ pub enum Repair {
     /// Machine tabs that are gone are made again, empty.
     Tabs,
     /// Keys without a row are forgotten, so that they are done again.
-    Forget,
+    Reprocess,
     /// Keys of rows that are not done count as done.
-    Adopt,
+    Accept,
 }
 
 impl Repair {
@@ -134,8 +134,8 @@ impl Repair {
     pub fn word(self) -> &'static str {
         match self {
             Self::Tabs => "tabs",
-            Self::Forget => "forget",
-            Self::Adopt => "adopt",
+            Self::Reprocess => "reprocess",
+            Self::Accept => "accept",
         }
     }
 }
@@ -220,8 +220,8 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Tabs => Some(Vec::new()),
-            Repair::Forget => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Adopt => adopted(store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Reprocess => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Accept => adopted(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(PreparedChanges { from: Some(from), settled });

@@ -96,7 +96,7 @@ pub async fn run(
             return tried;
         }
         if told != by {
-            events(Event::Waiting { why: format!("{by} is at work") });
+            events(Event::Waiting { why: format!("{by} is running") });
             told = by;
         }
         tokio::select! {

@@ -6,6 +6,8 @@
 pub mod installation;
 pub mod journal;
 pub mod request;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 pub mod error;
 pub mod failures;
 pub mod listing;

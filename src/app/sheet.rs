@@ -6,15 +6,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+#[cfg(feature = "emulator")]
+use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::config::settings::Settings;
 use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
-use crate::emulator::options::EmulatorOptions;
-#[cfg(feature = "emulator")]
-use crate::emulator::service::Emulator;
-#[cfg(feature = "emulator")]
-use crate::emulator::storage_error::Lasting;
+use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
 use crate::google::calls::quota::Pacing;
@@ -66,8 +64,8 @@ impl SheetFile {
         if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
             return ended;
         }
-        match emulator.trouble() {
-            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.lasting))),
+        match emulator.storage_failure() {
+            Some(trouble) => Err(embedded_trouble(path, trouble.why, Some(trouble.cause))),
             None => ended,
         }
     }
@@ -80,13 +78,13 @@ impl SheetFile {
 }
 
 #[cfg(feature = "emulator")]
-fn embedded_trouble(file: &Path, why: String, lasting: Option<Lasting>) -> AppError {
+fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> AppError {
     let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
     let why = if why.contains(&*name) { why } else { format!("{}: {why}", file.display()) };
-    if lasting == Some(Lasting::Resource) {
+    if lasting == Some(FailureCause::Resource) {
         return AppError::Machine(MachineTrouble::resource(why));
     }
-    AppError::Embedded { why, is_damaged: lasting == Some(Lasting::Contents) }
+    AppError::Embedded { why, is_damaged: lasting == Some(FailureCause::Contents) }
 }
 
 /// Connects to where the settings say.
@@ -131,8 +129,8 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Chance>) -> Re
         trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
         ..EmulatorOptions::default()
     };
-    let opened = Emulator::open(options, Arc::clone(clock), Arc::clone(chance));
-    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.lasting()))?;
+    let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
+    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.failure_cause()))?;
     let file = SheetFile { emulator: Some((emulator.clone(), file.to_owned())) };
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);

@@ -7,12 +7,12 @@ use crate::store::probe::assumption::{Assumption, AssumptionOutcome};
 /// One sentence; what follows for the job.
 pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
     match outcome {
-        AssumptionOutcome::Held => "as the protocol has it",
+        AssumptionOutcome::Held => "as the protocol assumes",
         AssumptionOutcome::NotHeld => otherwise(question),
         AssumptionOutcome::Unknown if question.is_guard_column() => {
-            "nothing is known of the guard; ask again before a first run"
+            "the guard is not verified; probe again before a first run"
         }
-        AssumptionOutcome::Unknown => "nothing follows; ask again",
+        AssumptionOutcome::Unknown => "nothing follows; probe again",
     }
 }
 
@@ -24,16 +24,20 @@ fn otherwise(question: Assumption) -> &'static str {
             "a first commit that arrives late could come twice; later ones are still refused by their tab"
         }
         Assumption::TitleCase => "a tab that differs in case only is not in the way; the check for one is too strict",
-        Assumption::MissingName | Assumption::CallerNameId => "the title guards, with two requests more in each commit",
-        Assumption::TakenNameId => "no name is ever added under a used id, so nothing follows where the title guards",
-        Assumption::TakenName => "the name could be given twice: people may see it twice; the title guards",
-        Assumption::NameAgain => "the first commit by name is refused, and the title guards from then on",
+        Assumption::MissingName | Assumption::CallerNameId => {
+            "the title guard is used, with two more requests in each commit"
+        }
+        Assumption::TakenNameId => "no name is ever added under a used id, so nothing follows with the title guard",
+        Assumption::TakenName => "the name could be given twice: people may see it twice; the title guard is used",
+        Assumption::NameAgain => {
+            "the first commit with the named-range guard is refused, and the title guard is used from then on"
+        }
         Assumption::OneByOne => {
             "what a batch frees is not free within it; no title and no id is ever used twice, so only names matter"
         }
         Assumption::InOrder => "nothing here would hold: do not run a job on this service",
         Assumption::CopyInOrder => "in mode upsert a row that people moved would not be noticed: use append",
-        Assumption::CopyShifts => "in mode upsert formulas of people in a row written by mistake come back changed",
+        Assumption::CopyShifts => "in mode upsert people's formulas in a row written by mistake come back changed",
         Assumption::CopySpilled => {
             "in mode upsert a row written by mistake comes back with values where a formula of people spilled, and that formula shows #REF!"
         }
@@ -47,20 +51,22 @@ fn otherwise(question: Assumption) -> &'static str {
             "the batch that marks the columns is refused, nothing of it is written"
         }
         Assumption::MarkMoves => {
-            "a renamed column would be taken for a deleted one: its values are left out, and a note says so"
+            "a renamed column would be taken for a deleted one: its values are left out, and a warning reports it"
         }
-        Assumption::MarkGoes => "a deleted column could be taken for a renamed one: look at the notes of the next run",
+        Assumption::MarkGoes => {
+            "a deleted column could be taken for a renamed one: look at the warnings of the next run"
+        }
         Assumption::CellLength => "a long text is a failure where it would have fitted, or is refused by the service",
         Assumption::FormulaText => {
-            "texts that begin with = would be worked out: do not run a job on untrusted records here"
+            "texts that begin with = would be evaluated as formulas: do not run a job on untrusted records here"
         }
         Assumption::AppendBelow => "rows may land elsewhere than below the last one: look at the data tab after a run",
         Assumption::AppendCheckbox => {
             "rows land below the checkboxes of people: fill checkboxes no further than the data"
         }
-        Assumption::DateHeader => {
-            "leases go by this machine's clock: they may end early or late, and no row is doubled"
+        Assumption::DateHeader => "leases use this machine's clock: they may end early or late; no row is doubled",
+        Assumption::FreshReads => {
+            "reads are compared with the state marker and repeated: runs take longer, nothing else"
         }
-        Assumption::FreshReads => "reads are held against the head and looked again: runs take longer, nothing else",
     }
 }

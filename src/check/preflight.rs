@@ -9,6 +9,7 @@ use crate::check::repeated::{RepeatedKeyScan, look};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::config::pace::Overlap;
 use crate::config::settings::Settings;
+use crate::config::target::Target;
 use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
@@ -70,7 +71,7 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, 
         return (lines, None);
     }
     let mut looked = look(source.as_mut(), Arc::new(identify), settings.again, clock).await;
-    let hint = "the run says so too; see README, *A key twice in one source*";
+    let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
     lines.extend(looked.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
     lines.extend(looked.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
     (lines, Some(looked))
@@ -96,7 +97,7 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
             Err(bad) => {
                 let what = format!("the first record of {name} can't be read: {bad}");
                 let line = || {
-                    CheckItem::warning(subject, what, Some("it would be a failure; the others are read all the same"))
+                    CheckItem::warning(subject, what, Some("it would be a failure; the other records are read anyway"))
                 };
                 first.get_or_insert_with(line);
                 probation.failed("source", &bad.to_string(), &place, &record.bytes);
@@ -139,7 +140,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut V
         }
     };
     lines.push(CheckItem::fine(Subject::Credentials, account(coming)));
-    lines.push(seen(&metadata));
+    lines.push(seen(&metadata, matches!(settings.target, Target::Embedded { .. })));
     let fetcher = Loader {
         sheets: Arc::clone(&coming.sheets),
         id: coming.id.clone(),
@@ -169,20 +170,21 @@ fn is_about_credentials(error: &CallError) -> bool {
 
 fn account(coming: &PlannedRun) -> String {
     match coming.sheets.client_email() {
-        Some(email) => format!("they give a token, for {email}"),
-        None => "they give a token".to_owned(),
+        Some(email) => format!("access token obtained for {email}"),
+        None => "access token obtained".to_owned(),
     }
 }
 
-fn seen(metadata: &SpreadsheetInfo) -> CheckItem {
+/// Whether the service lets this account write is unknown until it does; a local file has no accounts.
+fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
     if let Some(crowded) = capacity::crowded(CellBudget::of(metadata).cells()) {
-        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
+        return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" is readable; {crowded}"), None);
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
-    let what =
-        format!("\"{title}\" can be read: {tabs} tab{s}; whether this account may write to it only a write tells");
+    let limit = if is_local { "" } else { "; write access cannot be checked without writing" };
+    let what = format!("\"{title}\" is readable: {tabs} tab{s}{limit}");
     CheckItem::fine(Subject::Spreadsheet, what)
 }
 
@@ -191,10 +193,10 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match key_column_stands(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
+            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
             Err(error) => CheckItem::problem(Subject::Tabs, error),
         });
-        lines.push(CheckItem::fine(Subject::Guard, "the first run proves it, before it writes a row"));
+        lines.push(CheckItem::fine(Subject::Guard, "the first run verifies it before it writes a row"));
         return;
     };
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
@@ -214,9 +216,9 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     lines.push(CheckItem::fine(
         Subject::Guard,
         match fetched.proof {
-            GuardSupport::Unknown => "not proved yet; the next run proves it, before it writes a row",
-            GuardSupport::Name => "proved on this spreadsheet: a named range guards",
-            GuardSupport::Title => "proved on this spreadsheet: the title of the state tab guards",
+            GuardSupport::Unknown => "not verified yet; the next run verifies it before it writes a row",
+            GuardSupport::Name => "verified on this spreadsheet (named-range guard)",
+            GuardSupport::Title => "verified on this spreadsheet (title guard)",
         },
     ));
 }
@@ -226,7 +228,7 @@ fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines
     let key_column = kept.or(settings.key_column.as_deref());
     let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
-    let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let looked = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| stands());
     lines.push(looked.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
     let odd = snapshot.blemishes.iter().filter(|blemish| !blemish.blocking);
@@ -244,16 +246,16 @@ fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapsho
     match lease.standing(|_| false, fetched.loaded.service_time) {
         LeaseStatus::Free => CheckItem::fine(subject, "free"),
         LeaseStatus::Dead(holder) => {
-            let what = format!("run {} on {} vanished, and its time is over", holder.run, holder.host);
-            CheckItem::warning(subject, what, Some("the next run takes it over and tells that one as crashed"))
+            let what = format!("run {} on {} did not finish, and its lease has expired", holder.run, holder.host);
+            CheckItem::warning(subject, what, Some("the next run takes it over and records that run as crashed"))
         }
         LeaseStatus::Held { holder, until } if install == Some(holder.install.as_str()) => {
-            let what = format!("run {} of this very installation holds it until {until}", holder.run);
+            let what = format!("run {} of this installation holds it until {until}", holder.run);
             CheckItem::warning(
                 subject,
                 what,
                 Some(
-                    "if it died on this machine since it was last started, the next run takes over at once; else that one ends with 75",
+                    "if it died on this machine since the machine was last started, the next run takes over at once; otherwise the next run ends with 75",
                 ),
             )
         }
@@ -261,10 +263,10 @@ fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapsho
             let what = format!("run {} on {} holds it until {until}", holder.run, holder.host);
             match settings.overlap {
                 Overlap::Queue { .. } => {
-                    CheckItem::warning(subject, what, Some("a run would wait for it, as [lease] says"))
+                    CheckItem::warning(subject, what, Some("a run would wait for it, as [lease] is set"))
                 }
                 Overlap::Replace => {
-                    CheckItem::warning(subject, what, Some("a run would take it over, as [lease] says"))
+                    CheckItem::warning(subject, what, Some("a run would take it over, as [lease] is set"))
                 }
                 Overlap::Skip => CheckItem::problem(
                     subject,

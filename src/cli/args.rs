@@ -22,9 +22,9 @@ use crate::redact::redacted;
 const EXAMPLES: &str = "\
 Examples:
   sheetkeep run fixtures/quakes.toml             run a job; without a spreadsheet, into a local file
-  sheetkeep show fixtures/quakes.toml            see the last rows of its tab
-  sheetkeep status fixtures/quakes.toml          its last run, its failures, how full the sheet is
-  sheetkeep run q.toml --spreadsheet 1AbC…       keep it in that Google Sheet
+  sheetkeep show fixtures/quakes.toml            show the last rows of its tab
+  sheetkeep status fixtures/quakes.toml          show its last run, its failures, its cells
+  sheetkeep run q.toml --spreadsheet 1AbC…       run a job into that Google Sheet
   sheetkeep emulate --port 8080 --file my.sheet  serve the Sheets API from a file, for any client";
 
 const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
@@ -46,13 +46,13 @@ pub struct Args {
     /// What to do.
     #[command(subcommand)]
     pub command: CliCommand,
-    /// Say more on standard error: -v what happens, -vv every call
+    /// Print more on standard error: -v what happens, -vv every call
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
-    /// When to colour: auto, always or never; auto honours `NO_COLOR`
+    /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// How logs on standard error are written: text or json
+    /// Write logs on standard error as text or json
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: LogFormat,
 }
@@ -60,23 +60,23 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CliCommand {
-    /// Run a job once, from its source to its end
+    /// Run a job once, over its whole source
     Run(RunArgs),
-    /// Tell how a job stands: last run, failures, keys, cells used
+    /// Show a job's status: last run, failures, keys, cells used
     Status(StatusArgs),
     /// Show a tab of a job as a table
     Show(ShowArgs),
-    /// Look whether a run would stop, and on what; nothing is written
+    /// Check whether a run could start; writes nothing
     Check(CheckArgs),
-    /// List a job's failures, try some again, or leave some alone
+    /// List a job's failures, retry some, or skip some
     Failures(FailuresArgs),
-    /// Tell one item's life: when it was tried, how it failed, which run did it, where it stands
+    /// Show an item's history: attempts, failures, the run that processed it, its rows
     Explain(ExplainArgs),
-    /// See whether the rows and the keys of a job agree, and mend what does not
+    /// Check whether the rows and keys of a job are consistent; repair them
     Fsck(FsckArgs),
-    /// Forget everything that a job has done; its rows stay
+    /// Revoke everything that a job has done; its rows stay
     Reset(ResetArgs),
-    /// Take old runs, closed failures and blank rows out of a job's tabs, to make room
+    /// Delete old runs, closed failures and blank rows from a job's tabs
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
@@ -92,34 +92,34 @@ pub struct RunArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Read the source from FILE instead of what the job file names; `-` is standard input
+    /// Read FILE instead of the job file's source; `-` is standard input
     #[arg(long, value_name = "FILE")]
     pub input: Option<PathBuf>,
-    /// Accept that the key, the tab or the spreadsheet of the job was changed, or that an earlier spreadsheet is lost
-    #[arg(long)]
-    pub adopt: bool,
-    /// Take the lease from a holder whose time is not over; only when you know that it is dead
-    #[arg(long)]
-    pub steal: bool,
-    /// If another run is at work, wait for its end, at most TIME [default: 1h], instead of ending with 75
-    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "steal")]
+    /// Accept a changed key, tab, mode or spreadsheet, or a lost earlier spreadsheet
+    #[arg(long, alias = "adopt")]
+    pub accept_changes: bool,
+    /// Take over an unexpired lease; only if its holder is dead
+    #[arg(long, alias = "steal")]
+    pub take_over: bool,
+    /// Wait for another run to end, at most TIME [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "take_over")]
     pub wait: Option<Duration>,
-    /// Be done after TIME, such as 50m: a tenth before it (1s to 30s) the run finishes what is in hand and stops, and exits with 124
+    /// Stop gracefully before TIME (e.g. 50m) elapses; exit 124
     #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
-    /// Try only the failures of the job again: from the source's records, else from those kept in the Failures tab
+    /// Retry only the failures, from the source's records or else the stored ones
     #[arg(long, conflicts_with = "input")]
     pub retry_failures: bool,
-    /// Process again what the source yields and was processed before; without --yes, only tell what that would do
+    /// Process again what was processed before; without --yes, a dry run
     #[arg(long, conflicts_with = "retry_failures")]
     pub force: bool,
-    /// Do what --force tells
+    /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
-    /// Which failed items make a finished run exit with 3
+    /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
-    /// Say nothing unless something failed, or is dead
+    /// Print nothing unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -138,10 +138,10 @@ pub struct ShowArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// The tab's title [default: the job's data tab]
+    /// Show the tab with this title [default: the job's data tab]
     #[arg(long, value_name = "TITLE")]
     pub tab: Option<String>,
-    /// How many rows, counted from the end
+    /// Show the last N rows
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub last: u64,
 }
@@ -152,7 +152,7 @@ pub struct CheckArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Ask the service, in scratch tabs and names that go away again, whether it is as the protocol assumes
+    /// Test the assumptions about the service, in scratch tabs that are removed again
     #[arg(long)]
     pub probe: bool,
 }
@@ -168,11 +168,11 @@ pub struct FailuresArgs {
 /// What is done with failures.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum FailuresAction {
-    /// List those that are open, dead or skipped
+    /// List open, exhausted or skipped failures
     List(FailuresListArgs),
-    /// Try these again now: from the source's records, else from those kept in the Failures tab
+    /// Retry these now, from the source's records or else the stored ones
     Retry(FailuresKeysArgs),
-    /// Leave these alone: their items are passed over until the source has another record of them
+    /// Skip these until the source has another record of them
     Skip(FailuresKeysArgs),
 }
 
@@ -182,7 +182,7 @@ pub struct FailuresListArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// How many, the last ones
+    /// List the last N failures
     #[arg(long, value_name = "N", default_value_t = 50)]
     pub last: u64,
 }
@@ -193,7 +193,7 @@ pub struct FailuresKeysArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Keys of failures, as the Failures tab has them
+    /// Keys of failures, exactly as in the Failures tab
     #[arg(value_name = "KEY", required = true)]
     pub keys: Vec<String>,
 }
@@ -204,7 +204,7 @@ pub struct ExplainArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// The key, as the tab Processed has it
+    /// The key, exactly as in the Processed tab
     #[arg(value_name = "KEY")]
     pub key: String,
 }
@@ -251,8 +251,8 @@ impl RunArgs {
         Self {
             job: job.clone(),
             input: None,
-            adopt: false,
-            steal: false,
+            accept_changes: false,
+            take_over: false,
             wait: None,
             deadline: None,
             force: false,
@@ -306,9 +306,9 @@ fn after_help() -> String {
          GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
-         HTTPS_PROXY, ALL_PROXY          a proxy on the way there; NO_PROXY lists what needs none\n  \
+         HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         All but the last may also stand in the file .env beside the job file.\n\n\
+         All but the last may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )
@@ -317,6 +317,8 @@ fn after_help() -> String {
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
+
+    use crate::cli::upkeep_args::RepairChoice;
 
     use super::*;
 
@@ -339,14 +341,54 @@ mod tests {
 
     #[test]
     fn every_flag_of_a_run_is_read() {
-        let line = "sheetkeep -vv --color never --log-format json run q.toml --spreadsheet 1A --state-dir /s --adopt --json \
-                    --steal --fail-on any --input -";
+        let line = "sheetkeep -vv --color never --log-format json run q.toml --spreadsheet 1A --state-dir /s --accept-changes --json \
+                    --take-over --fail-on any --input -";
         let args = typed(line).expect("valid");
         assert_eq!((args.verbose, args.color, args.log_format), (2, ColorChoice::Never, LogFormat::Json));
         assert!(args.json());
         let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
-        assert_eq!((run.adopt, run.steal, run.fail_on), (true, true, FailOn::Any));
+        assert_eq!((run.accept_changes, run.take_over, run.fail_on), (true, true, FailOn::Any));
         assert_eq!(run.input, Some(PathBuf::from("-")));
+    }
+
+    #[test]
+    fn former_names_of_flags_are_read_and_hidden() {
+        let args = typed("sheetkeep run q.toml --adopt --steal").expect("valid");
+        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
+        assert_eq!((run.accept_changes, run.take_over), (true, true));
+        let args = typed("sheetkeep prune q.toml --keys --forget").expect("valid");
+        let CliCommand::Prune(prune) = args.command else { unreachable!("it is a prune") };
+        assert!(prune.delete_yielded);
+        for (name, choice) in [
+            ("forget", RepairChoice::Reprocess),
+            ("reprocess", RepairChoice::Reprocess),
+            ("adopt", RepairChoice::Accept),
+            ("accept", RepairChoice::Accept),
+        ] {
+            let args = typed(&format!("sheetkeep fsck q.toml --repair={name}")).expect("valid");
+            let CliCommand::Fsck(fsck) = args.command else { unreachable!("it is a check") };
+            assert_eq!(fsck.repair, Some(choice), "{name}");
+        }
+        for command in ["run", "prune", "fsck"] {
+            let help = typed(&format!("sheetkeep {command} --help")).expect_err("help is no run").text;
+            for name in ["steal", "adopt", "forget"] {
+                assert!(!help.contains(name), "{command}: {name}");
+            }
+        }
+    }
+
+    #[test]
+    fn help_texts_are_short_lines_without_a_full_stop() {
+        fn check(command: &clap::Command) {
+            let about = command.get_about().map(ToString::to_string);
+            let helps = command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(clap::Arg::get_help);
+            for help in about.into_iter().chain(helps.map(ToString::to_string)) {
+                let is_program = help.starts_with("Runs a job over items");
+                assert!(is_program || (help.chars().count() <= 80 && !help.ends_with('.')), "{help}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        check(&Args::command());
     }
 
     #[cfg(feature = "emulator")]

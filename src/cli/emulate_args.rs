@@ -13,43 +13,43 @@ use crate::cli::duration::duration;
 /// `sheetkeep emulate`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct EmulateArgs {
-    /// The file that holds the spreadsheets; made if it is not there. Without one they are kept in memory
+    /// Store the spreadsheets in FILE, created if missing [default: memory]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// The port; 0 picks a free one, and the address is printed
+    /// Listen on this port; 0 picks a free one, and the address is printed
     #[arg(long, value_name = "P", default_value_t = 0)]
     pub port: u16,
-    /// The address to listen on; beyond loopback, anybody who reaches it can use it
+    /// Listen on this address; beyond loopback, anyone who reaches it can use it
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
-    /// Answer for this name too, beside addresses of this machine and localhost; may be given several times
+    /// Answer for this host name, too; repeatable
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
-    /// Have an empty spreadsheet of this id from the start
+    /// Start with an empty spreadsheet of this id
     #[arg(long, value_name = "ID")]
     pub spreadsheet_id: Option<String>,
-    /// Write a throw-away service-account key to this file; its token address is this server
+    /// Write a throw-away service-account key for this server to this file
     #[arg(long, value_name = "OUT.json")]
     pub credentials: Option<PathBuf>,
-    /// Hold callers to quotas
+    /// Enforce quotas
     #[arg(long, value_enum, value_name = "WHOSE")]
     pub quota: Option<QuotaChoice>,
-    /// Answer no sooner than this, such as 300ms or 2s
+    /// Delay each response by at least TIME, such as 300ms or 2s
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub latency: Option<Duration>,
-    /// A fault to play, such as `on=writes,do=fail,status=503,times=2`; may be given several times
+    /// Inject a fault, such as `on=writes,do=fail,status=503,times=2`; repeatable
     #[arg(long, value_name = "SPEC")]
     pub fault: Vec<String>,
-    /// The seed of everything that is drawn by chance
+    /// Seed all randomness with N
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// What deleting a named range that is not there does; what the live service does is not known
+    /// Choose what deleting a missing named range does (live service: unknown)
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub missing_id: MissingId,
-    /// Whether a request sees what the requests before it in the same batch did
+    /// Choose whether a request sees the effects of earlier ones in its batch
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub validate: Validate,
-    /// What becomes of ids that the caller chose
+    /// Choose what happens to ids that the caller chose
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub caller_ids: CallerIds,
 }

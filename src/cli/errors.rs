@@ -168,12 +168,14 @@ fn hidden(text: &str) -> String {
 fn advice(exit: Exit) -> Option<&'static str> {
     Some(match exit {
         Exit::TempFail => "run it again later; nothing is lost, and nothing will be doubled",
-        Exit::Unavailable => "the next run goes on where this one stopped",
+        Exit::Unavailable => "the next run continues where this one stopped",
         Exit::NoPerm => {
             "share the spreadsheet with the service account's address as an editor, and check the credentials"
         }
-        Exit::Protocol => "run it again with -vv and look at the answer; what is committed stays",
-        Exit::DataErr => "mend what the message names; what came before is committed, and the next run goes on there",
+        Exit::Protocol => "run it again with -vv and see the response; what is committed stays",
+        Exit::DataErr => {
+            "correct what the message names; what came before is committed, and the next run continues there"
+        }
         Exit::Software => "this is a bug in sheetkeep; please report it with the output of -vv",
         _ => return None,
     })
@@ -237,7 +239,7 @@ mod tests {
         let trouble = CliError::of(&outer(), Exit::Unavailable);
         insta::assert_snapshot!(told(&trouble, false, false), @r"
         error: failed to write to the sheet
-         help: the next run goes on where this one stopped
+         help: the next run continues where this one stopped
         ");
     }
 
@@ -247,15 +249,15 @@ mod tests {
         insta::assert_snapshot!(told(&trouble, false, true), @r"
         error: failed to write to the sheet
           caused by: connection reset: an error occurred when formatting an argument
-         help: the next run goes on where this one stopped
+         help: the next run continues where this one stopped
         ");
     }
 
     #[test]
     fn an_error_for_machines_has_code_hint_and_whether_to_try_again() {
         let trouble = CliError::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
-            .with_help("wait until 01:31:13, or say --steal if you know that it is dead");
-        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or say --steal if you know that it is dead","retryable":true,"exit_code":75}}"#);
+            .with_help("wait until 01:31:13, or use --take-over if you know that it is dead");
+        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or use --take-over if you know that it is dead","retryable":true,"exit_code":75}}"#);
     }
 
     #[test]

@@ -56,11 +56,11 @@ pub enum Exit {
     Config,
     /// The run's own deadline ended it.
     Timeout,
-    /// SIGHUP; what was in hand is committed.
+    /// SIGHUP; the items in progress are committed.
     HungUp,
-    /// SIGINT; what was in hand is committed.
+    /// SIGINT; the items in progress are committed.
     Interrupted,
-    /// SIGTERM; what was in hand is committed.
+    /// SIGTERM; the items in progress are committed.
     Terminated,
 }
 
@@ -70,23 +70,23 @@ const TABLE: [(Exit, u8, &str, &str); 21] = [
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
     (Exit::Partial, 3, "partial", "finished, but some items failed (see --fail-on)"),
-    (Exit::Findings, 4, "findings", "fsck found rows and keys that do not agree"),
-    (Exit::Unknown, 5, "unknown", "nobody knows the key that was asked for"),
-    (Exit::DataErr, 65, "dataerr", "the input or the sheet holds what it should not"),
+    (Exit::Findings, 4, "findings", "fsck found rows and keys that are not consistent"),
+    (Exit::Unknown, 5, "unknown", "key not found"),
+    (Exit::DataErr, 65, "dataerr", "invalid data in the input or the sheet"),
     (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
     (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),
     (Exit::Software, 70, "software", "a bug in sheetkeep"),
     (Exit::OsErr, 71, "oserr", "the operating system refused a resource: processes, open files, memory"),
     (Exit::CantCreate, 73, "cantcreat", "an output file can't be created"),
     (Exit::IoErr, 74, "ioerr", "reading or writing on this machine failed"),
-    (Exit::TempFail, 75, "tempfail", "try again later: another run is at it, or a quota is used up"),
-    (Exit::Protocol, 76, "protocol", "a service answered what it should not"),
+    (Exit::TempFail, 75, "tempfail", "try again later: another run holds the lease, or a quota is exhausted"),
+    (Exit::Protocol, 76, "protocol", "unexpected response from a service"),
     (Exit::NoPerm, 77, "noperm", "access is missing"),
     (Exit::Config, 78, "config", "the job file or the environment is wrong"),
     (Exit::Timeout, 124, "timeout", "the run's own deadline ended it"),
-    (Exit::HungUp, 129, "sighup", "SIGHUP; what was in hand is committed"),
-    (Exit::Interrupted, 130, "sigint", "SIGINT; what was in hand is committed"),
-    (Exit::Terminated, 143, "sigterm", "SIGTERM; what was in hand is committed"),
+    (Exit::HungUp, 129, "sighup", "SIGHUP; the items in progress are committed"),
+    (Exit::Interrupted, 130, "sigint", "SIGINT; the items in progress are committed"),
+    (Exit::Terminated, 143, "sigterm", "SIGTERM; the items in progress are committed"),
 ];
 
 impl Exit {
@@ -204,7 +204,7 @@ impl From<Exit> for ExitCode {
 /// Which failed items make a finished run end with 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
 pub enum FailOn {
-    /// Any failure that is open or dead, those of earlier runs included
+    /// Any failure that is open or exhausted, those of earlier runs included
     Any,
     /// Items that failed in this run
     #[default]

@@ -10,16 +10,16 @@ pub struct JobArgs {
     /// The job file
     #[arg(value_name = "JOB.toml")]
     pub job: PathBuf,
-    /// The spreadsheet's id; comes before `SHEETKEEP_SPREADSHEET_ID`. Without either, a local file is used
+    /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
     #[arg(long, value_name = "ID", conflicts_with = "embedded")]
     pub spreadsheet: Option<String>,
-    /// The local file that is used without a spreadsheet [default: the job's name and .sheet, beside the job file]
+    /// Use this local file as the sheet [default: NAME.sheet beside the job file]
     #[arg(long, value_name = "FILE")]
     pub embedded: Option<PathBuf>,
-    /// Where this machine keeps its lock and its identity [default: sheetkeep in `XDG_STATE_HOME`]
+    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
-    /// One JSON document on standard output; errors are JSON too
+    /// Print one JSON document on standard output; errors are JSON, too
     #[arg(long)]
     pub json: bool,
 }

@@ -55,7 +55,7 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
 /// The message of the panic itself stands on standard error already.
 fn broken() -> CliError {
     CliError::new(
-        "this is an error in sheetkeep itself; what was committed stays, and the next run goes on",
+        "this is an error in sheetkeep itself; what was committed stays, and the next run continues",
         Exit::Software,
     )
     .with_help("please report it with the lines above")

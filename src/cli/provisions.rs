@@ -39,7 +39,7 @@ pub fn runtime() -> Result<Runtime, MachineTrouble> {
         let mut builder = Builder::new_multi_thread();
         builder.worker_threads(WORKERS).thread_stack_size(STACK_BYTES).thread_keep_alive(KEPT).enable_all().build()
     });
-    let refused = |why: String| MachineTrouble::resource(format!("the runtime can't be begun: {why}"));
+    let refused = |why: String| MachineTrouble::resource(format!("the runtime can't be started: {why}"));
     let runtime = match built {
         Ok(Ok(runtime)) => runtime,
         Ok(Err(error)) => return Err(refused(error.to_string())),
@@ -54,7 +54,7 @@ pub fn runtime() -> Result<Runtime, MachineTrouble> {
         return Ok(runtime);
     }
     runtime.shutdown_background();
-    Err(refused("its threads do not begin".to_owned()))
+    Err(refused("its threads do not start".to_owned()))
 }
 
 fn ensure_open_files() -> Result<(), MachineTrouble> {

@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_machine_gets_json() {
-        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":1,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707,"spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"}}"#);
+        insta::assert_snapshot!(document(&quakes()).trim_end(), @r#"{"schema_version":2,"tab":"Quakes","columns":["id","time","magnitude","place"],"rows":[["us1000chhc","2018-02-07 00:31:28","4.6","17 km NNE of Hualien City, Taiwan, a long way from anywhere"],["ak18223050","2018-02-07 01:01:36","12.5","82 km\tW of Kobuk\nAlaska"],["nc72965236"]],"first":1705,"total":1707,"spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"}}"#);
     }
 
     #[test]

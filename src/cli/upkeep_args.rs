@@ -15,7 +15,7 @@ pub struct ResetArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Do it; without this, only tell what it would do
+    /// Apply; without it, a dry run
     #[arg(long)]
     pub yes: bool,
 }
@@ -26,16 +26,16 @@ pub struct PruneArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// What is old enough to go, such as 30d
+    /// Delete rows that are older than TIME, such as 30d
     #[arg(long, value_name = "TIME", value_parser = duration, default_value = "90d")]
     pub older_than: Duration,
-    /// Look at keys that old too, and tell how many of them the source yields today
+    /// Include processed keys; report how many the source still yields
     #[arg(long)]
     pub keys: bool,
-    /// Take such keys out although the source may still yield them: an item whose key is gone is then done again
-    #[arg(long)]
-    pub forget: bool,
-    /// Do it; without this, only tell what would go
+    /// Delete keys even if the source may still yield them (processed again then)
+    #[arg(long, alias = "forget")]
+    pub delete_yielded: bool,
+    /// Apply; without it, a dry run
     #[arg(long)]
     pub yes: bool,
 }
@@ -46,10 +46,10 @@ pub struct RolloverArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// The id of the new spreadsheet: an empty one, shared with the same account
+    /// Move to the empty spreadsheet of this id, shared with the same account
     #[arg(long, value_name = "ID")]
     pub to: String,
-    /// Do it; without this, only tell what it would do
+    /// Apply; without it, a dry run
     #[arg(long)]
     pub yes: bool,
 }
@@ -60,12 +60,10 @@ pub struct FsckArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// Show what a repair would do: `tabs`, so that a deleted Failures or Runs is there again, empty; `forget`, so that keys without a
-    /// row are done again; or `adopt`, so that keys of rows that nobody has done count as done. Alone it is `tabs` where a tab is gone,
-    /// else `forget`
+    /// Plan a repair; alone, `tabs` if a tab is gone, otherwise `reprocess`
     #[arg(long, value_enum, value_name = "HOW", num_args = 0..=1, require_equals = true, default_missing_value = "usual")]
     pub repair: Option<RepairChoice>,
-    /// Do it
+    /// Apply; without it, --repair is a dry run
     #[arg(long, requires = "repair")]
     pub yes: bool,
 }
@@ -76,10 +74,12 @@ pub enum RepairChoice {
     /// What `--repair` alone does
     #[value(hide = true)]
     Usual,
-    /// A tab Failures or Runs that is gone is made again, empty
+    /// Recreate a deleted tab Failures or Runs, empty
     Tabs,
-    /// Keys without a row are done again when the source yields them
-    Forget,
-    /// Keys of rows that nobody has done count as done
-    Adopt,
+    /// Process keys without a row again when the source yields them
+    #[value(alias = "forget")]
+    Reprocess,
+    /// Count the keys of unknown rows as done
+    #[value(alias = "adopt")]
+    Accept,
 }

@@ -84,8 +84,7 @@ impl<'a> ValueReader<'a> {
                     "it would be shown",
                 );
                 self.say(problem.help(format!(
-                    "take ${{{name}}} out: what stands here is told in messages, in logs or on the sheet. Credentials are found by \
-                     themselves; a value that is no secret can have a name that says so"
+                    "remove ${{{name}}}: values here appear in messages, in logs or on the sheet. Credentials are found without it; a value that is not secret can have a name that shows it"
                 )));
             }
         }

@@ -87,9 +87,9 @@ fn extract(items: Expression) -> Extract {
         let values = items.values_of_document(document, bytes);
         let values = match &runtime {
             Ok(runtime) => runtime.block_on(values),
-            Err(_) => {
-                values.now_or_never().unwrap_or_else(|| Err(EvaluationError::Rejected("nobody evaluates it".into())))
-            }
+            Err(_) => values
+                .now_or_never()
+                .unwrap_or_else(|| Err(EvaluationError::Rejected("no evaluator is available".into()))),
         };
         let values = values.map_err(|error| match error {
             EvaluationError::Rejected(why) => NoItems::Broken(why),

@@ -79,7 +79,7 @@ pub(super) fn settings(
         if let (Some(named), Some(name)) = (&step.name, &name)
             && steps.iter().any(|other| other.name == *name)
         {
-            let help = "failures are told by the step's name; give each its own";
+            let help = "failures are recorded under the step's name; give each its own";
             collect.wrong(named, "two steps have this name", "taken", help);
         }
         let deed = deed(collect, raw, step, path, job, jq_timeout_ms);
@@ -127,7 +127,7 @@ fn deed(
             let at = raw.name.as_ref()?;
             collect.wrong(
                 at,
-                "a [[step]] of this job says neither `map` nor `command`",
+                "a [[step]] of this job has neither `map` nor `command`",
                 "this job",
                 "say what the step does",
             );
@@ -159,7 +159,7 @@ pub(super) fn delivery(collect: &mut ValueReader<'_>, raw: &JobFile) -> Delivery
             Some(AT_MOST_ONCE) => delivery = Delivery::AtMostOnce,
             Some("at-least-once") | None => {}
             Some(_) => {
-                let help = "say at-least-once or at-most-once";
+                let help = "write at-least-once or at-most-once";
                 collect.wrong(at, "`step.delivery` is no way of delivery", "unknown", help);
             }
         }

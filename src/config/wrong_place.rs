@@ -42,7 +42,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
         let lacks = if environment.is_empty(SPREADSHEET) { "is empty" } else { "is not set" };
         let message = format!("{name} is set in {place}, but no spreadsheet is named: {SPREADSHEET} {lacks}");
         collect.say(ConfigProblem::of(message).help(format!(
-            "say --embedded {shown}, or set [state] file, to keep the rows in a local file all the same; else set {SPREADSHEET} in the \
+            "use --embedded {shown}, or set [state] file, to keep the rows in a local file all the same; else set {SPREADSHEET} in the \
              environment or in {}, or name the spreadsheet by --spreadsheet or [sheet] spreadsheet",
             environment.file_path().display()
         )));
@@ -53,7 +53,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
     if env.exists() && !environment.file_path().exists() {
         let message = format!("{linked} is a link, and {} beside the file that it leads to is not read", env.display());
         collect.say(ConfigProblem::of(message).help(format!(
-            "say --embedded {shown} to keep the rows in a local file all the same; settings come from the folder of the link, so link {} \
+            "use --embedded {shown} to keep the rows in a local file all the same; settings come from the folder of the link, so link {} \
              there too, or run the job by the path of the file itself",
             env_file::NAME
         )));
@@ -63,7 +63,7 @@ pub(crate) fn unnamed(collect: &mut ValueReader<'_>, path: &Path, job: Option<&s
     if sheet.exists() && !file.exists() {
         let message = format!("{linked} is a link, and the job's rows so far are probably in {}", sheet.display());
         collect.say(ConfigProblem::of(message).help(format!(
-            "say --embedded {}; or say --embedded {shown} to begin anew beside the link",
+            "use --embedded {}; or use --embedded {shown} to begin anew beside the link",
             sheet.display()
         )));
         return None;

@@ -1,52 +1,73 @@
 //! The rules: the exactly-once protocol as pure code.
 //!
-//! In scope: what a key, an entry, a run, a lease, a snapshot and a commit are, and every decision about them.
-//! Out of scope: time, chance and the network, all of which are handed in; and how a store writes things down.
+//! In scope: keys, items, runs, leases, snapshots and commits, and every decision about them.
+//! Out of scope: clock, randomness and network (callers pass their values in), and the format that
+//! a store writes.
 //!
-//! # Words
+//! | question | folder |
+//! |---|---|
+//! | Which run may commit: the head, the lease, the fencing token? | `lease` |
+//! | How do JSON values become typed cells; how do versions compare? | `columns` |
+//! | What is a record's key and version; what is a failure? | `item` |
+//! | What does a run count and report; what does its journal hold? | `run` |
+//! | How do the columns and rows of the tabs look? | `rows` |
+//! | Which keys are done; which item is admitted? | `processed` |
+//! | What does the state tab hold; how is a load checked? | `state` |
+//! | How is a commit drafted, sent and resolved? | `commit` |
 //!
-//! *item* what the source yields · *key* what makes two items the same one · *version* what makes it worth processing again ·
-//! *step* what is done with an item · *output* what steps make of it: rows for tabs · *run* one pass over the source ·
-//! *attempt* one try of one item · *failure* an item that could not be processed, kept with its payload · *commit* one atomic
-//! batch · *head* the one mark that each commit replaces · *guard* "only if the head is still mine" · *fence* the number of the
-//! lease term, which only grows · *lease* who is running now: courtesy, not safety · *snapshot* the state as read ·
-//! *blemish* what people's hands left odd in a tab · *cursor* where the source was, as a low-water mark.
+//! # Terms
+//!
+//! - *Item*: a record of the source, with key, version and body.
+//! - *Key*: two items with the same key are the same item.
+//! - *Version*: a key is processed again if its version changes.
+//! - *Step*: one stage of processing. *Output*: the rows that the steps return.
+//! - *Run*: one pass over the source. *Attempt*: one try of one item.
+//! - *Failure*: an item that could not be processed, stored with its payload (a dead letter).
+//! - *Commit*: one atomic batch. *Head*: the marker that each commit replaces.
+//! - *Guard*: compare-and-set on the head: the batch applies only if the head is unchanged.
+//! - *Fence*: the fencing token, the number of the lease term. It only grows.
+//! - *Lease*: which run is active now. It avoids wasted work; safety does not depend on it.
+//! - *Snapshot*: the state as loaded.
+//! - *Anomaly*: a manual edit that the loader did not expect.
+//! - *Cursor*: the position in the source, kept as a low watermark.
 //!
 //! # The chain
 //!
 //! ```text
 //!            commit            commit            claim (fence + 1)
 //!  head 0 ─────────▶ head 1 ─────────▶ head 2 ═══════════════▶ head 3 …
-//!    every commit names the head it was made from; the store applies it only if that head still stands,
-//!    together with everything it carries: rows, keys, failures, the run and the state that names the new head
+//!    every commit names the head that it was drafted from; the store applies it only if that is still
+//!    the head, with all that it carries: rows, keys, failures, the run, and the state with the new head
 //! ```
 //!
 //! # The life of a commit
 //!
 //! ```text
-//!  draft ──▶ send ──▶ applied ────────────────────────────────────────────▶ next draft
-//!              │ └──▶ refused elsewhere ──▶ nothing was applied: the caller mends it
-//!              │ lost, or refused by the guard
+//!  draft ──▶ send ──▶ applied ──────────────────────────────────────────▶ next draft
+//!              │ └──▶ other part refused ──▶ nothing applied: the caller handles it
+//!              │ reply lost, or refused by the guard
 //!              ▼
-//!            look at the head ──▶ a draft of mine ──▶ applied after all
-//!              ▲   │  ├─▶ a lower number ────────────▶ a stale read: look again
-//!              └───┘  ├─▶ the head it was made from ─▶ not applied yet: send the identical batch again
-//!                     ├─▶ foreign, same fence ───────▶ reload, draft what is not there
-//!                     ├─▶ a higher fence ────────────▶ fenced: stop, change nothing
-//!                     └─▶ absent ────────────────────▶ corrupt: stop, never begin anew
+//!          read the head ──▶ a draft of this run ──▶ applied after all
+//!              ▲   │  ├─▶ a lower number ──────────▶ stale read: read again
+//!              └───┘  ├─▶ the head it came from ───▶ not applied yet: send the identical batch again
+//!                     ├─▶ foreign, same fence ─────▶ reload, draft what is missing
+//!                     ├─▶ a higher fence ──────────▶ fenced: stop, change nothing
+//!                     └─▶ absent ──────────────────▶ corrupt: stop, never start over
 //! ```
 //!
-//! # Invariants, each with a test of its number
+//! # Invariants
+//!
+//! Each one has a test with its number in the name.
 //!
 //! 1. A key becomes done at most once per version, in the batch that carries its rows.
-//! 2. No batch leaves without the head that it was made from.
-//! 3. After a lost answer nothing new is drafted before a judgement.
-//! 4. The fence never decreases; the head is never absent once it was there.
-//! 5. Nothing is drafted after the trust window.
-//! 6. Decoding never fails: it yields a snapshot and blemishes; a blocking blemish stops the run.
+//! 2. Every batch names the head that it was drafted from.
+//! 3. After a lost reply, nothing new is drafted until the commit is resolved.
+//! 4. The fence never decreases. Once there is a head, there is always a head.
+//! 5. Nothing is drafted after the lease validity window.
+//! 6. Decoding never fails: it returns a snapshot and anomalies. A blocking anomaly stops the run.
 //! 7. Every loop, queue and batch has a named bound.
 //! 8. The cursor never passes an item that is not settled.
-//! 9. Nothing is written by position without a witness.
+//! 9. Every write by position has an undo record.
 
 pub mod lease;
 pub mod columns;

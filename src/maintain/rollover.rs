@@ -50,19 +50,19 @@ pub struct RolloverPlan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RolloverRefusal {
     /// It goes on elsewhere.
-    #[error("it goes on in spreadsheet {0} already")]
+    #[error("it continues in spreadsheet {0} already")]
     Elsewhere(String),
     /// The new spreadsheet holds a job of that name with a life of its own.
     #[error("spreadsheet {0} holds a job of this name already, with keys of its own: name an empty one")]
     Taken(String),
     /// Somebody waits for an answer.
-    #[error("failures wait for what somebody has asked for: run the job once, then say it again")]
+    #[error("a requested retry or skip is pending: run the job once, then repeat the command")]
     Asked,
     /// A run vanished with items at work.
-    #[error("a run has marked items as begun and is gone: run the job once, then say it again")]
+    #[error("a run that died has marked items as begun: run the job once, then repeat the command")]
     InDoubt,
     /// A forced run has not come to its end.
-    #[error("a forced run has not come to its end: run the job once, then say it again")]
+    #[error("a forced run is not complete: run the job once, then repeat the command")]
     Forced,
     /// It was moved there, and nothing of it is there any more.
     #[error(
@@ -70,13 +70,13 @@ pub enum RolloverRefusal {
     )]
     Gone(String),
     /// It has not come to the old one itself.
-    #[error("its move from spreadsheet {0} has not come to its end: bring that to its end first")]
+    #[error("its move from spreadsheet {0} is not complete: complete that first")]
     Unmoved(String),
     /// A failure that counts can't be read.
-    #[error("the record of a failure can't be found in the tab Failures: run the job once, then say it again")]
+    #[error("the record of a failure can't be found in the tab Failures: run the job once, then repeat the command")]
     Unread,
     /// It has left too many.
-    #[error("it has left {MAX_EARLIER} spreadsheets behind, and no more are read: begin a job of another name")]
+    #[error("it has left {MAX_EARLIER} spreadsheets behind, and no more are read: start a job with another name")]
     TooMany,
 }
 

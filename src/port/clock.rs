@@ -1,4 +1,4 @@
-//! Time, as the engine asks for it. `system.rs` holds the only implementation that reads a real clock.
+//! The clock of the runner. `system.rs` has the only implementation that reads a real one.
 
 use std::time::Duration;
 
@@ -6,14 +6,15 @@ use futures_util::future::BoxFuture;
 
 use crate::time::Timestamp;
 
-/// A clock that can be waited on.
+/// A clock with timers.
 pub trait Clock: Send + Sync {
-    /// The wall time of this machine. It may jump; use it for what people read.
+    /// Returns the wall time of this machine. It may jump; use it for what users see.
     fn now(&self) -> Timestamp;
 
-    /// Milliseconds since some fixed moment; never goes back. Use it for deadlines and elapsed time.
+    /// Returns milliseconds since a fixed time; never decreases. Use it for deadlines and
+    /// durations.
     fn monotonic_ms(&self) -> u64;
 
-    /// Resolves after `wait`; under a paused clock, as soon as nothing else can happen.
+    /// Resolves after `wait`; with a paused clock, as soon as nothing else can happen.
     fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()>;
 }

@@ -1,17 +1,19 @@
-//! JSON documents in which a service says what went wrong, in place of the data that it was asked for.
+//! JSON documents in which a service reports an error in place of data.
 //!
-//! In scope: recognizing them, showing them. Out of scope: when to ask; a record may well have a member `error`.
+//! In scope: recognising and showing them. Out of scope: when to check; an ordinary record may have
+//! a member `error`.
 
 use serde_json::Value;
 
-/// Members that say what went wrong.
+/// Members that report an error.
 const ERRORS: [&str; 4] = ["error", "errors", "fault", "exception"];
-/// Members that say it where nothing but texts and numbers is beside them.
+/// Members that report an error if all members are scalars.
 const MESSAGES: [&str; 5] = ["message", "detail", "msg", "error_description", "errormessage"];
-/// The characters that are shown of a document.
+/// Maximum number of characters shown of a document.
 const SHOWN_CHARS: usize = 160;
 
-/// Whether a document, or the only record of a source, is one that says what went wrong. Asked only where it is not what was expected.
+/// True if a document, or the only record of a source, is an error report. To be checked only for
+/// unexpected documents.
 pub fn is_error_document(document: &Value) -> bool {
     let Value::Object(members) = document else { return false };
     let says = |value: &Value| match value {
@@ -29,7 +31,7 @@ pub fn is_error_document(document: &Value) -> bool {
     has_error || (has_message && is_flat)
 }
 
-/// The beginning of a document, for people.
+/// Returns the beginning of a document, for messages.
 pub fn shown(document: &Value) -> String {
     let text = document.to_string();
     match text.char_indices().nth(SHOWN_CHARS) {

@@ -1,4 +1,4 @@
-//! Who evaluates expressions of which nobody knows whether they end.
+//! Evaluation of expressions that may not terminate.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +9,25 @@ use thiserror::Error;
 
 use crate::machine::MachineTrouble;
 
-/// One evaluation: an expression, its input, and how much it may take.
+/// One evaluation: an expression, its input, and its bounds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluation {
     /// The expression, in jq.
     pub expression: Arc<str>,
-    /// What it is evaluated on.
+    /// The input value.
     pub input: Value,
-    /// The most values that it may yield.
+    /// Maximum number of output values.
     pub most: usize,
-    /// The bounds.
+    /// The bounds of time and memory.
     pub bounds: Bounds,
 }
 
-/// How much time and memory one evaluation may take.
+/// The time and memory that one evaluation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// How long it may take.
+    /// Maximum duration.
     pub time: Duration,
-    /// Bytes of memory.
+    /// Maximum memory, in bytes.
     pub memory: u64,
 }
 
@@ -38,19 +38,20 @@ impl Default for Bounds {
     }
 }
 
-/// Why an evaluation yields nothing.
+/// Why an evaluation has no result.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EvaluationError {
-    /// The expression fails on this input, or takes more than it may: a sentence.
+    /// The expression fails on this input, or exceeds its bounds: a sentence.
     #[error("{0}")]
     Rejected(String),
-    /// This machine refuses what it takes to evaluate; the input is not to blame.
+    /// This machine lacks what the evaluation needs; the input is not the cause.
     #[error("{0}")]
     Machine(MachineTrouble),
 }
 
-/// Evaluates expressions under bounds, so that one without end holds up nothing but itself.
+/// Evaluates expressions under bounds, so that one that does not terminate affects only itself.
 pub trait Evaluator: Send + Sync {
-    /// The values that the expression yields. Answers come in the order of the questions; who drops the future asks no longer.
+    /// Returns the output values. Results come in the order of the calls; dropping the future
+    /// cancels the evaluation.
     fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, Result<Vec<Value>, EvaluationError>>;
 }

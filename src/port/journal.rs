@@ -1,4 +1,5 @@
-//! Where results of steps with outside effects are kept until they are on the sheet: on a disk, where there is one.
+//! The journal for results of steps with outside effects, until they are committed: on a disk, if
+//! there is one.
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -6,34 +7,34 @@ use thiserror::Error;
 use crate::ledger::run::journal::{JournalHead, StepResult};
 use crate::machine::MachineTrouble;
 
-/// A durable place for the results of a run, and for those that earlier runs left.
+/// A durable place for the results of this run, and those of earlier runs.
 pub trait Journal: Send + Sync {
-    /// The journals of earlier runs that nobody has open; none of them is open to anybody else from now on.
+    /// Returns the journals of earlier runs that no process has open, and locks them.
     fn left_behind(&self) -> Result<Vec<LeftoverJournal>, JournalFault>;
 
-    /// Keeps a result: when this returns, it is on the disk. The first one writes the head before it.
+    /// Stores a result durably before it returns. The first one writes the head line before it.
     fn keep(&self, head: &JournalHead, result: &StepResult) -> BoxFuture<'static, Result<(), JournalFault>>;
 
-    /// Everything of an earlier run's journal is on the sheet.
+    /// Removes the journal of an earlier run whose results are all committed.
     fn remove(&self, name: &str) -> Result<(), JournalFault>;
 
-    /// An earlier run's journal can't be used: it is kept under another name, which is told.
+    /// Moves an unusable journal to another name, which is returned.
     fn quarantine(&self, name: &str) -> Result<String, JournalFault>;
 
-    /// Everything of this run is on the sheet.
+    /// Removes this run's journal, because everything is committed.
     fn finish(&self) -> Result<(), JournalFault>;
 }
 
-/// What an earlier run left.
+/// A journal that an earlier run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftoverJournal {
     /// Its name.
     pub name: String,
-    /// Its bytes.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
-/// A journal can't be read or written: this machine's trouble, whatever it is.
+/// The error of a journal that can't be read or written; always an error of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct JournalFault(pub MachineTrouble);

@@ -1,6 +1,15 @@
-//! The seams: what the engine asks of the world, as traits and nothing else.
+//! The ports: what the runner needs from the outside, as traits and nothing else.
 //!
-//! In scope: object-safe traits with the words they need. Out of scope: every implementation (floor 6).
+//! In scope: object-safe traits with their types. Out of scope: every implementation.
+//!
+//! | question | file |
+//! |---|---|
+//! | Where is the job's state kept? | `store` |
+//! | Where do records come from? | `source`, `error_document` |
+//! | What processes an item, and finds its key? | `step`, `evaluator` |
+//! | Where are results kept until they are committed? | `journal` |
+//! | Which columns will a new job's first row have? | `preview` |
+//! | What time is it; which bits are random; which processes are active? | `clock`, `chance`, `process` |
 
 pub mod chance;
 pub mod clock;

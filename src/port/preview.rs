@@ -1,9 +1,10 @@
-//! What a job's rows would look like, for whoever has to know before anything is written.
+//! A preview of a job's rows, for checks before anything is written.
 
 use futures_util::future::BoxFuture;
 
-/// Looks ahead into the source.
+/// Computes a preview from the source.
 pub trait Preview: Send + Sync {
-    /// The columns of the first row that the job would write, as far as that can be known without changing anything.
+    /// Returns the columns of the first row that the job would write, as far as they can be
+    /// computed without side effects.
     fn columns(&self) -> BoxFuture<'_, Option<Vec<String>>>;
 }

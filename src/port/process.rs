@@ -2,11 +2,12 @@
 
 use crate::ledger::lease::process_id::ProcessId;
 
-/// What may be known of processes on this machine.
+/// The process list of this machine.
 pub trait Processes: Send + Sync {
-    /// This very process; none where the system does not say.
+    /// Returns this process; `None` if the system does not provide it.
     fn own(&self) -> Option<ProcessId>;
 
-    /// When the process of this number began, in ticks since the boot; none where there is none, or it has ended.
+    /// Returns when the process with this number started, in ticks since the boot; `None` if it is
+    /// not active.
     fn started(&self, number: u32) -> Option<u64>;
 }

@@ -1,4 +1,4 @@
-//! What is done with an item.
+//! The ports for processing items and for finding their keys.
 
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -12,54 +12,55 @@ use crate::ledger::lease::lease::Fence;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 
-/// What a step may know about the item in hand and about the run.
+/// The information on item and run that a step gets.
 #[derive(Debug, Clone)]
 pub struct StepContext {
     /// The item's key.
     pub key: Key,
-    /// The item's version; empty where the job names none.
+    /// The item's version; empty if the job has no version expression.
     pub version: Version,
-    /// The key under which an outside effect may be made at most once; the same for every attempt, run and machine.
+    /// The key under which an outside effect may happen at most once; the same for each attempt,
+    /// run and machine.
     pub idempotency_key: String,
-    /// The lease term, so that outside systems can refuse a stale runner.
+    /// The fencing token, so that outside systems can refuse a stale runner.
     pub fence: Fence,
-    /// The try, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// When the step has to be done; none where nothing limits it.
+    /// When the step has to be complete; `None` without a limit.
     pub deadline: Option<Timestamp>,
-    /// Fires when the run stops waiting for items.
+    /// Cancelled when the run stops waiting for items.
     pub cancel: CancellationToken,
 }
 
 /// Why a step could not process an item.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StepError {
-    /// This item is bad; trying again will not mend it.
+    /// The item is bad; retries don't help.
     #[error("{0}")]
     Rejected(String),
-    /// It may work later; within the run it is tried again.
+    /// A temporary error; it is retried within the run.
     #[error("{why}")]
     Transient {
-        /// What happened.
+        /// The error message.
         why: String,
-        /// Not before this many milliseconds, if the other side said so.
+        /// The minimum delay in milliseconds, if the other side named one.
         retry_after_ms: Option<u64>,
     },
     /// The run is being stopped.
     #[error("the run was stopped")]
     Cancelled,
-    /// This machine is in the way, and not the item: the run stops, and the item stays as it was.
+    /// An error of this machine, not of the item: the run stops, and the item is untouched.
     #[error("{trouble}")]
     Machine {
-        /// What it refuses.
+        /// What the machine refuses.
         trouble: MachineTrouble,
-        /// Whether the step may have begun all the same.
+        /// True if the step may have begun.
         begun: bool,
     },
 }
 
 impl StepError {
-    /// What to do about it.
+    /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Rejected(_) => Fault::Rejected,
@@ -71,29 +72,31 @@ impl StepError {
     }
 }
 
-/// One step of a job. Its input is the record, or what the step before made of it.
+/// One step of a job. Its input is the record, or an output of the step before.
 pub trait Step: Send + Sync {
-    /// Values for the next step, or rows-to-be if it is the last one: none, one or several.
+    /// Returns values for the next step, or for rows if it is the last one: none, one or several.
     fn run<'a>(&'a self, input: Value, context: &'a StepContext) -> BoxFuture<'a, Result<Vec<Value>, StepError>>;
 
-    /// Its name, for failures and for the idempotency key.
+    /// Returns its name, for failures and for the idempotency key.
     fn name(&self) -> &str;
 
-    /// Whether it changes anything outside the sheet; if one does, the lease is claimed before the first item.
+    /// True if it changes anything outside the sheet. Then the run claims the lease before the
+    /// first item.
     fn has_outside_effects(&self) -> bool;
 }
 
-/// Finds the key and the version in a record.
+/// Finds the key and the version of a record.
 pub trait Identify: Send + Sync {
-    /// The record's key and version.
+    /// Returns the record's key and version.
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity>;
 
-    /// The same for a record of which less may have been made: a version that is the record's content is left empty.
+    /// Like `identify`, for a reduced record: a version that is the record's content is left empty.
     fn sight<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         self.identify(body)
     }
 
-    /// The plain paths at which keys and versions are found, each with the word for it; without those that are other jq.
+    /// Returns the plain paths of key and version, each with its word; other jq expressions are
+    /// left out.
     fn paths(&self) -> Vec<(&'static str, MemberPath)> {
         Vec::new()
     }
@@ -105,7 +108,7 @@ pub type Identity = Result<(Key, Version), IdentifyError>;
 /// Why a record has no usable key or version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdentifyError {
-    /// What was found is no key.
+    /// The value found is no key.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The expression failed on this record.
@@ -115,10 +118,10 @@ pub enum IdentifyError {
         what: &'static str,
         /// The jq expression.
         expression: String,
-        /// What it said.
+        /// Its error message.
         why: String,
     },
-    /// This machine refuses what it takes to find them; the record is not to blame.
+    /// This machine lacks what the lookup needs; the record is not the cause.
     #[error("{0}")]
     Machine(MachineTrouble),
 }

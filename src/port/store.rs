@@ -1,5 +1,5 @@
-//! Where state is kept. Any store that can refuse a commit whose head has moved on can stand behind this;
-//! a spreadsheet is one.
+//! The port for the store of a job's state: any store that can refuse a commit whose head has
+//! moved, such as a spreadsheet.
 
 use futures_util::future::BoxFuture;
 use thiserror::Error;
@@ -14,27 +14,30 @@ use crate::machine::MachineTrouble;
 
 /// A durable store with one guarded write.
 pub trait Store: Send + Sync {
-    /// Reads everything that a run needs, the head strictly before the rest, until it belongs together.
+    /// Reads everything that a run needs, the head strictly before the rest, until it is
+    /// consistent.
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>>;
 
-    /// Looks at the head and at nothing else.
+    /// Reads the head only.
     fn sight(&self) -> BoxFuture<'_, Result<HeadStatus, StoreError>>;
 
-    /// Applies a commit whole, only if its `from` is still the head; or refuses it whole; or can't tell.
-    /// The same commit may be sent again: it is applied at most once.
+    /// Applies a commit as a whole if its `from` is still the head, or refuses it as a whole; or
+    /// the outcome is unknown. The same commit may be sent again: it is applied at most once.
     fn commit<'a>(&'a self, commit: &'a Commit) -> BoxFuture<'a, CommitReply>;
 
-    /// Rows that stand wrong because people moved rows or columns while the last commit wrote them or took them out; the next commit, whatever it
-    /// carries, puts them right. Asked after a load and after each commit that was applied.
+    /// Returns the misplaced rows: a concurrent edit moved rows or columns during the last commit.
+    /// The next commit repairs them. Called after a load and after each applied commit.
     fn astray(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(std::future::ready(Ok(MisplacedWrites::default())))
     }
 
-    /// Reads failures back whole, to be tried again: those of the last load that stand in these rows, by the fingerprints of their keys.
-    /// One whose row people have moved since is left out; the next load finds it.
+    /// Reads failures with their records, to retry them: those of the last load in these rows,
+    /// identified by the fingerprints of their keys. A row that was moved since is left out; the
+    /// next load finds it.
     fn kept<'a>(&'a self, rows: &'a [(Fingerprint, u32)]) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>>;
 
-    /// The marks of the records that such rows are of (`failure::record_mark`), as far as they say so.
+    /// Returns the hashes of the records of such failures (`failure::record_mark`), if they are
+    /// stored.
     fn marks<'a>(
         &'a self,
         rows: &'a [(Fingerprint, u32)],
@@ -49,93 +52,96 @@ pub trait Store: Send + Sync {
         })
     }
 
-    /// What the calls so far have cost.
+    /// Returns the calls so far.
     fn usage(&self) -> Usage;
 }
 
-/// Rows that stand wrong.
+/// Rows that a concurrent edit misplaced.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MisplacedWrites {
-    /// How many: written in a wrong place, or taken out and to be put back.
+    /// Number of rows that were written to a wrong place, or deleted wrongly and have to be
+    /// restored.
     pub rows: u64,
-    /// What the state no longer counts of Processed, and stands there all the same; said once.
+    /// The correction of the checksum of Processed, for rows that were subtracted but still exist;
+    /// returned once.
     pub checksum_correction: RowChecksum,
-    /// What a repair left as it is, in words for people; said once.
+    /// What a repair could not fix, as messages; returned once.
     pub left: Vec<String>,
 }
 
 /// Calls to the service behind a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Calls that read.
+    /// Read calls.
     pub reads: u64,
-    /// Calls that wrote.
+    /// Write calls.
     pub writes: u64,
-    /// Tries beyond the first.
+    /// Retries.
     pub retries: u64,
-    /// Calls that were answered 429.
+    /// Calls that were answered with 429.
     pub throttled: u64,
-    /// Whether calls were answered 429 twice in a row although this process made few: another program uses the same quota.
+    /// True after two consecutive 429s although this process made few calls: another program uses
+    /// the same quota.
     pub is_quota_shared: bool,
-    /// Rows that were written over, not appended.
+    /// Rows that were overwritten, not appended.
     pub updated: u64,
 }
 
 /// Why a store can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum StoreError {
-    /// The service, or the way to it, is out of order, or a quota is used up.
+    /// The service or the network is down, or a quota is exhausted.
     #[error("{why}")]
     Unavailable {
-        /// What happened and what to do.
+        /// The error, and what to do.
         why: String,
         /// `Transient`, `Throttled` or `Machine`.
         fault: Fault,
     },
-    /// Something else answers in the service's place.
+    /// Something other than the service answered.
     #[error("{why}")]
     Foreign {
-        /// What came and what to do.
+        /// The content found, and what to do.
         why: String,
     },
-    /// This machine refuses what reading needs.
-    #[error("go on: {trouble}")]
+    /// This machine refuses something that reading needs.
+    #[error("continue: {trouble}")]
     Machine {
-        /// What it refuses.
+        /// What the machine refuses.
         trouble: MachineTrouble,
     },
-    /// It is not there.
+    /// The store does not exist.
     #[error("{why}")]
     Missing {
-        /// What was not found and what to do.
+        /// What was not found, and what to do.
         why: String,
     },
-    /// Access is missing.
+    /// Access is denied.
     #[error("{why}")]
     Denied {
-        /// What was refused and what to do.
+        /// What was refused, and what to do.
         why: String,
     },
-    /// What was found is not what this tool wrote, or not what the job says.
-    #[error("go on with this sheet: {why}")]
+    /// The content is not what this tool wrote, or not what the job file defines.
+    #[error("continue with this sheet: {why}")]
     Corrupt {
         /// Tab, row or field, and what to do.
         why: String,
     },
-    /// The service does not behave as the protocol needs it to.
+    /// The service does not behave as the protocol requires.
     #[error("{why}")]
     Unsafe {
-        /// What was proved.
+        /// The result of the capability probe.
         why: String,
     },
 }
 
 impl StoreError {
-    /// What to do about it.
+    /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unavailable { fault, .. } => *fault,
-            // The login page of a network goes away when somebody has logged in.
+            // The login page of a network disappears after a login.
             Self::Foreign { .. } => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
@@ -143,7 +149,8 @@ impl StoreError {
         }
     }
 
-    /// What to do about it once it has ended a run: a page that came in the service's place until then does not go away by itself.
+    /// Returns the class of the error after it has ended a run: a page in the service's place does
+    /// not disappear by itself.
     pub fn final_fault(&self) -> Fault {
         if matches!(self, Self::Foreign { .. }) { Fault::Corrupt } else { self.fault() }
     }

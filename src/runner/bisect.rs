@@ -1,7 +1,8 @@
-//! A run whose batch the service does not take: the record that is why is found and told, and the rest goes on.
+//! Isolates the record that makes the service refuse a batch, so that the others are written.
 //!
-//! In scope: putting items back, taking the culprit out. Out of scope: which part is sent next (`ledger::commit::bisection`), and what a culprit
-//! becomes (`runner::intake`).
+//! In scope: returning items to the queue, removing the rejected item.
+//! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
+//! rejected item (`runner::intake`).
 
 use crate::ledger::commit::bisection::{Confidence, MAX_CULPRITS};
 use crate::ledger::run::event::Event;
@@ -12,7 +13,7 @@ use crate::runner::intake::Intake;
 use crate::runner::run_config::RunError;
 
 impl Committer {
-    /// The service takes no batch with these items: part of them next, until it is known who is to blame.
+    /// Returns refused items to the queue. Parts of them are sent until the rejected item is known.
     pub(super) fn suspect(
         &mut self,
         how: Confidence,
@@ -30,7 +31,7 @@ impl Committer {
         self.set_rejected_item_aside(intake, queue)
     }
 
-    /// An item that alone is refused becomes a failure; the others go on.
+    /// Turns an item that alone is refused into a failure.
     pub(super) fn set_rejected_item_aside(
         &mut self,
         intake: &mut Intake,
@@ -50,7 +51,7 @@ impl Committer {
             Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
             Err(why) => {
                 let why = match key {
-                    Some(key) => format!("not even the failure of key {key} can be told: {why}"),
+                    Some(key) => format!("the failure of key {key} can't be recorded either: {why}"),
                     None => why,
                 };
                 return Err(RunError::Refused { why });

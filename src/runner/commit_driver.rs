@@ -1,6 +1,6 @@
-//! Drives one commit to its end: the waiting half of `ledger::commit::commit_machine`.
+//! Drives one commit to its end: the I/O for `ledger::commit::commit_machine`.
 //!
-//! In scope: sending, looking, waiting. Out of scope: what an answer means.
+//! In scope: sending, reading the head, waiting. Out of scope: the meaning of a reply.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,39 +14,39 @@ use crate::port::clock::Clock;
 use crate::port::store::Store;
 use crate::runner::run_config::Events;
 
-/// Between two looks that could not be made, in milliseconds.
+/// Delay between two failed reads of the head, in milliseconds.
 const HEAD_READ_RETRY_MS: u64 = 5_000;
-/// Looks in a row that may fail; each has its own retries underneath.
+/// Consecutive reads that may fail; each has its own retries underneath.
 const HEAD_READ_RETRIES: u32 = 3;
 
-/// A commit whose fate is known, or as well known as it will be.
+/// A commit whose outcome is known, or can't be determined.
 #[derive(Debug)]
 pub struct CommitOutcome {
     /// The commit.
     pub commit: Arc<Commit>,
     /// How it ended.
     pub end: CommitEnd,
-    /// The last trouble, for people; empty where there was none.
+    /// The last error message; empty if there was none.
     pub why: String,
-    /// The fault of the last trouble.
+    /// The class of the last error.
     pub fault: Fault,
-    /// Milliseconds from the first send.
+    /// Milliseconds since the first send.
     pub took_ms: u64,
 }
 
-/// What settling needs of the world.
+/// The ports that the driver uses.
 #[derive(Clone)]
 pub struct CommitDriver {
     /// The store.
     pub store: Arc<dyn Store>,
-    /// Time.
+    /// The clock for delays.
     pub clock: Arc<dyn Clock>,
-    /// Where events go.
+    /// The event sink.
     pub events: Events,
 }
 
 impl CommitDriver {
-    /// Sends a commit and looks until its fate is known. Never drafts, never loads.
+    /// Sends a commit and reads the head until the outcome is known. Never drafts or loads.
     pub async fn settle(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
@@ -84,7 +84,7 @@ impl CommitDriver {
         CommitOutcome { commit, end, why, fault, took_ms }
     }
 
-    /// A look, tried again while the service is out of order; `None` when it stays so.
+    /// Reads the head, with retries while the service is down. Returns `None` if it stays down.
     async fn look(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
         for _ in 0..HEAD_READ_RETRIES {
             let error = match self.store.sight().await {
@@ -110,7 +110,7 @@ impl CommitDriver {
 fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
     match reply {
         CommitReply::Applied => None,
-        // The guard refuses whoever was overtaken; the next run finds another head.
+        // The guard refuses a writer that was overtaken; the next run finds another head.
         CommitReply::Refused { part: CommitPart::Guard, why } | CommitReply::Lost { why } => {
             Some((why.clone(), Fault::Transient))
         }
@@ -122,15 +122,15 @@ fn trouble(reply: &CommitReply) -> Option<(String, Fault)> {
 
 fn verdict(end: &CommitEnd) -> &'static str {
     match end {
-        CommitEnd::Applied(_) => "it was applied",
-        CommitEnd::Redraft => "it was not applied; drafted anew",
-        CommitEnd::Reload => "another commit went between; loaded anew",
-        CommitEnd::Refused(_) | CommitEnd::TooLarge => "it was refused",
+        CommitEnd::Applied(_) => "applied",
+        CommitEnd::Redraft => "not applied; drafted again",
+        CommitEnd::Reload => "another writer committed; loaded again",
+        CommitEnd::Refused(_) | CommitEnd::TooLarge => "refused",
         CommitEnd::Fenced => "another run has taken over",
-        CommitEnd::Corrupt => "the head is gone",
-        CommitEnd::NotExecuted => "it was not carried out",
-        CommitEnd::Unsafe => "this place does not guard",
-        CommitEnd::Unanswered => "it stays unanswered",
+        CommitEnd::Corrupt => "the state marker is missing",
+        CommitEnd::NotExecuted => "not executed",
+        CommitEnd::Unsafe => "this service does not guard commits",
+        CommitEnd::Unanswered => "still unanswered",
         CommitEnd::Unclear => "still unclear",
     }
 }

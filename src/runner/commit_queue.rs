@@ -1,6 +1,7 @@
-//! What waits for a commit, and what is under way in one.
+//! Results that wait for a commit, and drafts in flight.
 //!
-//! In scope: gathering settled items up to a bound, cutting a batch, putting things back. Out of scope: when to commit (`runner::run_loop`).
+//! In scope: the bounded queue of settled items, cutting a batch, putting items back.
+//! Out of scope: when to commit (`runner::run_loop`).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -10,47 +11,49 @@ use crate::ledger::item::item::Position;
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 
-/// An item that is settled for this run and waits to be written down.
+/// A settled item that waits for a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PendingItem {
-    /// What is to be written.
+    /// The result to write.
     pub settled: ItemResult,
-    /// Its place in the order of the source; no two items of a run share one.
+    /// Its sequence number in the order of the source, unique within a run.
     pub place: SequenceNumber,
-    /// The record that it came from, should the service refuse what was made of it; none of a failure, which has it.
+    /// The record that it was made from, in case the service refuses the result; `None` for a
+    /// failure, which holds it itself.
     pub record: Option<Arc<KeptRecord>>,
 }
 
 /// A record whose rows wait for a commit.
 #[derive(Debug, PartialEq, Eq)]
 pub struct KeptRecord {
-    /// As JSON.
+    /// The record as JSON.
     pub json: Box<str>,
-    /// Where it stood in the source.
+    /// Its position in the source.
     pub position: Position,
 }
 
 impl PendingItem {
-    /// Rows that it takes up in a batch: those of data, or the one that tells of it.
+    /// Returns the rows that it adds to a batch: data rows, or one row of another tab.
     fn rows(&self) -> usize {
         self.settled.rows().max(1)
     }
 
-    /// Bytes of the record that it came from.
+    /// Returns the size of its record in bytes.
     fn held(&self) -> usize {
         self.record.as_ref().map_or(0, |record| record.json.len())
     }
 }
 
-/// The places of items.
+/// Returns the sequence numbers of the items.
 pub fn places(items: &[PendingItem]) -> HashSet<SequenceNumber> {
     items.iter().map(|waiting| waiting.place).collect()
 }
 
-/// Bytes of records that wait beside what was made of them; beyond that nothing more is read before a commit.
+/// Bytes of records that may be held beside their results. Beyond that nothing is read before a
+/// commit.
 const MAX_HELD: usize = 8 << 20;
 
-/// The queue before the next commit, bounded by weight and rows.
+/// The queue of the next commits, bounded by weight and rows.
 #[derive(Debug)]
 pub struct CommitQueue {
     waiting: VecDeque<PendingItem>,
@@ -63,7 +66,7 @@ pub struct CommitQueue {
 }
 
 impl CommitQueue {
-    /// An empty queue whose batches hold at most so many bytes and rows.
+    /// Creates an empty queue whose batches hold at most this many bytes and rows.
     pub fn new(max_bytes: usize, max_rows: usize) -> Self {
         Self {
             waiting: VecDeque::new(),
@@ -76,7 +79,7 @@ impl CommitQueue {
         }
     }
 
-    /// Adds an item; `now_ms` is monotonic.
+    /// Appends an item; `now_ms` is monotonic.
     pub fn push(&mut self, waiting: PendingItem, now_ms: u64) {
         self.measure(&waiting);
         self.opened_ms.get_or_insert(now_ms);
@@ -92,22 +95,22 @@ impl CommitQueue {
         }
     }
 
-    /// Whether a whole batch waits, so that nothing more should be read before a commit.
+    /// True if a whole batch is queued, so that nothing more should be read before a commit.
     pub fn is_full(&self) -> bool {
         self.weight >= self.max_bytes || self.rows >= self.max_rows || self.held >= MAX_HELD
     }
 
-    /// The columns of all rows that wait, as often as they come.
+    /// Returns the column names of all queued rows, with repetitions.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         self.waiting.iter().flat_map(|waiting| waiting.settled.columns())
     }
 
-    /// Whether nothing waits.
+    /// True if nothing is queued.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// Since when something waits, monotonic milliseconds.
+    /// Returns since when the queue is not empty, in monotonic milliseconds.
     pub fn opened_ms(&self) -> Option<u64> {
         self.opened_ms
     }
@@ -117,7 +120,7 @@ impl CommitQueue {
         self.cut_at_most(usize::MAX, now_ms)
     }
 
-    /// Cuts the next batch: as much as fits of the first `items`.
+    /// Cuts the next batch: as many of the first `items` as fit.
     pub fn cut_at_most(&mut self, items: usize, now_ms: u64) -> Vec<PendingItem> {
         let mut batch = Vec::new();
         let (mut weight, mut rows) = (0, 0);
@@ -133,12 +136,12 @@ impl CommitQueue {
         batch
     }
 
-    /// Everything that waits, in order.
+    /// Returns all queued items in order.
     pub fn all_mut(&mut self) -> impl Iterator<Item = &mut PendingItem> {
         self.waiting.iter_mut()
     }
 
-    /// Takes out the first item.
+    /// Removes and returns the first item.
     pub fn take_first(&mut self) -> Option<PendingItem> {
         let first = self.waiting.pop_front();
         self.opened_ms = self.opened_ms.filter(|_| !self.waiting.is_empty());
@@ -146,7 +149,7 @@ impl CommitQueue {
         first
     }
 
-    /// Takes out the items of which `gone` is true: they are on the store already.
+    /// Removes and returns the items that match `gone`: they are applied already.
     pub fn take_out(&mut self, gone: impl Fn(&PendingItem) -> bool) -> Vec<PendingItem> {
         let (out, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(gone);
         self.waiting = kept.into();
@@ -168,7 +171,8 @@ impl CommitQueue {
     }
 }
 
-/// Drafts made from the present head, each with the items that it carries: any one of them may turn out to be applied.
+/// Drafts based on the present head, each with its items. Any one of them may turn out to be
+/// applied.
 #[derive(Debug, Default)]
 pub struct InFlight {
     drafts: Vec<(Arc<Commit>, Vec<PendingItem>)>,
@@ -176,12 +180,13 @@ pub struct InFlight {
 }
 
 impl InFlight {
-    /// Notes a draft.
+    /// Adds a draft.
     pub fn note(&mut self, commit: Arc<Commit>, items: Vec<PendingItem>) {
         self.drafts.push((commit, items));
     }
 
-    /// The draft of this id was applied: returns it, its items, and the items of the newest draft that it did not hold.
+    /// Takes the applied draft. Returns it, its items, and the items of the newest draft that it
+    /// did not carry.
     pub fn applied(&mut self, id: HeadId) -> Option<(Arc<Commit>, Vec<PendingItem>, Vec<PendingItem>)> {
         let mut drafts = std::mem::take(&mut self.drafts);
         let newest = drafts.last().map(|(commit, items)| (commit.to, items.clone()));
@@ -197,24 +202,26 @@ impl InFlight {
         Some((commit, items, left))
     }
 
-    /// The items of the newest draft, to be drafted again; the draft itself stays noted, for it may still be applied.
+    /// Returns the items of the newest draft for a redraft. The draft stays, because it may still
+    /// be applied.
     pub fn newest_items(&self) -> Vec<PendingItem> {
         self.drafts.last().map(|(_, items)| items.clone()).unwrap_or_default()
     }
 
-    /// The items of the newest draft, to wait once more; it may still be applied, and then they have to be taken out again.
+    /// Returns the items of the newest draft to the queue. If the draft is applied after all, they
+    /// have to be removed again.
     pub fn return_newest(&mut self) -> Vec<PendingItem> {
         self.returned = true;
         self.newest_items()
     }
 
-    /// Whether items of drafts that were not settled then wait once more; asked when one was applied.
+    /// True if items of unsettled drafts were returned to the queue; resets the flag.
     pub fn take_returned(&mut self) -> bool {
         std::mem::take(&mut self.returned)
     }
 
-    /// Forgets all drafts: a foreign head was loaded, so none of them can be applied any more. The places of the items of those that
-    /// were to be commit number `landed`.
+    /// Removes all drafts: a foreign head was loaded, so none of them can be applied any more.
+    /// Returns the sequence numbers of the items in drafts of commit number `landed`.
     pub fn clear(&mut self, landed: Option<u64>) -> HashSet<SequenceNumber> {
         let drafts = std::mem::take(&mut self.drafts);
         let landed = drafts.iter().filter(|(commit, _)| Some(commit.to.commit) == landed);

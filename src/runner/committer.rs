@@ -1,7 +1,9 @@
-//! A run's commits, one under way at a time: drafted, sent off, and what follows when one has ended.
+//! The commits of a run, one in flight at a time: drafts them, starts them, and handles their end.
 //!
-//! In scope: the chain and its drafts, the lease's trust window, the run's row, counts of what is on the store.
-//! Out of scope: when to commit (`runner::run_loop`), one commit's fate (`runner::commit_driver`), what the items are (`runner::intake`).
+//! In scope: the chain and its drafts, the validity of the lease, the run's row, counts of applied
+//! rows.
+//! Out of scope: when to commit (`runner::run_loop`), one commit's outcome
+//! (`runner::commit_driver`), what the items are (`runner::intake`).
 
 use std::sync::Arc;
 
@@ -30,42 +32,42 @@ use crate::runner::start_markers::StartMarker;
 use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, unblocked};
 use crate::time::Timestamp;
 
-/// A run's end of the chain, in action.
+/// The run's side of the commit chain, with its I/O.
 pub struct Committer {
-    /// Sends and looks.
+    /// Sends commits and reads the head.
     pub settler: CommitDriver,
-    /// Chance, for ids.
+    /// Random source for ids.
     pub chance: Arc<dyn Chance>,
-    /// The end of the chain.
+    /// The commit chain.
     pub chain: CommitChain,
-    /// Runs found dead, to be told with the next commit.
+    /// Abandoned runs, closed by the next commit.
     pub buried: Vec<Run>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,
-    /// Whether the data tab exists.
+    /// True if the data tab exists.
     pub table_exists: bool,
-    /// The lease's length, in milliseconds.
+    /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
-    /// Who asks for the lease.
+    /// The lease request of this run.
     pub claimant: LeaseRequest,
     pub(super) trust: LeaseValidity,
     pub(super) outstanding: InFlight,
     pub(super) in_flight: Option<BoxFuture<'static, CommitOutcome>>,
     pub(super) closing: ClosingRun,
-    /// Items that the last commit on the store shows as begun.
+    /// Items that the last applied commit shows as begun.
     pub begun: Vec<StartMarker>,
-    /// What becomes of the state's note of a forced run.
+    /// The state's marker of a reprocess.
     pub(super) forced: ReprocessState,
-    /// The job's move, where the run is for that; a load in the middle does not undo it.
+    /// The rollover, if this run performs one; a reload keeps it.
     pub(super) rollover: Option<Rollover>,
-    /// Whether the run's row is on the store.
+    /// True if the run's row is applied.
     pub(super) told: bool,
-    /// The search for items that the service refuses, and what it last said of one.
+    /// The bisection, and the service's last refusal of an item.
     pub(super) blame: Bisection,
     pub(super) refusal: String,
-    /// Rows that stand wrong, and commits in a row that were to put them right.
+    /// Misplaced rows, and consecutive commits that tried to repair them.
     astray: u64,
     mends: u32,
     last_commit_ms: u64,
@@ -75,13 +77,13 @@ pub struct Committer {
     commits: u64,
 }
 
-/// The most bytes of what is said of repairs in the run's row.
+/// Maximum length of the repair messages in the run's row, in bytes.
 const MAX_MESSAGE: usize = 1_000;
 
-/// Commits in a row that may find that people moved rows under them again.
+/// Consecutive repairs that may find that users moved rows again.
 pub const MAX_MENDS: u32 = 5;
 
-/// Whether the commit under way is the run's last one.
+/// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClosingRun {
     No,
@@ -90,7 +92,7 @@ pub(super) enum ClosingRun {
 }
 
 impl Committer {
-    /// A committer that has committed nothing yet, on what was opened; and what the run takes in.
+    /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(settler: CommitDriver, chance: Arc<dyn Chance>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
         let RunContext { chain, intake, table_exists, buried, run, service, began_ms, claimant, .. } = opened;
         let ttl_ms = plan.ttl_ms;
@@ -126,32 +128,33 @@ impl Committer {
         (committer, intake)
     }
 
-    /// Whether a commit is under way.
+    /// True if a commit is in flight.
     pub fn is_busy(&self) -> bool {
         self.in_flight.is_some()
     }
 
-    /// Whether the run's last commit is on the store.
+    /// True if the run's last commit is applied.
     pub fn is_closed(&self) -> bool {
         self.closing == ClosingRun::Done
     }
 
-    /// Whether calls for the last commit were answered 429 more than once: commits should come less often while that goes on.
+    /// True if the last commit met more than one 429. Commits should then come less often.
     pub fn is_stretched(&self) -> bool {
         self.stretched
     }
 
-    /// When the lease wants to be renewed, monotonic milliseconds; none before it is claimed.
+    /// Returns when the lease has to be renewed, in monotonic milliseconds; `None` before it is
+    /// claimed.
     pub fn renewal_ms(&self) -> Option<u64> {
         self.chain.claimed().then(|| self.last_commit_ms.saturating_add(self.ttl_ms / 3))
     }
 
-    /// Rows and commits that are on the store.
+    /// Returns the numbers of applied rows and commits.
     pub fn made(&self) -> (u64, u64) {
         (self.rows, self.commits)
     }
 
-    /// The end of the commit under way; never resolves while there is none.
+    /// Waits for the end of the commit in flight; never resolves if there is none.
     pub async fn commit_finished(&mut self) -> CommitOutcome {
         match &mut self.in_flight {
             Some(flight) => flight.await,
@@ -159,22 +162,22 @@ impl Committer {
         }
     }
 
-    /// How many of the waiting items the next commit carries, while it is searched who of them is refused.
+    /// Returns how many queued items the next commit carries, while a bisection is under way.
     pub fn portion(&self) -> Option<usize> {
         self.blame.portion()
     }
 
-    /// Whether rows stand wrong that the next commit has to put right before anything else is written.
+    /// True if misplaced rows have to be repaired before anything else is written.
     pub fn has_to_mend(&self) -> bool {
         self.astray > 0
     }
 
-    /// Whether the run's row is on the store, so that only rows are left to be put right.
+    /// True if the run's row is applied, so that only repairs are left.
     pub fn has_told(&self) -> bool {
         self.told
     }
 
-    /// Asks the store for rows that stand wrong; after a load, and after each commit that was applied.
+    /// Gets the misplaced rows from the store; called after a load and after each applied commit.
     pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
         let MisplacedWrites { rows, checksum_correction, left } = self.settler.store.astray().await?;
         let before = std::mem::replace(&mut self.astray, rows);
@@ -182,7 +185,7 @@ impl Committer {
         self.mends = if self.astray > 0 { self.mends + 1 } else { 0 };
         if self.mends > MAX_MENDS {
             let why = format!(
-                "rows are moved as fast as they are written: {} stand wrong, and the next run puts them right; leave \
+                "rows are moved as fast as they are written: {} are misplaced, and the next run repairs them; leave \
                  the tabs alone for a moment, then run again",
                 self.astray
             );
@@ -205,7 +208,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Says what became of rows that were repaired: at once, and in the run's row.
+    /// Reports a repair, in an event and in the run's row.
     fn note_repair(&mut self, message: String) {
         if self.run.message.len() + message.len() < MAX_MESSAGE {
             let separator = if self.run.message.is_empty() { "" } else { "; " };
@@ -215,12 +218,12 @@ impl Committer {
         self.emit(Event::Anomaly { message });
     }
 
-    /// The service's time now.
+    /// Returns the service's time now.
     pub fn moment(&self) -> Timestamp {
         self.service.at(self.now_ms())
     }
 
-    /// Invariant 5: after the trust window nothing is drafted before the head was looked at.
+    /// Invariant 5: after the validity window, the head is read before anything is drafted.
     pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         let now_ms = self.now_ms();
         if !self.chain.claimed() || self.trust.holds(now_ms) {
@@ -238,7 +241,8 @@ impl Committer {
         Ok(())
     }
 
-    /// Drafts a commit of these items and sends it off. `close` closes the run's row with the last one.
+    /// Drafts a commit of these items and sends it. `close` closes the run's row in the last
+    /// commit.
     pub fn begin(
         &mut self,
         items: Vec<PendingItem>,
@@ -265,7 +269,7 @@ impl Committer {
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
         let mut redo = intake.book.redo_after(done);
         if forced.is_empty() && !self.chain.state().forced.is_empty() {
-            // A forced run has done again what the source yields.
+            // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
         let rollover = &self.rollover;
@@ -290,7 +294,8 @@ impl Committer {
         Ok(())
     }
 
-    /// A commit has ended: goes on, drafts again, loads again, or stops. `close` is what a last commit closes the run with.
+    /// Handles the end of a commit: continues, redrafts, reloads or stops. `close` closes the run
+    /// in a last commit.
     pub async fn ended(
         &mut self,
         ending: CommitOutcome,
@@ -327,12 +332,13 @@ impl Committer {
         }
     }
 
-    /// Everything of this run is there; the run that has taken over saw what is left to be put right.
+    /// Ends this run: its results are applied, and the run that has taken over found the repairs
+    /// that are left.
     pub(super) fn left_to_others(&mut self) {
         (self.closing, self.astray) = (ClosingRun::Done, 0);
     }
 
-    /// The draft `id` is on the store; `newest` is the last one that was sent.
+    /// Handles an applied draft `id`; `newest` is the draft that was sent last.
     pub(super) fn applied(
         &mut self,
         id: HeadId,
@@ -346,7 +352,7 @@ impl Committer {
         };
         self.chain.ended(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
-        // Where its items were suspected meanwhile, they wait in the queue once more.
+        // If its items were suspected meanwhile, they are in the queue once more.
         if commit.to != newest || self.outstanding.take_returned() {
             let held = places(&items);
             queue.take_out(|waiting| held.contains(&waiting.place));
@@ -390,8 +396,9 @@ impl Committer {
         }
     }
 
-    /// A refused batch: where a tab that it needs is gone, one more load names it and what to do. Where people changed tabs between each
-    /// look and the batch, nothing is wrong with either. A store says `CommitPart::Layout` again and again of such places alone.
+    /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
+    /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
+    /// conflicts make a store answer `CommitPart::Layout` repeatedly.
     async fn refused(&self, part: CommitPart, why: String) -> RunError {
         let loaded = self.settler.store.load().await;
         let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| unblocked(&snapshot));
@@ -402,7 +409,7 @@ impl Committer {
         }
     }
 
-    /// Says who has taken over, as far as one more load can tell.
+    /// Returns the error that names the run that has taken over, if one more load finds it.
     async fn fenced(&self) -> RunError {
         match self.settler.store.load().await {
             Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over(&snapshot.state)),
@@ -411,7 +418,7 @@ impl Committer {
         .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
     }
 
-    /// The run as it will be once a commit with these changes is applied.
+    /// Returns the run as it will be once a commit with these changes is applied.
     fn run_with(&self, changes: &Changes, counts: Counts) -> Run {
         let recovered =
             changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
@@ -429,7 +436,7 @@ impl Committer {
 
     fn note_throttling(&mut self) {
         let throttled = self.settler.store.usage().throttled;
-        // One 429 by itself says nothing of a quota: calls that pass between are proof against it.
+        // One 429 alone proves nothing about a quota: calls between pass.
         self.stretched = throttled > self.throttled + 1;
         self.throttled = throttled;
     }
@@ -443,23 +450,22 @@ impl Committer {
     }
 }
 
-/// The error of a run that another one has taken over from.
+/// Returns the error of a run that another run has replaced.
 pub(super) fn taken_over(state: &State) -> RunError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
-        (None, fence) => format!("another run took the lease (term {fence}) and has given it back"),
+        (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
     };
     RunError::Fenced { by }
 }
 
-/// The error of a head that somebody deleted.
+/// Returns the error for a deleted head marker.
 pub(super) fn head_gone() -> RunError {
-    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
-               file's history, or see docs/runbook.md";
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Corrupt { why: why.into() })
 }
 
-/// The error of a batch whose fate is not known, or that could not be sent.
+/// Returns the error for a batch with unknown outcome, or that could not be sent.
 pub(super) fn unfinished(why: String, fault: Fault) -> RunError {
     RunError::Unfinished { why, fault }
 }

@@ -1,7 +1,9 @@
-//! The records that the source has of failures which somebody wants tried again: what the source has now comes before what was kept.
+//! Filters the source for records of requested failures: the source's present record takes
+//! precedence over the kept one.
 //!
-//! In scope: which records these are. Out of scope: what becomes of them (`runner::intake`), failures of which the source has no record, which
-//! are tried from the one that was kept (`runner::input_queue`).
+//! In scope: which records match.
+//! Out of scope: admission (`runner::intake`), and failures without a record in the source, which
+//! are retried from the kept record (`runner::input_queue`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,23 +20,23 @@ use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};
 use crate::runner::run_config::Events;
 
-/// A source that yields the records of such failures only. That it can't be read is told, and no reason to stop: the records that were kept
-/// are there.
+/// A source that yields only records of requested failures. If it can't be read, that is reported
+/// and the run continues with the kept records.
 pub struct FailureRecords {
     inner: Box<dyn Source>,
-    /// Whether it can't be read further, and whether that was told.
+    /// Whether the source broke off, and whether that was reported.
     is_broken: bool,
     is_told: bool,
     keyed: KeyedRecords,
     identify: Arc<dyn Identify>,
     again: ReprocessPolicy,
-    /// The failures, each with the mark of the version that failed.
+    /// The requested failures, each with the hash of the failed version.
     asked: HashMap<Fingerprint, u64>,
     events: Events,
 }
 
 impl FailureRecords {
-    /// Over a source, for the failures that the book says are asked for.
+    /// Wraps a source, for the failures that are requested in the index.
     pub fn of(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
         let asked = book.failures().into_iter().filter(|(_, tried)| tried.asked == Some(RequestedAction::Retry));
         let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
@@ -50,7 +52,8 @@ impl FailureRecords {
         }
     }
 
-    /// Where each version is done once, another version is another item; where one counts, it is what became of this one.
+    /// If each version counts, another version is another item. If one counts, it replaces the
+    /// failed one.
     fn is_asked_for(&self, key: &Key, version: &Version) -> bool {
         let of = self.asked.get(&key.fingerprint());
         of.is_some_and(|of| self.again != ReprocessPolicy::EachVersion || *of == self.again.mark(version))
@@ -78,7 +81,7 @@ impl Source for FailureRecords {
                     };
                 let identified = identity.and_then(Result::ok);
                 if identified.is_some_and(|(key, version)| self.is_asked_for(&key, &version)) {
-                    // The source is not read to its end for all the others, so that its cursor stays where it is.
+                    // No cursor: this pass skips the other records, so the watermark must stay.
                     return Ok(Some(Record { cursor: None, ..record }));
                 }
             }
@@ -99,7 +102,7 @@ impl Source for FailureRecords {
     }
 }
 
-/// What is told where the source can't be read.
+/// Returns the message for a source that can't be read.
 pub fn unread(error: &SourceError) -> String {
-    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
+    format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
 }

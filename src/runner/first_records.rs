@@ -1,9 +1,9 @@
-//! The first records of a source, until one of them shows that the job and its input fit. Where all of them fail for one cause, the run
-//! stops: else a wrong delimiter or a renamed field would fill Failures with a row for each record, and once those are dead, runs
-//! would be green.
+//! Watches the first records of a source until one shows that job and input fit. If all of them
+//! fail for one cause, the run stops. Otherwise a wrong delimiter or a renamed field would fill
+//! Failures with a row per record, and once those are dead, runs would succeed.
 //!
-//! In scope: which records are evidence, what one cause is, the failures that wait meanwhile. Out of scope: what the run does then
-//! (`runner::run_loop`).
+//! In scope: which records are evidence, what one cause is, the failures that are held.
+//! Out of scope: the stop itself (`runner::run_loop`).
 
 use serde_json::Value;
 
@@ -11,35 +11,35 @@ use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::SourceError;
 use crate::runner::commit_queue::PendingItem;
 
-/// Records that fail for one cause before a run stops, unless the job says otherwise.
+/// Default number of records that fail for one cause before a run stops.
 pub const DEFAULT_STOP_AFTER: u64 = 20;
 
-/// Why the first records fail.
+/// The common cause of the first failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
     /// `source`, `item`, `output`, or the step's name.
     pub step: String,
-    /// What is said of the first of them.
+    /// The error of the first failure.
     pub error: String,
-    /// Where the first of them is.
+    /// The position of the first record.
     pub place: String,
-    /// The first of them.
+    /// The first record.
     pub record: String,
-    /// How many they are.
+    /// The number of records that failed.
     pub records: u64,
-    /// Whether a program failed on them.
+    /// True if a program failed on them.
     pub is_program: bool,
     kind: String,
 }
 
 impl Cause {
-    /// What a run says that stops on it.
+    /// Returns the sentence for the run's row and output.
     pub fn sentence(&self) -> String {
         let Self { records, step, error, place, .. } = self;
         format!("the first {records} records of the source all fail for one cause: {step}: {error} ({place})")
     }
 
-    /// The names of the first record's members.
+    /// Returns the member names of the first record.
     pub fn members(&self) -> Vec<String> {
         match serde_json::from_str(&self.record) {
             Ok(Value::Object(members)) => members.into_iter().map(|(name, _)| name).collect(),
@@ -48,12 +48,12 @@ impl Cause {
     }
 }
 
-/// What the first records of a source have shown so far.
+/// The evidence from the first records of the source.
 #[derive(Debug, Default)]
 pub struct FirstRecords {
     stop_after: u64,
     is_over: bool,
-    /// Whether what is in hand is a record of the source, and not a failure that is tried again.
+    /// True if the present item is a record of the source, not a retried failure.
     is_watching: bool,
     records: u64,
     cause: Option<Cause>,
@@ -63,38 +63,39 @@ pub struct FirstRecords {
 }
 
 impl FirstRecords {
-    /// One that ends after so many records; with 0 there is none.
+    /// Creates a probation that ends after this many records; 0 disables it.
     pub fn new(stop_after: u64) -> Self {
         Self { stop_after, is_over: stop_after == 0, is_watching: true, ..Self::default() }
     }
 
-    /// A record of the source was read, so many of them so far.
+    /// Counts a record of the source.
     pub fn read(&mut self) {
         self.records += 1;
     }
 
-    /// Records of the source that were read.
+    /// Returns the number of records that were read.
     pub fn records(&self) -> u64 {
         self.records
     }
 
-    /// Whether what is in hand from now on is a record of the source.
+    /// Sets whether the following items are records of the source.
     pub fn watch(&mut self, is_of_source: bool) {
         self.is_watching = is_of_source;
     }
 
-    /// A record was processed, or had been before: the source is what it should be.
+    /// Notes a record that was processed, now or earlier: the input fits.
     pub fn passed(&mut self) {
         self.is_over |= self.is_watching;
     }
 
-    /// Nothing more comes.
+    /// Ends the probation.
     pub fn end(&mut self) {
         self.is_over = true;
     }
 
-    /// A record failed that had not failed before; one that fails for another cause than the first ends it. A record that is known to fail
-    /// is no evidence, for whoever looks at Failures knows it.
+    /// Notes a record that failed for the first time. A different cause than the first one ends the
+    /// probation. A record with a recorded failure is no evidence, because the user can see it in
+    /// Failures.
     pub fn failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
         if self.is_over || !self.is_watching {
             return;
@@ -117,12 +118,13 @@ impl FirstRecords {
         }
     }
 
-    /// Why all of the first records failed, once they are enough.
+    /// Returns the common cause, once enough records failed.
     pub fn verdict(&self) -> Option<&Cause> {
         self.cause.as_ref().filter(|cause| !self.is_over && cause.records >= self.stop_after)
     }
 
-    /// The only record of the source is no record, but says why there are none.
+    /// Returns the error of a source whose only record is no record, but an error document or a
+    /// list.
     pub fn refusal(&self) -> Option<SourceError> {
         let cause = self.cause.as_ref().filter(|cause| !self.is_over && self.records == 1 && cause.step == "item")?;
         let (what, _) = cause.place.rsplit_once(" (record")?;
@@ -141,7 +143,7 @@ impl FirstRecords {
         })
     }
 
-    /// Keeps a failure back while it is not known whether it is one of many; gives back what is not to wait.
+    /// Holds a failure while its cause may be common; returns it if it need not wait.
     pub fn hold(&mut self, waiting: PendingItem) -> Option<PendingItem> {
         if self.is_over {
             return Some(waiting);
@@ -150,45 +152,46 @@ impl FirstRecords {
         None
     }
 
-    /// What waited, once it is known not to be one of many.
+    /// Returns the held failures, once the probation is over.
     pub fn released(&mut self) -> Vec<PendingItem> {
         if self.is_over { std::mem::take(&mut self.held) } else { Vec::new() }
     }
 
-    /// What waits is not to be written.
+    /// Drops the held failures, which are not written.
     pub fn drop_held(&mut self) {
         self.is_over = true;
         self.unwritten += std::mem::take(&mut self.held).len() as u64;
     }
 
-    /// Failures that are not written.
+    /// Returns the number of failures that were not written.
     pub fn unwritten(&self) -> u64 {
         self.unwritten
     }
 
-    /// The run stops for this cause.
+    /// Sets the cause that the run stops for.
     pub fn end_by(&mut self, cause: Cause) {
         self.ended_by = Some(cause);
     }
 
-    /// Why the run stops, if it does.
+    /// Returns the cause that the run stops for.
     pub fn ended_by(&self) -> Option<&Cause> {
         self.ended_by.as_ref()
     }
 
-    /// The same, to be told.
+    /// Takes the cause that the run stops for.
     pub fn take_end(&mut self) -> Option<Cause> {
         self.ended_by.take()
     }
 }
 
-/// What two failures have in common that fail for one cause: the sentence without the values and numbers of the record.
+/// Returns the error without the values and numbers of the record, which is equal for failures of
+/// one cause.
 fn kind_of(step: &str, error: &str) -> String {
-    // What is wrong with the text of a record comes before the place where it is.
+    // For unreadable text, the kind of error comes before the place.
     let error = if step == "source" { error.split(':').next().unwrap_or_default() } else { error };
     let mut kind = format!("{step}: ");
     let mut rest = error;
-    // A column is no value.
+    // The column name is part of the cause.
     if let Some((column, after)) = error.strip_prefix("column \"").and_then(|text| text.split_once("\": ")) {
         kind.push_str(column);
         rest = after;

@@ -1,6 +1,8 @@
-//! Whether the header row of a source has the fields by which the job finds keys and versions; looked at before anything is written.
+//! Checks before any write whether the source's header row has the fields of the key and version
+//! expressions.
 //!
-//! In scope: plain paths such as `.id`. Out of scope: other jq, whose first records show it (`runner::first_records`).
+//! In scope: plain paths such as `.id`. Out of scope: other jq expressions, which the first records
+//! test (`runner::first_records`).
 
 use crate::ledger::columns::json_path::MemberPath;
 use crate::ledger::run::event::Event;
@@ -9,7 +11,8 @@ use crate::port::step::Identify;
 use crate::runner::run_config::{Events, RunError};
 use crate::runner::shutdown::Stop;
 
-/// Looks at the header row, which may be long in coming, unless the run is to stop; tells what is odd.
+/// Reads the header row, which may take long, unless the run is stopped meanwhile. Reports its
+/// notes.
 pub async fn see_header(
     source: &mut dyn Source,
     identify: &dyn Identify,
@@ -26,8 +29,8 @@ pub async fn see_header(
     Ok(())
 }
 
-/// Looks at what the source says of all its records; returns what is odd, in sentences. An error where no record has a key, or each one
-/// would lose its version.
+/// Checks the header row and returns its notes as sentences. Fails if no record has a key, or every
+/// record would lose its version.
 pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Result<Vec<String>, RunError> {
     let Some(header_row) = source.header_row().await else { return Ok(Vec::new()) };
     let paths = identify.paths();
@@ -35,7 +38,7 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Re
         return Ok(header_row.notes);
     };
     match source.next().await {
-        // What a service says in place of a table has no rows.
+        // An error text in place of a table has no rows.
         Ok(None) if is_prose(&header_row) => {
             let line = header_row.fields.join(",");
             Err(RunError::Input(SourceError::one_line(&header_row.what, &line)))
@@ -45,7 +48,7 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Re
     }
 }
 
-/// Values of a header row are texts, so that nothing is below one of them.
+/// Values under a header row are text and have no members.
 fn has(header_row: &HeaderRow, path: &MemberPath) -> bool {
     match path.members() {
         [] => true,

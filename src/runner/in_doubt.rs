@@ -1,6 +1,7 @@
-//! Items whose steps have begun, as the sheet shows them; and those of which an earlier run did not tell the end.
+//! Items shown as begun on the sheet, and items of an earlier run with unknown outcome.
 //!
-//! In scope: what the next commit shows as begun, and how a doubt is told. Out of scope: the way to the steps (`runner::start_markers`).
+//! In scope: which items the next commit shows as begun, and how a doubt is reported.
+//! Out of scope: when their steps start (`runner::start_markers`).
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::IN_DOUBT as DELIVERY;
@@ -12,33 +13,33 @@ use crate::runner::intake::{Failed, Intake};
 use crate::runner::start_markers::{StartMarker, settles};
 use crate::time::Timestamp;
 
-/// What is told of an item that was begun at most once.
+/// The error text of an item that was begun at most once.
 const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, and vanished before it said how it ended. See whether it \
                         happened; then write retry, to do it, or skip";
 
 impl Intake {
-    /// An item is to be marked as begun.
+    /// Adds an item to be marked as begun.
     pub fn begins(&mut self, item: &Item, place: SequenceNumber) {
         self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
     }
 
-    /// The items that the sheet is to show as begun together with a commit of these.
+    /// Returns the items that the sheet shows as begun after a commit of these items.
     pub fn begun_beside(&self, items: &[PendingItem]) -> Vec<StartMarker> {
         let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
         open.map(|(one, _)| one.clone()).collect()
     }
 
-    /// The items of these places were not begun after all, or came to nothing.
+    /// Removes items that were not begun after all, or had no result.
     pub fn not_begun(&mut self, places: &[SequenceNumber]) {
         self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
     }
 
-    /// An earlier run's result counts, so there is no doubt.
+    /// Removes a doubt: the result of an earlier run settles it.
     pub fn is_certain(&mut self, key: &str, version: &str) {
         self.in_doubt.retain(|(k, v)| k.as_str() != key || v.0 != version);
     }
 
-    /// Doubts about items that the source does not yield.
+    /// Reports the doubts about items that the source does not yield.
     pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
         let doubts = std::mem::take(&mut self.in_doubt);
         let told = doubts.into_iter().filter_map(|(key, version)| {
@@ -54,7 +55,8 @@ impl Intake {
         told.collect()
     }
 
-    /// An item that an earlier run had begun at most once: whether it happened is for a person to find out.
+    /// Reports an item that an earlier run had begun at most once: the user has to find out whether
+    /// it happened.
     pub(super) fn doubt(
         &mut self,
         key: Key,

@@ -1,8 +1,8 @@
-//! What a run takes in, in order: results of an earlier run, failures that somebody has mended, the source, and failures that the source
-//! yields no more.
+//! Merges the inputs of a run in order: prepared changes, journalled results, failures that the
+//! user has answered, the source, and failures that the source did not yield.
 //!
-//! In scope: which failures are read, their order among the records. Out of scope: what becomes of them (`runner::intake`), reading
-//! them (`port::store`).
+//! In scope: which failures are read, and their place among the records.
+//! Out of scope: admission (`runner::intake`), reading the failures (`port::store`).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -24,46 +24,47 @@ use crate::port::step::{Identify, Identity};
 use crate::runner::keyed_records::{Extent, find_key};
 use crate::runner::source_passes::{NextRecord, SourcePasses};
 
-/// Failures that are read of their own accord in one run; a run that is asked for them reads them all.
+/// Maximum number of failures that one run retries by itself. Requested retries have no limit.
 pub const MOST_KEPT: usize = 600;
-/// Records of the source whose key is being found at once, where that takes a while.
+/// Records of the source whose keys are looked up concurrently, for slow key expressions.
 const MOST_AHEAD: usize = 128;
-/// Characters of records that wait in memory.
+/// Maximum number of characters of kept records in memory.
 const MOST_CHARS: usize = 32 << 20;
 
-/// Which failures a run tries, and whether anything else.
+/// Which failures a run retries, and whether it reads the source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum RetryScope {
-    /// The source, and the failures that are open or asked for.
+    /// The source, and failures that are open or requested.
     #[default]
     Default,
     /// Neither the source nor any failure.
     None,
-    /// Nothing either; what is forgotten beside belongs to a forced run, which is noted in the state until it has come to its end.
+    /// Like `None`, for a run that revokes keys: a marker in the state stays until the reprocess is
+    /// complete.
     Reprocess,
-    /// All failures that are not to be left alone; of the source only their records.
+    /// All failures that are not skipped; of the source only their records.
     FailuresOnly,
     /// These failures; of the source only their records.
     Selected(Vec<Key>, RequestedAction),
 }
 
 impl RetryScope {
-    /// Whether the source is read.
+    /// True if the whole source is processed.
     pub fn reads_source(&self) -> bool {
         *self == Self::Default
     }
 
-    /// Whether only the records of failures that are asked for are taken from the source.
+    /// True if only records of requested failures are taken from the source.
     pub fn looks_for_records(&self) -> bool {
         matches!(self, Self::FailuresOnly | Self::Selected(_, RequestedAction::Retry))
     }
 
-    /// Whether items are brought at all, or only what was worked out beforehand.
+    /// True if items are processed, not only prepared changes.
     pub fn brings_items(&self) -> bool {
         !matches!(self, Self::None | Self::Reprocess)
     }
 
-    /// The first of the failures that are asked for that is none.
+    /// Returns the first requested key that has no failure.
     pub fn unknown(&self, book: &ProcessedIndex) -> Option<&Key> {
         match self {
             Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
@@ -71,7 +72,7 @@ impl RetryScope {
         }
     }
 
-    /// Asks in the book for what is to be tried or left alone, and tells which rows are to be read.
+    /// Marks the failures to retry or skip in the index, and returns the rows to read.
     pub fn choose(&self, book: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
         match self {
             Self::Default => {}
@@ -102,37 +103,38 @@ fn rests(tried: &PriorFailure) -> bool {
     tried.state == FailureState::Skipped && tried.asked != Some(RequestedAction::Retry)
 }
 
-/// One thing to be taken in.
+/// One input of the run.
 pub enum RunInput {
-    /// The source was read through before its first record, to see which of them count.
+    /// The source was surveyed before its first record, to determine which records count.
     Surveyed(Box<SourceSurvey>),
-    /// A record of the source, and its key and version if it could be read.
+    /// A record of the source, with its key and version if they could be read.
     Record(Record, Option<Identity>),
-    /// The source has no further record.
+    /// The source is exhausted.
     SourceRead,
-    /// Records of one key were compared.
+    /// Records with the same key were compared.
     Compared(RepeatedKeys),
-    /// A failure, and what its kept record is now; none where it was too large to be kept.
+    /// A failure and its kept record, identified anew; `None` if the record was too large to keep.
     Kept(Box<StoredFailure>, Option<Reread>),
-    /// Something that was worked out beforehand.
+    /// A prepared change.
     Errand(Box<ItemResult>),
-    /// A result that an earlier run kept on this machine.
+    /// A result that an earlier run journalled on this machine.
     Result(Box<StepResult>),
 }
 
-/// A kept record with its key and version; an error says why it is no record.
+/// A kept record with its key and version, or the reason why it is no record.
 pub type Reread = Result<(Value, Identity), String>;
 
-/// What a run takes in.
+/// The merged inputs of a run.
 pub struct InputQueue {
     identify: Arc<dyn Identify>,
-    /// Records of the source whose keys are being found, in order.
+    /// Records of the source whose keys are being looked up, in order.
     ahead: FuturesOrdered<BoxFuture<'static, RunInput>>,
-    /// Whether the last of those is something after which the caller says how the source goes on.
+    /// True if the last of those is an input after which the caller decides how the source
+    /// continues.
     is_barred: bool,
-    /// Why the source can't go on, once those are taken in.
+    /// The source's error, returned after those.
     broken: Option<SourceError>,
-    /// A failure whose record is being read.
+    /// A failure whose record is being identified.
     reread: Option<BoxFuture<'static, RunInput>>,
     errands: VecDeque<ItemResult>,
     results: VecDeque<StepResult>,
@@ -142,9 +144,9 @@ pub struct InputQueue {
 }
 
 impl InputQueue {
-    /// What somebody has mended, or says is to be left alone, comes first; then the source; and then failures of which it has not yielded the
-    /// record, those that are asked for before those that only were open. Records beyond what memory is for are left to the next run; the
-    /// number of these comes with it.
+    /// Creates the queue. Failures that the user has corrected or skipped come first, then the
+    /// source, then failures that it did not yield: requested ones before open ones. Records beyond
+    /// the memory limit are left to the next run; their number is returned.
     pub fn new(
         kept: Vec<StoredFailure>,
         source: Option<SourcePasses>,
@@ -176,26 +178,26 @@ impl InputQueue {
         (feed, beyond)
     }
 
-    /// The same, after these results.
+    /// Adds journalled results in front.
     #[must_use]
     pub fn after(mut self, results: Vec<StepResult>) -> Self {
         self.results = results.into();
         self
     }
 
-    /// The same, after these errands.
+    /// Adds prepared changes in front.
     #[must_use]
     pub fn after_errands(mut self, errands: Vec<ItemResult>) -> Self {
         self.errands = errands.into();
         self
     }
 
-    /// Rows that were to be taken out are left where they are.
+    /// Drops prepared row deletions.
     pub fn forget_removals(&mut self) {
         self.errands.retain(|errand| errand.removals().is_empty());
     }
 
-    /// The next thing; `None` at the end.
+    /// Returns the next input; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RunInput>, SourceError> {
         if let Some(errand) = self.errands.pop_front() {
             return Ok(Some(RunInput::Errand(Box::new(errand))));
@@ -218,15 +220,16 @@ impl InputQueue {
         Ok(self.read_again().await)
     }
 
-    /// The failure whose record is being read. What it waits for stays here, so that a caller may stop waiting at any point.
+    /// Returns the failure whose record is being identified. The future stays here, so the caller
+    /// may cancel at any point.
     async fn read_again(&mut self) -> Option<RunInput> {
         let fed = self.reread.as_mut()?.await;
         self.reread = None;
         Some(fed)
     }
 
-    /// What the source yields next, in its order; further records are read meanwhile, up to where something else comes. A caller may stop
-    /// waiting at any point.
+    /// Returns the source's next input in order, and reads ahead up to the next barrier. The caller
+    /// may cancel at any point.
     async fn of_source(&mut self) -> Result<Option<RunInput>, SourceError> {
         loop {
             let (waits, has_room) = (!self.ahead.is_empty(), self.ahead.len() < MOST_AHEAD && !self.is_barred);
@@ -262,7 +265,8 @@ impl InputQueue {
         }
     }
 
-    /// Something after which the caller says how the source goes on: nothing is read beyond it before it is handed out.
+    /// Makes a barrier: nothing is read beyond it until the caller has it and decides how the
+    /// source continues.
     fn barred(&mut self, fed: RunInput) -> BoxFuture<'static, RunInput> {
         self.is_barred = true;
         std::future::ready(fed).boxed()
@@ -275,14 +279,14 @@ impl InputQueue {
         fed
     }
 
-    /// Records of the source are to be compared, which was read.
+    /// Starts a comparison of records in one more pass over the source.
     pub fn compare(&mut self, comparison: Comparison) {
         if let Some(source) = &mut self.source {
             source.compare(comparison);
         }
     }
 
-    /// How far the source is, in units read and in all.
+    /// Returns the units of the source that were read, and their total.
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.source.as_ref().and_then(SourcePasses::progress)
     }

@@ -1,6 +1,8 @@
-//! From a record to something that can be committed: identified, admitted, shaped; or a failure that is told.
+//! Turns a record into something to commit: identified, admitted, and shaped into rows; or a
+//! failure.
 //!
-//! In scope: the book, the header, the counts and the cursor of one run. Out of scope: running steps (`runner::step_executor`), committing.
+//! In scope: the processed index, the header, the counts and the cursor of one run.
+//! Out of scope: running steps (`runner::step_executor`), committing (`runner::committer`).
 
 use std::sync::Arc;
 
@@ -35,64 +37,65 @@ use crate::runner::start_markers::{StartMarker, settles};
 use crate::runner::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
-/// What a failure says that was asked for after the source had gone on to another version of its key.
+/// The error text of a requested retry after the source has yielded another version of the key.
 const FOLLOWED: &str = "over: the source has another version of it by now, and that one counts";
 
-/// What a run takes in.
+/// The admission side of a run.
 pub struct Intake {
-    /// Keys and failures.
+    /// Processed keys and failures.
     pub book: ProcessedIndex,
     /// The data tab's columns.
     pub header: Header,
     /// The column that carries the key, once it is known.
     pub key_column: Option<KeyColumn>,
-    /// The cursor.
+    /// The low watermark.
     pub low: LowWatermark,
     /// Counts; `new` and `recovered` grow when a commit is applied.
     pub counts: Counts,
-    /// Failures that somebody asked for, by the record that was tried.
+    /// Requested retries, by the origin of the record.
     pub tried_again: RetryCounts,
-    /// Types of columns.
+    /// The types of columns.
     pub columns: Columns,
-    /// The first rows of a data tab to which the job has never written, until a row of the job's has shown that it may.
+    /// The first rows of a data tab that the job has never written, until one of the job's rows
+    /// proves that it may.
     pub first_rows: Option<FirstRows>,
-    /// Why no row of the job's may go to the data tab, once that is known: the run has to stop.
+    /// Why the job may not write to the data tab, once that is known: the run has to stop.
     pub foreign: Option<String>,
     /// The key expression.
     pub key_expression: String,
-    /// The data tab.
+    /// The title of the data tab.
     pub tab: String,
-    /// How rows come there.
+    /// How rows are written there.
     pub mode: WriteMode,
     /// The run's id.
     pub run: String,
-    /// Runs in which a version of a key may fail before it is left alone.
+    /// Runs in which a version may fail before it is dead.
     pub max_attempts: u64,
-    /// Items that the sheet shows as begun, or will with the next commit.
+    /// Items that the sheet shows as begun, now or with the next commit.
     pub begun: Vec<(StartMarker, Option<SequenceNumber>)>,
-    /// Those of them that an earlier run began, and of which nobody knows how they ended.
+    /// Those that an earlier run began and whose outcome is unknown.
     pub in_doubt: Vec<StartMarker>,
-    /// What the first records of the source have shown.
+    /// The evidence from the first records of the source.
     pub probation: FirstRecords,
-    /// What is known of the source as a whole.
+    /// Facts about the source as a whole.
     pub sifting: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
-    /// Where events go.
+    /// The event sink.
     pub events: Events,
 }
 
-/// What becomes of a record.
+/// The result of admission.
 pub enum IntakeResult {
-    /// It goes through the steps.
+    /// The item goes through the steps.
     Work(Item, SequenceNumber),
-    /// It is settled already and waits for a commit: a failure.
+    /// The item is settled and waits for a commit: a failure.
     Wait(PendingItem),
-    /// Nothing is left to do: it was done before, or failed in the same way before.
+    /// Nothing is left to do: it is done, or failed in the same way before.
     Nothing,
 }
 
-/// An item that failed: what is told of it.
+/// A failed item, as it is reported.
 pub(super) struct Failed<'a> {
     pub(super) key: Key,
     pub(super) version: Version,
@@ -103,7 +106,7 @@ pub(super) struct Failed<'a> {
 }
 
 impl Intake {
-    /// Takes a record in; `identity` is its key and version, if it could be read.
+    /// Admits a record; `identity` is its key and version, if it could be parsed.
     pub fn take(&mut self, record: Record, identity: Option<Identity>, now: Timestamp) -> IntakeResult {
         self.counts.read += 1;
         let Record { body, bytes, position, cursor } = record;
@@ -140,7 +143,8 @@ impl Intake {
         }
     }
 
-    /// Takes in what the steps made of an item: rows, or a failure. `None` when there is nothing to write.
+    /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
+    /// write.
     pub fn worked(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
         let (place, left) = (worked.place, is_left(&worked) && worked.begun);
         let waiting = self.ended(worked, now);
@@ -154,7 +158,7 @@ impl Intake {
         let StepOutcome { item, place, result, retries, .. } = worked;
         self.counts.retries += retries;
         if self.book.is_done(&item.key, &item.version) {
-            // Somebody else did it while it was in the steps.
+            // Another run has done it while it was in the steps.
             self.counts.skipped += 1;
             self.low.settle(place);
             return None;
@@ -165,7 +169,7 @@ impl Intake {
                     self.probation.passed();
                     return Some(self.done(item, place, output, now));
                 }
-                // It is left to the next run, and no failure of its own.
+                // It is left to the next run; it is no failure.
                 Err(_) if self.foreign.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
@@ -181,7 +185,8 @@ impl Intake {
         self.fail(failed, place, now)
     }
 
-    /// Takes in a failure that is to be tried again, or left alone; `again` is what its kept record is now, if one is kept.
+    /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
+    /// kept.
     pub fn take_kept(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
         let StoredFailure { failure, mended, row } = kept;
         if mended {
@@ -190,7 +195,7 @@ impl Intake {
         let Some(tried) = self.book.tried(&failure.key) else { return IntakeResult::Nothing };
         match tried.asked {
             Some(RequestedAction::Skip) => IntakeResult::Wait(self.leave(failure, FailureState::Skipped, now)),
-            // The source has yielded it, in this version or another one, and that is what counts.
+            // The source has yielded the key, in this version or another, and that record counts.
             None if tried.rests() || self.book.was_seen(&failure.key) || self.book.knows(&failure.key) => {
                 IntakeResult::Nothing
             }
@@ -198,7 +203,7 @@ impl Intake {
                 if self.book.is_in_hand(&failure.key) {
                     return IntakeResult::Nothing;
                 }
-                // What the source has of it by now is done already.
+                // The source's present version of it is done already.
                 let over = Failure { error: FOLLOWED.to_owned(), ..failure };
                 IntakeResult::Wait(self.leave(over, FailureState::Recovered, now))
             }
@@ -206,7 +211,8 @@ impl Intake {
         }
     }
 
-    /// Whether the source has a record of this key, and one version counts: the one that is kept is from before.
+    /// True if the source has a record of this key and only one version counts: the kept record is
+    /// older.
     fn was_followed(&self, key: &Key) -> bool {
         self.book.again() != ReprocessPolicy::EachVersion && self.book.was_seen(key)
     }
@@ -219,7 +225,7 @@ impl Intake {
         asked: bool,
         now: Timestamp,
     ) -> IntakeResult {
-        // Where its record was too large to be kept it is tried again when the source yields it.
+        // A record that was too large to keep is retried when the source yields it.
         let Some(again) = again else { return IntakeResult::Nothing };
         let found = match again {
             Ok((body, Ok((key, version)))) => match self.unordered(&key, &version) {
@@ -231,7 +237,7 @@ impl Intake {
         };
         let (key, version, body) = match found {
             Ok(found) => found,
-            // What never was a record can't become one by itself.
+            // Bytes that were not a record can't become one by themselves.
             Err(_) if !asked => return IntakeResult::Nothing,
             Err((step, error)) => {
                 self.counts.read += 1;
@@ -251,7 +257,8 @@ impl Intake {
                     self.tries_again(&failure.key, true);
                 }
                 let place = self.low.read(None);
-                // Where it was mended into another item, the one that failed is in hand too: the source may yield it yet.
+                // If the user's edit made another item of it, the failed item is in hand too: the
+                // source may still yield it.
                 self.book.admit(&failure.key, &failure.version);
                 let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
                 IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
@@ -259,7 +266,7 @@ impl Intake {
         }
     }
 
-    /// A failure that stays as it is, but in another state.
+    /// Keeps a failure, in another state.
     fn leave(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
         self.counts.read += 1;
         self.counts.skipped += 1;
@@ -274,8 +281,9 @@ impl Intake {
         PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
     }
 
-    /// The service refuses what an item came to: it is a failure then; and a failure that is refused itself is told without its record.
-    /// `None` when there is nothing to write; the words of the service back when nothing is left to be taken away.
+    /// Handles the service's refusal of an item: it becomes a failure. A failure that is refused
+    /// itself loses its payload. Returns `None` if there is nothing to write, and the service's
+    /// message if nothing is left to remove.
     pub fn refused(&mut self, waiting: PendingItem, why: &str, now: Timestamp) -> Result<Option<PendingItem>, String> {
         let PendingItem { settled, place, record } = waiting;
         match settled {
@@ -299,7 +307,7 @@ impl Intake {
         }
     }
 
-    /// A commit was applied: its items are settled for good, and its keys are done. Returns the number of keys that became done.
+    /// Settles the items of an applied commit. Returns the number of keys that became done.
     pub fn applied(&mut self, items: &[PendingItem]) -> u64 {
         let mut keys = 0;
         for waiting in items {
@@ -321,7 +329,7 @@ impl Intake {
         keys
     }
 
-    /// Somebody else has settled these items meanwhile.
+    /// Settles items that another run has settled meanwhile.
     pub fn passed_over(&mut self, items: &[PendingItem]) {
         for waiting in items {
             self.low.settle(waiting.place);
@@ -329,16 +337,16 @@ impl Intake {
         }
     }
 
-    /// Takes in what was worked out beforehand.
+    /// Takes in a change that was prepared before the run.
     pub fn enqueue_prepared(&mut self, settled: ItemResult) -> PendingItem {
         PendingItem { settled, place: self.low.read(None), record: None }
     }
 
-    /// Takes in a result that an earlier run kept: its steps have been run.
+    /// Takes in a result that an earlier run journalled: its steps have run.
     pub fn take_result(&mut self, item: Item) -> Option<(Item, SequenceNumber)> {
         self.is_certain(item.key.as_str(), &item.version.0);
         match self.book.admit(&item.key, &item.version) {
-            // It was read by the run that kept its result.
+            // The earlier run has counted it as read.
             Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.low.read(None))),
             Admission::Done | Admission::Twice | Admission::Rests => None,
         }
@@ -373,7 +381,7 @@ impl Intake {
         }
     }
 
-    /// A failure is tried because somebody asked for it: from which record is told.
+    /// Counts and reports a requested retry, with the origin of its record.
     fn tries_again(&mut self, key: &Key, from_kept: bool) {
         let count = if from_kept { &mut self.tried_again.from_kept } else { &mut self.tried_again.from_source };
         *count += 1;
@@ -402,7 +410,7 @@ impl Intake {
         Ok(Output::of(self.tab.clone(), rows))
     }
 
-    /// Nothing is written beside a table that may be somebody else's.
+    /// Checks that the tab is not another user's table, before anything is written to it.
     fn see_that_the_tab_is_ours(&mut self, rows: &[Row]) -> Result<(), ValueRejection> {
         let Some(first) = rows.first() else { return Ok(()) };
         let columns: Vec<_> = first.cells.iter().map(|(name, _)| name.as_str()).collect();
@@ -428,11 +436,11 @@ impl Intake {
         PendingItem { settled: ItemResult::Done { key, version, known, output, closes }, place, record }
     }
 
-    /// The row that closes a key's failure, if it has one.
+    /// Returns the row that closes a key's failure, if it has one.
     pub(super) fn closing(&mut self, failed: Key, of: Version, at: String, now: Timestamp) -> Option<Box<Failure>> {
         let tried = self.book.tried(&failed)?;
         if tried.version != self.book.again().mark(&of) && self.book.has_failed_here(&failed, tried.version) {
-            // Another record of the key failed in this very run, and will in the next one.
+            // Another record of the key failed in this same run, and will in the next one.
             return None;
         }
         Some(Box::new(Failure {
@@ -453,7 +461,7 @@ impl Intake {
         }))
     }
 
-    /// A load in the middle shows a failure of a key whose rows wait: they close it.
+    /// Closes failures that a reload found for keys whose rows are queued.
     pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
         if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
             *closes = self.closing(key.clone(), version.clone(), String::new(), now);
@@ -471,14 +479,14 @@ impl Intake {
     ) -> IntakeResult {
         let (key, version) = (Key::of_nameless(record), Version::default());
         match self.book.admit(&key, &version) {
-            // The same unreadable bytes once more: as much a failure as the first, and told once.
+            // The same unreadable bytes once more: counted as a failure, but reported once.
             Admission::Twice if self.book.has_failed(&key, &version) => {
                 self.probation.failed(step, &error, &position.to_string(), record);
                 self.counts.failed += 1;
                 self.low.settle(place);
                 IntakeResult::Nothing
             }
-            // Somebody mended it where it is kept, or it is to be left alone.
+            // The user fixed it in Failures, or marked it to be skipped.
             Admission::Twice | Admission::Done | Admission::Rests => {
                 self.counts.skipped += 1;
                 self.low.settle(place);
@@ -491,8 +499,8 @@ impl Intake {
         }
     }
 
-    /// An unchanged failure is counted, but not told in Failures again: its row is there. One that failed in as many runs as are allowed
-    /// is dead, and one that somebody asked for is answered; both are told.
+    /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
+    /// attempts it is dead. A requested retry is answered. Both are written.
     pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
@@ -500,7 +508,7 @@ impl Intake {
         let told = failure_mark(step, &error);
         let mark = self.book.again().mark(&version);
         let before = self.book.tried(&key).filter(|tried| tried.version == mark);
-        // What is known to fail is no evidence against a job that has worked before.
+        // A failure that is already recorded is no evidence against a job that has worked before.
         if before.is_none() || self.book.keys() == 0 {
             self.probation.failed(step, &error, &position, record);
         }
@@ -519,7 +527,7 @@ impl Intake {
         let last_seen = now;
         let unchanged = same.is_some() && self.book.count(&key);
         let row = before.map_or(0, |tried| tried.row);
-        // What is counted beside the row is not in the row.
+        // Attempts that are counted in the state only are not in the row.
         let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
         let tried = PriorFailure {
             attempts: in_row,
@@ -558,7 +566,8 @@ impl Intake {
     }
 }
 
-/// Whether the item was left to the next run as it was: nobody waited for its end, or this machine was in the way.
+/// True if the item is left to the next run: its steps were abandoned, or this machine had an
+/// error.
 fn is_left(worked: &StepOutcome) -> bool {
     let is_left = |failure: &StepFailure| matches!(failure.error, StepError::Cancelled | StepError::Machine { .. });
     worked.result.as_ref().is_err_and(is_left)

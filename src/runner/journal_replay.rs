@@ -1,10 +1,10 @@
-//! Results that an earlier run kept on this machine and did not bring to the sheet.
+//! Replays results that an earlier run journalled on this machine and did not commit.
 //!
-//! In scope: which of them still count, and what becomes of their journals. Out of scope: files (`app::journal`), and the way of a
-//! result into a commit (`runner::intake`).
+//! In scope: which results still count, and what happens to their journals.
+//! Out of scope: files (`app::journal`), and committing a result (`runner::intake`).
 //!
-//! A result counts only if the sheet still shows what it showed when the item was taken in hand: otherwise somebody else has done
-//! something about that key, and a result from before would undo it.
+//! A result counts only if the key's state on the sheet is still as it was when the item was
+//! admitted. Otherwise a newer change exists, which the old result would undo.
 
 use std::sync::Arc;
 
@@ -16,17 +16,17 @@ use crate::ledger::run::journal::{JournalHead, JournalReader as Read, StepResult
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::runner::run_config::Events;
 
-/// Where a run keeps results, and under which head.
+/// Where a run journals results, and under which head line.
 #[derive(Clone)]
 pub struct JournalTarget {
-    /// The place.
+    /// The journal.
     pub journal: Arc<dyn Journal>,
-    /// Whose they are.
+    /// The head line: which run the results belong to.
     pub head: JournalHead,
 }
 
 impl JournalTarget {
-    /// Keeps what the steps made of an item.
+    /// Journals the result of an item's steps.
     pub async fn keep(&self, item: &Item, shown: String, values: &[serde_json::Value]) -> Result<(), JournalFault> {
         let result = StepResult {
             key: item.key.as_str().to_owned(),
@@ -44,13 +44,14 @@ impl JournalTarget {
 pub struct Replay {
     keeping: Option<JournalTarget>,
     used: Vec<String>,
-    /// Names, and what is told of those that are kept because not all that was in them counts.
+    /// Names and messages of journals that are kept because some of their results do not count.
     kept_aside: Vec<(String, String)>,
     events: Events,
 }
 
 impl Replay {
-    /// Reads what earlier runs left: the results that count, in order. Where it can't be read, no step may run: it may have been run.
+    /// Reads the leftover journals and returns the results that count, in order. After an error no
+    /// step may run, because it may have run before.
     pub fn open(
         keeping: Option<JournalTarget>,
         book: &ProcessedIndex,
@@ -65,7 +66,7 @@ impl Replay {
         }
         if !results.is_empty() {
             let count = results.len();
-            replay.note(format!("{count} results that an earlier run kept on this machine go to the sheet, without running their steps again"));
+            replay.note(format!("{count} results that an earlier run kept on this machine are written to the sheet, without running their steps again"));
         }
         Ok((replay, results))
     }
@@ -73,7 +74,7 @@ impl Replay {
     fn take(&mut self, keeping: &JournalTarget, left: &LeftoverJournal, book: &ProcessedIndex) -> Vec<StepResult> {
         let journal = match read(&left.bytes) {
             Ok(journal) => journal,
-            // A run that died before its first result was whole.
+            // A run that died before its first result was complete.
             Err(crate::ledger::run::journal::JournalError::Empty) => {
                 self.used.push(left.name.clone());
                 return Vec::new();
@@ -104,7 +105,7 @@ impl Replay {
             ),
             (lines, _) => {
                 let lines = if lines == 1 { "1 line".to_owned() } else { format!("{lines} lines") };
-                format!("{lines} of the journal {name} are damaged and left out: the steps of these items run again")
+                format!("{lines} of the journal {name} are damaged and skipped: the steps of these items run again")
             }
         };
         self.kept_aside.push((name, why));
@@ -120,13 +121,13 @@ impl Replay {
         Vec::new()
     }
 
-    /// Where this run keeps its own results.
+    /// Returns where this run journals its own results.
     pub fn keeping(&self) -> Option<&JournalTarget> {
         self.keeping.as_ref()
     }
 
-    /// Everything that this run took in is on the sheet; but for items that were left in their steps, if any were: what they come to may
-    /// yet be kept, so this run's own journal stays for the next one.
+    /// Removes the used journals, after everything was applied. With abandoned items the run's own
+    /// journal stays: their results may still be added to it.
     pub fn finish(&self, left: bool) {
         let Some(JournalTarget { journal, .. }) = &self.keeping else { return };
         let own = (!left).then(|| journal.finish());
@@ -148,7 +149,7 @@ impl Replay {
     }
 }
 
-/// The item of a kept result; none where its key is none.
+/// Returns the item of a journalled result; `None` if its key is invalid.
 pub fn item_of(result: StepResult) -> Option<(Item, Vec<serde_json::Value>)> {
     let StepResult { key, version, values, record, place, .. } = result;
     let position = Position { origin: place, record: 0, line: None };

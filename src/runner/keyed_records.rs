@@ -1,7 +1,8 @@
-//! Records of a source with their keys, one after the other.
+//! Reads records of a source with their keys, one by one.
 //!
-//! In scope: reading a record and finding its key so that a caller may stop waiting at any point and loses nothing. Out of scope: which
-//! records count (`ledger::item::source_survey`), reading ahead of the steps (`runner::input_queue`).
+//! In scope: a read that the caller may cancel at any point without loss.
+//! Out of scope: which records count (`ledger::item::source_survey`), reading ahead
+//! (`runner::input_queue`).
 
 use std::sync::Arc;
 
@@ -10,26 +11,26 @@ use futures_util::future::{BoxFuture, FutureExt};
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::{Identify, Identity};
 
-/// A record, and its key and version if it can be read.
+/// A record, with its key and version if they can be read.
 pub type KeyedRecord = (Record, Option<Identity>);
 
-/// How much of a record is there to find its key and version in.
+/// How much of a record is needed to find its key and version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it.
+    /// The whole record.
     Whole,
-    /// What its key and version are found in, or more (`Identify::sight`).
+    /// The members that contain key and version, or more (`Identify::sight`).
     Survey,
 }
 
-/// Reads records and finds their keys. The record in hand stays here while its key is being found.
+/// Reads records and their keys. The present record stays here while its key is looked up.
 #[derive(Default)]
 pub struct KeyedRecords {
     in_hand: Option<BoxFuture<'static, KeyedRecord>>,
 }
 
 impl KeyedRecords {
-    /// The next record of `source`; `None` at its end.
+    /// Returns the next record of `source`; `None` at its end.
     pub async fn next(
         &mut self,
         source: &mut dyn Source,
@@ -47,7 +48,7 @@ impl KeyedRecords {
     }
 }
 
-/// Finds the key and version of a record that can be read.
+/// Looks up the key and version of a readable record.
 pub fn find_key(record: Record, identify: Arc<dyn Identify>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
     async move {
         let found = match (&record.body, extent) {

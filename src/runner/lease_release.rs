@@ -1,9 +1,11 @@
-//! The end of a run that can't go on, though the sheet can be written: its row in Runs, and the lease given back.
+//! Releases the lease of a run that can't continue although the sheet is writable, and closes its
+//! row in Runs.
 //!
-//! In scope: one more commit without items, where nothing forbids it. Out of scope: why the run ends (`runner::run_loop`).
+//! In scope: one more commit without items, if nothing forbids it. Out of scope: why the run ends
+//! (`runner::run_loop`).
 //!
-//! Without it the lease would stay until its time is over, and machines beside this one would wait for nothing. It is tried once with
-//! the run's row and once without: where the service refuses both, the lease runs out by itself.
+//! Without it, other machines would wait until the lease expires. It is tried once with the run's
+//! row and once without. If the service refuses both, the lease expires by itself.
 
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::run::run::{Run, RunStatus};
@@ -12,7 +14,8 @@ use crate::runner::committer::Committer;
 use crate::runner::intake::Intake;
 
 impl Committer {
-    /// Gives the lease back and closes the run's row, which says `why` it failed. What waits is left to the next run.
+    /// Releases the lease and closes the run's row with the error `why`. Queued items are left to
+    /// the next run.
     pub(super) async fn give_back(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.settler.clock.now();
         let close =
@@ -47,8 +50,8 @@ impl Committer {
         }
     }
 
-    /// Not while rows stand wrong: the scratch rows that show them are those of the present head. And not for a run that moves the job,
-    /// of which each commit says where the job is.
+    /// Not with misplaced rows, whose undo records belong to the present head. Not during a
+    /// rollover, because every commit of that records where the job is active.
     fn may_give_back(&self) -> bool {
         self.chain.claimed() && !self.is_closed() && !self.has_to_mend() && self.rollover.is_none()
     }

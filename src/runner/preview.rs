@@ -1,7 +1,9 @@
-//! The first row that a job would write, worked out without writing it.
+//! Computes the columns of the first row that a job would write, without writing it.
 //!
-//! In scope: the first records of a source that can be read again, through steps without outside effects. Out of scope: who asks
-//! (`store::load::loader`, where a tab that people made may be somebody else's), and the run itself (`runner::run_loop`).
+//! In scope: the first records of a source that can be read again, and steps without outside
+//! effects.
+//! Out of scope: when it is needed (`store::load::loader`, for a tab that may be another table),
+//! and the run (`runner::run_loop`).
 
 use std::sync::Arc;
 
@@ -19,25 +21,25 @@ use crate::port::preview::Preview;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step, StepContext};
 
-/// Records that are looked at before nothing is known.
+/// Maximum number of records to try.
 const MAX_RECORDS: u32 = 20;
 
 /// Opens the source once more.
 pub type OpenSource = Box<dyn Fn() -> Result<Box<dyn Source>, SourceError> + Send + Sync>;
 
-/// A look ahead.
+/// A preview of the job's first row.
 pub struct FirstRow {
     /// Opens the source.
     pub open: OpenSource,
-    /// The steps.
+    /// The steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
-    /// Finds keys.
+    /// Finds keys and versions.
     pub identify: Arc<dyn Identify>,
-    /// Types of columns.
+    /// The types of columns.
     pub columns: Columns,
     /// The key expression.
     pub key_expression: String,
-    /// The column that the job file names for the key.
+    /// The key column that the job file names.
     pub key_column: Option<String>,
 }
 
@@ -64,7 +66,7 @@ impl FirstRow {
         None
     }
 
-    /// The columns of the first row of a record; none where it makes none.
+    /// Returns the columns of a record's first row; `None` if it makes none.
     async fn columns_of(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
         let context = StepContext {
             key: key.clone(),

@@ -1,6 +1,7 @@
-//! Which records of the source are processed at all, and what is told of keys that come more than once.
+//! Selects which records of the source are processed, and collects the report on repeated keys.
 //!
-//! In scope: one record against the others of its key. Out of scope: whether a version is done already (`ledger::processed::processed_index`), reading the
+//! In scope: one record compared with the others of its key.
+//! Out of scope: whether a version is done (`ledger::processed::processed_index`), reading the
 //! source twice (`runner::source_passes`).
 
 use serde_json::Value;
@@ -21,38 +22,38 @@ use crate::runner::intake::{Failed, Intake};
 use crate::time::Timestamp;
 
 impl Intake {
-    /// The source was surveyed: from now on one record of each key counts.
+    /// Takes the survey of the source: from now on one record of each key counts.
     pub fn sift_by(&mut self, survey: SourceSurvey) {
         let book = &self.book;
         self.sifting.sieve = Some(survey.sieve(|print| book.newest(print)));
     }
 
-    /// The source has no further record: what is to be compared in one more reading.
+    /// Handles the end of the source. Returns what to compare in one more pass.
     pub fn source_read(&mut self) -> Option<Comparison> {
         let (comparison, repeats) = self.sifting.watch.take()?.end();
         self.sifting.repeats = repeats;
         comparison
     }
 
-    /// Records of one key were compared.
+    /// Takes the result of the comparison.
     pub fn compared(&mut self, repeats: RepeatedKeys) {
         self.sifting.repeats = repeats;
     }
 
-    /// Whether the source said the same in both readings, where there were two.
+    /// True if the source did not change between its two passes.
     pub fn source_is_same(&self) -> bool {
         self.sifting.sieve.as_ref().is_none_or(RecordSelector::is_same)
     }
 
-    /// A record without a usable key or version passes by.
+    /// Counts a record without a usable key or version.
     pub(super) fn sift_nameless(&mut self) {
         if let Some(sieve) = &mut self.sifting.sieve {
             sieve.see_nameless();
         }
     }
 
-    /// Takes in the failure of a record whose version has no order. Failures has one row at a time for a key: where another record of
-    /// this one has it, the failure is counted, and told in the output.
+    /// Takes a failure of a record whose version has no order. Failures holds one row per key: if
+    /// another record of the key has it, this failure is only counted and reported.
     pub(super) fn fail_unordered(
         &mut self,
         failed: Failed<'_>,
@@ -71,7 +72,7 @@ impl Intake {
         None
     }
 
-    /// Whether a record is one that counts; the error says why its version has no order.
+    /// True if the record counts. The error is the reason why its version has no order.
     pub(super) fn sift(
         &mut self,
         key: &Key,
@@ -99,7 +100,8 @@ impl Intake {
         }
     }
 
-    /// Why a version has no order beside the one of its key that is done, where one is needed.
+    /// Returns why a version can't be ordered against the done version of its key, if the policy
+    /// needs an order.
     pub(super) fn unordered(&self, key: &Key, version: &Version) -> Option<String> {
         let again = self.book.again();
         if !again.takes(version) {

@@ -1,6 +1,8 @@
-//! A run's load in the middle: because another commit went between, a tab moved, or trust in the lease ran out.
+//! Reloads during a run: after a concurrent commit, a moved tab, or when the lease validity ran
+//! out.
 //!
-//! In scope: what of the run's own work the load shows, what is drafted anew. Out of scope: when to load (`runner::committer`).
+//! In scope: which of the run's own work the load contains, what is drafted again.
+//! Out of scope: when to reload (`runner::committer`).
 
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, ItemResult};
@@ -17,11 +19,12 @@ use crate::runner::intake::Intake;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::{ServiceClock, allowed, unblocked};
 
-/// A tab of rows and its columns.
+/// The title and the columns of a data tab.
 type Table = (String, Vec<String>);
 
 impl Committer {
-    /// Loads anew and puts what is not there back in front of the queue. `refused` is the commit that asked for it, if one did.
+    /// Loads again and puts missing items back in front of the queue. `refused` is the commit that
+    /// caused the reload, if one did.
     pub(super) async fn reload(
         &mut self,
         items: Vec<PendingItem>,
@@ -38,11 +41,11 @@ impl Committer {
         };
         unblocked(&snapshot)?;
         if self.chain.drafted().doubts(snapshot.head) {
-            // A draft of this run arrived between the last look and the load.
+            // A draft of this run was applied between the last head read and the load.
             let newest = refused.map_or(snapshot.head, |commit| commit.to);
             let took_ms = self.now_ms().saturating_sub(began_ms);
             self.applied(snapshot.head, newest, took_ms, intake, queue)?;
-            // What waits to be put back counts, and so does what people did.
+            // Rows that wait for a restore count, and so do manual edits.
             self.chain.update_state(|state| {
                 state.processed = snapshot.state.processed;
                 state.key_sums = snapshot.state.key_sums;
@@ -59,14 +62,16 @@ impl Committer {
             }
             return Err(if halt == Halt::Fenced { taken_over(&snapshot.state) } else { head_gone() });
         }
-        // A claim of this run that is on the store has told of the run before; one that is not meets the lease as it stands now.
+        // A claim of this run that was applied has closed the earlier run. One that was not has to
+        // check the lease as it is now.
         self.buried = if self.chain.claimed() {
             Vec::new()
         } else {
             allowed(&snapshot, &self.claimant, loaded.service_time)?.into_iter().collect()
         };
         self.blame.start_over();
-        // A draft of this run that was applied before the foreign commit left its number in the state; any other item was somebody else's.
+        // A draft of this run that was applied before the foreign commit left its number in the
+        // state. Other items are another run's.
         let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
         let sent = self.outstanding.clear(mine.map(|run| run.last_commit));
         queue.put_back(items, self.now_ms());
@@ -85,7 +90,8 @@ impl Committer {
         self.check_misplaced_writes().await
     }
 
-    /// The first commit was refused, and the job still does not exist: another job made a tab that both need.
+    /// Starts over after the first commit was refused and the job still does not exist: another job
+    /// created a shared tab.
     fn begin_again(&mut self, refused: Option<&Commit>) -> Result<(), RunError> {
         let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_gone()) };
         if self.chain.ended(init, &CommitEnd::Redraft) != NextAction::Redraft {
@@ -96,7 +102,7 @@ impl Committer {
         Ok(())
     }
 
-    /// Takes the data tab's header as it is now; what waits was made for the one before.
+    /// Takes the data tab's present header, and checks that queued rows still fit.
     fn stand_on(
         &mut self,
         tables: &[Table],
@@ -121,12 +127,13 @@ impl Committer {
     }
 }
 
-/// Whether a load shows what an item came to: a draft of this run that carried it was applied after all, or somebody else did it.
+/// True if a load contains the item's result: a draft of this run was applied after all, or another
+/// run did it.
 fn is_there(book: &ProcessedIndex, settled: &ItemResult) -> bool {
     match settled {
         ItemResult::Done { key, version, .. } => book.is_done(key, version),
         ItemResult::Revoked { key, version } => !book.is_done(key, version),
-        // Its row may stand elsewhere by now; whoever asked looks again.
+        // Its row may have moved by now; the next prune scans again.
         ItemResult::Removed(_) => true,
         ItemResult::Failed(failure) => book.shows(failure, failure_mark(&failure.step, &failure.error)),
     }

@@ -1,40 +1,44 @@
-//! The state's note of a forced run: which runs forgot keys for it, until a run has read the source to its end.
+//! The state's marker of a running reprocess: the runs that revoked keys for it, until a run has
+//! read the source to its end.
 //!
-//! In scope: what the note becomes with each commit. Out of scope: which keys are forgotten (`maintain::force`).
+//! In scope: the marker after each commit. Out of scope: which keys are revoked
+//! (`maintain::force`).
 //!
-//! A forced run is two runs: one forgets, the next one does again what is forgotten. Should either vanish, the note tells whoever is asked
-//! to force once more which keys were forgotten already, so that none is done a third time.
+//! A forced reprocess takes two runs: one revokes keys, the next one processes them again. If
+//! either run dies, this marker shows the next forced run which keys are already revoked, so that
+//! none is processed a third time.
 
 use crate::ledger::run::run::RunStatus;
 use crate::ledger::state::snapshot::State;
 use crate::runner::input_queue::RetryScope;
 
-/// Runs that are noted; a forced run that was begun more often goes on from the last ones.
+/// Number of runs that the marker holds. A reprocess that was started more often continues from the
+/// last ones.
 const MAX_NOTED: usize = 20;
 
-/// What a run makes of the note.
+/// The marker, as one run maintains it.
 #[derive(Debug, Clone)]
 pub struct ReprocessState {
     noted: Vec<String>,
-    /// This run, if it forgets keys for a forced run.
+    /// The id of this run, if it revokes keys for a reprocess.
     mine: Option<String>,
-    /// Whether the source is read, so that at its end the forced run is over.
+    /// True if this run reads the source, whose end completes the reprocess.
     ends: bool,
 }
 
 impl ReprocessState {
-    /// The note as this run found it.
+    /// Creates it from the marker that this run loaded.
     pub fn of(retrying: &RetryScope, run: &str, state: &State) -> Self {
         let mine = (*retrying == RetryScope::Reprocess).then(|| run.to_owned());
         Self { noted: state.forced.clone(), mine, ends: retrying.reads_source() }
     }
 
-    /// A load in the middle shows the note as it is now.
+    /// Takes the marker that a reload found.
     pub fn stands(&mut self, state: &State) {
         self.noted.clone_from(&state.forced);
     }
 
-    /// The note as a commit writes it; `last` where it is the run's last one, which ends so.
+    /// Returns the marker for a commit; `last` and `status` describe the run's last one.
     pub fn after(&self, last: bool, status: RunStatus) -> Vec<String> {
         if self.ends && last && matches!(status, RunStatus::Succeeded | RunStatus::Partial) {
             return Vec::new();

@@ -1,6 +1,7 @@
-//! What a pass is given: settings as data, parts as objects; never both in one.
+//! The inputs of a run: configuration as data, dependencies as objects, never both in one type.
 //!
-//! In scope: `RunConfig`, `Dependencies`, the sink of events, and how a pass can end badly. Out of scope: where they come from (`app`).
+//! In scope: `RunConfig`, `Dependencies`, the event sink, and the errors of a run. Out of scope:
+//! their construction (`app`).
 
 use std::sync::Arc;
 
@@ -31,46 +32,50 @@ use crate::runner::input_queue::RetryScope;
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
 
-/// Where events go.
+/// The event sink.
 pub type Events = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// What a pass works with.
+/// The dependencies of a run.
 pub struct Dependencies {
-    /// Where state is kept.
+    /// The store of the job's state.
     pub store: Arc<dyn Store>,
-    /// Where items come from; none where only failures are tried again.
+    /// The source; `None` if only failures are retried.
     pub source: Option<Box<dyn Source>>,
-    /// Finds keys.
+    /// Finds keys and versions of records.
     pub identify: Arc<dyn Identify>,
-    /// What is done with an item, in order.
+    /// The processing steps, in order.
     pub steps: Vec<Arc<dyn Step>>,
-    /// What is brought to the sheet besides what the source yields, made from what it showed at this head; none for an ordinary run.
+    /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
     pub errands: Option<PreparedChanges>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Chance.
+    /// The random source.
     pub chance: Arc<dyn Chance>,
-    /// Where results of steps with outside effects are kept until they are on the sheet; none where there is no disk.
+    /// Where results of steps with outside effects are journalled until they are applied; `None`
+    /// without a disk.
     pub journal: Option<Arc<dyn Journal>>,
-    /// The processes of this machine.
+    /// The process list of this machine.
     pub processes: Arc<dyn Processes>,
-    /// Where events go.
+    /// The event sink.
     pub events: Events,
 }
 
-/// Things to be brought to the sheet that were worked out from what it showed.
+/// Changes for the sheet, prepared from a snapshot.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedChanges {
-    /// The head that it showed, none where nothing was there; where it has moved on, nothing is done.
+    /// The head of that snapshot, `None` if the job did not exist. If the head has moved, nothing
+    /// is changed.
     pub from: Option<HeadId>,
-    /// What is to be brought.
+    /// The prepared changes.
     pub settled: Vec<ItemResult>,
 }
 
 impl PreparedChanges {
-    /// What is still to be brought. What somebody took out of Processed since it was worked out is not to be taken back once more.
+    /// Returns the changes that are still due. A key whose rows were removed from Processed
+    /// meanwhile is not revoked again.
     pub fn due(self, book: &ProcessedIndex) -> Vec<ItemResult> {
-        // Where one version of a key counts, an older one is not done by itself, and is taken back with it.
+        // If only one version of a key counts, an older one is not done by itself and is revoked
+        // with it.
         let one_counts = book.again() != ReprocessPolicy::EachVersion;
         let is_due = |settled: &ItemResult| match settled {
             ItemResult::Revoked { key, version } => book.is_done(key, version) || (one_counts && book.knows(key)),
@@ -80,180 +85,183 @@ impl PreparedChanges {
     }
 }
 
-/// What a pass is to do.
+/// The configuration of a run.
 #[derive(Debug, Clone)]
 pub struct RunConfig {
     /// The job's name.
     pub job: String,
-    /// The data tab.
+    /// The title of the data tab.
     pub tab: String,
-    /// Types of its columns.
+    /// The types of its columns.
     pub columns: Columns,
-    /// The column that carries the key, if the job names one; else it is found out by the first row.
+    /// The key column, if the job file names one; otherwise the first row determines it.
     pub key_column: Option<String>,
-    /// How rows come to the tab.
+    /// How rows are written to the tab.
     pub mode: WriteMode,
-    /// What the job is; its spreadsheet is filled in from the store.
+    /// The job's definition; its spreadsheet is filled in from the store.
     pub definition: Definition,
-    /// Who runs.
+    /// The lease holder: this process.
     pub holder: Holder,
-    /// Whether this installation's lock is held, so that no sibling that has the same directory can be alive.
+    /// True if the lock of this installation is held, so that no other process of the same
+    /// directory can be alive.
     pub locked: bool,
-    /// Take the lease over though its holder may be alive.
+    /// Take over the lease although its holder may be alive.
     pub steal: bool,
     /// Accept a changed definition.
     pub adopt: bool,
-    /// Who asked for the run.
+    /// What triggered the run.
     pub trigger: Trigger,
-    /// The lease's length, in milliseconds.
+    /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
-    /// How long results may wait for a commit, in milliseconds.
+    /// Maximum time that results wait for a commit, in milliseconds.
     pub commit_every_ms: u64,
-    /// Rows in one commit at most.
+    /// Maximum number of rows in one commit.
     pub max_rows: usize,
-    /// Bytes in one commit at most, roughly.
+    /// Maximum size of one commit in bytes, approximately.
     pub max_bytes: usize,
-    /// Items in hand at once.
+    /// Maximum number of items in their steps at once.
     pub concurrency: usize,
-    /// How often a step is tried again within a run.
+    /// The retry policy of a step within a run.
     pub retry: RetryPolicy,
-    /// Which failures are tried again.
+    /// Which failures are retried.
     pub retrying: RetryScope,
-    /// The job's move to another spreadsheet, where the run is for that.
+    /// The job's rollover, if this run performs one.
     pub rollover: Option<Rollover>,
-    /// Runs in which a version of a key may fail before it is left alone.
+    /// Runs in which a version may fail before it is dead.
     pub max_attempts: u64,
-    /// The first records that may fail for one cause before the run stops; 0 for as many as there are.
+    /// How many first records may fail for one cause before the run stops; 0 disables the check.
     pub stop_after: u64,
-    /// How often outside effects may be made.
+    /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.
     pub version: String,
 }
 
-/// How a pass can end badly. What was committed before is committed.
+/// The errors of a run. Earlier commits remain.
 #[derive(Debug, Error)]
 pub enum RunError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Somebody else is running.
+    /// Another run holds the lease.
     #[error("run the job: {} is running it on {} since {since} (its lease ends {until} unless renewed)", holder.run, holder.host)]
     Held {
-        /// Who.
+        /// The lease holder.
         holder: Box<Holder>,
-        /// Since when.
+        /// Start of its lease.
         since: Timestamp,
-        /// Until when.
+        /// End of its lease.
         until: Timestamp,
     },
-    /// The job file says something that would process everything again.
+    /// The definition in the job file changed: everything would be processed again.
     #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
     Redefined {
-        /// What changed.
+        /// The changed settings.
         moved: Vec<&'static str>,
-        /// Keys that are done.
+        /// Number of done keys.
         keys: u64,
     },
-    /// Somebody asked for a stop before anything was written.
+    /// A stop was requested before anything was written.
     #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.word())]
     Stopped {
-        /// Who.
+        /// The reason of the request.
         reason: StopReason,
     },
-    /// The job has left this spreadsheet.
-    #[error("run the job: it goes on in spreadsheet {next} since somebody has moved it there")]
+    /// The job was moved to another spreadsheet.
+    #[error("run the job: it continues in spreadsheet {next}, to which it was moved")]
     GoesOn {
-        /// Where.
+        /// The id of that spreadsheet.
         next: String,
     },
-    /// The job has a beginning here, and has not left the spreadsheet before.
-    #[error("run the job: its move from spreadsheet {previous} to this one has not come to its end")]
+    /// The job was started here by a rollover that has not left the previous spreadsheet yet.
+    #[error("run the job: its move from spreadsheet {previous} to this one is not complete")]
     Unmoved {
-        /// Where it still is.
+        /// The id of the spreadsheet in which it is still active.
         previous: String,
     },
-    /// Somebody asks for a failure that is none.
+    /// A requested key has no failure.
     #[error("try failures again: job {job} has no failure of key \"{key}\"")]
     NoFailure {
-        /// The job.
+        /// The job's name.
         job: String,
-        /// The key that was asked for.
+        /// The requested key.
         key: String,
     },
-    /// The sheet is not what it was when it was looked at.
-    #[error("go on: another run has written to the sheet since it was looked at; look again")]
+    /// The sheet has changed since the changes were prepared.
+    #[error("continue: another run has written to the sheet since it was read; run the command again")]
     MovedOn,
-    /// Another run took over in the middle.
-    #[error("go on: {by}; this run changed nothing after that")]
+    /// Another run took over during the run.
+    #[error("continue: {by}; this run changed nothing after that")]
     Fenced {
-        /// Who has taken over, as far as could be read.
+        /// The run that has taken over, as far as it could be read.
         by: String,
     },
-    /// The last batch's fate is unknown, or it could not be sent within all bounds.
-    #[error("write to the sheet: {why}; the next run finds out what is there and goes on")]
+    /// The outcome of the last batch is unknown, or it could not be sent within all bounds.
+    #[error("write to the sheet: {why}; the next run reads what was written and continues")]
     Unfinished {
-        /// What happened last.
+        /// The last error message.
         why: String,
-        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` where something else answers in the service's place.
+        /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
+        /// service answered.
         fault: Fault,
     },
-    /// The store refuses what a batch says.
+    /// The store refuses the content of a batch.
     #[error("write to the sheet: it refuses a batch: {why}")]
     Refused {
-        /// What the store said.
+        /// The store's message.
         why: String,
     },
-    /// People change the tabs as fast as they are read and written.
+    /// Users change the tabs as fast as they are read and written.
     #[error(
-        "write to the sheet: its tabs were changed by somebody as often as they were read; leave the tabs alone for a minute, then run \
+        "write to the sheet: its tabs were edited as often as they were read; leave the tabs alone for a minute, then run \
          again ({why})"
     )]
     Restless {
-        /// What happened last.
+        /// The last error message.
         why: String,
     },
-    /// This machine refuses what the run needs; what was done before is on the sheet, and the item in hand is as it was.
-    #[error("go on: {trouble}")]
+    /// This machine refuses something that the run needs. Finished items are applied; the item in
+    /// hand is untouched.
+    #[error("continue: {trouble}")]
     Machine {
-        /// What it refuses.
+        /// What the machine refuses.
         trouble: MachineTrouble,
-        /// What was done all the same.
+        /// What the run achieved.
         report: Box<RunReport>,
     },
     /// The source is not what it should be, and nothing was written.
     #[error("read the source: {0}")]
     Input(SourceError),
-    /// No record would have a key, or each one would lose its version.
+    /// No record would have a key, or every record would lose its version.
     #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, listed(&header_row.fields))]
     NoField {
         /// `key` or `version`.
         what: &'static str,
         /// The expression.
         path: String,
-        /// What the source says of its records.
+        /// The source's header row.
         header_row: Box<HeaderRow>,
     },
     /// All of the first records fail for one cause.
     #[error("run the job: {}", cause.sentence())]
     AllAlike {
-        /// Why.
+        /// The common cause.
         cause: Box<Cause>,
-        /// How the run ended; none where only the source was looked at.
+        /// What the run achieved; `None` if only the source was checked.
         report: Option<Box<RunReport>>,
     },
-    /// The source could not be read to its end; what came before is on the sheet.
+    /// The source could not be read to its end. Earlier records are applied.
     #[error("read the source: {error}")]
     Source {
-        /// Where and why.
+        /// The error and its place.
         error: SourceError,
-        /// What was done all the same.
+        /// What the run achieved.
         report: Box<RunReport>,
     },
 }
 
 impl RunError {
-    /// What to do about it.
+    /// Returns the class of the error, which decides what to do.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
@@ -274,12 +282,12 @@ impl RunError {
     }
 }
 
-/// The names of fields, the first ten of many.
+/// Lists field names, at most the first ten.
 fn listed(fields: &[String]) -> String {
     const MOST: usize = 10;
     let cut = |name: &String| match name.char_indices().nth(60) {
         Some((at, _)) => format!("\"{}…\"", name.get(..at).unwrap_or_default()),
-        // A header row whose quotes are around other delimiters is shown as it is.
+        // A header row with quotes around other delimiters is shown as it is.
         None if name.starts_with('"') => name.clone(),
         None => format!("\"{name}\""),
     };

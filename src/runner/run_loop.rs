@@ -1,7 +1,8 @@
-//! One pass over the source: the loop that takes in, gathers, commits, and ends.
+//! The run loop: one pass over the source that takes in, queues, commits and ends.
 //!
-//! In scope: what happens next, and when a batch leaves. Out of scope: the beginning (`runner::startup`), what a record becomes
-//! (`runner::intake`), commits (`runner::committer`).
+//! In scope: which event is next, and when a batch is due.
+//! Out of scope: startup (`runner::startup`), admission (`runner::intake`), commits
+//! (`runner::committer`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,17 +41,18 @@ use crate::runner::step_executor::{PriorState, StepExecutor, StepFailure, StepOu
 
 mod first;
 
-/// Results wait this long for a commit after the service has throttled a call, in milliseconds.
+/// Maximum age of queued results after the service has throttled calls, in milliseconds.
 const STRETCHED_MS: u64 = 30_000;
-/// How long steps may take to end when the run has ended before them: programs are killed sooner.
+/// How long an ended run waits for its cancelled steps. Programs are killed earlier.
 const END_WITHIN: Duration = Duration::from_secs(6);
 /// Records between two progress events.
 const PROGRESS_EVERY: u64 = 32;
 
-/// Runs a job once over its source. Returns when everything that was taken in is committed or told;
-/// an error tells why that could not be, and what was committed before stays.
+/// Runs a job once over its source. Returns when everything that was taken in is committed or
+/// reported. On an error, earlier commits remain.
 pub async fn pass(mut parts: Dependencies, plan: RunConfig, stop: Stop) -> Result<RunReport, RunError> {
-    // Reading the state may take minutes where the service is out of order; nothing is written yet, so it may end anywhere.
+    // Loading may take minutes while the service is down. Nothing is written yet, so it may be
+    // cancelled anywhere.
     let opened = tokio::select! {
         opened = open(&parts, &plan) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
@@ -59,9 +61,10 @@ pub async fn pass(mut parts: Dependencies, plan: RunConfig, stop: Stop) -> Resul
     if let Some(source) = parts.source.as_mut().filter(|_| reads_once && plan.retrying.reads_source()) {
         see_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
     }
-    // A run is long and its future large; whoever holds it should not have to be.
+    // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, plan, stop, opened)?.run()).await {
-        // Of what can be read once only the header is gone: nobody may wait for the lease and begin again.
+        // A source that can be read once has lost its header by now, so the caller can't wait for
+        // the lease and start over.
         Err(RunError::Held { holder, .. }) if reads_once => {
             let by = format!("run {} on {} has taken the lease meanwhile", holder.run, holder.host);
             Err(RunError::Fenced { by })
@@ -77,26 +80,26 @@ struct RunLoop {
     store: Arc<dyn Store>,
     feed: Option<InputQueue>,
     source_error: Option<SourceError>,
-    /// What this machine refuses, once it has: nothing more is taken in then.
+    /// The first error of this machine, for example a full disk. After it nothing more is taken in.
     trouble: Option<MachineTrouble>,
     worker: StepExecutor,
     works: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
     marks: StartMarkers,
     replay: Replay,
-    /// Whether items were left in their steps, so that their results may yet be kept.
+    /// True if items were abandoned in their steps: their results may still be journalled.
     left: bool,
-    /// When steps that were asked to end are waited for no longer, monotonic milliseconds.
+    /// Deadline for steps that were asked to end, in monotonic milliseconds.
     leaving_until_ms: Option<u64>,
     intake: Intake,
     queue: CommitQueue,
     committer: Committer,
     claim_first: bool,
-    /// When the run began, monotonic milliseconds.
+    /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
     asked: Option<StopReason>,
 }
 
-/// What happened next.
+/// An event of the loop.
 enum LoopEvent {
     Fed(Result<Option<RunInput>, SourceError>),
     Worked(StepOutcome),
@@ -115,7 +118,7 @@ impl RunLoop {
         } = parts;
         let outside = steps.iter().any(|step| step.has_outside_effects());
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
-        // The very first commit carries no item: nothing is written to a place before its guard is proved.
+        // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.drafted().base().is_none();
         let claim_first = first || outside || !rereadable;
         let keeping = parts_journal.filter(|_| outside && plan.retrying.brings_items()).map(|journal| {
@@ -156,7 +159,7 @@ impl RunLoop {
         let (committer, intake) = Committer::new(settler, chance, &plan, opened);
         if beyond > 0 {
             let message = format!(
-                "{beyond} failures are not tried again of their own accord, their records are too large; run --retry-failures"
+                "{beyond} failures are not tried again automatically, because their records are too large; run --retry-failures"
             );
             (committer.settler.events)(Event::Anomaly { message });
         }
@@ -201,7 +204,7 @@ impl RunLoop {
         let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
         match (closed, trouble, self.source_error) {
             (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
-            // What came first is what has to be put right; what could not be written for it is done by the next run.
+            // The earlier error is the one to fix. The next run writes what this one could not.
             (Err(error), Some(MachineTrouble { refused, why }), _) => {
                 let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
                 Err(RunError::Machine { trouble, report: Box::new(report) })
@@ -215,7 +218,8 @@ impl RunLoop {
         }
     }
 
-    /// The run can't go on, but the sheet can be written: the next run need not wait for this one's lease.
+    /// Releases the lease of a run that can't continue although the sheet is writable, so that the
+    /// next run need not wait.
     async fn give_back(&mut self, error: &RunError) {
         let given_up = self.marks.give_up();
         self.intake.not_begun(&given_up);
@@ -223,7 +227,7 @@ impl RunLoop {
         self.committer.give_back(&error.to_string(), &mut self.intake, &mut self.queue).await;
     }
 
-    /// A run that ends in the middle leaves no program behind it.
+    /// Cancels the steps under way, so that no program outlives the run.
     async fn stop_items_in_hand(&mut self) {
         if self.works.is_empty() {
             return;
@@ -236,7 +240,7 @@ impl RunLoop {
         }
     }
 
-    /// The loop: to the end of the source, or until the run has to stop.
+    /// The loop: until the end of the source, or until the run has to stop.
     async fn go_through(&mut self) -> Result<(), RunError> {
         self.committer.check_misplaced_writes().await?;
         self.forget_stale_removals();
@@ -290,7 +294,8 @@ impl RunLoop {
         }
     }
 
-    /// When something has to happen though nothing else does: results have waited long enough, or the lease wants renewal.
+    /// Returns when the loop has to act without an event: results are due, or the lease has to be
+    /// renewed.
     fn due_ms(&self) -> Option<u64> {
         if self.committer.is_busy() {
             return None;
@@ -315,7 +320,7 @@ impl RunLoop {
         if self.marks_first() { MAX_MARKED } else { self.plan.concurrency.max(1) }
     }
 
-    /// Marked items go into their steps, as many as may be there at once.
+    /// Starts the steps of marked items, up to the concurrency limit.
     fn begin_marked_items(&mut self) {
         while self.works.len() < self.plan.concurrency.max(1) {
             let Some((item, place)) = self.marks.pop() else { return };
@@ -329,7 +334,8 @@ impl RunLoop {
         self.works.push_back(Box::pin(self.worker.clone().work(item, place, known)));
     }
 
-    /// Nothing more comes; what an earlier run had begun and the source did not yield is told now, if the source was asked.
+    /// Input is exhausted: report the in-doubt items that the source did not yield (only if the
+    /// source was read).
     fn on_input_end(&mut self) {
         self.feed = None;
         if !self.plan.retrying.reads_source() {
@@ -373,8 +379,8 @@ impl RunLoop {
         }
     }
 
-    /// The source has no further record. Where it was read twice it has to have said the same; else some of its records were taken for
-    /// others.
+    /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
+    /// were confused.
     fn source_read(&mut self) {
         if !self.intake.source_is_same() {
             let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
@@ -397,13 +403,13 @@ impl RunLoop {
 
     fn worked(&mut self, worked: StepOutcome) {
         if let Some(JournalFault(trouble)) = &worked.unkept {
-            // The result itself goes to the sheet all the same; a further one would be lost by a crash.
+            // The result itself still goes to the sheet. A further result could be lost by a crash.
             self.stop_for(trouble.clone());
         }
         if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
             self.stop_for(trouble.clone());
         }
-        // What a program was run for is written whatever comes of it, so that it counts as tried.
+        // Results of programs are written in any case, so that the attempt is counted.
         let is_of_source = worked.item.again.is_none() && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         let may_be_held = is_of_source && !self.worker.has_outside_effects();
@@ -413,7 +419,8 @@ impl RunLoop {
         self.see_what_the_first_show();
     }
 
-    /// This machine is in the way: what is done is committed, and all that has not begun is left as it was.
+    /// Stops because of an error of this machine: finished items are committed, the others are left
+    /// untouched.
     fn stop_for(&mut self, trouble: MachineTrouble) {
         if self.trouble.is_some() {
             return;
@@ -441,18 +448,20 @@ impl RunLoop {
         self.emit(Event::Stopping { why });
     }
 
-    /// Items whose steps are still at work are left to the next run: they are neither done nor failed, and the cursor stays before them.
-    /// Their programs are asked to end, and waited for a while; until then the lease is kept, so that nobody does the same beside them.
+    /// Leaves items whose steps are under way to the next run: they are neither done nor failed,
+    /// and the cursor stays before them. Their programs are asked to end and get some time. Until
+    /// then the run keeps the lease, so that no other run repeats them.
     fn leave_items_in_hand(&mut self, patience: Duration) {
         self.worker.cancel.cancel();
-        // The source may have come to its end before anybody asked; with items left the run has not.
+        // The source may have ended before the stop was requested. With abandoned items the run is
+        // still incomplete.
         self.asked = self.asked.or_else(|| self.stop.asked());
         let left = self.works.len();
         self.left |= left > 0;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
         self.leaving_until_ms = Some(self.clock.monotonic_ms().saturating_add(patience));
         self.emit(Event::Stopping {
-            why: format!("no more time; items in hand that are left to the next run: {left}"),
+            why: format!("out of time; items in progress that are left to the next run: {left}"),
         });
     }
 
@@ -465,7 +474,8 @@ impl RunLoop {
             return Ok(());
         }
         if self.committer.has_to_mend() {
-            // Nothing else is written before the rows are right; after the run's row only they are left.
+            // Repairs come before any other write. After the run's row was written, only repairs
+            // are left.
             let close = self.closing();
             let told = self.committer.has_told();
             return self.committer.begin(
@@ -481,7 +491,7 @@ impl RunLoop {
             return Ok(());
         }
         self.committer.ensure_lease_valid(&mut self.intake, &mut self.queue).await?;
-        // A load in the middle may have ended the search.
+        // A reload may have ended the bisection.
         let portion = portion.and(if claim { Some(0) } else { self.committer.portion() });
         let items = self.queue.cut_at_most(portion.unwrap_or(usize::MAX), self.clock.monotonic_ms());
         let last = self.drained() && self.queue.is_empty() && !claim;
@@ -499,7 +509,7 @@ impl RunLoop {
         Ok(())
     }
 
-    /// Rows that were to be taken out were seen in places that are no longer right once somebody has moved some.
+    /// Drops queued row deletions: their row numbers are stale after a user has moved rows.
     fn forget_stale_removals(&mut self) {
         if self.committer.has_to_mend() {
             self.queue.take_out(|waiting| !waiting.settled.removals().is_empty());
@@ -507,14 +517,15 @@ impl RunLoop {
         }
     }
 
-    /// How the run's row is closed: with what ended it, as far as is known now.
+    /// Returns the function that closes the run's row with the reason for its end, as known by now.
     fn closing(&self) -> impl Fn(Run) -> Run + use<> {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let broken = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let repeated = self.intake.sifting.repeats().sentence(self.intake.book.again());
         let (asked, job) = (self.asked, self.plan.job.clone());
-        // How long a run took is measured: a clock that was set meanwhile would say anything.
+        // The duration is measured monotonically, because the wall clock may have been set
+        // meanwhile.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let finished = self.committer.run.started.plus(took_ms);
         let said = if self.plan.retrying == RetryScope::Reprocess {
@@ -545,8 +556,8 @@ impl RunLoop {
         }
     }
 
-    /// A type that the job gives to a column that the tab does not have does nothing, and is most often a slip of the pen; and a field
-    /// that was left out should be known to somebody.
+    /// Warns about types for columns that the tab lacks (most often a typing error), and about
+    /// fields that were left out.
     fn report_unknown_columns(&self) {
         let header = self.intake.header.columns();
         let tab = &self.plan.tab;
@@ -602,7 +613,7 @@ async fn next_input(feed: &mut Option<InputQueue>) -> Result<Option<RunInput>, S
     }
 }
 
-/// What is said of items that made no row; nothing where there are none.
+/// Returns the phrase about items that made no row; empty if there are none.
 fn without_row(items: u64) -> String {
     match items {
         0 => String::new(),
@@ -611,7 +622,7 @@ fn without_row(items: u64) -> String {
     }
 }
 
-/// One sentence and another, where there is one.
+/// Joins two sentences, if both are there.
 fn with(said: String, more: &str) -> String {
     match (said.is_empty(), more.is_empty()) {
         (_, true) => said,

@@ -1,7 +1,8 @@
-//! Asking a run to stop: it finishes the items in hand, commits them, gives the lease back and tells so. Asked again, it has the steps
-//! that are still at work end, and no longer waits for what they would have come to.
+//! Stops a run early. After the first request it finishes the items in hand, commits them, releases
+//! the lease and reports. After the second it cancels the steps under way and does not wait for
+//! their results.
 //!
-//! In scope: the requests and the reason. Out of scope: signals themselves (`cli::signals`).
+//! In scope: the requests and the reason. Out of scope: signals (`cli::signals`).
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -22,7 +23,7 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// For people.
+    /// Returns the text for messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
@@ -33,7 +34,7 @@ impl StopReason {
     }
 }
 
-/// A handle on which a run can be asked to stop; clones ask the same run.
+/// A handle that requests the stop of a run; clones belong to the same run.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
     token: CancellationToken,
@@ -43,37 +44,37 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Asks; the first reason counts.
+    /// Requests a stop; the first reason counts.
     pub fn ask(&self, reason: StopReason) {
         let _ = self.reason.set(reason);
         self.token.cancel();
     }
 
-    /// Asks not to wait for items either: what is done is committed, what is still in the steps is left to the next run. The steps may
-    /// take `patience` to end.
+    /// Requests a stop without waiting for items: finished ones are committed, the others are left
+    /// to the next run. The steps get the time `patience` to end.
     pub fn hurry(&self, patience: Duration) {
         let _ = self.patience.set(patience);
         self.hurry.cancel();
     }
 
-    /// Resolves once somebody is in a hurry, with how long steps may take to end.
+    /// Resolves at the second request, with the time that steps may take to end.
     pub async fn forced(&self) -> Duration {
         self.hurry.cancelled().await;
         self.patience.get().copied().unwrap_or_default()
     }
 
-    /// The reason, once somebody has asked.
+    /// Returns the reason, once a stop was requested.
     pub fn asked(&self) -> Option<StopReason> {
         self.token.is_cancelled().then(|| self.reason.get().copied()).flatten()
     }
 
-    /// Resolves with the reason once somebody asks.
+    /// Resolves with the reason when a stop is requested.
     pub async fn reason(&self) -> StopReason {
         self.token.cancelled().await;
         self.reason.get().copied().unwrap_or(StopReason::Terminate)
     }
 
-    /// Resolves once somebody asks.
+    /// Resolves when a stop is requested.
     pub async fn wait(&self) {
         self.token.cancelled().await;
     }

@@ -1,8 +1,8 @@
-//! The source, read once or twice: before its records are processed where only one of each key counts, or after them where records
-//! of one key are to be compared.
+//! Reads the source once or twice. If only one record of a key counts, a survey comes first; if
+//! records of one key are to be compared, a comparison comes last.
 //!
-//! In scope: what is read when, and an end that the first reading has set. Out of scope: what counts (`ledger::item::source_survey`), what becomes
-//! of a record (`runner::intake`).
+//! In scope: the order of passes, and the end that the survey has set.
+//! Out of scope: which records count (`ledger::item::source_survey`), admission (`runner::intake`).
 //!
 //! ```text
 //!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
@@ -18,17 +18,17 @@ use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};
 
-/// A source on its way to its end.
+/// The passes over one source.
 pub struct SourcePasses {
     source: Box<dyn Source>,
     identify: Arc<dyn Identify>,
     stage: PassStage,
-    /// Records that the survey has seen: what a growing file got since is the next run's.
+    /// Number of surveyed records. What a growing file gained since is left to the next run.
     most: Option<u64>,
     read: u64,
-    /// What ended the survey before its source's end.
+    /// The error that ended the survey early.
     broken: Option<SourceError>,
-    /// Where records are surveyed or compared.
+    /// The keyed records of a survey or comparison.
     keyed: KeyedRecords,
 }
 
@@ -40,20 +40,20 @@ enum PassStage {
     Over,
 }
 
-/// What comes out of it.
+/// An item of the passes.
 pub enum NextRecord {
-    /// The source was read to its end, or to where it can't be read; nothing of it was processed yet.
+    /// The survey is complete, or the source broke off. No record was processed yet.
     Surveyed(Box<SourceSurvey>),
-    /// A record to be processed.
+    /// A record to process.
     Record(Record),
-    /// There is no further record to be processed.
+    /// All records were returned.
     Read,
-    /// Records of one key were compared.
+    /// Records with the same key were compared.
     Compared(RepeatedKeys),
 }
 
 impl SourcePasses {
-    /// The readings that a source needs by this rule.
+    /// Creates the passes that the reprocess policy needs.
     pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: ReprocessPolicy) -> Self {
         let stage = if again == ReprocessPolicy::EachVersion {
             PassStage::Records
@@ -63,18 +63,18 @@ impl SourcePasses {
         Self { source, identify, stage, most: None, read: 0, broken: None, keyed: KeyedRecords::default() }
     }
 
-    /// Compares records in one more reading; asked once all are read.
+    /// Compares records in one more pass, after all records were read.
     pub fn compare(&mut self, comparison: Comparison) {
         self.stage = PassStage::Compare(comparison);
     }
 
-    /// What comes next; `None` at the end. A caller may stop waiting at any point.
+    /// Returns the next item; `None` at the end. The caller may cancel at any point.
     pub async fn next(&mut self) -> Result<Option<NextRecord>, SourceError> {
         match &mut self.stage {
             PassStage::Survey(survey) => {
                 let (keyed, source) = (&mut self.keyed, self.source.as_mut());
                 self.broken = survey_all(survey, keyed, source, &self.identify).await.err();
-                // Of a source that is cut off what came before counts; of one that says two things nothing does.
+                // If the source is cut off, the records before count. If it is ambiguous, none do.
                 if let Some(error) = self.broken.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
                     self.stage = PassStage::Over;
                     return Err(error);
@@ -110,7 +110,7 @@ impl SourcePasses {
         }
     }
 
-    /// How far the source is, in units read and in all.
+    /// Returns the units that were read, and their total.
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.source.progress()
     }
@@ -129,7 +129,8 @@ async fn survey_all(
     Ok(())
 }
 
-/// Where the source can't be read again, what was found so far is told: the records themselves are processed.
+/// If the source can't be read again, the findings so far are reported. The records themselves are
+/// processed.
 async fn compare_all(
     comparison: &mut Comparison,
     read: &mut u64,

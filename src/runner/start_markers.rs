@@ -1,7 +1,8 @@
-//! At most once: an item is marked on the sheet as begun before its steps begin.
+//! At-most-once delivery: an item is marked on the sheet as begun before its steps start.
 //!
-//! In scope: items that wait for the commit that marks them, and those that are marked and wait for their steps. Out of scope: what
-//! becomes of one whose run vanished (`runner::intake`).
+//! In scope: items that wait for the commit that marks them, and marked items that wait for their
+//! steps.
+//! Out of scope: items of a run that vanished (`runner::in_doubt`).
 
 use std::collections::VecDeque;
 
@@ -10,15 +11,15 @@ use crate::ledger::item::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::commit_queue::PendingItem;
 
-/// Items that may be marked at one time: as many are in doubt, at most, when a run vanishes.
+/// Items that may be marked at one time. If a run vanishes, at most this many are in doubt.
 pub const MAX_MARKED: usize = 20;
-/// An item waits this long for others to be marked with it, in milliseconds.
+/// How long an item waits for others to be marked with it, in milliseconds.
 const GATHER_MS: u64 = 100;
 
-/// A version of a key, as it is marked.
+/// The version of a key, as it is marked.
 pub type StartMarker = (Key, Version);
 
-/// Items on their way to their steps.
+/// Items before their steps.
 #[derive(Debug, Default)]
 pub struct StartMarkers {
     waiting: Vec<(Item, SequenceNumber)>,
@@ -27,28 +28,28 @@ pub struct StartMarkers {
 }
 
 impl StartMarkers {
-    /// An item is to be marked.
+    /// Adds an item to be marked.
     pub fn push(&mut self, item: Item, place: SequenceNumber, now_ms: u64) {
         self.opened_ms.get_or_insert(now_ms);
         self.waiting.push((item, place));
     }
 
-    /// Items on their way.
+    /// Returns the number of items that wait for a mark or for their steps.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.marked.len()
     }
 
-    /// Whether there is none.
+    /// True if none waits.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// When those that wait are to be marked; at once where nothing more can join them.
+    /// Returns when the waiting items have to be marked; at once if no others can join.
     pub fn due_ms(&self, alone: bool) -> Option<u64> {
         self.opened_ms.map(|opened| if alone { opened } else { opened.saturating_add(GATHER_MS) })
     }
 
-    /// A commit is on the sheet that shows these as begun.
+    /// Moves the items that a commit shows as begun to the marked ones.
     pub fn shown(&mut self, begun: &[StartMarker]) {
         let is_shown =
             |(item, _): &(Item, SequenceNumber)| begun.iter().any(|(k, v)| *k == item.key && *v == item.version);
@@ -58,12 +59,12 @@ impl StartMarkers {
         self.waiting = left;
     }
 
-    /// The next item whose steps may begin.
+    /// Returns the next item whose steps may start.
     pub fn pop(&mut self) -> Option<(Item, SequenceNumber)> {
         self.marked.pop_front()
     }
 
-    /// Items whose steps have not begun are left to the next run: they are not begun after all.
+    /// Removes all items, whose steps have not started. The next run takes them.
     pub fn give_up(&mut self) -> Vec<SequenceNumber> {
         self.opened_ms = None;
         let left = self.waiting.drain(..).chain(self.marked.drain(..));
@@ -71,7 +72,7 @@ impl StartMarkers {
     }
 }
 
-/// Whether an item settles one that the sheet shows as begun.
+/// True if a result settles this marked item.
 pub fn settles(waiting: &PendingItem, (one, place): &(StartMarker, Option<SequenceNumber>)) -> bool {
     match place {
         Some(place) => *place == waiting.place,

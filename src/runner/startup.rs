@@ -1,6 +1,8 @@
-//! The beginning of a pass: load, see whether this job may run here and now, and on what it goes on.
+//! Startup of a run: loads the job, checks whether it may run here and now, and builds the run
+//! context.
 //!
-//! In scope: definition, lease, an earlier run found dead, the data tab's header. Out of scope: the loop (`runner::run_loop`).
+//! In scope: the definition, the lease, an abandoned run, the data tab's header. Out of scope: the
+//! loop (`runner::run_loop`).
 
 use std::sync::Arc;
 
@@ -27,7 +29,7 @@ use crate::runner::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::time::Timestamp;
 
-/// The service's clock, carried on by this machine's monotonic one.
+/// The service's clock, extrapolated with this machine's monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceClock {
     at: Timestamp,
@@ -35,18 +37,19 @@ pub struct ServiceClock {
 }
 
 impl ServiceClock {
-    /// The service said `at` when this machine's monotonic clock said `seen_ms`.
+    /// Creates a clock: the service's time was `at` when the monotonic clock of this machine showed
+    /// `seen_ms`.
     pub fn new(at: Timestamp, seen_ms: u64) -> Self {
         Self { at, seen_ms }
     }
 
-    /// The service's time at `now_ms`.
+    /// Returns the service's time at `now_ms`, monotonic.
     pub fn at(self, now_ms: u64) -> Timestamp {
         self.at.plus(now_ms.saturating_sub(self.seen_ms))
     }
 }
 
-/// Who asks for a lease.
+/// The lease request of a run.
 #[derive(Clone)]
 pub struct LeaseRequest {
     me: Holder,
@@ -56,45 +59,46 @@ pub struct LeaseRequest {
 }
 
 impl LeaseRequest {
-    /// The one of this plan.
+    /// Creates the request of this run configuration.
     pub fn of(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
         let processes = Arc::clone(processes);
         Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
     }
 
-    /// Whether a holder was a run of this installation and has ended: the lock is ours, and its process is not there.
+    /// True if the holder was a run of this installation and has ended: this run has the lock, and
+    /// that process is gone.
     fn outlives(&self, holder: &Holder) -> bool {
         self.locked && self.me.outlives(holder, |number| self.processes.started(number))
     }
 }
 
-/// What a pass goes on.
+/// Everything that startup found, for the run loop.
 pub struct RunContext {
-    /// The end of the chain.
+    /// The commit chain.
     pub chain: CommitChain,
-    /// What the run takes in.
+    /// The admission side of the run.
     pub intake: Intake,
-    /// Whether the data tab exists.
+    /// True if the data tab exists.
     pub table_exists: bool,
-    /// An earlier run found dead, to be told in Runs.
+    /// An abandoned run, to be closed in Runs.
     pub buried: Vec<Run>,
     /// This run.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,
-    /// When the load began, monotonic milliseconds.
+    /// Start of the load, in monotonic milliseconds.
     pub began_ms: u64,
-    /// The place's id.
+    /// The spreadsheet's id.
     pub spreadsheet: String,
-    /// The id of the place in which the job began.
+    /// The id of the spreadsheet in which the job started (before rollovers).
     pub origin: String,
-    /// Failures that this run tries again, or leaves alone.
+    /// Failures that this run retries or skips.
     pub kept: Vec<StoredFailure>,
-    /// Who asks for the lease.
+    /// The lease request of this run.
     pub claimant: LeaseRequest,
 }
 
-/// Loads and checks.
+/// Loads the job and runs all checks.
 pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, RunError> {
     let began_ms = parts.clock.monotonic_ms();
     let started = parts.clock.now();
@@ -151,13 +155,15 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     if plan.retrying.reads_source() && !resting.is_empty() {
         intake.book.with_known_records(parts.store.marks(&resting).await?);
     }
-    // Programs of steps go by the spreadsheet in which the job began, so that a move changes no idempotency key.
+    // Idempotency keys contain the job's first spreadsheet, so that a rollover does not change
+    // them.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
     let spreadsheet = loaded.spreadsheet;
     Ok(RunContext { chain, intake, table_exists, buried, run, service, began_ms, spreadsheet, origin, kept, claimant })
 }
 
-/// The zone of data moments: the job's own; else the one that the state kept; else the spreadsheet's when the job first ran.
+/// Returns the time zone of data timestamps: the job's own, else the state's, else the
+/// spreadsheet's at the job's first run.
 fn zone_name(plan: &RunConfig, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
     let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
     own.or(kept).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
@@ -191,7 +197,8 @@ fn told(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Resu
     Ok(())
 }
 
-/// Stops at the first blemish that forbids every write: of such a snapshot the book is not to be trusted either.
+/// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
+/// either.
 pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
     match snapshot.blemishes.iter().find(|blemish| blemish.blocking) {
         Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
@@ -199,7 +206,8 @@ pub fn unblocked(snapshot: &Snapshot) -> Result<(), RunError> {
     }
 }
 
-/// At every moment a job runs in one spreadsheet: in an earlier one only until that names the next, in a new one only from then on.
+/// Checks that the job is active in this spreadsheet. The old one is active until it names its
+/// successor; from then on the new one is.
 pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<(), RunError> {
     if let Some(next) = snapshot.state.next.clone() {
         return Err(RunError::GoesOn { next });
@@ -210,15 +218,16 @@ pub fn is_own_job(snapshot: &Snapshot, rollover: Option<&Rollover>) -> Result<()
     }
 }
 
-/// Whether the job finds its keys elsewhere than before, or writes elsewhere, and nothing is done yet: then it is as on its first day, and
-/// what it had found out about its tab counts no more.
+/// True if the key or the data tab changed and nothing is done yet. The job then starts afresh, and
+/// what it had learned about its tab is dropped.
 pub fn begins_anew(snapshot: &Snapshot, definition: &Definition) -> bool {
     let before = &snapshot.state.definition;
     snapshot.book.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
 }
 
-/// A definition that changed would process what is done again. While no key is done, in earlier spreadsheets neither, there is nothing
-/// to lose, and a wrong key may be put right; but a copy of a spreadsheet is another place, whatever is in it.
+/// Checks the definition: a change would process done items again. While no key is done, in
+/// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
+/// spreadsheet is another place in any case.
 pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
     let keys = snapshot.book.keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
@@ -228,7 +237,7 @@ pub fn same_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(
     }
 }
 
-/// Whether the lease may be claimed; the run that left it behind is told as crashed.
+/// Checks whether the lease may be claimed. Returns the abandoned run that left it, as crashed.
 pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
     let lease = &snapshot.state.lease;
     let holder = match lease.standing(|holder| claimant.outlives(holder), now) {
@@ -245,7 +254,7 @@ pub fn allowed(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> 
     }))
 }
 
-/// A data tab with a header has to have the column that carries the keys, once that is known.
+/// Checks that an existing data tab has the key column, once that is known.
 pub fn key_column_stands(
     tab: &str,
     tables: &[(String, Vec<String>)],

@@ -1,6 +1,7 @@
-//! One item through the steps, each with its own bounded retries.
+//! Runs the steps of one item, each with its own bounded retries.
 //!
-//! In scope: running steps in order, trying transient failures again, counting tries. Out of scope: what becomes of the result.
+//! In scope: the order of steps, retries of transient errors, counting them. Out of scope: what the
+//! result becomes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ use crate::retry::{Decision, RetryPolicy};
 use crate::runner::journal_replay::JournalTarget;
 use crate::runner::run_config::Events;
 
-/// Values that one item may become on its way.
+/// Maximum number of values that one item may become in its steps.
 const MAX_VALUES: usize = 100_000;
 
 /// An item after its steps.
@@ -29,80 +30,80 @@ const MAX_VALUES: usize = 100_000;
 pub struct StepOutcome {
     /// The item.
     pub item: Item,
-    /// Its place in the order of the source.
+    /// Its sequence number in the order of the source.
     pub place: SequenceNumber,
-    /// Values for rows, or the step at which it failed and why.
+    /// Values for rows, or the failed step and its error.
     pub result: Result<Vec<Value>, StepFailure>,
-    /// Tries beyond the first.
+    /// Number of retries.
     pub retries: u64,
-    /// Whether a step with outside effects may have begun.
+    /// True if a step with outside effects may have begun.
     pub begun: bool,
-    /// Why the result could not be kept on this machine, if it could not.
+    /// The error of the journal, if the result could not be kept.
     pub unkept: Option<JournalFault>,
 }
 
-/// Where and why an item failed.
+/// The step at which an item failed, and its error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StepFailure {
     /// The step's name.
     pub step: String,
-    /// What it said.
+    /// The step's error.
     pub error: StepError,
 }
 
-/// What the book showed of an item's key when the item was taken in hand.
+/// The key's state when the item was admitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PriorState {
-    /// A mark of all of it, kept with the item's result.
+    /// Digest of that state, journalled with the result.
     pub shown: String,
-    /// The name of the change, where the key comes back to a version that was done before.
+    /// The id of the change, if the key returns to a version that was done before.
     pub change: Option<String>,
 }
 
-/// What is counted on an item's way.
+/// Counters for one item.
 #[derive(Debug, Default)]
 struct RetryCount {
     retries: u64,
     begun: bool,
 }
 
-/// What working on items needs.
+/// The dependencies for running steps.
 #[derive(Clone)]
 pub struct StepExecutor {
-    /// The steps.
+    /// The steps, in order.
     pub steps: Arc<[Arc<dyn Step>]>,
-    /// Bounds of retries within a run.
+    /// The retry policy within a run.
     pub retry: RetryPolicy,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Chance, for jitter.
+    /// The random source, for jitter.
     pub chance: Arc<dyn Chance>,
-    /// Part of idempotency keys.
+    /// The spreadsheet's id, a part of idempotency keys.
     pub spreadsheet: String,
-    /// Part of idempotency keys.
+    /// The job's name, a part of idempotency keys.
     pub job: String,
-    /// The lease term.
+    /// The fencing token of the lease term.
     pub fence: Fence,
-    /// Where events go.
+    /// The event sink.
     pub events: Events,
-    /// Where results are kept until they are on the sheet, if anywhere.
+    /// Where results are journalled until they are applied, if anywhere.
     pub keeping: Option<JournalTarget>,
-    /// Fires when the run no longer waits for items.
+    /// Cancelled when the run no longer waits for items.
     pub cancel: CancellationToken,
 }
 
 impl StepExecutor {
-    /// Whether any step does something outside the sheet.
+    /// True if any step has effects outside the sheet.
     pub fn has_outside_effects(&self) -> bool {
         self.steps.iter().any(|step| step.has_outside_effects())
     }
 
-    /// Whether the step of this name does something outside the sheet.
+    /// True if the step with this name has effects outside the sheet.
     pub fn runs_program(&self, name: &str) -> bool {
         self.steps.iter().any(|step| step.name() == name && step.has_outside_effects())
     }
 
-    /// Takes an item through all steps.
+    /// Runs an item through all steps.
     pub async fn work(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
         let mut tally = RetryCount::default();
         let result = self.steps_of(&item, known.change.as_deref(), &mut tally).await;

@@ -1,7 +1,8 @@
-//! Failures that are over although nothing of them was processed: the source has come back to a version of the key that is done.
+//! Closes failures whose version is obsolete, because the source has returned to a version that is
+//! done.
 //!
-//! In scope: the row that closes such a failure, and what it says. Out of scope: failures that are tried again, and those that an item of
-//! another version closes (`runner::intake`).
+//! In scope: the row that closes such a failure, and its text.
+//! Out of scope: retries, and failures closed by an item of another version (`runner::intake`).
 
 use crate::ledger::columns::columns::quote;
 use crate::ledger::columns::version_order::RankKind;
@@ -15,14 +16,18 @@ use crate::runner::intake::Intake;
 use crate::time::Timestamp;
 
 impl Intake {
-    /// What closes the failure of a key of which the source has this item, whose version is done, and where one version counts: that other
-    /// version is nobody's wish any more. None where there is no such failure; where it is in doubt, because a person has to look; where
-    /// its version has no order; and where this run tries it, or has tried it, from a record that somebody corrected.
+    /// Returns the closing row of the key's failure. The item's version is done and only one
+    /// version counts, so the failed one is obsolete.
+    ///
+    /// Returns `None` if there is no such failure, if it is in doubt (the user has to check), or if
+    /// its version has no order. Also if this run retries it, or has retried it from a record that
+    /// the user corrected.
     pub(super) fn overtaken(&mut self, item: &Item, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
         let tried = self.book.tried(&item.key).filter(|_| self.book.again() != ReprocessPolicy::EachVersion)?;
         let mark = self.book.again().mark(&item.version);
         let is_other = tried.version != mark;
-        // The source may yield a version that has no order beside the one that counts, in this run and in each.
+        // Otherwise the source could yield an unordered version beside the one that counts, in
+        // every run.
         let has_order =
             self.book.again() != ReprocessPolicy::OnNewer || RankKind::of(tried.version) == RankKind::of(mark);
         let is_at_rest = !self.book.is_in_hand(&item.key) && !self.book.has_failed_here(&item.key, tried.version);

@@ -1,6 +1,7 @@
-//! The reference store: everything a store promises, in memory.
+//! The reference store: the complete store contract, in memory.
 //!
-//! In scope: the guarded commit, and a script of faults for tests of callers. Out of scope: durability.
+//! In scope: the guarded commit, and injected faults for tests of callers.
+//! Out of scope: durability.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,39 +24,39 @@ use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
 use crate::port::clock::Clock;
 use crate::port::store::{Store, StoreError, Usage};
 
-/// What the next commit meets instead of a plain answer.
+/// A fault that a test injects into the next commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InjectedFault {
-    /// It is applied, and the answer is lost.
+    /// The commit is applied, and the response is lost.
     AppliedThenLost,
-    /// It never arrives, and no answer comes.
+    /// The request is lost, and no response comes.
     LostBefore,
-    /// It is not carried out for now.
+    /// The commit is refused for now, as by a used-up quota.
     Throttled,
 }
 
-/// What a store in memory holds; public so that tests can look.
+/// The contents of a memory store. Public for tests.
 #[derive(Debug, Clone, Default)]
 pub struct Contents {
-    /// The head.
+    /// The current head; `None` before the first commit.
     pub head: Option<HeadId>,
-    /// The state.
+    /// The state of the job.
     pub state: State,
-    /// Tabs of rows: columns and rows.
+    /// Data tabs by title: columns and rows.
     pub tables: HashMap<String, (Vec<String>, Vec<Row>)>,
-    /// Processed, in order; each with the text of its cell `run`.
+    /// Rows of Processed in order, each with the text of its `run` cell.
     pub processed: Vec<(Key, Version, String)>,
-    /// Versions of keys that are to be done again.
+    /// Revoked versions: rows of Processed that take an earlier row back.
     pub forgotten: Vec<(Key, Version, String)>,
-    /// Failures, in order.
+    /// Rows of Failures in order.
     pub failures: Vec<Failure>,
-    /// What people ask for; a run that answers takes it out.
+    /// The actions that users requested. A commit that responds to one removes it.
     pub asked: HashMap<Key, RequestedAction>,
-    /// Runs, in order.
+    /// Rows of Runs in order.
     pub runs: Vec<Run>,
 }
 
-/// A store in memory; clones share it.
+/// A store in memory. Clones share the contents.
 #[derive(Clone)]
 pub struct MemoryStore {
     held: Arc<Mutex<Contents>>,
@@ -67,7 +68,7 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// An empty store whose service time is this clock's.
+    /// Creates an empty store whose service time is that of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             held: Arc::default(),
@@ -79,24 +80,24 @@ impl MemoryStore {
         }
     }
 
-    /// The same store, its rows kept in this way.
+    /// Sets the write mode and the reprocess policy.
     #[must_use]
     pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.mode, self.again) = (mode, again);
         self
     }
 
-    /// The next commits meet these, in order; `None` is a plain answer.
+    /// Queues faults for the next commits, in order; `None` is a normal commit.
     pub fn meet(&self, mishaps: impl IntoIterator<Item = Option<InjectedFault>>) {
         lock(&self.mishaps).extend(mishaps);
     }
 
-    /// A copy of what is held.
+    /// Returns a copy of the contents.
     pub fn held(&self) -> Contents {
         lock(&self.held).clone()
     }
 
-    /// Changes what is held, as people's hands would.
+    /// Edits the contents, as a user would.
     pub fn touch(&self, change: impl FnOnce(&mut Contents)) {
         change(&mut lock(&self.held));
     }
@@ -125,7 +126,7 @@ impl MemoryStore {
             && commit.kind == CommitKind::Advance
             && commit.state.lease.fence < held.state.lease.fence;
         if moved || older {
-            return CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".into() };
+            return CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".into() };
         }
         if commit.changes.tables.iter().any(|new| held.tables.contains_key(&new.tab)) {
             return CommitReply::Refused { part: CommitPart::Layout, why: "a tab of that name exists".into() };
@@ -234,7 +235,7 @@ fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     ProcessedIndex::new(done, failures).counting(held.state.tries.clone()).doing_again(held.state.redo.clone())
 }
 
-/// Keeps one settled item; the rows that it was written over.
+/// Stores the result of one item. Returns the number of rows overwritten.
 fn keep(held: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteMode) -> u64 {
     let mut updated = 0;
     let told = settled.told();
@@ -260,7 +261,7 @@ fn keep(held: &mut Contents, settled: &ItemResult, commit: &Commit, mode: WriteM
     updated
 }
 
-/// Takes out the first row of this mark; here rows have no places.
+/// Deletes the first row with this hash. Rows have no positions here.
 fn take_out(held: &mut Contents, removal: &RowDeletion) {
     let mark = |row: &(Key, Version, String), word| mark_of_key(&processed_row(&row.0, &row.1, word, &row.2));
     let is_it = |mark: u64| removal.mark == Some(mark);
@@ -284,7 +285,8 @@ fn take_first<T>(rows: &mut Vec<T>, is_it: impl FnMut(&T) -> bool) -> bool {
     })
 }
 
-/// Writes a row over the one with the same key, and tells whether there was one; `key_column` is none where rows are appended.
+/// Writes a row over the one with the same key. Returns whether there was one. `key_column` is
+/// `None` if rows are appended.
 fn put(there: &mut Vec<Row>, row: &Row, key_column: Option<&str>) -> bool {
     let key = key_column.and_then(|column| Some((column, row.get(column)?)));
     let old = key.and_then(|(column, key)| there.iter_mut().find(|old| old.get(column) == Some(key)));
@@ -296,7 +298,7 @@ fn put(there: &mut Vec<Row>, row: &Row, key_column: Option<&str>) -> bool {
     over
 }
 
-/// A thread that panicked while it held the lock left whole values behind: every change here is made at once.
+/// Ignore poisoning: each change is made in one step, so the values are complete.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,19 @@
-//! Stores: where a job's state is kept.
+//! State stores: where a job's state is kept. A spreadsheet, and a reference store in memory.
 //!
-//! In scope: the reference store in memory, and the spreadsheet. Out of scope: the protocol itself (`ledger`).
+//! | question | folder |
+//! |---|---|
+//! | How is a commit, load or head read carried out on a spreadsheet? | `spreadsheet` |
+//! | Which reads does a load make, and when does it repeat them? | `load` |
+//! | Which requests does a commit become? | `commit` |
+//! | How does a commit apply only if the head has not moved? | `guard` |
+//! | What if a write by position hits another row? | `upsert` |
+//! | What does the store keep between calls? | `session` |
+//! | How are tabs and cells parsed and formatted? | `tabs` |
+//! | How are all rows of a job listed? | `scan` |
+//! | Does the real service behave as assumed? | `probe` |
+//! | What does the store contract look like without a service? | `memory` |
+//!
+//! Out of scope: the commit protocol itself (`ledger`), HTTP (`google`).
 
 pub mod guard;
 pub mod tabs;

@@ -1,10 +1,10 @@
 //! What a job remembers, changed on purpose: done again, forgotten, tidied up. Each says first what it would do.
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 #[test]
 fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
-    let shop = Workshop::few_quakes(5).in_small_commits(2);
+    let shop = TempProject::few_quakes(5).in_small_commits(2);
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
     let told = shop.run(&["run", "quakes.toml", "--force"]);
@@ -26,16 +26,16 @@ fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
 
 #[test]
 fn a_forced_run_in_upsert_mode_writes_rows_over() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
-    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and write about 3 rows of tab Quakes over");
+    shop.run(&["run", "quakes.toml", "--force"]).exits(0).shows("again and rewrite about 3 rows of tab Quakes");
     shop.run(&["run", "quakes.toml", "--force", "--yes"]).exits(0).shows("0 rows added").shows("3 rows updated");
 }
 
 #[test]
 fn what_can_not_be_forced_says_why() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.run(&["run", "quakes.toml", "--force"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml", "--yes"]).exits(2).says("--force");
     shop.run(&["run", "quakes.toml", "--force", "--retry-failures"]).exits(2);
@@ -45,12 +45,12 @@ fn what_can_not_be_forced_says_why() {
 
 #[test]
 fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     shop.run(&["reset", "quakes.toml"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 4");
     shop.run(&["reset", "quakes.toml"])
         .exits(0)
-        .shows("would forget 4 keys and close 0 failures; the rows of tab Quakes are left as they are")
+        .shows("would revoke 4 keys and close 0 failures; the rows of tab Quakes stay unchanged")
         .shows("nothing was written");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 4");
     let document = shop.run(&["reset", "quakes.toml", "--yes", "--json"]).exits(0).document();
@@ -63,25 +63,22 @@ fn a_reset_says_first_what_it_would_do_and_leaves_the_rows() {
 
 #[test]
 fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     shop.run(&["prune", "quakes.toml"]).exits(66).says("it has never run");
     shop.run(&["run", "quakes.toml"]).exits(0);
-    shop.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing has to go");
+    shop.run(&["prune", "quakes.toml"]).exits(0).shows("0 cells in all").shows("nothing to prune");
     shop.run(&["reset", "quakes.toml", "--yes"]).exits(0);
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 3");
     let told = shop.run(&["prune", "quakes.toml", "--older-than", "0s"]);
-    told.exits(0)
-        .shows("Runs: 2 runs")
-        .shows("6 rows that other rows have taken back or followed")
-        .shows("nothing was written");
+    told.exits(0).shows("Runs: 2 runs").shows("6 rows that are revoked or superseded").shows("nothing was written");
     let document = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--json"]).exits(0).document();
     assert_eq!(
         (&document["runs"], &document["settled_rows"], &document["written"]),
         (&2.into(), &6.into(), &false.into())
     );
     let done = shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--yes"]);
-    done.exits(0).shows("took out what is from before").shows("6 rows");
+    done.exits(0).shows("deleted rows older than").shows("6 rows");
     assert_eq!(shop.column("quakes.toml", "Processed quakes", "state"), ["done"; 3]);
     assert_eq!(shop.column("quakes.toml", "Runs", "trigger"), ["cli", "prune"]);
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
@@ -90,22 +87,22 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
 
 #[test]
 fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
     let keys = ["prune", "quakes.toml", "--older-than", "0s", "--keys"];
     shop.run(&keys)
         .exits(0)
         .shows("4 keys in 4 rows")
-        .shows("it yields 2 of them today, which the next run would do again");
+        .shows("it yields 2 of them today, which the next run would process again");
     let refused = shop.run(&[&keys[..], &["--yes"]].concat());
-    refused.exits(2).says("take out 4 keys").says("it yields 2 of them today").says("--forget");
+    refused.exits(2).says("delete 4 keys").says("it yields 2 of them today").says("--delete-yielded");
     assert_eq!(shop.column("quakes.toml", "Processed quakes", "key").len(), 4);
     shop.run(&["prune", "quakes.toml", "--older-than", "0s"])
         .exits(0)
-        .shows("4 keys that old, which stay unless you say --forget");
-    shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--forget"]).exits(0).shows("4 keys in 4 rows");
-    shop.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("took out");
+        .shows("4 keys that old, kept unless you use --delete-yielded");
+    shop.run(&["prune", "quakes.toml", "--older-than", "0s", "--delete-yielded"]).exits(0).shows("4 keys in 4 rows");
+    shop.run(&[&keys[..], &["--forget", "--yes"]].concat()).exits(0).shows("deleted rows");
     assert!(shop.column("quakes.toml", "Processed quakes", "key").is_empty());
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 0");
 }

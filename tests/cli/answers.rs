@@ -1,10 +1,10 @@
 //! Failures from the terminal.
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 #[test]
 fn failures_are_listed_tried_again_and_left_alone_by_their_keys() {
-    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
     shop.write(
         "hard.jsonl",
         "{\"id\": \"a\", \"amount\": \"1,5\"}\n{\"id\": \"b\", \"amount\": \"2,5\"}\n{\"id\": \"c\", \"amount\": 3}\n",

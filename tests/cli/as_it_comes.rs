@@ -5,10 +5,10 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::process::{Output, Stdio};
 
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 /// A job of this name and kind over `file`, with these further lines below its first ones.
-fn job(shop: &Workshop, kind: &str, file: &str, key: &str, more: &str) {
+fn job(shop: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
     let text = format!(
         "name = \"{kind}\"\n[source]\n{kind} = \"{file}\"\n{more}\n[item]\nkey = {key:?}\n[sheet]\ntab = \"Rows\"\n[commit]\nevery = \"1h\"\n"
     );
@@ -16,13 +16,13 @@ fn job(shop: &Workshop, kind: &str, file: &str, key: &str, more: &str) {
 }
 
 /// Runs the job of this kind over these bytes as a file.
-fn over_file(shop: &Workshop, kind: &str, bytes: &[u8]) -> Ended {
+fn over_file(shop: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
     std::fs::write(shop.path("input"), bytes).expect("the folder takes files");
     shop.run(&["run", &format!("{kind}.toml"), "--input", "input"])
 }
 
 /// Runs the job of this kind over these bytes on standard input.
-fn over_stdin(shop: &Workshop, kind: &str, bytes: &[u8]) -> Ended {
+fn over_stdin(shop: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
     let mut command = shop.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be run");
@@ -38,7 +38,7 @@ fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
     numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
 
-fn failures(shop: &Workshop, kind: &str) -> Vec<String> {
+fn failures(shop: &TempProject, kind: &str) -> Vec<String> {
     shop.column(&format!("{kind}.toml"), &format!("Failures {kind}"), "where")
 }
 
@@ -52,7 +52,7 @@ fn a_stray_quote_costs_its_own_row_of_a_thousand() {
             text.push('\n');
         }
         for run in [over_file, over_stdin] {
-            let shop = Workshop::empty();
+            let shop = TempProject::empty();
             job(&shop, "csv", "input", ".id", "");
             run(&shop, "csv", text.as_bytes()).exits(3).shows("read 1,000 · new 999").says("damaged");
             assert!(failures(&shop, "csv")[0].ends_with(":501 (record 500)"), "{damaged}");
@@ -72,7 +72,7 @@ fn a_header_row_without_the_key_stops_before_anything_is_written() {
         ("id\tname", "1\ta", "write delimiter = \"\\t\""),
         ("id|name", "1|a", "write delimiter = \"|\""),
     ] {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         job(&shop, "csv", "input", ".id", "");
         let text = format!("{header}\n{row}\n{row}2\n");
         over_file(&shop, "csv", text.as_bytes())
@@ -88,7 +88,7 @@ fn a_header_row_without_the_key_stops_before_anything_is_written() {
 
 #[test]
 fn a_header_row_without_the_version_stops_too() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "csv", "input", ".id\"\nversion = \".updated", "");
     shop.write("csv.toml", &shop.read("csv.toml").replace("\\\"\\nversion = \\\"", "\"\nversion = \""));
     over_file(&shop, "csv", b"id,updated_at\n1,2\n")
@@ -115,7 +115,7 @@ fn an_input_that_is_something_else_is_named_and_exits_with_65() {
     ];
     for (bytes, what) in inputs {
         for kind in ["csv", "json", "jsonl"] {
-            let shop = Workshop::empty();
+            let shop = TempProject::empty();
             job(&shop, kind, "input", ".id", "");
             for ended in [over_file(&shop, kind, bytes), over_stdin(&shop, kind, bytes)] {
                 ended.exits(65).says(what).says("help: ");
@@ -136,21 +136,21 @@ fn an_error_document_in_place_of_the_list_is_named() {
         ("json", "items = \"(.data // [])[]\""),
         ("jsonl", ""),
     ] {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         job(&shop, kind, "input", ".id", more);
         for ended in [over_file(&shop, kind, refusal.as_bytes()), over_stdin(&shop, kind, refusal.as_bytes())] {
             ended.exits(65).says("is a JSON error document: {\"error\":").says("rate limit");
         }
         shop.run(&["check", &format!("{kind}.toml")]).exits(65).shows("a JSON error document");
     }
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "json", "input", ".id", "items = \".data[]?\"");
     over_file(&shop, "json", b"{\"error\":null,\"data\":[]}").exits(0);
 }
 
 #[test]
 fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     for (kind, bytes, code) in [
         ("csv", "", 65),
         ("csv", "id,name\n", 0),
@@ -169,7 +169,7 @@ fn an_empty_input_is_said_and_a_header_row_alone_is_no_mistake() {
 #[test]
 fn first_records_that_all_fail_for_one_cause_stop_every_run() {
     let records = lines(0..50_000, |n| format!("{{\"ID\":{n},\"name\":\"n{n}\"}}"));
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "jsonl", "input", ".id", "");
     for _ in 0..6 {
         let ended = over_file(&shop, "jsonl", records.as_bytes());
@@ -190,7 +190,7 @@ fn first_records_that_all_fail_for_one_cause_stop_every_run() {
 #[test]
 fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
     let rows = lines(0..30, |n| format!("{n},\"{n},5\""));
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "csv", "input", ".id", "");
     shop.change("csv.toml", "tab = \"Rows\"", "tab = \"Rows\"\ncolumns = { amount = \"number\" }");
     let text = format!("id,amount\n{rows}");
@@ -201,7 +201,7 @@ fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
     shop.change("csv.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
     over_file(&shop, "csv", text.as_bytes()).exits(3).shows("failed 30");
     let quoted = lines(0..30, |n| format!("{n}, \"a\""));
-    let other = Workshop::empty();
+    let other = TempProject::empty();
     job(&other, "csv", "input", ".id", "");
     over_file(&other, "csv", format!("id,name\n{quoted}").as_bytes()).exits(65).says("one cause: source: the quotes");
     assert!(failures(&other, "csv").is_empty());
@@ -211,7 +211,7 @@ fn the_first_records_stop_a_run_for_what_steps_make_of_them_too() {
 fn a_job_that_has_other_records_is_not_stopped() {
     let bad = |n: Range<u32>| lines(n, |n| format!("{{\"x\":{n}}}"));
     let good = |n: Range<u32>| lines(n, |n| format!("{{\"id\":{n}}}"));
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "jsonl", "input", ".id", "");
     // Fewer than 20 are failures as ever, and known from then on.
     over_file(&shop, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
@@ -232,7 +232,7 @@ fn a_job_that_has_other_records_is_not_stopped() {
 fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
     let records = lines(0..200, |n| format!("{{\"id\":{n}}}"));
     for delivery in ["at-least-once", "at-most-once"] {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         job(&shop, "jsonl", "input", ".id", "");
         let step = format!(
             "[[step]]\nname = \"letter\"\ncommand = [\"sh\", \"-c\", \"echo x >> ran; echo no such host >&2; exit 1\"]\ndelivery = \"{delivery}\"\n\n[sheet]"
@@ -248,7 +248,7 @@ fn programs_that_all_fail_stop_a_run_and_count_as_tried() {
 
 #[test]
 fn a_definition_may_change_while_no_key_is_done() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     job(&shop, "jsonl", "input", ".idd", "");
     over_file(&shop, "jsonl", b"{\"id\":1}\n{\"id\":2}\n").exits(3).shows("failed 2");
     shop.change("jsonl.toml", ".idd", ".id");

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::Workshop;
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::TempProject;
 
 const ID: &str = "1CheckedSpreadsheet00000000000000000000000000";
 
@@ -15,20 +15,20 @@ fn outcome<'a>(document: &'a Value, question: &str) -> &'a str {
 
 #[test]
 fn a_check_before_the_first_run_makes_no_file_and_finds_nothing_in_the_way() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let before = shop.listed();
-    shop.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("nothing stops a run");
+    shop.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("ready to run");
     assert_eq!(shop.listed(), before);
 }
 
 #[test]
 fn a_check_ends_with_the_code_of_the_run_that_it_spares() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["check", "quakes.toml"]).exits(0).shows("has never run here");
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
     emulator.reset_stats();
-    emulator.run(&shop, ID, &["check", "quakes.toml"]).exits(0).shows("keys that are done: 3").shows("proved");
+    emulator.run(&shop, ID, &["check", "quakes.toml"]).exits(0).shows("keys done: 3").shows("verified");
     shop.change("quakes.toml", "key = \".id\"", "key = \".properties.code\"");
     for command in ["check", "run"] {
         let ended = emulator.run(&shop, ID, &[command, "quakes.toml"]);
@@ -45,7 +45,7 @@ fn a_check_ends_with_the_code_of_the_run_that_it_spares() {
 
 #[test]
 fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator =
         Emulator::start(&shop, &["--spreadsheet-id", ID, "--missing-id", "ignore", "--caller-ids", "ignore"]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
@@ -56,14 +56,14 @@ fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
         .map(|question| outcome(&document, question));
     assert_eq!(told, ["held", "not_held", "not_held", "held", "held"]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 3");
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     assert!(outside.tabs().iter().all(|title| !title.contains("probe")), "{:?}", outside.tabs());
     assert_eq!(outside.rows("Quakes").len(), 3);
 }
 
 #[test]
 fn a_check_says_who_holds_the_lease_and_ends_as_a_run_would() {
-    let shop = Workshop::few_quakes(4);
+    let shop = TempProject::few_quakes(4);
     let whole = shop.read("usgs-all-week.geojson");
     let (head, tail) = whole.split_at(whole.len() / 2);
     let mut run = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
@@ -83,7 +83,7 @@ fn a_check_says_who_holds_the_lease_and_ends_as_a_run_would() {
 
 #[test]
 fn a_check_finds_the_programs_of_steps_without_running_them() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let steps = "[[step]]\nname = \"letter\"\ncommand = [\"./letter.sh\"]\n\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"-c\", \"touch ran\"]\n\n[sheet]";
     shop.change("quakes.toml", "[sheet]", steps);
     let missing = shop.run(&["check", "quakes.toml"]);

@@ -5,7 +5,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::live::Live;
-use crate::workshop::{QUAKES, Workshop};
+use crate::workshop::{QUAKES, TempProject};
 
 const KILLS: u64 = 50;
 /// Rows in a commit: small, so that a whole run takes far more commits than there are kills.
@@ -29,7 +29,7 @@ impl Seeded {
 }
 
 /// How the sheet's files look from outside; each write changes it.
-fn looks(shop: &Workshop) -> [Option<(u64, SystemTime)>; 2] {
+fn looks(shop: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
     ["quakes.sheet", "quakes.sheet-wal"].map(|name| {
         let file = fs::metadata(shop.path(name)).ok()?;
         Some((file.len(), file.modified().ok()?))
@@ -38,7 +38,7 @@ fn looks(shop: &Workshop) -> [Option<(u64, SystemTime)>; 2] {
 
 /// Lets the run come to one of three kinds of moments: after some lines of its story, when its files have changed so many times
 /// (in the middle of a transaction), or many turns of the scheduler after that.
-fn let_it_run(live: &mut Live, shop: &Workshop, kind: u64, seeded: &mut Seeded) {
+fn let_it_run(live: &mut Live, shop: &TempProject, kind: u64, seeded: &mut Seeded) {
     live.hears_lines(1);
     if kind == 0 {
         live.hears_lines(usize::try_from(seeded.below(6)).expect("few"));
@@ -57,14 +57,14 @@ fn let_it_run(live: &mut Live, shop: &Workshop, kind: u64, seeded: &mut Seeded) 
     }
 }
 
-fn total(shop: &Workshop, tab: &str) -> u64 {
+fn total(shop: &TempProject, tab: &str) -> u64 {
     let ended = shop.run(&["show", "quakes.toml", "--tab", tab, "--last", "1", "--json"]);
     if ended.code == Some(66) { 0 } else { ended.document()["total"].as_u64().expect("a count") }
 }
 
 #[test]
 fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_doubled() {
-    let shop = Workshop::quakes().in_small_commits(MAX_ROWS);
+    let shop = TempProject::quakes().in_small_commits(MAX_ROWS);
     let mut seeded = Seeded(20_180_207);
     let mut killed: HashMap<String, bool> = HashMap::new();
     let (mut finished, mut cut_short) = (0, 0);
@@ -117,7 +117,7 @@ fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_
 
 #[test]
 fn a_run_killed_while_it_waits_for_its_source_is_buried_by_the_next_one_of_the_same_machine_at_once() {
-    let shop = Workshop::few_quakes(10);
+    let shop = TempProject::few_quakes(10);
     let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
     live.kill();

@@ -1,7 +1,7 @@
 //! Failures that have failed too often: they come back when the source is fixed, and nobody overlooks them until then.
 
-use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::wire::ApiClient;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "j"
@@ -19,23 +19,23 @@ max_attempts = 2
 const FAILURES: &str = "Failures j";
 
 /// A job one of whose records failed in as many runs as are allowed.
-fn shop(record: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(record: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("j.toml", JOB);
     shop.write("in.jsonl", record);
     shop.run(&["run", "j.toml"]).exits(3);
-    shop.run(&["run", "j.toml"]).exits(3).shows("1 dead");
+    shop.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
     shop
 }
 
-fn bad() -> Workshop {
+fn bad() -> TempProject {
     shop("{\"id\": \"a\", \"n\": \"x\"}\n{\"id\": \"b\", \"n\": 1}\n")
 }
 
 #[test]
 fn a_record_fixed_in_the_source_comes_in_by_itself() {
     let shop = bad();
-    shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 dead");
+    shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 2").shows("1 exhausted");
     shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"b\", \"n\": 1}\n");
     shop.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1 · failed 0 · recovered 1");
     assert_eq!(shop.column("j.toml", "T", "id"), ["b", "a"]);
@@ -48,8 +48,8 @@ fn another_bad_record_is_open_again_and_has_all_its_runs() {
     let shop = bad();
     shop.write("in.jsonl", "{\"id\": \"a\", \"n\": \"y\"}\n");
     shop.run(&["run", "j.toml"]).exits(3).shows("1 failure open:");
-    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("it is open after 1 run");
-    shop.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 dead");
+    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("open after 1 run");
+    shop.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 exhausted");
     // That one is the record that is kept now.
     shop.run(&["run", "j.toml"]).exits(0).shows("failed 0");
 }
@@ -61,9 +61,9 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
         if upsert {
             shop.change("j.toml", "tab = \"T\"", "tab = \"T\"\nmode = \"upsert\"");
             shop.run(&["run", "j.toml", "--adopt"]).exits(3);
-            shop.run(&["run", "j.toml"]).exits(3).shows("1 dead");
+            shop.run(&["run", "j.toml"]).exits(3).shows("1 exhausted");
         }
-        let outside = Outside::of_file(&shop, "j.sheet");
+        let outside = ApiClient::of_file(&shop, "j.sheet");
         let tab = outside.tab_id(FAILURES);
         // As a tab of an earlier version: its last column is not there.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
@@ -96,7 +96,7 @@ fn a_skipped_failure_is_left_alone_until_its_record_changes() {
 fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
     let shop = bad();
     let told = shop.run(&["run", "j.toml", "-q"]);
-    told.exits(0).shows("0 failures open, 1 dead").shows("sheetkeep failures retry j.toml KEY");
+    told.exits(0).shows("0 failures open, 1 exhausted").shows("sheetkeep failures retry j.toml KEY");
     shop.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
     let document = shop.run(&["run", "j.toml", "--json"]).exits(0).document();
     assert_eq!(document["dead_failures"], 1);
@@ -109,7 +109,9 @@ fn retry_takes_the_record_of_the_source_and_says_so() {
     let shop = bad();
     shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 7}\n{\"id\": \"c\", \"n\": 1}\n");
     let told = shop.run(&["failures", "retry", "j.toml", "a"]);
-    told.exits(0).says("trying a again, from the source's record").shows("1 from the source · 0 from the record kept");
+    told.exits(0)
+        .says("trying a again, from the source's record")
+        .shows("1 from the source · 0 from the record stored");
     assert_eq!(shop.column("j.toml", "T", "id"), ["b", "a"], "others are left to the next run");
     shop.run(&["run", "j.toml"]).exits(0).shows("new 1 · skipped 1");
 }
@@ -133,7 +135,7 @@ fn retry_takes_the_kept_record_where_the_source_has_none() {
 #[test]
 fn an_action_in_the_sheet_takes_the_record_of_the_source() {
     let shop = bad();
-    let outside = Outside::of_file(&shop, "j.sheet");
+    let outside = ApiClient::of_file(&shop, "j.sheet");
     let rows = outside.column(FAILURES, "state");
     let dead = rows.iter().position(|state| state == "dead").expect("it is dead");
     let cell = serde_json::json!({"userEnteredValue": {"stringValue": "retry"}});
@@ -148,7 +150,7 @@ fn an_action_in_the_sheet_takes_the_record_of_the_source() {
 
 #[test]
 fn an_item_in_doubt_stays_so_though_its_record_changes() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     shop.write(
         "j.toml",
         &JOB.replace("map = ", "delivery = \"at-most-once\"\ncommand = [\"sh\", \"-c\", \"kill -9 $PPID\"]\n#"),
@@ -159,7 +161,7 @@ fn an_item_in_doubt_stays_so_though_its_record_changes() {
     // Its result was not kept, so nobody knows.
     shop.run(&["run", "j.toml"]).exits(3).says("in doubt");
     shop.write("in.jsonl", "{\"id\": \"a\", \"n\": 2}\n");
-    shop.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 dead");
-    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("nobody knows whether it was done");
+    shop.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 exhausted");
+    shop.run(&["explain", "j.toml", "a"]).exits(0).shows("it is unknown whether it was done");
     shop.run(&["failures", "retry", "j.toml", "a"]).exits(0).says("from the source's record").shows("recovered 1");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 {"id":"bad","p":0,"n":1e12,"total":10,"page":0}
@@ -10,8 +10,8 @@ const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 "#;
 
 /// A job whose expressions have little time and memory.
-fn shop(key: &str, map: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(key: &str, map: &str) -> TempProject {
+    let shop = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\njsonl = \"r.jsonl\"\n[item]\nkey = '''{key}'''\n[jq]\ntimeout = \"1s\"\nmemory = 64\n\
          [[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\n"
@@ -84,7 +84,7 @@ fn a_forced_run_passes_over_a_key_without_end() {
 }
 
 /// A run that has a record in hand on which jq never ends, and a minute for it.
-fn stuck(arguments: &[&str]) -> (Workshop, crate::live::Live) {
+fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
     let shop = shop(".id", "def f: f; f");
     shop.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
     shop.write("r.jsonl", "{\"id\":\"a\"}\n{\"no\":\"key\"}\n");

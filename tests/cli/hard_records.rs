@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::wire::ApiClient;
+use crate::workshop::TempProject;
 
 /// What was entered for each record that becomes a row, in the order of the source.
 fn expected_rows() -> Vec<Value> {
@@ -21,7 +21,7 @@ fn expected_rows() -> Vec<Value> {
 /// Runs the hard records of one format; `failed` has where each failure stood, in which step, and what is said of it.
 fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str); 5]) {
     let (job, source) = (format!("hard/hard-{format}.toml"), format!("hard/hard.{format}"));
-    let shop = Workshop::with(&[&job, &source]);
+    let shop = TempProject::with(&[&job, &source]);
     let (job, tab) = (format!("hard-{format}.toml"), format!("Failures hard {format}"));
 
     let ended = shop.run(&["run", &job]);
@@ -29,7 +29,7 @@ fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str);
     let again = shop.run(&["run", &job]);
     again.exits(3).shows("read 11 · new 0 · skipped 6 · failed 5").shows("0 rows added · 6 keys in all");
 
-    let outside = Outside::of_file(&shop, &format!("hard {format}.sheet"));
+    let outside = ApiClient::of_file(&shop, &format!("hard {format}.sheet"));
     let entered: Vec<Value> = outside.entered("Hard").into_iter().map(Value::from).collect();
     for (found, expected) in entered.iter().zip(expected_rows()) {
         assert_eq!(whole_numbers_as_floats(found), expected);
@@ -103,7 +103,7 @@ fn each_hard_record_of_json_lines_ends_as_it_should() {
 
 #[test]
 fn a_record_that_was_mended_recovers_and_its_failure_is_closed() {
-    let shop = Workshop::with(&["hard/hard-jsonl.toml"]);
+    let shop = TempProject::with(&["hard/hard-jsonl.toml"]);
     shop.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": \"1,5\"}\n");
     shop.run(&["run", "hard-jsonl.toml"]).exits(3).says("1,5");
     shop.write("hard.jsonl", "{\"id\": \"a\", \"note\": \"fine\", \"amount\": 1.5}\n");
@@ -115,7 +115,7 @@ fn a_record_that_was_mended_recovers_and_its_failure_is_closed() {
 
 #[test]
 fn fail_on_says_which_failures_make_the_exit_code() {
-    let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     shop.write("nameless.csv", "id,note,amount\n,who is it,1\n");
     shop.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
     let bad = |which: &str| shop.run(&["run", "hard-csv.toml", "--input", "nameless.csv", "--fail-on", which]);

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use serde_json::json;
 
 use crate::wire::{Emulator, speak};
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 /// More than the emulator serves at once.
 const MANY: usize = 600;
@@ -17,7 +17,7 @@ fn status_of(answer: &(String, String)) -> &str {
 
 #[test]
 fn connections_that_say_nothing_keep_nobody_out() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let emulator = Emulator::start(&shop, &[]);
     let address = emulator.url.trim_start_matches("http://").to_owned();
     let body = "POST /_emulator/faults HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n[";
@@ -38,7 +38,7 @@ fn connections_that_say_nothing_keep_nobody_out() {
 
 #[test]
 fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "s"]);
     let cell = json!({"requests": [{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": "x"}}]}]}}]})
@@ -76,7 +76,7 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
 
 #[test]
 fn a_name_of_the_emulators_own_is_answered_once_it_is_told() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let request = "GET /_emulator/stats HTTP/1.1\r\nHost: sheets.example.com\r\nConnection: close\r\nIgnored:";
     let refused = speak(&Emulator::start(&shop, &[]).url, request, &[], "");
     assert_eq!(status_of(&refused), "403");

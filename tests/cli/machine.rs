@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::live::Live;
 use crate::wire::Emulator;
-use crate::workshop::{Ended, Workshop, ended};
+use crate::workshop::{Ended, TempProject, ended};
 
 const JOB: &str = r#"
 name = "letters"
@@ -42,8 +42,8 @@ fi
 const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// A job with six people, whose program does `at_c` at the third.
-fn shop(at_c: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(at_c: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("letters.toml", JOB);
     shop.write("letter.sh", LETTER);
     shop.write("at-c.sh", at_c);
@@ -52,22 +52,22 @@ fn shop(at_c: &str) -> Workshop {
     shop
 }
 
-fn executable(shop: &Workshop) {
+fn executable(shop: &TempProject) {
     let made = Command::new("chmod").arg("+x").arg(shop.path("letter.sh")).status().expect("chmod can be run");
     assert!(made.success());
 }
 
-fn at_most_once(shop: Workshop) -> Workshop {
+fn at_most_once(shop: TempProject) -> TempProject {
     shop.change("letters.toml", "at-least-once", "at-most-once");
     shop
 }
 
-fn sent(shop: &Workshop) -> Vec<String> {
+fn sent(shop: &TempProject) -> Vec<String> {
     shop.read("sent.txt").lines().map(str::to_owned).collect()
 }
 
 /// The next run finds a machine that is well: it does the rest, and nobody failed.
-fn the_next_run_does_the_rest(shop: &Workshop) {
+fn the_next_run_does_the_rest(shop: &TempProject) {
     shop.write("well", "");
     shop.run(&["run", "letters.toml"]).exits(0).shows("failed 0");
     let mut there = shop.column("letters.toml", "Letters", "id");
@@ -77,7 +77,7 @@ fn the_next_run_does_the_rest(shop: &Workshop) {
 }
 
 /// The binary under a limit that the shell sets.
-fn limited(shop: &Workshop, limit: &str, args: &[&str]) -> Ended {
+fn limited(shop: &TempProject, limit: &str, args: &[&str]) -> Ended {
     let plain = shop.command(args);
     let mut command = Command::new("bash");
     command
@@ -136,7 +136,7 @@ fn a_program_that_somebody_writes_is_tried_again_and_then_stops() {
     told.exits(75)
         .says("step letter of a: attempt 3 of 3")
         .says("Text file busy")
-        .says("somebody is writing that program");
+        .says("that program is being written");
     drop(writer);
     the_next_run_does_the_rest(&shop);
     assert_eq!(sent(&shop), PEOPLE);
@@ -221,7 +221,7 @@ fn without_a_home_a_run_says_what_it_can_not_promise() {
     let mut command = shop.command(&["run", "letters.toml"]);
     command.env_remove("HOME").env_remove("XDG_STATE_HOME");
     let told = ended(command);
-    told.exits(0).says("note: no state directory is known").says("only the sheet keeps overlapping runs apart");
+    told.exits(0).says("warning: no state directory is known").says("only the sheet keeps overlapping runs apart");
     told.says("the programs of all items that are not on the sheet run again");
     assert_eq!(told.err.matches("no state directory").count(), 1);
 }

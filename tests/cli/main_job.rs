@@ -2,12 +2,12 @@
 
 use std::collections::HashSet;
 
-use crate::wire::Outside;
-use crate::workshop::{QUAKES, Workshop};
+use crate::wire::ApiClient;
+use crate::workshop::{QUAKES, TempProject};
 
 #[test]
 fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds_nothing() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.run(&["run", "quakes.toml"])
         .exits(0)
         .shows("✔ succeeded")
@@ -15,7 +15,7 @@ fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds
         .shows("1,707 rows added · 1,707 keys in all");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 1,707").shows("0 rows added · 1,707 keys in all");
 
-    let outside = Outside::of_file(&shop, "quakes.sheet");
+    let outside = ApiClient::of_file(&shop, "quakes.sheet");
     let (rows, keys) = (outside.rows("Quakes"), outside.column("Processed quakes", "key"));
     assert_eq!((rows.len(), keys.len()), (QUAKES, QUAKES));
     let distinct: HashSet<&String> = keys.iter().collect();
@@ -33,7 +33,7 @@ fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds
 
 #[test]
 fn after_the_first_run_there_is_one_row_in_runs_and_no_failure() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.holds_each_quake_once(QUAKES);
     assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"]);
@@ -42,7 +42,7 @@ fn after_the_first_run_there_is_one_row_in_runs_and_no_failure() {
 
 #[test]
 fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_completes_it() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     let whole = shop.read("usgs-all-week.geojson");
     let cut = whole[..600_000].rfind("\"mag\":").expect("a record") + "\"mag\":".len();
     shop.write("usgs-all-week.geojson", &whole[..cut]);
@@ -67,10 +67,10 @@ fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_complete
 
 #[test]
 fn airports_come_from_csv_with_their_codes_to_the_letter() {
-    let shop = Workshop::with(&["airports.toml", "airports.csv"]);
+    let shop = TempProject::with(&["airports.toml", "airports.csv"]);
     shop.run(&["run", "airports.toml"]).exits(0).shows("new 3,376");
     shop.run(&["run", "airports.toml"]).exits(0).shows("new 0 · skipped 3,376");
-    let outside = Outside::of_file(&shop, "airports.sheet");
+    let outside = ApiClient::of_file(&shop, "airports.sheet");
     let codes = outside.column("Airports", "iata");
     assert_eq!((codes.len(), codes[0].as_str()), (3_376, "00M"));
     let first = &outside.entered("Airports")[0];
@@ -79,7 +79,7 @@ fn airports_come_from_csv_with_their_codes_to_the_letter() {
 
 #[test]
 fn standard_input_and_another_file_take_the_place_of_the_source() {
-    let shop = Workshop::few_quakes(5);
+    let shop = TempProject::few_quakes(5);
     let whole = shop.read("usgs-all-week.geojson");
     shop.write("later.geojson", &crate::workshop::feed(3..9));
     let mut live = shop.start(&["run", "quakes.toml", "--input", "-"]);
@@ -91,7 +91,7 @@ fn standard_input_and_another_file_take_the_place_of_the_source() {
 
 #[test]
 fn a_job_whose_source_is_a_dash_reads_standard_input() {
-    let shop = Workshop::few_quakes(5);
+    let shop = TempProject::few_quakes(5);
     shop.change("quakes.toml", "json = \"usgs-all-week.geojson\"", "json = \"-\"");
     let mut live = shop.start(&["run", "quakes.toml"]);
     live.feed(&shop.read("usgs-all-week.geojson"));

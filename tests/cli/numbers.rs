@@ -1,7 +1,7 @@
 //! Numbers that a spreadsheet would change: kept to the letter, or that record's failure; on the real binary.
 
-use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::wire::ApiClient;
+use crate::workshop::TempProject;
 
 /// A double changes each of these.
 const CHANGED: [&str; 7] = [
@@ -29,8 +29,8 @@ fn records(format: &str) -> String {
     }
 }
 
-fn job(format: &str, step: &str, columns: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn job(format: &str, step: &str, columns: &str) -> TempProject {
+    let shop = TempProject::empty();
     let items = if format == "json" { "\nitems = \".[]\"" } else { "" };
     shop.write(
         "j.toml",
@@ -59,7 +59,7 @@ fn a_number_that_would_be_rounded_is_text_to_the_letter() {
                 assert_eq!(shop.column("j.toml", "Data", column), CHANGED, "{format} {step}");
             }
             assert_eq!(shop.column("j.toml", "Processed j", "key"), CHANGED);
-            let entered = Outside::of_file(&shop, "j.sheet").entered("Data");
+            let entered = ApiClient::of_file(&shop, "j.sheet").entered("Data");
             assert!(entered.iter().all(|row| row[1].get("stringValue").is_some()), "{entered:?}");
             shop.run(&["run", "j.toml"]).exits(0).shows("new 0 · skipped 7");
         }
@@ -104,7 +104,7 @@ fn a_number_that_a_double_holds_stays_a_number() {
         .map(|(n, number)| format!("{{\"id\": \"k{n}\", \"v\": {number}, \"w\": {number}}}\n"));
     shop.write("in.jsonl", &lines.collect::<String>());
     shop.run(&["run", "j.toml"]).exits(0).shows("new 6 · ");
-    for row in Outside::of_file(&shop, "j.sheet").entered("Data") {
+    for row in ApiClient::of_file(&shop, "j.sheet").entered("Data") {
         assert!(row[1..3].iter().all(|cell| cell.get("numberValue").is_some()), "{row:?}");
     }
 }
@@ -116,7 +116,7 @@ fn jq_calculates_with_such_a_number_as_a_number() {
     shop.run(&["run", "j.toml"]).exits(0);
     assert_eq!(shop.column("j.toml", "Data", "text"), ["1234567890123456.789", "12345678901234567890123"]);
     assert_eq!(shop.column("j.toml", "Data", "more"), ["TRUE", "TRUE"]);
-    let entered = Outside::of_file(&shop, "j.sheet").entered("Data");
+    let entered = ApiClient::of_file(&shop, "j.sheet").entered("Data");
     assert_eq!(entered[0][1]["numberValue"].as_f64(), Some(2_469_135_780_246_913.5));
     assert_eq!(entered[1][1]["stringValue"], "24691357802469135780246");
 }

@@ -5,15 +5,15 @@ use std::fs;
 use serde_json::json;
 
 use crate::live::Live;
-use crate::wire::{EMBEDDED, Emulator, Outside};
-use crate::workshop::Workshop;
+use crate::wire::{ApiClient, EMBEDDED, Emulator};
+use crate::workshop::TempProject;
 
 const JOB: &str = "letters.toml";
 const FILE: &str = "letters.sheet";
 
 /// A job that reads its standard input.
-fn letters() -> Workshop {
-    let shop = Workshop::empty();
+fn letters() -> TempProject {
+    let shop = TempProject::empty();
     let job = "name = \"letters\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".id\"\n[commit]\nevery = \"1ms\"\n\
                [sheet]\ntab = \"Letters\"\n";
     shop.write(JOB, job);
@@ -26,14 +26,14 @@ fn records(ids: std::ops::Range<u32>) -> String {
 }
 
 /// A run that has committed twenty rows and waits for more.
-fn in_the_midst(shop: &Workshop) -> Live {
+fn in_the_midst(shop: &TempProject) -> Live {
     let mut run = shop.start(&["run", JOB, "-v"]);
     run.feed(&records(0..20));
     run.hears("commit 1: ");
     run
 }
 
-fn companions(shop: &Workshop) -> Vec<String> {
+fn companions(shop: &TempProject) -> Vec<String> {
     shop.listed().into_iter().filter(|name| name.starts_with("letters.sheet-")).collect()
 }
 
@@ -57,7 +57,7 @@ fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
 }
 
 /// What somebody does to the file, and the words for it.
-type Deed = (fn(&Workshop), &'static str);
+type Deed = (fn(&TempProject), &'static str);
 
 #[test]
 fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
@@ -91,8 +91,8 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 
 #[test]
 fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
-    let shop = Workshop::empty();
-    let mut outside = Outside::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
+    let shop = TempProject::empty();
+    let mut outside = ApiClient::of(Emulator::start(&shop, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);
     let cell = |text: &str| {
         json!([{"appendCells": {"sheetId": 0, "fields": "*",
         "rows": [{"values": [{"userEnteredValue": {"stringValue": text}}]}]}}])
@@ -104,7 +104,7 @@ fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
     let told = answer["error"]["message"].as_str().expect("a message");
     assert!(told.contains("letters.sheet was moved or deleted"), "{told}");
     assert_eq!(outside.emulator.ends_by_itself(), Some(74));
-    let aside = Outside::of_file(&shop, "aside.sheet");
+    let aside = ApiClient::of_file(&shop, "aside.sheet");
     assert_eq!(aside.column("Sheet1", "before"), [""; 0], "one row, and not the other");
 }
 

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 fn keys(document: &Value) -> Vec<&str> {
     document.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -16,12 +16,12 @@ fn names(list: &'static str) -> Vec<&'static str> {
 
 #[test]
 fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let ended = shop.run(&["run", "quakes.toml", "--json"]);
     assert_eq!(ended.exits(0).err, "");
     let document = ended.document();
     let all = "schema_version job run status message counts rows updated keys open_failures dead_failures tried_again rowless commits calls started finished seconds tab \
-               spreadsheet failures failures_left_out exit_code";
+               spreadsheet failures failures_omitted exit_code";
     assert_eq!(keys(&document), names(all));
     assert_eq!(keys(&document["counts"]), names("read new skipped failed recovered retries"));
     assert_eq!(keys(&document["calls"]), names("reads writes throttled quota_shared"));
@@ -30,7 +30,7 @@ fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen()
 
 #[test]
 fn failed_items_are_in_the_document_each_with_its_place() {
-    let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     let ended = shop.run(&["run", "hard-csv.toml", "--json"]);
     let document = ended.exits(3).document();
     assert_eq!((&document["status"], &document["exit_code"]), (&"partial".into(), &3.into()));
@@ -41,7 +41,7 @@ fn failed_items_are_in_the_document_each_with_its_place() {
 
 #[test]
 fn a_quiet_run_says_nothing_unless_something_failed() {
-    let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     shop.write("fine.csv", "id,note,amount\nfine,nothing is wrong,1\n");
     let first = shop.run(&["run", "hard-csv.toml", "--input", "fine.csv", "-q"]);
     let place = "in local file hard csv.sheet, because no spreadsheet is set";
@@ -55,13 +55,13 @@ fn a_quiet_run_says_nothing_unless_something_failed() {
 
 #[test]
 fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.run(&["run", "quakes.toml"]).exits(0);
     let text = shop.run(&["status", "quakes.toml"]);
     text.exits(0).shows("✔ succeeded").shows("1,707").shows("none open").shows("of 10,000,000").shows("quakes.sheet");
     let ended = shop.run(&["status", "quakes.toml", "--json"]);
     let status = ended.exits(0).document();
-    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells blemishes";
+    let all = "schema_version job tab spreadsheet last_run running keys open_failures dead_failures cells anomalies";
     assert_eq!(keys(&status), names(all));
     assert_eq!(
         keys(&status["last_run"]),
@@ -73,7 +73,7 @@ fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
 
 #[test]
 fn status_tells_who_is_running_now() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let mut live = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");
     let status = shop.run(&["status", "quakes.toml", "--json"]).exits(0).document();
@@ -85,7 +85,7 @@ fn status_tells_who_is_running_now() {
 
 #[test]
 fn show_has_the_last_rows_of_any_tab_as_text_for_pipes_or_as_a_document() {
-    let shop = Workshop::few_quakes(8);
+    let shop = TempProject::few_quakes(8);
     shop.run(&["run", "quakes.toml"]).exits(0);
     let shown = shop.run(&["show", "quakes.toml", "--last", "3"]);
     let lines: Vec<&str> = shown.exits(0).out.lines().collect();
@@ -99,7 +99,7 @@ fn show_has_the_last_rows_of_any_tab_as_text_for_pipes_or_as_a_document() {
 
 #[test]
 fn how_to_see_the_rows_names_the_sheet_that_was_chosen() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let ended = shop.run(&["run", "quakes.toml", "--embedded", "other.sheet"]);
     ended.exits(0).shows("see it:  sheetkeep show quakes.toml --embedded other.sheet");
     assert!(shop.listed().contains(&"other.sheet".to_owned()) && !shop.listed().contains(&"quakes.sheet".to_owned()));
@@ -107,7 +107,7 @@ fn how_to_see_the_rows_names_the_sheet_that_was_chosen() {
 
 #[test]
 fn twice_verbose_tells_every_call_and_logs_can_be_json() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let ended = shop.run(&["run", "quakes.toml", "-vv"]);
     ended.exits(0).says("commit 1: 2 rows, 2 keys").says("spreadsheets.batchUpdate").says("outcome=Done");
     let ended = shop.run(&["run", "quakes.toml", "-vv", "--json", "--log-format", "json"]);
@@ -121,7 +121,7 @@ fn twice_verbose_tells_every_call_and_logs_can_be_json() {
 
 #[test]
 fn with_json_logs_every_line_of_standard_error_is_a_document() {
-    let shop = Workshop::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
+    let shop = TempProject::with(&["hard/hard-csv.toml", "hard/hard.csv"]);
     let run = shop.run(&["run", "hard-csv.toml", "-v", "--log-format", "json"]);
     let missing = shop.run(&["run", "hard-csv.toml", "--input", "nowhere.csv", "--log-format", "json"]);
     run.exits(3).says(r#""severity":"WARNING""#).says("commit 1").shows("failed 5");
@@ -134,14 +134,14 @@ fn with_json_logs_every_line_of_standard_error_is_a_document() {
 
 #[test]
 fn a_type_for_a_column_that_no_row_has_is_told() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.change("quakes.toml", "magnitude = \"number\"", "magnitud = \"number\"");
     shop.run(&["run", "quakes.toml"]).exits(0).says("\"magnitud\"").says("misspelt");
 }
 
 #[test]
 fn what_a_run_leaves_is_one_file_that_can_be_copied() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     for job in [&["run", "quakes.toml"][..], &["run", "quakes.toml", "--input", "cut.geojson"]] {
         shop.write("cut.geojson", "{\"features\": [{");
         shop.run(job);
@@ -152,7 +152,7 @@ fn what_a_run_leaves_is_one_file_that_can_be_copied() {
 
 #[test]
 fn colours_are_for_terminals_unless_they_are_asked_for() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let coloured = |ended: &Ended| ended.out.contains('\u{1b}') || ended.err.contains('\u{1b}');
     assert!(!coloured(shop.run(&["run", "quakes.toml"]).exits(0)));
     assert!(coloured(shop.run(&["run", "quakes.toml", "--color", "always"]).exits(0)));
@@ -160,7 +160,7 @@ fn colours_are_for_terminals_unless_they_are_asked_for() {
 }
 
 /// The same command with a reader that is gone before the first byte.
-fn unread(shop: &Workshop, args: &[&str]) -> (Option<i32>, String) {
+fn unread(shop: &TempProject, args: &[&str]) -> (Option<i32>, String) {
     let mut command = shop.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be run");
     drop(child.stdout.take());
@@ -170,7 +170,7 @@ fn unread(shop: &Workshop, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_reader_that_goes_away_early_is_no_error_and_a_run_is_done_all_the_same() {
-    let shop = Workshop::few_quakes(200);
+    let shop = TempProject::few_quakes(200);
     let (code, said) = unread(&shop, &["run", "quakes.toml"]);
     assert!(code == Some(0) && !said.contains("panic"), "{code:?} {said}");
     shop.holds_each_quake_once(200);
@@ -188,7 +188,7 @@ fn a_reader_that_goes_away_early_is_no_error_and_a_run_is_done_all_the_same() {
 
 #[test]
 fn output_that_can_not_be_written_is_told_and_exits_with_74() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.run(&["run", "quakes.toml"]).exits(0);
     let Ok(full) = std::fs::OpenOptions::new().write(true).open("/dev/full") else { return };
     let mut command: Command = shop.command(&["show", "quakes.toml"]);

@@ -4,7 +4,7 @@
 
 use crate::live::Live;
 use crate::wire::Emulator;
-use crate::workshop::{Ended, Workshop, ended, feed};
+use crate::workshop::{Ended, TempProject, ended, feed};
 
 const ROUNDS: usize = 20;
 const RECORDS: usize = 12;
@@ -18,7 +18,7 @@ fn run_id(line: &str) -> String {
 #[test]
 fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
     for round in 0..ROUNDS {
-        let shop = Workshop::few_quakes(RECORDS);
+        let shop = TempProject::few_quakes(RECORDS);
         let whole = shop.read("usgs-all-week.geojson");
         let (head, tail) = whole.split_at(whole.len() / 2);
         let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
@@ -42,7 +42,7 @@ fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
 
 #[test]
 fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in_vain_ends_with_75() {
-    let shop = Workshop::few_quakes(RECORDS);
+    let shop = TempProject::few_quakes(RECORDS);
     let whole = shop.read("usgs-all-week.geojson");
     let (head, tail) = whole.split_at(whole.len() / 2);
     let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
@@ -60,7 +60,7 @@ fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in
 /// Neither run is held back by the test: whichever is later finds the other at work (75) or done (0, nothing new).
 #[test]
 fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {
-    let shop = Workshop::few_quakes(0);
+    let shop = TempProject::few_quakes(0);
     for round in 1..=ROUNDS {
         let records = round * RECORDS;
         shop.write("usgs-all-week.geojson", &feed(0..records));
@@ -91,15 +91,15 @@ fn done_by(ended: &Ended) -> Option<u64> {
 
 #[test]
 fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed() {
-    let shop = Workshop::few_quakes(RECORDS);
+    let shop = TempProject::few_quakes(RECORDS);
     let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     let name = run_id(&first.hears("started"));
     first.hears("claimed");
     first.kill();
     drop(first);
     let held = shop.start_elsewhere(&["run", "quakes.toml"]).ends();
-    held.exits(75).says(&name).says("--steal");
-    shop.start_elsewhere(&["run", "quakes.toml", "--steal"]).ends().exits(0).shows("new 12");
+    held.exits(75).says(&name).says("--take-over");
+    shop.start_elsewhere(&["run", "quakes.toml", "--take-over"]).ends().exits(0).shows("new 12");
     let shown = shop.shown("quakes.toml", "Runs");
     assert_eq!((&shown["rows"][0][0], &shown["rows"][0][7]), (&name.into(), &"crashed".into()));
     shop.holds_each_quake_once(RECORDS);
@@ -107,7 +107,7 @@ fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed
 
 #[test]
 fn a_run_whose_lease_was_stolen_changes_nothing_more() {
-    let shop = Workshop::few_quakes(RECORDS);
+    let shop = TempProject::few_quakes(RECORDS);
     let whole = shop.read("usgs-all-week.geojson");
     let mut first = shop.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     first.hears("claimed");
@@ -120,7 +120,7 @@ fn a_run_whose_lease_was_stolen_changes_nothing_more() {
 /// The state's tab changes with every claim, so a load can find that what it asks for was there a moment ago.
 #[test]
 fn a_load_that_another_run_overtakes_is_made_again() {
-    let shop = Workshop::few_quakes(RECORDS);
+    let shop = TempProject::few_quakes(RECORDS);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     emulator.run(&shop, "1AbC", &["run", "quakes.toml"]).exits(0);
     let fault = r#"[{"method": "spreadsheets.values.batchGet", "status": 503, "retry_after": 3}]"#;

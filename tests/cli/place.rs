@@ -3,20 +3,20 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Workshop, ended};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
 /// No run made a local file.
-fn has_no_sheet(shop: &Workshop) {
+fn has_no_sheet(shop: &TempProject) {
     let sheets: Vec<String> = shop.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
     assert!(sheets.is_empty(), "{sheets:?}");
 }
 
 #[test]
 fn credentials_without_a_spreadsheet_stop_every_command() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.write("key.json", "{}");
     for (name, value) in [("GOOGLE_APPLICATION_CREDENTIALS", "key.json"), ("SHEETKEEP_CREDENTIALS_JSON", "{\"a\": 1}")]
     {
@@ -33,7 +33,7 @@ fn credentials_without_a_spreadsheet_stop_every_command() {
 
 #[test]
 fn a_local_file_that_is_named_goes_with_credentials() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let cloud = [("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/key.json")];
     let named = ["run", "quakes.toml", "--embedded", "q.sheet"];
     shop.run_with(&cloud, &named).exits(0).shows("in local file q.sheet, because --embedded names it");
@@ -43,7 +43,7 @@ fn a_local_file_that_is_named_goes_with_credentials() {
 
 #[test]
 fn a_misspelt_name_stops_with_the_name_that_was_meant() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     for (name, meant) in [
         ("SHEETKEEP_SPREADSHEETID", "SHEETKEEP_SPREADSHEET_ID"),
         ("SHEETKEP_SPREADSHEET_ID", "SHEETKEEP_SPREADSHEET_ID"),
@@ -64,7 +64,7 @@ fn a_misspelt_name_stops_with_the_name_that_was_meant() {
 
 #[test]
 fn a_run_within_the_program_of_a_step_and_names_of_the_job_go() {
-    let shop = Workshop::few_quakes(1);
+    let shop = TempProject::few_quakes(1);
     let inner = shop.read("quakes.toml").replace("name = \"quakes\"", "name = \"inner\"");
     shop.write("inner.toml", &inner);
     let binary = env!("CARGO_BIN_EXE_sheetkeep");
@@ -75,13 +75,15 @@ fn a_run_within_the_program_of_a_step_and_names_of_the_job_go() {
     assert_eq!(shop.column("inner.toml", "Quakes", "id").len(), 1);
     shop.change("inner.toml", "tab = \"Quakes\"", "tab = \"${SHEETKEEP_MY_TAB}\"");
     let own = [("SHEETKEEP_MY_TAB", "Nested")];
-    shop.run_with(&own, &["run", "inner.toml", "--adopt", "--embedded", "own.sheet"]).exits(0).shows("tab Nested");
+    shop.run_with(&own, &["run", "inner.toml", "--accept-changes", "--embedded", "own.sheet"])
+        .exits(0)
+        .shows("tab Nested");
     shop.run_with(&own, &["run", "quakes.toml"]).exits(78).says("SHEETKEEP_MY_TAB");
 }
 
 #[test]
 fn each_report_names_the_place_and_why() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let place = "local file quakes.sheet, because no spreadsheet is set";
     shop.run(&["check", "quakes.toml"]).exits(0).shows(place);
     shop.run(&["status", "quakes.toml"]).exits(66).says(place);
@@ -108,7 +110,7 @@ fn each_report_names_the_place_and_why() {
 
 #[test]
 fn cron_without_an_environment_finds_the_settings_beside_the_job() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     shop.write(
         ".env",
@@ -123,12 +125,12 @@ fn cron_without_an_environment_finds_the_settings_beside_the_job() {
         format!("in spreadsheet {ID}, because SHEETKEEP_SPREADSHEET_ID in {} names it", shop.path(".env").display());
     ended(bare).exits(0).shows("new 3").shows(&told);
     has_no_sheet(&shop);
-    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+    assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
 
 #[test]
 fn an_env_file_that_can_not_be_read_is_no_missing_one() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.write(".env", "SHEETKEEP_SPREADSHEET_ID=x\nhunter two\n");
     let told = shop.run(&["run", "quakes.toml"]);
     assert!(!told.exits(78).says(".env").says("line 2").err.contains("hunter"), "{}", told.err);
@@ -142,8 +144,8 @@ fn an_env_file_that_can_not_be_read_is_no_missing_one() {
 }
 
 /// A folder `links` with a link to the job, which lies in `repo` with its feed.
-fn linked() -> Workshop {
-    let shop = Workshop::few_quakes(3);
+fn linked() -> TempProject {
+    let shop = TempProject::few_quakes(3);
     for folder in ["repo", "links"] {
         fs::create_dir(shop.path(folder)).expect("a folder");
     }
@@ -177,14 +179,14 @@ fn a_linked_job_does_not_pass_over_what_lies_beside_its_file() {
     fs::remove_file(shop.path("repo/.env")).expect("it is there");
     shop.run(&["run", "repo/quakes.toml"]).exits(0).shows("new 3");
     let told = shop.run(&["run", "links/quakes.toml"]);
-    told.exits(78).says("repo/quakes.sheet").says("say --embedded links/quakes.sheet to");
+    told.exits(78).says("repo/quakes.sheet").says("use --embedded links/quakes.sheet to");
     assert!(!shop.path("links/quakes.sheet").exists());
     shop.run(&["run", "links/quakes.toml", "--embedded", "repo/quakes.sheet"]).exits(0).shows("new 0 · skipped 3");
 }
 
 #[test]
 fn whatever_reads_the_job_names_the_place_it_read() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.run(&["run", "quakes.toml"]).exits(0);
     let place = "local file quakes.sheet, because no spreadsheet is set";
     let key = shop.column("quakes.toml", "Quakes", "id").remove(0);

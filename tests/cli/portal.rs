@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use serde_json::json;
 
 use crate::wire::Emulator;
-use crate::workshop::{Workshop, ended, feed};
+use crate::workshop::{TempProject, ended, feed};
 
 const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
 
@@ -77,8 +77,8 @@ fn read_request(stream: &mut std::net::TcpStream) {
     }
 }
 
-fn shop() -> Workshop {
-    let shop = Workshop::few_quakes(2);
+fn shop() -> TempProject {
+    let shop = TempProject::few_quakes(2);
     shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 2\nbase = \"100ms\"\n\n[sheet]");
     shop
 }

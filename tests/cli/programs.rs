@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::live::Live;
 use crate::wire::Emulator;
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "work"
@@ -29,8 +29,8 @@ tab = "Work"
 "#;
 
 /// A job of one item, with this program.
-fn shop(worker: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(worker: &str) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("work.toml", JOB);
     shop.write("worker.sh", worker);
     shop.write("items.jsonl", "{\"id\": \"a\"}\n");
@@ -38,7 +38,7 @@ fn shop(worker: &str) -> Workshop {
 }
 
 /// The processes that the program noted, one a line.
-fn noted(shop: &Workshop) -> Vec<String> {
+fn noted(shop: &TempProject) -> Vec<String> {
     shop.read("pids").lines().map(str::to_owned).collect()
 }
 
@@ -48,7 +48,7 @@ fn is_alive(pid: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }
 
-fn waits_for(shop: &Workshop, name: &str) {
+fn waits_for(shop: &TempProject, name: &str) {
     while !shop.path(name).exists() {
         std::thread::yield_now();
     }
@@ -111,7 +111,7 @@ fn two_signals_within_a_second_are_one() {
     waits_for(&shop, "begun");
     // As coreutils' timeout does: one to the process, another to its group.
     live.signals(&["-TERM", "-TERM", "-TERM"]);
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     shop.write("go", "");
     live.ends().exits(143).shows("new 1");
 }
@@ -123,7 +123,7 @@ fn a_second_signal_ends_a_program_with_its_children() {
     let mut live = shop.start(&["run", "work.toml"]);
     waits_for(&shop, "begun");
     live.signal("-INT");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     // Whoever presses Ctrl-C again and again is heard once a second.
     while !shop.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
@@ -141,7 +141,7 @@ fn a_closed_terminal_ends_a_run_and_a_second_time_its_program() {
     let mut live = shop.start(&["run", "work.toml"]);
     waits_for(&shop, "begun");
     live.signal("-HUP");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     while !shop.path("asked").exists() && !live.is_over() {
         live.signal("-HUP");
     }

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::tls::Https;
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop, ended};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 /// `me:pass`, as it is sent.
@@ -83,14 +83,14 @@ fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Opt
 }
 
 /// A key whose token comes from `url`.
-fn key_for(shop: &Workshop, emulator: &Emulator, url: &str) -> String {
+fn key_for(shop: &TempProject, emulator: &Emulator, url: &str) -> String {
     let key = shop.read("emulator-key.json").replace(&emulator.url, url);
     shop.write("far-key.json", &key);
     shop.path("far-key.json").to_string_lossy().into_owned()
 }
 
 /// The job on a spreadsheet of Google's, behind these proxies.
-fn far(shop: &Workshop, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+fn far(shop: &TempProject, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
     let emulator = Emulator::start(shop, &[]);
     let key = key_for(shop, &emulator, "https://oauth2.googleapis.com");
     let mut command = shop.command(args);
@@ -101,7 +101,7 @@ fn far(shop: &Workshop, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
     ended(command)
 }
 
-fn near(shop: &Workshop, emulator: &Emulator, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
+fn near(shop: &TempProject, emulator: &Emulator, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
     let mut command = emulator.command(shop, ID, args);
     command.envs(proxies.iter().copied());
     ended(command)
@@ -110,7 +110,7 @@ fn near(shop: &Workshop, emulator: &Emulator, proxies: &[(&str, &str)], args: &[
 #[test]
 fn calls_go_through_the_proxy_with_its_credentials() {
     for variable in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
-        let shop = Workshop::few_quakes(3);
+        let shop = TempProject::few_quakes(3);
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
         let proxy = Proxy::start("");
         let value = format!("http://me:pass@{}", proxy.address);
@@ -126,13 +126,13 @@ fn calls_go_through_the_proxy_with_its_credentials() {
         let check = near(&shop, &emulator, &[(variable, &value)], &["check", "quakes.toml"]);
         check.exits(0).shows(&format!("through http://{} of {variable}, with a user and a password", proxy.address));
         assert!(!check.out.contains("pass@"), "{}", check.out);
-        assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+        assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
     }
 }
 
 #[test]
 fn what_is_listed_and_the_local_file_need_no_proxy() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let proxy = Proxy::start("HTTP/1.1 500 No\r\n\r\n");
     let set = ("HTTP_PROXY", proxy.address.as_str());
@@ -169,7 +169,7 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
         let proxy = Proxy::start(answer);
         let value = format!("http://me:pass@{}", proxy.address);
         for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"], ["check", "quakes.toml", "-v"]] {
-            let shop = Workshop::few_quakes(3);
+            let shop = TempProject::few_quakes(3);
             let told = far(&shop, &[("HTTPS_PROXY", &value)], &args);
             let all = format!("{}{}", told.exits(code).out, told.err);
             assert!(all.contains(words) && all.contains("HTTPS_PROXY") && all.contains(&proxy.address), "{all}");
@@ -183,7 +183,7 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
                 .all(|head| head.starts_with("CONNECT oauth2.googleapis.com:443 HTTP/1.1") && head.contains(ME))
         );
     }
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let proxy = Proxy::start("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n");
     let told = near(&shop, &emulator, &[("HTTP_PROXY", &proxy.address)], &["run", "quakes.toml"]);
@@ -193,7 +193,7 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
 
 #[test]
 fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "[source]", "[retry]\nattempts = 2\n\n[source]");
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
     let told = far(&shop, &[("https_proxy", &gone)], &["run", "quakes.toml"]);
@@ -206,7 +206,7 @@ fn a_proxy_that_is_not_there_or_fails_is_named_after_all_tries() {
 
 #[test]
 fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     for value in ["http://me:hunt#er2@proxy:1", "http://me:hunt@er2@proxy:1", "ftp://hunter:1", "hunter 2"] {
         let told = far(&shop, &[("HTTPS_PROXY", value)], &["run", "quakes.toml"]);
         assert!(!told.exits(78).says("HTTPS_PROXY is no address").err.contains("hunt"), "{}", told.err);
@@ -216,7 +216,7 @@ fn a_value_that_is_no_proxy_stops_the_run_and_is_not_shown() {
 
 #[test]
 fn the_metadata_server_is_asked_without_the_proxy() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let metadata = Proxy::start(
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 47\r\n\r\n{\"access_token\": \"no-good\", \"expires_in\": 3600}",
@@ -235,7 +235,7 @@ fn the_metadata_server_is_asked_without_the_proxy() {
 }
 
 /// The job on a spreadsheet behind TLS, and behind this proxy.
-fn behind_tls(shop: &Workshop, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
+fn behind_tls(shop: &TempProject, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
     let key = key_for(shop, emulator, &service.url);
     let mut command = emulator.command(shop, ID, &["run", "quakes.toml"]);
     command.env("SHEETKEEP_API_URL", &service.url).env("GOOGLE_APPLICATION_CREDENTIALS", key).env("HTTPS_PROXY", proxy);
@@ -247,7 +247,7 @@ fn behind_tls(shop: &Workshop, emulator: &Emulator, service: &Https, proxy: &str
 
 #[test]
 fn an_https_service_is_reached_through_a_tunnel() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
     let value = format!("http://me:pass@{}", proxy.address);
@@ -255,12 +255,12 @@ fn an_https_service_is_reached_through_a_tunnel() {
     let heads = proxy.heads();
     let asked = format!("CONNECT {} HTTP/1.1\r\n", service.url.trim_start_matches("https://"));
     assert!(heads.len() >= 2 && heads.iter().all(|head| head.starts_with(&asked) && head.contains(ME)), "{heads:?}");
-    assert_eq!(Outside::of(emulator, ID).rows("Quakes").len(), 3);
+    assert_eq!(ApiClient::of(emulator, ID).rows("Quakes").len(), 3);
 }
 
 #[test]
 fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let (service, proxy) = (Https::before(&shop, &emulator.url), Proxy::start(""));
@@ -276,7 +276,7 @@ struct Tinyproxy {
 
 impl Tinyproxy {
     /// One that wants `me` and `pass`; none where it is not installed and nothing asks for it.
-    fn start(shop: &Workshop) -> Option<Self> {
+    fn start(shop: &TempProject) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let log = shop.path("tinyproxy.log");
         let config = format!(
@@ -318,7 +318,7 @@ impl Drop for Tinyproxy {
 
 #[test]
 fn a_real_proxy_of_debian_lets_calls_through_to_who_may() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let Some(proxy) = Tinyproxy::start(&shop) else {
         println!("passed over: tinyproxy is not installed, and SHEETKEEP_TEST_PROXY is not set");
         return;

@@ -1,11 +1,11 @@
 //! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Workshop, ended};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{TempProject, ended};
 
 #[test]
 fn the_exit_codes_are_frozen() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let help = shop.run(&["--help"]);
     let (_, table) = help.exits(0).out.split_once("Exit codes:\n").expect("help ends with the exit codes");
     let codes: Vec<(&str, &str)> = table.lines().filter_map(|line| line.trim().split_once("  ")).collect();
@@ -14,30 +14,30 @@ fn the_exit_codes_are_frozen() {
         ("1", "the job ran and failed"),
         ("2", "the command line is wrong"),
         ("3", "finished, but some items failed (see --fail-on)"),
-        ("4", "fsck found rows and keys that do not agree"),
-        ("5", "nobody knows the key that was asked for"),
-        ("65", "the input or the sheet holds what it should not"),
+        ("4", "fsck found rows and keys that are not consistent"),
+        ("5", "key not found"),
+        ("65", "invalid data in the input or the sheet"),
         ("66", "the input, the spreadsheet or a tab was not found"),
         ("69", "a service stayed out of reach after all retries"),
         ("70", "a bug in sheetkeep"),
         ("71", "the operating system refused a resource: processes, open files, memory"),
         ("73", "an output file can't be created"),
         ("74", "reading or writing on this machine failed"),
-        ("75", "try again later: another run is at it, or a quota is used up"),
-        ("76", "a service answered what it should not"),
+        ("75", "try again later: another run holds the lease, or a quota is exhausted"),
+        ("76", "unexpected response from a service"),
         ("77", "access is missing"),
         ("78", "the job file or the environment is wrong"),
         ("124", "the run's own deadline ended it"),
-        ("129", "SIGHUP; what was in hand is committed"),
-        ("130", "SIGINT; what was in hand is committed"),
-        ("143", "SIGTERM; what was in hand is committed"),
+        ("129", "SIGHUP; the items in progress are committed"),
+        ("130", "SIGINT; the items in progress are committed"),
+        ("143", "SIGTERM; the items in progress are committed"),
     ];
     assert_eq!(codes, frozen);
 }
 
 #[test]
 fn a_wrong_command_line_exits_with_2() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     for args in [
         &[] as &[&str],
         &["run"],
@@ -58,7 +58,7 @@ fn a_wrong_command_line_exits_with_2() {
 
 #[test]
 fn what_is_not_there_exits_with_66() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.run(&["run", "nothing.toml"]).exits(66).says("nothing.toml was not found");
     shop.run(&["status", "nothing.toml"]).exits(66);
     shop.run(&["run", "quakes.toml", "--input", "nothing.json"]).exits(66).says("nothing.json was not found");
@@ -76,7 +76,7 @@ fn what_is_not_there_exits_with_66() {
 
 #[test]
 fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.write(
         "bad.toml",
         "nmae = \"bad\"\n[source]\njson = \"usgs-all-week.geojson\"\nitms = \".features[]\"\n[item]\nkey = \".id |\"\n\
@@ -103,7 +103,7 @@ fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant(
 
 #[test]
 fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looked_for() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     let told = shop.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
     told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");
     let gone = [("GOOGLE_APPLICATION_CREDENTIALS", "gone.json")];
@@ -112,7 +112,7 @@ fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looke
 
 #[test]
 fn a_spreadsheet_that_the_service_does_not_know_exits_with_66() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     for args in [["run", "quakes.toml"], ["status", "quakes.toml"], ["show", "quakes.toml"]] {
         emulator.run(&shop, "1AbD", &args).exits(66).says("1AbD");
@@ -122,7 +122,7 @@ fn a_spreadsheet_that_the_service_does_not_know_exits_with_66() {
 
 #[test]
 fn a_service_that_nobody_reaches_exits_with_69() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", "1AbC"]);
     shop.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
     let mut command = emulator.command(&shop, "1AbC", &["run", "quakes.toml"]);
@@ -132,7 +132,7 @@ fn a_service_that_nobody_reaches_exits_with_69() {
 
 #[test]
 fn a_file_that_is_no_sheet_exits_with_74_and_is_left_alone() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.write(
         "quakes.sheet",
         "some other file of yours, longer than the head of a database, which has one hundred bytes and no more\n",
@@ -144,42 +144,42 @@ fn a_file_that_is_no_sheet_exits_with_74_and_is_left_alone() {
 
 #[test]
 fn a_changed_key_stops_the_run_until_it_is_adopted() {
-    let shop = Workshop::few_quakes(20);
+    let shop = TempProject::few_quakes(20);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.change("quakes.toml", "key = \".id\"", "key = \".properties.net + .properties.code\"");
     let told = shop.run(&["run", "quakes.toml"]);
-    told.exits(78).says("its key changed").says("20 keys again").says("--adopt");
+    told.exits(78).says("its key changed").says("20 keys again").says("--accept-changes");
     assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["succeeded"], "a refused run leaves no trace");
-    shop.run(&["run", "quakes.toml", "--adopt"]).exits(0).shows("new 0 · skipped 20");
+    shop.run(&["run", "quakes.toml", "--accept-changes"]).exits(0).shows("new 0 · skipped 20");
     shop.run(&["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 20");
     shop.holds_each_quake_once(20);
 }
 
 #[test]
 fn a_changed_tab_stops_the_run_too() {
-    let shop = Workshop::few_quakes(5);
+    let shop = TempProject::few_quakes(5);
     shop.run(&["run", "quakes.toml"]).exits(0);
     shop.change("quakes.toml", "tab = \"Quakes\"", "tab = \"Earthquakes\"");
-    shop.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--adopt");
+    shop.run(&["run", "quakes.toml"]).exits(78).says("tab changed").says("--accept-changes");
 }
 
 #[test]
 fn modes_and_sources_that_are_not_built_yet_say_so() {
-    let shop = Workshop::few_quakes(2);
+    let shop = TempProject::few_quakes(2);
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"mirror\"");
     shop.run(&["run", "quakes.toml"]).exits(78).says("not built yet");
 }
 
 #[test]
 fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     shop.write("a.json", r#"[{"id": 1, "a": "x"}]"#);
     shop.write(
         "job.toml",
         "name = \"job\"\n[source]\njson = \"a.json\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n",
     );
     shop.run(&["run", "job.toml"]).exits(0);
-    let hands = Outside::of_file(&shop, "job.sheet");
+    let hands = ApiClient::of_file(&shop, "job.sheet");
     let mark = |size: usize| {
         serde_json::json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataKey": "k", "metadataValue": "x".repeat(size),
             "visibility": "DOCUMENT", "location": {"sheetId": hands.tab_id("Data")}}}}])
@@ -192,5 +192,5 @@ fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
     shop.write("a.json", r#"[{"id": 1, "a": "x"}, {"id": 2, "a": "y", "b": "z"}]"#);
     let ended = shop.run(&["run", "job.toml"]);
     ended.exits(65).says("would exceed the allowed storage limit").says("remove developer metadata");
-    assert!(!ended.err.contains("changed by"), "no one changed a tab: {}", ended.err);
+    assert!(!ended.err.contains("edited as often"), "no one changed a tab: {}", ended.err);
 }

@@ -1,9 +1,9 @@
 //! Items of which no row is made: done all the same, counted and named.
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
-fn shop(mode: &str, map: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(mode: &str, map: &str) -> TempProject {
+    let shop = TempProject::empty();
     let job = format!(
         "name = \"j\"\n[source]\ncsv = \"r.csv\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '''{map}'''\n[sheet]\ntab = \"T\"\nmode = \"{mode}\"\n"
     );

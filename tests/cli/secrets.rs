@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop, ended};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 const MARKER: &str = "MARKER-that-nobody-may-see";
@@ -14,7 +14,7 @@ fn tells(ended: &Ended, secret: &str) -> bool {
 
 #[test]
 fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
-    let shop = Workshop::few_quakes(20);
+    let shop = TempProject::few_quakes(20);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let file = fs::read_to_string(&emulator.credentials).expect("it wrote a credentials file");
     let marked = file.replacen('{', &format!("{{\n  \"note\": \"{MARKER}\","), 1);
@@ -37,7 +37,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
             assert!(!tells(&ended, secret), "{args:?} tells {secret}:\n{}{}", ended.out, ended.err);
         }
     }
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     assert!(outside.tabs().len() >= 5);
     for tab in outside.tabs() {
         let cells = format!("{:?}", outside.entered(&tab));
@@ -47,7 +47,7 @@ fn a_run_with_every_log_switched_on_tells_neither_key_nor_token() {
 
 #[test]
 fn credentials_that_are_no_good_are_told_without_showing_them() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     let broken = format!(
         "{{\"type\": \"service_account\", \"private_key\": \"{MARKER}\", \"private_key_id\": \"{MARKER}\", \
          \"client_email\": \"a@b.example\", \"token_uri\": \"http://127.0.0.1:9/token\"}}"
@@ -73,7 +73,7 @@ fn credentials_that_are_no_good_are_told_without_showing_them() {
 
 #[test]
 fn what_a_job_file_takes_from_the_environment_is_not_quoted_in_its_errors() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     shop.change("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
     shop.change("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
     shop.change("quakes.toml", "url = \"link\"", "url = \"${SECRET}\"");
@@ -97,7 +97,7 @@ fn made_up(bytes: usize) -> String {
 
 #[test]
 fn a_key_in_the_place_of_a_path_or_an_id_is_not_shown() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let body = made_up(1_200);
     let folded: Vec<String> =
         body.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line).into_owned()).collect();
@@ -164,7 +164,7 @@ fn a_job_file_takes_no_key_from_the_environment() {
         for (from, to) in
             [("tab = \"Quakes\"", "tab = \"${NAME}\""), ("json = \"usgs-all-week.geojson\"", "json = \"${NAME}.json\"")]
         {
-            let shop = Workshop::few_quakes(3);
+            let shop = TempProject::few_quakes(3);
             shop.change("quakes.toml", from, &to.replace("NAME", name));
             let environment = [(name, value), ("SHEETKEEP_SPREADSHEET_ID", ID)];
             for args in [["run", "quakes.toml", "-v"], ["run", "quakes.toml", "--json"]] {
@@ -173,7 +173,7 @@ fn a_job_file_takes_no_key_from_the_environment() {
             }
         }
     }
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let step = "[[step]]\ncommand = [\"sh\", \"-c\", \"echo ${SHEETKEEP_CREDENTIALS_JSON}\"]\n\n[sheet]";
     shop.change("quakes.toml", "[sheet]", step);
     shop.run_with(&[("SHEETKEEP_CREDENTIALS_JSON", key), ("SHEETKEEP_SPREADSHEET_ID", ID)], &["run", "quakes.toml"])
@@ -182,7 +182,7 @@ fn a_job_file_takes_no_key_from_the_environment() {
 
 #[test]
 fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", made_up(600));
     for pasted in [
         format!("private_key = '''{pem}'''\n"),
@@ -205,7 +205,7 @@ fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
 #[test]
 fn what_is_made_is_the_owners_alone_whatever_the_umask() {
     use std::os::unix::fs::PermissionsExt;
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     shop.change(
         "quakes.toml",
         "[sheet]",
@@ -254,7 +254,7 @@ fn what_is_made_is_the_owners_alone_whatever_the_umask() {
 #[test]
 fn a_key_or_env_file_that_others_can_read_is_warned_of_once() {
     use std::os::unix::fs::PermissionsExt;
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let mode =
         |name: &str, mode| fs::set_permissions(shop.path(name), fs::Permissions::from_mode(mode)).expect("its mode");

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{QUAKES, Workshop};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{QUAKES, TempProject};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
@@ -14,7 +14,7 @@ fn count(stats: &Value, name: &str) -> u64 {
 /// At Google's quotas and 300 ms a call, a first run makes at most 4 reads and 5 writes, a later one 2 reads and 1 write.
 #[test]
 fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budget() {
-    let shop = Workshop::quakes();
+    let shop = TempProject::quakes();
     let emulator = Emulator::start(&shop, &["--quota", "google", "--latency", "300ms", "--spreadsheet-id", ID]);
 
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 1,707").shows("no 429");
@@ -30,7 +30,7 @@ fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budg
     assert_eq!((count(&second, "reads"), count(&second, "writes")), (2, 1), "{second}");
     assert_eq!((count(&second, "tokens"), count(&second, "throttled")), (1, 0), "{second}");
 
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let keys = outside.column("Processed quakes", "key");
     assert_eq!((outside.rows("Quakes").len(), keys.len()), (QUAKES, QUAKES));
     assert_eq!(outside.column("Quakes", "id"), keys);
@@ -39,7 +39,7 @@ fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budg
 
 #[test]
 fn a_few_new_items_cost_two_reads_and_one_write() {
-    let shop = Workshop::few_quakes(20);
+    let shop = TempProject::few_quakes(20);
     let emulator = Emulator::start(&shop, &["--quota", "google", "--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 20");
     emulator.reset_stats();
@@ -54,12 +54,12 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
     for missing_id in ["refuse", "ignore"] {
         for validate in ["sequential", "snapshot"] {
             for caller_ids in ["honour", "ignore"] {
-                let shop = Workshop::few_quakes(30).in_small_commits(10);
+                let shop = TempProject::few_quakes(30).in_small_commits(10);
                 let doubts = ["--missing-id", missing_id, "--validate", validate, "--caller-ids", caller_ids];
                 let emulator = Emulator::start(&shop, &[&["--spreadsheet-id", ID], doubts.as_slice()].concat());
                 emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 30");
                 emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0).shows("new 0 · skipped 30");
-                let outside = Outside::of(emulator, ID);
+                let outside = ApiClient::of(emulator, ID);
                 let keys = outside.column("Processed quakes", "key");
                 assert_eq!(outside.column("Quakes", "id"), keys, "{doubts:?}");
                 assert_eq!(keys.len(), 30, "{doubts:?}");
@@ -70,7 +70,7 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
 
 #[test]
 fn status_and_show_read_a_spreadsheet_of_a_service_and_write_nothing() {
-    let shop = Workshop::few_quakes(3);
+    let shop = TempProject::few_quakes(3);
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", "quakes.toml"]).exits(0);
     emulator.reset_stats();

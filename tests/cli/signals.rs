@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::live::Live;
 use crate::wire::Emulator;
-use crate::workshop::{Ended, Workshop, feed};
+use crate::workshop::{Ended, TempProject, feed};
 
 const RECORDS: usize = 15;
 
@@ -19,12 +19,12 @@ fn open_feed() -> String {
 }
 
 /// A job that commits nothing for a long time by itself.
-fn patient() -> Workshop {
-    Workshop::few_quakes(RECORDS).in_small_commits(1_000)
+fn patient() -> TempProject {
+    TempProject::few_quakes(RECORDS).in_small_commits(1_000)
 }
 
-fn is_stopped_cleanly(shop: &Workshop, ended: &Ended, code: i32, signal: &str) {
-    ended.exits(code).says("finishing what is in hand").shows("interrupted").shows("new 15").shows(signal);
+fn is_stopped_cleanly(shop: &TempProject, ended: &Ended, code: i32, signal: &str) {
+    ended.exits(code).says("finishing the items in progress").shows("interrupted").shows("new 15").shows(signal);
     shop.holds_each_quake_once(RECORDS);
     assert_eq!(shop.column("quakes.toml", "Runs", "status"), ["interrupted"]);
     assert_eq!(shop.column("quakes.toml", "Failures quakes", "step"), ["item"]);
@@ -82,7 +82,7 @@ fn a_run_is_done_before_its_deadline_with_what_is_in_hand_and_exits_with_124() {
 
 #[test]
 fn an_emulator_ends_well_when_it_is_asked_to() {
-    let shop = Workshop::empty();
+    let shop = TempProject::empty();
     let mut live = shop.start(&["emulate", "--file", "x.sheet"]);
     while !shop.listed().contains(&"x.sheet".to_owned()) {
         std::thread::yield_now();
@@ -122,7 +122,7 @@ fn a_third_signal_means_at_once() {
     live.hears("claimed");
     emulator.falls_silent();
     live.signal("-TERM");
-    live.hears("finishing what is in hand");
+    live.hears("finishing the items in progress");
     // Each counts that comes a second after the last one that did.
     while !live.is_over() {
         live.signal("-INT");

@@ -1,6 +1,6 @@
 //! Programs as steps: run once for each item, with a key that stays the same, and not again for what a crash left on this machine.
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "letters"
@@ -33,8 +33,8 @@ esac
 echo "{\"id\": \"$SHEETKEEP_KEY\", \"receipt\": \"$SHEETKEEP_IDEMPOTENCY_KEY\"}"
 "#;
 
-fn shop(people: &[&str]) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(people: &[&str]) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("letters.toml", JOB);
     shop.write("letter.sh", LETTER);
     let lines: Vec<String> = people.iter().map(|id| format!("{{\"id\": \"{id}\"}}")).collect();
@@ -42,7 +42,7 @@ fn shop(people: &[&str]) -> Workshop {
     shop
 }
 
-fn sent(shop: &Workshop) -> Vec<(String, String)> {
+fn sent(shop: &TempProject) -> Vec<(String, String)> {
     let text = shop.read("sent.txt");
     let words = |line: &str| line.split_once(' ').map(|(key, id)| (key.to_owned(), id.to_owned()));
     text.lines().filter_map(words).collect()

@@ -2,24 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
 const TAB: i64 = 77;
 const MODES: [&str; 2] = ["append", "upsert"];
 
 /// A job over a few records, and a spreadsheet with a tab that somebody made for it.
-struct House {
-    shop: Workshop,
-    outside: Outside,
+struct PreparedTabFixture {
+    shop: TempProject,
+    outside: ApiClient,
 }
 
-impl House {
+impl PreparedTabFixture {
     fn with(mode: &str, rows: u32, columns: u32) -> Self {
-        let shop = Workshop::empty();
+        let shop = TempProject::empty();
         let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
-        let house = Self { shop, outside: Outside::of(emulator, ID) };
+        let house = Self { shop, outside: ApiClient::of(emulator, ID) };
         house.job(mode, "{id, name, n}");
         house.source(0..3);
         let grid = json!({"rowCount": rows, "columnCount": columns});
@@ -83,7 +83,7 @@ impl House {
         self.source(0..5);
         self.run().exits(0).shows("2 rows added");
         self.run().exits(0).shows("0 rows added");
-        self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 rows of data; they agree");
+        self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 data rows; consistent");
     }
 
     /// The job stops with 65 in `check` and in `run`, says so, and makes nothing.
@@ -99,7 +99,7 @@ impl House {
 fn an_empty_tab_that_is_too_narrow_is_widened() {
     for mode in MODES {
         for (rows, columns) in [(1_000, 2), (1, 1), (2, 3)] {
-            let house = House::with(mode, rows, columns);
+            let house = PreparedTabFixture::with(mode, rows, columns);
             house.takes_five_keys();
             assert_eq!(house.outside.column("Data", "n"), ["0", "1", "2", "3", "4"], "{mode} {rows} {columns}");
         }
@@ -109,7 +109,7 @@ fn an_empty_tab_that_is_too_narrow_is_widened() {
 #[test]
 fn a_header_as_wide_as_its_tab_leaves_room_for_new_fields() {
     for mode in MODES {
-        let house = House::with(mode, 1, 1);
+        let house = PreparedTabFixture::with(mode, 1, 1);
         house.header(&["id"]);
         house.takes_five_keys();
     }
@@ -117,7 +117,7 @@ fn a_header_as_wide_as_its_tab_leaves_room_for_new_fields() {
 
 #[test]
 fn a_run_that_is_refused_gives_its_lease_back() {
-    let house = House::with("append", 1_000, 5);
+    let house = PreparedTabFixture::with("append", 1_000, 5);
     let body = json!({"requests": [{"addProtectedRange": {"protectedRange": {"range": {"sheetId": TAB}}}}]});
     house.outside.emulator.owner_does(ID, &body);
     house.run().exits(65).says("protected");
@@ -130,7 +130,7 @@ fn rows_fill_what_people_prepared_with_formulas() {
     let down = |last: usize| (2..=last).map(|row| vec![json!(format!("=C{row}*2"))]).collect::<Vec<_>>();
     for mode in MODES {
         for prepared in [down(1_000), down(500), vec![vec![json!("=ARRAYFORMULA(C2:C*2)")]]] {
-            let house = House::with(mode, 1_000, 8);
+            let house = PreparedTabFixture::with(mode, 1_000, 8);
             house.header(&["id", "name", "n", "double"]);
             house.type_in(1, 3, &prepared);
             house.takes_five_keys();
@@ -144,7 +144,7 @@ fn rows_fill_what_people_prepared_with_formulas() {
 #[test]
 fn an_array_formula_in_the_header_row_stays_right() {
     for mode in MODES {
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.type_in(
             0,
             0,
@@ -158,7 +158,7 @@ fn an_array_formula_in_the_header_row_stays_right() {
 #[test]
 fn more_rows_than_were_prepared_go_below_them() {
     for mode in MODES {
-        let house = House::with(mode, 5, 8);
+        let house = PreparedTabFixture::with(mode, 5, 8);
         house.header(&["no", "id", "name", "n"]);
         house.type_in(1, 0, &(1..5).map(|n| vec![json!(n)]).collect::<Vec<_>>());
         house.takes_five_keys();
@@ -169,7 +169,7 @@ fn more_rows_than_were_prepared_go_below_them() {
 #[test]
 fn a_total_in_the_last_row_stays_below_the_rows() {
     for mode in MODES {
-        let house = House::with(mode, 5, 8);
+        let house = PreparedTabFixture::with(mode, 5, 8);
         house.header(&["id", "name", "n"]);
         house.type_in(4, 2, &[vec![json!("=SUM(C2:C4)")]]);
         house.takes_five_keys();
@@ -180,7 +180,7 @@ fn a_total_in_the_last_row_stays_below_the_rows() {
 #[test]
 fn blanks_around_a_fields_name_cost_no_column() {
     for mode in MODES {
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.job(mode, ".");
         let record = |n: u64| json!({"id": format!("k{n}"), " name": "x", "n ": n});
         for count in 1..4 {
@@ -196,7 +196,7 @@ fn blanks_around_a_fields_name_cost_no_column() {
 #[test]
 fn fields_that_differ_only_in_blanks_are_refused_at_once() {
     for (twin, why) in [(" name", "differ only in the blanks"), ("  ", "only blanks")] {
-        let house = House::with("append", 100, 8);
+        let house = PreparedTabFixture::with("append", 100, 8);
         house.job("append", ".");
         house.records(&[json!({"id": "k", "name": "x", twin: "y"}), json!({"id": "l", "name": "z"})]);
         house.run().exits(3).says(why);
@@ -207,7 +207,7 @@ fn fields_that_differ_only_in_blanks_are_refused_at_once() {
 
 #[test]
 fn fields_that_differ_in_case_are_two_columns_for_good() {
-    let house = House::with("upsert", 100, 8);
+    let house = PreparedTabFixture::with("upsert", 100, 8);
     house.job("upsert", ".");
     for version in 0..3 {
         house.records(&[json!({"id": "k", "Name": version, "name": "y", "cafe\u{301}": 1, "caf\u{e9}": 2})]);
@@ -220,16 +220,16 @@ fn fields_that_differ_in_case_are_two_columns_for_good() {
 #[test]
 fn a_header_below_row_1_and_a_foreign_table_stop_the_job() {
     for mode in MODES {
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.type_in(2, 0, &[vec![json!("id"), json!("name"), json!("n")]]);
         house.stops("nothing in row 1");
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.type_in(0, 0, &[vec![json!("Report of May")], vec![], vec![json!("id"), json!("name"), json!("n")]]);
         house.stops("row 3 looks like the header");
         let above = json!({"sheetId": TAB, "dimension": "ROWS", "startIndex": 0, "endIndex": 2});
         house.outside.hands(&json!([{"deleteDimension": {"range": above}}]));
         house.takes_five_keys();
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
         house.stops("tab Data has \"km\", \"day\" in row 1");
         house.shop.change("j.toml", "tab = \"Data\"", "tab = \"Other\"");
@@ -240,7 +240,7 @@ fn a_header_below_row_1_and_a_foreign_table_stop_the_job() {
 
 #[test]
 fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
-    let house = House::with("append", 100, 8);
+    let house = PreparedTabFixture::with("append", 100, 8);
     house.type_in(0, 0, &[vec![json!("km"), json!("day")], vec![json!(5), json!("Monday")]]);
     let step = "[[step]]\ncommand = [\"cat\"]\n[[step]]\n";
     house.shop.change("j.toml", "[[step]]\n", step);
@@ -257,7 +257,7 @@ fn a_foreign_table_stops_a_job_that_can_not_look_ahead() {
 fn a_row_above_the_header_is_told_with_the_row_of_the_header() {
     for mode in MODES {
         for tab in ["Data", "Runs", "Processed j", "Failures j"] {
-            let house = House::with(mode, 100, 8);
+            let house = PreparedTabFixture::with(mode, 100, 8);
             house.run().exits(0);
             house.insert_above(tab);
             let words = format!("the header of tab {tab} is in row 2 now");
@@ -274,7 +274,7 @@ fn a_row_above_the_header_is_told_with_the_row_of_the_header() {
 
 #[test]
 fn a_title_typed_above_the_header_is_no_new_header() {
-    let house = House::with("append", 100, 8);
+    let house = PreparedTabFixture::with("append", 100, 8);
     house.run().exits(0);
     house.insert_above("Data");
     house.header(&["Report", "of", "May"]);
@@ -289,7 +289,7 @@ fn headers_that_show_a_day_a_share_an_amount_are_found() {
         json!({"userEnteredValue": {"numberValue": value}, "userEnteredFormat": format})
     };
     for mode in MODES {
-        let house = House::with(mode, 100, 8);
+        let house = PreparedTabFixture::with(mode, 100, 8);
         house.job(mode, ".");
         let header = vec![
             json!("id"),

@@ -9,7 +9,7 @@ use std::thread;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::workshop::Workshop;
+use crate::workshop::TempProject;
 
 /// An https service that hands each request to an emulator; it lives as long as the test's process.
 pub struct Https {
@@ -21,7 +21,7 @@ pub struct Https {
 
 impl Https {
     /// One before the service at `url`.
-    pub fn before(shop: &Workshop, url: &str) -> Self {
+    pub fn before(shop: &TempProject, url: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
         shop.write("ca.pem", &made.cert.pem());
         let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));

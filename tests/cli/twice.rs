@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::workshop::{Ended, Workshop};
+use crate::workshop::{Ended, TempProject};
 
 const FORMATS: [&str; 3] = ["csv", "json", "jsonl"];
 
 /// A job over `in.<format>` that writes each row in a commit of its own, and notes in `ran` which records its program was given.
-fn job(format: &str, mode: &str, item: &str) -> Workshop {
-    let shop = Workshop::empty();
+fn job(format: &str, mode: &str, item: &str) -> TempProject {
+    let shop = TempProject::empty();
     let source = if format == "json" {
         "json = \"in.json\"\nitems = \".rows[]\"".to_owned()
     } else {
@@ -25,7 +25,7 @@ fn job(format: &str, mode: &str, item: &str) -> Workshop {
 }
 
 /// Writes records of two fields as this format has them; the first is on line 2 of a CSV file, on line 1 else.
-fn source(shop: &Workshop, format: &str, names: [&str; 2], records: &[(&str, &str)]) -> String {
+fn source(shop: &TempProject, format: &str, names: [&str; 2], records: &[(&str, &str)]) -> String {
     let objects: Vec<_> =
         records.iter().map(|(key, value)| json!({names[0]: key, names[1]: value}).to_string()).collect();
     let text = match format {
@@ -45,11 +45,11 @@ fn place(format: &str, number: usize) -> String {
     format!("in.{format}:{}", if format == "csv" { number + 1 } else { number })
 }
 
-fn ran(shop: &Workshop) -> usize {
+fn ran(shop: &TempProject) -> usize {
     std::fs::read_to_string(shop.path("ran")).map_or(0, |text| text.lines().count())
 }
 
-fn rows(shop: &Workshop, column: &str) -> Vec<String> {
+fn rows(shop: &TempProject, column: &str) -> Vec<String> {
     let [keys, values] = ["id", column].map(|column| shop.column("j.toml", "Data", column));
     let mut rows: Vec<_> = keys.iter().zip(values).map(|(key, value)| format!("{key} {value}")).collect();
     rows.sort();
@@ -57,7 +57,7 @@ fn rows(shop: &Workshop, column: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn changes_nothing(shop: &Workshop, args: &[&str]) -> Ended {
+fn changes_nothing(shop: &TempProject, args: &[&str]) -> Ended {
     let (before, processed) = (ran(shop), shop.column("j.toml", "Processed j", "key").len());
     let again = shop.run(args);
     again.exits(0).shows("new 0 · ").shows(" 0 rows added · ");

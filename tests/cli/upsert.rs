@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::live::Live;
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{QUAKES, Workshop};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{QUAKES, TempProject};
 
 const JOB: &str = "quakes-upsert.toml";
 const TAB: &str = "Earthquakes";
@@ -14,12 +14,12 @@ const ID: &str = "1UpsertSpreadsheet0000000000000000000000000";
 /// Records of the feed that get a newer version.
 const REVISED: [usize; 3] = [4, 700, 1_706];
 
-fn quakes() -> Workshop {
-    Workshop::with(&[JOB, "usgs-all-week.geojson"])
+fn quakes() -> TempProject {
+    TempProject::with(&[JOB, "usgs-all-week.geojson"])
 }
 
 /// Three records of the feed are revised: their ids, in the order of the feed.
-fn revise(shop: &Workshop) -> Vec<String> {
+fn revise(shop: &TempProject) -> Vec<String> {
     let mut feed: Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let ids = REVISED.map(|at| {
         let record = &mut feed["features"][at];
@@ -41,13 +41,13 @@ fn differing(before: &[Vec<Value>], after: &[Vec<Value>]) -> Vec<usize> {
 fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
     let shop = quakes();
     shop.run(&["run", JOB]).exits(0).shows("1,707 rows added · 1,707 keys in all");
-    let before = Outside::of_file(&shop, "quakes upsert.sheet").entered(TAB);
+    let before = ApiClient::of_file(&shop, "quakes upsert.sheet").entered(TAB);
     revise(&shop);
     shop.run(&["run", JOB])
         .exits(0)
         .shows("new 3 · skipped 1,704")
         .shows("0 rows added · 3 rows updated · 1,707 keys in all · 1 write, 2 reads");
-    let outside = Outside::of_file(&shop, "quakes upsert.sheet");
+    let outside = ApiClient::of_file(&shop, "quakes upsert.sheet");
     let after = outside.entered(TAB);
     assert_eq!(differing(&before, &after), REVISED);
     for at in REVISED {
@@ -69,7 +69,7 @@ fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where
         shop.run(&["run", JOB]).exits(0).shows("1,707 rows added");
         shop.write("usgs-all-week.geojson", &old);
         shop.run(&["run", JOB]).exits(0).shows(&format!("new {new} · ")).shows("0 rows added");
-        let places = Outside::of_file(&shop, "quakes upsert.sheet").column(TAB, "place");
+        let places = ApiClient::of_file(&shop, "quakes upsert.sheet").column(TAB, "place");
         let revised = places.iter().filter(|place| place.starts_with("revised")).count();
         assert_eq!((places.len(), revised), (QUAKES, 3 - new), "{order}");
     }
@@ -96,7 +96,7 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     let shop = quakes();
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     emulator.run(&shop, ID, &["run", JOB]).exits(0).shows("1,707 rows added");
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let tab = outside.tab_id(TAB);
     outside.hands(&json!([
         {"appendDimension": {"sheetId": tab, "dimension": "COLUMNS", "length": 1}},

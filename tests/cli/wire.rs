@@ -14,7 +14,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-use crate::workshop::{Ended, Workshop, ended};
+use crate::workshop::{Ended, TempProject, ended};
 
 /// The id of the spreadsheet in an embedded file.
 pub const EMBEDDED: &str = "embedded";
@@ -29,7 +29,7 @@ pub struct Emulator {
 }
 
 /// A spreadsheet, read from outside.
-pub struct Outside {
+pub struct ApiClient {
     /// The emulator that serves it.
     pub emulator: Emulator,
     token: String,
@@ -38,7 +38,7 @@ pub struct Outside {
 
 impl Emulator {
     /// Starts one in a folder and waits until it says that it listens.
-    pub fn start(shop: &Workshop, args: &[&str]) -> Self {
+    pub fn start(shop: &TempProject, args: &[&str]) -> Self {
         let credentials = shop.path("emulator-key.json");
         let mut command = shop.command(&["emulate", "--credentials", &credentials.to_string_lossy()]);
         let mut process =
@@ -63,7 +63,7 @@ impl Emulator {
     }
 
     /// The binary with this emulator for its service.
-    pub fn command(&self, shop: &Workshop, id: &str, args: &[&str]) -> Command {
+    pub fn command(&self, shop: &TempProject, id: &str, args: &[&str]) -> Command {
         let mut command = shop.command(args);
         command
             .env("SHEETKEEP_API_URL", &self.url)
@@ -100,7 +100,7 @@ impl Emulator {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, shop: &Workshop, id: &str, args: &[&str]) -> Ended {
+    pub fn run(&self, shop: &TempProject, id: &str, args: &[&str]) -> Ended {
         ended(self.command(shop, id, args))
     }
 
@@ -138,9 +138,9 @@ impl Drop for Emulator {
     }
 }
 
-impl Outside {
+impl ApiClient {
     /// The spreadsheet in an embedded file of this folder.
-    pub fn of_file(shop: &Workshop, file: &str) -> Self {
+    pub fn of_file(shop: &TempProject, file: &str) -> Self {
         Self::of(Emulator::start(shop, &["--file", file]), EMBEDDED)
     }
 

@@ -13,7 +13,7 @@ use crate::live::Live;
 pub const QUAKES: usize = 1_707;
 
 /// A folder of its own, gone when the test is over.
-pub struct Workshop {
+pub struct TempProject {
     folder: TempDir,
 }
 
@@ -28,7 +28,7 @@ pub struct Ended {
     pub err: String,
 }
 
-impl Workshop {
+impl TempProject {
     /// An empty one.
     pub fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }

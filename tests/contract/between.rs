@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -20,19 +20,19 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::contract::writer::{Writer, all_done};
 use crate::support::{Job, Values};
 
 /// A store before whose n-th commit something happens.
-pub struct Meddled {
+pub struct InterruptedStore {
     inner: SheetsStore,
     commits: AtomicU32,
     nth: u32,
     meddling: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
-impl Store for Meddled {
+impl Store for InterruptedStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         self.inner.load()
     }
@@ -73,7 +73,7 @@ fn runner(world: &Emulated, seed: u64) -> Job {
     job
 }
 
-impl Meddled {
+impl InterruptedStore {
     /// The store of the job, before whose n-th commit (from 0) this happens.
     pub fn at(world: &Emulated, nth: u32, meddling: BoxFuture<'static, ()>) -> Self {
         Self::over(world.store_of("j", "Data"), nth, meddling)
@@ -92,10 +92,10 @@ async fn meddled(
     nth: u32,
     meddling: BoxFuture<'static, ()>,
 ) -> Result<RunReport, RunError> {
-    runner(world, seed).run(Meddled::at(world, nth, meddling), items(12)).await
+    runner(world, seed).run(InterruptedStore::at(world, nth, meddling), items(12)).await
 }
 
-async fn world_after_a_run(doubts: Doubts, count: u64) -> Arc<Emulated> {
+async fn world_after_a_run(doubts: UnknownBehaviors, count: u64) -> Arc<Emulated> {
     let world = Arc::new(Emulated::new(doubts, 9));
     runner(&world, 1).run(world.store_of("j", "Data"), items(count)).await.expect("a clean run");
     world
@@ -209,7 +209,7 @@ async fn a_head_deleted_in_the_middle_of_a_run_stops_it() {
     });
     let error = meddled(&world, 2, 1, meddling).await.expect_err("it must stop");
     assert_eq!(error.fault(), Kind::Corrupt, "{error}");
-    assert!(error.to_string().contains("head is gone"), "{error}");
+    assert!(error.to_string().contains("state marker is missing"), "{error}");
     assert_eq!(world.contents().await.data.len(), 6);
 }
 
@@ -233,7 +233,7 @@ async fn a_tab_deleted_in_the_middle_of_a_run_stops_it_and_no_item_is_blamed() {
 
 #[tokio::test(start_paused = true)]
 async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         let world = Arc::new(Emulated::new(doubts, 4));
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move {
@@ -269,7 +269,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
         let mut job = runner(&world, 2).elsewhere();
         job.seed = 7;
         job.plan.adopt = true;
-        let store = Meddled::at(&world, 0, meddling);
+        let store = InterruptedStore::at(&world, 0, meddling);
         let texts = Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "text": "x"})));
         let error = job.run(store, texts).await.expect_err("the lease is held");
         assert!(matches!(error, RunError::Held { .. }), "{doubts:?}: {error}");
@@ -313,7 +313,7 @@ async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothi
 
 #[tokio::test(start_paused = true)]
 async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_so_before_any_write() {
-    let world = world_after_a_run(Doubts::default(), 2).await;
+    let world = world_after_a_run(UnknownBehaviors::default(), 2).await;
     let store = world.store_of("J", "Other");
     let error = store.load().await.expect_err("its tabs could not be made");
     assert!(error.to_string().contains("\"Processed J\" differs from it only in case"), "{error}");

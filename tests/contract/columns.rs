@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::NewColumns;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::runner::run_config::RunError;
 
-use crate::contract::between::Meddled;
+use crate::contract::between::InterruptedStore;
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 fn items(keys: std::ops::Range<u64>, field: &str) -> Values {
@@ -46,7 +46,7 @@ async fn run(world: &Emulated, seed: u64, source: Values) -> (Result<RunReport, 
 }
 
 /// A spreadsheet on which the job has run over three items with the columns id, n and m.
-async fn after_a_run(doubts: Doubts) -> Emulated {
+async fn after_a_run(doubts: UnknownBehaviors) -> Emulated {
     let world = Emulated::new(doubts, 5);
     let (ended, odd) = run(&world, 1, items(0..3, "m")).await;
     assert_eq!((ended.expect("a clean run").run.counts.new, odd), (3, Vec::new()));
@@ -204,7 +204,7 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
         let world = after_a_run(doubts).await;
         head_cell(&world, 1, "Number").await;
         let (method, times) = (Some("spreadsheets.developerMetadata.search".to_owned()), u32::MAX);
-        let fault = sheetkeep::emulator::fault::Fault { method, status: 501, times, ..Default::default() };
+        let fault = sheetkeep::emulator::FaultRule { method, status: 501, times, ..Default::default() };
         world.emulator.set_faults(vec![fault]);
         stops(&world, "whether it was renamed or deleted can't be read: write that word back").await;
         world.emulator.set_faults(Vec::new());
@@ -232,8 +232,10 @@ async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run
         world.hands(json!([{"moveDimension": {"source": source, "destinationIndex": 3}}])).await;
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move { head_cell(&hands, 1, "").await });
-        let error =
-            upsert(2).run(Meddled::over(keeping(), 0, meddling), versions("2")).await.expect_err("it must stop");
+        let error = upsert(2)
+            .run(InterruptedStore::over(keeping(), 0, meddling), versions("2"))
+            .await
+            .expect_err("it must stop");
         assert!(error.to_string().contains("column \"n\" has no header any more"), "{doubts:?}: {error}");
         assert_eq!(column(&world, "v").await, ["1", "1", "1"], "{doubts:?}");
         head_cell(&world, 1, "n").await;
@@ -338,7 +340,7 @@ async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says
 
 #[tokio::test(start_paused = true)]
 async fn ragged_records_all_get_their_columns_whatever_the_first_commit_made() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         let world = Emulated::new(doubts, 5);
         let mut job = Job::new(world.clock());
         job.plan.max_rows = 2;

@@ -1,10 +1,10 @@
 //! What runs cost in calls: the budgets of `docs/architecture.md`, under every doubt.
 
 use serde_json::json;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 
 use crate::contract::emulated::Emulated;
-use crate::contract::ground::Ground;
+use crate::contract::ground::StoreFixture;
 use crate::support::{Job, Values};
 
 /// Reads and writes of a run over so many items.
@@ -24,7 +24,7 @@ async fn cost(world: &Emulated, seed: u64, count: u64) -> (u64, u64) {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_run_costs_4_reads_and_5_writes_at_most_and_a_later_one_2_reads_and_1_write() {
-    for (nth, doubts) in Doubts::all().enumerate() {
+    for (nth, doubts) in UnknownBehaviors::all().enumerate() {
         let world = Emulated::new(doubts, 3);
         let first = cost(&world, 1, 10).await;
         let something_new = cost(&world, 2, 12).await;

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Call, Content, Query};
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
-use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::service::Emulator;
+use sheetkeep::app::emulator::open;
+use sheetkeep::emulator::{
+    ApiRequest, Emulator, EmulatorOptions, FaultAction, FaultRule, FaultTarget, QueryParams, ResponseContent,
+    UnknownBehaviors,
+};
 use sheetkeep::google::auth::credentials::Credentials;
 use sheetkeep::google::options::SheetsOptions;
 use sheetkeep::google::sheets::Sheets;
@@ -23,7 +23,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
-use crate::contract::ground::{Contents, Ground, Loss, Texts};
+use crate::contract::ground::{Contents, Loss, StoreFixture, Texts};
 
 const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -39,16 +39,16 @@ pub struct Emulated {
 
 impl Emulated {
     /// An empty spreadsheet on a service that behaves so.
-    pub fn new(doubts: Doubts, seed: u64) -> Self {
+    pub fn new(doubts: UnknownBehaviors, seed: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
-            doubts,
+            behaviors: doubts,
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(&clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(&clock), chance).expect("memory is there");
         Self { emulator, clock, seed: AtomicU64::new(seed << 16) }
     }
 
@@ -115,25 +115,25 @@ impl Emulated {
     }
 
     async fn ask(&self, method: Method, suffix: &str, body: Value) -> (u16, Value) {
-        let call = Call {
+        let call = ApiRequest {
             method,
             path: format!("/v4/spreadsheets/{ID}{suffix}"),
-            query: Query::default(),
+            query: QueryParams::default(),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
         };
-        let answer = self.emulator.answer(call).await.expect("no fault is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault is pending");
         let value = match answer.content {
-            Content::Json(value) => value,
-            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+            ResponseContent::Json(value) => value,
+            ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
         };
         (answer.status, value)
     }
 }
 
-impl Ground for Emulated {
+impl StoreFixture for Emulated {
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.store_of(self.job(), self.tab()))
     }
@@ -155,18 +155,18 @@ impl Ground for Emulated {
     }
 
     fn lose(&self, loss: Loss) -> bool {
-        let happening = match loss {
-            Loss::Answer => Happening::AppliedReset,
-            Loss::Request => Happening::Reset,
+        let action = match loss {
+            Loss::Answer => FaultAction::AppliedReset,
+            Loss::Request => FaultAction::Reset,
         };
-        self.emulator.set_faults(vec![Fault { on: Victims::Writes, happening, ..Fault::default() }]);
+        self.emulator.set_faults(vec![FaultRule { on: FaultTarget::Writes, action, ..FaultRule::default() }]);
         true
     }
 }
 
 /// A service on which the name guards, and one on which the title does.
-pub fn both() -> [Doubts; 2] {
-    [0, 7].map(|nth| Doubts::all().nth(nth).expect("there are eight"))
+pub fn both() -> [UnknownBehaviors; 2] {
+    [0, 7].map(|nth| UnknownBehaviors::all().nth(nth).expect("there are eight"))
 }
 
 /// The spreadsheet.

@@ -4,8 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::fault::{Fault, Happening, Victims};
+use sheetkeep::emulator::{FaultAction, FaultRule, FaultTarget, UnknownBehaviors};
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::chance::Chance;
@@ -14,7 +13,7 @@ use sheetkeep::runner::run_config::RunError;
 use sheetkeep::system::SeededChance;
 
 use crate::contract::emulated::Emulated;
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 /// Items of a story; one of them never works.
@@ -52,7 +51,7 @@ fn passes(error: &RunError) -> bool {
 }
 
 /// Two runners at once, then again until the work is done; then what is on the sheet is held against what should be.
-async fn story(told: &str, doubts: Doubts, seed: u64, faults: Vec<Fault>) {
+async fn story(told: &str, doubts: UnknownBehaviors, seed: u64, faults: Vec<FaultRule>) {
     let world = Emulated::new(doubts, seed);
     world.emulator.set_faults(faults);
     let mut ends = Vec::new();
@@ -93,25 +92,25 @@ fn told_once(told: &str, there: &Contents) {
 }
 
 /// What may happen to a write.
-fn mishaps() -> Vec<(&'static str, Fault)> {
-    let fault = |happening, status| Fault { on: Victims::Writes, happening, status, ..Fault::default() };
+fn mishaps() -> Vec<(&'static str, FaultRule)> {
+    let fault = |action, status| FaultRule { on: FaultTarget::Writes, action, status, ..FaultRule::default() };
     vec![
-        ("applied, but 503", fault(Happening::AppliedFail, 503)),
-        ("reset before it is applied", fault(Happening::Reset, 0)),
-        ("reset after it was applied", fault(Happening::AppliedReset, 0)),
-        ("429", fault(Happening::Fail, 429)),
-        ("429 with Retry-After", Fault { retry_after: Some(7), ..fault(Happening::Fail, 429) }),
-        ("500", fault(Happening::Fail, 500)),
-        ("hangs before it is applied", fault(Happening::Hang, 0)),
-        ("hangs after it was applied", fault(Happening::AppliedHang, 0)),
+        ("applied, but 503", fault(FaultAction::AppliedFail, 503)),
+        ("reset before it is applied", fault(FaultAction::Reset, 0)),
+        ("reset after it was applied", fault(FaultAction::AppliedReset, 0)),
+        ("429", fault(FaultAction::Fail, 429)),
+        ("429 with Retry-After", FaultRule { retry_after: Some(7), ..fault(FaultAction::Fail, 429) }),
+        ("500", fault(FaultAction::Fail, 500)),
+        ("hangs before it is applied", fault(FaultAction::Hang, 0)),
+        ("hangs after it was applied", fault(FaultAction::AppliedHang, 0)),
     ]
 }
 
-async fn every_mishap(doubts: Doubts) {
+async fn every_mishap(doubts: UnknownBehaviors) {
     for (at, (word, mishap)) in (1..).zip(mishaps()) {
         for skip in 0..6 {
             let told = format!("{doubts:?}, write {skip} {word}");
-            story(&told, doubts, at * 10 + u64::from(skip), vec![Fault { skip, ..mishap.clone() }]).await;
+            story(&told, doubts, at * 10 + u64::from(skip), vec![FaultRule { skip, ..mishap.clone() }]).await;
         }
     }
 }
@@ -121,7 +120,7 @@ macro_rules! under_every_doubt {
     ($($name:ident: $nth:expr),* $(,)?) => { $(
         #[tokio::test(start_paused = true)]
         async fn $name() {
-            every_mishap(Doubts::all().nth($nth).expect("there are eight")).await;
+            every_mishap(UnknownBehaviors::all().nth($nth).expect("there are eight")).await;
         }
     )* };
 }
@@ -142,15 +141,15 @@ const SEEDS: u64 = 6;
 
 #[tokio::test(start_paused = true)]
 async fn in_random_trouble_nothing_is_doubled_or_lost() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         for seed in 1..=SEEDS {
             let chance = SeededChance::new(seed);
             let faults = (0..8).map(|_| {
                 let mishaps = mishaps();
                 let (_, mishap) = &mishaps[usize::try_from(chance.bits() % 8).expect("small")];
-                let on = if chance.bits().is_multiple_of(3) { Victims::Reads } else { Victims::Writes };
+                let on = if chance.bits().is_multiple_of(3) { FaultTarget::Reads } else { FaultTarget::Writes };
                 let skip = u32::try_from(chance.bits() % 9).expect("small");
-                Fault { on, skip, probability: 0.6, ..mishap.clone() }
+                FaultRule { on, skip, probability: 0.6, ..mishap.clone() }
             });
             let faults = faults.collect();
             story(&format!("{doubts:?}, seed {seed}, {faults:?}"), doubts, 1_000 + seed, faults).await;

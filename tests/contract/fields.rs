@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 
-use crate::contract::between::{Meddled, command};
+use crate::contract::between::{InterruptedStore, command};
 use crate::contract::emulated::{Emulated, both, id};
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::support::{Job, Values};
 
 /// Items of which every one has the fields `id` and `n`, and those from `from` on a new one.
@@ -31,7 +31,7 @@ fn runner(world: &Emulated, seed: u64) -> Job {
     job
 }
 
-async fn after_a_run(doubts: Doubts) -> Arc<Emulated> {
+async fn after_a_run(doubts: UnknownBehaviors) -> Arc<Emulated> {
     let world = Arc::new(Emulated::new(doubts, 9));
     runner(&world, 1).run(world.store_of("j", "Data"), items(2, 2)).await.expect("a clean run");
     world
@@ -50,7 +50,7 @@ fn expected(count: u64, from: u64) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
-    for doubts in Doubts::all() {
+    for doubts in UnknownBehaviors::all() {
         for loss in [Loss::Answer, Loss::Request] {
             let world = after_a_run(doubts).await;
             world.lose(loss);
@@ -61,7 +61,7 @@ async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
         let world = after_a_run(doubts).await;
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move { command(&hands, &[]).await });
-        let report = runner(&world, 2).run(Meddled::at(&world, 1, meddling), items(12, 7)).await;
+        let report = runner(&world, 2).run(InterruptedStore::at(&world, 1, meddling), items(12, 7)).await;
         assert_eq!(report.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
         assert_eq!(there(&world, "new").await, (vec![json!("id"), json!("n"), json!("new")], expected(12, 7)));
     }
@@ -85,7 +85,7 @@ async fn a_column_that_somebody_made_meanwhile_is_used_and_not_made_again() {
                 ]))
                 .await;
         });
-        let report = runner(&world, 2).run(Meddled::at(&world, 1, meddling), items(12, 7)).await;
+        let report = runner(&world, 2).run(InterruptedStore::at(&world, 1, meddling), items(12, 7)).await;
         assert_eq!(report.unwrap_or_else(|error| panic!("{doubts:?}: {error}")).run.counts.failed, 0);
         assert_eq!(there(&world, "new").await, (vec![json!("new"), json!("id"), json!("n")], expected(12, 7)));
     }

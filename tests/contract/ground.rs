@@ -43,7 +43,7 @@ pub enum Loss {
 }
 
 /// A fresh place for one job.
-pub trait Ground: Send + Sync {
+pub trait StoreFixture: Send + Sync {
     /// Another machine's store on this place.
     fn store(&self) -> Arc<dyn Store>;
 

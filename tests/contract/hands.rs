@@ -3,13 +3,13 @@
 use std::future::Future;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
 use sheetkeep::ledger::run::event::{Event, RunReport};
 use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::emulated::{Emulated, both};
-use crate::contract::ground::{Contents, Ground};
+use crate::contract::ground::{Contents, StoreFixture};
 use crate::support::{Job, Values};
 
 fn items(count: u64) -> Values {
@@ -30,7 +30,7 @@ async fn run(world: &Emulated, seed: u64, count: u64) -> (Result<RunReport, RunE
 }
 
 /// A spreadsheet on which the job has run once over ten items.
-async fn after_a_run(doubts: Doubts) -> Emulated {
+async fn after_a_run(doubts: UnknownBehaviors) -> Emulated {
     let world = Emulated::new(doubts, 5);
     let (ended, odd) = run(&world, 1, 10).await;
     assert_eq!(ended.expect("a clean run").run.counts.new, 10);
@@ -53,7 +53,11 @@ async fn does_not_matter<F: Future<Output = ()>>(hands: impl Fn(std::sync::Arc<E
 }
 
 /// Hands do something after a run; the next run stops before any write and names what is to be mended.
-async fn stops<F: Future<Output = ()>>(doubts: Doubts, named: &str, hands: impl FnOnce(std::sync::Arc<Emulated>) -> F) {
+async fn stops<F: Future<Output = ()>>(
+    doubts: UnknownBehaviors,
+    named: &str,
+    hands: impl FnOnce(std::sync::Arc<Emulated>) -> F,
+) {
     let world = std::sync::Arc::new(after_a_run(doubts).await);
     hands(world.clone()).await;
     let before = (world.contents().await, world.metadata().await);
@@ -279,7 +283,7 @@ async fn an_edited_state_stops_the_job() {
 async fn a_deleted_state_tab_never_leads_to_a_new_beginning() {
     for doubts in both() {
         for also in ["", "Processed j", "Failures j"] {
-            stops(doubts, "head of job j is gone", |world| async move {
+            stops(doubts, "state marker of job j is missing", |world| async move {
                 if !also.is_empty() {
                     let properties = json!({"sheetId": world.tab_id(also).await, "title": "renamed"});
                     let rename = json!({"updateSheetProperties": {"properties": properties, "fields": "title"}});

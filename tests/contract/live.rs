@@ -17,7 +17,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::{SystemChance, SystemClock};
 
 use crate::contract::emulated::contents;
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 
 /// A job of its own on a real spreadsheet.
 pub struct Live {
@@ -56,7 +56,7 @@ impl Live {
     }
 }
 
-impl Ground for Live {
+impl StoreFixture for Live {
     fn store(&self) -> Arc<dyn Store> {
         let (sheets, clock) = (Arc::clone(&self.sheets), Arc::clone(&self.clock));
         Arc::new(SheetsStore::new(sheets, self.id.clone(), &self.job, &self.tab, clock))

@@ -1,6 +1,6 @@
 //! A Processed tab that is longer than one page.
 
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::{Changes, ItemResult};
 use sheetkeep::ledger::item::failure::FailureState;
 use sheetkeep::ledger::item::item::Output;
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 20_000;
 
 #[tokio::test(start_paused = true)]
 async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
-    let world = Emulated::new(Doubts::default(), 1);
+    let world = Emulated::new(UnknownBehaviors::default(), 1);
     let mut writer = Writer::settled_in(&world, "a").await;
     let numbers: Vec<u32> = (0..KEYS).collect();
     for some in numbers.chunks(AT_ONCE) {
@@ -45,7 +45,7 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts() {
-    let world = Emulated::new(Doubts::default(), 2);
+    let world = Emulated::new(UnknownBehaviors::default(), 2);
     let mut writer = Writer::settled_in(&world, "a").await;
     let rows = |state, keys: std::ops::Range<u32>| Changes {
         settled: keys.map(|n| ItemResult::Failed(Box::new(failed(&format!("f{n}"), state)))).collect(),

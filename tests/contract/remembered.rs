@@ -9,7 +9,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::memory::{InjectedFault, MemoryStore};
 
-use crate::contract::ground::{Contents, Ground, Loss, Texts};
+use crate::contract::ground::{Contents, Loss, StoreFixture, Texts};
 
 /// A place in memory.
 pub struct Remembered {
@@ -24,7 +24,7 @@ impl Remembered {
     }
 }
 
-impl Ground for Remembered {
+impl StoreFixture for Remembered {
     fn store(&self) -> Arc<dyn Store> {
         Arc::new(self.store.clone())
     }

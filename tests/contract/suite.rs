@@ -18,11 +18,11 @@ use sheetkeep::ledger::state::snapshot::Snapshot;
 use sheetkeep::port::store::{MisplacedWrites, Store};
 use sheetkeep::time::Timestamp;
 
-use crate::contract::ground::{Contents, Ground, Loss};
+use crate::contract::ground::{Contents, Loss, StoreFixture};
 use crate::contract::writer::{Writer, all_done, done, failed, key};
 
 /// A check's name and the check.
-pub type Check = (&'static str, for<'a> fn(&'a dyn Ground) -> BoxFuture<'a, ()>);
+pub type Check = (&'static str, for<'a> fn(&'a dyn StoreFixture) -> BoxFuture<'a, ()>);
 
 macro_rules! checks {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), |ground| Box::pin($name(ground)))),*] };
@@ -66,7 +66,7 @@ fn refused_by_the_guard(reply: &CommitReply) -> bool {
     matches!(reply, CommitReply::Refused { part: CommitPart::Guard, .. })
 }
 
-async fn nothing_loads_as_nothing(ground: &dyn Ground) {
+async fn nothing_loads_as_nothing(ground: &dyn StoreFixture) {
     let store = ground.store();
     let loaded = store.load().await.expect("it can be read");
     assert!(loaded.snapshot.is_none() && loaded.tables.is_empty() && !loaded.spreadsheet.is_empty());
@@ -74,7 +74,7 @@ async fn nothing_loads_as_nothing(ground: &dyn Ground) {
     assert_eq!(ground.contents().await, Contents::default());
 }
 
-async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) {
+async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let over = Run { status: RunStatus::Partial, finished: Some(Timestamp(1_790_000_009_500)), ..writer.run.clone() };
     let changes = Changes {
@@ -110,7 +110,7 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn Ground) 
     assert_eq!(loaded.tables, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
 }
 
-async fn a_commit_from_an_older_head_is_refused_and_changes_nothing(ground: &dyn Ground) {
+async fn a_commit_from_an_older_head_is_refused_and_changes_nothing(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     // One store that knows of the newer commit, and one that loaded before it.
     let behind = ground.store();
@@ -130,7 +130,7 @@ async fn a_commit_from_an_older_head_is_refused_and_changes_nothing(ground: &dyn
     assert_eq!(snapshot(&*ground.store()).await.state, newer.state);
 }
 
-async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &dyn Ground) {
+async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let behind = ground.store();
     behind.load().await.expect("it can be read");
@@ -148,7 +148,7 @@ async fn the_identical_commit_is_applied_once_however_often_it_is_sent(ground: &
     assert_eq!(Contents::column(&there.data, "id"), ["once"]);
 }
 
-async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn Ground) {
+async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn StoreFixture) {
     let mut old = Writer::settled_in(ground, "a").await;
     let mut new = Writer::open(ground, "b").await;
     assert_eq!(new.chain.kind(), CommitKind::Claim);
@@ -166,7 +166,7 @@ async fn a_claim_fences_the_writer_of_an_older_term(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["claimed", "next"]);
 }
 
-async fn of_two_inits_one_wins(ground: &dyn Ground) {
+async fn of_two_inits_one_wins(ground: &dyn StoreFixture) {
     let (mut a, mut b) = (Writer::open(ground, "a").await, Writer::open(ground, "b").await);
     let (first, second) = (a.draft(Changes::default()), b.draft(Changes::default()));
     assert_eq!((first.kind, second.kind), (CommitKind::Init, CommitKind::Init));
@@ -186,7 +186,7 @@ async fn of_two_inits_one_wins(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["won"]);
 }
 
-async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
+async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let commit = writer.draft(all_done(&writer, &["once"]));
     if !ground.lose(Loss::Answer) {
@@ -209,7 +209,7 @@ async fn a_lost_answer_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next", "third"]);
 }
 
-async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
+async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let commit = writer.draft(all_done(&writer, &["once"]));
     if !ground.lose(Loss::Request) {
@@ -224,7 +224,7 @@ async fn a_lost_request_is_judged_by_a_look_at_the_head(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["once", "next"]);
 }
 
-async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn Ground) {
+async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn StoreFixture) {
     let mut writer = Writer::open(ground, "a").await;
     let init = writer.draft(Changes::default());
     if !ground.lose(Loss::Answer) {
@@ -240,7 +240,7 @@ async fn an_init_whose_answer_was_lost_is_not_made_twice(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["first"]);
 }
 
-async fn a_load_after_many_commits_is_what_was_written(ground: &dyn Ground) {
+async fn a_load_after_many_commits_is_what_was_written(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let mut last = None;
     for n in 0..9 {
@@ -269,7 +269,7 @@ async fn a_load_after_many_commits_is_what_was_written(ground: &dyn Ground) {
     assert!(contents.runs.iter().all(|run| run.get("status").is_some_and(|word| word == "crashed")));
 }
 
-async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn Ground) {
+async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     // A person's command is of the same term and holds nothing.
     let mut command = Writer::standing_at(ground, "a", writer.chain.clone()).await;
@@ -290,7 +290,7 @@ async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn Ground)
     assert_eq!(Contents::column(&ground.contents().await.data, "id"), ["theirs", "mine"]);
 }
 
-async fn versions_of_a_key_are_kept_apart(ground: &dyn Ground) {
+async fn versions_of_a_key_are_kept_apart(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     for version in ["1", "2"] {
         let settled = vec![done(&writer, "a", version)];
@@ -301,7 +301,7 @@ async fn versions_of_a_key_are_kept_apart(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.processed, "version"), ["1", "2"]);
 }
 
-async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn Ground) {
+async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let forgotten = || ItemResult::Revoked { key: key("k"), version: Version("1".into()) };
     let both = vec![done(&writer, "k", "1"), done(&writer, "k", "2")];
@@ -319,7 +319,7 @@ async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn Ground
     }
 }
 
-async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
+async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let both = vec![
         done(&writer, "k", "1"),
@@ -351,7 +351,7 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn Ground) {
     assert!(Contents::column(&ground.contents().await.failures, "key").is_empty());
 }
 
-async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
+async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let open = failed("a", FailureState::Open);
     let settled = vec![ItemResult::Failed(Box::new(open.clone()))];
@@ -371,7 +371,7 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn Ground) {
     assert_eq!(Contents::column(&ground.contents().await.failures, "state"), ["open", "recovered"]);
 }
 
-async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Ground) {
+async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     writer.put(all_done(&writer, &["before"])).await;
     let with_more = |writer: &Writer, text: &str, columns: &[&str]| {
@@ -400,7 +400,7 @@ async fn a_column_comes_with_the_rows_that_need_it_and_only_once(ground: &dyn Gr
     assert_eq!(Contents::column(&there.data, "more"), ["", "more of one", "more of two"]);
 }
 
-async fn a_release_keeps_the_fence(ground: &dyn Ground) {
+async fn a_release_keeps_the_fence(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let term = writer.chain.state().lease.fence;
     let last = writer.put_that(Changes::default(), true).await;
@@ -413,7 +413,7 @@ async fn a_release_keeps_the_fence(ground: &dyn Ground) {
     assert_eq!(snapshot(&*ground.store()).await.state.lease, claim.state.lease);
 }
 
-async fn hard_texts_survive(ground: &dyn Ground) {
+async fn hard_texts_survive(ground: &dyn StoreFixture) {
     let mut writer = Writer::settled_in(ground, "a").await;
     let long = "ü".repeat(1_000);
     let hard = [
@@ -449,7 +449,7 @@ async fn hard_texts_survive(ground: &dyn Ground) {
     }
 }
 
-async fn a_crashed_writer_leaves_everything_to_its_successor(ground: &dyn Ground) {
+async fn a_crashed_writer_leaves_everything_to_its_successor(ground: &dyn StoreFixture) {
     let mut crashed = Writer::settled_in(ground, "a").await;
     crashed.put(all_done(&crashed, &["a"])).await;
     let told = crashed.run.clone();

@@ -20,7 +20,7 @@ use sheetkeep::runner::commit_driver::CommitDriver;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::contract::ground::Ground;
+use crate::contract::ground::StoreFixture;
 
 /// No two writers of a test process draw the same ids.
 static SEEDS: AtomicU64 = AtomicU64::new(1_000);
@@ -37,7 +37,7 @@ pub struct Writer {
 
 impl Writer {
     /// Loads, and stands at the end of the chain.
-    pub async fn open(ground: &dyn Ground, who: &str) -> Self {
+    pub async fn open(ground: &dyn StoreFixture, who: &str) -> Self {
         let store = ground.store();
         let loaded = store.load().await.expect("the place can be read");
         let run = run(ground.job(), who);
@@ -67,12 +67,12 @@ impl Writer {
     }
 
     /// A writer that stands elsewhere on the chain than its store knows.
-    pub async fn standing_at(ground: &dyn Ground, who: &str, chain: CommitChain) -> Self {
+    pub async fn standing_at(ground: &dyn StoreFixture, who: &str, chain: CommitChain) -> Self {
         Self { chain, ..Self::open(ground, who).await }
     }
 
     /// A writer whose job exists, its guard proved and its data tab made.
-    pub async fn settled_in(ground: &dyn Ground, who: &str) -> Self {
+    pub async fn settled_in(ground: &dyn StoreFixture, who: &str) -> Self {
         let mut writer = Self::open(ground, who).await;
         writer.put(Changes::default()).await;
         let table = NewTable { tab: writer.tab.clone(), columns: vec!["id".to_owned(), "text".to_owned()] };

@@ -7,8 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::Outside;
-use crate::workshop::{Ended, Workshop};
+use crate::wire::ApiClient;
+use crate::workshop::{Ended, TempProject};
 
 /// Records of the feed.
 const RECORDS: usize = 8;
@@ -29,7 +29,7 @@ pub fn killer() -> &'static PathBuf {
 }
 
 /// The keys of the feed.
-fn ids(shop: &Workshop) -> Vec<String> {
+fn ids(shop: &TempProject) -> Vec<String> {
     let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let records = feed["features"].as_array().expect("records").iter();
     records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
@@ -49,15 +49,15 @@ fn told_of(ended: &Ended) -> u64 {
 
 /// The file alone, in a folder of its own and on a machine of its own: it holds what was told of as committed, and the next run does
 /// the rest.
-fn a_copy_of_the_file_alone_is_whole(shop: &Workshop, killed: &Ended, ids: &[String]) {
-    let elsewhere = Workshop::few_quakes(RECORDS).in_small_commits(3);
+fn a_copy_of_the_file_alone_is_whole(shop: &TempProject, killed: &Ended, ids: &[String]) {
+    let elsewhere = TempProject::few_quakes(RECORDS).in_small_commits(3);
     if fs::copy(shop.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
         assert_eq!(told_of(killed), 0, "the file is not there");
     }
-    let ended = elsewhere.run(&["run", "quakes.toml", "--steal", "--json"]);
+    let ended = elsewhere.run(&["run", "quakes.toml", "--take-over", "--json"]);
     let new = ended.exits(0).document()["counts"]["new"].as_u64().expect("a number");
     assert!(new + told_of(killed) <= RECORDS as u64, "{new} were missing in the copy: {}", killed.err);
-    let outside = Outside::of_file(&elsewhere, "quakes.sheet");
+    let outside = ApiClient::of_file(&elsewhere, "quakes.sheet");
     holds_each_once(&outside, "Quakes", "Processed quakes", ids);
     drop(outside);
 }
@@ -69,7 +69,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
     let mut kills = 0;
     for nth in (first..).step_by(step as usize) {
         assert!(nth <= MAX_CALLS, "a run makes more than {MAX_CALLS} calls");
-        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
         let nth = nth.to_string();
         let ended = shop.run_with(&[("LD_PRELOAD", &preload), (what, &nth)], &["run", "quakes.toml", "-v"]);
         let survived = ended.code.is_some();
@@ -82,7 +82,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
             shop.run(&["run", "quakes.toml"]).exits(0);
         }
         assert!(!shop.listed().iter().any(|name| name.starts_with("quakes.sheet-")), "{:?}", shop.listed());
-        let outside = Outside::of_file(&shop, "quakes.sheet");
+        let outside = ApiClient::of_file(&shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids);
         runs_tell_the_story(&outside, "Processed quakes");
         if survived {
@@ -97,7 +97,7 @@ fn killed_at(what: &str, first: u32, step: u32) -> u32 {
 fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
     let preload = killer().to_string_lossy();
     for nth in (1..).step_by(step()) {
-        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
         let nth = nth.to_string();
         let ended =
             shop.run_with(&[("LD_PRELOAD", &preload), ("FULL_FROM_WRITE", &nth)], &["run", "quakes.toml", "-v"]);
@@ -108,7 +108,7 @@ fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
         a_copy_of_the_file_alone_is_whole(&shop, &ended, &ids(&shop));
         let new = shop.run(&["run", "quakes.toml", "--json"]).exits(0).document()["counts"]["new"].as_u64();
         assert!(new.is_some_and(|new| new + told_of(&ended) <= RECORDS as u64), "{new:?} were missing: {}", ended.err);
-        let outside = Outside::of_file(&shop, "quakes.sheet");
+        let outside = ApiClient::of_file(&shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids(&shop));
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop, feed};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1CrashedSpreadsheet000000000000000000000000";
 /// Kills of an ordinary run.
@@ -33,7 +33,7 @@ fn kills() -> u64 {
 }
 
 /// A machine's run: a state directory of its own.
-fn start(emulator: &Emulator, shop: &Workshop, machine: u64) -> Live {
+fn start(emulator: &Emulator, shop: &TempProject, machine: u64) -> Live {
     let mut command = emulator.command(shop, ID, &["run", "quakes.toml", "-v"]);
     command.env("XDG_STATE_HOME", shop.path(&format!("state of machine {machine}")));
     Live::start(command)
@@ -56,7 +56,7 @@ fn ended_as_it_may(ended: &Ended) {
 #[test]
 fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_nothing() {
     let (kills, mut seeded) = (kills(), Seeded(20_261_127));
-    let shop = Workshop::few_quakes(0).in_small_commits(2);
+    let shop = TempProject::few_quakes(0).in_small_commits(2);
     shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let (mut killed, mut records) = (0, 0);
@@ -86,7 +86,7 @@ fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_noth
     // Whoever held the lease last may be gone with the other machine: its lease runs out after a second.
     let last = (0..200).map(|_| start(&emulator, &shop, 0).ends()).find(|ended| ended.code != Some(75));
     last.expect("a lease of one second runs out").exits(0);
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let all: serde_json::Value = serde_json::from_str(&feed(0..records)).expect("the feed is JSON");
     let ids: Vec<String> = all["features"].as_array().expect("records").iter().map(|r| r["id"].to_string()).collect();
     let ids: Vec<String> = ids.iter().map(|id| id.trim_matches('"').to_owned()).collect();

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::Outside;
-use crate::workshop::{Workshop, feed};
+use crate::wire::ApiClient;
+use crate::workshop::{TempProject, feed};
 
 /// Passings of one name in one run at most.
 const MAX_POINTS: u32 = 60;
@@ -13,7 +13,7 @@ const RECORDS: usize = 8;
 
 /// A run of `prepared` is killed at the first, second, … passing of `point`, until it survives; after each kill one run ends well and
 /// what is there is checked. How many kills.
-fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> Workshop, check: impl Fn(&Workshop)) -> u32 {
+fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, check: impl Fn(&TempProject)) -> u32 {
     for nth in 1.. {
         assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
         let shop = prepared();
@@ -30,16 +30,16 @@ fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> Workshop, check
     0
 }
 
-fn ids(shop: &Workshop) -> Vec<String> {
+fn ids(shop: &TempProject) -> Vec<String> {
     let feed: serde_json::Value = serde_json::from_str(&shop.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let features = feed["features"].as_array().expect("records");
     features.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
 }
 
 fn at_first_contact(point: &str, least: u32) {
-    let prepared = || Workshop::few_quakes(RECORDS).in_small_commits(3);
+    let prepared = || TempProject::few_quakes(RECORDS).in_small_commits(3);
     let kills = killed_at_each(point, "quakes.toml", prepared, |shop| {
-        let outside = Outside::of_file(shop, "quakes.sheet");
+        let outside = ApiClient::of_file(shop, "quakes.sheet");
         holds_each_once(&outside, "Quakes", "Processed quakes", &ids(shop));
         runs_tell_the_story(&outside, "Processed quakes");
     });
@@ -50,8 +50,8 @@ const UPSERT: &str = "quakes-upsert.toml";
 const SHEET: &str = "quakes upsert.sheet";
 
 /// A sheet that holds the first records in an older version, and the feed with newer ones of some and with new ones.
-fn to_be_written_over(base: &Workshop) -> Workshop {
-    let shop = Workshop::with(&[UPSERT]);
+fn to_be_written_over(base: &TempProject) -> TempProject {
+    let shop = TempProject::with(&[UPSERT]);
     fs::copy(base.path(SHEET), shop.path(SHEET)).expect("the sheet is there");
     shop.write("usgs-all-week.geojson", &revised());
     shop
@@ -69,7 +69,7 @@ fn revised() -> String {
 }
 
 fn in_a_run_that_writes_over(point: &str, least: u32) {
-    let base = Workshop::with(&[UPSERT]);
+    let base = TempProject::with(&[UPSERT]);
     base.write("usgs-all-week.geojson", &feed(0..RECORDS - 3));
     base.change(UPSERT, "[sheet]", "[commit]\nmax_rows = 2\nevery = \"1h\"\n\n[sheet]");
     base.run(&["run", UPSERT]).exits(0);
@@ -78,7 +78,7 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
         UPSERT,
         || to_be_written_over(&base),
         |shop| {
-            let outside = Outside::of_file(shop, SHEET);
+            let outside = ApiClient::of_file(shop, SHEET);
             let mut there = outside.column("Earthquakes", "id");
             there.sort();
             let mut expected = ids(shop);
@@ -149,13 +149,13 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
         [("keep", 6), ("kept", 6), ("kept-durably", 6), ("request", 8), ("answer", 8), ("sync", 5), ("synced", 5)]
     {
         let prepared = || {
-            let shop = Workshop::empty();
+            let shop = TempProject::empty();
             shop.write("letters.toml", LETTERS);
             shop.write("people.jsonl", &PEOPLE.map(|id| format!("{{\"id\": \"{id}\"}}")).join("\n"));
             shop
         };
         let kills = killed_at_each(point, "letters.toml", prepared, |shop| {
-            let outside = Outside::of_file(shop, "letters.sheet");
+            let outside = ApiClient::of_file(shop, "letters.sheet");
             holds_each_once(&outside, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
             let sent = shop.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
@@ -167,8 +167,8 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
 }
 
 /// Each key of the feed, as often as it has rows.
-fn times(shop: &Workshop) -> Vec<usize> {
-    let there = Outside::of_file(shop, "quakes.sheet").column("Quakes", "id");
+fn times(shop: &TempProject) -> Vec<usize> {
+    let there = ApiClient::of_file(shop, "quakes.sheet").column("Quakes", "id");
     ids(shop).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()
 }
 
@@ -178,7 +178,7 @@ fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
     for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
         for nth in 1.. {
             assert!(nth <= MAX_POINTS, "a forced run passes {point} more than {MAX_POINTS} times");
-            let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+            let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
             shop.run(&["run", "quakes.toml"]).exits(0);
             let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
             let is_killed = ended.code.is_none();
@@ -200,7 +200,7 @@ fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
 fn a_first_run_that_was_forced_and_killed_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
     for (point, nth) in [("answer", 5), ("synced", 3), ("leave", 1)] {
-        let shop = Workshop::few_quakes(RECORDS).in_small_commits(3);
+        let shop = TempProject::few_quakes(RECORDS).in_small_commits(3);
         let ended = shop.run_with(&[("SHEETKEEP_FAILPOINT", &format!("{point}:{nth}"))], &FORCE);
         assert_eq!(ended.code, None, "{point}:{nth}");
         shop.run(&FORCE).exits(0);

@@ -2,8 +2,8 @@
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
-use crate::wire::{Emulator, Outside};
-use crate::workshop::{Ended, Workshop, feed};
+use crate::wire::{ApiClient, Emulator};
+use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1StoppedSpreadsheet000000000000000000000000";
 const RECORDS: usize = 12;
@@ -12,7 +12,7 @@ const TRIES: usize = 500;
 
 #[test]
 fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_and_says_why() {
-    let shop = Workshop::few_quakes(RECORDS).in_small_commits(4);
+    let shop = TempProject::few_quakes(RECORDS).in_small_commits(4);
     shop.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
     let emulator = Emulator::start(&shop, &["--spreadsheet-id", ID]);
     let whole = shop.read("usgs-all-week.geojson");
@@ -37,7 +37,7 @@ fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_an
     sleeper.feed(&whole);
     sleeper.ends().exits(75).says("this run changed nothing after that");
 
-    let outside = Outside::of(emulator, ID);
+    let outside = ApiClient::of(emulator, ID);
     let all: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
     let records = all["features"].as_array().expect("records");
     let ids: Vec<String> = records.iter().map(|record| record["id"].as_str().expect("an id").to_owned()).collect();

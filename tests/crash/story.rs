@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::wire::Outside;
+use crate::wire::ApiClient;
 
 /// Each of these keys has one row and is done once, and nothing else is there.
 #[track_caller]
-pub fn holds_each_once(outside: &Outside, tab: &str, processed: &str, keys: &[String]) {
+pub fn holds_each_once(outside: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
     for (title, column) in [(tab, "id"), (processed, "key")] {
         let mut there = outside.column(title, column);
         there.sort();
@@ -21,7 +21,7 @@ pub fn holds_each_once(outside: &Outside, tab: &str, processed: &str, keys: &[St
 /// Runs: each run once; those that made rows are told with as many as they made; the last one ended well. The numbers of crashed runs
 /// and of those that ended well.
 #[track_caller]
-pub fn runs_tell_the_story(outside: &Outside, processed: &str) -> (usize, usize) {
+pub fn runs_tell_the_story(outside: &ApiClient, processed: &str) -> (usize, usize) {
     let [runs, statuses, new] = ["run", "status", "new"].map(|column| outside.column("Runs", column));
     let once: BTreeSet<&String> = runs.iter().collect();
     assert_eq!(once.len(), runs.len(), "a run is told twice: {runs:?}");

@@ -2,8 +2,8 @@
 
 use crate::disk::killer;
 use crate::story::runs_tell_the_story;
-use crate::wire::Outside;
-use crate::workshop::Workshop;
+use crate::wire::ApiClient;
+use crate::workshop::TempProject;
 
 /// Each key twice with different content, far apart and close by.
 const RECORDS: &str =
@@ -26,8 +26,8 @@ const STORIES: [Story; 3] = [
     Story { mode: "append", item: "key = \".id\"", counts: ["a early", "b early", "c newer", "d only"] },
 ];
 
-fn shop(story: &Story) -> Workshop {
-    let shop = Workshop::empty();
+fn shop(story: &Story) -> TempProject {
+    let shop = TempProject::empty();
     shop.write("in.csv", RECORDS);
     shop.write(
         "j.toml",
@@ -42,8 +42,8 @@ fn shop(story: &Story) -> Workshop {
 
 /// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
 #[track_caller]
-fn holds_what_counts(shop: &Workshop, story: &Story) {
-    let outside = Outside::of_file(shop, "j.sheet");
+fn holds_what_counts(shop: &TempProject, story: &Story) {
+    let outside = ApiClient::of_file(shop, "j.sheet");
     let mut rows = outside.column("Data", "state");
     rows.sort();
     assert_eq!(rows, story.counts);

@@ -12,7 +12,29 @@ pub fn production_code_and_strings(text: &str) -> String {
     without_tests(&blanked(text, true))
 }
 
-/// Blanks comments and, unless `keep_strings`, what stands between quotes.
+/// `text` without the insides of strings and without test items: names and comments are left.
+pub fn names_and_comments(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    while at < chars.len() {
+        let (comment, literal) = (comment_end(&chars, at), literal_end(&chars, at));
+        if comment > at {
+            // A brace in a comment is none of the item's.
+            out.extend(chars[at..comment].iter().map(|&c| if matches!(c, '{' | '}' | ';') { ' ' } else { c }));
+            at = comment;
+        } else if literal > at {
+            blank(&chars, at, literal, &mut out);
+            at = literal;
+        } else {
+            out.push(chars[at]);
+            at += 1;
+        }
+    }
+    without_tests(&out)
+}
+
+/// Blanks comments and, unless `keep_strings`, what is between quotes.
 fn blanked(text: &str, keep_strings: bool) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());

@@ -7,14 +7,14 @@ use std::time::Duration;
 use hyper::body::Incoming;
 use hyper::{Request, Response};
 use serde_json::{Value, json};
-use sheetkeep::emulator::outgoing::Outgoing;
+use sheetkeep::emulator::ResponseBody;
 use sheetkeep::google::sheets::Sheets;
 use sheetkeep::port::clock::Clock;
 use tokio::sync::{Mutex, watch};
 
 use crate::book::{Book, Column, DELETES_PROCESSED_ROWS_AT_ANY_TIME, Holds};
 use crate::deeds::{Deed, Hand, noted, written};
-use crate::front::{Front, Tampering, call_of, client, dressed, gone};
+use crate::front::{EmulatorProxy, Tampering, call_of, client, dressed, gone};
 use crate::sight::Sight;
 
 /// The heading of her column with the rows' stamps.
@@ -38,7 +38,7 @@ pub struct Table {
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
 pub struct Desk {
-    pub front: Front,
+    pub front: EmulatorProxy,
     pub table: Arc<Mutex<Table>>,
     clock: Arc<dyn Clock>,
     latency: Option<Duration>,
@@ -48,7 +48,7 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(
-        front: Front,
+        front: EmulatorProxy,
         seed: u64,
         clock: &Arc<dyn Clock>,
         latency: Option<Duration>,
@@ -101,7 +101,7 @@ impl Desk {
         self.front.view().await.map(Sight::of)
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         let mut call = call_of(request).await;
         if let Some(latency) = self.latency {
             self.clock.sleep(latency).await;
@@ -127,7 +127,7 @@ impl Desk {
             return Err(gone());
         }
         let before = if is_write { self.sight().await } else { None };
-        let answer = self.front.emulator.answer(call).await;
+        let answer = self.front.emulator.handle(call).await;
         if is_write && answer.as_ref().is_ok_and(|answer| answer.status == 200) {
             self.see_write(&mut table, before.as_ref(), &body).await;
         }

@@ -8,16 +8,17 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Answer, Call, Content, Query};
-use sheetkeep::emulator::options::EmulatorOptions;
-use sheetkeep::emulator::outgoing::Outgoing;
-use sheetkeep::emulator::service::Emulator;
+use sheetkeep::app::emulator::open;
+use sheetkeep::emulator::{
+    ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
+};
 use sheetkeep::google::auth::credentials::Credentials;
 use sheetkeep::google::calls::quota::Pacing;
 use sheetkeep::google::options::SheetsOptions;
@@ -28,7 +29,7 @@ use sheetkeep::port::clock::Clock;
 use sheetkeep::system::SeededChance;
 use sheetkeep::time::Timestamp;
 
-use crate::person::Person;
+use crate::person::SimulatedEditor;
 
 pub const ID: &str = "1SampleSpreadsheetId000000000000000000000000";
 const TOKEN: &str = "a-token-of-this-test";
@@ -39,9 +40,9 @@ pub type Tampering = fn(&mut Value);
 
 /// A spreadsheet, its person, and the way to it.
 #[derive(Clone)]
-pub struct Front {
+pub struct EmulatorProxy {
     pub emulator: Emulator,
-    pub person: Arc<Mutex<Person>>,
+    pub person: Arc<Mutex<SimulatedEditor>>,
     clock: Arc<dyn Clock>,
     tampering: Option<Tampering>,
     calls: Arc<tokio::sync::watch::Sender<u64>>,
@@ -52,6 +53,22 @@ pub struct Front {
     /// What people do right before or after a write.
     script: Arc<Mutex<Vec<Scripted>>>,
     writes: Arc<AtomicU64>,
+    /// The calls that arrived, in order, while a test records them.
+    recording: Arc<Mutex<Option<Vec<RecordedCall>>>>,
+}
+
+/// A call as it arrived.
+#[derive(Debug, Clone)]
+pub struct RecordedCall {
+    pub method: Method,
+    pub path: String,
+    /// The raw query.
+    pub query: String,
+    /// Names and values, in the order in which the client sent them.
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// The status of the answer; none where no answer came.
+    pub status: Option<u16>,
 }
 
 /// What happens at a write.
@@ -63,20 +80,20 @@ pub struct Scripted {
     pub deed: BoxFuture<'static, ()>,
 }
 
-impl Front {
-    pub fn new(doubts: Doubts, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
+impl EmulatorProxy {
+    pub fn new(doubts: UnknownBehaviors, seed: u64, clock: &Arc<dyn Clock>, tampering: Option<Tampering>) -> Self {
         let options = EmulatorOptions {
             spreadsheet_id: Some(ID.to_owned()),
             trusted_token: Some(TOKEN.to_owned()),
             in_turn: true,
-            doubts,
+            behaviors: doubts,
             ..EmulatorOptions::default()
         };
         let chance = Arc::new(SeededChance::new(seed ^ 0xE0E0));
-        let emulator = Emulator::open(options, Arc::clone(clock), chance).expect("memory is there");
+        let emulator = open(options, Arc::clone(clock), chance).expect("memory is there");
         Self {
             emulator,
-            person: Arc::new(Mutex::new(Person::new(seed))),
+            person: Arc::new(Mutex::new(SimulatedEditor::new(seed))),
             clock: Arc::clone(clock),
             tampering,
             calls: Arc::default(),
@@ -84,6 +101,44 @@ impl Front {
             loss: Arc::default(),
             script: Arc::default(),
             writes: Arc::default(),
+            recording: Arc::default(),
+        }
+    }
+
+    /// Records every call from now on.
+    pub fn record(&self) {
+        *self.recording.lock().expect("nobody panics in it") = Some(Vec::new());
+    }
+
+    /// Ends the recording and returns it.
+    pub fn recorded(&self) -> Vec<RecordedCall> {
+        self.recording.lock().expect("nobody panics in it").take().unwrap_or_default()
+    }
+
+    /// Adds a call to the recording, if there is one, and returns its place in it.
+    fn note(&self, head: &Parts, body: &Bytes) -> Option<usize> {
+        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let calls = recording.as_mut()?;
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        calls.push(RecordedCall {
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
+            headers: head.headers.iter().map(header).collect(),
+            body: body.clone(),
+            status: None,
+        });
+        Some(calls.len() - 1)
+    }
+
+    /// Adds the status of the answer to a recorded call.
+    fn note_status(&self, place: Option<usize>, status: u16) {
+        let mut recording = self.recording.lock().expect("nobody panics in it");
+        let call = place.and_then(|place| recording.as_mut()?.get_mut(place));
+        if let Some(call) = call {
+            call.status = Some(status);
         }
     }
 
@@ -146,12 +201,15 @@ impl Front {
         SpreadsheetId::parse(ID).expect("a spreadsheet's id")
     }
 
-    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         self.act().await;
         let is_write = request.uri().path().ends_with(":batchUpdate");
         let write = if is_write { self.writes.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         self.play(write, true).await;
-        let mut call = call_of(request).await;
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        let place = self.note(&head, &body);
+        let mut call = call_with(head, body);
         if let (Some(tamper), Ok(mut value)) = (self.tampering, serde_json::from_slice::<Value>(&call.body)) {
             tamper(&mut value);
             call.body = value.to_string().into();
@@ -164,13 +222,14 @@ impl Front {
         if lost == Some(false) {
             return Err(gone());
         }
-        let answer = self.emulator.answer(call).await;
+        let answer = self.emulator.handle(call).await;
         self.play(write, false).await;
         self.calls.send_modify(|calls| *calls += 1);
         let Ok(answer) = answer else { return Err(gone()) };
         if lost == Some(true) {
             return Err(gone());
         }
+        self.note_status(place, answer.status);
         Ok(dressed(answer, self.clock.now()))
     }
 
@@ -200,15 +259,15 @@ impl Front {
 
     /// A batch of the spreadsheet's owner, whom no protection keeps out and whose protections keep others out.
     pub async fn owner_does(&self, requests: Value) {
-        let call = Call {
+        let call = ApiRequest {
             method: Method::POST,
             path: "/_emulator/hands".to_owned(),
-            query: Query::parse(&format!("spreadsheet={ID}")),
+            query: QueryParams::parse(&format!("spreadsheet={ID}")),
             host: "sheets.googleapis.com".to_owned(),
             authorization: None,
             body: json!({"requests": requests}).to_string().into(),
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         assert_eq!(answer.status, 200);
     }
 
@@ -286,19 +345,24 @@ impl Front {
 
     /// A call that nothing happens to.
     pub async fn ask(&self, method: Method, suffix: &str, query: &str, body: Value) -> (u16, Value) {
-        let call = Call {
+        self.ask_at(&format!("/v4/spreadsheets/{ID}{suffix}"), method, query, body).await
+    }
+
+    /// The same, of any path.
+    pub async fn ask_at(&self, path: &str, method: Method, query: &str, body: Value) -> (u16, Value) {
+        let call = ApiRequest {
             method,
-            path: format!("/v4/spreadsheets/{ID}{suffix}"),
-            query: Query::parse(query),
+            path: path.to_owned(),
+            query: QueryParams::parse(query),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
-        let answer = self.emulator.answer(call).await.expect("no fault of the emulator's own is pending");
+        let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
         let value = match answer.content {
-            Content::Json(value) => value,
-            Content::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
-            Content::Html(_) | Content::File(..) | Content::Empty => Value::Null,
+            ResponseContent::Json(value) => value,
+            ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).expect("JSON"),
+            ResponseContent::Html(_) | ResponseContent::File(..) | ResponseContent::Empty => Value::Null,
         };
         (answer.status, value)
     }
@@ -308,7 +372,7 @@ impl Front {
 pub fn client<F, R>(answering: F, clock: &Arc<dyn Clock>, seed: u64) -> Sheets
 where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = std::io::Result<Response<Outgoing>>> + Send + 'static,
+    R: Future<Output = std::io::Result<Response<ResponseBody>>> + Send + 'static,
 {
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
@@ -325,20 +389,24 @@ where
 }
 
 /// What a request asks of the emulator.
-pub async fn call_of(request: Request<Incoming>) -> Call {
+pub async fn call_of(request: Request<Incoming>) -> ApiRequest {
     let (head, body) = request.into_parts();
-    Call {
+    call_with(head, body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
+}
+
+fn call_with(head: Parts, body: Bytes) -> ApiRequest {
+    ApiRequest {
         method: head.method,
         path: head.uri.path().to_owned(),
-        query: Query::parse(head.uri.query().unwrap_or_default()),
+        query: QueryParams::parse(head.uri.query().unwrap_or_default()),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
-        body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+        body,
     }
 }
 
 /// An answer on its way, dated.
-pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
+pub fn dressed(answer: ApiResponse, now: Timestamp) -> Response<ResponseBody> {
     let moment = std::time::UNIX_EPOCH + Duration::from_millis(u64::try_from(now.0).unwrap_or(0));
     let mut response = Response::builder().status(answer.status).header("date", httpdate::fmt_http_date(moment));
     for (name, value) in &answer.headers {
@@ -347,7 +415,7 @@ pub fn dressed(answer: Answer, now: Timestamp) -> Response<Outgoing> {
     let breaks_off = answer.breaks_off;
     let (bytes, kind) = answer.body(false);
     let response = if kind.is_empty() { response } else { response.header("content-type", kind) };
-    response.body(Outgoing::new(bytes.into(), breaks_off)).expect("a status and a date")
+    response.body(ResponseBody::new(bytes.into(), breaks_off)).expect("a status and a date")
 }
 
 /// The end of a connection.

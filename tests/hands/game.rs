@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::chance::Chance;
@@ -19,7 +19,7 @@ use sheetkeep::time::Timestamp;
 use crate::book::{JOBS, value};
 use crate::deeds::{Deed, Hand};
 use crate::desk::Desk;
-use crate::front::{Front, Tampering};
+use crate::front::{EmulatorProxy, Tampering};
 use crate::support::{Job, Values};
 
 /// Keys of a game's source.
@@ -90,8 +90,8 @@ pub struct Game {
 impl Game {
     pub fn new(seed: u64, pace: Pace, tampering: Option<Tampering>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
-        let front = Front::new(doubts, seed, &clock, None);
+        let doubts = UnknownBehaviors::all().nth(usize::try_from(seed % 8).expect("few")).expect("there are eight");
+        let front = EmulatorProxy::new(doubts, seed, &clock, None);
         let latency = (pace == Pace::Fast).then_some(LATENCY);
         let desk = Desk::new(front, seed, &clock, latency, tampering);
         let chance = SeededChance::new(seed);
@@ -144,7 +144,7 @@ impl Game {
             table.book.source.iter().map(|(key, version)| item(key, *version)).collect()
         };
         let sheets = Arc::new(self.desk.sheets(job.seed));
-        let store = SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let running = job.run(store.keeping(WriteMode::Upsert, ReprocessPolicy::OnChange), Values::of(items));
         let calls = if crash { 4 + self.below(30) } else { u64::MAX / 2 };
         self.tally.crashes += u64::from(crash);

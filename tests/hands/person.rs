@@ -12,7 +12,7 @@ use crate::front::View;
 pub const MARK: &str = "mine";
 
 /// One person.
-pub struct Person {
+pub struct SimulatedEditor {
     chance: SeededChance,
     /// How likely they act before a call; 0 to 1.
     pub eagerness: f64,
@@ -67,7 +67,7 @@ pub const ALL: &[Act] = &[
 /// Of these, what moves no column.
 pub const ROWS: &[Act] = &[Act::Sort, Act::InsertOwnRow, Act::InsertBlankRows, Act::DeleteOwnRow, Act::MoveRows];
 
-impl Person {
+impl SimulatedEditor {
     pub fn new(seed: u64) -> Self {
         Self {
             chance: SeededChance::new(seed ^ 0xBEEF),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use sheetkeep::emulator::batch::context::Doubts;
+use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::port::clock::Clock;
@@ -17,11 +17,11 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::SteeredClock;
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
+use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
-pub struct House {
-    pub front: Front,
+pub struct JobFixture {
+    pub front: EmulatorProxy,
     pub clock: Arc<dyn Clock>,
     pub mode: WriteMode,
     pub again: ReprocessPolicy,
@@ -29,17 +29,18 @@ pub struct House {
     pub max_rows: usize,
 }
 
-impl House {
+impl JobFixture {
     /// `nth` is which of the eight doubts the service has.
     pub fn new(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
-        let doubts = Doubts::all().nth(nth).expect("there are eight");
-        Self { front: Front::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
+        let doubts = UnknownBehaviors::all().nth(nth).expect("there are eight");
+        Self { front: EmulatorProxy::new(doubts, 1, &clock, None), clock, mode, again, max_rows: 2 }
     }
 
     pub fn store(&self, seed: u64) -> SheetsStore {
         let sheets = Arc::new(self.front.sheets(seed));
-        SheetsStore::new(sheets, Front::id(), "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
+        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
+            .keeping(self.mode, self.again)
     }
 
     pub async fn run(

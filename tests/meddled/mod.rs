@@ -27,7 +27,7 @@ use crate::support::{Job, Slow, Values};
 type Meddling = dyn Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync;
 
 /// A store whose commits take a moment, so that results gather meanwhile.
-struct Meddled {
+struct FaultyStore {
     inner: MemoryStore,
     clock: Arc<dyn Clock>,
     commits: AtomicU32,
@@ -38,7 +38,7 @@ struct Meddled {
     blind: bool,
 }
 
-impl Store for Meddled {
+impl Store for FaultyStore {
     fn load(&self) -> BoxFuture<'_, Result<Loaded, StoreError>> {
         Box::pin(async {
             let late = self.late.lock().expect("nobody panics in it").take();
@@ -89,9 +89,9 @@ fn meddled(
     clock: &Arc<dyn Clock>,
     store: &MemoryStore,
     meddling: impl Fn(u32, &Commit, &MemoryStore) -> Option<CommitReply> + Send + Sync + 'static,
-) -> Meddled {
+) -> FaultyStore {
     let (inner, clock) = (store.clone(), Arc::clone(clock));
-    Meddled {
+    FaultyStore {
         inner,
         clock,
         commits: AtomicU32::new(0),
@@ -173,7 +173,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
             }
             _ => None,
         });
-        let report = job.run(Meddled { late, ..between }, items(12)).await.expect("a clean run");
+        let report = job.run(FaultyStore { late, ..between }, items(12)).await.expect("a clean run");
         let held = store.held();
         assert_eq!((report.run.counts.new, report.rows, ids(&store).len()), (12, 12, 12), "commit {nth}");
         let last = held.head.expect("the job exists").commit;
@@ -186,9 +186,9 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
 async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
-        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     });
-    let error = job.run(Meddled { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
+    let error = job.run(FaultyStore { blind: true, ..between }, items(8)).await.expect_err("it is unclear");
     assert_eq!((error.fault(), error.to_string().contains("out of order")), (Fault::Transient, true), "{error}");
 }
 

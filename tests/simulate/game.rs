@@ -18,13 +18,13 @@ use sheetkeep::runner::shutdown::Stop;
 use sheetkeep::system::{SeededChance, SteeredClock};
 use sheetkeep::time::Timestamp;
 
-use crate::front::Front;
-use crate::lane::{Fortune, Halt, Lane};
+use crate::front::EmulatorProxy;
+use crate::lane::{FaultPlan, Halt, Machine};
 use crate::memory::InMemory;
 use crate::person::{ALL, Act, ROWS};
 use crate::place::{Meddling, Place};
 use crate::record::{Poison, Record};
-use crate::seen::{Eyes, Whole, parts, word};
+use crate::seen::{CheckLevel, Whole, parts, word};
 use crate::sheet::OnSheet;
 use crate::support::{Job, Slow, Values};
 
@@ -60,12 +60,12 @@ pub struct Game {
     pub record: Arc<Record>,
     place: Arc<dyn Place>,
     /// Where there is a person: the way to them.
-    front: Option<Front>,
+    front: Option<EmulatorProxy>,
     clock: Arc<dyn Clock>,
     chance: SeededChance,
     /// A chance of its own for them, so that they change no game's story beside.
     twins_chance: SeededChance,
-    lanes: Vec<Arc<Lane>>,
+    lanes: Vec<Arc<Machine>>,
     mode: WriteMode,
     ttl_ms: u64,
     source: BTreeMap<String, u64>,
@@ -101,13 +101,13 @@ impl Game {
             (Arc::new(InMemory::new(&record, &clock, meddling)), None)
         };
         record.look_with(match acts.filter(|_| front.is_some()) {
-            None => Eyes::Closely,
+            None => CheckLevel::Closely,
             // New rows are written by position where the person has something below the last key.
-            Some(acts) if acts == ROWS && mode == WriteMode::Append => Eyes::Kept,
-            Some(acts) if acts == ROWS => Eyes::Keys,
-            Some(_) => Eyes::Closed,
+            Some(acts) if acts == ROWS && mode == WriteMode::Append => CheckLevel::Kept,
+            Some(acts) if acts == ROWS => CheckLevel::Keys,
+            Some(_) => CheckLevel::Closed,
         });
-        let lanes = (0..4).map(|number| Lane::new(number, seed, &clock, &record)).collect();
+        let lanes = (0..4).map(|number| Machine::new(number, seed, &clock, &record)).collect();
         let (source, failing, twins, due) = Default::default();
         let twins_chance = SeededChance::new(seed ^ 0x7717);
         Self { record, place, front, clock, chance, twins_chance, lanes, mode, ttl_ms, source, failing, twins, due }
@@ -195,7 +195,7 @@ impl Game {
         futures_util::future::join_all(all).await;
     }
 
-    async fn machine(&self, lane: &Arc<Lane>, faults: f64) {
+    async fn machine(&self, lane: &Arc<Machine>, faults: f64) {
         self.wait(lane.below(2_000)).await;
         for _ in 0..=lane.below(TRIES) {
             let halt = match lane.below(4) {
@@ -205,7 +205,7 @@ impl Game {
             };
             let halt = halt.map(|halt| (1 + lane.below(10), halt));
             let refuses = (lane.below(6) == 0).then(|| lane.below(6));
-            let ended = self.run(lane, Fortune { faults, latency_ms: 200, halt, refuses }).await;
+            let ended = self.run(lane, FaultPlan { faults, latency_ms: 200, halt, refuses }).await;
             match ended {
                 Ended::Well(_) => {}
                 Ended::Crashed if lane.below(3) == 0 => return,
@@ -228,7 +228,7 @@ impl Game {
             .any(|words| text.contains(words));
         // A refusal whose body is lost is taken for something else than the service: the run ends, and says so.
         let bodiless =
-            text.contains("without telling what it did") || text.contains("the next run finds out what is there");
+            text.contains("without reporting what it did") || text.contains("the next run reads what was written");
         error.fault().passes()
             || bodiless
             || matches!(error, RunError::Held { .. } | RunError::Fenced { .. } | RunError::Machine { .. })
@@ -240,7 +240,7 @@ impl Game {
     }
 
     /// One run of one machine, until it ends or the machine does.
-    async fn run(&self, lane: &Arc<Lane>, fortune: Fortune) -> Ended {
+    async fn run(&self, lane: &Arc<Machine>, fortune: FaultPlan) -> Ended {
         lane.begin(fortune);
         self.record.count(|tally| tally.runs += 1);
         let job = self.job(lane, fortune.refuses);
@@ -308,7 +308,7 @@ impl Game {
     /// A run over what was done already does nothing.
     async fn unchanged(&self) -> Result<(), String> {
         for _ in 0..QUIET_TRIES {
-            match self.run(&self.lanes[0], Fortune { latency_ms: 20, ..Fortune::default() }).await {
+            match self.run(&self.lanes[0], FaultPlan { latency_ms: 20, ..FaultPlan::default() }).await {
                 Ended::Well(report) if report.run.counts.new == 0 && report.repeats.keys == self.twins.len() as u64 => {
                     return self.record.wrong();
                 }
@@ -323,7 +323,7 @@ impl Game {
         Err("the lease is never free".to_owned())
     }
 
-    fn job(&self, lane: &Lane, refuses: Option<u64>) -> Job {
+    fn job(&self, lane: &Machine, refuses: Option<u64>) -> Job {
         let (failing, mode, record) = (self.failing.clone(), self.mode, Arc::clone(&self.record));
         let begun = AtomicU64::new(0);
         let mut job = Job::new(lane.own_clock()).step(move |value: &Value, _| {
@@ -362,7 +362,7 @@ impl Game {
     async fn quiet(&self) -> Result<(), String> {
         let lane = &self.lanes[0];
         for _ in 0..QUIET_TRIES {
-            match self.run(lane, Fortune { latency_ms: 20, ..Fortune::default() }).await {
+            match self.run(lane, FaultPlan { latency_ms: 20, ..FaultPlan::default() }).await {
                 Ended::Well(report) => return self.at_rest(&report).await,
                 Ended::Badly(RunError::Held { .. }) => self.wait(self.ttl_ms / 2 + 1_000).await,
                 Ended::Badly(error) => return Err(format!("the quiet run: {error}")),
@@ -405,7 +405,7 @@ fn tells(event: &Event) -> bool {
     !matches!(event, Event::Progress { .. } | Event::Finished(_))
 }
 
-fn with_person(front: &Front, acts: &'static [Act]) -> Front {
+fn with_person(front: &EmulatorProxy, acts: &'static [Act]) -> EmulatorProxy {
     front.person.lock().expect("nobody panics in it").acts = acts;
     front.clone()
 }

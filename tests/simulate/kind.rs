@@ -1,6 +1,6 @@
 //! The kinds of faults that a call can meet, and what each is to the emulator.
 
-use sheetkeep::emulator::fault::{Fault, Happening};
+use sheetkeep::emulator::{FaultAction, FaultRule};
 use sheetkeep::port::chance::Chance;
 
 /// A fault.
@@ -63,22 +63,22 @@ impl Kind {
     }
 
     /// The emulator's word for it; it hangs by itself no longer than a call does.
-    pub fn fault(self) -> Option<Fault> {
-        let (happening, status, after) = match self {
-            Self::Refuses(400) => (Happening::Refuse, 400, 1),
-            Self::Fails(status) | Self::Refuses(status) => (Happening::Fail, status, 1),
-            Self::AppliedFails(status) => (Happening::AppliedFail, status, 1),
-            Self::Reset => (Happening::Reset, 503, 1),
-            Self::AppliedReset => (Happening::AppliedReset, 503, 1),
-            Self::Page(status) => (Happening::Html, status, 1),
-            Self::AppliedPage(status) => (Happening::AppliedHtml, status, 1),
-            Self::Truncated => (Happening::AppliedTruncate, 503, 1),
-            Self::Empty => (Happening::AppliedEmpty, 503, 1),
-            Self::Late(0) => (Happening::Late, 503, MUCH_LATER),
-            Self::Late(after) => (Happening::Late, 503, after),
+    pub fn fault(self) -> Option<FaultRule> {
+        let (action, status, after) = match self {
+            Self::Refuses(400) => (FaultAction::Refuse, 400, 1),
+            Self::Fails(status) | Self::Refuses(status) => (FaultAction::Fail, status, 1),
+            Self::AppliedFails(status) => (FaultAction::AppliedFail, status, 1),
+            Self::Reset => (FaultAction::Reset, 503, 1),
+            Self::AppliedReset => (FaultAction::AppliedReset, 503, 1),
+            Self::Page(status) => (FaultAction::Html, status, 1),
+            Self::AppliedPage(status) => (FaultAction::AppliedHtml, status, 1),
+            Self::Truncated => (FaultAction::AppliedTruncate, 503, 1),
+            Self::Empty => (FaultAction::AppliedEmpty, 503, 1),
+            Self::Late(0) => (FaultAction::Late, 503, MUCH_LATER),
+            Self::Late(after) => (FaultAction::Late, 503, after),
             Self::Hang | Self::AppliedHang => return None,
         };
-        Some(Fault { happening, status, after, ..Fault::default() })
+        Some(FaultRule { action, status, after, ..FaultRule::default() })
     }
 
     /// What the evidence calls it.

@@ -29,7 +29,7 @@ pub enum Halt {
 
 /// What is to come over a run.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Fortune {
+pub struct FaultPlan {
     /// How likely a call meets a fault.
     pub faults: f64,
     /// The longest way of a request or an answer, in milliseconds.
@@ -67,17 +67,17 @@ impl Clock for Off {
 }
 
 /// A machine's way.
-pub struct Lane {
+pub struct Machine {
     pub number: u64,
     seed: u64,
     clock: Arc<dyn Clock>,
     chance: SeededChance,
-    fortune: Mutex<Fortune>,
+    fortune: Mutex<FaultPlan>,
     halting: tokio::sync::watch::Sender<Option<Halt>>,
     record: Arc<Record>,
 }
 
-impl Lane {
+impl Machine {
     pub fn new(number: u64, seed: u64, clock: &Arc<dyn Clock>, record: &Arc<Record>) -> Arc<Self> {
         let chance = SeededChance::new(seed.wrapping_mul(LANES).wrapping_add(number) ^ 0x1A4E);
         let (clock, record) = (Arc::clone(clock), Arc::clone(record));
@@ -101,7 +101,7 @@ impl Lane {
     }
 
     /// The next run's fortune.
-    pub fn begin(&self, fortune: Fortune) {
+    pub fn begin(&self, fortune: FaultPlan) {
         *self.fortune.lock().expect("nobody panics in it") = fortune;
         self.halting.send_replace(None);
     }

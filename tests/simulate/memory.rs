@@ -19,7 +19,7 @@ use sheetkeep::port::store::{Store, StoreError, Usage};
 use sheetkeep::store::memory::MemoryStore;
 
 use crate::kind::Kind;
-use crate::lane::Lane;
+use crate::lane::Machine;
 use crate::place::{Meddling, Place};
 use crate::read::id_in;
 use crate::record::Record;
@@ -121,7 +121,7 @@ impl InMemory {
 }
 
 impl Place for InMemory {
-    fn store(&self, lane: &Arc<Lane>, _: u64) -> Arc<dyn Store> {
+    fn store(&self, lane: &Arc<Machine>, _: u64) -> Arc<dyn Store> {
         Arc::new(OfLane { place: self.clone(), lane: Arc::clone(lane), sent: Mutex::default() })
     }
 
@@ -140,7 +140,7 @@ impl Place for InMemory {
 /// The store as one machine reaches it.
 struct OfLane {
     place: InMemory,
-    lane: Arc<Lane>,
+    lane: Arc<Machine>,
     sent: Mutex<BTreeSet<HeadId>>,
 }
 

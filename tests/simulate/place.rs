@@ -5,7 +5,7 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use sheetkeep::port::store::Store;
 
-use crate::lane::Lane;
+use crate::lane::Machine;
 use crate::seen::Seen;
 
 /// What is meddled with, for tests that have to see the simulation fail.
@@ -24,7 +24,7 @@ pub enum Meddling {
 /// A place.
 pub trait Place: Send + Sync {
     /// A machine's store.
-    fn store(&self, lane: &Arc<Lane>, seed: u64) -> Arc<dyn Store>;
+    fn store(&self, lane: &Arc<Machine>, seed: u64) -> Arc<dyn Store>;
 
     /// What is there.
     fn look(&self) -> BoxFuture<'_, Seen>;

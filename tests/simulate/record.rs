@@ -8,7 +8,7 @@ use sheetkeep::ledger::item::write_mode::WriteMode;
 use sheetkeep::ledger::run::event::RunReport;
 
 use crate::kind::Kind;
-use crate::seen::{Eyes, Seen};
+use crate::seen::{CheckLevel, Seen};
 use crate::watch::Watch;
 
 /// Counts, of one game or of many.
@@ -104,7 +104,7 @@ struct Inner {
     poison: Option<Poison>,
     tally: Tally,
     watch: Watch,
-    eyes: Eyes,
+    eyes: CheckLevel,
     wrong: Option<String>,
     diary: Vec<String>,
 }
@@ -143,7 +143,7 @@ impl Record {
     }
 
     /// How closely the rows are looked at from now on.
-    pub fn look_with(&self, eyes: Eyes) {
+    pub fn look_with(&self, eyes: CheckLevel) {
         self.held().eyes = eyes;
     }
 

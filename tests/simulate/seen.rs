@@ -7,7 +7,7 @@ use sheetkeep::ledger::lease::head::HeadId;
 
 /// How closely the rows of the data tab are looked at while people edit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Eyes {
+pub enum CheckLevel {
     /// Rows and keys agree to the letter.
     #[default]
     Closely,

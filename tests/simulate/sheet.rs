@@ -6,18 +6,15 @@ use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::{Method, Request, Response};
 use serde_json::{Value, json};
-use sheetkeep::emulator::batch::context::Doubts;
-use sheetkeep::emulator::call::{Call, Content, Query};
-use sheetkeep::emulator::fault::Fault;
-use sheetkeep::emulator::outgoing::Outgoing;
+use sheetkeep::emulator::{ApiRequest, FaultRule, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 
-use crate::front::{Front, call_of, client, dressed, gone};
+use crate::front::{EmulatorProxy, call_of, client, dressed, gone};
 use crate::kind::Kind;
-use crate::lane::Lane;
+use crate::lane::Machine;
 use crate::place::{Meddling, Place};
 use crate::read::{read, titles};
 use crate::record::Record;
@@ -29,7 +26,7 @@ const FIELDS: &str = "fields=namedRanges,sheets.properties.title";
 /// The place.
 #[derive(Clone)]
 pub struct OnSheet {
-    pub front: Front,
+    pub front: EmulatorProxy,
     record: Arc<Record>,
     clock: Arc<dyn Clock>,
     /// Whoever holds it is the one whose call is carried out.
@@ -46,14 +43,14 @@ impl OnSheet {
         clock: &Arc<dyn Clock>,
         meddling: Option<Meddling>,
     ) -> Self {
-        let doubts = Doubts::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
-        let front = Front::new(doubts, seed, clock, None);
+        let doubts = UnknownBehaviors::all().nth(usize::try_from(doubt).expect("few")).expect("there are eight");
+        let front = EmulatorProxy::new(doubts, seed, clock, None);
         let (record, clock) = (Arc::clone(record), Arc::clone(clock));
         Self { front, record, clock, turn: Arc::default(), meddling }
     }
 
     /// Carries out a call at its turn; the person may come first.
-    async fn respond(&self, lane: &Lane, request: Request<Incoming>) -> std::io::Result<Response<Outgoing>> {
+    async fn respond(&self, lane: &Machine, request: Request<Incoming>) -> std::io::Result<Response<ResponseBody>> {
         let mut call = call_of(request).await;
         lane.under_way().await;
         let writes = call.path.ends_with(":batchUpdate");
@@ -78,12 +75,12 @@ impl OnSheet {
             }
             let containing = self.record.poison().map(|poison| poison.text);
             let fault = kind.and_then(Kind::fault).map(|fault| match kind {
-                Some(Kind::Refuses(_)) => Fault { containing, ..fault },
+                Some(Kind::Refuses(_)) => FaultRule { containing, ..fault },
                 _ => fault,
             });
             self.front.emulator.set_faults(fault.into_iter().collect());
             let before = self.late().await;
-            let answer = self.front.emulator.answer(call).await;
+            let answer = self.front.emulator.handle(call).await;
             if writes && kind.is_none_or(Kind::applies) {
                 let arrived = before - self.late().await;
                 self.record.count(|tally| tally.late_deliveries += arrived);
@@ -106,7 +103,7 @@ impl OnSheet {
     }
 
     async fn arrive(&self) {
-        let arrived = self.front.emulator.deliver_late().await.len() as u64;
+        let arrived = self.front.emulator.deliver_delayed().await.len() as u64;
         self.record.count(|tally| tally.late_deliveries += arrived);
         if arrived > 0 {
             self.record.check(&self.seen().await);
@@ -125,16 +122,16 @@ impl OnSheet {
 
     /// Writes that are under way.
     async fn late(&self) -> u64 {
-        let call = Call {
+        let call = ApiRequest {
             method: Method::GET,
             path: "/_emulator/late".to_owned(),
-            query: Query::default(),
+            query: QueryParams::default(),
             host: String::new(),
             authorization: None,
             body: bytes::Bytes::new(),
         };
-        let answer = self.front.emulator.answer(call).await.expect("no fault meets a control path");
-        let Content::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
+        let answer = self.front.emulator.handle(call).await.expect("no fault meets a control path");
+        let ResponseContent::Json(told) = answer.content else { unreachable!("a control path answers JSON") };
         told["underWay"].as_u64().expect("a count")
     }
 }
@@ -146,7 +143,7 @@ fn in_query(title: &str) -> String {
 }
 
 /// Takes out of a batch whatever copies cells.
-fn without_copies(call: &mut Call) {
+fn without_copies(call: &mut ApiRequest) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else { return };
     if let Some(requests) = body["requests"].as_array_mut() {
         requests.retain(|request| request.get("copyPaste").is_none());
@@ -155,7 +152,7 @@ fn without_copies(call: &mut Call) {
 }
 
 /// Leaves of a batch what it appends.
-fn without_guard(call: &mut Call) {
+fn without_guard(call: &mut ApiRequest) {
     let Ok(mut body) = serde_json::from_slice::<Value>(&call.body) else { return };
     if let Some(requests) = body["requests"].as_array_mut() {
         requests.retain(|request| request.get("appendCells").is_some());
@@ -167,7 +164,7 @@ fn without_guard(call: &mut Call) {
 }
 
 impl Place for OnSheet {
-    fn store(&self, lane: &Arc<Lane>, seed: u64) -> Arc<dyn Store> {
+    fn store(&self, lane: &Arc<Machine>, seed: u64) -> Arc<dyn Store> {
         let (place, lane) = (self.clone(), Arc::clone(lane));
         let answering = move |request| {
             let (place, lane) = (place.clone(), Arc::clone(&lane));
@@ -178,7 +175,7 @@ impl Place for OnSheet {
         let sheets = client(answering, &self.clock, seed);
         let mode = self.record.mode();
         let again = if mode == WriteMode::Append { ReprocessPolicy::EachVersion } else { ReprocessPolicy::OnChange };
-        let store = SheetsStore::new(Arc::new(sheets), Front::id(), "j", "Data", Arc::clone(&self.clock));
+        let store = SheetsStore::new(Arc::new(sheets), EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         Arc::new(store.keeping(mode, again))
     }
 

@@ -6,7 +6,7 @@ use sheetkeep::ledger::item::write_mode::WriteMode;
 use sheetkeep::ledger::lease::head::HeadId;
 use sheetkeep::ledger::run::run::Run;
 
-use crate::seen::{Eyes, Marked, Seen, Told, Whole, rows_of};
+use crate::seen::{CheckLevel, Marked, Seen, Told, Whole, rows_of};
 
 /// What was seen so far.
 #[derive(Default)]
@@ -31,7 +31,7 @@ impl Watch {
     }
 
     /// Checks what holds at every moment, and tells whether somebody has just taken over from a holder who did not give back.
-    pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: Eyes) -> Result<bool, String> {
+    pub fn check(&mut self, seen: &Seen, mode: WriteMode, eyes: CheckLevel) -> Result<bool, String> {
         let taken = self.head_and_fence(seen)?;
         let done = keys_once(seen)?;
         told_once(&seen.failures)?;
@@ -40,15 +40,15 @@ impl Watch {
         let mut rows = seen.rows.clone();
         rows.sort();
         match eyes {
-            Eyes::Closely => agree(&rows, &expected)?,
-            Eyes::Kept => agree_but_for_kept(&rows, &expected, &seen.kept)?,
-            Eyes::Keys => {
+            CheckLevel::Closely => agree(&rows, &expected)?,
+            CheckLevel::Kept => agree_but_for_kept(&rows, &expected, &seen.kept)?,
+            CheckLevel::Keys => {
                 let keys = |rows: Vec<(String, String)>| {
                     rows.into_iter().map(|(key, _)| (key.clone(), key)).collect::<Vec<_>>()
                 };
                 agree_but_for_kept(&keys(rows), &keys(expected), &seen.kept)?;
             }
-            Eyes::Closed => {}
+            CheckLevel::Closed => {}
         }
         Ok(taken)
     }

@@ -32,22 +32,22 @@ pub fn commit() -> String {
     if changed.is_some_and(|changed| changed.is_empty()) { head } else { format!("{head}, with changes") }
 }
 
-/// Writes a file of evidence.
-#[allow(dead_code, reason = "one test writes whole files, another one parts")]
-pub fn write(file: &str, told: &Value) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence");
-    std::fs::create_dir_all(&folder).expect("the folder of the evidence can be made");
-    let text = serde_json::to_string_pretty(told).expect("it is JSON");
-    std::fs::write(folder.join(file), text + "\n").expect("the evidence can be written");
-}
-
-/// Writes one part of a file of evidence, and leaves the others.
-#[allow(dead_code, reason = "one test writes whole files, another one parts")]
-pub fn write_part(file: &str, part: &str, told: &Value) {
+/// Writes a file of evidence: the whole file, or one part of it and leaves the others.
+pub fn write(file: &str, part: Option<&str>, evidence: &Value) {
     static WRITING: Mutex<()> = Mutex::new(());
     let _one_at_a_time = WRITING.lock();
-    let there = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence").join(file));
-    let mut all: Value = there.ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_else(|| json!({}));
-    all[part] = told.clone();
-    write(file, &all);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/evidence");
+    std::fs::create_dir_all(&folder).expect("the folder of the evidence can be made");
+    let path = folder.join(file);
+    let whole = match part {
+        None => evidence.clone(),
+        Some(part) => {
+            let old = std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
+            let mut whole: Value = old.unwrap_or_else(|| json!({}));
+            whole[part] = evidence.clone();
+            whole
+        }
+    };
+    let text = serde_json::to_string_pretty(&whole).expect("it is JSON");
+    std::fs::write(path, text + "\n").expect("the evidence can be written");
 }

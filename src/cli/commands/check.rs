@@ -71,7 +71,7 @@ pub async fn command(
             }
         }
         Err(AppError::NeverRan) => {
-            let what = "it is not there yet; the first run makes it";
+            let what = "it does not exist yet; the first run creates it";
             lines.push(CheckItem::fine(Subject::Spreadsheet, what));
         }
         Err(error) => {
@@ -178,8 +178,8 @@ fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, Cli
         Some(ProbeEnd::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
         Some(ProbeEnd::Stopped(_)) => Ok(Exit::Terminated),
         None if exit == Exit::Ok && !sure => {
-            let message = "the answers about the guard were lost, so nothing is known of it";
-            Err(CliError::new(message, Exit::Unavailable).with_help("ask again later"))
+            let message = "the responses about the guard were lost, so it is not verified";
+            Err(CliError::new(message, Exit::Unavailable).with_help("probe again later"))
         }
         None => Ok(exit),
     }
@@ -190,7 +190,7 @@ fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
     let what = if left.is_empty() { "tabs called sheetkeep probe …".to_owned() } else { format!("\"{left}\"") };
     let why = swept.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
     let message = format!("failed to delete what the probe made: {what} may still be there{why}");
-    let help = "the next --probe after an hour deletes it, and so may you; nothing of yours was touched";
+    let help = "the next --probe after an hour deletes it, or delete it yourself; your data was not touched";
     CliError::new(message, exit).with_help(help)
 }
 
@@ -207,7 +207,7 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
             stop.hurry(Duration::ZERO);
         }
     });
-    heard.inspect_err(|error| tracing::warn!(%error, "signals can't be heard")).ok()
+    heard.inspect_err(|error| tracing::warn!(%error, "signals can't be received")).ok()
 }
 
 #[cfg(test)]

@@ -4,16 +4,17 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
 use crate::cli::emulate_args::{self as args, EmulateArgs};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
-use crate::emulator::batch::context::{CallerIds, Doubts, MissingId, Validate};
-use crate::emulator::launch::{LaunchError, LaunchOptions, launch};
-use crate::emulator::options::{EmulatorOptions, Latency};
-use crate::emulator::quota::Limits;
-use crate::emulator::storage_error::Lasting;
+use crate::emulator::{
+    CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, MissingIdBehavior,
+    QuotaLimits, UnknownBehaviors, ValidationBehavior, launch,
+};
+use crate::fault::Fault;
 use crate::port::chance::Chance;
 use crate::port::clock::Clock;
 
@@ -33,12 +34,13 @@ pub async fn command(
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
     let watch = SignalWatch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
-        .map_err(|error| CliError::new(format!("signals can't be heard: {error}"), Exit::IoErr))?;
+        .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {
         out.line(url);
     };
-    let served = launch(options, clock, chance, ready, async move { stopped.cancelled().await }).await;
+    let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)));
+    let served = launch(options, time, random, ready, async move { stopped.cancelled().await }).await;
     drop(watch);
     served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
 }
@@ -49,43 +51,44 @@ fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
     Ok(EmulatorOptions {
         file: args.file.clone(),
         spreadsheet_id: args.spreadsheet_id.clone(),
-        quota: args.quota.map(|args::QuotaChoice::Google| Limits::GOOGLE),
+        quota: args.quota.map(|args::QuotaChoice::Google| QuotaLimits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
-        doubts: Doubts {
+        behaviors: UnknownBehaviors {
             missing_id: match args.missing_id {
-                args::MissingId::Refuse => MissingId::Refuse,
-                args::MissingId::Ignore => MissingId::Ignore,
+                args::MissingId::Refuse => MissingIdBehavior::Refuse,
+                args::MissingId::Ignore => MissingIdBehavior::Ignore,
             },
             validate: match args.validate {
-                args::Validate::Sequential => Validate::Sequential,
-                args::Validate::Snapshot => Validate::Snapshot,
+                args::Validate::Sequential => ValidationBehavior::Sequential,
+                args::Validate::Snapshot => ValidationBehavior::Snapshot,
             },
             caller_ids: match args.caller_ids {
-                args::CallerIds::Honour => CallerIds::Honour,
-                args::CallerIds::Ignore => CallerIds::Ignore,
+                args::CallerIds::Honour => CallerIdBehavior::Honour,
+                args::CallerIds::Ignore => CallerIdBehavior::Ignore,
             },
         },
         faults,
+        commit_hook: Some(failpoints()),
         hosts: args.allow_host.clone().into(),
         ..EmulatorOptions::default()
     })
 }
 
 /// What is in a file is not what it should be, or this machine can't read or write it.
-fn exit(lasting: Option<Lasting>) -> Exit {
+fn exit(lasting: Option<FailureCause>) -> Exit {
     match lasting {
-        Some(Lasting::Contents) => Exit::DataErr,
-        Some(Lasting::Resource) => Exit::OsErr,
-        Some(Lasting::Machine) | None => Exit::IoErr,
+        Some(FailureCause::Contents) => Exit::DataErr,
+        Some(FailureCause::Resource) => Exit::OsErr,
+        Some(FailureCause::Machine) | None => Exit::IoErr,
     }
 }
 
 fn trouble(error: &LaunchError) -> CliError {
     let exit = match error {
-        LaunchError::Storage(error) => exit(error.lasting()),
-        LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
+        LaunchError::Storage(error) => exit(error.failure_cause()),
+        LaunchError::StorageFailure(trouble) => exit(Some(trouble.cause)),
         LaunchError::Listen { .. } => Exit::Unavailable,
-        LaunchError::Credentials { .. } => Exit::from((error.fault(), Context::Output)),
+        LaunchError::Credentials { .. } => Exit::from((Fault::Denied, Context::Output)),
     };
     let trouble = CliError::new(error.to_string(), exit);
     match error {

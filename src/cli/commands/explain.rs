@@ -35,9 +35,9 @@ pub async fn command(
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
     let life = explain(&settings, &key, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
     if !life.is_known() {
-        let why = format!("find key \"{}\": no tab of job {} knows it", life.key, settings.job);
+        let why = format!("key \"{}\" not found in any tab of job {}", life.key, settings.job);
         return Err(CliError::new(why, Exit::Unknown)
-            .with_help("keys are matched to the letter; the source may not have yielded it yet"));
+            .with_help("keys are matched exactly; the source may not have yielded it yet"));
     }
     let text = if args.job.json { line(&Document::of(&life, &settings)) } else { told(&life, &settings.job) };
     session.terminal.out().put(&text);
@@ -53,7 +53,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
     for row in &life.failures {
         let failure = &row.failure;
         let state = failure.state.word();
-        let tries = if failure.attempts == 1 { "try" } else { "tries" };
+        let tries = if failure.attempts == 1 { "attempt" } else { "attempts" };
         let _ = write!(out, "  {}  {state} after {} {tries}", failure.last_seen, failure.attempts);
         if failure.step.is_empty() && !failure.error.is_empty() {
             let _ = write!(out, ", {}", visible(&failure.error));
@@ -63,7 +63,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
         }
         let _ = writeln!(out, "  (Failures row {}, run {}{})", row.row, visible(&failure.run), commit(failure.order));
         if let Some(action) = row.action {
-            let _ = writeln!(out, "      somebody wrote {} there", action.word());
+            let _ = writeln!(out, "      requested there: {}", action.word());
         }
     }
     for row in &life.done {

@@ -59,7 +59,7 @@ async fn list(
     });
     let rows = rows.collect::<Vec<_>>();
     for note in &found.notes {
-        session.terminal.err().put(&format!("note: {}\n", visible(note)));
+        session.terminal.err().put(&format!("warning: {}\n", visible(note)));
     }
     let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();

@@ -56,7 +56,9 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
     };
     let stop = if next.ends_with('?') { "" } else { "." };
     let written = if cause.is_program { "" } else { " None of them was written to Failures." };
-    format!("{next}{stop}{written} Where the source begins like that, [failures] stop_after = 0 goes on all the same")
+    format!(
+        "{next}{stop}{written} If the source is meant to begin like that, [failures] stop_after = 0 continues anyway"
+    )
 }
 
 /// The fields, as jq, that `path` may have meant: those that differ little, then those that hold its name.

@@ -43,8 +43,11 @@ pub async fn command(
     let settings = settings(&args.job, args.input.clone())?;
     let mut source = settings.open_source().map_err(|error| of_app(&AppError::Source(error), &settings))?;
     if !source.rereadable() {
-        return Err(CliError::new("a forced run reads its source twice, and this one can be read once", Exit::Usage)
-            .with_help("save it to a file and name that with --input"));
+        return Err(CliError::new(
+            "a forced run reads its source twice, and this one can be read only once",
+            Exit::Usage,
+        )
+        .with_help("save it to a file and name that with --input"));
     }
     let request = request_file(&settings);
     let remembered = request.as_ref().and_then(RequestFile::read);
@@ -84,7 +87,7 @@ pub async fn command(
             command: Some(TRIGGER),
             ..RunOptions::default()
         };
-        let quiet = RunArgs { wait: args.wait, steal: args.steal, ..RunArgs::quietly(&args.job) };
+        let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::quietly(&args.job) };
         let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
         let exit = run::of(session, &quiet, order, host.clone(), clock, chance).await?;
         if exit != Exit::Ok {
@@ -106,7 +109,7 @@ fn last() -> RunOptions {
 /// Remembers on this machine that it was asked for.
 fn remember(file: Option<&RequestFile>, asked: RequestOrder) {
     if let Some(Err(error)) = file.map(|file| file.write(asked)) {
-        tracing::warn!(%error, "that this forced run was asked for is not kept on this machine: should it vanish and be asked for again, keys may be done once more");
+        tracing::warn!(%error, "the request for this forced run can't be stored on this machine: if the run dies and is requested again, keys may be processed once more");
     }
 }
 
@@ -123,13 +126,13 @@ fn over(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
 fn goes_on(session: &Session, settings: &Settings, found: &ReprocessPlan) {
     let over = counted(found.over, "key");
     let rest = if found.again + found.fresh == 0 {
-        ", and nothing was left to do; to process them once more, say it again".to_owned()
+        ", and nothing was left to do; to process them once more, repeat the command".to_owned()
     } else {
         format!(", and {} are left", grouped(found.again + found.fresh))
     };
     let job = visible(&settings.job);
     session.terminal.err().line(&format!(
-        "{job}: note: a forced run was asked for here before, and did not say how it ended: {over} of it are done{rest}"
+        "{job}: warning: a forced run was requested here before and did not complete: {over} of it are done{rest}"
     ));
 }
 
@@ -138,17 +141,20 @@ fn text(settings: &Settings, found: &ReprocessPlan, remembered: Option<RequestOr
     let rows = counted(found.again, "row");
     let mut out = match settings.mode {
         WriteMode::Append => {
-            format!("would process {again} again and append about {rows} to tab {tab}, beside those that are there\n")
+            format!("would process {again} again and append about {rows} to tab {tab}, beside the existing ones\n")
         }
-        WriteMode::Upsert => format!("would process {again} again and write about {rows} of tab {tab} over\n"),
+        WriteMode::Upsert => format!("would process {again} again and rewrite about {rows} of tab {tab}\n"),
     };
     let over = grouped(found.over);
     if let Some(run) = &found.begun_by {
-        let _ = writeln!(out, "  the forced run that {run} began goes on: {over} of its keys are done again already");
+        let _ = writeln!(
+            out,
+            "  the forced run that {run} began continues: {over} of its keys are processed again already"
+        );
     } else if remembered.is_some() {
         let _ = writeln!(
             out,
-            "  a forced run was asked for here before, and did not say how it ended: {over} of its keys are done already"
+            "  a forced run was requested here before and did not complete: {over} of its keys are done already"
         );
     }
     if found.fresh > 0 {
@@ -157,7 +163,7 @@ fn text(settings: &Settings, found: &ReprocessPlan, remembered: Option<RequestOr
     if found.again > 0 {
         out.push_str(&programs_again(settings));
     }
-    out.push_str("nothing was written; say --yes to do it\n");
+    out.push_str("nothing was written; use --yes to apply it\n");
     out
 }
 

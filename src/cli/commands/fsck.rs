@@ -40,10 +40,10 @@ pub async fn command(
     let trouble = |error| of_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
     let asked = args.repair;
-    if asked == Some(RepairChoice::Adopt) && !may_adopt(&settings) {
-        let why = "adopt rows: this job appends a row for each version of a key, so an adopted key would get a further row with its next run";
+    if asked == Some(RepairChoice::Accept) && !may_adopt(&settings) {
+        let why = "accept rows: this job appends a row for each version of a key, so an accepted key would get another row with its next run";
         return Err(CliError::new(why, Exit::Usage)
-            .with_help("delete the rows, or leave them: nobody's rows are never touched"));
+            .with_help("delete the rows, or leave them: rows of unknown origin are never changed"));
     }
     let mut checked = look().await.map_err(trouble)?;
     let repair = asked.map(|choice| meant(choice, &checked));
@@ -83,44 +83,44 @@ pub async fn command(
 /// What is mended; where nobody says, a tab that is gone comes first, so that no key is forgotten by whoever only wants the tab back.
 fn meant(choice: RepairChoice, checked: &FsckReport) -> Repair {
     match choice {
-        RepairChoice::Usual if checked.gone.is_empty() => Repair::Forget,
+        RepairChoice::Usual if checked.gone.is_empty() => Repair::Reprocess,
         RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
-        RepairChoice::Forget => Repair::Forget,
-        RepairChoice::Adopt => Repair::Adopt,
+        RepairChoice::Reprocess => Repair::Reprocess,
+        RepairChoice::Accept => Repair::Accept,
     }
 }
 
 fn affected(checked: &FsckReport, repair: Repair) -> u64 {
     match repair {
         Repair::Tabs => checked.gone.len() as u64,
-        Repair::Forget => checked.count(DiscrepancyKind::Missing),
-        Repair::Adopt => checked.count(DiscrepancyKind::Strange),
+        Repair::Reprocess => checked.count(DiscrepancyKind::Missing),
+        Repair::Accept => checked.count(DiscrepancyKind::Strange),
     }
 }
 
 fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended, remade): (u64, &[String])) -> String {
     let mut out = String::new();
     for tab in remade {
-        let _ = writeln!(out, "{}: tab {} is there again, empty", visible(&settings.job), visible(tab));
+        let _ = writeln!(out, "{}: tab {} was recreated, empty", visible(&settings.job), visible(tab));
     }
     if mended > 0 {
         let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), counted(mended, "row"));
     }
     for note in &checked.notes {
-        let _ = writeln!(out, "note: {}", visible(note));
+        let _ = writeln!(out, "warning: {}", visible(note));
     }
-    let sums = format!("{}, {} of data", counted(checked.keys, "key"), counted(checked.rows, "row"));
+    let sums = format!("{}, {}", counted(checked.keys, "key"), counted(checked.rows, "data row"));
     if checked.is_clean() {
-        let _ = writeln!(out, "{}: {sums}; they agree", visible(&settings.job));
+        let _ = writeln!(out, "{}: {sums}; consistent", visible(&settings.job));
     } else if checked.agrees() {
-        let _ = writeln!(out, "{}: {sums}; they agree, but a tab is gone", visible(&settings.job));
+        let _ = writeln!(out, "{}: {sums}; consistent, but a tab is gone", visible(&settings.job));
     } else {
-        let _ = writeln!(out, "{}: {sums}; they do not agree", visible(&settings.job));
+        let _ = writeln!(out, "{}: {sums}; not consistent", visible(&settings.job));
     }
     for tab in &checked.gone {
         let _ = writeln!(
             out,
-            "  gone: tab {}: restore it from the file's version history, or say --repair=tabs --yes to have an empty one",
+            "  gone: tab {}: restore it from the file's version history, or use --repair=tabs --yes for an empty one",
             visible(tab)
         );
     }
@@ -152,7 +152,11 @@ fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended
         }
     }
     if checked.keyless > 0 {
-        let _ = writeln!(out, "  {} of data without a key: nobody's, and left alone", counted(checked.keyless, "row"));
+        let _ = writeln!(
+            out,
+            "  {} without a key: of unknown origin, left unchanged",
+            counted(checked.keyless, "data row")
+        );
     }
     if let Some(repair) = plan {
         let _ = writeln!(out, "{}", planned(checked, repair));
@@ -162,30 +166,28 @@ fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended
 
 fn meaning(what: DiscrepancyKind, settings: &Settings) -> &'static str {
     match (what, settings.mode) {
-        (DiscrepancyKind::Missing, _) => "done, without a row: somebody deleted it, or its steps made none",
+        (DiscrepancyKind::Missing, _) => "done, without a row: it was deleted, or the steps made none",
         (DiscrepancyKind::Doubled, WriteMode::Upsert) => "with several rows, where there should be one",
-        (DiscrepancyKind::Doubled, WriteMode::Append) => {
-            "with rows that are alike, more of them than versions that are done"
-        }
-        (DiscrepancyKind::Strange, _) => "with a row, but not done: typed, copied or changed by somebody",
-        (DiscrepancyKind::Twice, _) => "done twice in the same version: rows of Processed were copied",
+        (DiscrepancyKind::Doubled, WriteMode::Append) => "with more identical rows than versions that are done",
+        (DiscrepancyKind::Strange, _) => "with a row, but not done: the row was typed, copied or changed",
+        (DiscrepancyKind::Twice, _) => "processed twice in the same version: rows of Processed were copied",
     }
 }
 
 fn planned(checked: &FsckReport, repair: Repair) -> String {
     let count = affected(checked, repair);
     match repair {
-        _ if count == 0 => "repair: nothing that this would mend".to_owned(),
+        _ if count == 0 => "repair: this would change nothing".to_owned(),
         Repair::Tabs => format!(
-            "repair: would make tab {} again, empty, so that what it told is lost; say --repair=tabs --yes",
+            "repair: would recreate tab {}, empty; its former contents are lost; apply with --repair=tabs --yes",
             visible(&checked.gone.join(" and "))
         ),
-        Repair::Forget => format!(
-            "repair: would mark {} as forgotten in Processed, to be done again when the source yields them; say --repair=forget --yes",
+        Repair::Reprocess => format!(
+            "repair: would revoke {} in Processed, to be processed again when the source yields them; apply with --repair=reprocess --yes",
             counted(count, "key")
         ),
-        Repair::Adopt => format!(
-            "repair: would write {} into Processed as done, as their rows stand; say --repair=adopt --yes",
+        Repair::Accept => format!(
+            "repair: would record {} in Processed as done, with their rows as they are; apply with --repair=accept --yes",
             counted(count, "key")
         ),
     }
@@ -196,20 +198,21 @@ struct Document<'a> {
     schema_version: u32,
     job: &'a str,
     spreadsheet: Spreadsheet,
-    agrees: bool,
+    consistent: bool,
     keys: u64,
     rows: u64,
     rows_without_key: u64,
     missing: u64,
-    doubled: u64,
-    strange: u64,
-    done_twice: u64,
+    duplicate_rows: u64,
+    unknown_rows: u64,
+    processed_twice: u64,
     findings: Vec<FindingDocument<'a>>,
     gone: &'a [String],
-    processed: Option<EditedDocument<'a>>,
-    notes: &'a [String],
+    /// Both counts where the checksum of Processed differs from the one in the state; null where it does not.
+    processed_checksum: Option<EditedDocument<'a>>,
+    anomalies: &'a [String],
     repair: Option<PlanDocument>,
-    mended: u64,
+    repaired: u64,
     remade: &'a [String],
 }
 
@@ -228,7 +231,7 @@ struct PlanDocument {
 
 #[derive(Serialize)]
 struct FindingDocument<'a> {
-    what: &'static str,
+    what: String,
     key: Option<&'a str>,
     tab: &'a str,
     rows: &'a [u32],
@@ -242,7 +245,8 @@ impl<'a> Document<'a> {
         (mended, remade): (u64, &'a [String]),
     ) -> Self {
         let findings = checked.findings.iter().map(|finding| FindingDocument {
-            what: finding.what.word(),
+            // The name of the field that counts these.
+            what: finding.what.word().replace(' ', "_"),
             key: finding.key.as_deref(),
             tab: &finding.tab,
             rows: &finding.rows,
@@ -251,24 +255,24 @@ impl<'a> Document<'a> {
             schema_version: SCHEMA_VERSION,
             job: &settings.job,
             spreadsheet: Spreadsheet::of(settings),
-            agrees: checked.agrees(),
+            consistent: checked.agrees(),
             keys: checked.keys,
             rows: checked.rows,
             rows_without_key: checked.keyless,
             missing: checked.count(DiscrepancyKind::Missing),
-            doubled: checked.count(DiscrepancyKind::Doubled),
-            strange: checked.count(DiscrepancyKind::Strange),
-            done_twice: checked.count(DiscrepancyKind::Twice),
+            duplicate_rows: checked.count(DiscrepancyKind::Doubled),
+            unknown_rows: checked.count(DiscrepancyKind::Strange),
+            processed_twice: checked.count(DiscrepancyKind::Twice),
             findings: findings.collect(),
             gone: &checked.gone,
-            processed: checked.edited.as_ref().map(|edited| EditedDocument {
+            processed_checksum: checked.edited.as_ref().map(|edited| EditedDocument {
                 tab: &edited.tab,
                 written: edited.written,
                 found: edited.found,
             }),
-            notes: &checked.notes,
+            anomalies: &checked.notes,
             repair: plan.map(|repair| PlanDocument { how: repair.word(), keys: affected(checked, repair) }),
-            mended,
+            repaired: mended,
             remade,
         }
     }

@@ -52,7 +52,7 @@ pub async fn command(
         done_again(&settings, &first).await.map_err(|error| of_app(&error, &settings))?
     };
     let told = PruneText { settings: &settings, before, found: &first, again };
-    if args.yes && !first.forgotten.is_empty() && !args.forget {
+    if args.yes && !first.forgotten.is_empty() && !args.delete_yielded {
         return Err(told.refused());
     }
     let mut left = first.clone();
@@ -109,7 +109,7 @@ async fn prunable(
     let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
-    let age = RowAge { before, keys: args.keys || args.forget };
+    let age = RowAge { before, keys: args.keys || args.delete_yielded };
     Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
 }
 
@@ -132,17 +132,18 @@ struct PruneText<'a> {
 impl PruneText<'_> {
     fn refused(&self) -> CliError {
         let keys = counted(self.found.keys.0, "key");
-        let why =
-            format!("take out {keys}: nobody knows whether the source will yield them again; {}", self.consequence());
+        let why = format!("delete {keys}: the source may still yield them; {}", self.consequence());
         CliError::new(why, Exit::Usage)
-            .with_help("say --forget to take them out all the same, or leave --keys away; nothing was written")
+            .with_help("use --delete-yielded to delete them anyway, or omit --keys; nothing was written")
     }
 
     fn consequence(&self) -> String {
         match self.again {
             Some(0) => "it yields none of them today".to_owned(),
-            Some(again) => format!("it yields {} of them today, which the next run would do again", grouped(again)),
-            None => "it can be read only once, so it was not asked".to_owned(),
+            Some(again) => {
+                format!("it yields {} of them today, which the next run would process again", grouped(again))
+            }
+            None => "it can be read only once, so it was not read".to_owned(),
         }
     }
 
@@ -151,8 +152,8 @@ impl PruneText<'_> {
         let (job, found) = (visible(&self.settings.job), self.found);
         let date = self.before.to_string().replace('T', " ");
         let date = format!("{} UTC", date.get(..16).unwrap_or(&date));
-        let verb = if left.is_some() { "took out" } else { "would take out" };
-        let mut out = format!("{job}: {verb} what is from before {date}\n");
+        let verb = if left.is_some() { "deleted" } else { "would delete" };
+        let mut out = format!("{job}: {verb} rows older than {date}\n");
         let mut say = |count: u64, tab: &str, what: String| {
             if count > 0 {
                 let _ = writeln!(out, "  {tab}: {what}");
@@ -163,35 +164,33 @@ impl PruneText<'_> {
         let closed = format!("{} closed, in {}", counted(failures, "failure"), counted(rows, "row"));
         say(failures, &format!("Failures {job}"), closed);
         let idle = counted(found.settled_rows, "row");
-        say(
-            found.settled_rows,
-            &format!("Processed {job}"),
-            format!("{idle} that other rows have taken back or followed"),
-        );
+        say(found.settled_rows, &format!("Processed {job}"), format!("{idle} that are revoked or superseded"));
         let (keys, rows) = found.keys;
         let of_keys = format!(
-            "{} in {}; the source may yield them again: {}",
+            "{} in {}; the source may still yield them: {}",
             counted(keys, "key"),
             counted(rows, "row"),
             self.consequence()
         );
         say(keys, &format!("Processed {job}"), of_keys);
-        let older = format!("{} that old, which stay unless you say --forget", counted(found.old_keys, "key"));
+        let older = format!("{} that old, kept unless you use --delete-yielded", counted(found.old_keys, "key"));
         say(found.old_keys, &format!("Processed {job}"), older);
         say(found.blank, "ends of tabs", counted(found.blank, "blank row"));
         let _ = writeln!(out, "  {} in all", counted(found.cells, "cell"));
         match left {
             Some(left) if left.cells > 0 => {
                 let cells = counted(left.cells, "cell");
-                let _ =
-                    writeln!(out, "  {cells} of them are there still, as when rows are moved meanwhile: say it again");
+                let _ = writeln!(
+                    out,
+                    "  {cells} of them are left, probably because rows were moved meanwhile: repeat the command"
+                );
             }
             Some(_) => {}
-            None if found.settled.is_empty() => out.push_str("nothing has to go\n"),
+            None if found.settled.is_empty() => out.push_str("nothing to prune\n"),
             None => {
                 let more = if found.more { ", several times" } else { "" };
-                let forget = if keys > 0 { " --forget" } else { "" };
-                let _ = writeln!(out, "nothing was written; say --yes{forget} to do it{more}");
+                let forget = if keys > 0 { " --delete-yielded" } else { "" };
+                let _ = writeln!(out, "nothing was written; use --yes{forget} to apply it{more}");
             }
         }
         out

@@ -72,20 +72,20 @@ pub async fn command(
 fn text(settings: &Settings, found: &ResetPlan, written: bool) -> String {
     let (keys, failures) = (counted(found.keys, "key"), counted(found.failures, "failure"));
     let job = visible(&settings.job);
-    let left = format!("the rows of tab {} are left as they are", visible(&settings.tab));
+    let left = format!("the rows of tab {} stay unchanged", visible(&settings.tab));
     if written {
-        return format!("{job}: forgot {keys} and closed {failures}; {left}\n");
+        return format!("{job}: revoked {keys} and closed {failures}; {left}\n");
     }
     let next = match settings.mode {
-        WriteMode::Append => "the next run does again what its source yields, and appends it beside them",
-        WriteMode::Upsert => "the next run does again what its source yields, and writes them over",
+        WriteMode::Append => "the next run processes again what its source yields, and appends it beside them",
+        WriteMode::Upsert => "the next run processes again what its source yields, and rewrites them",
     };
     let rows = counted(found.rows, "row");
     let programs = programs_again(settings);
     format!(
-        "{job}: would forget {keys} and close {failures}; {left}\n  \
-         Processed {job} would get {rows} more, which take the others back; {next}\n{programs}\
-         nothing was written; say --yes to do it\n"
+        "{job}: would revoke {keys} and close {failures}; {left}\n  \
+         Processed {job} would get {rows} more, which revoke the others; {next}\n{programs}\
+         nothing was written; use --yes to apply it\n"
     )
 }
 

@@ -73,8 +73,8 @@ pub async fn command(
         }
         found = look().await?;
         if found.moving.stage != RolloverStage::Over {
-            let why = "move the job: another run came between";
-            return Err(CliError::new(why, Exit::TempFail).with_help("say the same again; nothing is lost or doubled"));
+            let why = "move the job: another run committed in between";
+            return Err(CliError::new(why, Exit::TempFail).with_help("repeat the command; nothing is lost or doubled"));
         }
     }
     let over = found.moving.stage == RolloverStage::Over;
@@ -133,7 +133,8 @@ async fn look(
     let moving = moving(&known, there.as_ref(), ids.0, ids.1, now);
     let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
     if moving.stage != RolloverStage::Over && results_wait(old) {
-        let why = "results of steps wait on this machine for the sheet: run the job once, then say it again";
+        let why =
+            "results of steps on this machine are not on the sheet yet: run the job once, then repeat the command";
         return Err(refused(why.to_owned(), true));
     }
     let heritage = Predecessors::of(&known.snapshot.state, ids.0);
@@ -159,9 +160,9 @@ impl RolloverText<'_> {
         if over {
             let so_far = if self.before.stage == RolloverStage::Over { "already" } else { "from now on" };
             return format!(
-                "{job}: goes on in spreadsheet {to} {so_far}\n  \
-                 set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78 and says so\n  \
-                 keep {from} shared, and what the job has left before it: their keys count\n"
+                "{job}: continues in spreadsheet {to} {so_far}\n  \
+                 set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78\n  \
+                 keep {from} shared, and the spreadsheets that the job left before it: their keys count\n"
             );
         }
         let keys = counted(self.before.keys, "key");
@@ -169,19 +170,19 @@ impl RolloverText<'_> {
         let rows = match self.settings.mode {
             WriteMode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
             WriteMode::Upsert => format!(
-                "rows of tab {tab} stay where they are; a key that is new or changes gets a row in {to}, and its row in {from} is not written over any more"
+                "rows of tab {tab} stay where they are; a key that is new or changes gets a row in {to}, and its row in {from} is no longer rewritten"
             ),
         };
         let begun = match self.before.stage {
             RolloverStage::NotBegun | RolloverStage::Over => "",
-            RolloverStage::Begun => "  it has a beginning there; the job still runs here\n",
+            RolloverStage::Begun => "  the move has begun; the job still runs here\n",
         };
         format!(
-            "{job}: would go on in spreadsheet {to}\n{begun}  \
+            "{job}: would continue in spreadsheet {to}\n{begun}  \
              {keys} stay in {from} and count: every run reads them there\n  \
-             failures that are not done go along: {failures}\n  \
+             failures that move with it: {failures}\n  \
              {rows}\n\
-             nothing was written; say --yes to do it\n"
+             nothing was written; use --yes to apply it\n"
         )
     }
 

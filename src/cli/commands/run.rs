@@ -75,7 +75,7 @@ pub async fn of(
     let at_once = CancellationToken::new();
     let watch = listen(&stop, &at_once, &clock);
     let wish = RunRequest {
-        adopt: args.adopt,
+        adopt: args.accept_changes,
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying,
         errands: order.errands,
@@ -126,7 +126,7 @@ fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
 /// What is typed comes before what the job file says.
 fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
     let wait = args.wait.map(|wait| Overlap::Queue { wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX) });
-    if args.steal { Overlap::Replace } else { wait.unwrap_or(of_file) }
+    if args.take_over { Overlap::Replace } else { wait.unwrap_or(of_file) }
 }
 
 /// How long programs may take to end once they are asked to: a little longer than they are given before they are killed.
@@ -151,8 +151,8 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
         (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
         (None, None) => ("stopped at once", Exit::Interrupted),
     };
-    CliError::new(format!("{why}; a commit was perhaps under way"), exit)
-        .with_help("run it again: the next run finds out what is there, and nothing is doubled")
+    CliError::new(format!("{why}; a commit may have been in progress"), exit)
+        .with_help("run it again: the next run reads what was committed, and nothing is doubled")
 }
 
 /// The first signal asks the run to finish what is in hand, a second one to end the programs that are at work, a third one means now.
@@ -173,7 +173,7 @@ fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> O
     match heard {
         Ok(watch) => Some(watch),
         Err(error) => {
-            tracing::warn!(%error, "signals can't be heard; the run can only be killed");
+            tracing::warn!(%error, "signals can't be received; the run can only be killed");
             None
         }
     }

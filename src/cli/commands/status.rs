@@ -32,7 +32,7 @@ pub async fn command(
         failures: found.failures,
         cells: found.cells,
         forecast: found.forecast,
-        blemishes: found.blemishes,
+        anomalies: found.blemishes,
     };
     let out = session.terminal.out();
     let text = if args.job.json { line(&status.document()) } else { status.text(now, out.palette()) };

@@ -29,7 +29,7 @@ pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
     let trouble = CliError::of(error, exit);
     if error.to_string().starts_with(EARLIER) {
         return trouble
-            .with_help("restore it from the trash, or share it with the job's account again; where it is lost for good, run --adopt leaves it behind");
+            .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
     let of_proxy = || of_proxy(&trouble, settings);
     let help = || advice(error, settings).or_else(|| help(error).map(str::to_owned));
@@ -167,33 +167,33 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         _ if error.fault() == Fault::Machine => remedy(Refused::Resource),
         AppError::Pass(RunError::Held { .. }) => {
-            "wait until it is over; if you know that it is dead, --steal takes the lease from it"
+            "wait until it is over; if you know that it is dead, --take-over takes over its lease"
         }
         AppError::Pass(RunError::MovedOn) => {
-            "wait until that run is over, then say the same again; nothing was written"
+            "wait until that run is over, then repeat the command; nothing was written"
         }
         AppError::Busy { .. } => {
-            "wait until it is over, or end that process; --steal takes over from another machine only. Nothing was read or written"
+            "wait until it is over, or end that process; --take-over works against runs on other machines only. Nothing was read or written"
         }
         AppError::Embedded { is_damaged: true, .. } => {
-            "restore the file from a copy; without one, move it away, and the next run does every key anew"
+            "restore the file from a copy; without one, move it away, and the next run processes every key anew"
         }
         AppError::NoProgram { .. } => "see `command` in [[step]]; a path is taken from the job file's folder",
         AppError::Pass(RunError::Fenced { .. }) => "what this run had committed stays; nothing is doubled",
         AppError::Pass(RunError::Redefined { .. }) => {
-            "put the job file back as it was, or accept the change with --adopt: keys that are done stay done"
+            "put the job file back as it was, or accept the change with --accept-changes: keys that are done stay done"
         }
         AppError::Pass(RunError::GoesOn { .. }) => {
             "set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to that one; keys that are done here count there"
         }
         AppError::Pass(RunError::Unmoved { .. }) => {
-            "name the earlier spreadsheet again and say sheetkeep rollover once more; until then the job runs there"
+            "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
         AppError::Pass(RunError::Source { error: SourceError::Broken { .. }, .. }) => {
-            "what came before is on the sheet; mend the source and run again, it goes on from there"
+            "what came before is on the sheet; correct the source and run again; it continues from there"
         }
         AppError::Pass(RunError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
-            "rows of the first one are on the sheet, and their keys are done; docs/jq.md says when that is known before"
+            "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier"
         }
         AppError::Pass(RunError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(RunError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
@@ -207,8 +207,8 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::NoFailure { .. }) => {
             "sheetkeep failures list shows which there are; nothing was written"
         }
-        AppError::Pass(RunError::Refused { .. }) => "see what the service says; nothing of that batch was written",
-        AppError::Credentials(_) => "README.md says in five steps how to get credentials and where to name them",
+        AppError::Pass(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
+        AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
         AppError::Source(SourceError::Denied { .. })
         | AppError::Pass(RunError::Source { error: SourceError::Denied { .. }, .. }) => {
             "name a file that this user may read"
@@ -229,16 +229,14 @@ pub fn of_machine(trouble: &MachineTrouble) -> CliError {
 fn remedy(refused: Refused) -> &'static str {
     match refused {
         Refused::Resource => {
-            "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it goes on where it stopped"
+            "no record is to blame: see `ulimit -a` and what else this user runs here, then run it again; it continues where it stopped"
         }
         Refused::Storage => {
-            "no record is to blame: make room on that disk, then run it again; it goes on where it stopped"
+            "no record is to blame: make room on that disk, then run it again; it continues where it stopped"
         }
         Refused::Program => {
-            "no record is to blame: put the program back (see `command` in [[step]]), then run it again; it goes on where it stopped"
+            "no record is to blame: put the program back (see `command` in [[step]]), then run it again; it continues where it stopped"
         }
-        Refused::Busy => {
-            "no record is to blame: somebody is writing that program; run it again when it is in its place"
-        }
+        Refused::Busy => "no record is to blame: that program is being written; run it again when it is complete",
     }
 }

@@ -110,10 +110,10 @@ impl CheckOutput {
             }
         }
         if self.leftovers > 0 {
-            let _ = writeln!(out, "swept up what earlier probes left: {}", self.leftovers);
+            let _ = writeln!(out, "removed what earlier probes left: {}", self.leftovers);
         }
         let end = match self.exit {
-            Exit::Ok => "nothing stops a run".to_owned(),
+            Exit::Ok => "ready to run".to_owned(),
             exit => format!("a run would end with {}: {}", exit.code(), exit.meaning()),
         };
         let _ = writeln!(out, "{end}");

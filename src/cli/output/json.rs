@@ -10,7 +10,7 @@ use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::run::event::{RetryCounts, RunReport};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// What `sheetkeep run --json` writes, once, at the end.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -36,7 +36,7 @@ pub struct RunDocument<'a> {
     tab: &'a str,
     spreadsheet: &'a Spreadsheet,
     failures: &'a [FailureDocument],
-    failures_left_out: u64,
+    failures_omitted: u64,
     /// There only where a key came more than once with different content.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,
@@ -160,7 +160,7 @@ impl<'a> RunDocument<'a> {
             tab: &place.tab,
             spreadsheet: &place.spreadsheet,
             failures,
-            failures_left_out: left_out,
+            failures_omitted: left_out,
             repeated_keys: RepeatedDocument::of(&report.repeats, report.again),
             exit_code: exit.code(),
         }
@@ -194,7 +194,7 @@ mod tests {
         let text = serde_json::to_string_pretty(&document).expect("serializable");
         insta::assert_snapshot!(text, @r#"
         {
-          "schema_version": 1,
+          "schema_version": 2,
           "job": "quakes",
           "run": "20180207-012613-00abc",
           "status": "partial",
@@ -241,7 +241,7 @@ mod tests {
               "error": "no such field"
             }
           ],
-          "failures_left_out": 2,
+          "failures_omitted": 2,
           "exit_code": 3
         }
         "#);

@@ -52,8 +52,8 @@ impl EventLines {
                 counted(*open_failures, "failure"),
                 lasting(*took_ms)
             )),
-            Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
-            Event::Buried { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
+            Event::Anomaly { message } => Some(format!("warning: {}", visible(message))),
+            Event::Buried { run } => Some(format!("warning: the earlier run {run} died; Runs records it as crashed")),
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause } => Some(format!(
@@ -64,7 +64,7 @@ impl EventLines {
                 visible(cause)
             )),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
-            Event::Stopping { why } => Some(format!("stopping ({}): finishing what is in hand", visible(why))),
+            Event::Stopping { why } => Some(format!("stopping ({}): finishing the items in progress", visible(why))),
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
             Event::Committed { number, rows, keys, took_ms } if self.verbose => Some(format!(
                 "commit {number}: {}, {} ({})",
@@ -73,12 +73,12 @@ impl EventLines {
                 lasting(*took_ms)
             )),
             Event::InDoubt { number, why } if self.verbose => {
-                Some(format!("commit {number} in doubt: {}; looking at the head", visible(why)))
+                Some(format!("commit {number} in doubt: {}; reading the state marker", visible(why)))
             }
             Event::Suspected { number, items, why } if self.verbose => {
                 let items = counted(*items, "item");
                 Some(format!(
-                    "commit {number} is not taken with its {items}: {}; looking for the one that is why",
+                    "commit {number} with {items} is rejected: {}; searching for the item that causes it",
                     visible(why)
                 ))
             }
@@ -95,7 +95,7 @@ impl EventLines {
 
     fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
         self.retries += 1;
-        let from = if from_kept { "the record kept in Failures" } else { "the source's record" };
+        let from = if from_kept { "the record stored in Failures" } else { "the source's record" };
         (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
@@ -168,12 +168,12 @@ mod tests {
         insta::assert_snapshot!(told(false), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
-        quakes: note: the earlier run 20180206-012613-00def died; Runs tells it as crashed
-        quakes: note: tab Quakes has two columns named id; the first is used
+        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: tab Quakes has two columns named id; the first is used
         quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000
         quakes: 50 % · read 500 · new 499 · skipped 0 · failed 1 · 2.4 s
         quakes: 59 % · read 599 · new 598 · skipped 0 · failed 1 · 40 s
-        quakes: stopping (SIGTERM): finishing what is in hand
+        quakes: stopping (SIGTERM): finishing the items in progress
         ");
     }
 
@@ -182,16 +182,16 @@ mod tests {
         insta::assert_snapshot!(told(true), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
-        quakes: note: the earlier run 20180206-012613-00def died; Runs tells it as crashed
-        quakes: note: tab Quakes has two columns named id; the first is used
+        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: tab Quakes has two columns named id; the first is used
         quakes: lease 7 claimed
         quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000
         quakes: 50 % · read 500 · new 499 · skipped 0 · failed 1 · 2.4 s
         quakes: commit 3: 499 rows, 499 keys (0.3 s)
-        quakes: commit 4 in doubt: the answer was lost; looking at the head
+        quakes: commit 4 in doubt: the answer was lost; reading the state marker
         quakes: commit 4: applied
         quakes: 59 % · read 599 · new 598 · skipped 0 · failed 1 · 40 s
-        quakes: stopping (SIGTERM): finishing what is in hand
+        quakes: stopping (SIGTERM): finishing the items in progress
         ");
     }
 

@@ -46,7 +46,7 @@ pub struct Reporter {
     lines: EventLines,
     bar: Option<Bar>,
     failures: Vec<FailureDocument>,
-    failures_left_out: u64,
+    failures_omitted: u64,
 }
 
 impl Reporter {
@@ -57,7 +57,7 @@ impl Reporter {
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
-        Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_left_out: 0 }
+        Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_omitted: 0 }
     }
 
     /// Shows `event`, if it is to be shown.
@@ -109,7 +109,7 @@ impl Reporter {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {
-            out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_left_out)));
+            out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));
         } else if !self.audience.quiet || exit != Exit::Ok || (report.dead_failures > 0 && !self.audience.in_passing) {
             out.put(&summary(report, &self.place, out.palette()));
         }
@@ -123,7 +123,7 @@ impl Reporter {
     fn keep_failure(&mut self, event: &Event) {
         let Event::ItemFailed { key, place, step, error } = event else { return };
         if self.failures.len() == FAILURES_KEPT {
-            self.failures_left_out += 1;
+            self.failures_omitted += 1;
             return;
         }
         self.failures.push(FailureDocument {
@@ -213,7 +213,7 @@ mod tests {
         let document: Value = serde_json::from_str(&out).expect("one document");
         assert_eq!((&document["exit_code"], &document["counts"]["failed"]), (&3.into(), &23.into()));
         assert_eq!(document["failures"].as_array().map(Vec::len), Some(20));
-        assert_eq!(document["failures_left_out"], 3);
+        assert_eq!(document["failures_omitted"], 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -37,7 +37,7 @@ pub struct JobStatus {
     /// When it will be full, where the runs so far tell.
     pub forecast: Option<Forecast>,
     /// What people's hands left odd.
-    pub blemishes: Vec<String>,
+    pub anomalies: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +52,7 @@ struct StatusDocument<'a> {
     open_failures: Option<u64>,
     dead_failures: Option<u64>,
     cells: CellsDocument,
-    blemishes: &'a [String],
+    anomalies: &'a [String],
 }
 
 #[derive(Serialize)]
@@ -81,9 +81,9 @@ struct HolderDocument<'a> {
 struct CellsDocument {
     used: u64,
     limit: u64,
-    a_run: Option<u64>,
+    per_run: Option<u64>,
     runs_left: Option<u64>,
-    full_at: Option<String>,
+    estimated_full_at: Option<String>,
 }
 
 impl JobStatus {
@@ -118,11 +118,11 @@ impl JobStatus {
             cells: CellsDocument {
                 used: self.cells,
                 limit: CELL_LIMIT,
-                a_run: self.forecast.map(|forecast| forecast.cells_a_run),
+                per_run: self.forecast.map(|forecast| forecast.cells_a_run),
                 runs_left: self.forecast.map(|forecast| forecast.runs_left),
-                full_at: self.forecast.and_then(|forecast| forecast.full_at).map(|at| at.to_string()),
+                estimated_full_at: self.forecast.and_then(|forecast| forecast.full_at).map(|at| at.to_string()),
             },
-            blemishes: &self.blemishes,
+            anomalies: &self.anomalies,
         }
     }
 
@@ -160,8 +160,8 @@ impl JobStatus {
         if let Some(forecast) = self.forecast {
             row("growth", growth(forecast));
         }
-        for blemish in &self.blemishes {
-            row("note", visible(blemish).into_owned());
+        for anomaly in &self.anomalies {
+            row("warning", visible(anomaly).into_owned());
         }
         out
     }
@@ -194,7 +194,7 @@ fn growth(forecast: Forecast) -> String {
 pub fn standing(open: u64, dead: u64) -> String {
     match (open, dead) {
         (open, 0) => format!("{} open", grouped(open)),
-        (open, dead) => format!("{} open, {} dead", grouped(open), grouped(dead)),
+        (open, dead) => format!("{} open, {} exhausted", grouped(open), grouped(dead)),
     }
 }
 
@@ -252,7 +252,7 @@ mod tests {
                 runs_left: 104,
                 full_at: Some(Timestamp(1_526_952_373_840)),
             }),
-            blemishes: vec!["tab Quakes has two columns named id; the first is used".into()],
+            anomalies: vec!["tab Quakes has two columns named id; the first is used".into()],
         }
     }
 
@@ -267,7 +267,7 @@ mod tests {
           failures    5 open  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
           cells       8,123,456 of 10,000,000 (81.2 %)
           growth      about 18,021 cells a run, full in 104 runs, about 2018-05-22
-          note        tab Quakes has two columns named id; the first is used
+          warning     tab Quakes has two columns named id; the first is used
         ");
     }
 
@@ -280,7 +280,7 @@ mod tests {
             failures: Some((0, 0)),
             cells: 26_000,
             forecast: None,
-            blemishes: Vec::new(),
+            anomalies: Vec::new(),
             ..status()
         };
         insta::assert_snapshot!(fresh.text(Timestamp(0), Palette::new(false)), @r"
@@ -295,6 +295,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":1,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"a_run":18021,"runs_left":104,"full_at":"2018-05-22T01:26:13.840Z"},"blemishes":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

@@ -32,7 +32,7 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     let RetryCounts { from_source, from_kept } = report.tried_again;
     if from_source + from_kept > 0 {
         let (source, kept) = (grouped(from_source), grouped(from_kept));
-        let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record kept in Failures");
+        let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record stored in Failures");
     }
     let is_in_message = report.run.status != RunStatus::Succeeded && report.run.message.contains("made no row");
     if report.rowless > 0 && !is_in_message {
@@ -72,15 +72,15 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     if report.open_failures + report.dead_failures > 0 {
         let open = match report.dead_failures {
             0 => format!("{} open", counted(report.open_failures, "failure")),
-            dead => format!("{} open, {} dead", counted(report.open_failures, "failure"), grouped(dead)),
+            dead => format!("{} open, {} exhausted", counted(report.open_failures, "failure"), grouped(dead)),
         };
         let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
     }
     if report.dead_failures > 0 {
-        let dead = if report.dead_failures == 1 { "the dead one waits" } else { "the dead ones wait" };
+        let dead = if report.dead_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
         let retry = palette.faint(&place.how_to_retry());
-        let _ = writeln!(out, "  {dead} until the source has another record of it, or somebody asks:  {retry}");
+        let _ = writeln!(out, "  {dead} until the source has another record of it, or you retry it:  {retry}");
     }
     out
 }

@@ -52,7 +52,7 @@ impl Method {
         match self {
             Self::Metadata => "read the spreadsheet's tabs",
             Self::Values => "read values from the spreadsheet",
-            Self::Marks => "look for the marks of renamed columns",
+            Self::Marks => "find the marks of renamed columns",
             Self::Create => "create a spreadsheet",
             Self::BatchUpdate => "write to the spreadsheet",
         }
@@ -160,7 +160,7 @@ impl ApiError {
                 Some(format!("add {who} to the editors of the protected range, or remove the protection"))
             }
             400 if self.message.contains("above the limit of") => {
-                Some("delete blank rows, columns and tabs that nobody needs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
+                Some("delete blank rows and unused columns and tabs; a spreadsheet takes 10,000,000 cells, empty ones included".to_owned())
             }
             400 if self.message.contains("allowed storage limit") => Some(
                 "remove developer metadata that other tools keep on that tab or spreadsheet; each takes 30,000 characters".to_owned(),
@@ -187,7 +187,7 @@ impl fmt::Display for ApiError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownOutcome {
     /// A status without an envelope, or with a truncated one, so the effect is unknown.
-    #[error("the service answered {0} without telling what it did")]
+    #[error("the service answered {0} without reporting what it did")]
     Status(u16),
     /// A web page with the status of a refusal: the API never sends one.
     #[error("a web page came with {0} in place of the service's answer")]
@@ -505,7 +505,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "read values from the spreadsheet: the service answered 503 without telling what it did (tried 6 times in 31 s)"
+            "read values from the spreadsheet: the service answered 503 without reporting what it did (tried 6 times in 31 s)"
         );
     }
 }

@@ -1,7 +1,7 @@
-//! One value read as one column's type.
+//! Coerces one value to the type of its column.
 //!
-//! In scope: what each type takes, and the sentence that says why a value is not taken. Out of scope: rows and their columns
-//! (`ledger::columns::columns`).
+//! In scope: the accepted values of each type, and the sentence for a rejected value.
+//! Out of scope: rows and their columns (`ledger::columns::columns`).
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -12,18 +12,19 @@ use crate::grid::Cell;
 use crate::ledger::columns::columns::{ColumnType, kind_of, quote};
 use crate::ledger::columns::exact_number;
 
-/// Whole numbers up to here are exact in a spreadsheet, which holds every number as an f64.
+/// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
 
-/// How a day is written.
+/// The format of a day.
 const DAY_FORM: &str = "YYYY-MM-DD";
-/// How a moment is written.
+/// The formats of a timestamp.
 const MOMENT_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
 
-/// The cell that `value` becomes in a column of type `kind` whose moments are shown in `zone`; the error completes "column \"x\": …".
+/// Coerces `value` to the type `kind`; timestamps are shown in `zone`. The error completes "column
+/// \"x\": …".
 pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
@@ -44,7 +45,8 @@ pub(crate) fn cast(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Ce
     }
 }
 
-/// A number that no double holds: it keeps its digits, or is not taken; it is never rounded.
+/// Coerces a number that no double can hold: it keeps its digits or is rejected, and is never
+/// rounded.
 fn unheld(digits: &str, kind: ColumnType) -> Result<Cell, String> {
     let is_whole = !digits.contains(['.', 'e', 'E']);
     match kind {
@@ -67,7 +69,7 @@ fn too_fine(digits: &str) -> String {
     )
 }
 
-/// A number, cut so that an error stays readable.
+/// Shortens a number, so that an error stays readable.
 fn shown(digits: &str) -> String {
     match digits.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", digits.get(..at).unwrap_or_default()),
@@ -75,7 +77,7 @@ fn shown(digits: &str) -> String {
     }
 }
 
-/// A cell's value as the text that a person would say it is.
+/// Returns a cell's value as the text that a user would type.
 pub fn cell_text(cell: &Value) -> String {
     match cell {
         Value::String(text) => text.clone(),
@@ -86,7 +88,7 @@ pub fn cell_text(cell: &Value) -> String {
     }
 }
 
-/// A number as people write it: no fraction where there is none, every digit of a whole number.
+/// Formats a number in the usual way: no fraction for a whole number, every digit of an integer.
 pub fn number_text(number: &Number) -> String {
     match number.as_f64() {
         Some(f) if number.is_f64() => float_text(f),
@@ -94,7 +96,8 @@ pub fn number_text(number: &Number) -> String {
     }
 }
 
-/// A float as people write it: `42` for 42.0, the shortest digits that read back as the same number otherwise.
+/// Formats a float in the usual way: `42` for 42.0, otherwise the shortest digits that parse to the
+/// same number.
 #[expect(clippy::cast_precision_loss, reason = "2^53 is a power of two and exact")]
 pub(crate) fn float_text(f: f64) -> String {
     if f.fract() == 0.0 && f.abs() <= EXACT as f64 { format!("{}", f + 0.0) } else { Value::from(f).to_string() }
@@ -118,7 +121,7 @@ fn as_it_is(value: Value) -> Cell {
     }
 }
 
-/// A number, or its digits where a spreadsheet would change them.
+/// Returns a number, or its digits if a spreadsheet would change it.
 fn number_cell(number: &Number) -> Cell {
     let exact = match (number.as_i64(), number.as_u64()) {
         (Some(i), _) => i.unsigned_abs() <= EXACT,
@@ -126,7 +129,7 @@ fn number_cell(number: &Number) -> Cell {
         (None, None) => true,
     };
     match number.as_f64().filter(|f| exact && f.is_finite()) {
-        // A spreadsheet has no zero below zero.
+        // A spreadsheet has no negative zero.
         Some(f) => Cell::Number(f + 0.0),
         None => Cell::Text(number.to_string()),
     }
@@ -204,14 +207,15 @@ fn number_for_time(digits: &str, what: &str, form: &str) -> String {
     )
 }
 
-/// Days since 1899-12-30, the day that a spreadsheet counts as 0 (Sheets API, `DateTimeRenderOption`).
+/// Returns the days since 1899-12-30, the day 0 of spreadsheets (Sheets API,
+/// `DateTimeRenderOption`).
 fn days(day: Date) -> Result<i32, String> {
     let zero = Date::new(1899, 12, 30).map_err(|e| e.to_string())?;
     let span: Span = zero.until((jiff::Unit::Day, day)).map_err(|e| e.to_string())?;
     Ok(span.get_days())
 }
 
-/// A local time as days since 1899-12-30 with a fraction, to the millisecond.
+/// Returns a local time as days since 1899-12-30 with a fraction, to the millisecond.
 fn serial(local: DateTime) -> Result<f64, String> {
     let time = local.time();
     let seconds = (i64::from(time.hour()) * 60 + i64::from(time.minute())) * 60 + i64::from(time.second());

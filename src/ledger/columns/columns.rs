@@ -1,7 +1,9 @@
-//! What a job says about its columns, and the limits that every column has.
+//! The column settings of a job, and the limits of every column.
 //!
-//! In scope: the types a column may have, the sheet's time zone, the limits of a tab, how a rejection is told.
-//! Out of scope: reading one value as a type (`ledger::columns::coerce`), making rows (`ledger::rows::row_builder`), the tab's header (`ledger::rows::table_header`).
+//! In scope: the types of columns, the sheet's time zone, the limits of a tab, the rejection of a
+//! value.
+//! Out of scope: coercing one value (`ledger::columns::coerce`), building rows
+//! (`ledger::rows::row_builder`), the tab's header (`ledger::rows::table_header`).
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,33 +16,35 @@ use crate::fault::Fault;
 use crate::grid::{Cell, Figure};
 use crate::ledger::columns::exact_number;
 
-/// The most columns a tab can have: A to ZZZ (the Sheets API refuses more).
+/// Maximum number of columns in a tab: A to ZZZ (the Sheets API refuses more).
 pub const MAX_COLUMNS: usize = 18_278;
 
-/// The most a cell takes, in UTF-16 units; the service's "50,000 characters", counted the stricter way.
+/// Maximum length of a cell in UTF-16 units: the service's "50,000 characters", counted in the
+/// stricter way.
 pub const MAX_CELL_UNITS: usize = 50_000;
 
-/// What a column holds.
+/// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ColumnType {
-    /// Whatever the value is: text stays text, a number stays a number.
+    /// The value's own type: text stays text, a number stays a number.
     #[default]
     Auto,
-    /// Text to the letter.
+    /// Text, unchanged.
     Text,
-    /// A finite number; a numeric text is read as one.
+    /// A finite number; a numeric text is parsed.
     Number,
-    /// True or false; `true`, `yes`, `1` and their opposites are read as one.
+    /// True or false; `true`, `yes`, `1` and their opposites are parsed.
     Boolean,
     /// A day, `YYYY-MM-DD`.
     Date,
-    /// A moment: RFC 3339, or a local time in the sheet's time zone.
+    /// A timestamp: RFC 3339, or a local time in the sheet's time zone.
     DateTime,
-    /// A length of time: seconds as a number, ISO 8601 (`PT1H30M`) or `1h 30m`.
+    /// A duration: seconds as a number, ISO 8601 (`PT1H30M`) or `1h 30m`.
     Duration,
-    /// An address that starts with http, https or mailto; kept as text, which a spreadsheet shows as a link.
+    /// An address that starts with http, https or mailto; stored as text, which a spreadsheet shows
+    /// as a link.
     Link,
-    /// A formula, the one type in which a text that starts with `=` is computed.
+    /// A formula, the only type in which a text that starts with `=` is computed.
     Formula,
 }
 
@@ -57,30 +61,31 @@ impl ColumnType {
         ("formula", Self::Formula),
     ];
 
-    /// The type that `word` names in a job file.
+    /// Parses the word of a job file.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
     }
 }
 
-/// How a column's values look.
+/// The format of a column's values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnFormat {
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it.
+    /// The format pattern of its numbers, days, timestamps or durations, in the notation of
+    /// spreadsheets.
     pub format: Option<Arc<str>>,
-    /// The zone of its moments, where it is another than the sheet's.
+    /// The time zone of its timestamps, if it differs from the sheet's.
     pub timezone: Option<TimeZone>,
 }
 
-/// What becomes of a field that the data tab has no column for.
+/// The policy for a field without a column in the data tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum NewColumns {
-    /// It gets one, to the right of the others.
+    /// A column is added, to the right of the others.
     #[default]
     Add,
-    /// It is left out.
+    /// The field is left out.
     Ignore,
-    /// Its item fails.
+    /// The item fails.
     Refuse,
 }
 
@@ -90,35 +95,35 @@ impl NewColumns {
         [("add", Self::Add), ("ignore", Self::Ignore), ("refuse", Self::Refuse)];
 }
 
-/// The types that a job gives its columns, and the zone in which their times are shown.
+/// The types of a job's columns, and the zone in which their times are shown.
 #[derive(Debug, Clone, Default)]
 pub struct Columns {
-    /// Column name and type, in the order of the job file.
+    /// Column names and types, in the order of the job file.
     pub types: Vec<(String, ColumnType)>,
-    /// How columns look, those of which the job says so.
+    /// Formats of columns, where the job file sets them.
     pub looks: Vec<(String, ColumnFormat)>,
     /// The order of a new tab's first columns.
     pub order: Vec<String>,
-    /// What becomes of fields without a column.
+    /// The policy for fields without a column.
     pub new_columns: NewColumns,
-    /// The sheet's time zone; UTC where nobody said.
+    /// The sheet's time zone; UTC if none is set.
     pub timezone: Option<TimeZone>,
 }
 
 impl Columns {
-    /// The type of `column`.
+    /// Returns the type of `column`.
     pub fn kind(&self, column: &str) -> ColumnType {
         self.types.iter().find(|(name, _)| name == column).map_or(ColumnType::Auto, |(_, kind)| *kind)
     }
 
-    /// The zone in which a column's moments are shown.
+    /// Returns the zone in which a column's timestamps are shown.
     pub fn zone(&self, column: &str) -> TimeZone {
         let own = self.look(column).and_then(|look| look.timezone.clone());
         own.or_else(|| self.timezone.clone()).unwrap_or(TimeZone::UTC)
     }
 
-    /// A value in its column's form. An empty cell of a column whose numbers have a form gets it too: what is written into it later
-    /// is a number only.
+    /// Returns a value in its column's format. An empty cell of a formatted number column gets the
+    /// format too, because a value that is written into it later is only a number.
     pub(crate) fn in_form(&self, column: &str, kind: ColumnType, cell: Cell) -> Cell {
         let format = self.look(column).and_then(|look| look.format.clone());
         let (value, figure) = match (&cell, kind) {
@@ -144,32 +149,33 @@ impl Columns {
     }
 }
 
-/// Why a step's value can't become a row; it is this item's failure and never the run's end.
+/// Why a step's value can't become a row. It fails the item, never the run.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct ValueRejection(pub String);
 
 impl ValueRejection {
-    /// What to do about it.
+    /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         Fault::Rejected
     }
 }
 
-/// The header of a column of this name. Blanks around a header don't count, so none are written: people could neither see nor keep them.
-/// Everything else counts to the letter: `name` and `Name` are two columns.
+/// Returns the header text for a column name. Blanks around it are removed: users could neither see
+/// nor preserve them. Everything else is compared exactly: `name` and `Name` are two columns.
 pub fn header_text(name: &str) -> &str {
     name.trim()
 }
 
-/// Names of columns as headers have them, each once; a job of an earlier version may remember some with blanks around them.
+/// Returns column names as headers, each once; the state of an earlier version may contain blanks
+/// around them.
 pub(crate) fn header_texts(names: Vec<String>) -> Vec<String> {
     let mut seen = HashSet::new();
     let texts = names.into_iter().map(|name| header_text(&name).to_owned());
     texts.filter(|text| !text.is_empty() && seen.insert(text.clone())).collect()
 }
 
-/// A name in quotes, cut so that an error stays readable.
+/// Returns a name in quotes, shortened so that an error stays readable.
 pub(crate) fn quote(text: &str) -> String {
     const SHOWN: usize = 60;
     match text.char_indices().nth(SHOWN) {
@@ -178,7 +184,7 @@ pub(crate) fn quote(text: &str) -> String {
     }
 }
 
-/// What a JSON value is, with its article.
+/// Returns the kind of a JSON value, with its article.
 pub(crate) fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -1,47 +1,52 @@
-//! A number as its source wrote it, where neither 64 bits nor a double hold it: `1234567890123456.789`, `1e-400`, a 30-digit id.
+//! A number as its source wrote it, if neither 64 bits nor a double can hold it:
+//! `1234567890123456.789`, `1e-400`, a 30-digit id.
 //!
-//! In scope: which numbers a double holds, reading JSON without rounding any, writing them back as numbers. Out of scope: what a
-//! column does with one (`ledger::columns::coerce`), what jq does with one (`step::jq::value`).
+//! In scope: which numbers a double can hold, parsing JSON without rounding, writing such numbers
+//! back.
+//! Out of scope: coercing one to a column (`ledger::columns::coerce`), processing one in jq
+//! (`step::jq::value`).
 //!
-//! `serde_json` holds a number as 64 bits or as a double, so such a number has no place in a [`Value`]. It travels as a text whose
-//! first character is U+FFFF, which no text in use has: Unicode keeps it out of every interchange. [`digits`] knows such a text, and
-//! only one that goes on as a number which a double would change.
+//! `serde_json` holds a number as 64 bits or as a double, so such a number does not fit into a
+//! [`Value`]. It is carried as a text whose first character is U+FFFF. No real text has it, because
+//! Unicode excludes it from interchange. [`digits`] recognises such a text, and only if the rest is
+//! a number that a double would change.
 
 use std::borrow::Cow;
 
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// What a text begins with that stands for a number.
+/// The first character of a text that stands for a number.
 const MARK: char = '\u{FFFF}';
 
-/// Digits up to which a double holds every number of usual size.
+/// Number of digits up to which a double is exact for every number of usual size.
 const SAFE_DIGITS: u32 = 15;
-/// Digits of an exponent up to which a number is of usual size.
+/// Number of exponent digits up to which a number has a usual size.
 const SAFE_EXPONENT: u32 = 2;
 
-/// Reads one JSON text; a number that neither 64 bits nor a double hold is kept as it is written.
+/// Parses a JSON text; a number that neither 64 bits nor a double can hold is kept as written.
 pub fn parse(text: &str) -> serde_json::Result<Value> {
     parse_by(text, |text| serde_json::from_str(text))
 }
 
-/// Reads one JSON text by `read`, which is given it with such numbers marked.
+/// Parses a JSON text with `read`, after marking such numbers.
 pub fn parse_by(text: &str, read: impl Fn(&str) -> serde_json::Result<Value>) -> serde_json::Result<Value> {
     match marked(text) {
         Cow::Borrowed(text) => read(text),
-        // The marks move what follows: the text itself says better where it is wrong.
+        // The marks shift positions, so the error for the original text is better.
         Cow::Owned(marked) => {
             read(&marked).map_err(|error| serde_json::from_str::<IgnoredAny>(text).err().unwrap_or(error))
         }
     }
 }
 
-/// The JSON text with a mark at each number that would not be held.
+/// Returns the JSON text with a mark at each number that would be changed.
 pub fn marked(text: &str) -> Cow<'_, str> {
     if may_change(text.as_bytes()) { Cow::Owned(mark_numbers(text)) } else { Cow::Borrowed(text) }
 }
 
-/// Whether any number of a JSON text has so many digits, or such an exponent, that a double may change it.
+/// True if a number in the JSON text has so many digits, or such an exponent, that a double may
+/// change it.
 fn may_change(text: &[u8]) -> bool {
     let (mut in_string, mut escaped) = (false, false);
     let (mut digits, mut most) = (0, SAFE_DIGITS);
@@ -111,7 +116,7 @@ fn number_length(text: &str) -> usize {
     text.bytes().position(|b| !matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).unwrap_or(text.len())
 }
 
-/// Whether a token is a number as JSON writes it.
+/// True if a token is a JSON number.
 fn is_json_number(token: &str) -> bool {
     let unsigned = token.strip_prefix('-').unwrap_or(token);
     let (mantissa, exponent) = unsigned.split_once(['e', 'E']).map_or((unsigned, None), |(m, e)| (m, Some(e)));
@@ -123,28 +128,31 @@ fn is_json_number(token: &str) -> bool {
         && exponent.is_none_or(|exponent| is_digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
-/// Whether a value can hold the number that `token` writes: a whole number in 64 bits, any other as a double.
+/// True if a value can hold the number `token` exactly: an integer in 64 bits, any other number as
+/// a double.
 pub fn is_held(token: &str) -> bool {
     let is_whole = !token.contains(['.', 'e', 'E']);
     if is_whole { token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() } else { double(token).is_some() }
 }
 
-/// The double that holds the number of a text and shows it again with the same value; none where it would show another one, and
-/// where the text is no number. `.5`, `5.` and `+5` are numbers here.
+/// Returns the double that holds the number of a text and prints with the same value; `None` if it
+/// would print another value, or if the text is no number. `.5`, `5.` and `+5` are numbers here.
 pub fn double(text: &str) -> Option<f64> {
     let written = Decimal::of(text)?;
     let double: f64 = text.parse().ok()?;
-    // Where two texts are as short and as near, the standard library prints the one and serde_json may print the other.
+    // If two texts are equally short and near, the standard library may print one of them and
+    // serde_json the other.
     let printed = [format!("{double:e}"), serde_json::Number::from_f64(double)?.to_string()];
     printed.iter().any(|printed| Decimal::of(printed).as_ref() == Some(&written)).then_some(double)
 }
 
-/// Whether a text writes a number, of whatever size.
+/// True if a text is a number of any size.
 pub fn is_number(text: &str) -> bool {
     Decimal::of(text).is_some()
 }
 
-/// The size of a whole number, however it is written; none of any other text, and of one that 64 bits don't hold.
+/// Returns the absolute value of a whole number in any notation; `None` for other texts, and beyond
+/// 64 bits.
 pub fn whole(text: &str) -> Option<u64> {
     let Decimal { digits, point, .. } = Decimal::of(text)?;
     let zeros = usize::try_from(point).ok()?.checked_sub(digits.len()).filter(|zeros| *zeros <= 20)?;
@@ -152,7 +160,7 @@ pub fn whole(text: &str) -> Option<u64> {
     if digits.is_empty() { Some(0) } else { digits.parse().ok() }
 }
 
-/// A number by its value: 0.digits × 10^point, without zeros at either end.
+/// A number by its value: 0.digits × 10^point, without leading or trailing zeros.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     is_negative: bool,
@@ -181,7 +189,7 @@ impl Decimal {
         if digits.is_empty() {
             return Some(Self { is_negative: false, digits, point: 0 });
         }
-        // An exponent beyond 64 bits is one that no double has either.
+        // An exponent beyond 64 bits is also beyond every double.
         let far = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
         let places = i64::try_from(whole.len()).ok()?.checked_sub(i64::try_from(zeros).ok()?)?;
         let point = exponent.parse().unwrap_or(far).saturating_add(places);
@@ -189,27 +197,27 @@ impl Decimal {
     }
 }
 
-/// A number that is not held, as a value.
+/// Returns the value for a number that can't be held.
 pub fn of(token: &str) -> Value {
     Value::String(format!("{MARK}{token}"))
 }
 
-/// The same, of a token that may be held, or be no number: none then.
+/// Like `of`, for any token: `None` if it can be held or is no number.
 pub fn of_unheld(token: &str) -> Option<Value> {
     (is_json_number(token) && !is_held(token)).then(|| of(token))
 }
 
-/// The number that a text stands for, as it was written; none of any other text.
+/// Returns the number that a text stands for, as written; `None` for any other text.
 pub fn digits(text: &str) -> Option<&str> {
     text.strip_prefix(MARK).filter(|token| is_json_number(token) && !is_held(token))
 }
 
-/// The text, or the number that it stands for.
+/// Returns the text, or the number that it stands for.
 pub fn plain(text: String) -> String {
     digits(&text).map(str::to_owned).unwrap_or(text)
 }
 
-/// The JSON of a value, with its numbers as they were written.
+/// Returns the JSON of a value, with its numbers as written.
 pub fn render(value: &Value) -> String {
     let text = value.to_string();
     if !text.contains(MARK) {
@@ -222,7 +230,8 @@ pub fn render(value: &Value) -> String {
         out.push_str(before);
         let (string, after) = from.split_at(string_length(from));
         let inner = string.strip_prefix('"').and_then(|inner| inner.strip_suffix('"'));
-        // A quote behind a backslash is one within a text; a member's name is followed by a colon, and stays a text.
+        // A quote after a backslash is part of a text. A member's name is followed by a colon, and
+        // stays a text.
         let begins = !before.ends_with('\\') && !after.starts_with(':');
         out.push_str(inner.and_then(digits).filter(|_| begins).unwrap_or(string));
         rest = after;
@@ -238,7 +247,7 @@ mod tests {
 
     use super::*;
 
-    /// What a double or 64 bits change.
+    /// Numbers that a double or 64 bits would change.
     const UNHELD: [&str; 12] = [
         "1234567890123456.789",
         "0.1234567890123456789",

@@ -1,20 +1,21 @@
-//! The part of jq that names one member: `.id`, `.properties.code`, `.a["b c"]`.
+//! The subset of jq that names one member: `.id`, `.properties.code`, `.a["b c"]`.
 //!
-//! In scope: telling a plain path from any other expression, following it in a value. Out of scope: every other expression
-//! (`step::jq::program`), and following a path while a document streams by (`source::splitter`).
+//! In scope: recognising a plain path, following it in a value.
+//! Out of scope: every other expression (`step::jq`), and following a path in a streamed document
+//! (`source::splitter`).
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// A path of member names; none at all for `.`.
+/// A path of member names; empty for `.`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemberPath {
     members: Vec<String>,
 }
 
 impl MemberPath {
-    /// The path that `expression` is; none if it is any other jq.
+    /// Parses a plain path; `None` for any other jq expression.
     pub fn parse(expression: &str) -> Option<Self> {
         let mut rest = expression.trim();
         if rest == "." {
@@ -29,19 +30,19 @@ impl MemberPath {
         (!members.is_empty()).then_some(Self { members })
     }
 
-    /// The first `n` members of this path.
+    /// Returns the first `n` members of this path.
     #[must_use]
     pub fn upto(&self, n: usize) -> Self {
         Self { members: self.members.iter().take(n).cloned().collect() }
     }
 
-    /// The names, from the outside in.
+    /// Returns the names, from the outside in.
     pub fn members(&self) -> &[String] {
         &self.members
     }
 
-    /// The value at the path, as jq finds it: null where a member is missing. None where jq would fail, because something on the
-    /// way is no object; jq says it best.
+    /// Returns the value at the path as jq does: null for a missing member. `None` if jq would
+    /// fail, because a value on the path is not an object; jq then reports the error.
     pub fn follow<'v>(&self, mut value: &'v Value) -> Option<&'v Value> {
         const NULL: &Value = &Value::Null;
         for name in &self.members {
@@ -55,7 +56,7 @@ impl MemberPath {
     }
 }
 
-/// The first segment's name and what follows it. A bracket at the very start needs its dot.
+/// Splits off the first segment's name. A bracket at the very start needs a dot before it.
 fn segment(path: &str, first: bool) -> Option<(&str, &str)> {
     for (open, close) in [(".[\"", "\"]"), ("[\"", "\"]"), (".\"", "\"")] {
         if let Some(text) = path.strip_prefix(open) {
@@ -76,7 +77,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 impl fmt::Display for MemberPath {
-    /// As jq writes it.
+    /// The jq notation.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.members.is_empty() {
             return f.write_str(".");

@@ -2,9 +2,9 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | What does a job say about its columns? | `columns` |
+//! | What does a job define about its columns? | `columns` |
 //! | How does a JSON value become a column's type? | `coerce` |
-//! | How are numbers kept that no double holds? | `exact_number` |
+//! | How are numbers kept that no double can hold? | `exact_number` |
 //! | Which member does a simple jq path name? | `json_path` |
 //! | Which of two versions is newer? | `version_order` |
 

@@ -1,35 +1,36 @@
-//! Where a version stands in order: numbers by their value, moments by their time, each exactly or not at all.
+//! The order of versions: numbers by value, timestamps by time, each exactly or not at all.
 //!
-//! In scope: the 64 bits that order versions, and which versions have none. Out of scope: when order counts (`ledger::item::write_mode`).
+//! In scope: the 64 bits that order versions, and which versions have none.
+//! Out of scope: when the order counts (`ledger::item::write_mode`).
 //!
 //! ```text
 //!  0              no version
 //!  0 | 63 bits    a number: below zero, zero, above; away from zero in three pieces
-//!                   2^-128 … 2^53    as the double that holds it and shows it again
+//!                   2^-128 … 2^53    as the double that holds it and prints it again
 //!                   2^53 … 2^62      each whole number (below zero to -2^60)
 //!                   … 2^256          as a double again
-//!  1 | 63 bits    a moment: nanoseconds from 1970 to 2116, microseconds before and after
+//!  1 | 63 bits    a timestamp: nanoseconds from 1970 to 2116, microseconds before and after
 //! ```
 //!
-//! Two versions have the same bits only where they have the same value. A version that would have to be rounded for that has no
-//! place in the order; and a number and a moment have none between them.
+//! Two versions have the same bits only if they have the same value. A version that would need
+//! rounding has no order. A number and a timestamp have no order between them.
 
 use jiff::Timestamp;
 
 use crate::ledger::columns::columns::quote;
 use crate::ledger::columns::exact_number::{double, is_number, whole};
 
-/// What a version is, if it has an order.
+/// The kind of an ordered version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RankKind {
     /// A number.
     Number,
-    /// A moment, RFC 3339.
+    /// A timestamp, RFC 3339.
     Moment,
 }
 
 impl RankKind {
-    /// What the version of this mark is; none of no version.
+    /// Returns the kind of the version with this hash; `None` for no version.
     pub fn of(mark: u64) -> Option<Self> {
         match (mark, mark & MOMENT) {
             (0, _) => None,
@@ -38,7 +39,7 @@ impl RankKind {
         }
     }
 
-    /// The words, with an article.
+    /// Returns the words with an article.
     pub fn words(self) -> &'static str {
         match self {
             Self::Number => "a number",
@@ -47,33 +48,34 @@ impl RankKind {
     }
 }
 
-/// The bit that moments have.
+/// The bit that timestamps have.
 const MOMENT: u64 = 1 << 63;
-/// Where zero stands among numbers. Those below it take 633 of the pieces of 2^52 below, those above 1,397 above.
+/// The rank of zero. Numbers below it take 633 of the pieces of 2^52 below, numbers above it 1,397
+/// above.
 const ZERO: u64 = 640 << 52;
-/// The least number away from zero that has an order, as a double.
+/// The smallest ordered distance from zero, as a double.
 const LEAST: u64 = double_bits(-128);
-/// From here on a double does not hold each whole number.
+/// From here on a double does not hold every whole number.
 const WHOLE: u64 = 1 << 53;
-/// From here on, above and below zero, only numbers that a double holds have an order.
+/// Beyond these, above and below zero, only numbers that a double can hold have an order.
 const BEYOND_ABOVE: u64 = 1 << 62;
 const BEYOND_BELOW: u64 = 1 << 60;
-/// Nanoseconds from 1970 on that have an order.
+/// Number of nanoseconds from 1970 that have an order.
 const NANOSECONDS: u64 = 1 << 62;
-/// Where 1970 stands among moments.
+/// The rank of 1970 among timestamps.
 const EPOCH: u64 = 1 << 59;
 
-/// The bits of the double 2^exponent.
+/// Returns the bits of the double 2^exponent.
 const fn double_bits(exponent: i32) -> u64 {
     ((exponent + 1_023).unsigned_abs() as u64) << 52
 }
 
-/// Where a version stands in order; none where it has no place.
+/// Returns the rank of a version; `None` if it has no order.
 pub fn rank(version: &str) -> Option<u64> {
     if is_number(version) { number(version) } else { moment(version) }
 }
 
-/// Why a version has no place in the order: the end of a sentence that begins with it.
+/// Returns why a version has no order.
 pub fn why_unordered(version: &str) -> String {
     let shown = quote(version);
     if is_number(version) {

@@ -1,25 +1,28 @@
-//! Who is to blame when the service refuses a batch for what it carries: bisecting, as a machine without I/O.
+//! Bisects a batch that the service refuses, to find the rejected item. A machine without I/O.
 //!
-//! In scope: which part of the items to send next, and when one item alone is found out; the bounds of it.
-//! Out of scope: sending (`runner::committer`), and what becomes of the culprit (`runner::intake`).
+//! In scope: which part of the items is sent next, when one item is identified, and the bounds.
+//! Out of scope: sending (`runner::committer`), and the rejected item's failure (`runner::intake`).
 //!
 //! ```text
-//!  a batch of n is refused ─▶ a commit without items: is it the content at all?
+//!  a batch of n is refused ─▶ a commit without items: is the content the reason?
 //!        │ refused too                 │ accepted
 //!        ▼                             ▼
-//!      the run stops         the first half ─▶ accepted: the culprit is in the rest
+//!      the run stops         the first half ─▶ accepted: the rejected item is in the rest
 //!                              ▲        └────▶ refused:  it is in this half
-//!                              └─ until one item is left: it goes to Failures, and the rest goes on as one batch
+//!                              └─ until one item is left: it goes to Failures, the rest continues
 //! ```
 //!
-//! Items keep their order, so what lies before a culprit is on the store when it is found. Each culprit costs at most
-//! ⌈log2 n⌉ refused or accepted halves and the batch of the rest, in which the next one shows itself: with the first refusal and the
-//! commit without items that is 16·(⌈log2 n⌉ + 1) + 2 commits a run.
+//! Items keep their order, so everything before a rejected item is applied when it is found. Each
+//! rejected item costs at most ⌈log2 n⌉ halves, plus the batch of the rest, which exposes the next
+//! one. With the first refusal and the commit without items, that is 16·(⌈log2 n⌉ + 1) + 2 commits
+//! a run.
 //!
-//! A batch of which three answers were lost although the head never moved is treated alike, because the service answers some bad
-//! content with 500. There an accepted half proves nothing of the other one, so an item is blamed only when it fails alone.
+//! A batch whose reply was lost three times while the head never moved is treated in the same way,
+//! because the service answers some bad content with 500. In that case an accepted half proves
+//! nothing about the other half. An item is rejected only if it fails alone.
 
-/// Items that a run may blame before it stops: where everything is refused, it is not the items.
+/// Items that a run may reject before it stops. If the service refuses everything, the items are
+/// not the cause.
 pub const MAX_CULPRITS: u32 = 16;
 
 /// The search for items that the service refuses.
@@ -30,12 +33,12 @@ pub struct Bisection {
     search: Search,
 }
 
-/// How sure a refusal is.
+/// How certain it is that the service refused the content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Confidence {
-    /// The service said no.
+    /// The service answered with a refusal.
     Refused,
-    /// Every answer was lost, and the head never moved.
+    /// Every reply was lost, and the head never moved.
     Unanswered,
 }
 
@@ -43,18 +46,19 @@ pub enum Confidence {
 enum Search {
     #[default]
     Idle,
-    /// A commit without items is to show that the first so many items are why.
+    /// A commit without items tests whether these first items are the reason.
     Asking(usize, Confidence),
-    /// One at least of the first so many items is refused.
+    /// At least one of these first items is refused.
     Among(usize, Confidence),
-    /// The first item is.
+    /// The first item is the rejected one.
     Found,
 }
 
 impl Bisection {
-    /// A batch of the first `items` items was refused.
+    /// Records that a batch of the first `items` items was refused.
     pub fn refused(&mut self, items: usize, how: Confidence) {
-        // That the service took a commit without items some time ago says nothing of one that does not answer now.
+        // If a commit without items was accepted some time ago, it proves nothing when the service
+        // does not answer now.
         let proved = self.proved && how == Confidence::Refused;
         self.search = match (items, proved) {
             (0, _) => Search::Idle,
@@ -64,10 +68,10 @@ impl Bisection {
         };
     }
 
-    /// A batch of the first `items` items was applied.
+    /// Records that a batch of the first `items` items was applied.
     pub fn applied(&mut self, items: usize) {
         self.search = match self.search {
-            // A draft that seemed lost arrived after all.
+            // A draft that seemed lost was applied after all.
             Search::Asking(suspects, _) | Search::Among(suspects, _) if items >= suspects => Search::Idle,
             Search::Asking(suspects, how) => {
                 self.proved = true;
@@ -78,7 +82,7 @@ impl Bisection {
         };
     }
 
-    /// How many items the next batch carries; `None` where that is not for the search to say.
+    /// Returns how many items the next batch carries; `None` if the search does not limit it.
     pub fn portion(&self) -> Option<usize> {
         match self.search {
             Search::Idle | Search::Found => None,
@@ -87,19 +91,19 @@ impl Bisection {
         }
     }
 
-    /// Whether the first item alone is refused.
+    /// True if the first item alone is refused.
     pub fn has_found(&self) -> bool {
         self.search == Search::Found
     }
 
-    /// The culprit is taken out: whether the run may go on.
+    /// Counts the rejected item, which the caller removed. Returns false if the run has to stop.
     pub fn quarantine(&mut self) -> bool {
         self.search = Search::Idle;
         self.culprits += 1;
         self.culprits <= MAX_CULPRITS
     }
 
-    /// What waits is no longer in the order in which it was sent.
+    /// Ends the search, because the queue is no longer in the order in which it was sent.
     pub fn start_over(&mut self) {
         self.search = Search::Idle;
     }
@@ -108,7 +112,7 @@ impl Bisection {
 fn among(suspects: usize, how: Confidence, alone: bool) -> Search {
     match (suspects, how) {
         (1, Confidence::Refused) => Search::Found,
-        // It was sent alone already, three times.
+        // It was already sent alone, three times.
         (1, Confidence::Unanswered) if alone => Search::Found,
         (suspects, how) => Search::Among(suspects, how),
     }
@@ -122,7 +126,8 @@ mod tests {
 
     use super::*;
 
-    /// Plays a service that refuses some of `n` items: who was blamed, who was written, and the batches that it took.
+    /// Simulates a service that refuses some of `n` items. Returns the rejected and the written
+    /// items, and the number of batches.
     fn play(n: usize, bad: &HashSet<usize>, how: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
         let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);

@@ -1,7 +1,8 @@
-//! One atomic batch, before it is written in any store's language.
+//! One atomic batch, independent of any store's format.
 //!
-//! In scope: what a commit carries, the size of it, and what a store may answer. Out of scope: what becomes of it (`ledger::commit::commit_machine`),
-//! and how a store guards it (`store::guard::head_guard`).
+//! In scope: what a commit carries, its size, and the possible replies of a store.
+//! Out of scope: the outcome of a commit (`ledger::commit::commit_machine`), and how a store guards
+//! it (`store::guard::head_guard`).
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,50 +18,52 @@ use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::State;
 
-/// What a commit does beside carrying its changes.
+/// What a commit does besides applying its changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitKind {
-    /// The first commit of a job on a store: it makes what the store needs, and claims the first term.
+    /// The first commit of a job on a store: it creates what the store needs and claims the first
+    /// term.
     Init,
-    /// One more commit within a lease term.
+    /// A commit within a lease term.
     Advance,
-    /// The first commit of a lease term: the fence grows, and the state moves, so that every writer of an older term is refused.
+    /// The first commit of a lease term: the fence grows and the state moves, so that writers of
+    /// older terms are refused.
     Claim,
-    /// As an advance, but the state moves: for a store whose lighter guard turned out not to work.
+    /// Like `Advance`, but the state moves: the store's lighter guard does not work here.
     Relocate,
 }
 
-/// One item as a commit carries it.
+/// The result of one item, as a commit carries it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ItemResult {
-    /// It was processed.
+    /// The item was processed.
     Done {
-        /// The key.
+        /// The item's key.
         key: Key,
-        /// The version.
+        /// The version that was processed.
         version: Version,
-        /// Whether another version was done before, so that the key should have rows already.
+        /// True if another version was done before, so that the key may already have rows.
         known: bool,
-        /// Its rows.
+        /// The rows that the steps returned.
         output: Output,
-        /// The failure that this closes, if it had failed before.
+        /// The failure that this result closes, if the key had one.
         closes: Option<Box<Failure>>,
     },
-    /// It could not be processed; or it stays in Failures in another state, because somebody asked for that.
+    /// Processing failed; or the failure changes its state because the user asked for it.
     Failed(Box<Failure>),
-    /// It was done, and is to be done again: somebody asked for that.
+    /// A done version is revoked, so that it is processed again. The user asked for it.
     Revoked {
-        /// The key.
+        /// The item's key.
         key: Key,
-        /// The version.
+        /// The version that is revoked.
         version: Version,
     },
-    /// No item, but rows that nobody needs any more, which are taken out of their tabs together.
+    /// No item: obsolete rows, deleted together from their tabs.
     Removed(Vec<RowDeletion>),
 }
 
 impl ItemResult {
-    /// A rough size in bytes on the wire, its key's row included.
+    /// Returns the approximate size in bytes on the wire, including the row of Processed.
     pub fn weight(&self) -> usize {
         const ROW_FRAME: usize = 260;
         match self {
@@ -71,12 +74,12 @@ impl ItemResult {
                 2 * ROW_FRAME + failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len()
             }
             Self::Revoked { key, version } => ROW_FRAME + key.as_str().len() + version.0.len(),
-            // What is taken out is read back.
+            // Deleted rows are read back.
             Self::Removed(rows) => rows.iter().map(|row| 4 * ROW_FRAME + row.bytes as usize).sum(),
         }
     }
 
-    /// Rows of data that it brings.
+    /// Returns the number of data rows.
     pub fn rows(&self) -> usize {
         match self {
             Self::Done { output, .. } => output.len(),
@@ -84,7 +87,7 @@ impl ItemResult {
         }
     }
 
-    /// The columns of its rows, as often as they come.
+    /// Returns the column names of its rows, with repetitions.
     pub fn columns(&self) -> impl Iterator<Item = &str> {
         let output = match self {
             Self::Done { output, .. } => Some(output),
@@ -94,7 +97,7 @@ impl ItemResult {
         rows.flat_map(|row| row.cells.iter().map(|(name, _)| name.as_str()))
     }
 
-    /// The row of Failures that it brings.
+    /// Returns the row that it adds to Failures.
     pub fn told(&self) -> Option<&Failure> {
         match self {
             Self::Done { closes, .. } => closes.as_deref(),
@@ -111,7 +114,8 @@ impl ItemResult {
         }
     }
 
-    /// Versions that become done: the item's own, and that of the failure from whose mended record it came.
+    /// Returns the versions that become done: its own, and the closed failure's if the user edited
+    /// that record.
     pub fn done(&self) -> impl Iterator<Item = (&Key, &Version)> {
         let (own, mended) = match self {
             Self::Done { key, version, closes, .. } => {
@@ -123,7 +127,7 @@ impl ItemResult {
         own.into_iter().chain(mended)
     }
 
-    /// What it adds to Processed: key, version and the word for its state.
+    /// Returns what it adds to Processed: key, version and state word.
     pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
         let forgotten = match self {
             Self::Revoked { key, version } => Some((key, version, FORGOTTEN)),
@@ -132,7 +136,7 @@ impl ItemResult {
         self.done().map(|(key, version)| (key, version, DONE)).chain(forgotten)
     }
 
-    /// Whether it settles this version of a key.
+    /// True if it settles this version of the key.
     pub fn is_of(&self, of: &Key, at: &Version) -> bool {
         match self {
             Self::Done { key, version, .. } | Self::Revoked { key, version } => (key, version) == (of, at),
@@ -141,7 +145,7 @@ impl ItemResult {
         }
     }
 
-    /// The key, where it is about one.
+    /// Returns the key; `None` for deletions.
     pub fn key(&self) -> Option<&Key> {
         match self {
             Self::Done { key, .. } | Self::Revoked { key, .. } => Some(key),
@@ -150,7 +154,7 @@ impl ItemResult {
         }
     }
 
-    /// The rows that it takes out.
+    /// Returns the rows that it deletes.
     pub fn removals(&self) -> &[RowDeletion] {
         match self {
             Self::Removed(rows) => rows,
@@ -159,35 +163,35 @@ impl ItemResult {
     }
 }
 
-/// A tab of rows that a commit makes because it is not there yet.
+/// A data tab that a commit creates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTable {
-    /// Its title.
+    /// The tab's title.
     pub tab: String,
-    /// Its columns.
+    /// The tab's columns, from left to right.
     pub columns: Vec<String>,
 }
 
-/// What a commit adds to the store, all of it or nothing.
+/// Everything that a commit adds to the store, atomically.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
-    /// Tabs to make first.
+    /// Tabs to create first.
     pub tables: Vec<NewTable>,
-    /// Columns that the data tab gets, to the right of the others.
+    /// Columns to add to the data tab, to the right of the existing ones.
     pub columns: Vec<String>,
-    /// Items that were settled: rows, keys and failures.
+    /// Results of items: rows, keys and failures.
     pub settled: Vec<ItemResult>,
-    /// Runs that are over: this one in its last commit, a crashed one in the commit that buries it.
+    /// Runs that ended: this one in its last commit, a crashed one in the commit that closes it.
     pub runs: Vec<Run>,
 }
 
 impl Changes {
-    /// Keys that become done.
+    /// Returns the number of keys that become done.
     pub fn keys(&self) -> usize {
         self.settled.iter().filter(|one| matches!(one, ItemResult::Done { .. })).count()
     }
 
-    /// Rows that they add to Processed in this commit: key, version, the word for the state, and the text of the cell `run`.
+    /// Returns the rows for Processed: key, version, state word, and the text of the cell `run`.
     pub fn processed<'a>(
         &'a self,
         run: &'a str,
@@ -196,7 +200,8 @@ impl Changes {
     ) -> impl Iterator<Item = (&'a Key, &'a Version, &'static str, String)> {
         let mut turns: HashMap<&Key, u32> = HashMap::new();
         self.settled.iter().flat_map(move |one| {
-            // Two versions of a key that one item settles have one order: neither follows the other.
+            // If one item settles two versions of a key, both get the same order: neither follows
+            // the other.
             let mut last: Option<(&Key, u32)> = None;
             let rows = one.processed().map(|(key, version, word)| {
                 let same = last.filter(|(of, _)| *of == key);
@@ -208,7 +213,8 @@ impl Changes {
         })
     }
 
-    /// Rows of Failures say with which commit they came, so that the last one of a key is known by that.
+    /// Numbers the rows of Failures with their commit, so that the newest row of a key can be
+    /// identified.
     pub fn give_order(&mut self, term: Fence, commit: u64) {
         let mut turns: HashMap<Key, u32> = HashMap::new();
         for failure in self.settled.iter_mut().filter_map(ItemResult::told_mut) {
@@ -218,18 +224,18 @@ impl Changes {
         }
     }
 
-    /// Rows that are taken out.
+    /// Returns the rows to delete.
     pub fn removals(&self) -> Vec<RowDeletion> {
         self.settled.iter().flat_map(ItemResult::removals).copied().collect()
     }
 
-    /// Rows of data.
+    /// Returns the number of data rows.
     pub fn rows(&self) -> usize {
         self.settled.iter().map(ItemResult::rows).sum()
     }
 
-    /// The job's own columns once these changes are applied: those so far, then each that these changes make or write; of a tab that the
-    /// job makes, all of them.
+    /// Returns the job's own columns after these changes: the present ones, then each that is
+    /// created or written. All columns of a tab that the job creates are its own.
     pub fn owned_columns(&self, mut columns: Vec<String>) -> Vec<String> {
         let made = self.tables.iter().flat_map(|table| table.columns.iter());
         let written = self.settled.iter().flat_map(ItemResult::columns);
@@ -243,7 +249,8 @@ impl Changes {
         columns
     }
 
-    /// Rows of data that stay: where a key has one row, only the last of several versions does.
+    /// Returns the number of data rows that remain: with upsert, only the last of several versions
+    /// of a key does.
     pub fn kept_rows(&self, mode: WriteMode) -> usize {
         match mode {
             WriteMode::Append => self.rows(),
@@ -255,7 +262,7 @@ impl Changes {
     }
 }
 
-/// How many rows of this key came before.
+/// Returns the number of earlier rows of this key.
 fn turn_of<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
     let turn = turns.entry(key).or_default();
     *turn += 1;
@@ -263,71 +270,71 @@ fn turn_of<'k>(turns: &mut HashMap<&'k Key, u32>, key: &'k Key) -> u32 {
 }
 
 impl Commit {
-    /// Rows that it adds to Processed: key, version, the word for the state, and the text of the cell `run`.
+    /// Returns the rows for Processed: key, version, state word, and the text of the cell `run`.
     pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str, String)> {
         self.changes.processed(&self.run, self.state.lease.fence, self.to.commit)
     }
 }
 
-/// One atomic batch: valid only while `from` is the head.
+/// One atomic batch, valid only while `from` is the head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Commit {
-    /// The head it was made from; none for the first commit of a job.
+    /// The head that it was drafted from; `None` for the first commit of a job.
     pub from: Option<HeadId>,
-    /// The head it sets.
+    /// The head that it sets.
     pub to: HeadId,
-    /// What it does beside.
+    /// What it does besides applying the changes.
     pub kind: CommitKind,
-    /// The run that drafted it.
+    /// The id of the run that drafted it.
     pub run: String,
-    /// The state as it will be, the new head in it.
+    /// The state after the commit, including the new head.
     pub state: State,
-    /// What it adds.
+    /// The changes to apply.
     pub changes: Changes,
 }
 
-/// Which part of a batch a store refused.
+/// The part of a batch that a store refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum CommitPart {
-    /// The guard: the head moved on, or this very batch was applied before.
+    /// The guard: the head moved, or this same batch was applied before.
     Guard,
-    /// A tab that could not be made or found.
+    /// A tab that could not be created or found.
     Layout,
-    /// What the items brought: rows, keys, failures.
+    /// The content of the items: rows, keys, failures.
     Content,
-    /// Something else.
+    /// Any other part.
     Other,
 }
 
-/// What became of a commit, as far as the store's answer tells.
+/// What the store's reply proves about a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CommitReply {
-    /// It is on the store, whole.
+    /// Applied as a whole.
     Applied,
-    /// It was refused whole.
+    /// Refused as a whole.
     Refused {
-        /// Which part.
+        /// The refused part.
         part: CommitPart,
-        /// What the store said.
+        /// The store's message.
         why: String,
     },
-    /// It is too large for one batch; nothing was applied.
+    /// Too large for one batch; nothing was applied.
     TooLarge,
-    /// It was never carried out: a quota, a refused token, no connection.
+    /// Not executed: a quota, a refused token, no connection.
     NotExecuted {
-        /// Whether it may pass by itself.
+        /// The class of the error: whether it may pass by itself.
         fault: crate::fault::Fault,
-        /// What happened.
+        /// The error message.
         why: String,
     },
-    /// The store was proved not to guard: nothing was applied, and nothing may be written here.
+    /// The store has no working guard: nothing was applied, and nothing may be written here.
     Unsafe {
-        /// What was proved.
+        /// What the capability probe found.
         why: String,
     },
-    /// Nobody knows yet.
+    /// The outcome is unknown.
     Lost {
-        /// What happened.
+        /// The error message.
         why: String,
     },
 }

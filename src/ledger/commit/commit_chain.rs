@@ -1,7 +1,9 @@
-//! A run's end of the chain of commits: drafts the next one, and says what follows when one has ended.
+//! The run's side of the commit chain: drafts the next commit and decides what follows its end.
 //!
-//! In scope: which kind comes next, what the state becomes, redrafts and reloads and their bounds.
-//! Out of scope: which items a commit carries (`runner::run_loop`), and its settlement (`ledger::commit::commit_machine`).
+//! In scope: the kind of the next commit, the state after it, redrafts and reloads and their
+//! bounds.
+//! Out of scope: which items a commit carries (`runner::run_loop`), and its settlement
+//! (`ledger::commit::commit_machine`).
 
 use thiserror::Error;
 
@@ -17,10 +19,10 @@ use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::{Snapshot, State};
 use crate::time::Timestamp;
 
-/// Times that one batch is drafted again because another commit went between, or a tab moved under it.
+/// How often one batch is drafted again because of a concurrent commit or a moved tab.
 pub const MAX_RELOADS: u32 = 5;
 
-/// A run's end of the chain.
+/// The run's side of the commit chain.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommitChain {
     me: Holder,
@@ -32,64 +34,65 @@ pub struct CommitChain {
     reloads: u32,
 }
 
-/// What a commit says beside its changes.
+/// What a commit carries besides its changes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CommitMetadata {
-    /// The service's clock.
+    /// The service's time.
     pub now: Timestamp,
-    /// How long the lease runs from now.
+    /// Length of the lease from now, in milliseconds.
     pub ttl_ms: u64,
-    /// Whether the lease is given back with it.
+    /// True if this commit releases the lease.
     pub release: bool,
-    /// The run as it stands.
+    /// The run so far.
     pub run: Run,
-    /// Where the source is.
+    /// The low watermark in the source.
     pub cursor: Option<String>,
 }
 
-/// Why no commit is drafted.
+/// The error of `CommitChain::draft`: an earlier commit is in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("draft a commit while the one before is in doubt")]
 pub struct InDoubt;
 
-/// What follows the end of a commit.
+/// What the committer does after a commit has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
-    /// It is on the store; go on.
+    /// Applied: continue.
     GoOn,
     /// Draft the same content again, with a new id.
     Redraft,
-    /// Load, then draft again what is not there.
+    /// Load, then draft again what is missing.
     Reload,
     /// Draft half of it.
     Halve,
-    /// Its items may be why: draft parts of it, none first, until it is known which (`ledger::commit::bisection`).
+    /// Its items may be the cause: draft parts of it, starting with none
+    /// (`ledger::commit::bisection`).
     Suspect(Confidence),
-    /// Stop; the reason.
+    /// Stop for this reason.
     Stop(HaltReason),
 }
 
-/// Why a run can't go on.
+/// Why a run cannot continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HaltReason {
     /// Another run has taken over.
     Fenced,
-    /// The head is gone.
+    /// The head is missing.
     Corrupt,
-    /// The service did not answer clearly; the last batch is in doubt, and the next run will see.
+    /// The service did not answer clearly. The last batch is in doubt; the next run resolves it.
     Unclear,
-    /// The last batch was never carried out.
+    /// The last batch was not executed.
     NotExecuted,
-    /// The store was proved not to guard; nothing was written.
+    /// The store has no working guard; nothing was written.
     Unsafe,
-    /// The store refuses what the batch says.
+    /// The store refuses the content of the batch.
     Refused(CommitPart),
-    /// One batch is too large although it was cut.
+    /// A batch is too large although it was cut.
     TooLarge,
 }
 
 impl CommitChain {
-    /// The end of the chain as loaded; `fresh` is what the state begins as where nothing exists yet.
+    /// Creates the chain from a load; `fresh` is the initial state if the job does not exist yet.
     pub fn from(snapshot: Option<&Snapshot>, fresh: State, me: Holder) -> Self {
         let (head, state) = match snapshot {
             Some(found) => (Some(found.head), found.state.clone()),
@@ -99,32 +102,33 @@ impl CommitChain {
         Self { me, drafted, state, claimed: false, asked: false, redrafts: 0, reloads: 0 }
     }
 
-    /// The ids drafted so far, for judging.
+    /// Returns the ids drafted so far, for resolution.
     pub fn drafted(&self) -> &DraftIds {
         &self.drafted
     }
 
-    /// The state as of the last commit that was applied, or as loaded.
+    /// Returns the state of the last applied commit, or as loaded.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// The term that this run's commits carry, or will carry once it has claimed.
+    /// Returns the term of this run's commits: the present one, or the one that it will claim.
     pub fn fence(&self) -> Fence {
         if self.claimed { self.state.lease.fence } else { self.state.lease.fence.next() }
     }
 
-    /// Whether the lease is this run's.
+    /// True if this run holds the lease.
     pub fn claimed(&self) -> bool {
         self.claimed
     }
 
-    /// Changes the job's definition, key column or time zone as the next commit will write them.
+    /// Changes the state that the next commit writes: the job's definition, key column, time zone
+    /// and so on.
     pub fn update_state(&mut self, update_state: impl FnOnce(&mut State)) {
         update_state(&mut self.state);
     }
 
-    /// The kind of the next commit.
+    /// Returns the kind of the next commit.
     pub fn kind(&self) -> CommitKind {
         match (self.drafted.base(), self.claimed) {
             (None, _) => CommitKind::Init,
@@ -134,8 +138,9 @@ impl CommitChain {
         }
     }
 
-    /// Drafts the next commit. While one is in doubt nothing new is drafted (invariant 3); only the same content, or a part of
-    /// it, may be, once, after `ended` has asked for it: whichever of those drafts is applied, the others are refused by the guard.
+    /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
+    /// The same content, or a part of it, may be drafted once after `ended` has allowed it. If one
+    /// of those drafts is applied, the guard refuses the others.
     pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
         if self.drafted.in_doubt() && !self.asked {
             return Err(InDoubt);
@@ -149,7 +154,7 @@ impl CommitChain {
         Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
     }
 
-    /// A commit has ended: what follows.
+    /// Takes the end of a commit and returns what follows.
     pub fn ended(&mut self, commit: &Commit, end: &CommitEnd) -> NextAction {
         match end {
             CommitEnd::Applied(id) => {
@@ -192,18 +197,20 @@ impl CommitChain {
         }
     }
 
-    /// Allows one more draft after a clear refusal, for the commit that only gives the lease back. It is made from the same head as the
-    /// refused one, so should that or an earlier copy of it arrive after all, the guard refuses this one.
+    /// Allows one more draft after a definite refusal, for the commit that only releases the lease.
+    /// It has the same base as the refused one. If a copy of that is applied late, the guard
+    /// refuses this one.
     pub fn may_give_back(&mut self) {
         self.asked = true;
     }
 
-    /// A fresh load after `NextAction::Reload`: fenced if the lease is by now somebody else's. If it is nobody's, this run has not
-    /// claimed, and the lease as loaded is to be asked again before anything is drafted.
+    /// Takes a fresh load after `NextAction::Reload`. Returns `Fenced` if another run holds the
+    /// lease by now. If no run holds it, this run has to claim it again before it drafts.
     pub fn reloaded(&mut self, snapshot: &Snapshot) -> Result<(), HaltReason> {
         let holder = snapshot.state.lease.holder.as_ref();
         let mine = holder == Some(&self.me);
-        // A draft of mine that gave the lease back has arrived after all: nobody has taken over.
+        // A draft of this run that released the lease was applied after all: no other run has taken
+        // over.
         let given_back = holder.is_none() && self.drafted.doubts(snapshot.head);
         if !mine && !given_back && (self.claimed || snapshot.state.lease.fence > self.state.lease.fence) {
             return Err(HaltReason::Fenced);

@@ -1,71 +1,74 @@
-//! What to do about one commit until its fate is known: a machine without I/O.
+//! Decides the steps of one commit until its outcome is known. A machine without I/O.
 //!
-//! In scope: send, look, send the identical batch again, draft anew, give up; every bound of it.
-//! Out of scope: sending and looking (`runner::commit_driver`), and what a commit carries (`ledger::commit::changes`).
+//! In scope: send, read the head, send the identical batch again, redraft, give up; every bound of
+//! it.
+//! Out of scope: the calls themselves (`runner::commit_driver`), and the content of a commit
+//! (`ledger::commit::changes`).
 
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
 use crate::ledger::lease::head::HeadId;
 
-/// Times that one identical batch is sent.
+/// How often one identical batch is sent.
 pub const MAX_SENDS: u32 = 6;
-/// Times that one identical batch with items is sent before its content is suspected.
+/// How often one identical batch with items is sent before its content is suspected.
 pub const SUSPICIOUS_SENDS: u32 = 3;
-/// Looks at the head for one commit.
+/// Reads of the head for one commit.
 pub const MAX_HEAD_READS: u32 = 24;
-/// Looks that must find the head unmoved after a refusal by the guard before the commit is drafted anew.
+/// Reads that must find the head unchanged after a refusal by the guard, before the commit is
+/// redrafted.
 const MAX_UNCHANGED_READS: u32 = 2;
-/// Between two looks after a refusal, in milliseconds.
+/// Delay between two reads after a refusal, in milliseconds.
 const LOOK_AGAIN_MS: u64 = 2_000;
-/// Before the second send, in milliseconds; doubles with every send, up to a minute.
+/// Delay before the second send, in milliseconds. It doubles with every send, up to a minute.
 const SEND_AGAIN_MS: u64 = 1_000;
 
-/// What the engine does next.
+/// What the driver does next.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CommitStep {
-    /// Send the batch, identical to the letter every time.
+    /// Send the batch; every send has identical bytes.
     Send {
-        /// Wait this many milliseconds first.
+        /// Delay before the send, in milliseconds.
         after_ms: u64,
     },
-    /// Look at the head.
+    /// Read the head.
     Look {
-        /// Wait this many milliseconds first.
+        /// Delay before the read, in milliseconds.
         after_ms: u64,
     },
-    /// The commit's fate is known, or as well known as it will be.
+    /// The outcome is known, or can't be determined within the bounds.
     End(CommitEnd),
 }
 
 /// How a commit ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum CommitEnd {
-    /// The draft of this id is on the store.
+    /// The draft with this id was applied.
     Applied(HeadId),
     /// Nothing was applied, and the head does not move: draft the same content with a new id.
     Redraft,
-    /// Another commit went between: load, and draft what is not there.
+    /// Another commit was applied first: load, and draft what is missing.
     Reload,
-    /// A part that is not the guard was refused: nothing was applied.
+    /// A part other than the guard was refused: nothing was applied.
     Refused(CommitPart),
     /// Too large for one batch: nothing was applied.
     TooLarge,
     /// Another run has taken over.
     Fenced,
-    /// The head is gone.
+    /// The head is missing.
     Corrupt,
-    /// It was never carried out, not even in part: no send of it was.
+    /// No send of it was executed, not even in part.
     NotExecuted,
-    /// The store was proved not to guard.
+    /// The store has no working guard.
     Unsafe,
-    /// Every answer was lost, and the head never moved: the service may be out of order, or choke on what the batch carries. The draft
-    /// stays in doubt.
+    /// Every reply was lost, and the head never moved: the service may be down, or may fail on the
+    /// content. The draft stays in doubt.
     Unanswered,
     /// The service did not answer clearly within all bounds; the draft stays in doubt.
     Unclear,
 }
 
-/// The settlement of one drafted commit.
+/// The state machine of one drafted commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommitMachine {
     sends: u32,
@@ -76,7 +79,7 @@ pub struct CommitMachine {
     answer: ReplyKind,
 }
 
-/// The last answer, as far as it matters for what a look means.
+/// The last reply, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReplyKind {
     None,
@@ -85,19 +88,20 @@ enum ReplyKind {
 }
 
 impl CommitMachine {
-    /// A commit about to be sent for the first time.
+    /// Returns the machine for a commit that was not sent yet, and its first step.
     pub fn begin() -> (Self, CommitStep) {
         let fresh = Self { sends: 1, looks: 0, unmoved: 0, vanished: false, carries: false, answer: ReplyKind::None };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
 
-    /// The same, of one that carries items: where it stays unanswered, they are suspected after a few sends.
+    /// Like `begin`, for a commit with items: if it stays unanswered, its items are suspected after
+    /// a few sends.
     pub fn begin_with_items() -> (Self, CommitStep) {
         let (fresh, first) = Self::begin();
         (Self { carries: true, ..fresh }, first)
     }
 
-    /// An answer came, or did not.
+    /// Takes the reply to a send, or its loss, and returns the next step.
     pub fn replied(&mut self, id: HeadId, reply: &CommitReply) -> CommitStep {
         match reply {
             CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
@@ -110,7 +114,8 @@ impl CommitMachine {
         }
     }
 
-    /// This send applied nothing; but an earlier send of the same batch may have, so then only a look can tell.
+    /// This send applied nothing, but an earlier send of the same batch may have: then the head has
+    /// to be read.
     fn not_applied(&mut self, end: CommitEnd) -> CommitStep {
         if self.sends > 1 { self.look_after(ReplyKind::NotApplied(end)) } else { CommitStep::End(end) }
     }
@@ -120,14 +125,14 @@ impl CommitMachine {
         self.look(0)
     }
 
-    /// A look found this.
+    /// Takes the result of a head read and returns the next step.
     pub fn head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
         match drafted.judge(sighting) {
             Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
             Resolution::Stale => self.look(LOOK_AGAIN_MS),
             Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
             Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
-            // A look from before the job's first commit shows the same as a spreadsheet that was wiped.
+            // A read from before the job's first commit looks like a wiped spreadsheet.
             Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.vanished => {
                 self.vanished = true;
                 self.look(LOOK_AGAIN_MS)
@@ -136,7 +141,7 @@ impl CommitMachine {
             Resolution::NotApplied => match &self.answer {
                 ReplyKind::None => self.send_again(),
                 ReplyKind::RefusedByGuard => self.refused_yet_unmoved(),
-                // An earlier send of this batch may still be under way: nobody can say that it was never carried out.
+                // An earlier send of this batch may still be under way, so it may yet be executed.
                 ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
                 ReplyKind::NotApplied(end) => CommitStep::End(end.clone()),
             },

@@ -1,28 +1,28 @@
-//! What a look at the head says of commits in doubt.
+//! Resolves commits in doubt from a read of the head.
 //!
-//! In scope: the verdict, by comparing the head with every id that this run has drafted. Out of scope: what to do next
-//! (`ledger::commit::commit_machine`).
+//! In scope: comparing the head with every id that this run has drafted. Out of scope: what to do
+//! next (`ledger::commit::commit_machine`).
 
 use std::collections::VecDeque;
 
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::lease::lease::Fence;
 
-/// Doubtful ids that are remembered.
+/// Number of in-doubt ids that are kept.
 pub const MAX_REMEMBERED: usize = 8;
 
-/// The mark as one look found it.
+/// The head marker as one read found it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum HeadStatus {
-    /// Nothing of the job exists.
+    /// The job does not exist here.
     NotInitialized,
-    /// Something of the job exists, but not its head: somebody deleted it.
+    /// The job exists, but its head was deleted.
     Missing,
-    /// The head, and the lease term it stands in.
+    /// The head and its lease term.
     At {
-        /// The head.
+        /// The id of the head revision.
         head: HeadId,
-        /// The term.
+        /// The fencing token of its term.
         fence: Fence,
     },
 }
@@ -35,75 +35,77 @@ pub struct DraftIds {
     doubtful: VecDeque<HeadId>,
 }
 
-/// What became of commits in doubt.
+/// The outcome of commits in doubt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Resolution {
-    /// The draft of this id was applied.
+    /// The draft with this id was applied.
     Applied(HeadId),
-    /// The look was older than what this run already knows: look again.
+    /// The read is older than what this run has seen: read again.
     Stale,
-    /// The head is the one that the drafts were made from: nothing was applied yet.
+    /// The head is the base of the drafts: none was applied yet.
     NotApplied,
-    /// Another commit went between, in a term that is not above this run's.
+    /// Another commit was applied first, in a term not above this run's.
     ConcurrentCommit,
     /// A higher term began: another run has taken over.
     Fenced,
-    /// The head is gone.
+    /// The head is missing.
     HeadMissing,
 }
 
 impl DraftIds {
-    /// A run that has loaded this head, in this term, and drafted nothing; `None` where nothing exists yet.
+    /// Creates the set for a run that has loaded this head and term; `None` if the job does not
+    /// exist yet.
     pub fn from(base: Option<HeadId>, fence: Fence) -> Self {
         Self { base, fence, ..Self::default() }
     }
 
-    /// The head that drafts are made from.
+    /// Returns the head that drafts are based on.
     pub fn base(&self) -> Option<HeadId> {
         self.base
     }
 
-    /// The highest term that this run has drafted in.
+    /// Returns the highest term that this run has drafted in.
     pub fn fence(&self) -> Fence {
         self.fence
     }
 
-    /// Whether a draft's fate is unknown.
+    /// True if the outcome of a draft is unknown.
     pub fn in_doubt(&self) -> bool {
         !self.doubtful.is_empty()
     }
 
-    /// Whether this id is a draft of this run whose fate is unknown.
+    /// True if this id is a draft of this run with unknown outcome.
     pub fn doubts(&self, id: HeadId) -> bool {
         self.doubtful.contains(&id)
     }
 
-    /// Notes a draft before it is sent.
+    /// Records a draft before it is sent.
     pub fn note(&mut self, id: HeadId, fence: Fence) {
         self.fence = self.fence.max(fence);
         remember(&mut self.doubtful, id);
     }
 
-    /// A draft was applied: it is the head that further drafts are made from.
+    /// Records that a draft was applied: it is the base of further drafts.
     pub fn applied(&mut self, id: HeadId) {
         self.base = Some(id);
         self.doubtful.clear();
     }
 
-    /// A load found this head, and what is drafted next is made from it. Earlier drafts are forgotten, because the next ones may
-    /// carry something else: if one of them is applied late after all, its head is foreign, and the next load shows what it brought.
+    /// Sets the base to the head that a load found, and forgets earlier drafts, because the next
+    /// ones may carry something else. If one of them is applied late, its head counts as foreign,
+    /// and the next load finds its content.
     pub fn rebased(&mut self, head: HeadId) {
         self.applied(head);
     }
 
-    /// The verdict of one look.
+    /// Resolves the drafts from one read of the head.
     pub fn judge(&self, sighting: HeadStatus) -> Resolution {
         match sighting {
             HeadStatus::NotInitialized if self.base.is_none() => Resolution::NotApplied,
             HeadStatus::NotInitialized | HeadStatus::Missing => Resolution::HeadMissing,
             HeadStatus::At { head, .. } if self.doubts(head) => Resolution::Applied(head),
             HeadStatus::At { head, .. } if self.base == Some(head) => Resolution::NotApplied,
-            // The chain never forks and its numbers only grow, so a lower one is from before what this run has seen.
+            // The chain never forks and its numbers only grow, so a lower number is a stale read.
             HeadStatus::At { head, .. } if self.base.is_some_and(|base| head.commit < base.commit) => Resolution::Stale,
             HeadStatus::At { fence, .. } if fence > self.fence => Resolution::Fenced,
             HeadStatus::At { .. } => Resolution::ConcurrentCommit,

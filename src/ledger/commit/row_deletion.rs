@@ -1,7 +1,8 @@
-//! A row that is taken out of one of a job's tabs, and what it is known by.
+//! A row to delete from one of a job's tabs, and how it is identified.
 //!
-//! In scope: the tab's part, the row's mark. Out of scope: which rows go (`maintain::prune`), and how a store takes them out without
-//! hitting others (`store::commit::deletion`).
+//! In scope: the kind of tab, the row's hash. Out of scope: which rows to delete
+//! (`maintain::prune`), and how a store deletes them without hitting others
+//! (`store::commit::deletion`).
 
 use crate::grid::Cell;
 use crate::ledger::columns::coerce::float_text;
@@ -10,24 +11,24 @@ use crate::ledger::rows::row_codec::{failure_row, run_row};
 use crate::ledger::run::run::Run;
 use crate::ledger::state::snapshot::RowChecksum;
 
-/// What a tab of a job is for.
+/// The kinds of tabs that a job has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TabKind {
-    /// The keyed tab.
+    /// The tab of processed keys.
     Processed,
-    /// Failures.
+    /// The tab of failures.
     Failures,
-    /// Runs.
+    /// The tab of runs.
     Runs,
-    /// Data.
+    /// A data tab.
     Data,
 }
 
 impl TabKind {
-    /// All of them.
+    /// All kinds.
     pub const ALL: [Self; 4] = [Self::Processed, Self::Failures, Self::Runs, Self::Data];
 
-    /// The word for it.
+    /// Returns the word that is stored on the sheet.
     pub fn word(self) -> &'static str {
         match self {
             Self::Processed => "processed",
@@ -37,51 +38,52 @@ impl TabKind {
         }
     }
 
-    /// The one of this word.
+    /// Parses the stored word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|role| role.word() == word)
     }
 }
 
-/// What is no longer known once a row of Processed is gone.
+/// What is lost with a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Gap {
-    /// Nothing that counts: the row is of another tab or blank, or all rows of its key go.
+    /// Nothing relevant: it is a row of another tab or blank, or all rows of its key are deleted.
     Nothing,
-    /// What was done of its key before.
+    /// The history of its key.
     OfKey,
-    /// The same, where it has to be kept only if the job should ask for it later: any key may be one.
+    /// As `OfKey`, but relevant only if the job's reprocess policy changes later; any key may be
+    /// affected.
     OfAny,
 }
 
-/// A row that is to go.
+/// A row to delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RowDeletion {
-    /// Its tab.
+    /// The kind of its tab.
     pub role: TabKind,
-    /// Where it was seen, counted as spreadsheets do: the header is 1.
+    /// Its row number when it was scanned; the header is row 1.
     pub row: u32,
-    /// The mark of what it says; none of a blank row.
+    /// The hash of its cells; `None` for a blank row.
     pub mark: Option<u64>,
-    /// Of a row of Processed, the first 64 bits of its key's fingerprint.
+    /// For a row of Processed, the first 64 bits of its key's fingerprint.
     pub key: Option<u64>,
-    /// What is no longer known without it.
+    /// What is lost with it.
     pub gap: Gap,
-    /// Roughly how many bytes it has.
+    /// Its approximate size in bytes.
     pub bytes: u32,
 }
 
-/// The mark of a row of Processed: what it adds to the sum over the tab.
+/// Returns the hash of a row of Processed: its part of the tab's checksum.
 pub fn mark_of_key(row: &[&str]) -> u64 {
     RowChecksum::hash(row)
 }
 
-/// The mark of a row of Failures; what people ask for in it is no part of it.
+/// Returns the hash of a row of Failures, without the user's requested action.
 pub fn mark_of_failure(failure: &Failure) -> u64 {
     mark_of(&failure_row(failure))
 }
 
-/// The mark of a row of Runs.
+/// Returns the hash of a row of Runs.
 pub fn mark_of_run(run: &Run) -> u64 {
     mark_of(&run_row(run))
 }
@@ -95,7 +97,7 @@ fn text(cell: &Cell) -> String {
     match cell {
         Cell::Text(text) => text.clone(),
         Cell::Number(number) | Cell::DateTime(number) => float_text(*number),
-        // These rows hold nothing else.
+        // These rows have no other kinds of cells.
         _ => String::new(),
     }
 }

@@ -1,6 +1,7 @@
-//! An item that could not be processed, kept with its payload.
+//! An item that could not be processed, stored with its payload (a dead letter).
 //!
-//! In scope: the failure as a value, how its payload is split over cells. Out of scope: the tab's columns (`ledger::state::state_codec`).
+//! In scope: the failure as a value, and splitting its payload over cells.
+//! Out of scope: the tab's columns (`ledger::rows::row_codec`).
 
 use sha2::{Digest, Sha256};
 
@@ -8,35 +9,37 @@ use crate::ledger::item::key::{Fingerprint, Key, Version};
 use crate::ledger::lease::row_order::RowOrder;
 use crate::time::Timestamp;
 
-/// UTF-16 units in one payload cell; a cell takes 50,000 characters, and how Google counts them is not documented.
+/// UTF-16 units in one payload cell. A cell takes 50,000 characters; how Google counts them is not
+/// documented.
 pub const PAYLOAD_UNITS: usize = 45_000;
-/// Payload cells of a failure.
+/// Maximum number of payload cells of a failure.
 pub const PAYLOAD_CELLS: usize = 10;
-/// Bytes of a record's hash that make its mark.
+/// Bytes of a record's SHA-256 that form its hash here.
 const MARK_BYTES: usize = 6;
-/// What stands before the hash of a record that is not kept.
+/// The text before the hash of a record that is not kept.
 const SHA256: &str = ", sha256 ";
-/// Characters of an error text that are kept.
+/// Maximum number of characters of a stored error.
 pub const ERROR_CHARS: usize = 2_000;
 
-/// Where a failure stands.
+/// The state of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum FailureState {
-    /// To be tried again.
+    /// It will be retried.
     Open,
-    /// It failed in as many runs as the job allows; left alone until somebody asks.
+    /// It failed in as many runs as the job allows. Retries are suppressed until the user asks for
+    /// one.
     Dead,
-    /// Somebody said that it is to be left alone.
+    /// The user asked to skip it.
     Skipped,
     /// A later run processed it.
     Recovered,
 }
 
 impl FailureState {
-    /// All of them.
+    /// All states.
     pub const ALL: [Self; 4] = [Self::Open, Self::Dead, Self::Skipped, Self::Recovered];
 
-    /// The word in the sheet.
+    /// Returns the word that is stored on the sheet.
     pub fn word(self) -> &'static str {
         match self {
             Self::Open => "open",
@@ -46,7 +49,7 @@ impl FailureState {
         }
     }
 
-    /// The state of a word in the sheet; whatever else stands there is to be tried again.
+    /// Parses a word of the sheet; any other text counts as open.
     pub fn of_word(word: &str) -> Self {
         [Self::Dead, Self::Skipped, Self::Recovered]
             .into_iter()
@@ -54,23 +57,23 @@ impl FailureState {
             .unwrap_or(Self::Open)
     }
 
-    /// Whether an item of the very version is left alone.
+    /// True if retries of the same version are suppressed.
     pub fn rests(self) -> bool {
         matches!(self, Self::Dead | Self::Skipped)
     }
 }
 
-/// What a person asks for in `action`.
+/// The action that the user requests in the column `action`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RequestedAction {
-    /// Try it again, from the record that is kept.
+    /// Retry it from the kept record.
     Retry,
-    /// Leave it alone in this version.
+    /// Skip it in this version.
     Skip,
 }
 
 impl RequestedAction {
-    /// The word in the sheet.
+    /// Returns the word that is stored on the sheet.
     pub fn word(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -78,7 +81,7 @@ impl RequestedAction {
         }
     }
 
-    /// What a person typed; `None` for anything else than the two words, however they are written.
+    /// Parses the user's text, ignoring case and blanks; `None` for any other word.
     pub fn of_word(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
         [Self::Retry, Self::Skip].into_iter().find(|answer| answer.word() == word)
@@ -88,62 +91,66 @@ impl RequestedAction {
 /// A failure, as one row of Failures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The key, or `#` and a hash where the record has none.
+    /// The key, or `#` and a hash if the record has none.
     pub key: Key,
-    /// The version it had.
+    /// The item's version.
     pub version: Version,
-    /// Where it was: `source`, `item`, or the step's name.
+    /// The place of the error: `source`, `item`, or the step's name.
     pub step: String,
-    /// What went wrong, in a sentence.
+    /// The error message, a sentence.
     pub error: String,
-    /// Tries so far, over all runs.
+    /// Number of attempts over all runs.
     pub attempts: u64,
-    /// When it first failed.
+    /// The time of the first failure.
     pub first_seen: Timestamp,
-    /// When it last failed.
+    /// The time of the last failure.
     pub last_seen: Timestamp,
     /// The run in which it last failed.
     pub run: String,
-    /// Where its row stands among those of its key; none before it is drafted, and in rows of earlier versions.
+    /// The order of its row among those of its key; `None` before it is drafted, and in rows of
+    /// earlier versions.
     pub order: Option<RowOrder>,
-    /// Where it stands.
+    /// Its state.
     pub state: FailureState,
-    /// What somebody had asked for when this was written.
+    /// The requested action that this row answers.
     pub answered: Option<RequestedAction>,
-    /// File, line and record.
+    /// File, line and record number.
     pub place: String,
     /// The record itself, split over cells.
     pub payload: Vec<String>,
-    /// Whether the payload is the record whole, so that it can be tried again from there.
+    /// True if the payload is the whole record, so that it can be retried from there.
     pub kept: bool,
 }
 
-/// Where a failure is in doubt, and not known to have failed (`delivery`): another record makes it no more certain.
+/// The step of a failure in doubt (`delivery`): its outcome is unknown, and another record does not
+/// settle it.
 pub const IN_DOUBT: &str = "delivery";
 
-/// A failure as it stands on the store, with its record, to be tried again or left alone.
+/// A failure as stored, with its record, to be retried or skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFailure {
-    /// The failure, its payload as people left it.
+    /// The failure, with the payload as the user left it.
     pub failure: Failure,
-    /// Whether somebody changed the payload.
+    /// True if the user edited the payload.
     pub mended: bool,
-    /// Where its row stands, for people.
+    /// Its row number.
     pub row: u32,
 }
 
-/// A mark of a payload, by which a mended one is known: the first digits of the SHA-256 of what it holds.
+/// Returns the hash of a payload, by which an edited one is recognised: the first digits of its
+/// SHA-256.
 pub fn payload_mark(cells: &[String]) -> String {
     record_mark(cells.concat().as_bytes())
 }
 
-/// The mark of a record, as its payload has it where it is kept whole.
+/// Returns the hash of a record, equal to its payload's if it is kept whole.
 pub fn record_mark(record: &[u8]) -> String {
     let digest = Sha256::digest(record);
     data_encoding::HEXLOWER.encode(digest.get(..MARK_BYTES).unwrap_or(&digest))
 }
 
-/// The mark of the record that a payload is of, though it may say no more of it than its size and hash; none where it says neither.
+/// Returns the hash of the payload's record, even if the payload contains only its size and hash;
+/// `None` if it has neither.
 pub fn mark_of_record(payload: &[String], kept: bool) -> Option<String> {
     if kept {
         return Some(payload_mark(payload));
@@ -153,8 +160,8 @@ pub fn mark_of_record(payload: &[String], kept: bool) -> Option<String> {
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_owned())
 }
 
-/// A record as it can be kept in cells of at most 45,000 UTF-16 units; beyond ten of them only its size and hash are kept.
-/// Returns the cells and whether the record can be processed again from them.
+/// Splits a record into cells of at most 45,000 UTF-16 units. Beyond ten cells only its size and
+/// hash are kept. Returns the cells, and whether the record can be processed again from them.
 pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
     let Ok(text) = std::str::from_utf8(record) else {
         return (vec![unkept(record, place, "no valid UTF-8")], false);
@@ -179,18 +186,18 @@ pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
     (cells, true)
 }
 
-/// What makes two failures of one key the same: the step and what it said.
+/// Returns a hash of step and error, equal for two failures of the same kind.
 pub fn failure_mark(step: &str, error: &str) -> Fingerprint {
     Fingerprint::of(&format!("{step}\u{1f}{error}"))
 }
 
-/// What is told of a record that can't be kept: why, its size, a hash, and where it came from.
+/// Returns the text for a record that can't be kept: the reason, its size, a hash, and its origin.
 pub fn unkept(record: &[u8], place: &str, why: &str) -> String {
     let hash = data_encoding::HEXLOWER.encode(&Sha256::digest(record));
     format!("{why}: {} bytes{SHA256}{hash}, from {place}", record.len())
 }
 
-/// The first `ERROR_CHARS` characters, so that an error never fills a cell.
+/// Returns the first `ERROR_CHARS` characters, so that an error never fills a cell.
 pub fn shortened(error: &str) -> String {
     match error.char_indices().nth(ERROR_CHARS) {
         Some((at, _)) => format!("{}…", error.get(..at).unwrap_or(error)),

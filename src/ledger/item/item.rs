@@ -1,6 +1,7 @@
-//! What enters a step and what leaves it.
+//! The input and the output of steps.
 //!
-//! In scope: items, their position in the source, outputs. Out of scope: reading sources, running steps.
+//! In scope: items, their position in the source, outputs. Out of scope: reading sources, running
+//! steps.
 
 use std::fmt;
 
@@ -10,14 +11,14 @@ use crate::grid::Row;
 use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::{Key, Version};
 
-/// Where in its source an item stood, so that an error can name it.
+/// An item's position in its source, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Position {
-    /// The file, or `-` for standard input, or whatever the source calls itself.
+    /// The file, or `-` for standard input, or another name of the source.
     pub origin: String,
     /// The record's number, from 1.
     pub record: u64,
-    /// The line on which the record begins, from 1, where lines mean something.
+    /// The line on which the record starts, from 1; `None` for sources without lines.
     pub line: Option<u64>,
 }
 
@@ -31,45 +32,45 @@ impl fmt::Display for Position {
     }
 }
 
-/// One thing to be processed.
+/// A record of the source to process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// What makes it the same item as another one.
+    /// The item's key, equal for the same item.
     pub key: Key,
-    /// What makes it worth processing again.
+    /// The item's version; a new one is processed again.
     pub version: Version,
     /// The record itself.
     pub body: Value,
-    /// Where it stood.
+    /// Its position in the source.
     pub position: Position,
-    /// The failure from whose record it is tried again; none for one that the source yields.
+    /// The failure whose kept record is retried; `None` for a record of the source.
     pub again: Option<Box<Failure>>,
 }
 
-/// What the steps made of one item: rows for tabs. An item may make none.
+/// The rows that the steps made of one item, possibly none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Output {
-    /// Tab title and the rows for it, in order.
+    /// Tab titles, each with its rows in order.
     pub tables: Vec<(String, Vec<Row>)>,
 }
 
 impl Output {
-    /// Rows for one tab.
+    /// Creates an output with rows for one tab.
     pub fn of(tab: impl Into<String>, rows: Vec<Row>) -> Self {
         Self { tables: vec![(tab.into(), rows)] }
     }
 
-    /// The number of rows, over all tabs.
+    /// Returns the number of rows in all tabs.
     pub fn len(&self) -> usize {
         self.tables.iter().map(|(_, rows)| rows.len()).sum()
     }
 
-    /// Whether there is no row at all.
+    /// True if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// A rough size in bytes on the wire.
+    /// Returns the approximate size in bytes on the wire.
     pub fn weight(&self) -> usize {
         self.tables.iter().flat_map(|(_, rows)| rows).map(Row::weight).sum()
     }

@@ -1,6 +1,7 @@
-//! What makes two items the same item, and what makes one worth doing again.
+//! What identifies an item, and what makes it worth processing again.
 //!
-//! In scope: keys, versions, their fingerprints, the idempotency key. Out of scope: finding a key in a record (`port::step::Identify`).
+//! In scope: keys, versions, their fingerprints, the idempotency key.
+//! Out of scope: finding a key in a record (`port::step::Identify`).
 
 use std::fmt;
 
@@ -8,32 +9,32 @@ use data_encoding::BASE32_NOPAD;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The longest key, in characters.
+/// Maximum length of a key, in characters.
 pub const MAX_KEY_CHARS: usize = 1_000;
 
-/// The longest version, in characters.
+/// Maximum length of a version, in characters.
 pub const MAX_VERSION_CHARS: usize = 1_000;
 
-/// What makes two items the same one; never empty, at most 1,000 characters.
+/// The identity of an item; never empty, at most 1,000 characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key(String);
 
 /// Why a text can't be a key.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum KeyError {
-    /// The record has no key at all.
+    /// The record has no key.
     #[error("the record has no key")]
     Missing,
-    /// The key is an empty text.
+    /// The key is empty.
     #[error("the record's key is empty")]
     Empty,
-    /// The key is too long to be kept in a cell that people can still read.
+    /// The key is too long to be readable in a cell.
     #[error("the record's key has {0} characters; at most 1,000 are taken")]
     TooLong(usize),
 }
 
 impl Key {
-    /// A key of this text, taken to the letter.
+    /// Creates a key with exactly this text.
     pub fn new(text: impl Into<String>) -> Result<Self, KeyError> {
         let text = text.into();
         if text.is_empty() {
@@ -46,18 +47,20 @@ impl Key {
         Ok(Self(text))
     }
 
-    /// The name under which a record without a usable key is kept in Failures: `#` and a hash of its bytes.
+    /// Creates the key under which a record without a usable key is stored in Failures: `#` and a
+    /// hash of its bytes.
     pub fn of_nameless(record: &[u8]) -> Self {
         let digest = Sha256::digest(record);
         Self(format!("#{}", data_encoding::HEXLOWER.encode(&digest[..8])))
     }
 
-    /// The text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// 128 bits that stand for the key in memory; keys may come from strangers, so the hash is a cryptographic one.
+    /// Returns 128 bits that identify the key in memory. Keys may come from third parties, so the
+    /// hash is cryptographic.
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(&self.0)
     }
@@ -69,12 +72,12 @@ impl fmt::Display for Key {
     }
 }
 
-/// What makes an item worth processing again, as text; empty when the job names no version.
+/// The version of an item as text; empty if the job has no version expression.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Version(pub String);
 
 impl Version {
-    /// 64 bits that stand for the version in memory.
+    /// Returns 64 bits that identify the version in memory.
     pub fn mark(&self) -> u64 {
         Fingerprint::of(&self.0).0
     }
@@ -91,7 +94,7 @@ impl fmt::Display for Version {
 pub struct Fingerprint(pub u64, pub u64);
 
 impl Fingerprint {
-    /// The fingerprint of a text.
+    /// Computes the fingerprint of a text.
     pub fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(word(&digest, 0), word(&digest, 8))
@@ -102,7 +105,8 @@ fn word(digest: &[u8], at: usize) -> u64 {
     digest.iter().skip(at).take(8).fold(0, |acc, &byte| (acc << 8) | u64::from(byte))
 }
 
-/// A hash over texts whose borders count: each is preceded by its length in bytes, 8 bytes big-endian.
+/// Returns a hash over texts including their boundaries: each is preceded by its length in bytes,
+/// as 8 bytes big-endian.
 pub fn digest_of(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
@@ -112,14 +116,16 @@ pub fn digest_of(parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// The key under which a step's outside effect may be made at most once: the same for every attempt, run and machine.
-/// Its form is frozen; a changed form would let effects happen twice.
+/// Returns the key under which an outside effect of a step may happen at most once: the same for
+/// each attempt, run and machine. Its form is frozen: a different form would let effects happen
+/// twice.
 pub fn idempotency_key(spreadsheet: &str, job: &str, step: &str, key: &Key, version: &Version) -> String {
     idempotency_key_of(spreadsheet, job, step, key, version, None)
 }
 
-/// The same for a change that has a name, because the key comes back to a version that was done before (`ledger::processed::version_history`): a service that
-/// takes each key once would drop it otherwise. Its form is frozen too.
+/// Like `idempotency_key`, for a change with an id: the key returns to a version that was done
+/// before (`ledger::processed::version_history`). Otherwise a service that accepts each idempotency
+/// key once would drop it. Its form is frozen too.
 pub fn idempotency_key_of(
     spreadsheet: &str,
     job: &str,

@@ -6,7 +6,7 @@
 //! | What makes two items the same one? | `key` |
 //! | What is kept of an item that failed? | `failure` |
 //! | How are rows written, and when is a key processed again? | `write_mode` |
-//! | Which record counts where a source repeats a key? | `source_survey`, `record_selection`, `repeated_keys` |
+//! | Which record counts if a source repeats a key? | `source_survey`, `record_selection`, `repeated_keys` |
 
 pub mod item;
 pub mod key;

@@ -1,6 +1,8 @@
-//! Keys that one source yields more than once with different content: a slip of whoever made it, most often.
+//! Keys that one source yields more than once with different content, most often an error in the
+//! source.
 //!
-//! In scope: noticing them, and what is told of them, which is bounded. Out of scope: which record counts (`ledger::item::source_survey`).
+//! In scope: finding them, and the bounded report. Out of scope: which record counts
+//! (`ledger::item::source_survey`).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,12 +13,12 @@ use crate::ledger::item::item::Position;
 use crate::ledger::item::key::{Key, Version};
 use crate::ledger::item::write_mode::ReprocessPolicy;
 
-/// Keys that are told by name.
+/// Maximum number of keys that the report holds.
 const MOST_TOLD: usize = 20;
-/// Keys that are named in one sentence.
+/// Maximum number of keys that one sentence names.
 const MOST_NAMED: usize = 3;
 
-/// A record of a key that comes again.
+/// A record of a repeated key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RepeatedRecord {
     content: u32,
@@ -24,7 +26,7 @@ pub struct RepeatedRecord {
     is_told: bool,
 }
 
-/// Where a record stood, in few bytes: its line, or its number where lines mean nothing.
+/// The position of a record, in few bytes: its line, or its number in sources without lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RecordPlace {
     Line(u32),
@@ -46,12 +48,12 @@ impl RecordPlace {
 }
 
 impl RepeatedRecord {
-    /// The first record of a key.
+    /// Creates the first record of a key.
     pub fn of(content: u32, place: &Position) -> Self {
         Self { content, spot: RecordPlace::of(place), is_told: false }
     }
 
-    /// A further one: where both stand, if they differ and that was not told of the key before.
+    /// Compares a further record. Returns both positions at the first difference.
     pub fn beside(&mut self, content: u32, place: &Position) -> Option<[String; 2]> {
         if self.is_told || self.content == content {
             return None;
@@ -61,7 +63,7 @@ impl RepeatedRecord {
     }
 }
 
-/// A mark of what a record says, whatever the order of its members.
+/// Returns a hash of a record's content, independent of the order of members.
 pub fn content_mark(body: &Value) -> u32 {
     let mut hasher = DefaultHasher::new();
     hash_into(&mut hasher, body);
@@ -96,26 +98,26 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
     }
 }
 
-/// One such key.
+/// A repeated key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
     /// The key.
     pub key: String,
-    /// Where its first record stood, and the first one that differs from that.
+    /// The positions of its first record, and of the first one that differs from it.
     pub places: [String; 2],
 }
 
-/// What a run found of such keys.
+/// The repeated keys of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepeatedKeys {
     /// The first of them.
     pub told: Vec<RepeatedKey>,
-    /// All of them.
+    /// The number of all.
     pub keys: u64,
 }
 
 impl RepeatedKeys {
-    /// Adds a key, if there is something to tell of it.
+    /// Adds a key, if it has positions.
     pub fn add(&mut self, key: &Key, places: Option<[String; 2]>) {
         let Some(places) = places else { return };
         self.keys += 1;
@@ -124,7 +126,7 @@ impl RepeatedKeys {
         }
     }
 
-    /// One sentence without its full stop; none where there is nothing to tell.
+    /// Returns one sentence without its full stop; `None` if no key is repeated.
     pub fn sentence(&self, again: ReprocessPolicy) -> Option<String> {
         let counts = format!("the {} record counts", which_counts(again));
         let shown = |one: &RepeatedKey| format!("{} ({} and {})", cut(&one.key), one.places[0], one.places[1]);
@@ -143,7 +145,7 @@ impl RepeatedKeys {
     }
 }
 
-/// Which record of a key counts: `first`, `last` or `newest`.
+/// Returns which record of a key counts: `first`, `last` or `newest`.
 pub fn which_counts(again: ReprocessPolicy) -> &'static str {
     match again {
         ReprocessPolicy::EachVersion => "first",
@@ -152,7 +154,7 @@ pub fn which_counts(again: ReprocessPolicy) -> &'static str {
     }
 }
 
-/// A key, cut so that a sentence stays readable.
+/// Shortens a key, so that a sentence stays readable.
 fn cut(key: &str) -> String {
     match key.char_indices().nth(60) {
         Some((at, _)) => format!("{}…", key.get(..at).unwrap_or_default()),
@@ -160,22 +162,24 @@ fn cut(key: &str) -> String {
     }
 }
 
-/// Watches a source of which each version of a key is processed once, so that a second record of the same one is passed over.
+/// Watches a source for a job in which each version counts, so that a second record of the same
+/// version is skipped.
 #[derive(Debug)]
 pub enum RepeatWatch {
-    /// The source can be read again: the marks of its records, to see at its end which come twice.
+    /// For a source that can be read again: the hashes of its records, to find at its end which are
+    /// repeated.
     Marks(Vec<u64>),
-    /// It comes once only: of each record what it takes to compare another with it.
+    /// For a source that is read once: of each record enough to compare it with another.
     Twins(BTreeMap<u64, RepeatedRecord>, RepeatedKeys),
 }
 
 impl RepeatWatch {
-    /// A watch over a source that can be read again, or not.
+    /// Creates a watch for a source.
     pub fn new(rereadable: bool) -> Self {
         if rereadable { Self::Marks(Vec::new()) } else { Self::Twins(BTreeMap::new(), RepeatedKeys::default()) }
     }
 
-    /// The next record.
+    /// Adds the next record.
     pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
         let mark = mark(key, version);
         match self {
@@ -184,7 +188,7 @@ impl RepeatWatch {
         }
     }
 
-    /// Ends the watch: what is to be looked at in a second reading, and what is known already.
+    /// Ends the watch. Returns what to compare in one more pass, and what was found already.
     pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
         match self {
             Self::Twins(_, repeats) => (None, repeats),
@@ -202,19 +206,19 @@ impl RepeatWatch {
     }
 }
 
-/// A second reading that compares the records of keys that come twice.
+/// A second pass that compares the records of repeated keys.
 #[derive(Debug)]
 pub struct Comparison {
     /// Sorted.
     marks: Vec<u64>,
-    /// Records that the first reading saw.
+    /// Number of records in the first pass that are left.
     records: usize,
     twins: BTreeMap<u64, RepeatedRecord>,
     repeats: RepeatedKeys,
 }
 
 impl Comparison {
-    /// The next record; false once all that the first reading saw were looked at.
+    /// Compares the next record; returns false once all records of the first pass were seen.
     pub fn see(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };
         self.records = left;
@@ -225,7 +229,7 @@ impl Comparison {
         true
     }
 
-    /// What was found.
+    /// Returns the repeated keys.
     pub fn end(self) -> RepeatedKeys {
         self.repeats
     }
@@ -243,7 +247,7 @@ fn compare(
     repeats.add(key, twin.beside(content, place));
 }
 
-/// 64 bits that stand for a version of a key; should two share them, a report is wrong and nothing else.
+/// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
 fn mark(key: &Key, version: &Version) -> u64 {
     let of_version = if version.0.is_empty() { 0 } else { version.mark().rotate_left(32) };
     key.fingerprint().0 ^ of_version

@@ -1,14 +1,17 @@
-//! Which record of a key counts where its source yields it more than once, and only one of them is to be processed.
+//! Decides which record of a repeated key counts, for jobs that process only one of them.
 //!
-//! In scope: what is kept of a first reading of the source, and the judgement of each record in the second. Out of scope: reading
-//! twice (`runner::source_passes`), a job in which each version of a key counts (`ledger::item::repeated_keys` tells of those).
+//! In scope: the data of a first pass over the source, and the decision on each record in the
+//! second.
+//! Out of scope: the two passes (`runner::source_passes`), and jobs in which each version counts
+//! (`ledger::item::repeated_keys`).
 //!
 //! ```text
-//!  first reading:   16 bytes a record, 24 where versions have an order      ──▶  keys that come more than once
-//!  second reading:  a key that comes once counts; of another the last one, or the newest; the others are passed over
+//!  first pass:   16 bytes a record, 24 if versions are ordered   ──▶  keys that come more than once
+//!  second pass:  a key that comes once counts; otherwise its last or newest record, the others are skipped
 //! ```
 //!
-//! So what a run does depends on what the source says as a whole, and not on which commits lie between two records of a key.
+//! So the result of a run depends on the source as a whole, not on which commits come between two
+//! records of a key.
 
 use std::collections::HashMap;
 
@@ -18,18 +21,18 @@ use crate::ledger::item::key::{Fingerprint, Key, Version};
 use crate::ledger::item::repeated_keys::{RepeatedKeys, RepeatedRecord};
 use crate::ledger::item::write_mode::ReprocessPolicy;
 
-/// What a first reading of the source has seen.
+/// The data of a first pass over the source.
 #[derive(Debug, Default)]
 pub struct SourceSurvey {
     again: ReprocessPolicy,
-    /// Of each record with a key; where the last one counts.
+    /// The key of each record; used if the last one counts.
     prints: Vec<Fingerprint>,
-    /// The same with the version's mark; where the newest one counts.
+    /// The key and version hash of each record; used if the newest one counts.
     marked: Vec<(Fingerprint, u64)>,
     trace: KeyTrace,
 }
 
-/// What a reading has seen, in order, in a few bytes: two readings of the same records have the same.
+/// A checksum of the records of a pass, in order: two passes over the same records have equal ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct KeyTrace {
     records: u64,
@@ -47,18 +50,18 @@ impl KeyTrace {
 const NAMELESS: Fingerprint = Fingerprint(0, 0);
 
 impl SourceSurvey {
-    /// A survey of records of which only one of each key counts: the newest, or the last.
+    /// Creates a survey for a job in which one record of each key counts: the newest, or the last.
     pub fn new(again: ReprocessPolicy) -> Self {
         Self { again, ..Self::default() }
     }
 
-    /// The next record: its key and version, where it has usable ones.
+    /// Adds the next record, with its key and version if they are usable.
     pub fn see(&mut self, head_status: Option<(&Key, &Version)>) {
         let Some((key, version)) = head_status else { return self.trace.add(NAMELESS) };
         let print = key.fingerprint();
         self.trace.add(print);
         match self.again {
-            // A version without an order is its record's failure, and none of the others'.
+            // A version without an order fails its own record, not the others.
             ReprocessPolicy::OnNewer if self.again.takes(version) => {
                 self.marked.push((print, self.again.mark(version)))
             }
@@ -67,12 +70,13 @@ impl SourceSurvey {
         }
     }
 
-    /// Records seen.
+    /// Returns the number of records.
     pub fn records(&self) -> u64 {
         self.trace.records
     }
 
-    /// What the second reading goes by. `done` is the mark of the newest version of a key that is done, 0 where none is.
+    /// Creates the selector for the second pass. `done` returns the hash of the newest done version
+    /// of a key, 0 if there is none.
     pub fn sieve(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
         let Self { again, mut prints, mut marked, trace } = self;
         let mut doubled = HashMap::new();
@@ -82,7 +86,7 @@ impl SourceSurvey {
                 doubled.insert(*print, DoubledKey { counts: places(others.len()), ..DoubledKey::default() });
             }
         }
-        // Stable: those of one key stay in the order of the source.
+        // Stable: records of one key keep the order of the source.
         marked.sort_by_key(|row| row.0);
         for group in marked.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
             let Some((print, first)) = group.first() else { continue };
@@ -96,7 +100,7 @@ impl SourceSurvey {
     }
 }
 
-/// A number of records of one key; more than 2^32 of them come from no file that is read here.
+/// Converts a number of records of one key; no supported file has more than 2^32.
 fn places(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
@@ -104,28 +108,29 @@ fn places(count: usize) -> u32 {
 /// A key that comes more than once.
 #[derive(Debug, Default)]
 struct DoubledKey {
-    /// Records of it before the one that counts.
+    /// Number of its records before the one that counts.
     counts: u32,
-    /// Records of it so far.
+    /// Number of its records so far.
     seen: u32,
-    /// What its versions are, where they have an order.
+    /// The kind of its versions, if they are ordered.
     kind: Option<RankKind>,
-    /// The first of them.
+    /// The first of its records.
     twin: Option<RepeatedRecord>,
 }
 
-/// What a record is to the run.
+/// The use of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordUse {
     /// It is the one that counts.
     Counts,
     /// Another record of its key counts.
     Passed,
-    /// Its version has no order beside those of its key's other records, which are of this kind.
+    /// Its version can't be ordered against those of the key's other records, which are of this
+    /// kind.
     Unordered(RankKind),
 }
 
-/// Judges the records of the second reading.
+/// Decides on the records of the second pass.
 #[derive(Debug)]
 pub struct RecordSelector {
     again: ReprocessPolicy,
@@ -136,17 +141,17 @@ pub struct RecordSelector {
 }
 
 impl RecordSelector {
-    /// A record without a usable key or version passes by.
+    /// Counts a record without a usable key or version.
     pub fn see_nameless(&mut self) {
         self.seen.add(NAMELESS);
     }
 
-    /// A record of this key whose version has no order passes by.
+    /// Counts a record whose version has no order.
     pub fn see_unordered(&mut self, key: &Key) {
         self.seen.add(key.fingerprint());
     }
 
-    /// What the next record is; `content` makes a mark of what it says, by which different ones are told apart.
+    /// Decides on the next record; `content` computes a hash of it, to detect different ones.
     pub fn judge(
         &mut self,
         key: &Key,
@@ -168,12 +173,12 @@ impl RecordSelector {
         if doubled.seen == doubled.counts.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
     }
 
-    /// Keys that came more than once with different content so far.
+    /// Returns the keys so far that came more than once with different content.
     pub fn repeats(&self) -> &RepeatedKeys {
         &self.repeats
     }
 
-    /// Whether the second reading has seen what the first one saw; asked at its end.
+    /// True if the second pass saw the same records as the first; to be called at its end.
     pub fn is_same(&self) -> bool {
         self.seen == self.expected
     }

@@ -1,28 +1,29 @@
-//! How a job writes its rows, and when a key that is done is worth doing again.
+//! How a job writes its rows, and when a done key is processed again.
 //!
-//! In scope: the two settings and their words, and the 64 bits that stand for a version under each. Out of scope: remembering
-//! versions (`ledger::processed::processed_index`), finding a key's row (the store).
+//! In scope: the two settings and their words, and the 64-bit hash of a version under each.
+//! Out of scope: storing versions (`ledger::processed::processed_index`), finding a key's row (the
+//! store).
 
 use crate::ledger::columns::version_order::rank;
 use crate::ledger::item::key::Version;
 
-/// How often what steps do outside the sheet may be done for one version of a key, should a run vanish in the middle.
+/// The delivery guarantee of outside effects for one version of a key, if a run dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Delivery {
-    /// Once or more, under an idempotency key that stays the same.
+    /// Once or more, with an unchanged idempotency key.
     #[default]
     AtLeastOnce,
-    /// Once or not at all: an item is marked on the sheet before its steps begin.
+    /// Once or never: an item is marked on the sheet before its steps start.
     AtMostOnce,
 }
 
-/// How rows come to the data tab.
+/// How rows are written to the data tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum WriteMode {
-    /// Below the last one, whatever was there before.
+    /// Below the last row.
     #[default]
     Append,
-    /// One row a key: where the key has a row, its cells are written over; else the row is appended.
+    /// One row per key: its cells are overwritten if it exists, otherwise the row is appended.
     Upsert,
 }
 
@@ -30,7 +31,7 @@ impl WriteMode {
     /// Every mode with its word.
     pub const WORDS: [(&'static str, Self); 2] = [("append", Self::Append), ("upsert", Self::Upsert)];
 
-    /// The word in job files and in the state.
+    /// Returns the word used in job files and in the state.
     pub fn word(self) -> &'static str {
         match self {
             Self::Append => "append",
@@ -38,29 +39,29 @@ impl WriteMode {
         }
     }
 
-    /// The mode of this word.
+    /// Parses the word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mode)| *mode)
     }
 }
 
-/// When an item is done again although its key is done.
+/// When an item is processed although its key is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum ReprocessPolicy {
-    /// When this very version never was: each version is done once.
+    /// If this version is not done: each version is done once.
     #[default]
     EachVersion,
-    /// When its version is another than the one that was done last.
+    /// If its version differs from the one that was done last.
     OnChange,
-    /// When its version is newer than every one that was done.
+    /// If its version is newer than all done ones.
     OnNewer,
 }
 
 impl ReprocessPolicy {
-    /// What job files take as `order`.
+    /// The words of the setting `order` in job files.
     pub const WORDS: [(&'static str, Self); 2] = [("any", Self::OnChange), ("newer", Self::OnNewer)];
 
-    /// 64 bits that stand for a version: of two marks under `Newer`, the newer version's is larger.
+    /// Returns a 64-bit hash of a version. Under `OnNewer` it grows with the version.
     pub fn mark(self, version: &Version) -> u64 {
         match self {
             Self::EachVersion | Self::OnChange => version.mark(),
@@ -68,7 +69,7 @@ impl ReprocessPolicy {
         }
     }
 
-    /// Whether versions under this rule can be told apart: only numbers and moments have an order.
+    /// True if the policy can use the version: `OnNewer` needs a number or a timestamp.
     pub fn takes(self, version: &Version) -> bool {
         self != Self::OnNewer || rank(&version.0).is_some()
     }

@@ -1,16 +1,18 @@
-//! The head: the one mark that each commit replaces.
+//! The head: the one marker that each commit replaces.
 //!
-//! In scope: its id and how it is written. Out of scope: where it stands (`store::guard::head_guard`).
+//! In scope: its id and its text form. Out of scope: its place on the sheet
+//! (`store::guard::head_guard`).
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The mark that each commit replaces: its commit's number and 64 random bits, so that no two drafts ever share one.
+/// The id of a head revision: its commit's number and 64 random bits, so that no two drafts share
+/// one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HeadId {
     /// The number of the commit that set this head; the first is 0.
     pub commit: u64,
-    /// Chance.
+    /// Random bits.
     pub nonce: u64,
 }
 
@@ -18,7 +20,7 @@ pub struct HeadId {
 const NONCE_DIGITS: usize = 20;
 
 impl HeadId {
-    /// The head that the commit after this one sets.
+    /// Returns the head that the next commit sets.
     #[must_use]
     pub fn next(self, nonce: u64) -> Self {
         Self { commit: self.commit.saturating_add(1), nonce }
@@ -32,7 +34,7 @@ impl fmt::Display for HeadId {
     }
 }
 
-/// A text that is no head of ours.
+/// The error for a text that is not a head id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("no head id: expected at least 21 digits")]
 pub struct NotAHead;

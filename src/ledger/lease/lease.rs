@@ -1,27 +1,31 @@
-//! Who is running now: courtesy between runners, not safety. Safety is the guard on every commit.
+//! The lease: which run is active now. It avoids wasted work; the guard on every commit provides
+//! safety.
 //!
-//! In scope: the lease as kept in the state, whether it may be claimed, and how long a runner trusts its own.
-//! Out of scope: the commit that claims it (`ledger::commit::changes`), local locks (`runner`).
+//! In scope: the lease as stored in the state, whether it may be claimed, and how long a runner
+//! trusts its own.
+//! Out of scope: the commit that claims it (`ledger::commit::changes`), local locks
+//! (`app::installation`).
 //!
-//! A lease ends by the service's clock, read from its answers; each runner trusts its own lease only until
-//! the start of the attempt that renewed it, plus ttl, less a margin. A runner that slept through that window
-//! drafts nothing before it has looked at the head again. The fence is the number of the term: it grows with every
-//! claim and is kept when the lease is released, so that a late writer of an older term can always be told apart.
+//! A lease ends by the service's clock, which is read from its responses. A runner trusts its own
+//! lease until the start of the attempt that renewed it, plus ttl, minus a margin. After that
+//! window it reads the head before it drafts. The fence (fencing token) is the number of the term.
+//! It grows with every claim and is kept on release, so that a late writer of an older term can
+//! always be detected.
 
 use std::fmt;
 
 use crate::ledger::lease::process_id::ProcessId;
 use crate::time::Timestamp;
 
-/// The longest that a lease may last, in milliseconds: a day.
+/// Maximum length of a lease, in milliseconds: a day.
 pub const MAX_TTL_MS: u64 = 86_400_000;
 
-/// The number of a lease term; only grows.
+/// The fencing token: the number of a lease term. It only grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fence(pub u64);
 
 impl Fence {
-    /// The term after this one.
+    /// Returns the next term.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
@@ -34,23 +38,25 @@ impl fmt::Display for Fence {
     }
 }
 
-/// Who holds a lease.
+/// The holder of a lease.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Holder {
-    /// The installation: a random id kept in the state directory, or made up for this process where there is no disk.
+    /// The installation: a random id stored in the state directory, or created for this process if
+    /// there is no disk.
     pub install: String,
-    /// The run.
+    /// The run's id.
     pub run: String,
     /// The machine's name.
     pub host: String,
-    /// The process; none where the machine does not say, and of runs of earlier versions.
+    /// The process; `None` if the machine does not provide it, and for runs of earlier versions.
     pub process: Option<ProcessId>,
 }
 
 impl Holder {
-    /// Whether `other` was a run of this very installation, on this very machine, whose process has ended. An installation's id alone
-    /// does not tell: the state directory may have been copied, with a machine's disk or a container's image, and its original be at
-    /// work. `started` says when the process of a number began that is alive here.
+    /// True if `other` was a run of this same installation and machine whose process has ended. An
+    /// installation's id alone is not enough: the state directory may be a copy (of a disk or
+    /// container image) whose original is active. `started` returns the start time of the live
+    /// process with a number.
     pub fn outlives(&self, other: &Self, started: impl FnOnce(u32) -> Option<u64>) -> bool {
         let (Some(mine), Some(its)) = (&self.process, &other.process) else { return false };
         let is_of_here = self.install == other.install && self.host == other.host && mine.sees(its);
@@ -58,41 +64,43 @@ impl Holder {
     }
 }
 
-/// The lease as the state keeps it.
+/// The lease as stored in the state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Lease {
-    /// The present term's number; kept on release.
+    /// The present term; kept on release.
     pub fence: Fence,
-    /// Who holds it; nobody after a release.
+    /// Its holder; `None` after a release.
     pub holder: Option<Holder>,
-    /// When the term began, by the service's clock.
+    /// Start of the term, by the service's clock.
     pub since: Timestamp,
-    /// When it ends unless renewed, by the service's clock.
+    /// End of the term unless renewed, by the service's clock.
     pub until: Timestamp,
 }
 
 /// Whether a lease may be claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LeaseStatus {
-    /// Nobody holds it.
+    /// No run holds it.
     Free,
-    /// Its holder is gone: its time is over, or it was a run of this very installation on this very machine, whose process has ended.
+    /// Its holder is gone: the lease has expired, or that run's process on this installation and
+    /// machine has ended.
     Dead(Holder),
-    /// Somebody is running.
+    /// Another run is active.
     Held {
-        /// Who.
+        /// The holder.
         holder: Holder,
-        /// Until when, unless renewed.
+        /// The end of its lease, unless renewed.
         until: Timestamp,
     },
 }
 
 impl Lease {
-    /// How the lease stands at `now` (the service's clock) for a runner; `is_own_dead` says which holder was a run of its own
-    /// installation, and is known to have ended.
+    /// Returns the status of the lease at `now` (the service's clock). `is_own_dead` returns
+    /// whether a holder was a run of the same installation that has ended.
     ///
-    /// A lease that ends later than any lease may was written while the service's clock was wrong, as that of an embedded sheet may be: it
-    /// says nothing, and is over. Should its holder be alive all the same, the guard stops it.
+    /// A lease that ends later than any lease may was written with a wrong clock, as may happen
+    /// with an embedded sheet. It counts as expired. If its holder is active after all, the guard
+    /// stops it.
     pub fn standing(&self, is_own_dead: impl FnOnce(&Holder) -> bool, now: Timestamp) -> LeaseStatus {
         let is_over = now >= self.until || self.until > now.plus(MAX_TTL_MS);
         match &self.holder {
@@ -102,40 +110,42 @@ impl Lease {
         }
     }
 
-    /// The lease as its next holder writes it: a new term.
+    /// Returns the lease as its next holder writes it: a new term.
     #[must_use]
     pub fn claimed(&self, holder: Holder, now: Timestamp, ttl_ms: u64) -> Self {
         Self { fence: self.fence.next(), holder: Some(holder), since: now, until: now.plus(ttl_ms) }
     }
 
-    /// The same term, for another `ttl_ms`.
+    /// Returns the same term, extended by `ttl_ms`.
     #[must_use]
     pub fn renewed(&self, now: Timestamp, ttl_ms: u64) -> Self {
         let longest = now.plus(MAX_TTL_MS);
         Self { until: self.until.min(longest).max(now.plus(ttl_ms)), ..self.clone() }
     }
 
-    /// The same term with nobody in it; the fence stays.
+    /// Returns the same term without a holder; the fence stays.
     #[must_use]
     pub fn released(&self, now: Timestamp) -> Self {
         Self { holder: None, until: now, ..self.clone() }
     }
 }
 
-/// How long a runner may draft without looking: monotonic milliseconds of its own clock.
+/// How long a runner may draft without reading the head, in monotonic milliseconds of its own
+/// clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LeaseValidity {
     until_ms: u64,
 }
 
 impl LeaseValidity {
-    /// The window of an attempt that began at `began_ms`: ttl less a fifth, and less a second for rounding of the service's clock.
+    /// Returns the window of an attempt that started at `began_ms`. The margin is a fifth of the
+    /// ttl, at least a second for rounding of the service's clock.
     pub fn from(began_ms: u64, ttl_ms: u64) -> Self {
         let margin = (ttl_ms / 5).max(1_000).min(ttl_ms / 2);
         Self { until_ms: began_ms.saturating_add(ttl_ms - margin) }
     }
 
-    /// Whether drafting is still allowed.
+    /// True if drafting is still allowed.
     pub fn holds(self, now_ms: u64) -> bool {
         now_ms < self.until_ms
     }
@@ -179,15 +189,16 @@ mod tests {
         let me = Holder { process: Some(process("b", "n", 2)), ..holder("a") };
         let its = |process: Option<ProcessId>| Holder { process, ..holder("a") };
         assert!(me.outlives(&holder("a"), gone), "it ended here");
-        // Its number was given to another process since.
+        // Its number was reused by another process.
         assert!(me.outlives(&holder("a"), |_| Some(11)));
-        // It is alive beside the copy; on another machine, or after another boot; in another container of this machine.
+        // It is active beside the copy; on another machine, or after another boot; in another
+        // container of this machine.
         assert!(!me.outlives(&holder("a"), |_| Some(10)));
         assert!(!me.outlives(&its(Some(process("c", "n", 1))), gone));
         assert!(!me.outlives(&its(Some(process("b", "m", 1))), gone));
         assert!(!me.outlives(&Holder { host: "g".into(), ..holder("a") }, gone));
         assert!(!me.outlives(&holder("b"), gone));
-        // An earlier version did not say which process it was.
+        // An earlier version did not store its process.
         assert!(!me.outlives(&its(None), gone));
     }
 

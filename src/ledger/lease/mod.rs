@@ -1,9 +1,9 @@
-//! Who may commit, and in which order commits and rows come.
+//! Who may commit, and the order of commits and rows.
 //!
 //! | question | file |
 //! |---|---|
 //! | What identifies a commit? | `head` |
-//! | Who is running now, and until when? | `lease` |
+//! | Which run is active now, and until when? | `lease` |
 //! | Which process holds the lease? | `process_id` |
 //! | Which of several rows is the later one? | `row_order` |
 

@@ -1,32 +1,35 @@
-//! Which process of which machine holds a lease, so that a copy of a state directory is not taken for its original.
+//! The process that holds a lease, so that a copy of a state directory is distinguished from its
+//! original.
 //!
-//! In scope: the identity as it stands on the sheet, and whether two are of one machine. Out of scope: finding it out (`port::process`).
+//! In scope: the identity as stored on the sheet, and whether two are of one machine. Out of scope:
+//! reading it (`port::process`).
 //!
 //! ```text
 //!  process 4711 started at 123456 ticks of boot 3f2c…-…-…, process namespace 4026531836
 //! ```
 //!
-//! The boot's id is new with every start of a kernel, so that two machines with copied disks have two; containers of one machine share it,
-//! but not the namespace. A process's number is used again in time; together with the tick at which it began it is not.
+//! The boot id is new at every start of a kernel, so two machines with copied disks have different
+//! ones. Containers of one machine share it, but not the namespace. A process number may be reused;
+//! together with its start tick it is unique.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A process, known among all processes of all machines at all times.
+/// A process, unique among all processes of all machines at all times.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ProcessId {
     /// The id of the machine's present boot.
     pub boot: String,
-    /// The namespace in which the number counts.
+    /// The process namespace of the number.
     pub namespace: String,
-    /// The process's number.
+    /// The process number.
     pub number: u32,
-    /// When it began, in ticks since the boot.
+    /// Its start time, in ticks since the boot.
     pub started: u64,
 }
 
 impl ProcessId {
-    /// Whether the other one runs, or ran, where this one can see it.
+    /// True if the other process is, or was, visible to this one.
     pub fn sees(&self, other: &Self) -> bool {
         !self.boot.is_empty() && self.boot == other.boot && self.namespace == other.namespace
     }
@@ -39,7 +42,7 @@ impl fmt::Display for ProcessId {
     }
 }
 
-/// The text is none of a process.
+/// The error for a text that is not a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoProcess;
 

@@ -1,43 +1,48 @@
-//! Which of several rows of a key is the later one, as the sheet itself orders them: by commit, never by a clock, a name or a place in a tab.
+//! The order of a key's rows as stored in the sheet: by commit, never by clock, name or position in
+//! a tab.
 //!
-//! In scope: the order that each row carries behind its run's id, and what is known of rows of earlier versions, which carry none. Out of
-//! scope: reading rows (`store`), what follows for a key (`ledger::processed::processed_index`).
+//! In scope: the order that each row carries after its run's id, and rows of earlier versions,
+//! which carry none.
+//! Out of scope: reading rows (`store`), the meaning for a key
+//! (`ledger::processed::processed_index`).
 //!
-//! The head is replaced by each commit and its number only grows, so commits have one order that all machines agree on. A row of Processed or
-//! Failures says in its cell `run` which term and commit wrote it: `20260921-141320-00d40 #3.17`. A second row of the same key in one
-//! commit says `#3.17.1`. People may sort the tab; clocks may be wrong.
+//! Each commit replaces the head and its number only grows, so all machines agree on one order of
+//! commits. A row of Processed or Failures contains in its cell `run` the term and commit that
+//! wrote it: `20260921-141320-00d40 #3.17`. A second row of the same key in one commit has
+//! `#3.17.1`. So users may sort the tab, and clocks may be wrong.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use crate::ledger::lease::lease::Fence;
 
-/// Where a row stands among all rows that the job has written to its tab.
+/// The order of a row among all rows that the job has written to its tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RowOrder {
     /// The number of the commit that wrote it.
     pub commit: u64,
-    /// Rows of the same key before it in that commit.
+    /// Number of earlier rows of the same key in that commit.
     pub turn: u32,
-    /// The lease term of that commit, for people: later terms have later commits.
+    /// The lease term of that commit, for information: later terms have later commits.
     pub term: Fence,
 }
 
-/// When somebody asked for a forced run, in the order of commits: what was done since then is done again already, whoever did it.
+/// When a reprocess was requested, in the order of commits: keys done since then are not processed
+/// again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RequestOrder {
-    /// The number of the commit that was the last one then; none where the job had never run.
+    /// The number of the last commit at that time; `None` if the job had never run.
     pub commit: Option<u64>,
 }
 
 impl RequestOrder {
-    /// Whether a row was written after it. Rows of earlier versions do not say.
+    /// True if a row was written after the request. Rows of earlier versions carry no order.
     pub fn is_before(self, row: Option<RowOrder>) -> bool {
         row.is_some_and(|order| self.commit.is_none_or(|commit| order.commit > commit))
     }
 }
 
-/// What parts a run's id from the order behind it.
+/// The separator between a run's id and the order.
 const BEHIND: &str = " #";
 
 impl fmt::Display for RowOrder {
@@ -47,12 +52,13 @@ impl fmt::Display for RowOrder {
     }
 }
 
-/// The text of a cell `run`: the run's id, and the row's order if it has one.
+/// Returns the text of a cell `run`: the run's id, and the row's order if it has one.
 pub fn run_cell(run: &str, order: Option<RowOrder>) -> String {
     order.map_or_else(|| run.to_owned(), |order| format!("{run} {order}"))
 }
 
-/// The run's id and the order in the text of a cell `run`; rows of earlier versions, and what people typed, have no order.
+/// Splits the text of a cell `run` into run id and order. Rows of earlier versions, and manual
+/// edits, have no order.
 pub fn read_run_cell(cell: &str) -> (&str, Option<RowOrder>) {
     let read = || {
         let (run, order) = cell.rsplit_once(BEHIND)?;
@@ -65,19 +71,19 @@ pub fn read_run_cell(cell: &str) -> (&str, Option<RowOrder>) {
     read().map_or((cell, None), |(run, order)| (run, Some(order)))
 }
 
-/// The number of the first commit of runs, as far as Runs and the state tell, by id.
+/// The number of the first commit of each run, by run id, as far as Runs and the state contain it.
 pub type FirstCommits = HashMap<String, u64>;
 
-/// Rows in the order in which they stand, each with what it says of its order.
+/// Rows in their present order in the tab, each with its stored order.
 #[derive(Debug, Clone, Default)]
 pub struct CommitSequence {
-    /// Of each row the packed order, or the number of its run.
+    /// For each row the packed order, or the number of its run.
     rows: Vec<u64>,
     /// Runs whose rows carry no order.
     runs: HashMap<String, u32>,
 }
 
-/// The bit of a packed order; without it the number is that of a run.
+/// The bit that marks a packed order; without it the value is the number of a run.
 const ORDERED: u64 = 1 << 63;
 /// Bits of the turn within a commit.
 const TURN_BITS: u32 = 20;
@@ -88,13 +94,13 @@ fn packed(order: RowOrder) -> u64 {
 }
 
 impl CommitSequence {
-    /// Takes in the next row by the text of its cell `run`.
+    /// Adds the next row by the text of its cell `run`.
     pub fn push(&mut self, cell: &str) {
         let (run, order) = read_run_cell(cell);
         self.push_row(run, order);
     }
 
-    /// Takes in the next row, of this run and order.
+    /// Adds the next row by its run and order.
     pub fn push_row(&mut self, run: &str, order: Option<RowOrder>) {
         let entry = order.map_or_else(|| u64::from(self.number_of(run)), packed);
         self.rows.push(entry);
@@ -108,7 +114,7 @@ impl CommitSequence {
         }
     }
 
-    /// Takes in rows that stand below those so far.
+    /// Adds rows that are below those so far.
     pub fn append(&mut self, below: Self) {
         let mut names: Vec<(String, u32)> = below.runs.into_iter().collect();
         names.sort_unstable_by_key(|(_, number)| *number);
@@ -120,8 +126,8 @@ impl CommitSequence {
         self.rows.extend(below.rows.into_iter().map(moved));
     }
 
-    /// Whether Runs has to say which of some key's rows came last: rows of earlier versions carry no order, and where several runs have
-    /// done a key, the last of them counts. `keys` are those of the rows, one each.
+    /// True if Runs is needed to determine the last row of a key: rows of earlier versions carry no
+    /// order, and the last of several runs counts. `keys` has one key per row.
     pub fn has_doubt<K: Copy + Ord>(&self, keys: impl Iterator<Item = K>) -> bool {
         if self.runs.is_empty() {
             return false;
@@ -132,16 +138,19 @@ impl CommitSequence {
             let of_key = || rows.iter().filter_map(|(_, at)| self.rows.get(*at as usize).copied());
             let last = of_key().next_back().unwrap_or_default();
             let ordered = of_key().any(|entry| entry & ORDERED != 0);
-            // One that carries no order below one that does: of a version from before that ran once more, or people have sorted.
+            // A row without order below one with order: an earlier version ran again, or a user
+            // sorted the tab.
             if ordered { last & ORDERED == 0 } else { of_key().any(|entry| entry != last) }
         })
     }
 
-    /// For each row a number that grows with its order; rows of the same number are in the order in which they stand.
+    /// Returns for each row a number that grows with its order; rows with equal numbers are ordered
+    /// by position.
     ///
-    /// A row that carries no order counts at the first commit of its run, where that is known. Of other runs the place decides while
-    /// nothing shows that people have sorted the tab: rows are only ever appended. Then, and only then, the name does, which has the time
-    /// at which the run began; and such runs come before all others, because it is the oldest rows of Runs that people take out.
+    /// A row without order counts as written by the first commit of its run, if that is known. For
+    /// other runs the position decides, unless the tab was evidently sorted: rows are only ever
+    /// appended. In that case the run's id decides, which contains its start time. Such runs come
+    /// before all others, because users delete the oldest rows of Runs.
     pub fn ranks(&self, known: &FirstCommits) -> Vec<u64> {
         let mut names = vec![""; self.runs.len()];
         for (run, number) in &self.runs {
@@ -173,8 +182,8 @@ impl CommitSequence {
         self.rows.iter().map(rank).collect()
     }
 
-    /// Whether the rows stand as they were appended, as far as can be seen: the rows of each run together, and the later the lower. Where
-    /// no run has two rows, the first shows nothing.
+    /// True if the rows are in append order, as far as it can be checked: the rows of each run
+    /// together, later ones below. If no run has two rows, the first condition proves nothing.
     fn is_as_written(&self, told: impl Fn(u64) -> Option<u64>) -> bool {
         let unordered = || self.rows.iter().filter(|entry| **entry & ORDERED == 0);
         if unordered().any(|entry| told(*entry).is_none()) && unordered().count() == self.runs.len() {
@@ -219,7 +228,7 @@ mod tests {
         sequence
     }
 
-    /// The cells in the order that the ranks give.
+    /// Returns the cells in the order of their ranks.
     fn ordered<'c>(cells: &[&'c str], known: &[(&str, u64)]) -> Vec<&'c str> {
         let known = known.iter().map(|(run, commit)| ((*run).to_owned(), *commit)).collect();
         let mut ranked: Vec<_> = sequence(cells).ranks(&known).into_iter().zip(cells.iter().copied()).collect();
@@ -246,7 +255,7 @@ mod tests {
         // The second run's clock was ahead.
         assert_eq!(ordered(&["1856", "1900", "1857", "1857"], &[]), ["1856", "1900", "1857", "1857"]);
         assert_eq!(ordered(&["1900", "1857", "1857", "x #4.9"], &[]), ["1900", "1857", "1857", "x #4.9"]);
-        // One row a run: nothing shows whether people have sorted.
+        // One row per run: nothing shows whether the tab was sorted.
         assert_eq!(ordered(&["1900", "1857", "x #4.9"], &[]), ["1857", "1900", "x #4.9"]);
     }
 
@@ -256,7 +265,7 @@ mod tests {
         assert_eq!(ordered(&sorted, &[("1857", 5), ("1900", 3), ("1858", 4)]), ["1900", "1900", "1858", "1857"]);
         assert_eq!(ordered(&sorted, &[]), ["1857", "1858", "1900", "1900"]);
         assert_eq!(ordered(&["x #4.9", "1857", "1900", "1857"], &[]), ["1857", "1857", "1900", "x #4.9"]);
-        // Runs says that the tab was turned round, though each run's rows stand together.
+        // Runs shows that the tab was reversed, although each run's rows are together.
         assert_eq!(ordered(&["1900", "1857"], &[("1900", 9), ("1857", 5)]), ["1857", "1900"]);
     }
 

@@ -1,10 +1,11 @@
-//! Whether the data tab and Processed agree.
+//! Checks whether the data tab and Processed agree.
 //!
-//! In scope: which keys are done and have no row, which rows nobody's key has made, which stand there twice. Out of scope: reading the
-//! tabs (`store::scan::scanner`), and what is to be done about it (`app::fsck`).
+//! In scope: done keys without a row, rows without a done key, duplicate rows.
+//! Out of scope: reading the tabs (`store::scan::scanner`), and the repair (`app::fsck`).
 //!
-//! What can't be known: how many rows an item's steps made, so a done key without a row may be one that made none, and rows that are alike
-//! may be meant so; and whether a row's cells are those that were written.
+//! Limits: the number of rows that an item's steps made is unknown. So a done key without a row may
+//! have made none, and equal rows may be intended. Nor is it known whether a row's cells are those
+//! that were written.
 
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::WriteMode;
@@ -14,25 +15,25 @@ use crate::ledger::item::write_mode::WriteMode;
 pub struct RowDigest(u64, u32);
 
 impl RowDigest {
-    /// The key of this text.
+    /// Returns the digest of this key.
     pub fn of(key: &str) -> Self {
         let Fingerprint(first, second) = Fingerprint::of(key);
         Self(first, u32::try_from(second >> 32).unwrap_or_default())
     }
 }
 
-/// A row of a tab, in the order of keys, then of marks.
+/// A row of a tab, ordered by key, then by hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     first: u64,
     second: u32,
-    /// A mark of its version, or of its cells.
+    /// The hash of its version, or of its cells.
     mark: MarkBits,
-    /// Its row.
+    /// Its row number.
     number: u32,
 }
 
-/// 64 bits in two halves, so that a row has no gaps.
+/// 64 bits in two halves, so that a row has no padding.
 type MarkBits = (u32, u32);
 
 impl Row {
@@ -50,7 +51,7 @@ impl Row {
     }
 }
 
-/// Both tabs, as they are read: 24 bytes a row.
+/// Both tabs as they are scanned: 24 bytes a row.
 #[derive(Debug, Default)]
 pub struct ConsistencyCheck {
     done: Vec<Row>,
@@ -59,61 +60,61 @@ pub struct ConsistencyCheck {
     keyless: u64,
 }
 
-/// What was found. Rows are counted as spreadsheets do, the header being 1.
+/// The findings. Row numbers are those of the spreadsheet; the header is row 1.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inconsistencies {
-    /// Keys that are done.
+    /// Number of done keys.
     pub keys: u64,
-    /// Rows of data with a key.
+    /// Number of data rows with a key.
     pub rows: u64,
-    /// Rows of data without one: nobody's.
+    /// Number of data rows without a key, which are not the job's.
     pub keyless: u64,
-    /// Keys that are done and have no row of data, each with a row of Processed that says so.
+    /// Done keys without a data row, each with its row of Processed.
     pub missing: Vec<(RowDigest, u32)>,
-    /// Keys with more rows of data than they can have: in upsert mode two, in append mode more alike than times that a version of it was
-    /// done. Each with those rows.
+    /// Keys with too many data rows, and those rows. With upsert, more than one; with append, more
+    /// equal rows than the number of times that a version of the key was done.
     pub doubled: Vec<(RowDigest, Vec<u32>)>,
-    /// Rows of data whose key is not done.
+    /// Data rows whose key is not done.
     pub strange: Vec<(RowDigest, u32)>,
     /// Versions that Processed holds more often than it may, with those rows.
     pub twice: Vec<(RowDigest, Vec<u32>)>,
 }
 
 impl Inconsistencies {
-    /// Whether the two tabs agree.
+    /// True if both tabs agree.
     pub fn is_clean(&self) -> bool {
         self.missing.is_empty() && self.doubled.is_empty() && self.strange.is_empty() && self.twice.is_empty()
     }
 }
 
 impl ConsistencyCheck {
-    /// A row of Processed that says done.
+    /// Adds a row of Processed with the state done.
     pub fn done(&mut self, key: RowDigest, version: u64, row: u32) {
         self.done.push(Row::of(key, version, row));
     }
 
-    /// A row that says done in a spreadsheet that the job has left: its rows of data are there.
+    /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
     pub fn earlier(&mut self, key: RowDigest, version: u64) {
         self.done.push(Row::of(key, version, 0));
     }
 
-    /// A row of Processed that takes one back.
+    /// Adds a row of Processed that revokes another.
     pub fn forgotten(&mut self, key: RowDigest, version: u64) {
         self.forgotten.push(Row::of(key, version, 0));
     }
 
-    /// A row of data; `cells` is a mark of the job's own cells in it.
+    /// Adds a data row; `cells` is a hash of the job's own cells in it.
     pub fn data(&mut self, key: RowDigest, cells: u64, row: u32) {
         self.data.push(Row::of(key, cells, row));
     }
 
-    /// A row of data without a key.
+    /// Adds a data row without a key.
     pub fn keyless(&mut self) {
         self.keyless += 1;
     }
 
-    /// Holds the one against the other. `repeats` tells whether one version of a key may be done several times, because the source may
-    /// go back to it.
+    /// Compares both tabs. `repeats` is true if one version of a key may be done several times,
+    /// because the source may return to it.
     pub fn finish(mut self, mode: WriteMode, repeats: bool) -> Inconsistencies {
         let mut found =
             Inconsistencies { keyless: self.keyless, rows: self.data.len() as u64, ..Inconsistencies::default() };
@@ -142,7 +143,8 @@ impl ConsistencyCheck {
                 WriteMode::Upsert if of.len() > 1 => found.doubled.push((key, rows(of))),
                 WriteMode::Upsert => {}
                 WriteMode::Append => {
-                    // What was forgotten and done again, as by a forced run, has its earlier rows still.
+                    // A version that was revoked and done again, as by a reprocess, still has its
+                    // earlier rows.
                     let times = versions + of_key(&self.forgotten, key).len();
                     let alike = of.chunk_by(|a, b| a.mark == b.mark).filter(|alike| alike.len() > times);
                     found.doubled.extend(alike.map(|alike| (key, rows(alike))));
@@ -152,7 +154,7 @@ impl ConsistencyCheck {
         found
     }
 
-    /// Takes the forgotten rows back; of these stay those that took one.
+    /// Removes the revoked rows. The revocations that matched one remain.
     fn take_back(&mut self) {
         let Self { done, forgotten, .. } = self;
         forgotten.sort_unstable();
@@ -171,12 +173,13 @@ impl ConsistencyCheck {
             }
         });
         *forgotten = taking;
-        // Of what is taken back, rows of earlier spreadsheets come first; what is left of them is no business of this one.
+        // Revocations match rows of predecessors first. Other rows of predecessors are not checked
+        // here.
         done.retain(|row| row.number > 0);
     }
 }
 
-/// The rows of a key, among rows that are sorted.
+/// Returns the rows of a key from sorted rows.
 fn of_key(rows: &[Row], key: RowDigest) -> &[Row] {
     let from = rows.partition_point(|row| row.key() < key);
     let to = rows.partition_point(|row| row.key() <= key);
@@ -206,7 +209,7 @@ mod tests {
         };
         assert!(tabs(&[("a", 5), ("a", 5), ("b", 5)]).is_clean());
         assert_eq!(tabs(&[("a", 5), ("a", 5), ("a", 5), ("b", 5)]).doubled, [(print("a"), vec![2, 3, 4])]);
-        // What takes nothing back tells of nothing that was done.
+        // A revocation that matches no row proves nothing about done rows.
         assert_eq!(tabs(&[("a", 5), ("b", 5), ("b", 5)]).doubled, [(print("b"), vec![3, 4])]);
     }
 

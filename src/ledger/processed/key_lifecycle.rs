@@ -1,6 +1,7 @@
-//! The life of one version of a key within a run, as a total function.
+//! The lifecycle of one version of a key within a run, as a total function.
 //!
-//! In scope: which event may follow which state. Out of scope: remembering entries (`ledger::processed::processed_index`).
+//! In scope: which event may follow which state. Out of scope: storing the states
+//! (`ledger::processed::processed_index`).
 //!
 //! ```text
 //!  Unknown ──admit──▶ InHand ──done──▶ Done
@@ -10,31 +11,31 @@
 
 use thiserror::Error;
 
-/// Where a version of a key stands.
+/// The state of a version of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyState {
     /// Never seen.
     Unknown,
-    /// A step works on it, or its result waits for a commit.
+    /// It is in its steps, or its result waits for a commit.
     InHand,
-    /// Its rows are on the sheet.
+    /// Its rows are applied.
     Done,
-    /// It could not be processed.
+    /// Processing failed.
     Failed,
 }
 
-/// What may happen to it.
+/// An event in the lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyEvent {
-    /// An item of it is taken in hand.
+    /// An item of it was admitted.
     Admit,
-    /// The item in hand was processed.
+    /// The admitted item was processed.
     Done,
-    /// The item in hand could not be processed.
+    /// The admitted item failed.
     Fail,
 }
 
-/// An event that can't follow a state: an error of this program, never of a sheet.
+/// An event that can't follow a state: a programming error, never a property of the sheet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{step:?} can't follow {entry:?}")]
 pub struct IllegalTransition {
@@ -45,7 +46,7 @@ pub struct IllegalTransition {
 }
 
 impl KeyState {
-    /// The state after an event.
+    /// Returns the state after an event.
     pub fn next(self, step: KeyEvent) -> Result<Self, IllegalTransition> {
         match (self, step) {
             (Self::Unknown | Self::Failed, KeyEvent::Admit) => Ok(Self::InHand),

@@ -1,39 +1,42 @@
-//! Which keys have lost rows of Processed: sums over the keys of all rows, by which a few missing ones are found without knowing them.
+//! Finds keys that have lost rows of Processed: power sums over the keys of all rows identify a few
+//! missing ones.
 //!
-//! In scope: the sums, how the state keeps them, which keys two of them differ in. Out of scope: what follows for these keys
-//! (`ledger::processed::redo_keys`).
+//! In scope: the sums, their stored form, the keys in which two of them differ.
+//! Out of scope: what follows for these keys (`ledger::processed::redo_keys`).
 //!
-//! Where one version of a key counts, a person who deletes its last row leaves an earlier one, and nothing in the tab says that there was
-//! another. Count and sum of all rows (`snapshot::Tally`) say that rows are gone, and not of which keys. So the state keeps power sums of
-//! the keys besides: with x for a key, modulo the prime 2^61 - 1,
+//! If one version of a key counts and a user deletes its last row, an earlier row is left, and
+//! nothing in the tab shows that there was another. Count and checksum of all rows
+//! (`snapshot::RowChecksum`) show that rows are gone, but not of which keys. So the state also
+//! keeps power sums of the keys. With x for a key, modulo the prime 2^61 - 1:
 //!
 //! ```text
 //!   s0 = number of rows     s1 = Σ x     s2 = Σ x²     …     s12 = Σ x^12
 //! ```
 //!
-//! What was written less what is there is the same over the keys that differ alone. Six of them are found whatever was done to their rows
-//! (Berlekamp and Massey), and of each by how many rows it differs (Forney): a key that people typed in has lost none. Eleven are found where
-//! rows were only deleted, or only typed in (Newton). One equation is left over in each case: so a sum of more keys is noticed, and not
-//! taken for fewer.
+//! The difference between the written and the found sums depends only on the keys that differ. Six
+//! of them are found whatever was done to their rows (Berlekamp and Massey), each with the number
+//! of rows by which it differs (Forney). So a key that a user typed in counts as not lost. Eleven
+//! are found if rows were only deleted, or only added (Newton). In each case one equation is left
+//! over: a sum of more keys is detected, and not mistaken for fewer.
 
 use data_encoding::BASE64_NOPAD;
 
 use crate::ledger::item::key::Fingerprint;
 
-/// Sums beside the count.
+/// Number of power sums besides the count.
 const SUMS: usize = 12;
 /// The prime 2^61 - 1.
 const PRIME: u64 = (1 << 61) - 1;
 
-/// The sums over the keys of so many rows.
+/// The power sums over the keys of `count` rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct KeySums {
-    /// Rows.
+    /// The number of rows.
     pub count: u64,
     sums: [u64; SUMS],
 }
 
-/// The keys that have other rows in one of two sums than in the other.
+/// The keys with different numbers of rows in two sums.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DifferingSums {
     /// A polynomial whose roots are the keys, the highest power first.
@@ -42,19 +45,19 @@ pub struct DifferingSums {
     rows: KeySumRows,
 }
 
-/// By how many rows keys differ.
+/// The number of rows by which keys differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum KeySumRows {
-    /// Each has lost some.
+    /// Every key has lost rows.
     Lost,
-    /// Each has got some.
+    /// Every key has gained rows.
     Gained,
-    /// The numerator of the fraction of which the differences are the power series, the lowest power first.
+    /// The numerator of the fraction whose power series is the differences, the lowest power first.
     Either(Vec<u64>),
 }
 
 impl KeySums {
-    /// Counts in one row of this key.
+    /// Adds one row of this key.
     pub fn add(&mut self, key: Fingerprint) {
         self.count += 1;
         let x = number(key);
@@ -65,7 +68,7 @@ impl KeySums {
         }
     }
 
-    /// Takes out one row of the key whose fingerprint begins with these 64 bits.
+    /// Subtracts one row of the key whose fingerprint starts with these 64 bits.
     pub fn take(&mut self, key: u64) {
         self.count = self.count.wrapping_sub(1);
         let mut power = 1;
@@ -75,7 +78,7 @@ impl KeySums {
         }
     }
 
-    /// Counts in the rows of another.
+    /// Adds the rows of another sum.
     pub fn add_all(&mut self, other: &Self) {
         self.count += other.count;
         for (sum, more) in self.sums.iter_mut().zip(other.sums) {
@@ -83,20 +86,20 @@ impl KeySums {
         }
     }
 
-    /// Takes out one row of each of these keys.
+    /// Subtracts one row of each of these keys.
     #[must_use]
     pub fn without(mut self, keys: impl IntoIterator<Item = u64>) -> Self {
         keys.into_iter().for_each(|key| self.take(key));
         self
     }
 
-    /// As one text.
+    /// Encodes the sums as text.
     pub fn text(&self) -> String {
         let bytes: Vec<u8> = self.sums.iter().flat_map(|sum| sum.to_be_bytes()).collect();
         format!("{} {}", self.count, BASE64_NOPAD.encode(&bytes))
     }
 
-    /// Reads the text back; none where it is something else.
+    /// Decodes the text; `None` if it is invalid.
     pub fn read(text: &str) -> Option<Self> {
         let (count, sums) = text.split_once(' ')?;
         let bytes = BASE64_NOPAD.decode(sums.as_bytes()).ok().filter(|bytes| bytes.len() == 8 * SUMS)?;
@@ -107,7 +110,8 @@ impl KeySums {
         read.sums.iter().all(|sum| *sum < PRIME).then_some(read)
     }
 
-    /// Which keys have more or fewer rows in `found` than in these sums; none where they are too many to know.
+    /// Returns the keys with more or fewer rows in `found` than in these sums; `None` if they are
+    /// too many to identify.
     pub fn differing(&self, found: &Self) -> Option<DifferingSums> {
         let gone = self.count.checked_sub(found.count);
         let count = gone.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |gone| gone % PRIME);
@@ -125,7 +129,7 @@ impl KeySums {
 }
 
 impl DifferingSums {
-    /// Whether fewer rows of this key were found than the sums say.
+    /// True if `found` had fewer rows of this key than the sums.
     pub fn has_lost(&self, key: Fingerprint) -> bool {
         let x = number(key);
         let is_root = self.roots.len() > 1 && value_at(self.roots.iter(), x) == 0;
@@ -133,14 +137,15 @@ impl DifferingSums {
             && match &self.rows {
                 KeySumRows::Lost => true,
                 KeySumRows::Gained => false,
-                // A number of rows is small, and a negative one is just below the prime.
+                // Numbers of rows are small; a negative one is just below the prime.
                 KeySumRows::Either(numerator) => rows_of(x, &self.roots, numerator) <= PRIME / 2,
             }
     }
 }
 
-/// By how many rows the key differs that is the root `x` (Forney): the differences are the power series of a sum of m / (1 - x·z), one a
-/// key, which is one fraction. Its denominator has the factors of `roots`, the lowest power first, and m is the residue at z = 1 / x.
+/// Returns by how many rows the key with root `x` differs (Forney). The differences are the power
+/// series of a sum of m / (1 - x·z), one term per key, which is one fraction. Its denominator has
+/// the coefficients `roots`, the lowest power first, and m is the residue at z = 1 / x.
 fn rows_of(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
     let z = inverse(x);
     let slopes: Vec<u64> = (0_u64..).zip(roots).skip(1).map(|(power, factor)| times(power, *factor)).collect();
@@ -148,12 +153,12 @@ fn rows_of(x: u64, roots: &[u64], numerator: &[u64]) -> u64 {
     minus(0, times(x, times(value_at(numerator.iter().rev(), z), inverse(slope))))
 }
 
-/// The value of a polynomial, its highest power first.
+/// Evaluates a polynomial, given the highest power first.
 fn value_at<'f>(factors: impl Iterator<Item = &'f u64>, x: u64) -> u64 {
     factors.fold(0, |value, factor| plus(times(value, x), *factor))
 }
 
-/// The key as a number of the field, never 0.
+/// Returns the key as a number of the field, never 0.
 fn number(key: Fingerprint) -> u64 {
     key.0 % (PRIME - 1) + 1
 }
@@ -187,8 +192,8 @@ fn inverse(a: u64) -> u64 {
     power
 }
 
-/// The shortest recurrence of a sequence (Berlekamp and Massey), where it is short enough to be proved by the sequence. Of sums of
-/// powers, each as often as one likes, its roots are what is raised.
+/// Returns the shortest recurrence of a sequence (Berlekamp and Massey), if it is short enough for
+/// the sequence to prove it. For sums of powers with any multiplicities, its roots are the bases.
 fn few(sequence: &[u64]) -> Option<DifferingSums> {
     let at = |list: &[u64], n: usize| list.get(n).copied().unwrap_or(0);
     let (mut now, mut before) = (vec![1_u64], vec![1_u64]);
@@ -217,8 +222,8 @@ fn few(sequence: &[u64]) -> Option<DifferingSums> {
     (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
 
-/// The polynomial of the keys of so many rows, all of which were deleted, or all of which were added (Newton's identities), where the sums
-/// left over agree.
+/// Returns the polynomial of the keys if all `gone` rows were deleted, or all were added (Newton's
+/// identities), and the remaining sums agree.
 fn of_one_kind(differences: &[u64], gone: u64) -> Option<Vec<u64>> {
     let gone = usize::try_from(gone).ok().filter(|gone| (1..SUMS).contains(gone))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);
@@ -290,7 +295,7 @@ mod tests {
     #[test]
     fn what_is_known_to_be_gone_is_taken_out_first() {
         let said = sums((0..200).chain(0..100));
-        // All rows of 100 keys and one of two of another's; and a key that never had a row.
+        // All rows of 100 keys, one of two rows of another key, and a key that never had a row.
         let there = sums((0..100).chain(0..100).filter(|n| *n != 7).chain([7]));
         assert_eq!(found(&said, &there), None);
         let less = said.without((100..200).chain([250]).map(|n| key(n).0));

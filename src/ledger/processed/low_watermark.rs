@@ -1,10 +1,10 @@
-//! Where the source was, as a low-water mark: it never passes an item that is not settled.
+//! The position in the source as a low watermark: it never passes an item that is not settled.
 //!
-//! In scope: the mark itself. Out of scope: what a cursor means to a source.
+//! In scope: the watermark itself. Out of scope: the meaning of a cursor to a source.
 
 use std::collections::{BTreeMap, HashSet};
 
-/// The low-water mark over items in the order in which they were read.
+/// The low watermark over items in reading order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LowWatermark {
     next: u64,
@@ -18,17 +18,18 @@ struct Unsettled {
     settled: bool,
 }
 
-/// A place in the order; given back when the item is settled.
+/// An item's position in reading order, used to settle it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SequenceNumber(u64);
 
 impl LowWatermark {
-    /// A mark that starts where an earlier run ended.
+    /// Creates a watermark that starts where an earlier run ended.
     pub fn from(mark: Option<String>) -> Self {
         Self { mark, ..Self::default() }
     }
 
-    /// An item was read; its cursor, if the source gave one, counts once it and all before it are settled.
+    /// Adds an item. Its cursor, if the source gave one, counts once it and all items before it are
+    /// settled.
     pub fn read(&mut self, cursor: Option<String>) -> SequenceNumber {
         let place = self.next;
         self.next += 1;
@@ -36,7 +37,7 @@ impl LowWatermark {
         SequenceNumber(place)
     }
 
-    /// The item at `place` is settled for good: done or in Failures on the store, or skipped.
+    /// Settles an item: done or in Failures on the store, or skipped.
     pub fn settle(&mut self, place: SequenceNumber) {
         if let Some(waiting) = self.open.get_mut(&place.0) {
             waiting.settled = true;
@@ -51,8 +52,8 @@ impl LowWatermark {
         }
     }
 
-    /// The mark that a commit may carry which settles the items at these places. Nothing is settled by that: the commit may be
-    /// refused, and only a part of it drafted again.
+    /// Returns the watermark to write if the commit settles these sequence numbers. Does not settle
+    /// them: the commit may be refused, and only a part of it drafted again.
     pub fn watermark_after(&self, places: &HashSet<SequenceNumber>) -> Option<&str> {
         let settled =
             self.open.iter().take_while(|(at, waiting)| waiting.settled || places.contains(&SequenceNumber(**at)));

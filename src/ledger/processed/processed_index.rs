@@ -1,7 +1,9 @@
-//! Every key as read, and as this run moves it on; admits items or refuses them.
+//! The in-memory index of processed keys and failures, including this run's changes; admits items
+//! or skips them.
 //!
-//! In scope: the processed set in 24 bytes a key, about 40 for keys of this run; open failures, admission. Out of scope: where keys
-//! are read from.
+//! In scope: the processed set in 24 bytes a key (about 40 for keys of this run), open failures,
+//! admission.
+//! Out of scope: where keys are loaded from.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -15,72 +17,75 @@ use crate::ledger::processed::suppressed_failures::{SuppressedFailureCounts, mar
 use crate::ledger::processed::version_history::{VersionHistory, VersionUse};
 use crate::time::Timestamp;
 
-/// What the book says of an item.
+/// The decision on an item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// Never done: go on.
+    /// Never done: process it.
     Fresh,
-    /// Another version of it is done, this one is not: go on.
+    /// Another version of the key is done, this one is not: process it.
     Changed,
-    /// It failed before: go on, and count on from there.
+    /// It failed before: process it, and continue the count of attempts.
     Again(PriorFailure),
-    /// It failed in this version, and is left alone until somebody asks for it.
+    /// It failed in this version, and retries are suppressed until the user asks for one.
     Rests,
     /// Done in this version: skip it.
     Done,
-    /// The same version of the key is in hand, was done or failed earlier in this run: skip it.
+    /// The same version is in hand, or was done or failed earlier in this run: skip it.
     Twice,
 }
 
-/// What is known of an earlier failure.
+/// An earlier failure of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriorFailure {
-    /// Runs in which it failed, as its row tells; `ProcessedIndex::attempts` counts those that were not told too.
+    /// Runs in which it failed, according to its row. `ProcessedIndex::attempts` also counts those
+    /// without a row.
     pub attempts: u64,
-    /// When it first failed.
+    /// The time of its first failure.
     pub first_seen: Timestamp,
-    /// When its newest row was written.
+    /// The time of its newest row.
     pub last_seen: Timestamp,
-    /// The version that failed, as its mark.
+    /// The hash of the failed version.
     pub version: u64,
-    /// A hash of the step and error it failed with, so that an unchanged failure is not told twice.
+    /// A hash of the failed step and error, so that an unchanged failure gets no new row.
     pub error: Fingerprint,
-    /// Where it stands; never recovered.
+    /// The failure's state; never recovered.
     pub state: FailureState,
-    /// Whether nobody knows how it ended, so that another record is no new try.
+    /// True if the outcome of its steps is unknown, so that another record is no new attempt.
     pub in_doubt: bool,
-    /// What somebody asks for that no run has answered yet.
+    /// The user's requested action that no run has answered yet.
     pub asked: Option<RequestedAction>,
-    /// The row that tells it, from 1, or the one in which somebody asks; 0 for one of this run.
+    /// The number of its row, from 1, or of the row with the requested action; 0 for a failure of
+    /// this run.
     pub row: u32,
 }
 
 impl PriorFailure {
-    /// Whether it is left alone.
+    /// True if retries are suppressed.
     pub fn rests(&self) -> bool {
         self.state.rests() && self.asked != Some(RequestedAction::Retry)
     }
 
-    /// Whether this is the very failure that is told already: the version of this mark, failed in the same way.
+    /// True if this failure (same version hash, same error) is already recorded.
     pub fn tells(&self, mark: u64, error: Fingerprint) -> bool {
         self.version == mark && self.error == error
     }
 }
 
-/// The processed set as a load found it, sorted: of every key that is done each version, or the one that counts.
+/// The processed set as loaded, sorted: each done version of a key, or the one that counts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessedSet {
     again: ReprocessPolicy,
     rows: Vec<(Fingerprint, u64)>,
     keys: usize,
-    /// Keys of which something was forgotten, sorted: they may have rows although they are not done.
+    /// Keys with revocations, sorted: they may have rows although they are not done.
     forgotten: Vec<Fingerprint>,
-    /// What was done before, where one version counts.
+    /// Earlier versions, if one version counts.
     past: VersionHistory,
 }
 
 impl ProcessedSet {
-    /// A set of (key, version mark), in the order in which they were done; the marks are those of `again`.
+    /// Creates a set from (key, version hash) in the order in which they were done. The hashes are
+    /// those of `again`.
     pub fn from_rows(again: ReprocessPolicy, mut rows: Vec<(Fingerprint, u64)>) -> Self {
         match again {
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnNewer => rows.sort_unstable(),
@@ -89,7 +94,8 @@ impl ProcessedSet {
         if again == ReprocessPolicy::EachVersion {
             rows.dedup();
         } else {
-            // Of one key's rows the last one counts: the one done last, or the newest. `dedup` keeps the first, so back to front.
+            // The last row of a key counts: the one done last, or the newest version. `dedup` keeps
+            // the first, so reverse.
             rows.reverse();
             rows.dedup_by_key(|row| row.0);
             rows.reverse();
@@ -99,8 +105,9 @@ impl ProcessedSet {
         Self { again, rows, keys, forgotten: Vec::new(), past: VersionHistory::default() }
     }
 
-    /// The same, where each row says which doing wrote it (`doings` has as many, but for none where it is not asked for): of the last
-    /// doing of a key all versions count. Of the keys of `gaps` not all rows are left.
+    /// Creates a set from rows with the change that wrote each. `doings` has one entry per row, or
+    /// none if the policy does not need it. All versions of a key's last change count. The keys in
+    /// `gaps` have lost rows.
     pub fn of_doings(
         again: ReprocessPolicy,
         rows: Vec<(Fingerprint, u64)>,
@@ -130,7 +137,7 @@ impl ProcessedSet {
         Self { again, rows: counting, keys: count, forgotten: keys, past }
     }
 
-    /// The same, where each of `forgotten` has taken back one of the rows.
+    /// Creates a set in which each entry of `forgotten` has revoked one of the rows.
     pub fn with_revoked(
         again: ReprocessPolicy,
         mut rows: Vec<(Fingerprint, u64)>,
@@ -141,12 +148,12 @@ impl ProcessedSet {
         Self { forgotten: keys, ..Self::from_rows(again, rows) }
     }
 
-    /// Whether something of the key was forgotten.
+    /// True if a version of the key was revoked.
     pub fn had(&self, key: Fingerprint) -> bool {
         self.forgotten.binary_search(&key).is_ok()
     }
 
-    /// Whether this version of the key is done, or is no reason to do it again.
+    /// True if this version is done, or need not be done because of a newer one.
     pub fn has(&self, key: Fingerprint, version: u64) -> bool {
         match self.again {
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => {
@@ -159,29 +166,29 @@ impl ProcessedSet {
         }
     }
 
-    /// Keys that are done.
+    /// Returns the number of done keys.
     pub fn keys(&self) -> usize {
         self.keys
     }
 
-    /// Whether some version of the key is done whose fingerprint begins with these 64 bits.
+    /// True if a version of the key whose fingerprint starts with these 64 bits is done.
     fn knows_mark(&self, mark: u64) -> bool {
         let at = self.rows.partition_point(|row| row.0.0 < mark);
         self.rows.get(at).is_some_and(|row| row.0.0 == mark)
     }
 
-    /// Each key of which some version is done.
+    /// Returns each key with a done version.
     fn prints(&self) -> impl Iterator<Item = Fingerprint> {
         self.rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| rows.first().map(|row| row.0))
     }
 
-    /// The marks of a key's versions that are done.
+    /// Returns the hashes of the key's done versions.
     fn versions(&self, key: Fingerprint) -> impl Iterator<Item = u64> {
         let from = self.rows.partition_point(|row| row.0 < key);
         self.rows.get(from..).unwrap_or_default().iter().take_while(move |row| row.0 == key).map(|row| row.1)
     }
 
-    /// Whether any version of the key is done.
+    /// True if any version of the key is done.
     pub fn knows(&self, key: Fingerprint) -> bool {
         let at = self.rows.partition_point(|row| row.0 < key);
         self.rows.get(at).is_some_and(|row| row.0 == key)
@@ -195,8 +202,8 @@ fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
     keys
 }
 
-/// Leaves of these rows, in their order, what is done once each of `forgotten` has taken back one of the same key and version: the first
-/// one, which was there when it was written.
+/// Removes revoked rows in place, keeping the order. Each entry of `forgotten` removes the first
+/// row with the same key and version, which existed when the revocation was written.
 fn without<R>(done: &mut Vec<R>, forgotten: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
     if forgotten.is_empty() {
         return;
@@ -214,12 +221,12 @@ fn without<R>(done: &mut Vec<R>, forgotten: Vec<(Fingerprint, u64)>, of: impl Fn
     });
 }
 
-/// What was done last of a key in this run.
+/// The version of a key that was done last in this run.
 #[derive(Debug, Clone, Copy, Default)]
 struct Latest {
-    /// The version's mark, and the one that counts as done beside it; twice the same where there is one.
+    /// The version's hash, and that of a version done beside it; equal if there is only one.
     marks: [u64; 2],
-    /// The doing, once its commit is applied.
+    /// The change, once its commit is applied.
     doing: VersionUse,
 }
 
@@ -229,26 +236,27 @@ impl Latest {
     }
 }
 
-/// The book of one run. Each version of a key stands for itself: a source may hold several of them, and each is done once;
-/// where one version counts, a version that another one has followed may be done again.
+/// The processed index of one run. Versions of a key are independent: a source may hold several,
+/// and each is done once. If one version counts, a version that another has replaced may be done
+/// again.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessedIndex {
     done: ProcessedSet,
-    /// Versions that this run has in hand, or that failed in it.
+    /// Versions that are in hand or failed in this run.
     moved: HashMap<(Fingerprint, u64), KeyState>,
-    /// Versions done in this run, where each one counts. A tree, because it grows by a node at a time: a hash table doubles, and holds
-    /// both tables meanwhile.
+    /// Versions done in this run, if each one counts. A tree grows node by node; a hash table would
+    /// hold two tables while it doubles.
     settled: BTreeSet<(Fingerprint, u64)>,
-    /// The version done last in this run, of keys done in it that may come again.
+    /// The version done last in this run, of keys that may come again.
     latest: BTreeMap<Fingerprint, Latest>,
     failures: HashMap<Fingerprint, PriorFailure>,
-    /// Of the keys with failures, those of which this run has seen an item.
+    /// Of the keys with failures, those that this run has seen.
     met: HashSet<Fingerprint>,
-    /// The marks of the records of failures that are left alone, as far as they were read.
+    /// The hashes of the records of suppressed failures, as far as they were read.
     records: HashMap<Fingerprint, String>,
-    /// Failures that were left alone until this run saw another record of them.
+    /// Suppressed failures for which this run has seen a changed record.
     renewed: HashSet<Fingerprint>,
-    /// Keys of failures that are left alone, of which this run has seen the record that decides.
+    /// Keys of suppressed failures whose deciding record was seen in this run.
     compared: HashSet<Fingerprint>,
     tries: SuppressedFailureCounts,
     redo: Redo,
@@ -256,19 +264,19 @@ pub struct ProcessedIndex {
 }
 
 impl ProcessedIndex {
-    /// A book as loaded. A failure whose very version is done by now is closed.
+    /// Creates an index from a load. A failure whose version is done by now is closed.
     pub fn new(done: ProcessedSet, failures: HashMap<Fingerprint, PriorFailure>) -> Self {
         let open = |(key, tried): &(Fingerprint, PriorFailure)| !done.has(*key, tried.version);
         let failures = failures.into_iter().filter(open).collect();
         Self { done, failures, ..Self::default() }
     }
 
-    /// A book in which nothing is done yet.
+    /// Creates an index in which nothing is done.
     pub fn empty(again: ReprocessPolicy) -> Self {
         Self::new(ProcessedSet::from_rows(again, Vec::new()), HashMap::new())
     }
 
-    /// The same book, failures that stay the same counted so far.
+    /// Adds the stored counts of unchanged failures.
     #[must_use]
     pub fn counting(mut self, mut tries: SuppressedFailureCounts) -> Self {
         let open: HashSet<u64> = self.failures.keys().map(|key| mark(*key)).collect();
@@ -277,21 +285,21 @@ impl ProcessedIndex {
         self
     }
 
-    /// The same book, in which these keys are to be done again, whatever their rows say.
+    /// Adds keys that are to be processed again, whatever their rows say.
     #[must_use]
     pub fn doing_again(mut self, redo: Redo) -> Self {
         self.redo = redo;
         self
     }
 
-    /// The same book, of which it is known that rows are gone of these keys alone.
+    /// Limits the keys that have lost rows to these.
     #[must_use]
     pub fn knowing_gaps(mut self, gaps: Gaps) -> Self {
         self.done.past.with_known_gaps(gaps);
         self
     }
 
-    /// Keys that are to be done again, once these are done.
+    /// Returns the keys that remain to be processed again after these are done.
     pub fn redo_after<'k>(&self, done: impl Iterator<Item = &'k Key>) -> Redo {
         let mut redo = self.redo.clone();
         if redo.keys() > 0 {
@@ -300,44 +308,46 @@ impl ProcessedIndex {
         redo
     }
 
-    /// Whether some version of the key is done, as loaded, whose fingerprint begins with these 64 bits.
+    /// True if a loaded version of the key whose fingerprint starts with these 64 bits is done.
     pub fn knows_mark(&self, mark: u64) -> bool {
         self.done.knows_mark(mark)
     }
 
-    /// Those keys with rows of which this is true.
+    /// Returns the loaded keys that match `is_one`.
     pub fn keys_of<'b>(&'b self, is_one: impl Fn(Fingerprint) -> bool + 'b) -> impl Iterator<Item = Fingerprint> + 'b {
         self.done.prints().filter(move |print| is_one(*print))
     }
 
-    /// How often failures failed that stayed the same.
+    /// Returns the counts of unchanged failures.
     pub fn tries(&self) -> &SuppressedFailureCounts {
         &self.tries
     }
 
-    /// When a key that is done is done again.
+    /// Returns the reprocess policy.
     pub fn again(&self) -> ReprocessPolicy {
         self.done.again
     }
 
-    /// Keys that are done, those of this run included.
+    /// Returns the number of done keys, including those of this run.
     pub fn keys(&self) -> u64 {
         self.done.keys() as u64 + self.new_keys
     }
 
-    /// Failures that are known to have failed and are left alone, with their rows: of these the mark of the record says whether the source yields another one.
+    /// Returns the suppressed failures with their rows. The hash of a record shows whether the
+    /// source has changed it.
     pub fn resting(&self) -> Vec<(Fingerprint, u32)> {
         let rests = |tried: &PriorFailure| tried.rests() && !tried.in_doubt;
         self.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, tried)| (key, tried.row)).collect()
     }
 
-    /// The same book, which knows these marks of records.
+    /// Adds the hashes of the records of failures.
     pub fn with_known_records(&mut self, marks: Vec<(Fingerprint, String)>) {
         self.records = marks.into_iter().collect();
     }
 
-    /// Takes an item in hand whose record has this mark, or says why not: where its failure is left alone, another record is a new try. Of
-    /// several records in one source the first one decides: else each of two bad ones would be a new try beside the other, in each run.
+    /// Admits an item by its record's hash. For a suppressed failure, a changed record is a new
+    /// attempt. The first of several records in one source decides. Otherwise each of two bad
+    /// records would be a new attempt beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
         let (print, of) = (key.fingerprint(), self.again().mark(version));
         let rests = self.failures.get(&print).is_some_and(|tried| tried.version == of && tried.rests());
@@ -349,7 +359,7 @@ impl ProcessedIndex {
         self.admit(key, version)
     }
 
-    /// Takes an item in hand, or says why not.
+    /// Admits an item or returns why it is skipped.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         if self.failures.contains_key(&print) {
@@ -371,24 +381,26 @@ impl ProcessedIndex {
                     None => Admission::Fresh,
                 }
             }
-            // What failed in this run is for the next one to try again.
+            // A version that failed in this run is retried by the next one.
             _ => Admission::Twice,
         }
     }
 
-    /// The item in hand was processed.
+    /// Marks the admitted item as processed.
     pub fn done(&mut self, key: &Key, version: &Version) {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         self.new_keys += u64::from(!self.knows_print(print));
         self.redo.forget(print);
         self.advance((print, mark), KeyEvent::Done);
-        // Where every version counts and the job names none, a key can't come a second time.
+        // If every version counts and the job has no version expression, a key can't come a second
+        // time.
         if self.again() != ReprocessPolicy::EachVersion || !version.0.is_empty() {
             self.latest.insert(print, Latest { marks: [mark; 2], ..Latest::default() });
         }
     }
 
-    /// The same item settles one more version: that of the record that somebody had corrected. Both count.
+    /// Marks one more version as settled by the same item: that of the record that the user
+    /// corrected. Both count.
     pub fn done_beside(&mut self, key: &Key, version: &Version, own: (&Key, &Version)) {
         let before = self.latest.get(&key.fingerprint()).copied().filter(|_| own.0 == key);
         self.done(key, version);
@@ -397,7 +409,7 @@ impl ProcessedIndex {
         }
     }
 
-    /// Rows of Processed are on the store that this run wrote: each with its key and the text of its cell `run`.
+    /// Takes the applied rows of Processed of this run: each key with the text of its cell `run`.
     pub fn wrote<'k>(&mut self, rows: impl Iterator<Item = (&'k Key, String)>) {
         if self.again() != ReprocessPolicy::OnChange {
             return;
@@ -409,11 +421,12 @@ impl ProcessedIndex {
         }
     }
 
-    /// The name of the change that doing this version of a key is, where the key comes back to a version; none for its first time.
+    /// Returns the id of the change to this version, if the key returns to it; `None` for its first
+    /// time.
     pub fn change(&self, key: &Key, version: &Version) -> Option<String> {
         let (print, to) = (key.fingerprint(), self.again().mark(version));
         if let Some(commit) = self.redo.of(print) {
-            // What it follows is gone.
+            // The row that it follows is gone.
             return Some(format!("again after commit {commit}"));
         }
         if self.again() != ReprocessPolicy::OnChange {
@@ -424,12 +437,12 @@ impl ProcessedIndex {
         self.done.past.change(print, to, &known, since)
     }
 
-    /// The item in hand failed; what is known of its key from now on. `told` is whether a row tells it.
+    /// Records a failure of the admitted item. `told` is true if it gets a row.
     pub fn failed(&mut self, key: &Key, tried: PriorFailure, told: bool) {
         let print = key.fingerprint();
         self.advance((print, tried.version), KeyEvent::Fail);
         if self.entry((print, tried.version)) == KeyState::Unknown {
-            // One whose version has no order is never taken in hand.
+            // A version without an order is never admitted.
             self.moved.insert((print, tried.version), KeyState::Failed);
         }
         self.failures.insert(print, tried);
@@ -438,74 +451,74 @@ impl ProcessedIndex {
         }
     }
 
-    /// The key's failure is over, and nothing of it was tried; the row that says so waits for a commit.
+    /// Closes a failure that was not retried; its closing row waits for a commit.
     pub fn close_untried(&mut self, key: &Key, now: Timestamp) {
         if let Some(tried) = self.failures.get_mut(&key.fingerprint()) {
             (tried.state, tried.asked, tried.last_seen) = (FailureState::Recovered, None, now);
         }
     }
 
-    /// Whether this run has seen an item of a key with a failure, in whatever version.
+    /// True if this run has seen an item of a key with a failure, in any version.
     pub fn was_seen(&self, key: &Key) -> bool {
         self.met.contains(&key.fingerprint())
     }
 
-    /// Whether this version of a key has failed in this run.
+    /// True if this version of the key has failed in this run.
     pub fn has_failed(&self, key: &Key, version: &Version) -> bool {
         self.entry((key.fingerprint(), self.again().mark(version))) == KeyState::Failed
     }
 
-    /// A failure that stays the same failed once more; false where it can't be counted, and has to be told.
+    /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
     pub fn count(&mut self, key: &Key) -> bool {
         self.tries.count(key.fingerprint())
     }
 
-    /// Runs in which this version of a key has failed so far.
+    /// Returns the number of runs in which this version has failed.
     pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
         let print = key.fingerprint();
         let tried = self.tried(key).filter(|tried| tried.version == self.again().mark(version));
         tried.map_or(0, |tried| tried.attempts + self.tries.of(print))
     }
 
-    /// The key's failure is closed on the store.
+    /// Removes the key's failure, whose closing row is applied.
     pub fn closed(&mut self, key: &Key) {
         let print = key.fingerprint();
         self.failures.remove(&print);
         self.tries.forget(print);
     }
 
-    /// Somebody asks for these failures, or for all that can be tried again: from now on they are not left alone.
+    /// Sets the requested action of all failures that match, which ends their suppression.
     pub fn ask(&mut self, answer: RequestedAction, which: impl Fn(Fingerprint) -> bool) {
         for (_, tried) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
             tried.asked = Some(answer);
         }
     }
 
-    /// Whether an item of this key is at work, or waits for a commit.
+    /// True if an item of this key is in its steps, or waits for a commit.
     pub fn is_in_hand(&self, key: &Key) -> bool {
         let print = key.fingerprint();
         self.moved.iter().any(|((of, _), entry)| *of == print && *entry == KeyState::InHand)
     }
 
-    /// The failures, in the order of their rows.
+    /// Returns the failures in the order of their rows.
     pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
         let mut all: Vec<_> = self.failures.iter().map(|(key, tried)| (*key, *tried)).collect();
         all.sort_unstable_by_key(|(_, tried)| tried.row);
         all
     }
 
-    /// What was known of a key's earlier failure.
+    /// Returns the key's earlier failure.
     pub fn tried(&self, key: &Key) -> Option<PriorFailure> {
         self.failures.get(&key.fingerprint()).copied()
     }
 
-    /// Whether the key is done in this version, as loaded: used when a draft is made anew after a reload.
+    /// True if this version is done as loaded; used for redrafts after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
         let (print, mark) = (key.fingerprint(), self.again().mark(version));
         !self.is_to_redo(print, mark) && self.done.has(print, mark)
     }
 
-    /// Whether a failure is told already, as it stands in a row of this run.
+    /// True if the failure is recorded already, in a row that this run has written.
     pub fn shows(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.tried(&failure.key)) {
             (FailureState::Recovered, tried) => tried.is_none(),
@@ -518,13 +531,13 @@ impl ProcessedIndex {
         }
     }
 
-    /// Whether this version of a key failed before, in the same way.
+    /// True if this version failed before with the same error.
     pub fn tells(&self, key: &Key, version: &Version, error: Fingerprint) -> bool {
         self.tried(key).is_some_and(|tried| tried.tells(self.again().mark(version), error))
     }
 
-    /// Puts a newer load under what this run has in hand; entries that the load settles are forgotten, and failures that the
-    /// load does not show yet are kept.
+    /// Replaces the loaded data with a newer load. Versions that the load settles are dropped, and
+    /// failures that it does not contain yet are kept.
     pub fn rebase(&mut self, fresh: Self) {
         let Self { done, mut failures, tries, redo, .. } = fresh;
         self.redo = redo;
@@ -551,7 +564,8 @@ impl ProcessedIndex {
         self.failures = failures;
     }
 
-    /// A mark of what the book shows of a key: another one as soon as a further version of it is done, or its failure gets a row.
+    /// Returns a digest of the key's visible state. It changes when a new version is processed or a
+    /// failure row is written.
     pub fn shown(&self, key: &Key) -> String {
         let print = key.fingerprint();
         let mut parts: Vec<String> = self.done.versions(print).map(|mark| mark.to_string()).collect();
@@ -563,17 +577,18 @@ impl ProcessedIndex {
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
-    /// Failures that are open.
+    /// Returns the number of open failures.
     pub fn open_failures(&self) -> usize {
         self.failures.values().filter(|tried| tried.state == FailureState::Open).count()
     }
 
-    /// Failures that are left alone until somebody asks.
+    /// Returns the number of dead failures.
     pub fn dead_failures(&self) -> usize {
         self.failures.values().filter(|tried| tried.state == FailureState::Dead).count()
     }
 
-    /// Whether this version is done, as loaded or in this run, and nothing has followed it that counts instead.
+    /// True if this version is done, as loaded or in this run, and none that counts instead has
+    /// followed it.
     fn has(&self, print: Fingerprint, mark: u64) -> bool {
         if self.is_to_redo(print, mark) {
             return false;
@@ -585,34 +600,35 @@ impl ProcessedIndex {
         }
     }
 
-    /// Whether a version of a key is done again although rows of the key are left: rows of it were deleted. An older one than those that are
-    /// left is no reason, where versions have an order.
+    /// True if rows of the key were deleted, so that a version is done again although other rows
+    /// are left. If versions are ordered, one older than those rows is not.
     fn is_to_redo(&self, print: Fingerprint, mark: u64) -> bool {
         let is_older = self.again() == ReprocessPolicy::OnNewer && mark < self.newest(print);
         self.redo.of(print).is_some() && !is_older
     }
 
-    /// The mark of the version of a key that was done last, or of the newest one where versions have an order; 0 where none is done.
+    /// Returns the hash of the version that was done last, or of the newest one if versions are
+    /// ordered; 0 if none is done.
     pub fn newest(&self, print: Fingerprint) -> u64 {
         self.latest.get(&print).map(Latest::newest).or_else(|| self.done.versions(print).last()).unwrap_or(0)
     }
 
-    /// Whether a version of this mark has failed in this run.
+    /// True if the version with this hash has failed in this run.
     pub fn has_failed_here(&self, key: &Key, mark: u64) -> bool {
         self.entry((key.fingerprint(), mark)) == KeyState::Failed
     }
 
-    /// Whether any version of the key is done, as loaded or in this run.
+    /// True if any version of the key is done, as loaded or in this run.
     pub fn knows(&self, key: &Key) -> bool {
         self.knows_print(key.fingerprint())
     }
 
-    /// Whether a key may have rows: some version of it is done, or was and is forgotten.
+    /// True if the key may have rows: a version of it is done, or was revoked.
     pub fn may_have_rows(&self, key: &Key) -> bool {
         self.knows(key) || self.done.had(key.fingerprint())
     }
 
-    /// Whether any version of the key of this fingerprint is done.
+    /// True if any version of the key with this fingerprint is done.
     pub fn knows_print(&self, print: Fingerprint) -> bool {
         self.done.knows(print) || self.latest.contains_key(&print)
     }
@@ -626,7 +642,8 @@ impl ProcessedIndex {
         match self.entry(id).next(step) {
             Ok(KeyState::Done) => {
                 self.moved.remove(&id);
-                // Where the last version counts, `latest` has it; one that another has followed may be done again.
+                // If the last version counts, `latest` holds it; one that another has replaced may
+                // be done again.
                 if self.again() == ReprocessPolicy::EachVersion {
                     self.settled.insert(id);
                 }
@@ -639,7 +656,8 @@ impl ProcessedIndex {
     }
 }
 
-/// A failure of which another record has come: tried as if it had never failed, and told whatever becomes of it.
+/// Resets a failure because its record has changed: it is retried as if it had never failed, and
+/// its result is written.
 fn renew(tried: &mut PriorFailure) {
     (tried.state, tried.attempts, tried.error) = (FailureState::Open, 0, Fingerprint(0, 0));
 }

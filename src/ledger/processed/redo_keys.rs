@@ -1,28 +1,33 @@
-//! Keys that are to be done again because people deleted rows of theirs from Processed, although other rows of them are left.
+//! Keys to process again, because users deleted rows of them from Processed although other rows are
+//! left.
 //!
-//! In scope: which these are, how the state keeps them, what people read of it. Out of scope: how the keys are found (`ledger::processed::key_sums`), and
-//! what their rows say (`ledger::processed::processed_index`).
+//! In scope: the set of keys, its stored form, its messages.
+//! Out of scope: finding the keys (`ledger::processed::key_sums`), and the meaning of their rows
+//! (`ledger::processed::processed_index`).
 //!
-//! The state keeps them, because the rows that are left would count by themselves: a key stays here until it is done once more.
+//! The state keeps them, because the remaining rows would otherwise count: a key stays here until
+//! it is done once more.
 
 use std::collections::BTreeMap;
 
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::suppressed_failures::mark;
 
-/// Keys that are kept at most; with a mark of 12 digits and a number each, they fit a cell.
+/// Maximum number of keys. With 12 digits and a number each, they fit into a cell.
 const MOST: usize = 1_500;
 
-/// The keys, by the upper 48 bits of their fingerprints, each with the number of the commit that was the last one when it was noticed.
+/// The keys, by the upper 48 bits of their fingerprints, each with the number of the last commit
+/// before the loss was noticed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Redo {
     keys: BTreeMap<u64, u64>,
-    /// Deleted rows of which nobody can tell whose they were.
+    /// Number of deleted rows whose keys can't be identified.
     pub unknown: u64,
 }
 
 impl Redo {
-    /// Rows of these keys are gone, which was noticed after this commit. A key that is here already stays as it is.
+    /// Adds keys whose rows are gone, which was noticed after this commit. A key that is present
+    /// stays unchanged.
     pub fn notice(&mut self, keys: impl Iterator<Item = Fingerprint>, commit: u64) {
         for key in keys {
             if self.keys.len() < MOST {
@@ -33,34 +38,35 @@ impl Redo {
         }
     }
 
-    /// After which commit it was noticed that rows of this key are gone; none where it need not be done again.
+    /// Returns the commit after which the loss was noticed; `None` if the key need not be done
+    /// again.
     pub fn of(&self, key: Fingerprint) -> Option<u64> {
         self.keys.get(&mark(key)).copied()
     }
 
-    /// The key is done once more.
+    /// Removes a key that was done once more.
     pub fn forget(&mut self, key: Fingerprint) {
         self.keys.remove(&mark(key));
     }
 
-    /// How many keys.
+    /// Returns the number of keys.
     pub fn keys(&self) -> u64 {
         self.keys.len() as u64
     }
 
-    /// Whether there is nothing.
+    /// True if no rows are missing.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.unknown == 0
     }
 
-    /// As one text; empty where there is nothing.
+    /// Encodes the set as text, empty if there is none.
     pub fn text(&self) -> String {
         let unknown = (self.unknown > 0).then(|| format!("?:{}", self.unknown));
         let keys = self.keys.iter().map(|(mark, commit)| format!("{mark:012x}:{commit}"));
         unknown.into_iter().chain(keys).collect::<Vec<_>>().join(" ")
     }
 
-    /// Reads the text back; what is something else is passed over.
+    /// Decodes the text; invalid parts are skipped.
     pub fn read(text: &str) -> Self {
         let mut read = Self::default();
         for one in text.split_ascii_whitespace() {
@@ -75,21 +81,20 @@ impl Redo {
         read
     }
 
-    /// What people read of it, of the tab with this title.
+    /// Returns the messages for the tab with this title.
     pub fn notes(&self, tab: &str) -> Vec<String> {
         let keys = match self.keys() {
             0 => None,
             1 => Some(format!(
-                "tab {tab}: a row of 1 key was deleted, and the key is done again when the source yields it"
+                "tab {tab}: a row of 1 key was deleted, and the key is processed again when the source yields it"
             )),
             keys => Some(format!(
-                "tab {tab}: rows of {keys} keys were deleted, and the keys are done again when the source yields them"
+                "tab {tab}: rows of {keys} keys were deleted, and the keys are processed again when the source yields them"
             )),
         };
         let unknown = (self.unknown > 0).then(|| {
             format!(
-                "tab {tab}: {} rows were deleted or changed, too many to tell of which keys; one that has an earlier row left counts as \
-                 done in that version: run --force does all keys of the source again",
+                "tab {tab}: {} rows were deleted or changed, too many to determine which keys; a key that has an earlier row left counts as done in that version: run --force processes all keys of the source again",
                 self.unknown
             )
         });

@@ -1,25 +1,27 @@
-//! How often failures that stay the same have failed since they were told: a row of Failures for each time would bury the others.
+//! Counts unchanged failures since their row was written: a new row for each would hide the others.
 //!
-//! In scope: the counts, and how the state keeps them in one cell. Out of scope: what follows from them (`runner::intake`).
+//! In scope: the counts, and their stored form in one cell. Out of scope: the consequences
+//! (`runner::intake`).
 
 use std::collections::BTreeMap;
 
 use crate::ledger::item::key::Fingerprint;
 
-/// Failures that are counted at most; with a mark of 12 digits and a count each, they fit a cell. The others are told each time.
+/// Maximum number of counted failures. With 12 digits and a count each, they fit into a cell.
+/// Others get a row each time.
 pub const MOST: usize = 2_500;
 
-/// Times that failures have failed beyond what their rows say, by the upper 48 bits of the key's fingerprint.
+/// Failed attempts beyond those in the rows, by the upper 48 bits of the key's fingerprint.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct SuppressedFailureCounts(BTreeMap<u64, u32>);
 
 impl SuppressedFailureCounts {
-    /// The times that this key has failed since it was told.
+    /// Returns how often this key has failed since its row was written.
     pub fn of(&self, key: Fingerprint) -> u64 {
         self.0.get(&mark(key)).copied().map_or(0, u64::from)
     }
 
-    /// Counts one more time; false where there is no room.
+    /// Counts one more failure; returns false if there is no room.
     pub fn count(&mut self, key: Fingerprint) -> bool {
         if self.0.len() >= MOST && !self.0.contains_key(&mark(key)) {
             return false;
@@ -29,23 +31,23 @@ impl SuppressedFailureCounts {
         true
     }
 
-    /// The key's failure is told anew, or closed.
+    /// Removes a failure that got a new row or was closed.
     pub fn forget(&mut self, key: Fingerprint) {
         self.0.remove(&mark(key));
     }
 
-    /// Keeps those of which `open` is true: of failures that people deleted nothing is left to count.
+    /// Keeps the counts that match `open`, and drops those of failures that users deleted.
     pub fn keep(&mut self, open: impl Fn(u64) -> bool) {
         self.0.retain(|mark, _| open(*mark));
     }
 
-    /// As one text.
+    /// Encodes the counts as text.
     pub fn text(&self) -> String {
         let told: Vec<_> = self.0.iter().map(|(mark, times)| format!("{mark:012x}:{times}")).collect();
         told.join(" ")
     }
 
-    /// Reads the text back; what is no count is passed over.
+    /// Decodes the text; invalid parts are skipped.
     pub fn read(text: &str) -> Self {
         let counts = text.split_ascii_whitespace().filter_map(|one| {
             let (mark, times) = one.split_once(':')?;
@@ -55,12 +57,12 @@ impl SuppressedFailureCounts {
     }
 }
 
-/// The part of a fingerprint that stands for it here.
+/// Returns the part of a fingerprint that identifies the key here.
 pub fn mark(key: Fingerprint) -> u64 {
     mark_of(key.0)
 }
 
-/// The same, of the first 64 bits of a fingerprint.
+/// Like `mark`, from the first 64 bits of a fingerprint.
 pub fn mark_of(key: u64) -> u64 {
     key >> 16
 }

@@ -1,18 +1,23 @@
-//! What was done of a key before: whether a version is done for the first time, or is one to which the source has come back.
+//! The earlier versions of a key: whether a version is done for the first time, or the source has
+//! returned to it.
 //!
-//! In scope: what a row of Processed says of the doing that wrote it, and the name of a change, where one version of a key counts. Out of
-//! scope: which version counts (`ledger::processed::processed_index`), what is made of the name (`ledger::item::key::idempotency_key_of`).
+//! In scope: the change that wrote a row of Processed, and the id of a change, if one version of a
+//! key counts.
+//! Out of scope: which version counts (`ledger::processed::processed_index`), and the use of the id
+//! (`ledger::item::key::idempotency_key_of`).
 //!
-//! A service that takes each idempotency key once has to see another one for each *change*. From version 1 to version 2 and back to version 1
-//! are two changes, and the second ends where the key began. So a change to a version that was done before is named by what it follows: the
-//! row of Processed that counted until then. Every machine reads the same row, as often as the change is tried.
+//! A service that accepts each idempotency key once needs a different one for each *change*. From
+//! version 1 to version 2 and back to version 1 are two changes, and the second ends where the key
+//! began. So a change to a version that was done before gets its id from what it follows: the row
+//! of Processed that counted until then. Every machine reads the same row, however often the change
+//! is retried.
 //!
 //! ```text
 //!  rows of the key        to        the change
-//!  (none)                 v1        has no name: the first time of v1
-//!  v1                     v2        has no name
+//!  (none)                 v1        has no id: the first time of v1
+//!  v1                     v2        has no id
 //!  v1 v2                  v1        follows v2's row
-//!  v1 v2 v1'              v1        follows v2's row: the same change once more, because somebody asked for it
+//!  v1 v2 v1'              v1        follows v2's row: the same change once more, on the user's request
 //!  v1 v2 v1'              v2        follows v1''s row
 //! ```
 
@@ -20,43 +25,47 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::lease::row_order::read_run_cell;
 use crate::ledger::processed::row_gaps::Gaps;
 
-/// What a row of Processed says of the doing that wrote it.
+/// The change that wrote a row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VersionUse {
-    /// 63 bits of a hash of the cell `run`, and in the lowest bit whether that holds the row's order.
+    /// 63 bits of a hash of the cell `run`; the lowest bit is set if the cell holds the row's
+    /// order.
     id: u64,
-    /// The number of its commit; 0 where the row does not say.
+    /// The number of its commit; 0 if the row does not contain it.
     commit: u64,
 }
 
 impl VersionUse {
-    /// The one that the cell `run` of its row tells of.
+    /// Parses the cell `run` of a row.
     pub fn of(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
         let id = (fnv(run_cell) << 1) | u64::from(order.is_some());
         Self { id, commit: order.map_or(0, |order| order.commit) }
     }
 
-    /// Rows of before the commit `pruned` may be missing beside it, whatever else is known of its tab.
+    /// Marks the row as one that may have lost predecessors, if it was written before the commit
+    /// `pruned`.
     pub fn keep_gap(&mut self, pruned: u64) {
         if self.commit < pruned {
             self.commit = 0;
         }
     }
 
-    /// Whether two rows of one key were written for one item: of one whose record somebody had corrected into another version, both
-    /// versions are done. Rows of earlier versions of sheetkeep do not say.
+    /// True if two rows of one key were written for one item: after the user changed a record into
+    /// another version, both versions are done. Rows of earlier versions of sheetkeep do not
+    /// contain this.
     pub fn is_one_with(self, other: Self) -> bool {
         self.id & 1 == 1 && self.id == other.id
     }
 }
 
-/// FNV-1a, 64 bits. It tells rows of one key apart, and its form is frozen: idempotency keys are made of it.
+/// FNV-1a, 64 bits. It distinguishes rows of one key. Its form is frozen: idempotency keys depend
+/// on it.
 fn fnv(text: &str) -> u64 {
     text.bytes().fold(0xCBF2_9CE4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
 }
 
-/// One row.
+/// A row of Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Row {
     key: Fingerprint,
@@ -64,18 +73,18 @@ struct Row {
     doing: VersionUse,
 }
 
-/// The rows of keys of which something may have to be known: those with several rows, and those of which rows were taken out.
+/// The rows of keys with several rows, and of keys that have lost rows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VersionHistory {
-    /// Of each key in the order in which they were written.
+    /// The rows of each key in writing order.
     rows: Vec<Row>,
-    /// Of which keys not all rows are left.
+    /// The keys that have lost rows.
     gaps: Gaps,
 }
 
 impl VersionHistory {
-    /// The past of these rows, each with the mark of its version, in the order in which they were written. Of the keys of `gaps` what is
-    /// there is not all.
+    /// Creates the history from rows in writing order, each with the hash of its version. The keys
+    /// in `gaps` have lost rows.
     pub fn of(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
         let mut rows: Vec<_> = rows.map(|(key, mark, doing)| Row { key, mark, doing }).collect();
         rows.sort_by_key(|row| row.key);
@@ -90,20 +99,21 @@ impl VersionHistory {
         past
     }
 
-    /// The same, of which it is known by now that rows are gone of these keys alone, which are among those of before.
+    /// Limits the keys that have lost rows to these, a subset of those before.
     pub fn with_known_gaps(&mut self, gaps: Gaps) {
         self.gaps = gaps;
     }
 
-    /// The name of the change of a key to a version of this mark; none where that is the version's first time. `known` are the marks of
-    /// the key's versions that count, and `since` is what this run has done of the key: a mark and the doing.
+    /// Returns the id of the change of a key to the version with this hash; `None` for the
+    /// version's first time. `known` are the hashes of the key's versions that count, and `since`
+    /// is this run's change of the key, with its hash.
     pub fn change(&self, key: Fingerprint, to: u64, known: &[u64], since: Option<(u64, VersionUse)>) -> Option<String> {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
         let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
         let has_gaps = self.gaps.has(key, rows.first().map(|row| row.doing.commit));
         rows.extend(since.map(|(mark, doing)| Row { key, mark, doing }));
-        // What was done last is done once more: the same change.
+        // Repeating the last change is the same change.
         while let Some(last) = rows.last().copied() {
             let same = rows.iter().rev().take_while(|row| row.doing.is_one_with(last.doing)).count().max(1);
             let first = rows.len() - same;
@@ -140,7 +150,7 @@ mod tests {
         assert_eq!(change(&[], 1), None);
         assert_eq!(change(&[(1, "r #1.1")], 2), None);
         assert_eq!(change(&[(1, "r #1.1"), (2, "r #1.2")], 3), None);
-        // Asked for once more.
+        // Requested once more.
         assert_eq!(change(&[(1, "r #1.1")], 1), None);
         assert_eq!(change(&[(1, "r #1.1"), (2, "r #1.2"), (2, "r #1.3")], 2), None);
     }
@@ -201,6 +211,6 @@ mod tests {
         assert_eq!(VersionUse::of("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
     }
 
-    /// Made once by this code.
+    /// Computed once by this code.
     const FROZEN: u64 = 17_025_686_386_417_221_661;
 }

@@ -1,17 +1,19 @@
-//! The first rows of a tab, where it is not certain that row 1 is the job's header.
+//! Finds the header of a data tab if it may not be in row 1.
 //!
-//! In scope: whether a tab that people made can take the job's rows, and in which row a header stands that was pushed down.
-//! Out of scope: reading them (`store::load::header_check`), and when to stop (`runner::intake`, `store::load::loader`).
+//! In scope: whether a tab that a user made fits the job's rows, and which row holds a header that
+//! was pushed down.
+//! Out of scope: reading the rows (`store::load::header_check`), and when to stop
+//! (`runner::intake`, `store::load::loader`).
 //!
-//! A tab that holds something, and none of it the job's, is taken for somebody else's table: rows written beside it could not be told
-//! from it afterwards. One header of the job's in row 1 is enough to show that the tab was made for it.
+//! A tab with content that is not the job's counts as another table: rows written beside it could
+//! not be separated later. One of the job's headers in row 1 proves that the tab was made for it.
 
 use crate::ledger::columns::columns::quote;
 
-/// Cells of a row that an error shows.
+/// Number of cells of a row that an error shows.
 const SHOWN: usize = 4;
 
-/// The first rows of a tab in which the job has never written.
+/// The first rows of a tab to which the job has never written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FirstRows {
     tab: String,
@@ -19,17 +21,18 @@ pub struct FirstRows {
 }
 
 impl FirstRows {
-    /// Of this tab, from row 1 on, as people see them.
+    /// Creates it for this tab, with formatted texts from row 1 on.
     pub fn new(tab: impl Into<String>, rows: Vec<Vec<String>>) -> Self {
         Self { tab: tab.into(), rows }
     }
 
-    /// Whether row 1 holds anything.
+    /// True if row 1 has content.
     pub fn has_header(&self) -> bool {
         self.rows.first().is_some_and(|row| !is_blank(row))
     }
 
-    /// Why the tab can't be used whatever the job's columns are: nothing stands in row 1, and something below it.
+    /// Returns why the tab can't be used for any columns: row 1 is blank, and a row below it is
+    /// not.
     pub fn without_header(&self) -> Option<String> {
         let at = self.rows.iter().position(|row| !is_blank(row)).filter(|at| *at > 0)?;
         let (tab, row) = (&self.tab, self.rows.get(at)?);
@@ -41,7 +44,8 @@ impl FirstRows {
         ))
     }
 
-    /// Why rows of these columns don't belong into the tab: its header, if it has one, names none of them.
+    /// Returns why rows with these columns don't belong in the tab: its header, if it has one,
+    /// contains none of them.
     pub fn refuses(&self, columns: &[&str]) -> Option<String> {
         let header = self.rows.first().filter(|row| !is_blank(row))?;
         if matches(header, columns) > 0 {
@@ -64,7 +68,8 @@ impl FirstRows {
     }
 }
 
-/// The row below the first, counted from 1, that shows the most of these headers: at least half of them, and more than row 1 does.
+/// Returns the row below the first, counted from 1, that has the most of these headers: at least
+/// half, and more than row 1.
 pub fn header_below(rows: &[Vec<String>], wanted: &[&str]) -> Option<usize> {
     let count = |row: &Vec<String>| matches(row, wanted);
     let first = rows.first().map_or(0, count);
@@ -81,7 +86,7 @@ fn is_blank(row: &[String]) -> bool {
     row.iter().all(String::is_empty)
 }
 
-/// `"Report" and "May 2024"`.
+/// Formats texts as `"Report" and "May 2024"`.
 fn shown(row: &[String]) -> String {
     let texts: Vec<_> = row.iter().filter(|text| !text.is_empty()).collect();
     let told: Vec<_> = texts.iter().take(SHOWN).map(|text| quote(text)).collect();

@@ -1,4 +1,4 @@
-//! Rows of tabs, both ways.
+//! Rows of tabs, encoded and decoded.
 //!
 //! | question | file |
 //! |---|---|

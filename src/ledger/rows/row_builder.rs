@@ -1,11 +1,12 @@
-//! What a step made, as typed rows.
+//! Builds typed rows from the output of steps.
 //!
-//! In scope: turning a step's values into rows, and every reason for which a value can't become one.
-//! Out of scope: reading one value as a type (`ledger::columns::coerce`), which column carries the key and what the tab's header admits
-//! (`ledger::rows::table_header`), and how a cell is written (the store).
+//! In scope: turning a step's values into rows, and every reason for a rejection.
+//! Out of scope: coercing one value to a type (`ledger::columns::coerce`), the key column and the
+//! tab's header (`ledger::rows::table_header`), and how a cell is written (the store).
 //!
-//! A value is taken as it is or the item is rejected; it is never cut short, rounded or guessed at. So a text stays a text
-//! whatever it looks like, and a number that a spreadsheet could not hold exactly becomes its digits.
+//! A value is taken as it is or the item is rejected; it is never truncated, rounded or guessed. So
+//! a text stays a text whatever it looks like, and a number that a spreadsheet could not hold
+//! exactly becomes its digits.
 
 use serde_json::{Map, Value};
 
@@ -17,8 +18,8 @@ use crate::ledger::columns::columns::{
 use crate::ledger::item::key::Key;
 use crate::ledger::rows::table_header::{KeyColumn, with_key};
 
-/// The rows that `values`, a step's output for the item of `key`, become, each with the key in its column.
-/// Fails with the first value that can't become a row, naming its column and what was found.
+/// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
+/// column. Fails with the first value that can't become a row, naming its column and content.
 pub fn shape(
     values: Vec<Value>,
     key: &Key,
@@ -28,7 +29,8 @@ pub fn shape(
     values.into_iter().map(|value| with_key(row_of(value, columns)?, key, key_column)).collect()
 }
 
-/// One row without regard to its key; also used to see which column carries it (`header::choose_key_column`).
+/// Builds one row without its key; also used to find the column that carries it
+/// (`table_header::choose_key_column`).
 pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     let members = match value {
         Value::Object(members) => members,
@@ -84,7 +86,7 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
     Ok(())
 }
 
-/// A name with blanks around it becomes a column without them, so no other may be left the same.
+/// Rejects two names that are equal without the blanks around them, because headers have none.
 fn apart_from_blanks(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
     let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
     twin.map_or(Ok(()), |twin| {

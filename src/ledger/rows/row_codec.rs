@@ -1,7 +1,9 @@
-//! Keys, failures and runs as rows of cells, for any store that keeps them where people can see them.
+//! Keys, failures and runs as rows of cells, for any store that keeps them where users can see
+//! them.
 //!
-//! In scope: names of columns, a row for each thing, reading a run back. Out of scope: where a tab stands and which column is
-//! which (`store`), the state (`ledger::state::state_codec`).
+//! In scope: column names, one row per entry, decoding failures and runs.
+//! Out of scope: the place of a tab and of its columns (`store`), the state
+//! (`ledger::state::state_codec`).
 
 use crate::grid::Cell;
 use crate::ledger::columns::coerce::float_text;
@@ -67,19 +69,20 @@ pub const RUNS: [&str; 21] = [
     "message",
 ];
 
-/// The word in Processed for a key that is done.
+/// The state word in Processed of a done key.
 pub const DONE: &str = "done";
 
-/// The word in Processed for one that is to be done again: it takes back one row that says done, of the same key and version, wherever
-/// the two stand.
+/// The state word in Processed of a revocation: it revokes one done row of the same key and
+/// version, wherever the two are.
 pub const FORGOTTEN: &str = "forgotten";
 
-/// A row of Processed, as texts; `state` is one of the two words, `run` the run and the row's order (`ledger::lease::row_order`).
+/// Returns a row of Processed as texts; `state` is one of the two words, `run` the run and the
+/// row's order (`ledger::lease::row_order`).
 pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
     [key.as_str(), &version.0, state, run]
 }
 
-/// A row of Failures, in the order of `FAILURES`.
+/// Returns a row of Failures, in the order of `FAILURES`.
 #[expect(clippy::cast_precision_loss, reason = "attempts are few")]
 pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     let retryable = if failure.kept && failure.state != FailureState::Recovered { "yes" } else { "no" };
@@ -100,7 +103,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     ];
     let before = row.len();
     row.extend(failure.payload.iter().take(PAYLOAD_CELLS).map(|cell| Cell::text(&**cell)));
-    // Where the record is not kept, its mark says all the same whether the source yields another one.
+    // The hash shows whether the source yields another record, even if the record is not kept.
     if let Some(mark) = mark_of_record(&failure.payload, failure.kept) {
         row.resize(before + PAYLOAD_CELLS, Cell::Empty);
         row.push(Cell::text(mark));
@@ -108,7 +111,7 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
     row
 }
 
-/// Reads a row of Failures back, for people or to try it again: `cell` gives the value in a column. `None` for a row without a key.
+/// Decodes a row of Failures; `cell` returns the value in a column. `None` for a row without a key.
 pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
     let text = |name: &str| match cell(name) {
         Cell::Text(text) => text,
@@ -149,7 +152,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
     })
 }
 
-/// A row of Runs, in the order of `RUNS`.
+/// Returns a row of Runs, in the order of `RUNS`.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub fn run_row(run: &Run) -> Vec<Cell> {
     let number = |n: u64| Cell::Number(n as f64);
@@ -180,7 +183,7 @@ pub fn run_row(run: &Run) -> Vec<Cell> {
     ]
 }
 
-/// Reads a row of Runs back, for people to see: `cell` gives the value in a column. `None` for a row without a run.
+/// Decodes a row of Runs; `cell` returns the value in a column. `None` for a row without a run.
 pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
     let text = |name: &str| match cell(name) {
         Cell::Text(text) => text,

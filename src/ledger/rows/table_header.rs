@@ -1,7 +1,7 @@
-//! Which columns a data tab has, and which of them carries the key.
+//! The columns of a data tab, and the one that carries the key.
 //!
-//! In scope: choosing the key's column, holding every row to it, admitting new columns. Out of scope: where columns stand in the
-//! tab (the store finds them by header text).
+//! In scope: choosing the key column, checking it in every row, admitting new columns.
+//! Out of scope: positions of columns in the tab (the store finds them by header text).
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -11,10 +11,10 @@ use crate::ledger::columns::columns::{MAX_COLUMNS, NewColumns, ValueRejection, h
 use crate::ledger::columns::json_path::MemberPath;
 use crate::ledger::item::key::Key;
 
-/// Fields left out that are remembered by name.
+/// Maximum number of ignored fields that are named.
 const MAX_IGNORED: usize = 20;
 
-/// The column that is put first where the output does not carry the key itself.
+/// The column that is added in front if the output does not contain the key.
 pub const ADDED_KEY_COLUMN: &str = "_key";
 
 /// The column that carries the key.
@@ -22,12 +22,12 @@ pub const ADDED_KEY_COLUMN: &str = "_key";
 pub enum KeyColumn {
     /// This column of the output.
     Named(String),
-    /// `_key`, put in front of the output's columns.
+    /// `_key`, added in front of the output's columns.
     Added,
 }
 
 impl KeyColumn {
-    /// The column's header text.
+    /// Returns the column's header text.
     pub fn name(&self) -> &str {
         match self {
             Self::Named(name) => name,
@@ -36,8 +36,9 @@ impl KeyColumn {
     }
 }
 
-/// The column of `row`, the first output of a job, that carries `key`: the one that the key expression names with its last
-/// segment, if it holds the key as text; else `_key` is added. So `.id` or `.properties.code` find `id` and `code`.
+/// Returns the column of `row`, the job's first output, that carries `key`. It is the last segment
+/// of the key expression, if that column holds the key as text; otherwise `_key` is added. So `.id`
+/// or `.properties.code` find `id` and `code`.
 pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
     let path = MemberPath::parse(expression).unwrap_or_default();
     match path.members().last().map(|name| header_text(name)) {
@@ -48,7 +49,8 @@ pub fn choose_key_column(expression: &str, row: &Row, key: &Key) -> KeyColumn {
     }
 }
 
-/// The row with the key in its column; rejects a row whose key column says something else than the record's key.
+/// Returns the row with the key in its column; rejects a row whose key column differs from the
+/// record's key.
 pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Row, ValueRejection> {
     let found = row.get(column.name()).map(|cell| cell_text(cell).unwrap_or_default());
     match (column, found) {
@@ -70,7 +72,7 @@ pub(crate) fn with_key(mut row: Row, key: &Key, column: &KeyColumn) -> Result<Ro
     }
 }
 
-/// What a cell says, where it can be compared with a key.
+/// Returns a cell's text, if it can be compared with a key.
 fn cell_text(cell: &Cell) -> Option<String> {
     match cell {
         Cell::Text(text) => Some(text.clone()),
@@ -79,7 +81,7 @@ fn cell_text(cell: &Cell) -> Option<String> {
     }
 }
 
-/// The header of a data tab as this run knows it.
+/// The header of a data tab, as this run maintains it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Header {
     tab: String,
@@ -87,67 +89,69 @@ pub struct Header {
     known: HashSet<String>,
     open: bool,
     policy: NewColumns,
-    /// Columns at the end that the tab does not have yet.
+    /// Number of columns at the end that the tab does not have yet.
     pending: usize,
-    /// Columns that people deleted: what is meant for them is left out.
+    /// Columns that users deleted; their values are left out.
     gone: HashSet<String>,
     /// Fields that were left out because the tab has no column for them.
     ignored: BTreeSet<String>,
-    /// Headers that stand over two columns, neither of which is the job's so far.
+    /// Headers of two columns, neither of which is the job's so far.
     doubled: HashSet<String>,
 }
 
 impl Header {
-    /// The header of a tab that is yet to be made: these columns first, then others in the order in which they come.
+    /// Creates the header of a tab that does not exist yet: these columns first, then others in
+    /// order of appearance.
     pub fn open(tab: impl Into<String>, first: &[String]) -> Self {
         Self { open: true, ..Self::closed(tab, first.to_vec()) }
     }
 
-    /// The header of a tab that stands.
+    /// Creates the header of an existing tab.
     pub fn closed(tab: impl Into<String>, columns: Vec<String>) -> Self {
         let mut known = HashSet::new();
         let doubled = columns.iter().filter(|name| !known.insert((*name).clone())).cloned().collect();
         Self { tab: tab.into(), known, columns, doubled, ..Self::default() }
     }
 
-    /// The same header: what becomes of fields without a column, and which columns people deleted.
+    /// Sets the policy for fields without a column, and the columns that users deleted.
     #[must_use]
     pub fn with(mut self, policy: NewColumns, gone: &[String]) -> Self {
         (self.policy, self.gone) = (policy, gone.iter().cloned().collect());
         self
     }
 
-    /// The columns, from the left; those that the tab does not have yet come last.
+    /// Returns the columns from left to right; those that the tab does not have yet come last.
     pub fn columns(&self) -> &[String] {
         &self.columns
     }
 
-    /// Columns that the tab does not have yet.
+    /// Returns the columns that the tab does not have yet.
     pub fn pending(&self) -> &[String] {
         self.columns.get(self.columns.len().saturating_sub(self.pending)..).unwrap_or_default()
     }
 
-    /// Fields that were left out.
+    /// Returns the fields that were left out.
     pub fn ignored(&self) -> impl Iterator<Item = &str> {
         self.ignored.iter().map(String::as_str)
     }
 
-    /// Whether new columns are taken because the tab is not there yet.
+    /// True if new columns are admitted because the tab does not exist yet.
     pub fn is_open(&self) -> bool {
         self.open
     }
 
-    /// The header row has been written: the tab stands.
+    /// Notes that the header row was written: the tab exists.
     pub fn close(&mut self) {
         self.open = false;
     }
 
-    /// The tab has got these columns.
+    /// Notes that these columns were added to the tab.
     pub fn written(&mut self, columns: &[String]) {
         self.pending = self.pending.saturating_sub(columns.len());
     }
 
-    /// A column of rows that wait which the tab has lost: it is added again, or left out, or `false` where neither may be.
+    /// Handles a column of queued rows that the tab has lost: adds or ignores it. Returns false if
+    /// neither is allowed.
     pub fn find_again(&mut self, name: &str) -> bool {
         if self.known.contains(name) || self.gone.contains(name) {
             return true;
@@ -159,8 +163,8 @@ impl Header {
         adds
     }
 
-    /// Checks that the tab has every column of `row`, or makes it so by the policy; `key` is the column that carries the key, which
-    /// is never left out. A rejected row changes nothing.
+    /// Checks that the tab has every column of `row`, or applies the policy. `key` is the column
+    /// that carries the key, which is never left out. A rejected row changes nothing.
     pub fn admit(&mut self, row: &mut Row, key: &str) -> Result<(), ValueRejection> {
         row.cells.retain(|(name, _)| !self.gone.contains(name));
         if let Some((name, _)) = row.cells.iter().find(|(name, _)| self.doubled.contains(name)) {

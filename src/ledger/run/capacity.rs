@@ -1,69 +1,71 @@
-//! How full a spreadsheet is, and when it will be full.
+//! The capacity of a spreadsheet, and a forecast of when it is full.
 //!
-//! In scope: the limit of cells, from when on it is told, a forecast from the runs so far. Out of scope: counting cells, and what one
-//! batch adds (`store::commit::cell_budget`).
+//! In scope: the cell limit, the warning threshold, a forecast from the runs so far.
+//! Out of scope: counting cells, and what one batch adds (`store::commit::cell_budget`).
 
 use crate::ledger::run::run::Run;
 use crate::time::Timestamp;
 
-/// Cells that a spreadsheet holds at most (Google, "Files you can store in Google Drive").
+/// Maximum number of cells in a spreadsheet (Google, "Files you can store in Google Drive").
 pub const CELL_LIMIT: u64 = 10_000_000;
-/// From this share of the limit on, in percent, people are told.
+/// The share of the limit from which the user is warned, in percent.
 const TIGHT_PERCENT: u64 = 80;
-/// Runs that a forecast looks at: the last ones.
+/// Maximum number of latest runs in a forecast.
 const RUNS_SEEN: usize = 30;
-/// A century; what lies beyond it is no forecast.
+/// A century; nothing later is forecast.
 const FAR_MS: u64 = 100 * 365 * 86_400_000;
 
-/// What makes room, in words.
-pub const MEND: &str = "delete blank rows, columns and tabs that nobody needs, or begin a new spreadsheet";
+/// The fix, for messages.
+pub const MEND: &str = "delete blank rows and unused columns and tabs, or continue in a new spreadsheet";
 
-/// Whether so many cells are to be told of.
+/// True if this number of cells needs a warning.
 pub fn is_tight(cells: u64) -> bool {
     cells.saturating_mul(100) >= CELL_LIMIT * TIGHT_PERCENT
 }
 
-/// What is told of a spreadsheet that is nearly full; nothing of one that is not.
+/// Returns the warning for a nearly full spreadsheet; `None` otherwise.
 pub fn crowded(cells: u64) -> Option<String> {
     let tenths = cells.saturating_mul(1_000) / CELL_LIMIT;
     is_tight(cells)
         .then(|| format!("the spreadsheet has {cells} of 10,000,000 cells ({}.{} %): {MEND}", tenths / 10, tenths % 10))
 }
 
-/// What a batch that would pass the limit is told.
+/// Returns the error for a batch that would pass the limit.
 pub fn passed(cells: u64) -> String {
     format!("the spreadsheet would have {cells} cells, and takes 10,000,000: {MEND}")
 }
 
-/// What a key costs and what a run costs, in cells.
+/// The number of cells that a key and a run add.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CellCosts {
-    /// Thousandths of a cell for a key that becomes done.
+    /// Cells per done key, in thousandths.
     pub key_in_thousandths: u64,
     /// Cells of a run's own row.
     pub run: u64,
 }
 
 impl CellCosts {
-    /// What keys have cost so far: `rows` of data with `columns` each came of `keys` rows of Processed, which have `beside` cells.
+    /// Computes the costs so far: `rows` of data with `columns` each came from `keys` rows of
+    /// Processed, which have `beside` cells.
     pub fn of(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
         let data = rows.saturating_mul(columns).saturating_mul(1_000).checked_div(keys).unwrap_or(0);
         Self { key_in_thousandths: data.saturating_add(beside.saturating_mul(1_000)), run }
     }
 }
 
-/// When a spreadsheet will be full, should runs go on as they did.
+/// When a spreadsheet will be full if runs continue as before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Forecast {
     /// Cells that a run adds.
     pub cells_a_run: u64,
-    /// Runs until the limit is reached.
+    /// Number of runs until the limit is reached.
     pub runs_left: u64,
-    /// When that will be; none in this century, or where runs have no rhythm.
+    /// The expected time; `None` beyond a century, or if runs have no interval.
     pub full_at: Option<Timestamp>,
 }
 
-/// The forecast from a job's runs, oldest first. The first of them most often brought what had piled up, so that two are needed.
+/// Returns the forecast from a job's runs, oldest first. The first run most often processes a
+/// backlog, so two are needed.
 pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast> {
     let seen = runs.get(runs.len().saturating_sub(RUNS_SEEN + 1)..).unwrap_or_default();
     let (first, rest) = seen.split_first()?;

@@ -1,6 +1,6 @@
-//! What happened, as data: the only thing that output, alerts and metrics ever see of a run.
+//! The events of a run as data: output, alerts and metrics use nothing else.
 //!
-//! In scope: events and the report at a run's end. Out of scope: how they are shown.
+//! In scope: events, and the report at the end of a run. Out of scope: how they are shown.
 
 use crate::ledger::item::key::Key;
 use crate::ledger::item::repeated_keys::RepeatedKeys;
@@ -8,170 +8,172 @@ use crate::ledger::item::write_mode::ReprocessPolicy;
 use crate::ledger::lease::lease::Fence;
 use crate::ledger::run::run::{Counts, Run};
 
-/// One thing that happened in a run.
+/// An event of a run.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The run began; nothing was read yet.
+    /// The run started; nothing was read yet.
     Started {
         /// The run's id.
         run: String,
-        /// The job.
+        /// The job's name.
         job: String,
     },
-    /// Another run is at work, and this one waits for it; told once for each other run.
+    /// Another run is active, and this one waits for it; reported once for each other run.
     Waiting {
-        /// Who is at work.
+        /// Which run is active.
         why: String,
     },
-    /// The state was read.
+    /// The state was loaded.
     Loaded {
-        /// Keys in Processed.
+        /// Number of keys in Processed.
         keys: u64,
-        /// Failures that are open.
+        /// Number of open failures.
         open_failures: u64,
-        /// Whether this is the job's first run on this spreadsheet.
+        /// True in the job's first run on this spreadsheet.
         first: bool,
-        /// Milliseconds that it took.
+        /// Duration in milliseconds.
         took_ms: u64,
     },
-    /// People's hands left something odd, a read did not fit, or the job names a column that is not there; the run goes on.
+    /// An unexpected manual edit, an inconsistent read, or a configured column that does not exist;
+    /// the run continues.
     Anomaly {
         /// One sentence that names the tab.
         message: String,
     },
-    /// An earlier run was found dead and is told in Runs.
+    /// An earlier run was found abandoned and is closed in Runs.
     Buried {
-        /// Its id.
+        /// The earlier run's id.
         run: String,
     },
-    /// The lease is this run's.
+    /// This run holds the lease.
     Claimed {
-        /// The new term.
+        /// The fencing token of the new term.
         fence: Fence,
     },
-    /// An item failed; the run goes on.
+    /// An item failed; the run continues.
     ItemFailed {
         /// Its key, or `#` and a hash.
         key: Key,
-        /// File, line and record.
+        /// File, line and record number.
         place: String,
         /// `source`, `item`, or the step's name.
         step: String,
-        /// What went wrong.
+        /// The error message.
         error: String,
     },
-    /// A failure is tried once more because somebody asked for it.
+    /// A failure is retried on the user's request.
     TriedAgain {
         /// Its key, or `#` and a hash.
         key: Key,
-        /// Whether from the record that is kept in Failures, for want of one in the source.
+        /// True if the record kept in Failures is used, because the source has none.
         from_kept: bool,
     },
-    /// A try of a step came to nothing, and it is tried again.
+    /// An attempt of a step failed and is retried.
     Retrying {
-        /// The step.
+        /// The step's name.
         step: String,
         /// The item's key.
         key: Key,
-        /// The try that follows, from 2.
+        /// The number of the next attempt, from 2.
         attempt: u32,
-        /// Tries in all.
+        /// Maximum number of attempts.
         of: u32,
-        /// Milliseconds until then.
+        /// Milliseconds until the next attempt.
         delay_ms: u64,
-        /// Why the try before came to nothing.
+        /// The error of the last attempt.
         cause: String,
     },
-    /// Items moved on; sent often, shown now and then.
+    /// Items were processed; sent often, shown at intervals.
     Progress {
         /// Counts so far.
         counts: Counts,
-        /// Units of the source read, and in all, where known.
+        /// Units of the source that were read, and their total if it is known.
         source: Option<(u64, u64)>,
     },
-    /// A commit is on the sheet.
+    /// A commit was applied.
     Committed {
-        /// Its number.
+        /// The commit's number.
         number: u64,
-        /// Rows of data that it carried.
+        /// Data rows that it carried.
         rows: u64,
         /// Keys that became done.
         keys: u64,
-        /// Milliseconds that it took, judgement included.
+        /// Duration in milliseconds, including the resolution.
         took_ms: u64,
     },
-    /// A commit's answer was lost, or it was refused by the guard; the head will tell.
+    /// A commit's reply was lost, or the guard refused it; the head is read next.
     InDoubt {
         /// The commit's number.
         number: u64,
-        /// What happened.
+        /// The error message.
         why: String,
     },
-    /// A commit is refused for what it carries, or stays unanswered though the head stands still: it is searched which item is why.
+    /// The content of a commit was refused, or it stays unanswered while the head does not move: a
+    /// bisection starts.
     Suspected {
         /// The commit's number.
         number: u64,
         /// Items that it carried.
         items: u64,
-        /// What the service said, or what happened.
+        /// The service's message, or the error.
         why: String,
     },
-    /// A doubt is settled.
+    /// A commit in doubt was resolved.
     Judged {
         /// The commit's number.
         number: u64,
-        /// The verdict, in a word or two.
+        /// The resolution in a few words.
         verdict: &'static str,
     },
-    /// Somebody asked the run to stop; it finishes what is in hand.
+    /// A stop was requested; the run finishes the items in hand.
     Stopping {
         /// The signal or reason.
         why: String,
     },
-    /// The run is over.
+    /// The run ended.
     Finished(Box<RunReport>),
 }
 
-/// Failures that a run tried because somebody asked for them, by the record that it took.
+/// Requested retries, by the origin of the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RetryCounts {
-    /// From the record that the source has now.
+    /// With the present record of the source.
     pub from_source: u64,
-    /// From the one that is kept in Failures.
+    /// With the record kept in Failures.
     pub from_kept: u64,
 }
 
-/// A run's end, for output, alerts and machines.
+/// The report at the end of a run, for output, alerts and machines.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunReport {
-    /// The run as Runs tells it.
+    /// The run, as in Runs.
     pub run: Run,
     /// Keys in Processed at the end.
     pub keys: u64,
-    /// Failures that are open at the end.
+    /// Open failures at the end.
     pub open_failures: u64,
-    /// Failures that are left alone until somebody asks.
+    /// Dead failures at the end.
     pub dead_failures: u64,
-    /// Failures that it tried because somebody asked for them.
+    /// Requested retries.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
-    /// Rows of it that were written over.
+    /// Rows of the data tab that were overwritten.
     pub updated: u64,
-    /// Commits that this run made.
+    /// Commits of this run.
     pub commits: u64,
-    /// Calls that read.
+    /// Read calls.
     pub reads: u64,
-    /// Calls that wrote.
+    /// Write calls.
     pub writes: u64,
-    /// Calls that were answered 429.
+    /// Calls that were answered with 429.
     pub throttled: u64,
-    /// Whether another program uses the same quota, judged by answers of 429.
+    /// True if another program seems to use the same quota, inferred from 429 responses.
     pub is_quota_shared: bool,
-    /// Keys that the source yielded more than once, with different content.
+    /// Keys that the source yielded more than once with different content.
     pub repeats: RepeatedKeys,
-    /// Which of a key's records count.
+    /// The policy that decides which record of a key counts.
     pub again: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,

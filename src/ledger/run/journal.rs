@@ -1,16 +1,18 @@
-//! Results of steps that are not on the sheet yet, as lines of a file.
+//! Results of steps that are not committed yet, as lines of a file.
 //!
-//! In scope: what is kept of a result, lines with checksums, reading them back whatever a crash left. Out of scope: files and
-//! locks (`journal`), and whether a result still counts (`runner::journal_replay`).
+//! In scope: the stored fields of a result, lines with checksums, decoding after a crash.
+//! Out of scope: files and locks (`app::journal`), and whether a result still counts
+//! (`runner::journal_replay`).
 //!
 //! ```text
 //!  <16 hex digits of SHA-256> {"format":1,"job":…,"spreadsheet":…,"definition":…,"run":…}
 //!  <16 hex digits of SHA-256> {"key":…,"version":…,"shown":…,"values":[…],"record":…,"place":…}
 //! ```
 //!
-//! A crash can leave the last line cut off, or blocks of nothing where it should stand: such an end is left out. A line that does not
-//! fit its checksum is damaged: it is left out, and reading goes on with the next one, also where that begins in the middle of the
-//! damaged line because its end was lost. The head stands a second time after the first result, so that no one line is all of it.
+//! After a crash the last line may be cut off, or replaced by zero bytes: such an end is skipped. A
+//! line with a wrong checksum is damaged: it is skipped, and reading continues with the next one.
+//! That one may begin inside the damaged line, whose end was lost. The head line is repeated after
+//! the first result, so that no single line is essential.
 
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
@@ -18,19 +20,19 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// The form of the lines; a journal of another form is set aside.
+/// The version of the line format; a journal in another format is quarantined.
 const FORMAT: u32 = 1;
 /// Hex digits of a line's checksum.
 const SUM_DIGITS: usize = 16;
 
-/// Whose results a journal holds.
+/// The head line: which run the results belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JournalHead {
-    /// The form of the lines.
+    /// The version of the line format.
     pub format: u32,
-    /// The job.
+    /// The job's name.
     pub job: String,
-    /// The place that the results are for.
+    /// The id of the spreadsheet that the results are for.
     pub spreadsheet: String,
     /// The hash of the job's source kind, key and steps.
     pub definition: String,
@@ -39,18 +41,18 @@ pub struct JournalHead {
 }
 
 impl JournalHead {
-    /// The head of a journal of this version's form.
+    /// Creates the head line for the present format.
     pub fn new(job: &str, spreadsheet: &str, definition: &str, run: &str) -> Self {
         let [job, spreadsheet, definition, run] = [job, spreadsheet, definition, run].map(str::to_owned);
         Self { format: FORMAT, job, spreadsheet, definition, run }
     }
 
-    /// Why results of this journal are not those of the job that `mine` tells of.
+    /// Returns why the results of this journal don't belong to the job of `mine`.
     pub fn foreign_to(&self, mine: &Self) -> Option<&'static str> {
         let reasons = [
             (self.format != mine.format, "it was written by another version of sheetkeep"),
-            (self.job != mine.job, "it is another job's"),
-            (self.spreadsheet != mine.spreadsheet, "it is for another spreadsheet"),
+            (self.job != mine.job, "it belongs to another job"),
+            (self.spreadsheet != mine.spreadsheet, "it belongs to another spreadsheet"),
             (self.definition != mine.definition, "the job's steps have changed since"),
         ];
         reasons.into_iter().find(|(is_so, _)| *is_so).map(|(_, why)| why)
@@ -62,53 +64,53 @@ impl JournalHead {
 pub struct StepResult {
     /// The item's key.
     pub key: String,
-    /// Its version.
+    /// The item's version.
     pub version: String,
-    /// What the book showed of the key when the item was taken in hand.
+    /// The digest of the key's state when the item was admitted.
     pub shown: String,
-    /// What the last step yielded.
+    /// The output of the last step.
     pub values: Vec<Value>,
     /// The record.
     pub record: Value,
-    /// Where it stood in the source.
+    /// Its position in the source.
     pub place: String,
 }
 
-/// A journal as read.
+/// A decoded journal.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JournalReader {
-    /// Whose it is.
+    /// Its head line.
     pub head: JournalHead,
     /// Its results, in order.
     pub results: Vec<StepResult>,
-    /// Whether a crash cut its end off.
+    /// True if a crash cut its end off.
     pub torn: bool,
-    /// Lines before the end that are left out because they are damaged.
+    /// Number of damaged lines before the end, which were skipped.
     pub damaged: usize,
 }
 
-/// Why a file is no journal that can be used.
+/// Why a file can't be used as a journal.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JournalError {
-    /// No line says whose results these are.
-    #[error("the line that says whose results these are is damaged")]
+    /// No head line is readable.
+    #[error("the line that identifies the job is damaged")]
     Headless,
-    /// There is not even a whole first line.
+    /// Not even the first line is complete.
     #[error("it is empty")]
     Empty,
 }
 
-/// A line of a journal, with its end.
+/// Encodes a line of a journal, with its line end.
 pub fn line(of: &impl Serialize) -> String {
-    // Texts, numbers and values of JSON always are JSON.
+    // JSON values can always be encoded.
     let json = serde_json::to_string(of).unwrap_or_default();
     format!("{} {json}\n", sum(json.as_bytes()))
 }
 
-/// Reads a journal back.
+/// Decodes a journal.
 pub fn read(bytes: &[u8]) -> Result<JournalReader, JournalError> {
     let (mut head, mut results) = (None, Vec::new());
-    // Lines of which nothing can be used: damage, once something follows them; else what a crash left.
+    // Unusable lines are damage if another line follows, otherwise the remains of a crash.
     let (mut damaged, mut unread) = (0, 0);
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     for line in lines {
@@ -149,21 +151,22 @@ impl Line {
     }
 }
 
-/// The JSON of whole lines that stand within a damaged one: the end of one of them was lost, or what follows it.
+/// Returns the JSON of complete lines inside a damaged one, which has lost its end or the start of
+/// the next line.
 fn whole_within(line: &[u8]) -> Vec<&[u8]> {
     let begins = line.windows(2).enumerate().filter(|(_, two)| *two == b" {").map(|(at, _)| at);
     let begins = begins.filter_map(|at| at.checked_sub(SUM_DIGITS));
     begins.filter_map(|at| json_of(ended_line(line.get(at..)?)?)).collect()
 }
 
-/// A line from its beginning to the end of its JSON.
+/// Cuts a line at the end of its JSON.
 fn ended_line(rest: &[u8]) -> Option<&[u8]> {
     let mut values = serde_json::Deserializer::from_slice(rest.get(SUM_DIGITS + 1..)?).into_iter::<IgnoredAny>();
     values.next()?.ok()?;
     rest.get(..SUM_DIGITS + 1 + values.byte_offset())
 }
 
-/// The JSON of a line whose checksum fits.
+/// Returns the JSON of a line with a correct checksum.
 fn json_of(line: &[u8]) -> Option<&[u8]> {
     let (told, rest) = line.split_at_checked(SUM_DIGITS)?;
     let json = rest.strip_prefix(b" ")?;
@@ -241,7 +244,8 @@ mod tests {
         let whole = String::from_utf8(written(&results)).expect("text");
         let (cut, len) = (whole.find("\"key\":\"b\"").expect("the second result"), whole.len());
         let end = cut + whole[cut..].find('\n').expect("its end");
-        // Its end is lost, with and without the line end; and it is all blocks of nothing, or two lines were shuffled.
+        // The end is lost, with and without the line end; it is all zero bytes; or two lines were
+        // mixed.
         let zeros = "\0".repeat(end - cut);
         for middle in ["\n", "", zeros.as_str()] {
             let text = format!("{}{middle}{}", &whole[..cut], &whole[end + 1..len]);

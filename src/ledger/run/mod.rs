@@ -1,10 +1,10 @@
-//! Runs: their rows, their events, and the results that they keep on this machine.
+//! Runs: their rows, their events, and the results that they journal on this machine.
 //!
 //! | question | file |
 //! |---|---|
-//! | What is known of a run? | `run` |
+//! | What is stored of a run? | `run` |
 //! | What does a run report? | `event` |
-//! | How are results kept until they are on the sheet? | `journal` |
+//! | How are results journalled until they are on the sheet? | `journal` |
 //! | When is a spreadsheet full? | `capacity` |
 
 pub mod run;

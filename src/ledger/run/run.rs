@@ -1,16 +1,17 @@
-//! One pass over the source: when, by whom, how it went and how it ended.
+//! One pass over the source: its trigger, times, counts and end.
 //!
-//! In scope: run ids, counts, statuses, the row in Runs. Out of scope: how the row becomes cells (`ledger::state::state_codec`).
+//! In scope: run ids, counts, statuses, the row in Runs. Out of scope: encoding the row as cells
+//! (`ledger::rows::row_codec`).
 
 use std::fmt;
 
 use crate::ledger::lease::row_order::read_run_cell;
 use crate::time::Timestamp;
 
-/// How a run stands or ended.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunStatus {
-    /// Under way.
+    /// Active.
     Running,
     /// Every item is done.
     Succeeded,
@@ -18,16 +19,16 @@ pub enum RunStatus {
     Partial,
     /// It could not reach the end of the source.
     Failed,
-    /// Somebody asked it to stop; what was in hand is kept.
+    /// It was stopped on request; finished items are committed.
     Interrupted,
-    /// Its own deadline ended it.
+    /// It was stopped at its own deadline.
     TimedOut,
-    /// It vanished; a later run found its lease and tells so.
+    /// It vanished; a later run found its lease and recorded this.
     Crashed,
 }
 
 impl RunStatus {
-    /// The word in the sheet.
+    /// Returns the word that is stored on the sheet.
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -40,7 +41,7 @@ impl RunStatus {
         }
     }
 
-    /// The status of a word in the sheet.
+    /// Parses the stored word.
     pub fn of_word(word: &str) -> Option<Self> {
         let all = [
             Self::Running,
@@ -61,7 +62,7 @@ impl fmt::Display for RunStatus {
     }
 }
 
-/// What a run counted so far.
+/// The counts of a run so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Counts {
     /// Records that the source yielded.
@@ -70,65 +71,66 @@ pub struct Counts {
     pub new: u64,
     /// Items that were done before, or came twice.
     pub skipped: u64,
-    /// Items that could not be processed.
+    /// Items that failed.
     pub failed: u64,
-    /// Of the new ones: those that had failed in an earlier run.
+    /// New items that had failed in an earlier run.
     pub recovered: u64,
-    /// Tries of steps beyond the first.
+    /// Retries of steps.
     pub retries: u64,
 }
 
-/// Who asked for a run, and for which moment.
+/// What started a run, and for which time.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Trigger {
     /// `cli`, `schedule`, `http` and so on.
     pub kind: String,
-    /// What makes two invocations the same one, if the invoker said.
+    /// The idempotency key of the invocation, if the caller gave one.
     pub run_key: Option<String>,
-    /// The moment the run was meant for.
+    /// The time for which the run was scheduled.
     pub scheduled_for: Option<Timestamp>,
 }
 
-/// A run as it is told: in the state while it lives, in Runs when it is over.
+/// A run as it is stored: in the state while it is active, in Runs when it has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Run {
     /// The run's id.
     pub id: String,
-    /// The job.
+    /// The job's name.
     pub job: String,
-    /// Who asked for it.
+    /// What started it.
     pub trigger: Trigger,
-    /// When it began.
+    /// The start time.
     pub started: Timestamp,
-    /// When it ended; none while it lives, and none for a crashed one.
+    /// The end time; `None` while it is active, and for a crashed run.
     pub finished: Option<Timestamp>,
-    /// How it stands.
+    /// Its status.
     pub status: RunStatus,
-    /// What it counted.
+    /// Its counts.
     pub counts: Counts,
-    /// Calls to the store.
+    /// Number of calls to the store.
     pub calls: u64,
-    /// The number of its first commit, 0 when it made none.
+    /// The number of its first commit, 0 if it made none.
     pub first_commit: u64,
     /// The number of its last commit.
     pub last_commit: u64,
-    /// The machine.
+    /// The machine's name.
     pub host: String,
     /// The version of this tool.
     pub version: String,
-    /// One sentence for people.
+    /// One sentence for the user.
     pub message: String,
 }
 
 impl Run {
-    /// Whole seconds from start to finish, rounded to tenths.
+    /// Returns the duration in seconds, rounded to tenths.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^53")]
     pub fn seconds(&self) -> f64 {
         self.finished.map_or(0.0, |end| (end.since(self.started) as f64 / 100.0).round() / 10.0)
     }
 }
 
-/// A run's id: its start to the second and 20 random bits, so that ids sort by time and people can say them.
+/// Creates a run's id from its start in seconds and 20 random bits, so that ids sort by time and
+/// can be read aloud.
 pub fn run_id(started: Timestamp, bits: u64) -> String {
     let text = started.to_string();
     let digits: String = text.chars().filter(char::is_ascii_digit).take(14).collect();
@@ -136,12 +138,12 @@ pub fn run_id(started: Timestamp, bits: u64) -> String {
     format!("{day}-{clock}-{:05x}", bits & 0xf_ffff)
 }
 
-/// When a run began, as its id tells: all but the chance at its end.
+/// Returns the start time in a run's id: everything but the random part.
 pub fn began(run: &str) -> &str {
     run.rsplit_once('-').map_or(run, |(began, _)| began)
 }
 
-/// Whether a text is a run's id as this tool makes them.
+/// True if a text has the form of a run's id.
 pub fn is_run_id(text: &str) -> bool {
     let mut parts = text.split('-').map(|part| (part.len(), part));
     let digits = |part: Option<(usize, &str)>, len| {
@@ -153,7 +155,7 @@ pub fn is_run_id(text: &str) -> bool {
         && parts.next().is_none()
 }
 
-/// Whether a text is what this tool writes into a cell `run`: a run's id, and perhaps the row's order behind it.
+/// True if a text has the form of a cell `run`: a run's id, optionally followed by the row's order.
 pub fn is_in_run_cell(text: &str) -> bool {
     is_run_id(read_run_cell(text).0)
 }

@@ -1,9 +1,9 @@
-//! The state of a job, as one load reads it and as the state tab keeps it.
+//! The state of a job: as loaded, and as stored in the state tab.
 //!
 //! | question | file |
 //! |---|---|
-//! | What does a load find, and may it be used? | `snapshot` |
-//! | How is the state written as names and texts? | `state_codec` |
+//! | What does a load contain, and is it consistent? | `snapshot` |
+//! | How is the state stored as names and texts? | `state_codec` |
 //! | How does a job move to a new spreadsheet? | `rollover` |
 
 pub mod snapshot;

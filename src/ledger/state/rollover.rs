@@ -1,7 +1,7 @@
-//! A job's move to a new spreadsheet, when the one that it is in fills up.
+//! A job's rollover to a new spreadsheet, when its present one fills up.
 //!
-//! In scope: what the two states say of it. Out of scope: reading keys of earlier spreadsheets (`store::load::predecessors`), the order of things
-//! (`maintain::rollover`).
+//! In scope: the fields of both states. Out of scope: reading keys of predecessors
+//! (`store::load::predecessors`), the sequence of operations (`maintain::rollover`).
 //!
 //! ```text
 //!  earlier spreadsheet                    new spreadsheet
@@ -9,38 +9,39 @@
 //!  Processed: its keys count              Processed: keys from now on
 //! ```
 //!
-//! The new state names the earlier spreadsheets before the old one names the new. A run on the new one works only once the old one names
-//! it, and one on the old one only as long as it names none: so at every moment there is one place where the job runs.
+//! The new state names its predecessors before the old state names its successor. A run on the new
+//! spreadsheet is allowed only after the old one names it, and a run on the old one only until
+//! then. So the job is always active in exactly one place.
 
 use crate::ledger::state::snapshot::State;
 
-/// Spreadsheets that a job may have left behind.
+/// Maximum number of predecessor spreadsheets.
 pub const MAX_EARLIER: usize = 20;
 
-/// What a run writes down of a move.
+/// What a run records about a rollover.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rollover {
-    /// It makes the job's beginning in a new spreadsheet.
+    /// It starts the job in a new spreadsheet.
     Into(Predecessors),
-    /// It is the last one in this spreadsheet; the job goes on in that one.
+    /// It is the last run in this spreadsheet; the job continues in that one.
     OutTo(String),
 }
 
 /// What the job takes along.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Predecessors {
-    /// The spreadsheets that it leaves behind, the last one first.
+    /// The ids of the predecessor spreadsheets, the latest first.
     pub previous: Vec<String>,
-    /// The time zone of data moments.
+    /// The time zone of data timestamps.
     pub timezone: Option<String>,
-    /// Where the source was.
+    /// The low watermark in the source.
     pub cursor: Option<String>,
-    /// What alerts remember.
+    /// The state of alerts.
     pub alerts: Option<String>,
 }
 
 impl Predecessors {
-    /// What a job takes along from the spreadsheet of this id.
+    /// Collects what a job takes along from the spreadsheet with this id.
     pub fn of(state: &State, spreadsheet: &str) -> Self {
         let previous = std::iter::once(spreadsheet.to_owned()).chain(state.previous.iter().cloned());
         Self {
@@ -53,7 +54,7 @@ impl Predecessors {
 }
 
 impl Rollover {
-    /// The state as this run's commits write it.
+    /// Changes the state that this run's commits write.
     pub fn mark(&self, state: &mut State) {
         match self {
             Self::Into(heritage) if state.previous != heritage.previous => {

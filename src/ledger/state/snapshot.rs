@@ -1,7 +1,8 @@
-//! The state as read at one moment, and whether what was read belongs together.
+//! The state as loaded at one time, and the check that the loaded parts are consistent.
 //!
-//! In scope: the state's fields, the count and sum over Processed, the check of a load. Out of scope: how a state is written
-//! down (`ledger::state::state_codec`), and reading it (`store`).
+//! In scope: the fields of the state, count and checksum of Processed, the check of a load.
+//! Out of scope: the stored form of a state (`ledger::state::state_codec`), and reading it
+//! (`store`).
 
 use crate::ledger::item::key::{Key, Version, digest_of};
 use crate::ledger::item::write_mode::ReprocessPolicy;
@@ -16,56 +17,56 @@ use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::run::run::Run;
 use crate::time::Timestamp;
 
-/// The number of this form of the state; a larger one was written by a newer tool.
+/// The schema version of the state. A higher one was written by a newer version of this tool.
 pub const SCHEMA: u32 = 1;
 
-/// The number of rows in Processed and a sum of their hashes that does not depend on their order.
+/// The number of rows in Processed, and an order-independent checksum of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct RowChecksum {
-    /// Rows.
+    /// The number of rows.
     pub count: u64,
-    /// The wrapping sum of 64-bit hashes of the rows.
+    /// The wrapping sum of the 64-bit hashes of the rows.
     pub sum: u64,
 }
 
 impl RowChecksum {
-    /// Counts one row in.
+    /// Adds a row.
     pub fn add(&mut self, row: &[&str]) {
         self.add_hash(Self::hash(row));
     }
 
-    /// Counts a row in of which only the hash is known.
+    /// Adds a row by its hash.
     pub fn add_hash(&mut self, hash: u64) {
         self.count += 1;
         self.sum = self.sum.wrapping_add(hash);
     }
 
-    /// Counts in the rows of another.
+    /// Adds the rows of another checksum.
     pub fn add_all(&mut self, other: Self) {
         self.count += other.count;
         self.sum = self.sum.wrapping_add(other.sum);
     }
 
-    /// Counts a row out.
+    /// Subtracts a row by its hash.
     pub fn take_hash(&mut self, hash: u64) {
         self.count = self.count.saturating_sub(1);
         self.sum = self.sum.wrapping_sub(hash);
     }
 
-    /// The hash of a row.
+    /// Returns the hash of a row.
     pub fn hash(row: &[&str]) -> u64 {
         digest_of(row).iter().take(8).fold(0_u64, |acc, &byte| (acc << 8) | u64::from(byte))
     }
 }
 
-/// What the job is, as the state remembers it: changing it would process everything again.
+/// The job's definition as the state stores it. A change of it would process everything again.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Definition {
-    /// The spreadsheet's id, so that a copied spreadsheet is noticed.
+    /// The spreadsheet's id, to detect copied spreadsheets.
     pub spreadsheet: String,
-    /// The data tab's title.
+    /// The title of the data tab.
     pub tab: String,
-    /// `append`.
+    /// The write mode, for example `append`.
     pub mode: String,
     /// The key expression.
     pub key: String,
@@ -74,7 +75,7 @@ pub struct Definition {
 }
 
 impl Definition {
-    /// The hash of a job's parts: the kind of its source, its key expression and its steps in order.
+    /// Returns the hash of a job's parts: source kind, key expression, and steps in order.
     pub fn hash_of(source: &str, key: &str, steps: &[String]) -> String {
         let mut parts = vec![source, key];
         parts.extend(steps.iter().map(String::as_str));
@@ -82,7 +83,8 @@ impl Definition {
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
-    /// What of it is different from `kept` in a way that would process items again; the words are for people.
+    /// Returns the parts that differ from `kept` in a way that would process items again, in words
+    /// for messages.
     pub fn moved_from(&self, kept: &Self) -> Vec<&'static str> {
         let mut moved = Vec::new();
         if self.key != kept.key {
@@ -101,134 +103,142 @@ impl Definition {
     }
 }
 
-/// Everything that a job keeps between runs beside its rows, keys and failures.
+/// All data that a job keeps between runs besides its rows, keys and failures.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct State {
     /// The job's name.
     pub job: String,
-    /// The head that the commit which wrote this state set.
+    /// The head set by the commit that wrote this state.
     pub head: Option<HeadId>,
-    /// Who runs, and the fence.
+    /// The lease: its holder and the fence.
     pub lease: Lease,
-    /// Rows in Processed as of this head.
+    /// Checksum of Processed as of this head.
     pub processed: RowChecksum,
-    /// Where the source was.
+    /// The low watermark in the source.
     pub cursor: Option<String>,
-    /// What the job is.
+    /// The job's definition.
     pub definition: Definition,
     /// The column of the data tab that carries the key.
     pub key_column: Option<String>,
-    /// The job's own columns of the data tab, in the order in which they became so.
+    /// The job's own columns of the data tab, in the order in which they were added.
     pub columns: Vec<String>,
-    /// Those of them that people had deleted when this state was written.
+    /// Those of them that users had deleted when this state was written.
     pub deleted: Vec<String>,
-    /// The time zone of data moments, an IANA name.
+    /// The time zone of data timestamps, an IANA name.
     pub timezone: Option<String>,
-    /// The run that holds the lease, as it was at this commit: what a later run tells of it if it vanishes.
+    /// The run that holds the lease, as of this commit. A later run reports it if this one
+    /// vanishes.
     pub run: Option<Run>,
-    /// What alerts remember between runs; opaque here.
+    /// The state of alerts between runs, opaque here.
     pub alerts: Option<String>,
-    /// How often failures that stay the same have failed since they were told.
+    /// How often unchanged failures failed since their row was written.
     pub tries: SuppressedFailureCounts,
-    /// Runs that forgot keys for a forced run which has not come to its end yet.
+    /// Runs that revoked keys for a reprocess that is not complete.
     pub forced: Vec<String>,
-    /// Spreadsheets that the job has left behind, the last one first: their keys count.
+    /// The job's predecessor spreadsheets, the latest first: their keys count.
     pub previous: Vec<String>,
-    /// The spreadsheet in which the job goes on; none where that is this one.
+    /// The successor spreadsheet; `None` while the job is active in this one.
     pub next: Option<String>,
-    /// The keys of the rows in Processed as of this head, as sums; none where each version of a key counts, or where they are not known.
+    /// Power sums of the keys of all rows in Processed as of this head. `None` if each version of a
+    /// key counts, or if they are unknown.
     pub key_sums: Option<KeySums>,
-    /// Keys that are to be done again, because people deleted rows of theirs.
+    /// Keys to process again, because users deleted rows of them.
     pub redo: Redo,
-    /// Keys of which not all that was done may be known, because rows of Processed were taken out.
+    /// Keys whose history may be incomplete, because rows of Processed were removed.
     pub gaps: Gaps,
-    /// Items whose steps had begun, or were about to, when this state was written; of jobs that do things at most once.
+    /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
+    /// written.
     pub begun: Vec<(Key, Version)>,
 }
 
 impl State {
-    /// The lease term's number.
+    /// Returns the fencing token of the lease term.
     pub fn fence(&self) -> Fence {
         self.lease.fence
     }
 }
 
-/// A state with everything read beside it.
+/// A state with all that was loaded beside it.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// The state.
+    /// The state. Its checksum is that of the rows found, which differs from the stored one after
+    /// manual edits.
     pub state: State,
-    /// What the state itself said of Processed; in `state` stands what was found there, which is another where people edited it.
+    /// The checksum of Processed as stored in the state.
     pub said: RowChecksum,
     /// The head.
     pub head: HeadId,
-    /// Keys and failures.
+    /// Processed keys and failures.
     pub book: ProcessedIndex,
-    /// Tabs of rows that exist, with their columns.
+    /// The existing data tabs, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
-    /// The job's own columns of the data tab that people deleted.
+    /// The job's own columns of the data tab that users deleted.
     pub gone: Vec<String>,
-    /// What people's hands left odd.
+    /// Manual edits that the loader did not expect.
     pub blemishes: Vec<Anomaly>,
-    /// The spreadsheet that the job has not left yet, though it has a beginning here: the move has not come to its end.
+    /// The predecessor that the job has not left yet, if a rollover to this spreadsheet is
+    /// incomplete.
     pub unmoved: Option<String>,
 }
 
-/// Something odd in a tab.
+/// An unexpected manual edit in a tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
-    /// One sentence that names tab, row or key, and what to do if anything.
+    /// One sentence that names tab, row or key, and the fix if there is one.
     pub message: String,
-    /// Whether the run must stop before any write.
+    /// True if the run must stop before any write.
     pub blocking: bool,
 }
 
-/// What a load found, to be held against the head that was read before it.
+/// What a load found, to compare with the head that was read before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct LoadObservation {
     /// The head in the state.
     pub head: Option<HeadId>,
-    /// What the state says of Processed.
+    /// The checksum of Processed as stored in the state.
     pub said: RowChecksum,
-    /// What Processed holds.
+    /// The checksum of the rows found in Processed.
     pub found: RowChecksum,
 }
 
 /// Whether a load may be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoadConsistency {
-    /// Head, state and Processed belong together.
+    /// Head, state and Processed are consistent.
     Whole,
-    /// They don't, yet: read all of it again after this many milliseconds.
+    /// They are not consistent yet: read everything again after a delay.
     Retry {
-        /// Milliseconds.
+        /// Delay, in milliseconds.
         after_ms: u64,
     },
-    /// The state is right, and Processed has been different in the same way for long enough: people's hands. Carry on with what is there.
+    /// The state is right, and Processed differed in the same way for long enough: a manual edit.
+    /// Continue with the rows found.
     ManuallyEdited,
-    /// They never came together: the state was another one each time.
+    /// They were never consistent: the state was a different one each time.
     Inconsistent,
-    /// The state is right, and Processed was another one each time: people change it as fast as it is read.
+    /// The state is right, and Processed was different each time: users change it as fast as it is
+    /// read.
     Restless,
 }
 
-/// Loads in all before a reader gives up.
+/// Maximum number of loads before a reader gives up.
 pub const MAX_LOADS: u32 = 12;
-/// Loads that must show the same difference before it counts as people's hands.
+/// Number of loads that must show the same difference before it counts as a manual edit.
 const SAME_LOADS: u32 = 3;
-/// Over this many milliseconds.
+/// Minimum time that the difference must persist, in milliseconds.
 const SAME_MS: u64 = 10_000;
-/// No load is begun so many milliseconds after the first one that did not come together, unless people's hands could not be told yet.
+/// No load starts this many milliseconds after the first inconsistent one, unless too few loads
+/// were made to recognise a manual edit.
 pub const LONGEST_MS: u64 = 60_000;
-/// Between two loads.
+/// Delay between two loads, in milliseconds.
 const AGAIN_MS: u64 = 2_000;
 
-/// Holds loads against their heads until one is whole.
+/// Checks loads against their heads until one is consistent.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadCheck {
     loads: u32,
     same: Option<SameHead>,
-    /// When the first load ended that did not come together.
+    /// End of the first inconsistent load, in monotonic milliseconds.
     since_ms: Option<u64>,
 }
 
@@ -240,7 +250,7 @@ struct SameHead {
 }
 
 impl LoadCheck {
-    /// Checks one load: `head` was read strictly before the rest. `now_ms` is monotonic.
+    /// Checks one load; `head` was read strictly before the rest. `now_ms` is monotonic.
     pub fn check(&mut self, head: HeadId, reading: LoadObservation, now_ms: u64) -> LoadConsistency {
         self.loads += 1;
         if reading.head == Some(head) && reading.said == reading.found {
@@ -272,22 +282,22 @@ impl LoadCheck {
     }
 }
 
-/// A load as a store hands it over.
+/// A load as a store returns it.
 #[derive(Debug, Clone)]
 pub struct Loaded {
-    /// The snapshot; none where nothing of the job exists yet.
+    /// The snapshot; `None` if the job does not exist yet.
     pub snapshot: Option<Snapshot>,
-    /// The id of the place, part of the definition and of idempotency keys.
+    /// The spreadsheet's id, part of the definition and of idempotency keys.
     pub spreadsheet: String,
-    /// Tabs of rows that exist before the job's first run, with their columns.
+    /// The data tabs that exist before the job's first run, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
-    /// The first rows of the data tab, where it is there and the job has never written to it.
+    /// The first rows of the data tab, if it exists and the job has never written to it.
     pub first_rows: Option<FirstRows>,
-    /// The time zone that the place itself names.
+    /// The time zone of the spreadsheet.
     pub timezone: Option<String>,
-    /// When a key that is done is done again.
+    /// When a done key is processed again.
     pub again: ReprocessPolicy,
-    /// The service's clock at the time of the load.
+    /// The service's time of the load.
     pub service_time: Timestamp,
 }
 

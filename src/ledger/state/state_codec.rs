@@ -1,7 +1,9 @@
-//! The state as names and texts, both ways, for any store that keeps it where people can see it.
+//! The state as pairs of name and text, in both directions, for any store that keeps it where users
+//! can see it.
 //!
-//! In scope: names of fields, the schema's version, reading what people may have touched. Reading never fails hard: it yields
-//! a state, or a sentence that says what is wrong. Out of scope: rows (`ledger::rows::row_codec`), and where a tab stands (`store`).
+//! In scope: field names, the schema version, decoding fields that users may have edited. Decoding
+//! never aborts: it returns a state, or a sentence with the reason.
+//! Out of scope: rows (`ledger::rows::row_codec`), and the place of the tab (`store`).
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
@@ -20,7 +22,7 @@ use crate::ledger::run::run::{Counts, Run, RunStatus, Trigger};
 use crate::ledger::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
 use crate::time::Timestamp;
 
-/// The state as pairs of name and text, in the order in which people read them.
+/// Encodes the state as pairs of name and text, in reading order.
 pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     let lease = &state.lease;
     let holder = lease.holder.clone().unwrap_or_default();
@@ -55,7 +57,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
         ("previous spreadsheets", state.previous.join(" ")),
         ("next spreadsheet", optional(&state.next)),
     ];
-    // What most jobs never have takes no row.
+    // Rarely used fields get a row only if they are set.
     pairs.extend(state.key_sums.map(|sums| ("processed keys", sums.text())));
     pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
     pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
@@ -66,8 +68,8 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, text)| (name.to_owned(), text)).collect()
 }
 
-/// Those of the job's own columns that the state has room for: as many of the first ones as a cell takes. Of a tab that is wider
-/// than that the others are known by their headers alone.
+/// Returns the job's own columns that fit into a cell of the state. In wider tabs the others are
+/// recognised by their headers only.
 pub fn remembered(columns: &[String]) -> &[String] {
     let mut units = 2;
     let fits = |name: &&String| {
@@ -114,32 +116,30 @@ fn run_pairs(run: &Run) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Why a state can't be read; each blocks the run.
+/// Why a state can't be decoded; each reason blocks the run.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    /// A newer tool wrote it.
+    /// A newer version of this tool wrote it.
     #[error(
-        "the state has schema {found}, and this version of sheetkeep knows schemas up to {SCHEMA}: use a newer sheetkeep"
+        "the state has schema {found}, and this version of sheetkeep reads schemas up to {SCHEMA}: use a newer sheetkeep"
     )]
     Newer {
-        /// The schema.
+        /// The schema version found.
         found: u32,
     },
     /// A field is missing or unreadable.
-    #[error(
-        "the state's field \"{name}\" reads \"{found}\", which is not {expected}: somebody edited the hidden state tab"
-    )]
+    #[error("the state's field \"{name}\" reads \"{found}\", which is not {expected}: the hidden state tab was edited")]
     Field {
-        /// The field.
+        /// The name of the field.
         name: &'static str,
-        /// What it reads.
+        /// Its text.
         found: String,
-        /// What it should be.
+        /// The expected kind of value.
         expected: &'static str,
     },
 }
 
-/// Reads a state back. Fields that are not known are left alone; a missing one reads as empty.
+/// Decodes a state. Unknown fields are ignored; a missing one counts as empty.
 pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<State, StateError> {
     let fields = Fields(&|name| pairs.get(name).map_or("", String::as_str));
     let schema = fields.number("schema")?;
@@ -151,7 +151,8 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         install: fields.text("holder install").to_owned(),
         run: fields.text("holder run").to_owned(),
         host: fields.text("holder host").to_owned(),
-        // An earlier version named none, and people may have touched it; then it is not known.
+        // Absent in states of an earlier version, and invalid after a manual edit: then it is
+        // unknown.
         process: fields.text("holder process").parse().ok(),
     };
     let lease = Lease {
@@ -225,7 +226,7 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
     }))
 }
 
-/// The text of a field, empty where there is none.
+/// Looks up the text of a field, empty if it is absent.
 struct Fields<'a>(&'a dyn Fn(&str) -> &'a str);
 
 impl<'a> Fields<'a> {

@@ -1,7 +1,8 @@
-//! What a pass does with the first records of its source: it keeps their failures back until one of them shows that the source is what it
-//! should be, and stops where all of them fail for one cause.
+//! The run loop's part for the first records of a source. It holds their failures until one record
+//! shows that the source fits the job, and stops the run if all of them fail for one cause.
 //!
-//! In scope: what waits, what is written after all, the stop. Out of scope: what counts as evidence (`runner::first_records`).
+//! In scope: what is held, what is written later, the stop. Out of scope: what counts as evidence
+//! (`runner::first_records`).
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::run::event::Event;
@@ -9,7 +10,8 @@ use crate::runner::commit_queue::PendingItem;
 use crate::runner::run_loop::RunLoop;
 
 impl RunLoop {
-    /// What is settled waits for a commit; a failure of the first records waits until it is known whether all of them fail.
+    /// Queues a result for a commit. A failure among the first records is held until it is clear
+    /// whether all of them fail.
     pub(super) fn put(&mut self, waiting: PendingItem, may_be_held: bool) {
         let may_be_held = may_be_held && matches!(waiting.settled, ItemResult::Failed(_));
         let waiting = if may_be_held { self.intake.probation.hold(waiting) } else { Some(waiting) };
@@ -25,13 +27,13 @@ impl RunLoop {
         }
     }
 
-    /// Nothing more comes that could show that the job and its input fit.
+    /// Ends the probation: no further record can show that job and input fit.
     pub(super) fn end_probation(&mut self) {
         self.intake.probation.end();
         self.release_held_items();
     }
 
-    /// Stops where all of the first records fail for one cause.
+    /// Stops the run if all of the first records fail for one cause.
     pub(super) fn see_what_the_first_show(&mut self) {
         let Some(mut cause) = self.intake.probation.verdict().cloned() else { return };
         cause.is_program = self.worker.runs_program(&cause.step);
@@ -44,7 +46,7 @@ impl RunLoop {
         self.intake.probation.drop_held();
     }
 
-    /// The source has no further record.
+    /// Handles the end of the source.
     pub(super) fn source_is_read(&mut self) {
         if self.intake.probation.records() == 0 {
             self.emit(Event::Anomaly { message: "the source has no record".to_owned() });

@@ -70,7 +70,7 @@ impl Evaluator for Workers {
         let (reply, receiver) = oneshot::channel();
         self.send(WorkerRequest { evaluation, reply, lost_workers: 0 });
         async move {
-            let gone = || MachineTrouble::resource("nobody evaluates expressions any more");
+            let gone = || MachineTrouble::resource("the evaluator has stopped");
             receiver.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
         }
         .boxed()

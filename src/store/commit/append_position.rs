@@ -1,28 +1,34 @@
-//! Where new rows of the data tab go: below everything, or beside what people prepared further down.
+//! Where new rows of the data tab go: below everything, or next to cells that users prepared
+//! further down.
 //!
-//! In scope: what follows from what was read there. Out of scope: reading it (`store::load::read_below`), the requests
-//! (`store::commit::row_writer`), and seeing that a row was blank when it was written (`store::upsert::undo_log`).
+//! In scope: the conclusion from the cells read.
+//! Out of scope: reading them (`store::load::read_below`), the requests
+//! (`store::commit::row_writer`), the check that a row was blank when it was written
+//! (`store::upsert::undo_log`).
 //!
-//! The service appends below the last row in which anything stands, in whatever column. People fill a formula down, or let an
-//! `ARRAYFORMULA` spill, over rows that are still to come; appended rows would land below all of them, and inserted ones would push the
-//! formulas away. So the rows right below the last key are filled as long as nothing stands there in the job's own columns.
+//! The service appends below the last row with a cell in any column. Users fill a formula down, or
+//! let an `ARRAYFORMULA` spill, over rows that the job has not written yet. Appended rows would
+//! land below all of them, and inserted rows would push the formulas down. So the job fills the
+//! rows right below the last key while they are blank in its own columns.
 
 use std::ops::Range;
 
-/// Where the next new rows go, as last read.
+/// Where the next new rows go, as of the last read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AppendPosition {
-    /// The last row with a key, from 0; 0, the header's, where none has.
+    /// The index of the last row with a key; 0, the header's index, if there is none.
     pub last: u32,
-    /// Rows right below it that are blank in the job's own columns, with something of people's in them or further down.
+    /// The number of rows right below it that are blank in the job's own columns, with users' cells
+    /// in them or further down.
     pub blank: u32,
-    /// Whether rows beyond these are inserted, because cells in the job's own columns reach the end of the grid.
+    /// Whether further rows are inserted, because cells in the job's own columns reach the end of
+    /// the grid.
     pub inserts: bool,
 }
 
 impl AppendPosition {
-    /// What was read, rows from 0 on: keys, cells in people's columns, and cells in the job's own ones. `filled` where the last row of the
-    /// grid holds something.
+    /// Creates the position from 0-based rows: the last key, the last cell in users' columns, and
+    /// cells in the job's own columns. `filled`: the last row of the grid has cells.
     pub fn of(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
         let ours = ours_below.iter().copied().filter(|row| *row > last_key).min();
         let Some(lowest) = last_theirs.max(ours_below.iter().copied().max()).filter(|row| *row > last_key) else {
@@ -32,27 +38,28 @@ impl AppendPosition {
         Self { last: last_key, blank: end - last_key - 1, inserts: filled && ours.is_some() }
     }
 
-    /// The same where a key is known to be in this row, which another read has shown: no new row goes there or above it.
+    /// Moves the position below `row`, in which another read found a key. No new row goes there or
+    /// above it.
     #[must_use]
     pub fn under(self, row: u32) -> Self {
         let blank = self.blank.saturating_sub(row.saturating_sub(self.last));
         Self { last: self.last.max(row), blank, ..self }
     }
 
-    /// So many new rows were put below the last one with a key.
+    /// Takes note of `rows` new rows below the last one with a key.
     pub fn grown(&mut self, rows: u32) {
         self.last = self.last.saturating_add(rows);
         self.blank = self.blank.saturating_sub(rows);
     }
 }
 
-/// Runs of neighbouring columns.
+/// Groups neighbouring columns into ranges.
 pub fn blocks(columns: &[usize]) -> Vec<Range<usize>> {
     let runs = columns.chunk_by(|a, b| a + 1 == *b);
     runs.filter_map(|run| Some(*run.first()?..run.last()? + 1)).collect()
 }
 
-/// The other columns of a grid, as runs.
+/// Returns the other columns of a grid, as ranges.
 pub fn columns_but(own: &[usize], width: usize) -> Vec<Range<usize>> {
     blocks(&(0..width).filter(|at| own.binary_search(at).is_err()).collect::<Vec<_>>())
 }

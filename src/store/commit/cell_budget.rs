@@ -1,20 +1,21 @@
-//! How many cells the spreadsheet has, and how many it would have while a batch is carried out. Pure.
+//! Counts the cells of a spreadsheet, now and while the service executes a batch. Pure.
 //!
-//! In scope: the grids of all tabs, what each request adds to them. Out of scope: the limit (`ledger::run::capacity`), reading where a tab's rows
-//! end (`store::load::loader`).
+//! In scope: the grids of all tabs, the effect of each request on them.
+//! Out of scope: the limit (`ledger::run::capacity`), finding blank rows at the end of a tab
+//! (`store::scan::trailing_blanks`).
 //!
-//! Empty cells count. Rows that are appended use up blank rows at the tab's end first; where it is not known how many there are, none are
-//! reckoned with, so that the count is never too low.
+//! Empty cells count. Appended rows use blank rows at the end of the tab first. If their number is
+//! unknown, none are assumed, so that the count is never too low.
 
 use std::collections::HashMap;
 
 use crate::google::types::requests::{Dimension, Request};
 use crate::google::types::response_types::SpreadsheetInfo;
 
-/// Rows and columns of a tab for which a request names none.
+/// Default rows and columns of a new tab if the request has no size.
 const USUAL: (u32, u32) = (1_000, 26);
 
-/// The grids of a spreadsheet's tabs.
+/// The grid sizes of a spreadsheet's tabs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CellBudget {
     grids: HashMap<i32, GridSize>,
@@ -24,31 +25,31 @@ pub struct CellBudget {
 struct GridSize {
     rows: u64,
     columns: u64,
-    /// Blank rows at its end, as far as is known.
+    /// Blank rows at its end, as far as known.
     blank: u64,
 }
 
 impl CellBudget {
-    /// As the metadata tells; of blank rows nothing is known.
+    /// Creates the budget from the metadata, without blank rows.
     pub fn of(metadata: &SpreadsheetInfo) -> Self {
         let grid = |rows: u32, columns: u32| GridSize { rows: rows.into(), columns: columns.into(), blank: 0 };
         Self { grids: metadata.tabs.iter().map(|tab| (tab.sheet_id, grid(tab.rows, tab.columns))).collect() }
     }
 
-    /// So many rows at this tab's end are blank.
+    /// Records the number of blank rows at the end of a tab.
     pub fn ends_blank(&mut self, tab: i32, rows: u32) {
         if let Some(grid) = self.grids.get_mut(&tab) {
             grid.blank = u64::from(rows).min(grid.rows);
         }
     }
 
-    /// Cells of all tabs.
+    /// The number of cells of all tabs.
     pub fn cells(&self) -> u64 {
         self.grids.values().map(|grid| grid.rows.saturating_mul(grid.columns)).sum()
     }
 
-    /// What these requests make of it; the most cells that there are at any point, for the limit holds at each of them. Where nothing
-    /// is added there is no such point.
+    /// Applies requests. Returns the highest number of cells after any request that adds some,
+    /// because the limit holds at every step; `None` if no request adds cells.
     pub fn take(&mut self, requests: &[Request]) -> Option<u64> {
         let mut most = None;
         let mut cells = self.cells();
@@ -63,7 +64,7 @@ impl CellBudget {
         most
     }
 
-    /// Only few requests change grids; for the others there is nothing to count.
+    /// Counts again only after requests that change grids.
     fn cells_after(&self, request: &Request, before: u64) -> u64 {
         match request {
             Request::AddSheet { .. }
@@ -84,7 +85,7 @@ impl CellBudget {
                 let rows: u64 = size.and_then(|size| size.row_count).unwrap_or(USUAL.0).into();
                 let columns: u64 = size.and_then(|size| size.column_count).unwrap_or(USUAL.1).into();
                 if let Some(id) = properties.sheet_id {
-                    // Its header row is written by the same batch.
+                    // The same batch writes its header row.
                     self.grids.insert(id, GridSize { rows, columns, blank: rows.saturating_sub(1) });
                 }
             }
@@ -125,7 +126,7 @@ impl CellBudget {
 }
 
 impl GridSize {
-    /// Blank rows at the end may be among those that go; which ones is not looked at.
+    /// Deleted rows may include blank rows at the end. The count assumes they do.
     fn narrow(&mut self, dimension: Dimension, count: u64) {
         match dimension {
             Dimension::Rows => {

@@ -1,21 +1,24 @@
-//! Rows that a batch takes out of the job's tabs, with a witness: what was taken out is kept until it was looked at. Pure.
+//! Deletes rows of the job's tabs, with an undo log: the deleted cells are kept until the deletion
+//! is verified. Pure.
 //!
-//! In scope: the requests, the scratch rows. Out of scope: which rows go (`maintain::prune`), what the scratch rows say and putting back
-//! what was not meant (`store::commit::restore`), rows that are written over (`store::upsert::undo_log`).
+//! In scope: the requests, the scratch rows.
+//! Out of scope: which rows to delete (`maintain::prune`), reading the scratch rows and restoring
+//! rows (`store::commit::restore`), overwritten rows (`store::upsert::undo_log`).
 //!
-//! A row is taken out where it was last seen, and people may sort the tab meanwhile. So the same batch first copies each row to a scratch
-//! row on the state tab, and only then deletes it:
+//! A batch deletes a row at its last known position, and users may sort the tab meanwhile. So the
+//! same batch first copies each row to a scratch row on the state tab, and then deletes it:
 //!
 //! ```text
 //!  state tab, below the state
-//!   64       removed · head · rows                              the batch says of itself
-//!   65 … 68  the header rows of the tabs, as the batch found them
-//!   69 …     tab · mark │ the row as found                      one a row taken out
+//!   64       removed · head · rows                              header of the undo log
+//!  65 … 68  the header rows of the tabs, as the batch found them
+//!   69 …     tab · mark │ the row as found                      one per deleted row
 //! ```
 //!
-//! Where one row is not of the mark that was expected, all rows of the batch go back, below the headers of their tabs, with the next
-//! commit: some rows go together or not at all. Until then whoever loads counts them as if they stood there. These tabs are in no order
-//! that means anything, so that a row's place is not missed.
+//! If one row does not have the expected hash (its mark), the next commit restores all rows of the
+//! batch below the headers of their tabs, because some rows belong together. Until then each loader
+//! counts them as present. The order of these tabs has no meaning, so a restored row need not
+//! return to its position.
 
 use std::collections::HashMap;
 
@@ -30,33 +33,35 @@ use crate::store::tabs::parse;
 use crate::store::tabs::requests::{copied_rows, index, put, resized, rows_of};
 use crate::store::tabs::schema::Tabs;
 
-/// Columns of a scratch row before the copied cells.
+/// Scratch columns before the copied cells.
 pub const MARGIN: u32 = 3;
-/// Columns that people may put into a tab between a look at it and the batch, before the batch is refused.
+/// Columns that users may add between the last read of a tab and the batch, before the service
+/// refuses the batch.
 const ROOM: u32 = 16;
-/// A tab of more columns than this has no room for the witness of rows that go, so none are taken out of it.
+/// Maximum width of a tab from which rows are deleted. A wider tab leaves no columns for the undo
+/// log.
 pub const MOST_COLUMNS: u32 = 18_278 - ROOM - MARGIN;
-/// The scratch row with the header of the first tab, from 0.
+/// The scratch row with the header of the first tab, 0-based.
 pub const HEADERS: u32 = STATE_ROWS + 1;
-/// The first scratch row with a row that was taken out.
+/// The first scratch row with a deleted row.
 pub const FIRST: u32 = HEADERS + 4;
-/// The word with which such a batch begins what it says of itself.
+/// The tag at the start of this undo log.
 pub const WORD: &str = "removed";
-/// The mark of a row that was blank.
+/// The hash column's text for a row that was blank.
 pub const BLANK: &str = "blank";
 
-/// Rows that batches of this run have taken out, where they were seen.
+/// Row numbers that batches of this run deleted, as of their last read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DeletedRows(HashMap<TabKind, Vec<u32>>);
 
 impl DeletedRows {
-    /// Where a row stands now that was seen before any of these went.
+    /// Adjusts a row number for the rows deleted above it since it was read.
     fn moved(&self, removal: RowDeletion) -> RowDeletion {
         let above = self.0.get(&removal.role).map_or(0, |gone| gone.partition_point(|row| *row < removal.row));
         RowDeletion { row: removal.row.saturating_sub(index(above)), ..removal }
     }
 
-    /// A batch was applied that took these out.
+    /// Records the rows that an applied batch deleted.
     pub fn extend(&mut self, seen: &[RowDeletion]) {
         for removal in seen {
             self.0.entry(removal.role).or_default().push(removal.row);
@@ -65,20 +70,21 @@ impl DeletedRows {
     }
 }
 
-/// What a batch takes out.
+/// The rows that a batch deletes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowDeletionBatch {
     head: HeadId,
-    /// In the order of their tabs and rows, where they were seen.
+    /// Sorted by tab and row, with row numbers as read.
     seen: Vec<RowDeletion>,
-    /// The same, where they stand now.
+    /// The same rows, with current row numbers.
     rows: Vec<RowDeletion>,
     /// Columns that the state tab needs.
     columns: u32,
 }
 
 impl RowDeletionBatch {
-    /// What the commit of this head takes out; none if nothing. `gone` are the rows that went since they were seen.
+    /// Creates the deletions of the commit with this head; `None` if it deletes nothing. `gone` are
+    /// the rows deleted since the read.
     pub fn of(head: HeadId, removals: Vec<RowDeletion>, tabs: &Tabs, gone: &DeletedRows) -> Option<Self> {
         let mut seen = removals;
         seen.sort_unstable_by_key(|removal| (removal.role, removal.row));
@@ -89,13 +95,13 @@ impl RowDeletionBatch {
         Some(Self { head, seen, rows, columns })
     }
 
-    /// The state tab's size while it keeps what was taken out.
+    /// The size of the state tab while it keeps the deleted rows.
     pub fn scratch(&self, tab: i32) -> Scratch {
         Scratch { tab, rows: FIRST + index(self.rows.len()), columns: self.columns, margin: MARGIN }
     }
 
-    /// The requests: room, what the batch says of itself, copies, and then what it is about. `state_tab` is where the state stands once
-    /// the batch is applied.
+    /// Returns the requests: grid size, undo-log header, copies, and then the deletions.
+    /// `state_tab` has the state once the batch is applied.
     pub fn requests(&self, tabs: &Tabs, state_tab: i32) -> Vec<Request> {
         let scratch = self.scratch(state_tab);
         let mut out = vec![resized(scratch.tab, scratch.rows, scratch.columns)];
@@ -117,18 +123,18 @@ impl RowDeletionBatch {
             Some((FIRST + index(at), tabs.of(first.role)?.id, from..from + index(run.len())))
         };
         let runs: Vec<_> = self.runs().filter_map(run).collect();
-        // Values only: a formula would mean something else there.
+        // Values only: a formula would have another meaning there.
         out.extend(
             runs.iter().map(|(at, tab, rows)| copied_rows((*tab, rows), (state_tab, *at, MARGIN), PasteType::Values)),
         );
-        // From the bottom up, so that the rows above stay where they are.
+        // From the bottom up, so that rows above keep their positions.
         out.extend(
             runs.iter().rev().map(|(_, tab, rows)| Request::DeleteDimension { range: rows_of(*tab, rows.clone()) }),
         );
         out
     }
 
-    /// Neighbouring rows of one tab, each with the place of the first.
+    /// Groups neighbouring rows of a tab, each group with the index of its first row.
     fn runs(&self) -> impl Iterator<Item = (usize, &[RowDeletion])> {
         let mut at = 0;
         self.rows.chunk_by(|a, b| a.role == b.role && a.row + 1 == b.row).map(move |run| {
@@ -137,17 +143,17 @@ impl RowDeletionBatch {
         })
     }
 
-    /// The range that shows what became of it, on the state tab of this title.
+    /// The range of the undo log, on the state tab with this title.
     pub fn range(&self, title: &str) -> String {
         parse::rows_range(title, STATE_ROWS + 1, FIRST + index(self.rows.len()), self.columns as usize)
     }
 
-    /// How many rows it takes out.
+    /// The number of rows that it deletes.
     pub fn rows(&self) -> usize {
         self.rows.len()
     }
 
-    /// These rows, where they were seen.
+    /// The deleted rows, with row numbers as read.
     pub fn seen(&self) -> &[RowDeletion] {
         &self.seen
     }

@@ -1,7 +1,8 @@
-//! A commit as the requests of one batch.
+//! Encodes a commit as the requests of one batch.
 //!
-//! In scope: requests in order, each with the part of the commit that it belongs to; cells with their formats.
-//! Out of scope: which guard (`store::guard::head_guard` decides), sending (`store::spreadsheet::store`).
+//! In scope: the requests in order, each with its part of the commit; cells with their formats.
+//! Out of scope: the choice of the guard (`store::guard::head_guard`), sending
+//! (`store::spreadsheet::store`).
 
 use crate::google::types::cell::{self, CellFormat, NumberKind};
 use crate::google::types::requests::{Dimension, GridProperties, GridRange, Request, SheetProperties};
@@ -20,38 +21,38 @@ use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, place
 use crate::store::tabs::requests::{index, put};
 use crate::store::tabs::schema::{FIRST_ROWS, RUNS_TITLE, StoreMetadata, Tab, Tabs, made_id};
 
-/// The requests of a batch, and the tabs as they will be once it is applied.
+/// The requests of a batch, and the tabs after it.
 pub struct EncodedBatch {
-    /// Requests in order.
+    /// The requests in order.
     pub requests: Vec<Request>,
-    /// To which part of the commit each belongs.
+    /// The commit part of each request.
     pub parts: Vec<CommitPart>,
-    /// Tabs once it is applied.
+    /// The tabs after the batch.
     pub tabs: Tabs,
-    /// What it does to the data tab's rows; its requests are among the others.
+    /// The effect on the data tab's rows. Its requests are part of `requests`.
     pub rows: RowRequests,
-    /// What it takes out of tabs.
+    /// The rows that the batch deletes.
     pub removed: Option<RowDeletionBatch>,
 }
 
-/// What a commit is written down with.
+/// What the encoder needs beside the commit.
 #[derive(Debug, Clone, Copy)]
 pub struct EncodeContext<'a> {
-    /// The tabs that exist.
+    /// The existing tabs.
     pub tabs: &'a Tabs,
-    /// Whether Failures and Runs are made again where they are gone.
+    /// Whether the batch recreates missing Failures and Runs tabs.
     pub remakes: bool,
-    /// What is known of the guard.
+    /// The support for the named-range guard.
     pub proof: GuardSupport,
-    /// What is known of the data tab's rows.
+    /// The known rows of the data tab.
     pub footing: RowContext<'a>,
-    /// Rows that a commit before took out and should not have.
+    /// Rows that an earlier commit deleted by mistake.
     pub put_back: Option<&'a PendingRestores>,
-    /// Rows that commits before took out.
+    /// Rows that earlier commits deleted.
     pub gone: &'a DeletedRows,
 }
 
-/// Writes a commit down.
+/// Encodes a commit.
 pub fn encode(commit: &Commit, ops: &[GuardRequest], ground: EncodeContext<'_>) -> EncodedBatch {
     let EncodeContext { tabs, remakes, proof, footing, put_back, gone } = ground;
     let data_stands = tabs.data.is_some();
@@ -87,7 +88,7 @@ struct BatchEncoder<'a> {
     out: Vec<(CommitPart, Request)>,
     tabs: Tabs,
     data_stands: bool,
-    /// Columns that a data tab which people made has too few of for its header.
+    /// Columns that a data tab made by a user lacks for its header.
     missing_columns: usize,
     state_tab: Option<i32>,
     footing: RowContext<'a>,
@@ -97,8 +98,8 @@ struct BatchEncoder<'a> {
 }
 
 impl BatchEncoder<'_> {
-    /// The tabs as they will be, before anything is written: ids of tabs to be made are known beforehand, so that the state
-    /// that the same batch writes can name them.
+    /// Plans the tabs after the batch. The ids of new tabs are derived first, so that the state in
+    /// the same batch can name them.
     fn plan_tables(&mut self, remakes: bool) {
         let (to, job) = (self.commit.to, &self.commit.state.job);
         let made = |role, title: String, header: &[&str]| Tab {
@@ -118,7 +119,7 @@ impl BatchEncoder<'_> {
             runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
         }
         if let Some(new) = self.commit.changes.tables.first() {
-            // A tab that people made without a header keeps its place and its title.
+            // A user's tab without a header keeps its id and title.
             let stands = self.tabs.data.take();
             self.missing_columns = stands.as_ref().map_or(0, |tab| new.columns.len().saturating_sub(tab.width));
             let tab = stands.unwrap_or_else(|| made(TabKind::Data, new.tab.clone(), &[]));
@@ -158,7 +159,7 @@ impl BatchEncoder<'_> {
             };
             self.out.push((CommitPart::Layout, Request::AddSheet { properties }));
         } else if self.missing_columns > 0 {
-            // A tab that people made may be narrower than its rows will be.
+            // A user's tab may be narrower than its rows will be.
             let length = index(self.missing_columns);
             let wider = Request::AppendDimension { sheet_id: tab.id, dimension: Dimension::Columns, length };
             self.out.push((CommitPart::Layout, wider));
@@ -171,7 +172,7 @@ impl BatchEncoder<'_> {
         self.out.push((CommitPart::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }
 
-    /// Machine tabs that were gone, empty.
+    /// Recreates missing machine tabs, empty.
     fn remake(&mut self) {
         let made = |tab: &Tab, role| tab.id == made_id(self.commit.to, role);
         let failures = self.tabs.failures.clone().filter(|tab| made(tab, TabKind::Failures));
@@ -186,7 +187,7 @@ impl BatchEncoder<'_> {
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.make(&tab, self.data_stands);
         }
-        // Before what holds these rows is made smaller.
+        // Before the state tab shrinks and drops these rows.
         let put_back = self.put_back.map(|put_back| put_back.requests(&self.tabs)).unwrap_or_default();
         self.out.extend(put_back.into_iter().map(|request| (CommitPart::Layout, request)));
         self.columns();
@@ -197,7 +198,7 @@ impl BatchEncoder<'_> {
         self.runs();
     }
 
-    /// New columns of the data tab, and marks on those that become the job's own.
+    /// Adds columns to the data tab, and developer metadata to columns that become the job's own.
     fn columns(&mut self) {
         let Some(tab) = &mut self.tabs.data else { return };
         self.out.extend(own_columns::added(tab, self.commit).into_iter().map(|new| (CommitPart::Layout, new)));
@@ -223,7 +224,7 @@ impl BatchEncoder<'_> {
         let (Some(removed), Some(state_tab)) = (&self.removed, self.state_tab) else { return };
         let requests = removed.requests(&self.tabs, state_tab);
         self.rows.scratch = Some(removed.scratch(state_tab));
-        // Where a tab has changed, whoever asked looks again: no row is to blame.
+        // If a tab has changed, the caller reads again: no row is to blame.
         self.out.extend(requests.into_iter().map(|request| (CommitPart::Layout, request)));
     }
 
@@ -258,7 +259,8 @@ impl BatchEncoder<'_> {
     }
 }
 
-/// A row of a machine tab: each cell in the column whose header names it, wherever people moved it.
+/// Encodes a row of a machine tab. Each cell goes to the column of its header, wherever users moved
+/// it.
 fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> cell::CellRow {
     let placed = columns.iter().zip(cells).filter_map(|(column, cell)| {
         let format = as_text.contains(column).then_some(NumberKind::Text);
@@ -267,7 +269,7 @@ fn by_header(tab: &Tab, columns: &[&str], cells: &[Cell], as_text: &[&str]) -> c
     placed_row(placed)
 }
 
-/// The whole state over its whole area, so that nothing of an older one is left.
+/// Encodes the state over its full area, so that nothing of an older state remains.
 fn write_state(tab: i32, commit: &Commit, notes: &StoreMetadata) -> Request {
     let title = ("sheetkeep keeps this job's state here".to_owned(), "whoever edits this tab stops the job".to_owned());
     let pairs = std::iter::once(title).chain(state_pairs(&commit.state)).chain(notes.pairs());

@@ -3,12 +3,12 @@
 //! | question | file |
 //! |---|---|
 //! | In which order are the requests of a commit? | `encoder` |
-//! | How do rows reach the data tab? | `row_writer` |
+//! | How are rows written to the data tab? | `row_writer` |
 //! | Below which row are new rows written? | `append_position` |
 //! | Which columns are the job's own, and how are they marked? | `own_columns` |
 //! | Which rows does a commit delete, and how are wrongly deleted rows restored? | `deletion`, `restore` |
 //! | Does the spreadsheet have enough cells? | `cell_budget` |
-//! | What does the answer to a batch show? | `response` |
+//! | Which cells does the response to a batch return? | `response` |
 
 pub mod encoder;
 pub mod row_writer;

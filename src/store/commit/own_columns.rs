@@ -1,11 +1,14 @@
-//! The job's own columns of the data tab: new ones, marks by which they are found again, and what people did to them. Pure.
+//! The job's own columns of the data tab: adding, marking, and finding them after manual edits.
+//! Pure.
 //!
-//! In scope: the requests that add and mark columns, renamed headers, deleted columns. Out of scope: which fields get a column
-//! (`ledger::rows::table_header`), asking for marks (`store::load::loader`).
+//! In scope: the requests that add and mark columns, renamed headers, deleted columns.
+//! Out of scope: which fields get a column (`ledger::rows::table_header`), reading the marks
+//! (`store::load::reread`).
 //!
-//! A column is found by the text of its header. Where people change that text, a mark still tells which column it is: developer
-//! metadata, which moves with its column and goes with it. A header that is gone and whose mark is too belonged to a column that
-//! was deleted. Marks are asked for only where a header is missed: **where a text stands, the text counts**, whatever a mark says.
+//! A column is found by its header text. If a user changes that text, a mark still identifies the
+//! column: developer metadata, which moves with its column and is deleted with it. If both header
+//! and mark are gone, the column was deleted. Marks are read only if a header is missing. **A
+//! header text takes precedence over every mark.**
 
 use std::collections::HashMap;
 
@@ -23,16 +26,17 @@ use crate::ledger::state::state_codec::remembered;
 use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, sent};
 use crate::store::tabs::schema::{Tab, made_number};
 
-/// Characters of all marks of a tab, at most; the service takes 30,000 a tab, and people's tools may use some.
+/// Maximum number of characters of all marks of a tab. The service accepts 30,000 per tab, and
+/// other tools may use some.
 const MAX_MARK_CHARS: usize = 20_000;
 
-/// What the marks of a job's columns are called.
+/// The metadata key of the marks of a job's columns.
 pub fn mark_key(job: &str) -> String {
     format!("sheetkeep {job}")
 }
 
-/// The requests that give the tab the columns which this commit adds, to the right of the last one with a header: an inserted column
-/// is new, so nothing of people's can be written over.
+/// Returns the requests that add this commit's new columns to the right of the last header. An
+/// inserted column is new, so nothing of the user's is overwritten.
 pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     let columns = &commit.changes.columns;
     let Some(count) = u32::try_from(columns.len()).ok().filter(|count| *count > 0) else { return Vec::new() };
@@ -70,8 +74,8 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     requests
 }
 
-/// How the numbers of a new column look: as in the first of its cells. An inserted column would look like its neighbour, and rows
-/// that are written over get values only.
+/// The number format of a new column: that of its first cell. An inserted column would inherit its
+/// neighbour's format, and overwritten rows get values only.
 fn first_look(commit: &Commit, column: &str) -> CellData {
     let outputs = commit.changes.settled.iter().filter_map(|one| match one {
         ItemResult::Done { output, .. } => Some(output),
@@ -84,7 +88,8 @@ fn first_look(commit: &Commit, column: &str) -> CellData {
     cells.next().map(|cell| sent(cell, format).without_value()).unwrap_or_default()
 }
 
-/// The requests that mark the columns which become the job's own with the commit of this head; `owned` are marked already.
+/// Returns the requests that mark the columns which become the job's own with this head's commit.
+/// `owned` are marked already.
 pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, owned: &[String]) -> Vec<Request> {
     let key = mark_key(own.job);
     let unmarked = own.marked().iter().enumerate().filter(|(_, name)| !owned.contains(name));
@@ -104,7 +109,8 @@ pub fn marks(head: HeadId, tab: &Tab, own: &OwnColumns<'_>, owned: &[String]) ->
     marks.collect()
 }
 
-/// The job's own columns that stood when this state was written: one that was deleted and is there again has to be marked anew.
+/// The job's own columns that existed when this state was written. A column that was deleted and is
+/// back needs a new mark.
 pub fn standing(state: &State) -> Vec<String> {
     state.columns.iter().filter(|name| !state.deleted.contains(name)).cloned().collect()
 }
@@ -112,25 +118,25 @@ pub fn standing(state: &State) -> Vec<String> {
 /// The job's own columns of its data tab.
 #[derive(Debug, Clone, Copy)]
 pub struct OwnColumns<'a> {
-    /// The job.
+    /// The name of the job.
     pub job: &'a str,
-    /// The tab, as the job calls it.
+    /// The tab title in the job file.
     pub tab: &'a str,
-    /// The columns.
+    /// The column names.
     pub columns: &'a [String],
 }
 
-/// What became of the job's own columns.
+/// The result of looking up the job's own columns.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ColumnLookup {
-    /// Columns that people deleted.
+    /// Columns that users deleted.
     pub gone: Vec<String>,
-    /// What people should know.
+    /// Anomalies to report to the user.
     pub blemishes: Vec<Anomaly>,
 }
 
 impl ColumnLookup {
-    /// Whether nothing may be written.
+    /// Whether an anomaly forbids writing.
     pub fn blocks(&self) -> bool {
         self.blemishes.iter().any(|blemish| blemish.blocking)
     }
@@ -141,7 +147,8 @@ impl ColumnLookup {
 }
 
 impl OwnColumns<'_> {
-    /// Those that carry marks: as many of the first ones as the service has room for, all of them remembered by the state.
+    /// The columns that carry marks: the first ones, up to the service's limit. The state records
+    /// all of them.
     pub fn marked(&self) -> &[String] {
         let key = mark_key(self.job).chars().count();
         let mut used = 0;
@@ -153,14 +160,14 @@ impl OwnColumns<'_> {
         self.columns.get(..count).unwrap_or_default()
     }
 
-    /// Those that no header names, as far as is known without asking for marks.
+    /// The columns without a header of their name, before marks are read.
     pub fn lost(&self, tab: &Tab) -> Vec<String> {
         let there = tab.positions();
         self.columns.iter().filter(|name| !there.contains_key(name.as_str())).cloned().collect()
     }
 
-    /// Those whose header stands over another column too, so that nothing on the sheet tells a write which one it hit; with that
-    /// header. Of two columns of people's that have the same header nobody needs to know.
+    /// Columns whose header occurs twice, each with that header. The job could not verify which
+    /// column a write hit. Duplicate headers among the user's own columns are fine.
     pub fn doubled<'n>(&'n self, tab: &'n Tab) -> Vec<(&'n str, &'n str)> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         for text in tab.header.iter().filter(|text| !text.is_empty()) {
@@ -176,8 +183,9 @@ impl OwnColumns<'_> {
         headers.filter(|(_, text)| counts.get(text).is_some_and(|count| *count > 1)).collect()
     }
 
-    /// Looks for lost columns by their marks, and lets the tab know them by their new headers. `marks` is none where they can't be
-    /// read: then nobody can tell a renamed column from a deleted one, and the run has to stop.
+    /// Finds lost columns by their marks and adds their new headers to the tab. `marks` is `None`
+    /// if they can't be read. Then a renamed column can't be distinguished from a deleted one, and
+    /// the run stops.
     pub fn found_again(&self, tab: &mut Tab, marks: Option<&[ColumnMark]>) -> ColumnLookup {
         let mut found = ColumnLookup::default();
         let title = self.tab;
@@ -221,7 +229,8 @@ impl OwnColumns<'_> {
         found
     }
 
-    /// Where the mark of a lost column is. There may be an older one, left on a column that goes by another name of the job's now.
+    /// The position of a lost column's mark. An older mark may remain on a column that now has
+    /// another of the job's headers.
     fn marked_at(&self, tab: &Tab, name: &str, marks: Option<&[ColumnMark]>) -> Option<usize> {
         let taken = |at: &usize| tab.header.get(*at).is_some_and(|text| self.columns.contains(text));
         marks_of(tab, name, marks).min_by_key(taken)

@@ -1,13 +1,14 @@
-//! What a batch's own answer shows of the cells that it asked about.
+//! Parses the cells that a batch's own response returns.
 //!
-//! In scope: reading the answer. Out of scope: asking (`store::session::row_tracker`), what is made of it.
+//! In scope: parsing the response.
+//! Out of scope: the ranges requested (`store::session::row_tracker`), and the conclusions.
 
 use serde_json::Value;
 
 use crate::ledger::columns::columns::header_text;
 use crate::store::tabs::parse::text;
 
-/// The header and the keys that a batch's own answer shows; nothing where it shows neither.
+/// Returns the header and the keys from a batch's response; both are empty if it has none.
 pub fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
     let grids = updated.into_iter().flat_map(|sheet| sheet["sheets"].as_array().into_iter().flatten());
     let grids = grids.flat_map(|sheet| sheet["data"].as_array().into_iter().flatten());
@@ -21,7 +22,7 @@ pub fn found_by(updated: Option<&Value>) -> (Vec<String>, Vec<String>) {
     (header.into_iter().map(|text: String| header_text(&text).to_owned()).collect(), keys.collect())
 }
 
-/// What was entered into a cell of an answer, as a text; a formula is none.
+/// The entered value of a cell in a response, as text. A formula yields no text.
 fn entered(cell: &Value) -> String {
     let value = &cell["userEnteredValue"];
     let found = ["stringValue", "numberValue", "boolValue"].iter().find_map(|kind| value.get(kind));

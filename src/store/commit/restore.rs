@@ -1,7 +1,8 @@
-//! Rows that a batch took out and should not have: what its scratch rows say, and putting them back. Pure.
+//! Restores rows that a batch deleted by mistake. Pure.
 //!
-//! In scope: reading the scratch rows that `store::commit::deletion` draws, finding the columns of today for what stood under the headers of then.
-//! Out of scope: taking rows out (`store::commit::deletion`).
+//! In scope: parsing the scratch rows that `store::commit::deletion` writes, mapping their columns
+//! to the current ones.
+//! Out of scope: the deletion (`store::commit::deletion`).
 
 use serde_json::Value;
 
@@ -16,45 +17,47 @@ use crate::store::tabs::parse::{self, cell_in, text};
 use crate::store::tabs::requests::{copied, index, rows_of};
 use crate::store::tabs::schema::{Tab, Tabs};
 
-/// The number by which a row goes that waits to be put back: the header's, where nothing of it is found.
+/// The row number of a row that waits to be restored: the header's, in which no row is found.
 pub const WAITING: u32 = 1;
 
-/// What the scratch rows say of the head's commit.
+/// The result of checking the deletions of the head's commit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DeletionLog {
-    /// It took out nothing.
+    /// It deleted no rows.
     Nothing,
-    /// Every row was of the mark that was expected.
+    /// Every row had the expected hash.
     Clean,
-    /// It took rows out, and what it says of them was changed.
+    /// It deleted rows, and a user changed the undo log.
     Unreadable,
-    /// A row was not meant.
+    /// At least one row had another hash.
     Astray(PendingRestores),
 }
 
-/// Rows to be put back by the next commit.
+/// Rows that the next commit restores.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct PendingRestores {
     /// The state tab that holds them.
     state_tab: i32,
-    /// All rows that the batch took out: those that were meant belong together with others that it missed.
+    /// All rows that the batch deleted, also intended ones: they may belong together with rows that
+    /// it missed.
     rows: Vec<DeletedRow>,
     /// The tabs' headers as the batch found them.
     headers: Vec<(TabKind, Tab)>,
-    /// What the state no longer counts of Processed, and stands there all the same once these are back.
+    /// Rows of Processed that the state no longer counts, although they are present once restored.
     checksum_correction: RowChecksum,
 }
 
-/// A row that was taken out.
+/// A deleted row.
 #[derive(Debug, Clone, PartialEq)]
 struct DeletedRow {
     role: TabKind,
-    /// The scratch row that holds it, from 0.
+    /// The scratch row that holds it, 0-based.
     at: u32,
     cells: Vec<Value>,
 }
 
-/// Reads what the commit of this head took out; `rows` begin with the first scratch row of this state tab.
+/// Parses the deletions of this head's commit. `rows` start at the first scratch row of this state
+/// tab.
 pub fn read(rows: &[Vec<Value>], head: HeadId, state_tab: i32) -> DeletionLog {
     let field = |at: usize| cells(rows, STATE_ROWS).get(at).map(text).unwrap_or_default();
     if field(0) != WORD || field(1) != head.to_string() {
@@ -96,7 +99,7 @@ fn cells(rows: &[Vec<Value>], row: u32) -> &[Value] {
     at.and_then(|at| rows.get(at)).map_or(&[], Vec::as_slice)
 }
 
-/// The mark of a row as it stands; none where it says nothing that the job knows.
+/// The hash of a row as found; `None` if its cells can't be parsed.
 fn mark_of(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
     match role {
         TabKind::Processed => {
@@ -112,7 +115,7 @@ fn mark_of(role: TabKind, tab: &Tab, cells: &[Value]) -> Option<u64> {
 }
 
 impl DeletionLog {
-    /// What goes back, if anything.
+    /// The rows to restore, if any.
     pub fn put_back(self) -> Option<PendingRestores> {
         match self {
             Self::Astray(found) => Some(found),
@@ -122,17 +125,17 @@ impl DeletionLog {
 }
 
 impl PendingRestores {
-    /// How many rows.
+    /// The number of rows to restore.
     pub fn rows(&self) -> u64 {
         self.rows.len() as u64
     }
 
-    /// What the state no longer counts of Processed.
+    /// The checksum of rows of Processed that the state no longer counts.
     pub fn checksum_correction(&self) -> RowChecksum {
         self.checksum_correction
     }
 
-    /// The rows of a tab, their cells in the columns that it has now.
+    /// The rows of a tab, with their cells in its current columns.
     pub fn rows_in(&self, role: TabKind, now: &Tab) -> Vec<Vec<Value>> {
         let blocks = self.blocks(role, now);
         let of = self.rows.iter().filter(|row| row.role == role);
@@ -150,12 +153,13 @@ impl PendingRestores {
         laid.collect()
     }
 
-    /// Each row: its tab's part, the header under which it stood, its cells.
+    /// The rows to restore: the kind of tab, the header as of the deletion, the cells.
     pub fn waiting(&self) -> impl Iterator<Item = (TabKind, &Tab, &[Value])> {
         self.rows.iter().filter_map(|row| Some((row.role, self.header(row.role)?, row.cells.as_slice())))
     }
 
-    /// The requests: new rows below the header of each tab, and in them the cells that were kept, each under its header.
+    /// Returns the requests: new rows below each tab's header, and copies of the kept cells under
+    /// their headers.
     pub fn requests(&self, tabs: &Tabs) -> Vec<Request> {
         let mut out = Vec::new();
         for of in self.rows.chunk_by(|a, b| a.role == b.role) {
@@ -174,11 +178,11 @@ impl PendingRestores {
         out
     }
 
-    /// What people should know.
+    /// The anomaly to report to the user.
     pub fn blemish(&self) -> Anomaly {
         let count = self.rows.len();
         let message = format!(
-            "{count} rows of the job's tabs were moved by somebody while old ones were taken out, and are put back below the header now"
+            "{count} rows of the job's tabs were moved while old ones were deleted, and are restored below the header now"
         );
         Anomaly { message, blocking: false }
     }
@@ -187,8 +191,8 @@ impl PendingRestores {
         self.headers.iter().find(|(of, _)| *of == role).map(|(_, tab)| tab)
     }
 
-    /// Where the columns of then are now, as blocks: from, to, how many. One without a header, or whose header is nowhere any more, is
-    /// where it was, unless another one has come there.
+    /// Maps the columns at the deletion to the current ones, as blocks: from, to, count. A column
+    /// whose header is empty or gone keeps its position, unless another column is there now.
     fn blocks(&self, role: TabKind, now: &Tab) -> Vec<(usize, usize, usize)> {
         let Some(then) = self.header(role) else { return Vec::new() };
         let last = |row: &DeletedRow| row.cells.iter().rposition(|cell| !text(cell).is_empty());

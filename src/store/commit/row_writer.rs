@@ -1,10 +1,17 @@
-//! The rows of the data tab as requests: appended, inserted, or written over what stands there; with their witness. Pure.
+//! Encodes the rows of the data tab: appended, inserted, or written over existing rows, with their
+//! undo log. Pure.
 //!
-//! In scope: which of these a row is, the order of requests, contiguous rows and columns fused. Out of scope: what a batch carries
-//! beside (`store::commit::encoder`), what the witness says (`store::upsert::undo_log`), what has to be repaired (`store::repair`).
+//! In scope: which of these a row is, the order of requests, merging of neighbouring rows and
+//! columns.
+//! Out of scope: the other parts of a batch (`store::commit::encoder`), reading the undo log
+//! (`store::upsert::undo_log`), planning repairs (`store::upsert::repair::plan`).
 //!
 //! ```text
-//!  header row ─copy─▶ scratch     rows as found ─copy─▶ scratch     write cells     rows as written ─copy─▶ scratch     append
+//!  1. header row       ─copy─▶ scratch
+//!  2. rows as found    ─copy─▶ scratch
+//!  3. write cells
+//!  4. rows as written  ─copy─▶ scratch
+//!  5. append
 //! ```
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -24,75 +31,75 @@ use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, RowWrite, UndoLog, key_mark};
 
-/// Columns of a state tab that holds no scratch rows.
+/// Columns of a state tab without scratch rows.
 const STATE_COLUMNS: u32 = 26;
 
-/// What is known of the data tab's rows.
+/// The known rows of the data tab.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RowContext<'a> {
-    /// How rows are kept.
+    /// The write mode: append or upsert.
     pub mode: WriteMode,
-    /// Where keys stand; needed where rows are kept one a key.
+    /// The positions of keys; required in upsert mode.
     pub index: Option<&'a RowIndex>,
-    /// Where new rows go, where that is not simply below everything.
+    /// Where new rows go, if not below everything.
     pub below: AppendPosition,
-    /// Rows to be repaired.
+    /// Rows to repair.
     pub repairs: &'a [RowRepair],
-    /// Columns that are the job's own already.
+    /// The columns that are the job's own already.
     pub owned: &'a [String],
-    /// Where the scratch rows of the commit before stand.
+    /// The scratch rows of the previous commit.
     pub scratch: Option<Scratch>,
 }
 
-/// A state tab with scratch rows.
+/// The grid of a state tab with scratch rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Scratch {
-    /// Its id.
+    /// The id of the state tab.
     pub tab: i32,
-    /// Rows, those of the state among them.
+    /// Its number of rows, including those of the state.
     pub rows: u32,
-    /// Columns.
+    /// Its number of columns.
     pub columns: u32,
     /// Columns before the copied cells.
     pub margin: u32,
 }
 
-/// What a batch does to the data tab.
+/// The effect of a batch on the data tab.
 #[derive(Debug, Default)]
 pub struct RowRequests {
-    /// Requests, in order, with the part that each belongs to.
+    /// The requests in order, each with its commit part.
     pub requests: Vec<(CommitPart, Request)>,
-    /// What the batch has to be asked about afterwards.
+    /// The undo log to check after the batch.
     pub witness: Option<UndoLog>,
-    /// Keys of rows that are appended or inserted, one a row.
+    /// Keys of appended or inserted rows, one per row.
     pub appended: Vec<String>,
-    /// Keys of rows that are filled, one a row.
+    /// Keys of blank rows that the batch fills, one per row.
     pub filled: Vec<String>,
-    /// Rows that items write over.
+    /// The number of rows that items overwrite.
     pub updated: u64,
-    /// Rows that are inserted or filled below the last one with a key.
+    /// The number of rows inserted or filled below the last key.
     pub grown: u32,
-    /// The state tab afterwards, where it has scratch rows.
+    /// The grid of the state tab after the batch, if it has scratch rows.
     pub scratch: Option<Scratch>,
 }
 
-/// A row that is written over.
+/// A row to write over.
 struct PlannedWrite<'a> {
     target: RowWrite,
     what: WriteContent<'a>,
 }
 
 enum WriteContent<'a> {
-    /// With these cells, by column.
+    /// These cells, by column.
     Cells(Vec<(usize, cell::CellData)>),
-    /// The same, in a row that was blank, so that it gets their formats too.
+    /// These cells with their formats, because the row was blank.
     Fresh(Vec<(usize, cell::CellData)>),
-    /// With what was misplaced.
+    /// The misplaced cells of a repair.
     Repair(&'a RowRepair),
 }
 
-/// The requests of a commit's rows. `new` where the batch itself makes the tab, so that nobody can have touched it; `state_tab` is
-/// where the state stands once the batch is applied.
+/// Returns the requests for a commit's rows. `new`: the batch itself creates the tab, so that no
+/// user can have edited it. `state_tab` has the state once the batch is applied.
 pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing: RowContext<'_>) -> RowRequests {
     let columns = tab.positions();
     let mut writing = RowWriter { commit, tab, columns, state_tab, footing, out: RowRequests::default() };
@@ -111,7 +118,7 @@ pub fn data_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, footing:
 struct RowWriter<'a> {
     commit: &'a Commit,
     tab: &'a Tab,
-    /// Where its columns stand.
+    /// The position of each column.
     columns: HashMap<&'a str, usize>,
     state_tab: i32,
     footing: RowContext<'a>,
@@ -119,7 +126,7 @@ struct RowWriter<'a> {
 }
 
 impl<'a> RowWriter<'a> {
-    /// Rows that have a place already, by row; and those that have none.
+    /// Splits the rows: writes at a known row, sorted by row, and rows to append.
     fn sorted_out(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
         let mut fresh: Vec<(&str, &Row)> = Vec::new();
         let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
@@ -133,7 +140,7 @@ impl<'a> RowWriter<'a> {
             let place =
                 self.footing.index.filter(|_| self.footing.mode == WriteMode::Upsert).and_then(|index| index.row(key));
             if let Some(at) = place {
-                // What the item says now is newer than what is to be repaired.
+                // The item's new values replace a pending repair of the row.
                 writes.insert(at, self.overwrite(key, at, row));
             } else {
                 fresh.push((key, row));
@@ -151,7 +158,7 @@ impl<'a> RowWriter<'a> {
         (writes, appended.into_iter().map(|(_, row)| row).collect())
     }
 
-    /// The commit's rows with their keys; of a key that has one row, the last.
+    /// The commit's rows with their keys. In upsert mode, only the last row of each key.
     fn rows(&self) -> Vec<(&'a str, &'a Row)> {
         let settled = self.commit.changes.settled.iter();
         let done = settled.filter_map(|one| match one {
@@ -177,7 +184,8 @@ impl<'a> RowWriter<'a> {
         rows
     }
 
-    /// A row's cells over those of the row at `at`: values only, for formats are people's, and not the key, which is there.
+    /// Writes a row's cells over the row at `at`: values only, because formats belong to the user,
+    /// and without the key, which is there.
     fn overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
         let key_column = self.key_column();
         let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
@@ -192,7 +200,7 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// A new row where nothing stands in the job's columns.
+    /// Writes a new row to a row that is blank in the job's columns.
     fn fresh(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
         let mut cells: Vec<_> = self.placed(row).collect();
         cells.sort_by_key(|(column, _)| *column);
@@ -217,7 +225,8 @@ impl<'a> RowWriter<'a> {
         self.columns.get(name).copied()
     }
 
-    /// The witness, and between its two halves the rows that are written over.
+    /// Writes the undo log, with the row writes between its two halves (pre-images and
+    /// post-images).
     fn over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], made: &[&RowRepair]) {
         let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
@@ -225,7 +234,7 @@ impl<'a> RowWriter<'a> {
         own.extend(self.key_column());
         let mut used = own.clone();
         used.extend(self.footing.repairs.iter().flat_map(RowRepair::columns));
-        // A repair restores cells of people's columns too, which are theirs.
+        // A repair also restores cells of users' columns, which stay theirs.
         let is_own = |at: usize, name: &String| own.contains(&at) || self.footing.owned.contains(name);
         let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
         let held = self.footing.scratch.filter(|scratch| scratch.tab == self.state_tab);
@@ -280,7 +289,8 @@ impl<'a> RowWriter<'a> {
         self.out.witness = Some(witness);
     }
 
-    /// How many rows of each key are appended, where that is not what is expected: one, and none of a key whose row is written over.
+    /// Counts the appended rows per key, if different from the default: one, or none for a key
+    /// whose row is overwritten.
     fn counts(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
         let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
@@ -308,7 +318,8 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Copies whole rows to scratch rows; as much room as they need is taken from one cell on.
+    /// Copies whole rows to scratch rows. The service takes as many cells as needed from the given
+    /// cell on.
     fn copy_out(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
         copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
@@ -325,7 +336,7 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Neighbouring rows of the same columns, a request for each block of columns.
+    /// Writes neighbouring rows with the same columns, one request per block of columns.
     fn write_cells(&mut self, same: &[PlannedWrite<'a>]) {
         let Some(first) = same.first() else { return };
         for block in blocks(&first.target.columns) {
@@ -343,8 +354,8 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Repairs a row; `found` is the scratch row that shows it as this batch found it, with the columns before
-    /// its cells.
+    /// Repairs a row. `found` is the scratch row with its pre-image, and the number of columns
+    /// before its cells.
     fn repair(&mut self, repair: &RowRepair, row: u32, found: Option<(u32, u32)>) {
         for block in blocks(&repair.clears) {
             let area = area(self.tab.id, row..row + 1, index(block.start)..index(block.end));
@@ -373,8 +384,8 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Rows that have no place yet: below everything, or inserted above what stands in the job's own columns at the grid's end. An
-    /// inserted row is new, so nothing can be written over by it.
+    /// Writes rows without a position: below everything, or inserted above the job's own cells at
+    /// the end of the grid. An inserted row is new, so it overwrites nothing.
     fn below(&mut self, fresh: &[&Row], made: &[&RowRepair]) {
         let last = self.footing.index.map_or(0, RowIndex::last).max(self.footing.below.last);
         let mut at = last + 1 + index(self.out.filled.len());
@@ -402,14 +413,14 @@ impl<'a> RowWriter<'a> {
     }
 
     fn insert(&mut self, at: u32, rows: u32) {
-        // The header row's looks are its own.
+        // Do not inherit the header row's format.
         let range = rows_of(self.tab.id, at..at + rows);
         let request = Request::InsertDimension { range, inherit_from_before: at > 1 };
         self.out.requests.push((CommitPart::Layout, request));
         self.out.grown += rows;
     }
 
-    /// Writes inserted rows, and of people's columns nothing.
+    /// Writes inserted rows, without users' columns.
     fn fill(&mut self, at: u32, fresh: &[&Row]) {
         let rows: Vec<HashMap<usize, cell::CellData>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
         let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
@@ -425,7 +436,7 @@ impl<'a> RowWriter<'a> {
 }
 
 impl PlannedWrite<'_> {
-    /// Whether this row can ride in one request with the row above it.
+    /// Whether this row fits into one request with the row above it.
     fn follows(&self, above: &Self) -> bool {
         let cells = matches!(
             (&self.what, &above.what),
@@ -435,7 +446,7 @@ impl PlannedWrite<'_> {
     }
 }
 
-/// Runs of neighbouring rows, as ranges of writes.
+/// Groups writes to neighbouring rows, as ranges of `writes`.
 fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
     let mut at = 0;
     let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
@@ -451,7 +462,7 @@ fn rows_written(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
     first..first + index(run.len())
 }
 
-/// The state tab without scratch rows, where the commit before left some.
+/// Shrinks the state tab to remove the previous commit's scratch rows.
 pub fn without_scratch(state_tab: i32) -> Request {
     resized(state_tab, STATE_ROWS, STATE_COLUMNS)
 }

@@ -1,19 +1,25 @@
-//! The guard: how "only if the head is still mine" is said to a spreadsheet. Pure.
+//! The guard: compare-and-set on a spreadsheet. Pure.
 //!
-//! In scope: names of the mark and of the state tab, the order of guarding requests in a batch, reading the mark back, the proof.
-//! Out of scope: what else a batch carries (`store::commit::encoder`), and judging what a look means (`ledger::commit::commit_resolution`).
+//! In scope: names of the head marker and of the state tab, the order of guard requests in a batch,
+//! reading the marker, the capability probe.
+//! Out of scope: the other parts of a batch (`store::commit::encoder`), resolving in-doubt commits
+//! (`ledger::commit::commit_resolution`).
 //!
-//! A spreadsheet has no conditional write. But a batch is refused whole if any of its requests is, so each commit carries
-//! requests that can only succeed while the head is the one that the commit was made from:
+//! A spreadsheet has no conditional write. But the service refuses a whole batch if it refuses one
+//! of its requests. So each commit carries requests that succeed only while the head is the one
+//! from which the commit starts:
 //!
-//! - **by title** (`GuardKind::Title`): the state moves to a new tab with every commit, and the batch touches the old one first.
-//!   A missing tab refuses the whole batch: seen in recorded answers of the real service.
-//! - **by name** (`GuardKind::Name`): the state stays where it is within a lease term, and a named range, whose id is the head, is
-//!   deleted and added again. Lighter, but what the service does with a missing named range is only reported. So it is used only
-//!   where it was proved on the very spreadsheet; until then, and where the proof fails, the title guards.
+//! - **by title** (`GuardKind::Title`): every commit moves the state to a new tab, and the batch
+//!   first writes to the old tab. A missing tab refuses the whole batch. Recorded responses of the
+//!   real service show this.
+//! - **by name** (`GuardKind::Name`): the state stays in its tab within a lease term. The id of a
+//!   named range is the head; the batch deletes the range and adds it again. This is cheaper, but
+//!   the service's behaviour for a missing named range is only known from reports. So this guard is
+//!   used only after a probe on the same spreadsheet. Before the probe, or if it fails, the title
+//!   guards.
 //!
-//! In both forms a claim moves the state to a new tab, so that every writer of an older term is refused by the missing tab.
-//! No id and no title is ever used twice.
+//! With both guards, a claim moves the state to a new tab. A writer of an older term is then
+//! refused by the missing tab. No id and no title is ever used twice.
 
 use std::fmt::Write as _;
 
@@ -27,34 +33,34 @@ use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::lease::lease::Fence;
 
-/// Rows of the state tab: names in column A, texts in B; the rest is scratch.
+/// Rows of the state tab: names in column A, texts in B. Further rows are scratch rows.
 pub const STATE_ROWS: u32 = 64;
 const STATE_COLUMNS: u32 = 26;
-/// The column of the state tab that the guard touches, from 0.
+/// The column of the state tab that the guard writes to, 0-based.
 const TOUCH_COLUMN: u32 = 3;
 
-/// How a head is marked.
+/// The kind of head marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuardKind {
-    /// By the id of a named range.
+    /// The id of a named range.
     Name,
-    /// By the title of the state tab.
+    /// The title of the state tab.
     Title,
 }
 
-/// What is known of the service's behaviour on this spreadsheet; kept in the state.
+/// The known support for the named-range guard on this spreadsheet. Kept in the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuardSupport {
-    /// Nothing yet.
+    /// Not probed yet.
     Unknown,
-    /// A missing named range refuses the batch, and its id is the one we chose: the name may guard.
+    /// A missing named range refuses the batch, and the service keeps the id that the client chose.
     Name,
-    /// It does not, or was refused: the title guards.
+    /// The probe failed, or a commit by name was refused.
     Title,
 }
 
 impl GuardSupport {
-    /// The word in the state.
+    /// The text in the state.
     pub fn word(self) -> &'static str {
         match self {
             Self::Unknown => "open",
@@ -63,7 +69,7 @@ impl GuardSupport {
         }
     }
 
-    /// Reads the word back; anything unknown is unproved.
+    /// Parses the text; any unknown text counts as not probed.
     pub fn read(word: &str) -> Self {
         match word {
             "name" => Self::Name,
@@ -72,7 +78,7 @@ impl GuardSupport {
         }
     }
 
-    /// The form that the next commit takes; none while the proof is open.
+    /// The guard of the next commit; `None` before the probe.
     pub fn form(self) -> Option<GuardKind> {
         match self {
             Self::Unknown => None,
@@ -82,88 +88,89 @@ impl GuardSupport {
     }
 }
 
-/// Where the state stands.
+/// The location of the state tab, with the head.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StateLocation {
-    /// The state tab's id.
+    /// The id of the state tab.
     pub tab: i32,
-    /// Its title.
+    /// The title of the state tab.
     pub title: String,
-    /// The lease term in the title.
+    /// The fencing token (lease term) in the title.
     pub fence: Fence,
-    /// The head.
+    /// The head that marks the state.
     pub head: HeadId,
-    /// How it is marked.
+    /// How the head is marked.
     pub form: GuardKind,
-    /// The id under which the job's named range exists, if it does.
+    /// The id of the job's named range, if it exists.
     pub name_id: Option<String>,
 }
 
-/// A tab as metadata shows it.
+/// A tab as in the metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TabSeen {
-    /// Its id.
+    /// The id of the tab.
     pub id: i32,
-    /// Its title.
+    /// The title of the tab.
     pub title: String,
 }
 
-/// A named range as metadata shows it.
+/// A named range as in the metadata.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NameSeen {
-    /// Its id.
+    /// The id of the named range.
     pub id: String,
-    /// Its name.
+    /// The name of the named range.
     pub name: String,
 }
 
-/// One request of a batch, as far as the guard is concerned.
+/// A step of a batch, as far as the guard is concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum GuardRequest {
-    /// Delete the named range of this id.
+    /// Delete the named range with this id.
     DropName {
-        /// The id.
+        /// The id of the named range.
         id: String,
     },
     /// Add the job's named range with this id, on the state tab.
     AddName {
-        /// The id.
+        /// The id of the named range.
         id: String,
-        /// The name.
+        /// The name of the named range.
         name: String,
-        /// The state tab.
+        /// The id of the state tab.
         tab: i32,
     },
-    /// Write a word into the scratch cell of a state tab: refused if the tab is gone, harmless otherwise.
+    /// Write to a spare cell of a state tab: refused if the tab is gone, harmless otherwise.
     Touch {
-        /// The tab.
+        /// The id of the state tab.
         tab: i32,
     },
     /// Add a state tab.
     AddPlace {
-        /// Its id.
+        /// The id of the new tab.
         tab: i32,
-        /// Its title.
+        /// The title of the new tab.
         title: String,
     },
     /// Write the whole state to a state tab.
     WriteState {
-        /// The tab.
+        /// The id of the state tab.
         tab: i32,
     },
-    /// Make the tabs that every job has.
+    /// Create the tabs that every job has.
     MakeTabs,
-    /// What the commit adds: tables, rows, keys, failures, runs.
+    /// Write the commit's changes: tables, rows, keys, failures, runs.
     Changes,
     /// Delete a state tab.
     DropPlace {
-        /// The tab.
+        /// The id of the state tab.
         tab: i32,
     },
 }
 
 impl GuardRequest {
-    /// The request, for those whose words are the guard's own; the state itself, tabs and changes are written elsewhere.
+    /// Returns the API request of a guard step; `None` for the state, tabs and changes, which the
+    /// encoder writes.
     pub fn request(&self) -> Option<Request> {
         match self {
             Self::DropName { id } => Some(Request::DeleteNamedRange { named_range_id: id.clone() }),
@@ -177,7 +184,8 @@ impl GuardRequest {
         }
     }
 
-    /// Whether a refusal of this request is a refusal by the guard, to be judged by a look at the head.
+    /// Whether the refusal of this request comes from the guard and must be resolved by reading the
+    /// head.
     pub fn guards(&self) -> bool {
         !matches!(self, Self::Changes | Self::MakeTabs)
     }
@@ -212,8 +220,8 @@ fn state_tab(tab: i32, title: &str) -> SheetProperties {
     }
 }
 
-/// The named range of a job: its name as far as names allow, and six digits of its hash, so that jobs whose names differ only
-/// in case or punctuation do not collide.
+/// The named range of a job: its name in allowed characters, and six hex digits of its hash. Names
+/// that differ only in case or punctuation do not collide.
 pub fn range_name(job: &str) -> String {
     let word: String = job.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     let mut name = format!("sheetkeep_{word}_");
@@ -223,12 +231,12 @@ pub fn range_name(job: &str) -> String {
     name
 }
 
-/// The title of the job's keyed tab.
+/// The title of the job's Processed tab.
 pub fn processed_title(job: &str) -> String {
     format!("Processed {job}")
 }
 
-/// The title of the job's failures tab.
+/// The title of the job's Failures tab.
 pub fn failures_title(job: &str) -> String {
     format!("Failures {job}")
 }
@@ -240,7 +248,8 @@ fn place_title(job: &str, fence: Fence, form: GuardKind, head: HeadId) -> String
     }
 }
 
-/// Reads a state tab's title: its job, term and, where the title guards, its head. `None` for any other tab.
+/// Parses a state tab's title into its job, term and, under the title guard, its head. `None` for
+/// any other tab.
 pub fn read_title(title: &str) -> Option<(&str, Fence, Option<HeadId>)> {
     let (job, mark) = title.strip_prefix("sheetkeep ")?.rsplit_once(" #")?;
     let (fence, head) = match mark.split_once('.') {
@@ -250,21 +259,21 @@ pub fn read_title(title: &str) -> Option<(&str, Fence, Option<HeadId>)> {
     Some((job, Fence(fence.parse().ok()?), head))
 }
 
-/// The id of the state tab that a commit makes: drawn from the head's chance, so that it is never used twice
-/// and every copy of the commit names the same one.
+/// Derives the id of the state tab that a commit creates from the head's nonce. It is never used
+/// twice, and a resend of the commit has the same id.
 pub fn tab_id(head: HeadId) -> i32 {
     let mixed = (head.nonce ^ (head.nonce >> 32)) & 0x7fff_ffff;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
 
-/// Reads the mark out of a spreadsheet's metadata.
+/// Reads the head marker from a spreadsheet's metadata.
 pub fn head_in(job: &str, metadata: &SpreadsheetInfo) -> (HeadStatus, Option<StateLocation>) {
     let tabs: Vec<_> = metadata.tabs.iter().map(|tab| TabSeen { id: tab.sheet_id, title: tab.title.clone() }).collect();
     let named = metadata.named_ranges.iter().map(|range| NameSeen { id: range.id.clone(), name: range.name.clone() });
     sight(job, &tabs, &named.collect::<Vec<_>>())
 }
 
-/// Reads the mark out of a spreadsheet's tabs and names.
+/// Reads the head marker from a spreadsheet's tabs and named ranges.
 pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (HeadStatus, Option<StateLocation>) {
     let name = range_name(job);
     let range = names.iter().find(|seen| seen.name == name);
@@ -289,8 +298,8 @@ pub fn sight(job: &str, tabs: &[TabSeen], names: &[NameSeen]) -> (HeadStatus, Op
     (HeadStatus::At { head, fence }, Some(place))
 }
 
-/// The requests of a commit, in order. `place` is where the state stands as this run last knew it, and `form` how the new
-/// head is to be marked.
+/// Returns the guard steps of a commit, in order. `place` is the state's last known location,
+/// `form` the marker of the new head.
 pub fn ops(job: &str, commit: &Commit, place: Option<&StateLocation>, form: GuardKind) -> Vec<GuardRequest> {
     let (Some(place), Some(from)) = (place, commit.from) else { return init(job, commit) };
     let id = commit.to.to_string();
@@ -320,7 +329,8 @@ pub fn ops(job: &str, commit: &Commit, place: Option<&StateLocation>, form: Guar
     ops
 }
 
-/// The first commit marks its head both ways, so that its named range's id shows whether the service takes ours.
+/// The first commit marks its head both ways. The id of its named range then shows whether the
+/// service keeps ours.
 fn init(job: &str, commit: &Commit) -> Vec<GuardRequest> {
     let tab = tab_id(commit.to);
     vec![
@@ -332,7 +342,7 @@ fn init(job: &str, commit: &Commit) -> Vec<GuardRequest> {
     ]
 }
 
-/// Where the state stands once a commit has been applied.
+/// The location of the state after a commit.
 pub fn place_after(job: &str, commit: &Commit, before: Option<&StateLocation>, form: GuardKind) -> StateLocation {
     let fence = commit.state.lease.fence;
     let form = if before.is_none() { GuardKind::Title } else { form };
@@ -358,8 +368,8 @@ pub fn place_after(job: &str, commit: &Commit, before: Option<&StateLocation>, f
     }
 }
 
-/// The two batches that prove the guard, each of which the service must refuse: one that names a named range that never
-/// was, one that touches a tab that never was. `salt` makes ids that nobody has used.
+/// Returns the two probe batches, which the service must refuse: one deletes a named range that
+/// never existed, one writes to a tab that never existed. `salt` yields unused ids.
 pub fn probes(place: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
     let never = HeadId { commit: place.head.commit, nonce: salt };
     let gone = GuardRequest::Touch { tab: tab_id(never) };
@@ -367,17 +377,17 @@ pub fn probes(place: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
     [vec![GuardRequest::DropName { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }
 
-/// What the proof found.
+/// The result of the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum GuardProof {
-    /// Carry on with this guard.
+    /// Use this guard.
     Guard(GuardSupport),
-    /// A stale batch was applied: nothing on this service guards, so nothing may be written.
+    /// The service applied a stale batch: no guard works, so nothing may be written.
     Nothing,
 }
 
-/// The conclusion: whether a missing named range and a missing tab were refused, and whether the named range of the place
-/// has the id that we chose.
+/// Evaluates the probe: were a missing named range and a missing tab refused, and did the service
+/// keep the id that the client chose?
 pub fn conclude(place: &StateLocation, missing_name_refused: bool, missing_tab_refused: bool) -> GuardProof {
     let ours = place.name_id.as_deref() == Some(place.head.to_string().as_str());
     match (missing_tab_refused, missing_name_refused && ours) {

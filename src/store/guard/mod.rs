@@ -1,9 +1,12 @@
-//! Compare-and-set on a spreadsheet: how a commit is applied only if the head is still the one that it was made from.
+//! Compare-and-set on a spreadsheet: a commit is applied only if the head is the one from which it
+//! starts.
 //!
 //! | question | file |
 //! |---|---|
 //! | Which requests guard a batch, and how is the head read back? | `head_guard` |
 //! | Which kind of guard does a commit use after a refusal? | `strategy` |
+//!
+//! Out of scope: the capability probe's calls (`store::probe::capability`).
 
 pub mod head_guard;
 pub mod strategy;

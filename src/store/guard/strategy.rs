@@ -1,15 +1,18 @@
-//! Which guard a run trusts, as it learns.
+//! Chooses the guard for each commit and falls back to the title guard after a refusal.
 //!
-//! In scope: the form of each commit, and giving the name up where it does not work. Out of scope: the requests (`store::guard::head_guard`).
+//! In scope: the guard of each commit, giving up the named-range guard if it does not work.
+//! Out of scope: the requests (`store::guard::head_guard`).
 
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::lease::head::HeadId;
 use crate::store::guard::head_guard::{GuardKind, GuardSupport, StateLocation};
 
-/// Which form each commit takes, as this run knows it: the proof's word, until the service refuses what the proof allowed.
+/// The guard choice of a run: the probe's result, until the service refuses a batch that the probe
+/// allowed.
 ///
-/// A missing named range may refuse a batch, as proved, and yet a name may not be free again within the batch that deletes its
-/// range. Then a commit by name is refused although the head stands still, and the title guards from then on.
+/// A missing named range may refuse a batch, as probed, and yet a name may not be free again within
+/// the batch that deletes its range. Then the service refuses a commit by name although the head
+/// has not moved, and the title guards from then on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct GuardStrategy {
     proof: GuardSupport,
@@ -17,25 +20,26 @@ pub struct GuardStrategy {
 }
 
 impl GuardStrategy {
-    /// What the state says.
+    /// Creates the strategy from the support recorded in the state.
     pub fn from(proof: GuardSupport) -> Self {
         Self { proof, refused: None }
     }
 
-    /// What the next commit writes into the state.
+    /// The support that the next commit writes into the state.
     pub fn proof(&self) -> GuardSupport {
         self.proof
     }
 
-    /// A proof was made, or a load read one. Once the title guards, it does so for the rest of the run.
+    /// Adopts the result of a probe or a load. Once the title guards, it does so for the rest of
+    /// the run.
     pub fn learn(&mut self, proof: GuardSupport) {
         if self.proof != GuardSupport::Title {
             self.proof = proof;
         }
     }
 
-    /// The form of this commit. A second draft from a head on which the name was refused shows that the head had not moved:
-    /// the name does not work here.
+    /// The guard of this commit. A second draft from a head on which the name was refused shows
+    /// that the head had not moved: the named-range guard does not work here.
     pub fn form(&mut self, commit: &Commit) -> GuardKind {
         let again = self.refused.is_some_and(|(from, to)| commit.from == Some(from) && commit.to != to);
         if again || commit.kind == CommitKind::Relocate {
@@ -44,9 +48,11 @@ impl GuardStrategy {
         self.proof.form().unwrap_or(GuardKind::Title)
     }
 
-    /// The guard refused this commit, sent in this form while the state stood in `place`. True if the same commit is to be sent
-    /// at once by title: the way from title to name has never been walked here. Either batch only works on `place`, so at most one
-    /// of the two is ever applied.
+    /// Handles a refusal of this commit by the guard `form`, while the state was in `place`.
+    /// Returns true if the caller should resend the same commit at once under the title guard:
+    /// switching from the title guard to the named-range guard is untested on this spreadsheet.
+    ///
+    /// Each of the two batches works only on `place`, so at most one is ever applied.
     pub fn refused(&mut self, commit: &Commit, place: Option<&StateLocation>, form: GuardKind) -> bool {
         let Some(place) = place.filter(|_| form == GuardKind::Name) else { return false };
         self.refused = commit.from.map(|from| (from, commit.to));

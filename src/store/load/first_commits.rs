@@ -1,6 +1,8 @@
-//! Which commit each run began with, as Runs and the state tell it: rows of earlier versions say no more of their order than their run.
+//! The first commit of each run, from Runs and from the state. Rows of earlier sheetkeep versions
+//! carry no finer order than their run.
 //!
-//! In scope: one call for three columns of Runs. Out of scope: when it is needed, what follows from it (`ledger::lease::row_order`).
+//! In scope: one call that reads three columns of Runs.
+//! Out of scope: when the loader needs it, and the order that follows (`ledger::lease::row_order`).
 
 use crate::ledger::columns::coerce::cell_text;
 use crate::ledger::lease::row_order::FirstCommits;
@@ -10,11 +12,12 @@ use crate::store::tabs::error::LoadError;
 use crate::store::tabs::parse::column_range;
 use crate::store::tabs::schema::Tab;
 
-/// The columns that tell it.
+/// The columns of Runs to read.
 const COLUMNS: [&str; 3] = ["run", "job", "first_commit"];
 
 impl Loader {
-    /// Asks Runs and the state; nothing where the tab is gone or lacks a column.
+    /// Reads the first commits from Runs and the state. Only the state counts if the tab or one of
+    /// its columns is missing.
     pub(super) async fn first_commits(&self, state: &State, runs: Option<&Tab>) -> Result<FirstCommits, LoadError> {
         let mut known = FirstCommits::new();
         let at = |tab: &Tab| COLUMNS.map(|column| tab.position(column));
@@ -29,7 +32,7 @@ impl Loader {
             let of_job = runs.into_iter().zip(jobs).zip(firsts).filter(|((_, job), _)| *job == self.job);
             known.extend(of_job.filter_map(|((run, _), first)| Some((run, first.parse().ok()?))));
         }
-        // The run that holds the lease, or vanished with it, has no row there yet.
+        // The run that holds the lease has no row in Runs yet, nor has one that died with it.
         known.extend(state.run.as_ref().map(|run| (run.id.clone(), run.first_commit)));
         Ok(known)
     }

@@ -1,7 +1,8 @@
 //! The load of a spreadsheet on which the job has never run.
 //!
-//! In scope: tabs that are there already, whether the job may have them, and what people prepared in its data tab. Out of scope: every later
-//! load (`store::load::loader`), what a closer look at a header takes (`store::load::header_check`).
+//! In scope: existing tabs, whether the job may use them, and what users prepared in the data tab.
+//! Out of scope: later loads (`store::load::loader`), closer header checks
+//! (`store::load::header_check`).
 
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::rows::row_codec::RUNS;
@@ -18,8 +19,8 @@ use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
 
 impl Loader {
-    /// Google takes two titles that differ only in case for one, so a tab that the job has to make may be there already as
-    /// somebody else's.
+    /// Rejects a tab whose title differs only in case from one that the job has to create. Google
+    /// treats such titles as equal.
     fn check_titles_unique(&self, metadata: &SpreadsheetInfo) -> Result<(), StoreError> {
         let (processed, failures) = (head_guard::processed_title(&self.job), head_guard::failures_title(&self.job));
         let wanted = [processed.as_str(), failures.as_str(), RUNS_TITLE, self.data_tab.as_str()];
@@ -33,7 +34,7 @@ impl Loader {
         })
     }
 
-    /// A spreadsheet on which the job has never run.
+    /// Loads a spreadsheet on which the job has never run.
     pub(super) async fn load_nothing(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
         self.check_titles_unique(metadata)?;
         let data = metadata.tabs.iter().find(|tab| tab.title == self.data_tab);

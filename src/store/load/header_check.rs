@@ -1,8 +1,9 @@
-//! Headers that need a closer look: the first rows of a tab that people made, a header that was pushed down, and headers that the
-//! service holds as something else than a text.
+//! Closer header checks: the first rows of a user's tab, a header that moved down, and headers that
+//! the service stores as a number.
 //!
-//! In scope: these reads, each made only where the load's own show that it is needed. Out of scope: what follows from the rows
-//! (`ledger::rows::header_search`), the marks of columns (`store::commit::own_columns`).
+//! In scope: these reads, each made only if the load's own reads require it.
+//! Out of scope: what follows from the rows (`ledger::rows::header_search`), developer metadata of
+//! columns (`store::commit::own_columns`).
 
 use serde_json::Value;
 
@@ -17,12 +18,12 @@ use crate::store::tabs::load_plan::LoadPlan;
 use crate::store::tabs::parse::{header, header_range, rows_range, text};
 use crate::store::tabs::schema::{FAILURES_NEEDED, Tab, Tabs};
 
-/// Rows in which a header is looked for.
+/// Maximum number of rows in which a header is searched.
 const ROWS: u32 = 1_000;
-/// Cells of these at most.
+/// Maximum number of cells in these rows.
 const CELLS: u32 = 200_000;
 
-/// The range of a tab's first rows, in which its header should be.
+/// The range of a tab's first rows, in which the header is searched.
 pub fn first_rows_range(seen: &Seen) -> String {
     let columns = seen.columns.max(1);
     let rows = (CELLS / columns).clamp(1, ROWS).min(seen.rows.max(1));
@@ -40,13 +41,14 @@ fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
 }
 
 impl Loader {
-    /// The first rows of a tab in which the job has never written.
+    /// Reads the first rows of a tab in which the job has never written.
     pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, LoadError> {
         let read = self.rows_of(&[first_rows_range(seen)]).await?;
         Ok(first_rows(&seen.title, read.first().map_or(&[][..], Vec::as_slice)))
     }
 
-    /// Why a tab in which the job has never written can't take its rows, as far as that can be known beforehand.
+    /// Returns why a tab in which the job has never written can't take its rows. Checks only what
+    /// is known before a write.
     pub async fn refused_by(&self, first: &FirstRows) -> Option<String> {
         if let Some(why) = first.without_header() {
             return Some(why);
@@ -56,7 +58,7 @@ impl Loader {
         first.refuses(&columns.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Why a tab can't be used whose header stands further down than row 1; nothing where it is nowhere.
+    /// Returns the anomaly of a header that is below row 1; `None` if no row has the header.
     pub async fn pushed_down(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
         let read = self.rows_of(&[first_rows_range(seen)]).await?;
         let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
@@ -70,7 +72,7 @@ impl Loader {
         }))
     }
 
-    /// The first of the job's machine tabs whose header stands further down than row 1.
+    /// Returns the anomaly of the first machine tab whose header is below row 1.
     pub async fn pushed_down_header(&self, reach: &LoadPlan<'_>, tabs: &Tabs) -> Result<Option<Anomaly>, LoadError> {
         let machine = [
             (reach.processed, tabs.processed.as_ref(), &PROCESSED[..]),
@@ -88,8 +90,9 @@ impl Loader {
         Ok(None)
     }
 
-    /// Lets the tab know headers by what people see where the service holds a number, such as a day, a share or an amount that was typed:
-    /// `row` is the header row as read, and `own` the columns that are known by what the service holds already.
+    /// Adds the displayed text of numeric headers (dates, percentages, amounts) as alternative
+    /// column names. `row` is the header row as read. `own` are the job's columns, which already
+    /// match by the stored value.
     pub async fn knowing_what_is_shown(&self, tab: &mut Tab, row: &[Value], own: &[String]) -> Result<(), LoadError> {
         let unlike = |cell: &Value| matches!(cell, Value::Number(_)) && !own.contains(&text(cell));
         if !row.iter().any(unlike) {

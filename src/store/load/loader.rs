@@ -1,7 +1,8 @@
-//! Loading a job from a spreadsheet: which calls, in which order, until what was read belongs together.
+//! The loader: issues the read calls and retries until all parts belong to the same head.
 //!
-//! In scope: the head strictly before the rest, tabs found again after a rename, pages. Out of scope: what cells say (`store::tabs::parse`),
-//! what belongs together (`ledger::state::snapshot`).
+//! In scope: reading the head strictly before the rest, finding tabs after a rename, paging.
+//! Out of scope: the meaning of cells (`store::tabs::parse`), the consistency check
+//! (`ledger::state::snapshot`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -47,55 +48,57 @@ use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab
 use crate::store::upsert::undo_log::UndoLog;
 use crate::time::Timestamp;
 
-/// Loads one job.
+/// Reads one job's state and rows from a spreadsheet.
 #[derive(Clone)]
 pub struct Loader {
-    /// The client.
+    /// The API client.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet to read.
     pub id: SpreadsheetId,
-    /// The job.
+    /// The name of the job.
     pub job: String,
-    /// Where its rows go.
+    /// The title of the data tab, from the job file.
     pub data_tab: String,
-    /// How they come there.
+    /// How the job writes rows: append or upsert.
     pub mode: WriteMode,
-    /// When a done key is done again.
+    /// When a done key is processed again.
     pub again: ReprocessPolicy,
-    /// Whether earlier spreadsheets that are not to be had are left behind for good, because somebody said so.
+    /// Whether to abandon predecessor spreadsheets that can't be read, because the user asked for
+    /// it.
     pub leaving: bool,
-    /// What a load does that misses a machine tab.
+    /// How to treat a missing machine tab.
     pub missing: MissingTab,
-    /// What the first row would be, for a tab that may be somebody else's; none where nobody can look ahead.
+    /// The preview of the first output row, which checks a data tab that may belong to another
+    /// owner. `None` if no preview is possible.
     pub preview: Option<Arc<dyn Preview>>,
-    /// Time.
+    /// The clock for pauses and timestamps.
     pub clock: Arc<dyn Clock>,
 }
 
-/// A load, and what the store remembers of it.
+/// The result of a load: the job's data and the parts that the store's session keeps.
 pub struct LoadResult {
-    /// The load.
+    /// The job's data, for the runner.
     pub loaded: Loaded,
-    /// Where the state stands.
+    /// The location of the state tab. `None` if the job has never run here.
     pub place: Option<StateLocation>,
-    /// Whether the guard is proved.
+    /// The support for the named-range guard, as recorded in the state.
     pub proof: GuardSupport,
-    /// The tabs.
+    /// The tabs with their headers.
     pub tabs: Tabs,
-    /// What is known of the data tab's rows.
+    /// The known rows of the data tab.
     pub upkeep: RowTracker,
-    /// Rows that the head's commit took out and should not have.
+    /// Rows that the head's commit deleted by mistake.
     pub put_back: Option<PendingRestores>,
-    /// The grids of all tabs.
+    /// The grid sizes of all tabs.
     pub room: CellBudget,
 }
 
-/// A snapshot's parts as read, before they are held against the head.
+/// The parts of a snapshot as read, before the consistency check.
 struct LoadedParts {
     state: State,
-    /// The keys of the rows that are there, as sums.
+    /// Sums over the keys of the rows found.
     key_sums: Option<KeySums>,
-    /// The keys of those that carry no order, sorted.
+    /// The keys of rows without an order, sorted.
     unordered: Vec<Fingerprint>,
     notes: StoreMetadata,
     found: RowChecksum,
@@ -109,9 +112,9 @@ struct LoadedParts {
     first: Option<FirstRows>,
 }
 
-/// Loads that may find a tab moved before that counts as an error.
+/// Maximum number of reloads after a tab moved.
 const MAX_MOVES: u32 = 5;
-/// Before a load that found a tab moved is made again, in milliseconds.
+/// Pause before such a reload, in milliseconds.
 const MOVED_MS: u64 = 500;
 
 impl Loader {
@@ -133,12 +136,13 @@ impl Loader {
         }
     }
 
-    /// Whether it is too late to begin another load, because people change what is read.
+    /// Whether the time limit for reloads is over, because users keep changing the tabs.
     fn is_late(&self, began_ms: u64) -> bool {
         self.clock.monotonic_ms().saturating_sub(began_ms) >= LONGEST_MS
     }
 
-    /// One load; `None` when what it read did not belong together, and the wait before the next one is over.
+    /// Makes one load attempt. Returns `None`, after the pause, if the parts did not belong
+    /// together.
     async fn fetch_once(&self, check: &mut LoadCheck) -> Result<Option<LoadResult>, LoadError> {
         let metadata = self.metadata().await?;
         let (sighting, place) = head_guard::head_in(&self.job, &metadata);
@@ -172,14 +176,14 @@ impl Loader {
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
         };
-        // Tabs are looked for by title so that one call reads everything; the ids in the state then tell whether these were
-        // the right ones, and a renamed tab costs one more call.
+        // The first guess goes by title, so that one call reads everything. The ids in the state
+        // then confirm the tabs. A renamed tab costs one more call.
         for _ in 0..2 {
             let read = self.rows_of(&guess.ranges(place, state, self.mode)).await?;
             let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
             let notes = StoreMetadata::read(&pairs);
             let data_by_id = notes.data.and_then(by_id);
-            // A tab that was made again, by another job's repair or by people's hands, goes by its title.
+            // A tab that a user or another job's repair recreated is found by its title.
             let stands_in = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
                 let header = read.get(header).map_or(&[][..], Vec::as_slice);
                 seen.filter(|seen| parse::unusable(&seen_tab(seen, header), columns).is_none())
@@ -188,7 +192,7 @@ impl Loader {
                 processed: notes.processed.and_then(by_id),
                 failures: notes.failures.and_then(by_id).or_else(|| stands_in(guess.failures, 2, FAILURES_NEEDED)),
                 data: match has_never_written(&pairs) {
-                    // Where no row stands yet, the job file says which tab it is.
+                    // If no row exists yet, the job file determines the tab.
                     Some(tab) => by_title(&self.data_tab).or(data_by_id.filter(|_| tab == self.data_tab)),
                     None => data_by_id.or(if notes.data.is_none() { guess.data } else { None }),
                 },
@@ -243,7 +247,7 @@ impl Loader {
             first = Some(rows);
             blocked = blemishes.iter().any(|blemish| blemish.blocking);
         } else if state.columns.is_empty() && state.key_column.is_none() {
-            // Keys are done, and none of them had a row.
+            // Keys are done, but none of them has a row.
             first = tabs.data.as_ref().map(|tab| FirstRows::new(&*tab.title, vec![tab.header.clone()]));
         }
         if let (false, Some(tab)) = (blocked, &mut tabs.data) {
@@ -251,7 +255,7 @@ impl Loader {
             let found = self.own_columns(tab, guess.data, &state.columns).await?;
             gone = found.gone;
             blemishes.extend(found.blemishes);
-            // Rows of before columns were remembered: any of them may be the job's.
+            // Rows from before the state recorded columns: the job may own any column.
             let unknown = state.columns.is_empty() && state.processed.count > 0;
             blemishes.extend(parse::unusable(tab, &[]).filter(|_| unknown));
         }
@@ -281,7 +285,7 @@ impl Loader {
         let witness = UndoLog::read(&scratch, place.head);
         let beside = witness.as_ref().filter(|(witness, seen)| witness.is_moved(&seen.header));
         let keep = beside.map(|(witness, _)| witness.head.commit);
-        // Rows that are to go back count as if they stood there.
+        // Rows to be restored count as present.
         let put_back = match restore::read(&scratch, place.head, place.tab) {
             DeletionLog::Unreadable => return Err(taken_out_unreadably(&place.title).into()),
             told => told.put_back(),
@@ -307,7 +311,7 @@ impl Loader {
         done.put_in_order(&FirstCommits::default());
         let (odd, unmoved) = self.read_earlier(&mut state, &mut done).await?;
         blemishes.extend(odd);
-        // Of which keys people have deleted rows is known only once all is read.
+        // The gaps (keys whose rows users deleted) are known only after all rows are read.
         let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::everywhere() };
         let (done, odd) = done.with_gaps(gaps).finish(&processed);
         blemishes.extend(odd);
@@ -368,7 +372,7 @@ impl Loader {
         blemishes.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
         let room = CellBudget::of(metadata);
         blemishes.extend(crowded(room.cells()).map(|message| Anomaly { message, blocking: false }));
-        // After people's hands, further counting goes on from what is there.
+        // After a manual edit, the count continues from the rows found.
         let said = std::mem::replace(&mut state.processed, found);
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot { state, said, head, book, tables: tables.clone(), gone, blemishes, unmoved };
@@ -388,17 +392,17 @@ impl Loader {
         Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time }
     }
 
-    /// The spreadsheet's tabs and names.
+    /// Reads the spreadsheet's tabs and named ranges.
     pub async fn metadata(&self) -> Result<SpreadsheetInfo, StoreError> {
         self.sheets.metadata(&self.id).await.map_err(|error| unreadable(&error))
     }
 
-    /// The values of ranges.
+    /// Reads the values of ranges.
     pub async fn rows_of(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.values(&self.id, ranges).await.map_err(|error| unread(&error))
     }
 
-    /// What was entered into ranges: formulas, not what they say.
+    /// Reads ranges as entered: formulas instead of their results.
     pub async fn entered_in(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
         self.sheets.formulas(&self.id, ranges).await.map_err(|error| unread(&error))
     }
@@ -411,7 +415,7 @@ impl Loader {
     }
 }
 
-/// Which tab was changed, as the beginning of a sentence.
+/// Names the changed tab, as the beginning of a sentence.
 fn changed(tabs: &Tabs) -> String {
     let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
     format!("tab {title} was")

@@ -1,6 +1,8 @@
-//! Keys that have lost rows of Processed by people's hands, although other rows of them are left.
+//! Finds keys that lost some of their rows in Processed through manual edits.
 //!
-//! In scope: which these are, as far as a load can tell. Pure. Out of scope: the sums (`ledger::processed::key_sums`), what follows (`ledger::processed::redo_keys`).
+//! In scope: which keys, as far as a load can determine. Pure.
+//! Out of scope: the sums (`ledger::processed::key_sums`), the consequences
+//! (`ledger::processed::redo_keys`).
 
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::key_sums::KeySums;
@@ -8,29 +10,32 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::snapshot::{RowChecksum, State};
 use crate::store::session::row_tracker::RowTracker;
 
-/// What is there after people have edited Processed.
+/// The contents of Processed after a manual edit.
 #[derive(Clone, Copy)]
 pub struct MissingKeys<'a> {
-    /// Its rows.
+    /// Count and checksum of its rows.
     pub found: RowChecksum,
-    /// Their keys as sums, where one version of a key counts.
+    /// Sums over their keys. Each version of a key counts once.
     pub key_sums: Option<KeySums>,
-    /// The keys of those that carry no order, sorted: people typed them in, or an earlier version of sheetkeep wrote them.
+    /// The sorted keys of rows without an order: typed by users or written by an earlier sheetkeep
+    /// version.
     pub unordered: &'a [Fingerprint],
-    /// What is done as these rows say.
+    /// The index of done keys according to these rows.
     pub book: &'a ProcessedIndex,
-    /// The keys that have rows of data.
+    /// The rows of the data tab, for the keys that have one.
     pub upkeep: &'a RowTracker,
 }
 
-/// Notes in the state, which still says what was written, which keys have to be done again, or how many rows can't be assigned to keys. A
-/// key without any row is not done by itself. Rows that people have typed in count as they are, and hide no row that is gone: a key is done
-/// again if fewer rows of it are found than were written.
+/// Records in the state which keys must be processed again, or how many lost rows match no key.
+///
+/// The state still has the counts as written. A key without any row is not done anyway. Rows typed
+/// by users count as they are and do not hide a deleted row. A key is processed again if fewer rows
+/// of it are found than were written.
 pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
     let MissingKeys { found, key_sums: Some(sums), book, .. } = gone else { return };
     let written = state.processed.count;
     let Some(said) = state.key_sums.filter(|said| said.count == written) else {
-        // An earlier version of sheetkeep wrote the state.
+        // An earlier sheetkeep version wrote the state.
         note_unknown(state, written.saturating_sub(found.count), commit);
         return;
     };
@@ -44,7 +49,7 @@ pub fn notice(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
     state.redo.notice(keys.into_iter(), commit);
 }
 
-/// Rows are gone, of any keys that were there.
+/// Records lost rows whose keys are unknown.
 fn note_unknown(state: &mut State, rows: u64, commit: u64) {
     if rows > 0 {
         state.redo.unknown += rows;
@@ -52,8 +57,11 @@ fn note_unknown(state: &mut State, rows: u64, commit: u64) {
     }
 }
 
-/// Of which keys with rows fewer rows are found than were written; none where they are too many to know. What is known to have changed is
-/// left out of the sums where that helps: keys of the data tab that have no row left, and rows that people typed in.
+/// Returns a predicate for keys with fewer rows than were written; `None` if there are too many to
+/// identify.
+///
+/// Where it helps, known changes are left out of the sums: data-tab keys without any row left in
+/// Processed, and rows that users typed.
 fn lost<'g>(said: KeySums, found: KeySums, gone: &MissingKeys<'g>) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
     let MissingKeys { book, upkeep, unordered, .. } = *gone;
     let of_no_key = || upkeep.keyed().filter(|mark| !book.knows_mark(*mark));
@@ -62,6 +70,6 @@ fn lost<'g>(said: KeySums, found: KeySums, gone: &MissingKeys<'g>) -> Option<imp
     let of_ordered = || said.differing(&ordered()).or_else(|| said.without(of_no_key()).differing(&ordered()));
     let (differing, passed_over) =
         of_all().map(|differing| (differing, &[][..])).or_else(|| Some((of_ordered()?, unordered)))?;
-    // Among rows without an order may be some that were written.
+    // Rows without an order may include some that sheetkeep wrote.
     Some(move |key| differing.has_lost(key) && passed_over.binary_search(&key).is_err())
 }

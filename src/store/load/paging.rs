@@ -1,6 +1,7 @@
-//! Machine tabs, read page by page.
+//! Reads machine tabs page by page.
 //!
-//! In scope: which pages are asked for at the same time, putting them together. Out of scope: what a row says (`store::tabs::processed`, `store::tabs::parse`).
+//! In scope: how many pages are requested at once, joining them in order.
+//! Out of scope: the meaning of a row (`store::tabs::processed`, `store::tabs::parse`).
 
 use std::sync::Arc;
 
@@ -19,41 +20,46 @@ use crate::store::tabs::parse::{self, FailureRows};
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::schema::Tab;
 
-/// Pages of Processed that are asked for at the same time: enough to hide most of the way there and back, few enough to be held.
+/// Pages of Processed that are requested at once. Four hide most of the round-trip time and still
+/// fit in memory.
 const PAGES_AT_ONCE: usize = 4;
-/// The same of Failures, whose pages wait for their turn as they came, with long errors in them.
+/// The same for Failures, whose pages wait unparsed and contain long error texts.
 const FAILURE_PAGES_AT_ONCE: usize = 2;
 
-/// A machine tab that is read page by page.
+/// A machine tab to read page by page.
 struct Paged<'a> {
     seen: Option<&'a Seen>,
-    /// Columns that are read.
+    /// The number of columns to read.
     width: usize,
     page: u32,
     at_once: usize,
 }
 
 impl<'a> Paged<'a> {
-    /// A tab of keys: rows may be laid beside their columns, so that somewhat more is read than these.
+    /// A tab of keys. Reads some columns more than the header needs, because rows may use other
+    /// columns.
     fn of_keys(tab: &Tab, seen: Option<&'a Seen>) -> Self {
         let width = parse::width(tab, &PROCESSED).max(near(seen));
         Self { seen, width, page: parse::PAGE_ROWS, at_once: PAGES_AT_ONCE }
     }
 }
 
-/// The columns of a tab that are read at first.
+/// The number of columns that the first read covers.
 fn near(seen: Option<&Seen>) -> usize {
     seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(NEAR).clamp(1, NEAR)
 }
 
 impl Loader {
-    /// The first page of a tab of keys, its header among them.
+    /// Reads the first page of a tab of keys, including the header.
     pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, LoadError> {
         self.page(seen, 1, first_page(seen, parse::PAGE_ROWS), near(Some(seen))).await
     }
 
-    /// Every row of a tab of keys, some of them as laid otherwise than the header says, if only so they give the count and the sum that the
-    /// state says; none where what the state says is not to be gone by. The tab remembers which rows these are.
+    /// Reads every row of a tab of keys.
+    ///
+    /// If count or checksum differ from `said`, some rows may use another column order. The loader
+    /// then searches a mapping that yields the recorded values, and the tab keeps it. Pass no
+    /// `said` if the recorded values are not reliable.
     pub(super) async fn read_keys(
         &self,
         tab: &mut Tab,
@@ -69,7 +75,8 @@ impl Loader {
         Ok(self.read_otherwise(tab, seen, said, keep).await?.unwrap_or(done))
     }
 
-    /// Every row of a tab of keys whose first page was read already; the texts of the keys of the commit `keep` are kept.
+    /// Reads every row of a tab of keys after its first page. Keeps the key texts of the commit
+    /// `keep`.
     async fn read_processed(
         &self,
         tab: &Tab,
@@ -84,7 +91,7 @@ impl Loader {
         Ok(done)
     }
 
-    /// The same, if there is a way to read them that gives what the state says.
+    /// Reads the rows under another column order, if one yields the recorded checksum.
     async fn read_otherwise(
         &self,
         tab: &mut Tab,
@@ -107,7 +114,7 @@ impl Loader {
         Ok(None)
     }
 
-    /// Every row of a tab of failures.
+    /// Reads every row of a tab of failures.
     pub(super) async fn read_failures(
         &self,
         tab: &Tab,
@@ -121,9 +128,11 @@ impl Loader {
         Ok(open)
     }
 
-    /// Hands over a machine tab's rows page by page, the header row not among them, each with the row that it was read to. A page is
-    /// made small as soon as it comes, because it may have to wait for those before it. The first page was read already; it is
-    /// read again, wider, if people moved the tab's columns beyond what was read.
+    /// Passes a machine tab's rows to `take` page by page, without the header row. Each page comes
+    /// with its last row number.
+    ///
+    /// `small` compacts a page on arrival, because it may wait for earlier ones. The first page was
+    /// read already. It is read again, wider, if users moved columns beyond the range read.
     async fn read_pages<P: Send>(
         &self,
         paged: &Paged<'_>,

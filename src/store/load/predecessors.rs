@@ -1,9 +1,10 @@
-//! Keys that a job has done in spreadsheets that it has left since.
+//! Reads the keys that a job processed in predecessor spreadsheets (before a rollover).
 //!
-//! In scope: reading them, and whether those spreadsheets say that the job has left. Out of scope: the move itself (`maintain::rollover`).
+//! In scope: reading them, and checking that each one names its successor.
+//! Out of scope: the rollover itself (`maintain::rollover`).
 //!
-//! A spreadsheet that was left changes no more, but for people's hands: so what it holds is read without a guard, and what does not fit its
-//! state is told and taken as it is.
+//! Only users change a predecessor. So the loader reads it without a guard. If its rows do not
+//! match its state, the loader reports that and uses the rows as they are.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -25,14 +26,16 @@ use crate::store::tabs::parse;
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::schema::{StoreMetadata, Tab};
 
-/// Looks at a spreadsheet whose rows and state do not fit, before that counts as people's hands.
+/// Read attempts of a predecessor whose rows do not match its state, before that counts as a manual
+/// edit.
 const LOOKS: u32 = 3;
-/// Between two of them.
+/// Pause between two attempts.
 const AGAIN: Duration = Duration::from_secs(4);
 
 impl Loader {
-    /// Reads the keys of the earlier spreadsheets that the state names and puts them before those of this one. Tells what was odd, and
-    /// which of them does not say that the job goes on in the one after it.
+    /// Reads the keys of the predecessors that the state names and puts them before the keys of
+    /// this spreadsheet. Returns the anomalies and the predecessor that does not name its
+    /// successor.
     pub(super) async fn read_earlier(
         &self,
         state: &mut State,
@@ -60,7 +63,8 @@ impl Loader {
             above.push(rows);
             successor.clone_from(previous);
         }
-        // From the oldest on; which key was done first counts, and how many rows there are does not.
+        // From the oldest on. The order decides which key was done first; the row count is this
+        // spreadsheet's.
         let own = std::mem::take(done);
         let mut all = above.into_iter().rev();
         let Some(mut first) = all.next() else {
@@ -75,18 +79,17 @@ impl Loader {
         Ok((blemishes, unmoved))
     }
 
-    /// The same job in an earlier spreadsheet.
+    /// A loader for the same job in a predecessor spreadsheet.
     pub(crate) fn of_earlier(&self, id: &str) -> Result<Self, StoreError> {
         let parsed = SpreadsheetId::parse(id).map_err(|error| {
-            let why = format!(
-                "the state names an earlier spreadsheet \"{id}\": {error}; somebody edited the hidden state tab"
-            );
+            let why =
+                format!("the state names an earlier spreadsheet \"{id}\": {error}; the hidden state tab was edited");
             StoreError::Corrupt { why }
         })?;
         Ok(Self { id: parsed, ..self.clone() })
     }
 
-    /// The state of a spreadsheet that the job has left, its keys, and what was odd about them.
+    /// Reads a predecessor's state and keys, and the anomaly found in them.
     async fn read_leftovers(&self) -> Result<(State, ProcessedRows, Option<String>), LoadError> {
         let mut looks = 0;
         loop {
@@ -120,13 +123,13 @@ impl Loader {
         Err(StoreError::Corrupt { why })
     }
 
-    /// The tab with the keys of a spreadsheet that the job has left.
+    /// Finds the tab of keys in a predecessor.
     pub(crate) async fn earlier_keys(&self) -> Result<(Seen, Tab), LoadError> {
         let (_, seen, tab) = self.what_is_there().await?;
         Ok((seen, tab))
     }
 
-    /// Runs of a spreadsheet that the job has left; none where it is gone.
+    /// Finds the Runs tab of a predecessor; `None` if it is gone.
     async fn left_runs(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
         let (metadata, noted) = (self.metadata().await?, StoreMetadata::read(pairs).runs);
         let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
@@ -134,7 +137,7 @@ impl Loader {
         Ok(Some(seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
-    /// The state's pairs, and the tab with the keys.
+    /// Reads the pairs of the state tab and finds the tab of keys.
     async fn what_is_there(&self) -> Result<(HashMap<String, String>, Seen, Tab), LoadError> {
         let metadata = self.metadata().await?;
         let place = self.left_place(&metadata)?;
@@ -168,15 +171,15 @@ fn told_of(spreadsheet: &str, what: &str) -> Anomaly {
     Anomaly { message: format!("in the earlier spreadsheet {spreadsheet}: {what}"), blocking: false }
 }
 
-/// What is told once, when somebody has accepted that a spreadsheet is lost.
+/// The one-time notice that the user gave up a lost spreadsheet.
 fn left_behind(spreadsheet: &str) -> Anomaly {
     let message = format!(
-        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is done again if the source yields it"
+        "the earlier spreadsheet {spreadsheet}, and those before it, are left behind: what was done there is processed again if the source yields it"
     );
     Anomaly { message, blocking: false }
 }
 
-/// An error of a spreadsheet that the job has left, which is not the one that the user named.
+/// Adds the predecessor to an error, because it is not the spreadsheet that the user named.
 fn beside(spreadsheet: &str, error: LoadError) -> LoadError {
     let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
     LoadError::Failed(match settled(error) {

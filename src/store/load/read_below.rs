@@ -1,6 +1,7 @@
-//! Reading what stands below the last key of the data tab, and beside the job's columns.
+//! Reads the cells below the last key of the data tab, and beside the job's columns.
 //!
-//! In scope: which ranges are read. Out of scope: where new rows go then (`store::commit::append_position`).
+//! In scope: the ranges to read.
+//! Out of scope: the position of new rows (`store::commit::append_position`).
 
 use std::ops::Range;
 
@@ -15,7 +16,8 @@ use crate::store::tabs::requests::index;
 use crate::store::tabs::schema::Tab;
 
 impl Loader {
-    /// Looks below the last key of a tab that has `rows` rows. `own` are the positions of the job's columns, `key` the one of the key.
+    /// Reads below the last key of a tab with `rows` rows. `own` are the positions of the job's
+    /// columns, `key` that of the key column.
     pub async fn below(
         &self,
         tab: &Tab,
@@ -25,9 +27,10 @@ impl Loader {
         filled: bool,
     ) -> Result<AppendPosition, LoadError> {
         let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
-        // What people have beside the job's rows is seldom much; where it is nothing, no key has to be read.
+        // Users seldom have many cells beside the job's rows. If they have none, the keys need no
+        // read.
         let theirs = self.entered_columns(tab, &columns_but(own, tab.width), 1, rows).await?;
-        // A formula may show nothing, and counts all the same.
+        // A formula may display nothing, and still occupies its cell.
         let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
         if !filled && last_theirs.is_none_or(|row| row == 0) {
             return Ok(AppendPosition::default());
@@ -47,7 +50,8 @@ impl Loader {
         Ok(AppendPosition::of(last_key, last_theirs, &ours, filled))
     }
 
-    /// What was entered into these columns from a row (1-based) on; page by page, and to the end of the grid, wherever it is by then.
+    /// Reads entered values of these columns, page by page, from row `from` (1-based). The last
+    /// page has no end row, because the grid may grow meanwhile.
     async fn entered_columns(
         &self,
         tab: &Tab,

@@ -1,6 +1,8 @@
-//! Reading the data tab again in the middle of a run: where keys stand, or all of it, or what a witness saw.
+//! Reads the data tab again during a run: key positions, all rows, or the rows of an undo log.
 //!
-//! In scope: these calls. Out of scope: the load (`store::load::loader`), what follows from what was read (`store::session::row_tracker`).
+//! In scope: these calls.
+//! Out of scope: the load (`store::load::loader`), conclusions from the reads
+//! (`store::session::row_tracker`).
 
 use serde_json::Value;
 
@@ -16,24 +18,24 @@ use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::undo_log::{UndoFinding, UndoLog};
 
-/// Cells that one call reads when a whole tab is read.
+/// Maximum number of cells per call when a whole tab is read.
 const PAGE_CELLS: u32 = 200_000;
 
-/// A tab that was read whole.
+/// All rows of a tab, as read.
 pub struct TabReading {
-    /// The tab.
+    /// The tab with its header.
     pub tab: Tab,
-    /// Its rows, the header's among them, without blank ones at the end.
+    /// Its rows, including the header, without trailing blank rows.
     pub rows: Vec<Vec<Value>>,
-    /// Rows of its grid.
+    /// The number of rows in its grid.
     pub height: u32,
-    /// Whether it took several calls, so that rows may have moved from one to the other.
+    /// Whether the read took several calls, so that rows may have moved in between.
     pub is_paged: bool,
 }
 
 impl Loader {
-    /// The data tab's header, and where keys stand. Each page comes with the header of its moment, so that columns that move
-    /// meanwhile are seen.
+    /// Reads the data tab's header and the key positions. Each page comes with the header of the
+    /// same moment, so that a move of columns is noticed.
     pub async fn index(&self, known: &Tab, own: &[String], key_column: &str) -> Result<(Tab, RowIndex), LoadError> {
         let seen = self.tab(known.id).await?;
         let likely = known.position(key_column).unwrap_or_default();
@@ -43,14 +45,15 @@ impl Loader {
         let mut from = 1;
         while from <= seen.rows || found.is_none() {
             let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
-            // Rows that people put in meanwhile move the last ones down, so the last page has no end.
+            // Rows that users insert meanwhile push the last rows down. So the last page has no end
+            // row.
             let end = Some(to).filter(|to| *to < seen.rows);
             let ranges = [parse::header_range(&seen.title), parse::column_range(&seen.title, column, from, end)];
             let mut read = self.rows_of(&ranges).await?.into_iter();
             let tab = self.knowing(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
                 (_, None) => return Err(LoadError::moved(&seen.title)),
-                // Asked for where it was; once more where it is.
+                // First try the previous column, then once the current one.
                 (None, Some(at)) if at != column && column == likely => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
@@ -66,12 +69,12 @@ impl Loader {
         found.map(|tab| (tab, indexing.finish())).ok_or_else(|| LoadError::moved(&self.data_tab))
     }
 
-    /// The data tab with all its rows, the header's among them.
+    /// Reads the data tab with all its rows, including the header.
     pub async fn present(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
         let seen = self.tab(known.id).await?;
         let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
         if seen.rows <= page {
-            // All of it at one moment.
+            // One call reads a consistent view.
             let rows = self.rows_of(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
             let tab = self.knowing(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
             return Ok(TabReading { tab, rows, height: seen.rows, is_paged: false });
@@ -92,8 +95,11 @@ impl Loader {
         Ok(TabReading { tab, rows, height: seen.rows, is_paged: true })
     }
 
-    /// The rows of a tab that was read whole as they were entered, its keys in column `key`; none where people changed it in between. A tab that takes several calls
-    /// has to be the same in both readings: one alone may miss a row that moved from a page to an earlier one.
+    /// Reads the rows of `whole` as they were entered; `key` is the position of the key column.
+    /// Returns no rows if users changed the tab in between.
+    ///
+    /// A paged tab must be identical in both reads. One read alone may miss a row that moved to an
+    /// earlier page.
     pub async fn entered(&self, whole: &TabReading, key: usize) -> Result<Vec<Vec<Value>>, LoadError> {
         let TabReading { tab, rows, .. } = whole;
         let page = (PAGE_CELLS as usize / tab.width.max(1)).max(1);
@@ -106,7 +112,8 @@ impl Loader {
             entered.resize(to, Vec::new());
             from = to;
         }
-        // Keys are constants; what else is shown and was not entered may fill the cells of another one's formula.
+        // Keys are constants. Other cells with a displayed value but no entry may be filled by an
+        // array formula elsewhere.
         let key_of = |row: &Vec<Value>| row.get(key).map(parse::text).unwrap_or_default();
         let is_same = rows
             .iter()
@@ -120,7 +127,7 @@ impl Loader {
         }
     }
 
-    /// The undo rows of a finding as they were entered, those that hold what the batch found.
+    /// Reads the pre-images of the misplaced writes from the undo rows, as entered.
     pub async fn undo_rows(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
         let witness = &finding.witness;
         let (Some(first), Some(last)) = (finding.astray.first(), finding.astray.last()) else { return Ok(Vec::new()) };
@@ -134,22 +141,23 @@ impl Loader {
         Ok(finding.astray.iter().map(|astray| cells(astray.index)).collect())
     }
 
-    /// The scratch rows that a witness left on this state tab.
+    /// Reads the scratch rows of an undo log from this state tab.
     pub async fn scratch(&self, title: &str, witness: &UndoLog) -> Result<Vec<Vec<Value>>, LoadError> {
         let range = parse::rows_range(title, STATE_ROWS + 1, witness.rows(), witness.columns() as usize);
         Ok(self.rows_of(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 
-    /// The tab with the job's names for columns whose headers people changed: as known before, or asked for anew.
+    /// Returns the tab with the job's names for renamed columns: from `known`, or looked up again.
     async fn knowing(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
         let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
-        // A load tells what stops a run.
+        // The load reports what blocks a run.
         let found = self.own_columns(&mut tab, None, own).await?;
         if found.blocks() { Err(LoadError::moved(&tab.title)) } else { Ok(tab) }
     }
 
-    /// What became of the job's own columns. Marks are asked for only where a header is missed, or stands over two columns. Where all
-    /// are missed and the tab's grid is known, the header is looked for further down first.
+    /// Looks up the job's own columns. Developer metadata is read only if a header is missing or
+    /// occurs twice. If all headers are missing and the grid is known, the header is first searched
+    /// in lower rows.
     pub async fn own_columns(
         &self,
         tab: &mut Tab,
@@ -171,8 +179,9 @@ impl Loader {
         Ok(own.found_again(tab, marks.as_deref()))
     }
 
-    /// The marks on the job's columns; none where they can't be had, which is told by what follows from it. A mark says where its
-    /// column is, so the header has to be the same before and after.
+    /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
+    /// checks report it. Metadata refers to a column position, so the header must be unchanged
+    /// after the read.
     async fn marks_of(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
         let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
@@ -190,13 +199,13 @@ impl Loader {
     }
 }
 
-/// The number of a row, from 1.
+/// Converts a row index to a row number (1-based).
 fn row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-/// Whether the constants of a row are the same in both readings. How the service hands over a day that was entered is not known, so only
-/// texts and numbers of both are compared.
+/// Whether the constants of a row are the same in both reads. The service's format of an entered
+/// date is undocumented, so only texts and numbers are compared.
 fn shows_what_was_entered(shown: &[Value], entered: &[Value]) -> bool {
     let is_same = |(at, entered): (usize, &Value)| match (shown.get(at), entered) {
         (_, Value::String(text)) if text.starts_with('=') => true,

@@ -1,9 +1,10 @@
-//! What is asked of the service, and how it was answered. Pure.
+//! The assumptions about the service that a probe checks, and their results. Pure.
 //!
-//! In scope: the list of questions with the assumption that each is about. Out of scope: asking (the other files here), and what an
-//! answer means for a job (`check::meaning`).
+//! In scope: the list of assumptions.
+//! Out of scope: the checks (the other files of this folder), the meaning of a result for a job
+//! (`check::meaning`).
 
-/// A question.
+/// An assumption about the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is said in words below")]
 pub enum Assumption {
@@ -40,7 +41,7 @@ pub enum Assumption {
 
 use Assumption as Q;
 
-/// Every question, its word for machines, and what is assumed.
+/// Every assumption with its machine-readable name and its text.
 const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::CallerTabId, "caller_tab_id", "the id that a caller chooses for a tab is kept"),
     (Q::MissingTab, "missing_tab", "a request for a tab that is gone refuses the whole batch"),
@@ -54,7 +55,7 @@ const TABLE: [(Assumption, &str, &str); 29] = [
     (Q::NameAgain, "name_again", "a name that is deleted may be added again in the same batch"),
     (Q::OneByOne, "one_by_one", "a request is checked against what those before it in its batch have left"),
     (Q::InOrder, "in_order", "a batch is applied in order"),
-    (Q::CopyInOrder, "copy_in_order", "copyPaste copies what stands there at that point of the batch"),
+    (Q::CopyInOrder, "copy_in_order", "copyPaste copies the contents at that point of the batch"),
     (Q::CopyShifts, "copy_shifts", "copyPaste shifts the references of formulas"),
     (Q::CopySpilled, "copy_spilled", "a copy of a cell that a formula spills into is blank"),
     (Q::CopyBeyond, "copy_beyond", "a reference that a copy shifts beyond the grid comes back as it was"),
@@ -74,22 +75,22 @@ const TABLE: [(Assumption, &str, &str); 29] = [
 ];
 
 impl Assumption {
-    /// Every one, in the order in which they are asked.
+    /// All assumptions, in the order in which they are checked.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(question, ..)| *question)
     }
 
-    /// Its word for machines.
+    /// The machine-readable name.
     pub fn word(self) -> &'static str {
         self.row().1
     }
 
-    /// What is assumed.
+    /// The text of the assumption.
     pub fn assumption(self) -> &'static str {
         self.row().2
     }
 
-    /// Whether nothing keeps two runs apart if it does not hold.
+    /// Whether the guard depends on it: without it, no guard keeps two runs apart.
     pub fn is_guard_column(self) -> bool {
         matches!(self, Self::MissingTab | Self::CallerTabId)
     }
@@ -99,24 +100,24 @@ impl Assumption {
     }
 }
 
-/// How a question was answered.
+/// The outcome of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AssumptionOutcome {
-    /// As assumed.
+    /// The service behaves as assumed.
     Held,
-    /// Otherwise.
+    /// The service behaves otherwise.
     NotHeld,
-    /// No answer could be had.
+    /// The check got no result.
     Unknown,
 }
 
 impl AssumptionOutcome {
-    /// Held if so.
+    /// Converts a check's result: `Held` if `held` is true.
     pub fn of(held: bool) -> Self {
         if held { Self::Held } else { Self::NotHeld }
     }
 
-    /// The word for machines.
+    /// The machine-readable name.
     pub fn word(self) -> &'static str {
         match self {
             Self::Held => "held",
@@ -126,14 +127,14 @@ impl AssumptionOutcome {
     }
 }
 
-/// A question with its answer.
+/// An assumption with its outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumptionResult {
-    /// What was asked.
+    /// The assumption that was checked.
     pub question: Assumption,
-    /// How it was answered.
+    /// The outcome of the check.
     pub outcome: AssumptionOutcome,
-    /// What the service said or showed; or why it is not known.
+    /// The service's message or observed behaviour, or why the outcome is unknown.
     pub seen: String,
 }
 

@@ -1,6 +1,8 @@
-//! The proof of the guard, once on every spreadsheet: two batches that the service must refuse.
+//! The capability probe of the guard, once per spreadsheet: two batches that the service must
+//! refuse.
 //!
-//! In scope: sending them. Out of scope: what they are and what follows (`store::guard::head_guard`).
+//! In scope: sending them.
+//! Out of scope: their requests and the conclusion (`store::guard::head_guard`).
 
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
@@ -10,10 +12,11 @@ use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 
-/// Times that one probe is sent when its answer is lost; it writes nothing but a scratch cell.
+/// How often a probe is sent if its response is lost. It writes only a spare cell.
 const PROBE_SENDS: u32 = 3;
 
-/// Proves the guard at this place; the reply is what a commit answers when it could not be proved.
+/// Probes the guard at this location. The error is the reply for the commit if the probe got no
+/// result.
 pub async fn prove(
     sheets: &Sheets,
     id: &SpreadsheetId,
@@ -23,8 +26,8 @@ pub async fn prove(
     let [names, tabs] = head_guard::probes(place, salt);
     let by_name = refused(sheets, id, &names).await?;
     if by_name == Some(ProbeRefusal::At(1)) {
-        // The probe's own tab is gone: another commit moved the state, and nothing was proved.
-        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() });
+        // The probe's own tab is gone: another commit moved the state, and the probe has no result.
+        return Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() });
     }
     let by_tab = refused(sheets, id, &tabs).await?;
     match head_guard::conclude(place, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
@@ -40,14 +43,15 @@ pub async fn prove(
     }
 }
 
-/// Which request of a probe was refused.
+/// The request of a probe that the service refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ProbeRefusal {
     At(usize),
     Somewhere,
 }
 
-/// Where the service refuses a batch that it must refuse; `None` if it does not.
+/// Sends a batch that the service must refuse. Returns the refused request; `None` if the batch was
+/// applied.
 async fn refused(
     sheets: &Sheets,
     id: &SpreadsheetId,

@@ -1,6 +1,7 @@
-//! Questions about cells: the order of a batch, copies, what an answer shows, lengths, texts that look like formulas.
+//! Checks of cells: batch order, copies, response contents, lengths, texts that look like formulas.
 //!
-//! In scope: those. Out of scope: appended rows (`store::probe::rows`), asking again (`store::probe::run`).
+//! In scope: these checks.
+//! Out of scope: appended rows (`store::probe::rows`), retries (`store::probe::run`).
 
 use crate::google::types::cell::CellData;
 use crate::google::types::requests::{Batch, GridRange, PasteOrientation, PasteType, Request};
@@ -10,7 +11,7 @@ use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unansw
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
-/// UTF-16 units that a cell takes.
+/// UTF-16 units that a cell accepts.
 const CELL_UNITS: usize = 50_000;
 
 fn one_cell(tab: &ProbeTab, row: u32, column: u32) -> GridRange {
@@ -65,11 +66,11 @@ pub async fn copy_shifts(desk: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::of(seen == "lower"), format!("the copied formula shows \"{seen}\"")))
 }
 
-/// Copies a cell that shows what a formula beside it spills into it, as undo rows are copied.
+/// Copies a cell into which a formula spills, in the same way as undo rows are copied.
 pub async fn copy_spilled(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let texts = [(0, "own"), (1, "spilled")].map(|(row, text)| tab.write(row, 1, CellData::text(text)));
-    // Nothing in this formula depends on the spreadsheet's locale.
+    // This formula is independent of the spreadsheet's locale.
     let formula = tab.write(0, 0, CellData::formula("=ARRAYFORMULA(B1:B2)"));
     desk.prepare(std::iter::once(tab.add()).chain(texts).chain([formula]).collect()).await?;
     let rows = desk.read(&tab, "A1:A2", |rows| text_at(rows, 1, 0) == "spilled").await?;
@@ -105,7 +106,7 @@ pub async fn copy_beyond(desk: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::of(seen == "there"), format!("the formula that came back shows \"{seen}\"")))
 }
 
-/// Reads a cell back in the answer to the batch that changes it.
+/// Reads a cell from the response to the batch that changes it.
 pub async fn reads_back(desk: &ProbeClient) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     desk.prepare(vec![home.write(row, 0, CellData::text("before"))]).await?;

@@ -1,6 +1,7 @@
-//! Sweeping up: what this probe made, and what earlier ones left.
+//! Cleans up after probes: deletes what this probe created and what earlier ones left.
 //!
-//! In scope: finding names of probes and deleting them, until none is seen. Out of scope: making them.
+//! In scope: finding names of probes and deleting them until none is found.
+//! Out of scope: creating them.
 
 use std::time::Duration;
 
@@ -13,23 +14,24 @@ use crate::store::probe::client::ProbeClient;
 use crate::store::probe::scratch_names::{ScratchOrigin, of_name, of_title};
 use crate::store::tabs::error::unreadable;
 
-/// What is left of another probe is swept once it is this old; until then that one may be at work.
+/// Minimum age, in seconds, at which another probe's leftovers are deleted. A younger probe may
+/// still run.
 const LEFTOVER_S: i64 = 3_600;
-/// Rounds of looking and deleting.
+/// Rounds of reading and deleting.
 const ROUNDS: u32 = 8;
-/// Between two rounds.
+/// Pause between two rounds.
 const ROUND: Duration = Duration::from_secs(2);
-/// After it was clean, before a last look for a batch that was lost and arrives late.
+/// Pause before a last read, for a batch whose response was lost and that may arrive late.
 const LATE: Duration = Duration::from_secs(10);
 
-/// What a sweep came to.
+/// The result of a cleanup.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CleanupReport {
-    /// Tabs and names of earlier probes that were deleted.
+    /// The number of deleted tabs and names of earlier probes.
     pub leftovers: usize,
     /// Titles and names that could not be deleted.
     pub left: Vec<String>,
-    /// Why.
+    /// The last error, if any.
     pub why: Option<StoreError>,
 }
 
@@ -39,7 +41,7 @@ struct Found {
     mine: bool,
 }
 
-/// Deletes everything of this probe, and what earlier ones left.
+/// Deletes everything of this probe, and leftovers of earlier ones.
 pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
     let mut swept = CleanupReport::default();
     let mut late = desk.lost_any();
@@ -63,7 +65,7 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
             continue;
         }
         let leftovers = found.iter().filter(|one| !one.mine).count();
-        // All in one call; where that is refused, which a look that is too old leads to, each by itself.
+        // First all in one call. If that is refused, as after a stale read, one call for each.
         let parts: Vec<Vec<Request>> = if round < 2 {
             vec![found.into_iter().map(|one| one.delete).collect()]
         } else {
@@ -78,7 +80,7 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
                 BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => swept.why = Some(unreadable(&error)),
                 BatchReply::Lost(cause) => {
                     late = true;
-                    tracing::debug!(%cause, "the answer to the sweep was lost, it is looked again");
+                    tracing::debug!(%cause, "the response to the cleanup was lost; checking again");
                 }
             }
         }
@@ -86,7 +88,7 @@ pub async fn sweep(desk: &ProbeClient) -> CleanupReport {
     swept
 }
 
-/// Names first: a name whose tab is gone may be gone with it.
+/// Names first: deleting a tab may delete its names.
 fn found(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<Found> {
     let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {

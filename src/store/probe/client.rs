@@ -1,6 +1,7 @@
-//! Where a probe works: batches to the spreadsheet, cells read from it, and a scratch tab to stand on.
+//! The client of a probe: sends batches to the spreadsheet, reads cells, owns a scratch tab.
 //!
-//! In scope: sending, reading with patience, what stops a probe. Out of scope: what is asked (the files of questions beside this one).
+//! In scope: sending, repeated reads, errors that stop a probe.
+//! Out of scope: the checks (the other files of this folder).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -24,48 +25,48 @@ use crate::store::tabs::error::unreadable;
 /// Rows of a scratch tab.
 pub const ROWS: u32 = 40;
 const COLUMNS: u32 = 6;
-/// Reads of cells that may be older than a write that was answered before them.
+/// Maximum number of reads, because a read may be older than an acknowledged write.
 const READS: u32 = 4;
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// A scratch tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbeTab {
-    /// Its id.
+    /// The id of the tab.
     pub id: i32,
-    /// Its title.
+    /// The title of the tab.
     pub title: String,
 }
 
-/// Why a question has no answer.
+/// Why a check has no result.
 #[derive(Debug)]
 pub enum Unanswered {
-    /// The service's answer to a batch was lost; it may be asked again in fresh names.
+    /// The response to a batch was lost. The check may be repeated with new names.
     Lost(String),
-    /// It was answered, but tells nothing.
+    /// The response allows no conclusion.
     Unclear(String),
-    /// Nothing can be asked here at all.
+    /// No check is possible on this spreadsheet.
     Stop(StoreError),
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug)]
 pub enum SentBatch {
-    /// It was applied.
+    /// The service applied it.
     Applied(BatchAnswer),
-    /// It was refused with 400.
+    /// The service refused it with status 400.
     Refused(ApiError),
 }
 
-/// One probe's way to the spreadsheet.
+/// The client of one probe.
 pub struct ProbeClient {
-    /// The client.
+    /// The API client.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet to probe.
     pub id: SpreadsheetId,
-    /// Time.
+    /// The clock for pauses and timestamps.
     pub clock: Arc<dyn Clock>,
-    /// The names of this probe.
+    /// The source of this probe's names.
     pub scratch: ScratchName,
     home: OnceLock<ProbeTab>,
     next_row: AtomicU32,
@@ -73,7 +74,7 @@ pub struct ProbeClient {
 }
 
 impl ProbeClient {
-    /// Begins a probe: reads the spreadsheet, so that its names tell the service's time.
+    /// Starts a probe. Reads the spreadsheet first, because the names include the service's time.
     pub async fn open(
         sheets: Arc<Sheets>,
         id: SpreadsheetId,
@@ -87,27 +88,27 @@ impl ProbeClient {
         Ok(Self { sheets, id, clock, scratch, home, next_row, lost })
     }
 
-    /// Whether the fate of a batch was ever unknown; it may still arrive.
+    /// Whether the outcome of any batch was unknown. Such a batch may still arrive.
     pub fn lost_any(&self) -> bool {
         self.lost.load(Ordering::Relaxed) > 0
     }
 
-    /// The scratch tab that questions share.
+    /// The scratch tab that checks share.
     pub fn home(&self) -> Result<&ProbeTab, Unanswered> {
-        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab to ask it on".to_owned()))
+        self.home.get().ok_or_else(|| Unanswered::Unclear("there is no scratch tab for this question".to_owned()))
     }
 
-    /// Stands on this tab from now on.
+    /// Sets the shared scratch tab.
     pub fn stand_on(&self, tab: ProbeTab) {
         let _ = self.home.set(tab);
     }
 
-    /// A row of the shared tab that nobody has used, from 0.
+    /// The next unused row of the shared tab, 0-based.
     pub fn row(&self) -> u32 {
         self.next_row.fetch_add(1, Ordering::Relaxed) % ROWS
     }
 
-    /// A tab that is not there yet.
+    /// Chooses id and title of a new tab.
     pub fn new_tab(&self) -> ProbeTab {
         ProbeTab { id: self.scratch.number(), title: self.scratch.title() }
     }
@@ -132,17 +133,16 @@ impl ProbeClient {
         }
     }
 
-    /// Sends a batch that only prepares a question: a refusal leaves the question open.
+    /// Sends a batch that only prepares a check. A refusal leaves the check without a result.
     pub async fn prepare(&self, requests: Vec<Request>) -> Result<BatchAnswer, Unanswered> {
         match self.send(Batch::new(requests)).await? {
             SentBatch::Applied(answer) => Ok(answer),
-            SentBatch::Refused(refusal) => {
-                Err(Unanswered::Unclear(format!("what it takes to ask was refused: {refusal}")))
-            }
+            SentBatch::Refused(refusal) => Err(Unanswered::Unclear(format!("the preparation was refused: {refusal}"))),
         }
     }
 
-    /// Reads an area of a scratch tab until it is as `expected`, or a read can't be older than the write any more.
+    /// Reads an area of a scratch tab until it is as `expected`, or until a read can't be older
+    /// than the write.
     pub async fn read(
         &self,
         tab: &ProbeTab,
@@ -173,7 +173,7 @@ impl ProbeClient {
 }
 
 impl ProbeTab {
-    /// The request that adds it.
+    /// Returns the request that adds the tab.
     pub fn add(&self) -> Request {
         let grid = GridProperties { row_count: Some(ROWS), column_count: Some(COLUMNS), frozen_row_count: None };
         Request::AddSheet {
@@ -187,7 +187,7 @@ impl ProbeTab {
         }
     }
 
-    /// Writes one cell of it.
+    /// Returns the request that writes one cell.
     pub fn write(&self, row: u32, column: u32, cell: CellData) -> Request {
         let start = GridCoordinate { sheet_id: self.id, row_index: row, column_index: column };
         Request::UpdateCells {
@@ -199,7 +199,7 @@ impl ProbeTab {
     }
 }
 
-/// The text of a cell of what was read; empty where there is none.
+/// The text of a cell that was read; empty if it is missing.
 pub fn text_at(rows: &[Vec<Value>], row: usize, column: usize) -> String {
     rows.get(row).and_then(|row| row.get(column)).map(crate::store::tabs::parse::text).unwrap_or_default()
 }

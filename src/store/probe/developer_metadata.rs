@@ -1,6 +1,7 @@
-//! Questions about developer metadata on columns.
+//! Checks of developer metadata on columns.
 //!
-//! In scope: ids, keys, how much of it fits, whether it follows its column. Out of scope: asking again (`store::probe::run`).
+//! In scope: ids, keys, the size limit, whether metadata follows its column.
+//! Out of scope: retries (`store::probe::run`).
 
 use std::time::Duration;
 
@@ -13,10 +14,10 @@ use crate::store::tabs::error::unreadable;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
-/// Looks for marks, of which the first may be older than the write before it.
+/// Maximum number of reads, because the first may be older than the write before it.
 const LOOKS: u32 = 4;
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Characters of a tab's marks that have to fit, a few less than the 30,000 that the guide names.
+/// Characters of metadata that a tab must accept; slightly less than the documented 30,000.
 const BUDGET: usize = 29_900;
 
 fn column(tab: &ProbeTab, at: u32) -> DimensionRange {
@@ -35,14 +36,16 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
     }
 }
 
-/// A new tab with a mark on its third column; the key and id of the mark.
+/// Creates a tab with metadata on its third column. Returns the tab, the key, the requested id and
+/// the assigned id.
 async fn marked(desk: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
     let (tab, key, id) = (desk.new_tab(), desk.scratch.name(), desk.scratch.number());
     let answer = desk.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
     Ok((tab, key, id, answer.added_metadata(1)))
 }
 
-/// The marks of this key, once they are as expected or no look can be older than the write any more.
+/// Reads the metadata with this key until it is as `expected`, or until a read can't be older than
+/// the write.
 async fn look(
     desk: &ProbeClient,
     key: &str,
@@ -61,24 +64,24 @@ async fn look(
     Ok(found)
 }
 
-/// Marks a column under an id of our own.
+/// Creates metadata with an id of our choice.
 pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let (_, _, wanted, id) = marked(desk).await?;
     let Some(id) = id else {
-        return Err(Unanswered::Unclear("the answer does not tell the mark's id".to_owned()));
+        return Err(Unanswered::Unclear("the response does not contain the mark's id".to_owned()));
     };
     let kept = id == i64::from(wanted);
     Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
-/// Marks another column under the id of a mark that is there.
+/// Creates metadata for another column with an id that is taken.
 pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, _, wanted, id) = marked(desk).await?;
     let id = id.and_then(|id| i32::try_from(id).ok()).unwrap_or(wanted);
     refused(desk, vec![mark(&tab, 3, id, &desk.scratch.name(), "another")], 0).await
 }
 
-/// Marks two columns under one key.
+/// Creates metadata with the same key on two columns.
 pub async fn same_key(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key) = (desk.new_tab(), desk.scratch.name());
     let marks = [(1, "one"), (2, "two")].map(|(at, value)| mark(&tab, at, desk.scratch.number(), &key, value));
@@ -90,7 +93,7 @@ pub async fn same_key(desk: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::of(found.len() == 2), format!("{} of 2 were found", found.len())))
 }
 
-/// Fills a tab's marks almost to what the guide says.
+/// Fills a tab's metadata almost to the documented limit.
 pub async fn budget(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let marks = [1, 2].map(|at| {
@@ -104,7 +107,7 @@ pub async fn budget(desk: &ProbeClient) -> ProbeAnswer {
     }
 }
 
-/// Puts a column before a marked one.
+/// Inserts a column before one with metadata.
 pub async fn moves(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key, ..) = marked(desk).await?;
     desk.prepare(vec![Request::InsertDimension { range: column(&tab, 0), inherit_from_before: false }]).await?;
@@ -118,7 +121,7 @@ pub async fn moves(desk: &ProbeClient) -> ProbeAnswer {
     }
 }
 
-/// Deletes a marked column.
+/// Deletes a column with metadata.
 pub async fn goes(desk: &ProbeClient) -> ProbeAnswer {
     let (tab, key, ..) = marked(desk).await?;
     let there = look(desk, &key, |found| !found.is_empty()).await?;

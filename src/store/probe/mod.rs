@@ -1,10 +1,17 @@
-//! The probe: what the service does, asked of a spreadsheet in scratch names that go away again.
+//! The probe: checks on a real spreadsheet whether the service behaves as assumed.
 //!
-//! In scope: the questions, asking them, reading the answers, sweeping up. Out of scope: what an answer means for a job
-//! (`check`), and the proof that each first run makes by itself (`store::probe::capability`).
+//! | question | file |
+//! |---|---|
+//! | Which assumptions are checked? | `assumption` |
+//! | Which function checks an assumption, and when is it repeated? | `run` |
+//! | How is each one checked? | `tabs`, `range_names`, `developer_metadata`, `cells`, `rows` |
+//! | How does a probe send and read? | `client` |
+//! | How are a probe's tabs and names recognised, and deleted? | `scratch_names`, `cleanup` |
+//! | Does the guard work on this spreadsheet? (once per spreadsheet, by each first run) | `capability` |
 //!
-//! A probe writes to tabs and names of its own and to nothing else. Each question is one or two batches; where an answer is lost,
-//! the question is asked again in fresh names, so that it never depends on what became of the first batch.
+//! Out of scope: the meaning of a result for a job (`check`). A probe writes only to tabs and names
+//! of its own. Each check is one or two batches. If a response is lost, the check is repeated with
+//! new names, so that it never depends on the outcome of the first batch.
 
 pub mod capability;
 pub mod client;

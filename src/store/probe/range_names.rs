@@ -1,6 +1,7 @@
-//! Questions about named ranges: their ids and names, and whether one that is gone refuses a batch.
+//! Checks of named ranges: their ids and names, and whether a missing one refuses a batch.
 //!
-//! In scope: those, in the guard's own requests. Out of scope: asking again (`store::probe::run`).
+//! In scope: these checks, with the guard's own requests.
+//! Out of scope: retries (`store::probe::run`).
 
 use crate::google::types::requests::{Batch, Request};
 use crate::store::guard::head_guard::GuardRequest;
@@ -10,19 +11,19 @@ use crate::store::probe::tabs::{refused, whole_batch_refused};
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
-/// A name as it was given.
+/// A named range that was created: the requested id, the assigned id, the name.
 struct GivenId {
     wanted: String,
     id: String,
     name: String,
 }
 
-/// Gives a new name to a cell of the shared tab.
+/// Creates a named range for a cell of the shared tab.
 async fn give(desk: &ProbeClient) -> Result<GivenId, Unanswered> {
     let (wanted, name) = (desk.scratch.id(), desk.scratch.name());
     let answer = desk.prepare(add(desk, &wanted, &name)?).await?;
     let id = answer.added_name(0).map(str::to_owned);
-    let id = id.ok_or_else(|| Unanswered::Unclear("the answer does not tell the id of a new name".to_owned()))?;
+    let id = id.ok_or_else(|| Unanswered::Unclear("the response does not contain the id of a new name".to_owned()))?;
     Ok(GivenId { wanted, id, name })
 }
 
@@ -31,34 +32,34 @@ fn add(desk: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswe
     Ok(op.request().into_iter().collect())
 }
 
-/// Deletes a name that never was, before a write.
+/// Deletes a named range that never existed, before a write.
 pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
     let never = GuardRequest::DropName { id: desk.scratch.id() };
     whole_batch_refused(desk, never.request(), false).await
 }
 
-/// Gives a name under an id of our own.
+/// Creates a named range with an id of our choice.
 pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let kept = given.id == given.wanted;
     Ok((AssumptionOutcome::of(kept), if kept { "it was kept" } else { "another id was given" }.to_owned()))
 }
 
-/// Gives another name under the id of one that is there.
+/// Creates another named range with an id that is taken.
 pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let other = desk.scratch.name();
     refused(desk, add(desk, &given.id, &other)?, 0).await
 }
 
-/// Gives a name that is there under another id.
+/// Creates a named range with a name that is taken.
 pub async fn taken_name(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let other = desk.scratch.id();
     refused(desk, add(desk, &other, &given.name)?, 0).await
 }
 
-/// Deletes a name and gives it again, in one batch.
+/// Deletes a named range and adds its name again in one batch.
 pub async fn again(desk: &ProbeClient) -> ProbeAnswer {
     let given = give(desk).await?;
     let new = desk.scratch.id();

@@ -1,6 +1,7 @@
-//! Questions about appended rows, and about reads that follow a write.
+//! Checks of appended rows, and of reads that follow a write.
 //!
-//! In scope: those. Out of scope: asking again (`store::probe::run`).
+//! In scope: these checks.
+//! Out of scope: retries (`store::probe::run`).
 
 use crate::google::types::cell::CellData;
 use crate::google::types::requests::{GridRange, Request, ValidationRule};
@@ -11,7 +12,7 @@ use crate::store::tabs::error::unreadable;
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
-/// Writes that are read again at once.
+/// Number of writes that are read back at once.
 const TIMES: u32 = 5;
 
 fn append(tab: &ProbeTab) -> Request {
@@ -19,14 +20,14 @@ fn append(tab: &ProbeTab) -> Request {
     Request::AppendCells { sheet_id: tab.id, rows, fields: "userEnteredValue".into() }
 }
 
-/// The row, from 1, in which the appended one stands.
+/// The row number of the appended row.
 async fn landed(desk: &ProbeClient, tab: &ProbeTab) -> Result<usize, Unanswered> {
     let at = |rows: &[Vec<serde_json::Value>]| (0..rows.len()).find(|row| text_at(rows, *row, 0) == "appended");
     let rows = desk.read(tab, "A1:F60", |rows| at(rows).is_some()).await?;
     at(&rows).map(|row| row + 1).ok_or_else(|| Unanswered::Unclear("the appended row was not found".to_owned()))
 }
 
-/// Appends where the last data stands in another column, below a gap.
+/// Appends to a tab whose last data is in another column, below a gap.
 pub async fn below(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let (first, stray) = (tab.write(0, 0, CellData::text("first")), tab.write(3, 1, CellData::text("stray")));
@@ -35,7 +36,7 @@ pub async fn below(desk: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::of(row == 5), format!("with a last cell in B4, it went to row {row}")))
 }
 
-/// Appends where rows below the last data hold checkboxes that nobody has ticked.
+/// Appends to a tab with unticked checkboxes below the last data.
 pub async fn checkbox(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let range = GridRange {
@@ -68,10 +69,10 @@ pub async fn fresh(desk: &ProbeClient) -> ProbeAnswer {
     Ok((AssumptionOutcome::of(older == 0), format!("{older} of {TIMES} reads were older than the write before them")))
 }
 
-/// Looks whether answers told the time.
+/// Checks whether responses contained the service's time.
 pub fn date(desk: &ProbeClient) -> (AssumptionOutcome, String) {
     match desk.sheets.service_time() {
-        Some((at, _)) => (AssumptionOutcome::Held, format!("the last one said {at}")),
+        Some((at, _)) => (AssumptionOutcome::Held, format!("the last one was {at}")),
         None => (AssumptionOutcome::NotHeld, "no answer had one that can be read".to_owned()),
     }
 }

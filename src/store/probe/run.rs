@@ -1,6 +1,7 @@
-//! Asking one question: again in fresh names where an answer is lost, within bounds.
+//! Runs one check, and repeats it with new names if a response is lost.
 //!
-//! In scope: which file answers which question. Out of scope: the order and the end of a probe (`check::probing`).
+//! In scope: which file checks which assumption.
+//! Out of scope: the order and the end of a probe (`check::probing`).
 
 use std::time::Duration;
 
@@ -9,12 +10,12 @@ use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionR
 use crate::store::probe::client::{ProbeClient, Unanswered};
 use crate::store::probe::{cells, developer_metadata, range_names, rows, tabs};
 
-/// Times that a question is asked whose answers are lost.
+/// Maximum number of attempts if responses are lost.
 const TRIES: u32 = 6;
-/// Before it is asked again.
+/// Pause before another attempt.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Asks; an error means that nothing more can be asked here.
+/// Checks an assumption. An error means that no further check is possible.
 pub async fn ask(desk: &ProbeClient, question: Assumption) -> Result<AssumptionResult, StoreError> {
     let mut why = String::new();
     for nth in 0..TRIES {
@@ -28,12 +29,12 @@ pub async fn ask(desk: &ProbeClient, question: Assumption) -> Result<AssumptionR
                 return Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen });
             }
             Err(Unanswered::Lost(cause)) => {
-                tracing::debug!(question = question.word(), %cause, "the answer was lost, it is asked again");
+                tracing::debug!(question = question.word(), %cause, "the response was lost; asking again");
                 why = cause;
             }
         }
     }
-    let seen = format!("asked {TRIES} times, and the last answer was lost: {why}");
+    let seen = format!("asked {TRIES} times; the last response was lost: {why}");
     Ok(AssumptionResult { question, outcome: AssumptionOutcome::Unknown, seen })
 }
 

@@ -1,9 +1,12 @@
-//! Names of what a probe makes, and telling them again. All of them stand here.
+//! Creates the names of a probe's tabs and ranges, and recognises them. All such names are defined
+//! here.
 //!
-//! In scope: titles, names, keys of marks, ids. Out of scope: making and deleting (`store::probe::client`, `store::probe::cleanup`).
+//! In scope: titles, names, metadata keys, ids.
+//! Out of scope: creating and deleting (`store::probe::client`, `store::probe::cleanup`).
 //!
-//! A title is `sheetkeep probe <seconds>-<16 hex digits>-<number>`: when the probe began by the service's clock, which probe it
-//! was, and the how-manieth name. It holds no `#`, so it is no state tab of any job, and only a text of exactly this form is ever swept.
+//! A title is `sheetkeep probe <seconds>-<16 hex digits>-<number>`: the probe's start by the
+//! service's clock, the probe's token, and a running number. It contains no `#`, so it can't be a
+//! job's state tab. The cleanup deletes only texts of exactly this form.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -14,16 +17,16 @@ use crate::time::Timestamp;
 const TITLE: &str = "sheetkeep probe ";
 const NAME: &str = "skprobe_";
 
-/// Which probe made something, and when.
+/// The probe that created a tab or name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScratchOrigin {
-    /// When it began, in seconds.
+    /// The start of the probe, in seconds since the Unix epoch.
     pub seconds: i64,
-    /// Chance.
+    /// The random token of the probe.
     pub token: u64,
 }
 
-/// Makes the names of one probe; none twice.
+/// Creates the names of one probe, each only once.
 pub struct ScratchName {
     origin: ScratchOrigin,
     chance: Arc<dyn Chance>,
@@ -31,13 +34,13 @@ pub struct ScratchName {
 }
 
 impl ScratchName {
-    /// The names of a probe that begins at `now`.
+    /// Creates the names of a probe that starts at `now`.
     pub fn new(now: Timestamp, chance: Arc<dyn Chance>) -> Self {
         let origin = ScratchOrigin { seconds: now.0.div_euclid(1_000), token: chance.bits() };
         Self { origin, chance, made: AtomicU32::new(0) }
     }
 
-    /// Whose names they are.
+    /// The probe to which the names belong.
     pub fn origin(&self) -> ScratchOrigin {
         self.origin
     }
@@ -47,17 +50,17 @@ impl ScratchName {
         self.next(TITLE, '-')
     }
 
-    /// A new name of a range, or key of a mark.
+    /// A new name for a range, or a new metadata key.
     pub fn name(&self) -> String {
         self.next(NAME, '_')
     }
 
-    /// An id for a tab or a mark.
+    /// A new id for a tab or metadata.
     pub fn number(&self) -> i32 {
         i32::try_from(self.chance.bits() >> 33).unwrap_or(i32::MAX).max(1)
     }
 
-    /// An id for a name.
+    /// A new id for a named range.
     pub fn id(&self) -> String {
         format!("{}{:020}", self.origin.seconds, self.chance.bits())
     }
@@ -69,12 +72,12 @@ impl ScratchName {
     }
 }
 
-/// Whose tab it is, if a probe's.
+/// Parses a tab's title; `None` if no probe created it.
 pub fn of_title(title: &str) -> Option<ScratchOrigin> {
     origin(title.strip_prefix(TITLE)?, '-')
 }
 
-/// Whose name it is, if a probe's.
+/// Parses a range's name; `None` if no probe created it.
 pub fn of_name(name: &str) -> Option<ScratchOrigin> {
     origin(name.strip_prefix(NAME)?, '_')
 }

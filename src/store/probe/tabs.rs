@@ -1,6 +1,7 @@
-//! Questions about tabs: their ids and titles, and whether one that is gone refuses a batch.
+//! Checks of tabs: their ids and titles, and whether a missing one refuses a batch.
 //!
-//! In scope: those. Out of scope: asking again (`store::probe::run`).
+//! In scope: these checks.
+//! Out of scope: retries (`store::probe::run`).
 
 use crate::google::types::cell::CellData;
 use crate::google::types::requests::{Batch, Request};
@@ -10,14 +11,14 @@ use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 
 type ProbeAnswer = Result<(AssumptionOutcome, String), Unanswered>;
 
-/// Adds the tab that the probe stands on, with an id of our own.
+/// Adds the shared scratch tab, with an id of our choice.
 pub async fn caller_id(desk: &ProbeClient) -> ProbeAnswer {
     let tab = desk.new_tab();
     let SentBatch::Applied(answer) = desk.send(Batch::new(vec![tab.add()])).await.map(refusal_is_unclear)?? else {
         return Err(Unanswered::Unclear("it was refused".to_owned()));
     };
     let Some(id) = answer.added_tab(0) else {
-        return Err(Unanswered::Unclear("the answer does not tell the new tab's id".to_owned()));
+        return Err(Unanswered::Unclear("the response does not contain the new tab's id".to_owned()));
     };
     let kept = id == tab.id;
     desk.stand_on(ProbeTab { id, ..tab });
@@ -31,13 +32,14 @@ fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, Unanswered> {
     }
 }
 
-/// Touches a tab that never was, after a cell of one that is there.
+/// Writes to a tab that never existed, after a cell of one that exists.
 pub async fn missing(desk: &ProbeClient) -> ProbeAnswer {
     let never = GuardRequest::Touch { tab: desk.scratch.number() };
     whole_batch_refused(desk, never.request(), true).await
 }
 
-/// Sends a batch of one harmless write and one request that has to be refused, and looks whether the write was done all the same.
+/// Sends a batch with one harmless write and one request that must be refused. Checks that the
+/// write was not applied.
 pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, write_first: bool) -> ProbeAnswer {
     let (home, row) = (desk.home()?, desk.row());
     let mut requests: Vec<Request> =
@@ -49,7 +51,7 @@ pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, w
         SentBatch::Applied(_) => return Ok((AssumptionOutcome::NotHeld, "the batch was applied".to_owned())),
         SentBatch::Refused(refusal) => refusal,
     };
-    // Read within a write, which no read can be older than.
+    // Read within a write: such a read can't be stale.
     let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
     let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
     let SentBatch::Applied(answer) = desk.send(after).await? else {
@@ -64,26 +66,26 @@ pub async fn whole_batch_refused(desk: &ProbeClient, refused: Option<Request>, w
     }
 }
 
-/// Adds a tab under the id of the one that is there.
+/// Adds a tab with an id that is taken.
 pub async fn taken_id(desk: &ProbeClient) -> ProbeAnswer {
     let tab = ProbeTab { id: desk.home()?.id, title: desk.scratch.title() };
     refused(desk, vec![tab.add()], 0).await
 }
 
-/// Adds a tab under the title of the one that is there.
+/// Adds a tab with a title that is taken.
 pub async fn taken_title(desk: &ProbeClient) -> ProbeAnswer {
     let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.clone() };
     refused(desk, vec![tab.add()], 0).await
 }
 
-/// The same title in capitals, which is that of no tab of a job.
+/// Adds a tab with the same title in capitals, which no job's tab has.
 pub async fn title_case(desk: &ProbeClient) -> ProbeAnswer {
-    // The twin is deleted in the same batch, since nobody would know it as a probe's.
+    // The same batch deletes the second tab, since a cleanup would not recognise its title.
     let tab = ProbeTab { id: desk.scratch.number(), title: desk.home()?.title.to_uppercase() };
     refused(desk, vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }], 0).await
 }
 
-/// Deletes a tab and adds another one under its title, in one batch.
+/// Deletes a tab and adds another one with its title in one batch.
 pub async fn one_by_one(desk: &ProbeClient) -> ProbeAnswer {
     let old = desk.new_tab();
     desk.prepare(vec![old.add()]).await?;
@@ -94,7 +96,7 @@ pub async fn one_by_one(desk: &ProbeClient) -> ProbeAnswer {
     }
 }
 
-/// Whether this request of a batch is refused, which it has to be.
+/// Sends a batch and checks that its request `at` is refused, as it must be.
 pub async fn refused(desk: &ProbeClient, requests: Vec<Request>, at: usize) -> ProbeAnswer {
     match desk.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::NotHeld, "it was taken".to_owned())),

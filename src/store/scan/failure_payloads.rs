@@ -1,7 +1,8 @@
-//! Failures read back whole: the record that each keeps, as people left it.
+//! Reads stored failures with their payloads, as users left them.
 //!
-//! In scope: which rows to ask for, reading them, seeing that a row is still the one that the load found. Out of scope: which failures
-//! are tried again (`runner::again`), the newest row of each (`store::tabs::parse`).
+//! In scope: the ranges, parsing, checking that a row still has the key that the load found.
+//! Out of scope: which failures to retry (`runner::input_queue`), the newest row of each key
+//! (`store::tabs::parse`).
 
 use serde_json::Value;
 
@@ -14,13 +15,13 @@ use crate::store::tabs::error::LoadError;
 use crate::store::tabs::parse::{column_range, text, whole_rows_range};
 use crate::store::tabs::schema::Tab;
 
-/// Rows whose payload is read for the mark of its record, at most.
+/// Maximum number of rows whose payload is read for the hash of its record.
 const MOST_UNSAID: usize = 600;
-/// Rows that one call reads: a row holds up to 450,000 characters of a record, and an answer has a bound.
+/// Rows per call: a row holds up to 450,000 characters of a record, and a response is limited.
 const ROWS_A_CALL: usize = 50;
 
 impl Loader {
-    /// Reads these rows of Failures; those that hold another key by now, or no record, are left out.
+    /// Reads these rows of Failures. Skips rows that have another key by now, or no record.
     pub async fn kept(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<StoredFailure>, LoadError> {
         let mut found = Vec::new();
         for chunk in wanted.chunks(ROWS_A_CALL) {
@@ -36,7 +37,8 @@ impl Loader {
 }
 
 impl Loader {
-    /// The marks of the records that these rows of Failures are of, as far as they say so: of most rows by one call for two columns.
+    /// Reads the record hashes of these rows of Failures, as far as recorded. One call for two
+    /// columns covers most rows.
     pub async fn marks(
         &self,
         tab: &Tab,
@@ -61,7 +63,7 @@ impl Loader {
                 None => unsaid.push((*key, *row)),
             }
         }
-        // Rows of earlier versions say it in the payload alone.
+        // Rows of earlier sheetkeep versions have the hash only in the payload.
         unsaid.truncate(MOST_UNSAID);
         let kept = self.kept(tab, &unsaid).await?.into_iter();
         found.extend(kept.filter_map(|kept| {
@@ -72,12 +74,13 @@ impl Loader {
     }
 }
 
-/// A row of Failures as it stands.
+/// Parses a row of Failures.
 pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
     let value = |name: &str| tab.position(name).and_then(|at| cells.get(at));
     let failure = read_failure_row(|name| match value(name) {
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
-        // A record that was typed anew may be a number or a truth by itself; every other column of texts takes them too.
+        // A record that a user typed anew may be a bare number or boolean. Every other text column
+        // accepts these as well.
         Some(cell) if !text(cell).is_empty() => Cell::text(text(cell)),
         _ => Cell::Empty,
     })?;

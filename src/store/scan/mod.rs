@@ -1,4 +1,4 @@
-//! Reading a job's tabs row by row, for `fsck`, `explain`, `prune` and their like.
+//! Reads a job's tabs row by row, for `fsck`, `explain`, `prune` and similar commands.
 //!
 //! | question | file |
 //! |---|---|
@@ -6,6 +6,8 @@
 //! | How are they collected? | `rows` |
 //! | How many blank rows end a tab? | `trailing_blanks` |
 //! | How are the payloads of failures read? | `failure_payloads` |
+//!
+//! Out of scope: the load of a run (`store::load::loader`).
 
 pub mod scanner;
 pub mod rows;

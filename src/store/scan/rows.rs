@@ -1,6 +1,8 @@
-//! Rows with their texts and places, for whoever works out what is to be done again, or to go.
+//! Collects a scan's rows with their texts and positions, for reprocessing and pruning.
 //!
-//! In scope: gathering them. Out of scope: reading (`store::scan::scanner`), the processed set in memory (`store::tabs::parse`).
+//! In scope: collecting the rows.
+//! Out of scope: reading (`store::scan::scanner`), the in-memory index of processed keys
+//! (`ledger::processed::processed_index`).
 
 use crate::fault::Fault;
 use crate::ledger::commit::row_deletion::mark_of_key;
@@ -15,49 +17,50 @@ use crate::store::scan::scanner::{ScanScope, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
-/// Looks before what is read counts as moving.
+/// Scan attempts before the scan fails because the tabs keep changing.
 const LOOKS: u32 = 3;
 
 /// A row of Processed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessedRow {
-    /// Its number, as spreadsheets count: the header is 1, and so is what waits to be put back; 0 for a row of a
-    /// spreadsheet that the job has left, or one that is laid otherwise than the header says.
+    /// Its row number, where the header is 1. A row that waits to be restored has 1, too. A row of
+    /// a predecessor spreadsheet or under another column order has 0.
     pub row: u32,
-    /// Its key.
+    /// The key of the item.
     pub key: Key,
-    /// The version.
+    /// The version of the item.
     pub version: Version,
-    /// Whether it takes a row back that says done. A state that somebody typed counts as done, as it does in a load.
+    /// Whether it revokes an earlier row. A state that a user typed counts as done, as in a load.
     pub forgotten: bool,
     /// The run that wrote it.
     pub run: String,
-    /// Where it stands among the rows of its tab; none for a row of an earlier version.
+    /// Its order among the tab's rows; `None` for a row of an earlier sheetkeep version.
     pub order: Option<RowOrder>,
-    /// Whether it stands in a spreadsheet that the job has left.
+    /// Whether it is in a predecessor spreadsheet.
     pub left: bool,
-    /// The mark of all its texts.
+    /// The hash of all its texts.
     pub mark: u64,
 }
 
-/// Processed, and what else was asked for, as it was at one head.
+/// Processed and the other requested tabs, as of one head.
 #[derive(Debug, Clone)]
 pub struct ScannedTabs {
-    /// What was loaded before the rows were read; whatever is made of them counts at its head only.
+    /// The load before the scan. Results derived from the rows are valid at its head only.
     pub snapshot: Snapshot,
-    /// The service's time then.
+    /// The service's time at that load.
     pub at: Timestamp,
-    /// Its rows with a key, in the order in which they stand, those of earlier spreadsheets where they were asked for among them.
+    /// Rows of Processed with a key, in tab order, including those of predecessors if requested.
     pub rows: Vec<ProcessedRow>,
-    /// Rows of Failures, in that order, where they were asked for, each with its number.
+    /// Rows of Failures in tab order, if requested, each with its row number.
     pub failures: Vec<(u32, Failure)>,
-    /// Rows of Runs, likewise; those of other jobs too.
+    /// Rows of Runs in tab order, if requested, each with its row number; also those of other jobs.
     pub runs: Vec<(u32, Run)>,
 }
 
 impl SheetsStore {
-    /// Loads, and lists Processed and which of the other tabs are wanted; none where the job never ran. Where a run or a person moves what is
-    /// read as often as it is read, that is an error: a part of it would be taken for all.
+    /// Loads, and lists Processed and the other requested tabs; `None` if the job never ran. Fails
+    /// if a run or a user changes the tabs during every attempt, because a partial list would look
+    /// complete.
     pub async fn listing(&self, wanted: ScanScope) -> Result<Option<ScannedTabs>, StoreError> {
         for _ in 0..LOOKS {
             let (mut rows, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new());
@@ -78,12 +81,13 @@ impl SheetsStore {
                 return Ok(Some(ScannedTabs { snapshot: surveyed.snapshot, at: surveyed.at, rows, failures, runs }));
             }
         }
-        let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then ask again";
+        let why = "read the job's tabs: they change as often as they are read; wait until the run that writes them is over, then run the command again";
         Err(StoreError::Unavailable { why: why.to_owned(), fault: Fault::Throttled })
     }
 }
 
-/// A row of Processed by its texts; none where it has no key. `left` says that the job has left its spreadsheet.
+/// Parses a row of Processed; `None` if it has no key. `left`: the row is in a predecessor
+/// spreadsheet.
 fn listed(row: u32, left: bool, texts: [&str; 4]) -> Option<ProcessedRow> {
     let [key, version, state, cell] = texts;
     let (run, order) = read_run_cell(cell);

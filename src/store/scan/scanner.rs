@@ -1,7 +1,7 @@
-//! A job's tabs read row by row, for whoever has to look at all of them: `fsck`, `explain`, and what changes many keys at once.
+//! Scans a job's tabs row by row, for `fsck`, `explain` and changes to many keys at once.
 //!
-//! In scope: pages, what a row says, whether the sheet stood still meanwhile. Out of scope: what follows from it (`app`), the load of
-//! a run (`store::load::loader`).
+//! In scope: paging, parsing rows, checking that no commit came in between.
+//! Out of scope: the conclusions (`app`), the load of a run (`store::load::loader`).
 
 use serde_json::Value;
 
@@ -27,111 +27,112 @@ use crate::store::tabs::parse::{self, cell_in, is_failure_beside, text};
 use crate::store::tabs::schema::{Tab, Tabs};
 use crate::time::Timestamp;
 
-/// Cells that one call reads.
+/// Maximum number of cells per call.
 const PAGE_CELLS: u32 = 600_000;
-/// Rows of Failures that one call reads: each may hold a record.
+/// Rows of Failures per call: each may hold a record.
 const FAILURE_PAGE_ROWS: u32 = 200;
 
-/// Which tabs are read besides Processed.
+/// The tabs to read in addition to Processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a tab of its own")]
 pub struct ScanScope {
-    /// The data tab.
+    /// Whether to read the data tab.
     pub data: bool,
-    /// Failures.
+    /// Whether to read Failures.
     pub failures: bool,
-    /// Runs, those of other jobs too.
+    /// Whether to read Runs, including those of other jobs.
     pub runs: bool,
-    /// Processed of the spreadsheets that the job has left.
+    /// Whether to read Processed of predecessor spreadsheets.
     pub earlier: bool,
-    /// The book of the load.
+    /// Whether to keep the load's index of processed keys.
     pub book: IndexRetention,
 }
 
-/// What becomes of the keys that the load holds in memory, while rows are read.
+/// Whether the index of processed keys stays in memory during the scan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum IndexRetention {
-    /// They stay, for whoever asks the book.
+    /// The index stays, because the caller needs it.
     #[default]
     Kept,
-    /// They are let go before any row is read.
+    /// The index is dropped before any row is read.
     LetGo,
 }
 
-/// A row, with its number as spreadsheets count: the header is 1, and so is what waits to be put back (`put_back::WAITING`).
+/// A row with its number, where the header is 1. A row that waits to be restored has 1, too
+/// (`restore::WAITING`).
 #[derive(Debug)]
 pub enum ScannedRow<'a> {
-    /// Of Processed.
+    /// A row of Processed.
     Processed {
-        /// Its number.
+        /// The row number.
         row: u32,
-        /// The key.
+        /// The key of the item.
         key: &'a str,
-        /// The version.
+        /// The version of the item.
         version: &'a str,
-        /// `done` or `forgotten`; whatever else stands there.
+        /// `done`, `forgotten` or any other text.
         state: &'a str,
-        /// The run.
+        /// The `run` cell: the run, and its commit order.
         run: &'a str,
-        /// Whether its cells stand in the columns that the header names.
+        /// Whether its cells are in the columns of their headers.
         usual: bool,
     },
-    /// Of Processed of a spreadsheet that the job has left.
+    /// A row of Processed in a predecessor spreadsheet.
     Earlier {
-        /// Which spreadsheet.
+        /// The id of the predecessor.
         spreadsheet: &'a str,
-        /// The key.
+        /// The key of the item.
         key: &'a str,
-        /// The version.
+        /// The version of the item.
         version: &'a str,
-        /// `done` or `forgotten`; whatever else stands there.
+        /// `done`, `forgotten` or any other text.
         state: &'a str,
-        /// The run.
+        /// The `run` cell: the run, and its commit order.
         run: &'a str,
     },
-    /// Of the data tab.
+    /// A row of the data tab.
     Data {
-        /// Its number.
+        /// The row number.
         row: u32,
-        /// The key; empty where there is none.
+        /// The key; empty if the row has none.
         key: &'a str,
-        /// A mark of the job's own cells.
+        /// A hash of the job's own cells.
         cells: u64,
     },
-    /// Of Failures.
+    /// A row of Failures.
     Failure {
-        /// Its number.
+        /// The row number.
         row: u32,
-        /// What it tells.
+        /// The failure as recorded.
         failure: Box<Failure>,
-        /// What somebody typed into `action`.
+        /// The action that a user typed into `action`.
         action: Option<RequestedAction>,
     },
-    /// Of Runs.
+    /// A row of Runs.
     Run {
-        /// Its number.
+        /// The row number.
         row: u32,
-        /// What it tells.
+        /// The run as recorded.
         run: Box<Run>,
     },
 }
 
-/// What was read, beside the rows.
+/// The results of a scan besides the rows.
 #[derive(Debug, Clone)]
 pub struct ScanSummary {
-    /// The load that came before them.
+    /// The load before the scan.
     pub snapshot: Snapshot,
     /// The service's time at that load.
     pub at: Timestamp,
-    /// The tabs.
+    /// The tabs with their headers.
     pub tabs: Tabs,
-    /// Whether no commit went between the load and the last row.
+    /// Whether no commit came between the load and the last row.
     pub steady: bool,
 }
 
 impl SheetsStore {
-    /// Loads, and hands over every row of Processed and of the tabs that are wanted; none where the job has never run. Rows of data come
-    /// only where the key's column is known.
+    /// Loads, and passes every row of Processed and of the requested tabs to `see`; `None` if the
+    /// job never ran. Data rows are passed only if the key column is known.
     pub async fn survey(
         &self,
         wanted: ScanScope,
@@ -159,7 +160,7 @@ impl SheetsStore {
         Ok(Some(ScanSummary { snapshot, at, tabs, steady }))
     }
 
-    /// The texts of these cells of a column, as they are now.
+    /// Reads the current texts of these cells of a column.
     pub async fn texts(&self, tab: &Tab, column: &str, rows: &[u32]) -> Result<Vec<String>, StoreError> {
         let Some(at) = tab.position(column).filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
         let ranges: Vec<_> = rows.iter().map(|row| parse::column_range(&tab.title, at, *row, Some(*row))).collect();
@@ -211,7 +212,7 @@ impl Loader {
         Ok(())
     }
 
-    /// Keys of a spreadsheet that the job has left.
+    /// Passes the keys of a predecessor spreadsheet to `see`.
     async fn see_earlier(
         &self,
         spreadsheet: &str,
@@ -228,7 +229,7 @@ impl Loader {
         there.pages(&seen, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut told)).await
     }
 
-    /// Every row of a tab below its header, page by page.
+    /// Passes every row of a tab below its header to `take`, page by page.
     async fn pages(
         &self,
         seen: &Seen,
@@ -255,12 +256,12 @@ impl Loader {
     }
 }
 
-/// Columns of a tab of keys that are read: rows may be laid beside those that the header names.
+/// The number of columns to read of a tab of keys: rows may use other columns than the header's.
 fn keys_width(tab: &Tab, seen: &Seen) -> usize {
     parse::width(tab, &PROCESSED).max(NEAR.min(usize::try_from(seen.columns).unwrap_or(NEAR))).max(1)
 }
 
-/// Rows that wait to be put back are seen as if they stood there already.
+/// Passes rows that wait to be restored, as if they were present already.
 fn see_waiting(
     waiting: &PendingRestores,
     snapshot: &Snapshot,

@@ -1,6 +1,8 @@
-//! Where the rows of tabs end: how many blank ones appending uses up before a tab has to grow, and how many nobody needs.
+//! Finds the blank rows at the end of tabs: appends use them before a tab grows, and a prune may
+//! delete them.
 //!
-//! In scope: reading tabs from their ends, in pages that grow. Out of scope: whether anybody needs to know (`store::spreadsheet::store`), and what goes
+//! In scope: reading tabs backwards from their end, in growing pages.
+//! Out of scope: when this is needed (`store::spreadsheet::preconditions`), what to delete
 //! (`maintain::prune`).
 
 use std::collections::HashMap;
@@ -18,38 +20,38 @@ use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::NEAR;
 use crate::store::tabs::parse::{rows_range, text};
 
-/// Rows of the first page; each further one is four times as long, up to the longest.
+/// Rows of the first page. Each further page is four times as long, up to the longest.
 const FIRST_PAGE: u32 = 100;
 const LONGEST_PAGE: u32 = 25_600;
-/// Cells of a page at most.
+/// Maximum number of cells of a page.
 const PAGE_CELLS: u32 = 600_000;
-/// Pages of one tab at most; blank rows beyond them are not reckoned with.
+/// Maximum number of pages of a tab. Blank rows beyond them are not counted.
 const MAX_PAGES: u32 = 12;
 
-/// A tab's grid, and the blank rows at its end.
+/// A tab's grid size, and the blank rows at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TabExtent {
-    /// Which tab.
+    /// The kind of tab.
     pub role: TabKind,
-    /// Rows of its grid.
+    /// The number of rows in its grid.
     pub rows: u32,
-    /// Columns of its grid.
+    /// The number of columns in its grid.
     pub columns: u32,
-    /// Rows at its end in which nothing was entered, in no column.
+    /// The number of rows at its end without any entered cell.
     pub blank: u32,
 }
 
-/// What counts as blank.
+/// The rule by which a row counts as blank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum BlankRule {
-    /// Nothing to be seen in the first columns, in which the job writes.
+    /// No displayed text in the first columns, to which the job writes.
     Near,
-    /// Nothing entered anywhere, a formula that shows nothing neither.
+    /// No entered cell in any column, not even a formula with an empty result.
     Everywhere,
 }
 
 impl SheetsStore {
-    /// The ends of the job's tabs, as they were loaded last.
+    /// The grid sizes and trailing blank rows of the job's tabs, as loaded last.
     pub async fn ends(&self) -> Result<Vec<TabExtent>, StoreError> {
         let tabs = self.tabs();
         let metadata = self.fetcher().metadata().await?;
@@ -72,8 +74,8 @@ impl SheetsStore {
 }
 
 impl Loader {
-    /// The blank rows at the ends of these tabs. What stands beyond the first twelve columns alone is not seen: the service has the last
-    /// word.
+    /// The number of blank rows at the end of each tab. Cells beyond the first twelve columns are
+    /// not read; the service's own check decides.
     pub async fn blank_ends(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {

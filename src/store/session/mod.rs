@@ -1,8 +1,8 @@
-//! What a store remembers between calls.
+//! What the store keeps between calls.
 //!
 //! | question | file |
 //! |---|---|
-//! | What is known of the spreadsheet, and which batches are in doubt? | `session` |
+//! | What is cached of the spreadsheet, and which batches are in doubt? | `session` |
 //! | Where are the rows of the data tab, and which writes wait for verification? | `row_tracker` |
 
 pub mod session;

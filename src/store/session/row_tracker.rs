@@ -1,7 +1,9 @@
-//! What a store knows of the data tab's rows from one commit to the next.
+//! Tracks the data tab's rows between commits.
 //!
-//! In scope: positions, the witness of the last commit, what it found, what has to be repaired. Pure.
-//! Out of scope: reading any of it (`store::load::reread`, `store::load::loader`), the requests (`store::commit::row_writer`).
+//! In scope: key positions, the undo log of the last commit, misplaced writes, planned repairs.
+//! Pure.
+//! Out of scope: the reads (`store::load::reread`, `store::load::loader`), the requests
+//! (`store::commit::row_writer`).
 
 use std::collections::BTreeSet;
 
@@ -22,71 +24,73 @@ use crate::store::upsert::repair::plan::plan;
 use crate::store::upsert::repair::row_repair::RowRepair;
 use crate::store::upsert::undo_log::{HEADER_ROW, RowImages, UndoFinding, UndoLog};
 
-/// Reads of the positions, a pause between them, after which a key that was done and is not there counts as one without a row.
+/// Reads of the key positions, with a pause between them, after which a done key that is not found
+/// counts as one without a row.
 const SAME_READS: u32 = 2;
 
-/// The rows of the data tab, as far as they are known.
+/// The known rows of the data tab.
 #[derive(Debug, Clone, Default)]
 pub struct RowTracker {
     index: Option<RowIndex>,
-    /// Reads of the positions since rows were appended.
+    /// Reads of the key positions since the last append.
     reads: u32,
-    /// Whether people's own cells reach the last row of the grid.
+    /// Whether users' own cells reach the last row of the grid.
     filled: bool,
-    /// Whether something may stand below the last key that is not the job's.
+    /// Whether cells that are not the job's may exist below the last key.
     prepared: bool,
-    /// Rows of the grid when it was read.
+    /// The number of rows in the grid, when it was read.
     rows: u32,
-    /// Where new rows go, once that was looked at.
+    /// Where new rows go, once read.
     below: Option<AppendPosition>,
     scratch: Option<Scratch>,
     unseen: Option<PendingVerification>,
     finding: Option<UndoFinding>,
     repairs: Vec<RowRepair>,
-    /// What the rows have to show once they are repaired.
+    /// What the rows must show after the repair.
     checks: Vec<CellCheck>,
-    /// The header of the column of keys, when a repair was planned.
+    /// The header of the key column when the repair was planned.
     key_column: Option<String>,
-    /// What a repair left as it is, in words for people.
+    /// What a repair could not fix, as messages for the user.
     left: Vec<String>,
-    /// Rows written over so far.
+    /// Rows overwritten so far.
     updated: u64,
 }
 
-/// A witness that was not looked at yet.
+/// An undo log that was not checked yet.
 #[derive(Debug, Clone)]
 pub struct PendingVerification {
-    /// The witness.
+    /// The undo log of the applied batch.
     pub witness: UndoLog,
     /// The title of the state tab that holds its scratch rows.
     pub title: String,
     appended: Vec<String>,
 }
 
-/// What a commit needs to know of the rows before it can be written down.
+/// The read that a commit needs before it can be encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RequiredRead {
-    /// Nothing.
+    /// Everything needed is known.
     Nothing,
-    /// Where keys stand; at once, or when what was read a moment ago must be confirmed, after a pause.
+    /// The key positions.
     Positions {
-        /// Whether to wait first.
+        /// Whether to wait first, because this read confirms a recent one.
         pause: bool,
     },
-    /// Where new rows go, in a tab in which people may have prepared some.
+    /// Where new rows go, in a tab where users may have prepared rows.
     Below,
-    /// All rows, because some have to be put right.
+    /// All rows, because some need a repair.
     Rows,
 }
 
 impl RowTracker {
-    /// A tab of so many rows that people made before the job ever ran; `filled` if it has cells in its last row, `prepared` if it has some in
-    /// any below the header.
+    /// Creates the tracker of a user's tab in which the job never wrote. `filled`: its last row has
+    /// cells. `prepared`: any row below the header has cells.
     pub fn of_strange_rows(rows: u32, filled: bool, prepared: bool) -> Self {
         Self { rows, filled, prepared: filled || prepared, ..Self::default() }
     }
 
-    /// What a load shows: the last row of the grid, and the keys where they were likely to stand.
+    /// Creates the tracker from a load: the last row of the grid, and the column in which keys were
+    /// expected.
     pub fn read(
         reach: &LoadPlan<'_>,
         tabs: &Tabs,
@@ -112,8 +116,8 @@ impl RowTracker {
         Self { reads, index: read, filled, prepared: filled || theirs, rows, ..Self::default() }
     }
 
-    /// The witness of the head's commit, as a load found it in the scratch rows of the state tab.
-    /// `done` are the keys that this commit made done.
+    /// Takes the undo log of the head's commit, as loaded from the scratch rows of the state tab.
+    /// `done` are the keys that this commit processed.
     pub fn see(&mut self, state_tab: i32, witness: Option<(UndoLog, RowImages)>, done: &BTreeSet<String>) {
         let Some((witness, seen)) = witness else { return };
         self.scratch = Some(scratch_of(state_tab, &witness));
@@ -121,32 +125,32 @@ impl RowTracker {
         self.finding = Some(witness.finding(seen, || appended)).filter(|finding| !finding.is_clean());
     }
 
-    /// The same, counting on from what was known before a load.
+    /// Carries the counters over from the tracker before a reload.
     #[must_use]
     pub fn after(mut self, before: &Self) -> Self {
         self.updated = before.updated;
         self
     }
 
-    /// Rows written over so far.
+    /// Rows overwritten so far.
     pub fn updated(&self) -> u64 {
         self.updated
     }
 
-    /// What people should know.
+    /// The anomalies to report to the user.
     pub fn blemishes(&self, tab: &str) -> Vec<Anomaly> {
         let mut told = self.index.as_ref().map(|index| index.blemishes(tab)).unwrap_or_default();
         if let Some(finding) = &self.finding {
             let rows = finding.rows();
-            let message = format!(
-                "tab {tab}: {rows} rows were moved by somebody while the run before wrote them, and are put right now"
-            );
+            let message =
+                format!("tab {tab}: {rows} rows were moved while the previous run wrote them, and are repaired now");
             told.push(Anomaly { message, blocking: false });
         }
         told
     }
 
-    /// What has to be read before these keys' rows are written; each key with whether it was done before.
+    /// Returns what must be read before the rows of these keys are written. Each key comes with
+    /// `true` if it was done before.
     #[expect(clippy::needless_pass_by_value, reason = "an iterator is handed over")]
     pub fn need<'k>(&self, mode: WriteMode, keys: impl Iterator<Item = (&'k str, bool)> + Clone) -> RequiredRead {
         if self.finding.is_some() {
@@ -164,39 +168,39 @@ impl RowTracker {
         if fresh && self.prepared && self.below.is_none() { RequiredRead::Below } else { RequiredRead::Nothing }
     }
 
-    /// Another commit has taken the scratch rows away: what they showed is its run's to put right.
+    /// Another run's commit replaced the scratch rows. That run repairs what they showed.
     pub fn leave_to_others(&mut self) {
         self.unseen = None;
     }
 
-    /// Positions were read.
+    /// Takes the key positions that were read.
     pub fn stand_on(&mut self, index: RowIndex) {
         self.reads += 1;
         self.index = Some(index);
     }
 
-    /// The first 64 bits of the fingerprint of each key that has a row, as far as the load read them.
+    /// The first 64 bits of the fingerprint of each key with a row, as far as the load read them.
     pub fn keyed(&self) -> impl Iterator<Item = u64> {
         self.index.iter().flat_map(RowIndex::marks)
     }
 
-    /// Rows of the grid and whether its last one holds something of people's, as they were when it was read.
+    /// The number of grid rows, and whether users' cells reach the last one, as of the read.
     pub fn grid(&self) -> (u32, bool) {
         (self.rows, self.filled)
     }
 
-    /// It was looked where new rows go.
+    /// Takes the position of new rows that was read.
     pub fn goes_below(&mut self, below: AppendPosition) {
         self.below = Some(below);
     }
 
-    /// The finding that a repair is to be planned for.
+    /// The misplaced writes for which a repair must be planned.
     pub fn finding(&self) -> Option<&UndoFinding> {
         self.finding.as_ref()
     }
 
-    /// All rows were read: what is to be repaired. Where nothing is left to be, that is that. An error says, in words for people, which rows
-    /// could each be the one that was hit.
+    /// Plans the repair from all rows of the tab. Clears the finding if nothing is left to repair.
+    /// An error lists, as messages for the user, rows that could each be the one that was hit.
     pub fn repair(&mut self, image: &TabImage<'_>) -> Result<(), Vec<String>> {
         let Some(finding) = &self.finding else { return Ok(()) };
         self.below = None;
@@ -218,17 +222,17 @@ impl RowTracker {
         Ok(())
     }
 
-    /// Where the last repair found the column of keys, in the tab as it is now.
+    /// The position of the key column of the last repair in the current tab.
     pub fn key_of(&self, tab: &Tab) -> Option<usize> {
         tab.position(self.key_column.as_deref()?)
     }
 
-    /// Whether rows were repaired, and are to be looked at once more.
+    /// Whether repaired rows wait for a check.
     pub fn has_checks(&self) -> bool {
         self.finding.is_none() && self.unseen.is_none() && !self.checks.is_empty()
     }
 
-    /// The repaired rows were read once more, or could not be.
+    /// Takes the repaired rows as read again; `None` if they could not be read.
     pub fn checked(&mut self, image: Option<&TabImage<'_>>) {
         let checks = std::mem::take(&mut self.checks);
         match image {
@@ -239,18 +243,18 @@ impl RowTracker {
         }
     }
 
-    /// What repairs left as it is; said once.
+    /// Takes the messages about what repairs could not fix. Each is returned once.
     pub fn take_left(&mut self) -> Vec<String> {
         std::mem::take(&mut self.left)
     }
 
-    /// Where new rows go, below every key that any read has shown.
+    /// Where new rows go, below every key of any read.
     fn below_keys(&self) -> Option<AppendPosition> {
         let last = self.index.as_ref().map_or(0, RowIndex::last);
         self.below.map(|below| below.under(last))
     }
 
-    /// What the next batch goes by.
+    /// The row context for the next batch.
     pub fn footing(&self, mode: WriteMode) -> RowContext<'_> {
         RowContext {
             mode,
@@ -262,7 +266,7 @@ impl RowTracker {
         }
     }
 
-    /// A batch was applied that did this to the rows, its state now in the tab of this title.
+    /// Updates the tracker for an applied batch. `title` is that of the tab with the new state.
     pub fn applied(&mut self, rows: &RowRequests, title: &str) {
         let below = self.below_keys();
         if let Some(index) = &mut self.index {
@@ -286,19 +290,20 @@ impl RowTracker {
         });
     }
 
-    /// The witness that nobody has looked at yet.
+    /// The undo log that waits for verification.
     pub fn unseen(&self) -> Option<&PendingVerification> {
         self.unseen.as_ref()
     }
 
-    /// The batch's own answer shows the header and the keys that it found.
+    /// Takes the header and the keys that the batch's own response returned.
     pub fn answered(&mut self, header: &[String], keys: &[String]) {
         if self.unseen.as_ref().is_some_and(|unseen| unseen.witness.is_clean(header, keys)) {
             self.unseen = None;
         }
     }
 
-    /// The scratch rows were read: what the witness found. `false` where they are not this batch's.
+    /// Checks the undo log from the scratch rows. Returns `false` if they do not belong to this
+    /// batch.
     pub fn looked(&mut self, rows: &[Vec<Value>]) -> bool {
         let Some(unseen) = self.unseen.take() else { return true };
         let Some((witness, seen)) = UndoLog::read(rows, unseen.witness.head) else {
@@ -310,19 +315,19 @@ impl RowTracker {
         true
     }
 
-    /// Rows that have to be put right.
+    /// The number of misplaced rows that need a repair.
     pub fn astray(&self) -> u64 {
         self.finding.as_ref().map_or(0, UndoFinding::rows)
     }
 }
 
-/// At least so large is a state tab in which this witness was found.
+/// The minimum size of a state tab that contains this undo log.
 fn scratch_of(tab: i32, witness: &UndoLog) -> Scratch {
     Scratch { tab, rows: witness.rows(), columns: witness.columns(), margin: witness.margin() }
 }
 
 impl PendingVerification {
-    /// What the batch's answer has to show: the header and the keys as found.
+    /// The ranges that the batch's response must return: the header and the keys as found.
     pub fn ranges(title: &str, witness: &UndoLog) -> Vec<String> {
         let margin = witness.margin() as usize;
         let (first, last) = (column_letters(margin), column_letters(margin + witness.width - 1));

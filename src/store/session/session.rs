@@ -1,6 +1,7 @@
-//! What a store knows of its place between calls, and the batches whose fate it does not know yet. Pure.
+//! Session state of a spreadsheet: the cached layout, and batches whose outcome is unknown. Pure.
 //!
-//! In scope: what becomes known when a batch is applied. Out of scope: calls (`store::spreadsheet::store`).
+//! In scope: the transitions when a batch is applied.
+//! Out of scope: calls (`store::spreadsheet::store`).
 
 use std::sync::Arc;
 
@@ -17,64 +18,64 @@ use crate::store::guard::strategy::GuardStrategy;
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::schema::Tabs;
 
-/// Drafts that are remembered.
+/// Maximum number of remembered batches.
 const MAX_DRAFTS: usize = MAX_REMEMBERED;
-/// Refusals in a row of what batches do to tabs that are answered with another load.
+/// Consecutive layout refusals that lead to another load.
 const MAX_LAYOUT_REFUSALS: u32 = 2;
 
-/// What is known of the place: as of the last load, look or applied commit.
+/// The cached view of the spreadsheet, as of the last load, head read or applied commit.
 #[derive(Debug, Clone)]
 pub struct SheetSession {
-    /// Where the state stands.
+    /// The location of the state tab. `None` if the job has never run here.
     pub place: Option<StateLocation>,
-    /// How the guard stands.
+    /// The guard to use, and its known support.
     pub stance: GuardStrategy,
-    /// The tabs.
+    /// The tabs with their headers.
     pub tabs: Tabs,
     /// The data tab's rows.
     pub upkeep: RowTracker,
-    /// Rows that were taken out since the last load.
+    /// Rows deleted since the last load.
     pub gone: DeletedRows,
-    /// Rows that were taken out and go back with the next commit.
+    /// Rows deleted by mistake, which the next commit restores.
     pub put_back: Option<PendingRestores>,
-    /// What the last commit took out, until that was looked at.
+    /// Rows that the last commit deleted, until the deletion is verified.
     pub removed: Option<(RowDeletionBatch, StateLocation)>,
-    /// The grids of all tabs.
+    /// The grid sizes of all tabs.
     pub room: CellBudget,
-    /// The job's own columns, as the state says, but for those that were deleted.
+    /// The job's own columns according to the state, without deleted ones.
     pub owned: Vec<String>,
-    /// Batches that were sent from here, the last ones.
+    /// The last batches that this session sent.
     pub drafts: Vec<PreparedBatch>,
-    /// How often the service has refused what a batch does to tabs since the last one that was applied, for no place that is gone.
+    /// Consecutive layout refusals since the last applied batch, without those for a missing range.
     pub layout_refusals: u32,
 }
 
-/// A batch as it was first sent, and what will be known once it is applied. A commit that is sent again is sent from here, so
-/// that it is the same to the letter.
+/// A batch as first sent, and the session values to adopt once it is applied. A resend uses it, so
+/// that it is identical byte for byte.
 #[derive(Debug, Clone)]
 pub struct PreparedBatch {
     /// The head that it sets.
     pub id: HeadId,
     /// Its requests.
     pub batch: Arc<Batch>,
-    /// To which part of the commit each belongs.
+    /// The commit part of each request.
     pub parts: Arc<[CommitPart]>,
-    /// How the new head is marked.
+    /// How it marks the new head.
     pub form: GuardKind,
-    /// Where the state stands afterwards.
+    /// The location of the state tab after it.
     pub place: StateLocation,
-    /// The tabs afterwards.
+    /// The tabs after it.
     pub tabs: Tabs,
-    /// What it does to the data tab's rows.
+    /// Its effect on the data tab's rows.
     pub rows: Arc<RowRequests>,
-    /// What it takes out of tabs.
+    /// The rows that it deletes.
     pub removed: Option<RowDeletionBatch>,
-    /// The job's own columns afterwards.
+    /// The job's own columns after it.
     pub owned: Arc<[String]>,
 }
 
 impl SheetSession {
-    /// Of a place that nobody has looked at yet.
+    /// Creates the session of a spreadsheet that was not read yet.
     pub fn nothing() -> Self {
         Self {
             place: None,
@@ -91,7 +92,7 @@ impl SheetSession {
         }
     }
 
-    /// A draft is about to be sent, so that it can be sent again to the letter.
+    /// Stores a batch before it is sent, so that a resend is identical byte for byte.
     pub fn remember(&mut self, draft: PreparedBatch) {
         self.drafts.retain(|sent| sent.id != draft.id);
         if self.drafts.len() == MAX_DRAFTS {
@@ -100,7 +101,7 @@ impl SheetSession {
         self.drafts.push(draft);
     }
 
-    /// A draft was applied.
+    /// Adopts the values of an applied batch.
     pub fn on_applied(&mut self, draft: PreparedBatch) {
         self.room.take(draft.batch.requests());
         self.upkeep.applied(&draft.rows, &draft.place.title);
@@ -114,8 +115,11 @@ impl SheetSession {
         self.layout_refusals = 0;
     }
 
-    /// Counts one more refusal of what a batch does to tabs, for no place that is gone: whether another load can't help. A first one
-    /// may find a tab that was made meanwhile, and a second one too, where several jobs begin at once.
+    /// Counts a layout refusal that concerns no missing range. Returns `true` if another load can't
+    /// help.
+    ///
+    /// After the first refusal a load may find a tab that was created meanwhile. The same holds for
+    /// the second when several jobs start at once.
     pub fn is_layout_rejected(&mut self) -> bool {
         self.layout_refusals += 1;
         self.layout_refusals > MAX_LAYOUT_REFUSALS

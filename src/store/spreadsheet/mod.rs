@@ -1,4 +1,4 @@
-//! The spreadsheet as a store: the five methods of `port::store::Store`, and what they need before and after a batch.
+//! The spreadsheet store: implements `port::store::Store`, with the steps around each batch.
 //!
 //! | question | file |
 //! |---|---|

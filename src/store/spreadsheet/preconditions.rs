@@ -1,6 +1,7 @@
-//! What a store sees to before it sends a batch: rows that are written over are known, and there is room for what comes.
+//! Pre-commit checks: row positions are known, and the spreadsheet has columns and cells left.
 //!
-//! In scope: what has to be read for that, and what is refused without asking the service. Out of scope: sending (`store::spreadsheet::store`).
+//! In scope: the reads that a commit needs first, and refusals without a call to the service.
+//! Out of scope: sending the batch (`store::spreadsheet::store`).
 
 use std::time::Duration;
 
@@ -19,11 +20,12 @@ use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::image::TabImage;
 
-/// Between two reads of positions of which the second is to confirm the first.
+/// Pause between two reads of key positions, of which the second confirms the first.
 const AGAIN: Duration = Duration::from_secs(2);
 
 impl SheetsStore {
-    /// A batch that would pass the limit of cells is not sent. Blank rows at the ends of tabs are looked for only where it is near.
+    /// Refuses a batch that would exceed the cell limit. Counts blank rows at the ends of tabs only
+    /// near the limit.
     pub(super) async fn ensure_cells_available(&self, draft: &PreparedBatch) -> Result<(), CommitReply> {
         let would_fit =
             |room: &CellBudget| room.clone().take(draft.batch.requests()).is_none_or(|cells| cells <= CELL_LIMIT);
@@ -42,13 +44,14 @@ impl SheetsStore {
         self.known().room = room;
         match (fits, draft.removed.as_ref().is_some_and(|removed| removed.rows() > 1)) {
             (true, _) => Ok(()),
-            // Rows that are taken out are kept for a moment; of fewer at a time that takes fewer cells.
+            // Deleted rows are copied to scratch rows first. Fewer deletions at a time need fewer
+            // cells.
             (false, true) => Err(CommitReply::TooLarge),
             (false, false) => Err(CommitReply::Refused { part: CommitPart::Other, why: passed(cells) }),
         }
     }
 
-    /// Reads where keys stand, or all rows, as far as this commit needs it and nobody has.
+    /// Reads key positions, or all rows, if this commit needs them and the session lacks them.
     pub(super) async fn ensure_rows_known(&self, commit: &Commit) -> Result<(), CommitReply> {
         let (Some(tab), Some(key_column)) = (self.tab_to_write(commit), commit.state.key_column.as_deref()) else {
             return Ok(());
@@ -57,7 +60,7 @@ impl SheetsStore {
         let mut titles = 0;
         loop {
             let new = !commit.changes.tables.is_empty();
-            // In a tab that has no header yet no key has a row.
+            // A tab without a header has no key rows yet.
             let mode = if new { WriteMode::Append } else { self.fetcher().mode };
             let need = self.known().upkeep.need(mode, written_keys(commit));
             match need {
@@ -95,7 +98,7 @@ impl SheetsStore {
         }
     }
 
-    /// Reads all rows, and plans the repair of those that were hit by mistake.
+    /// Reads all rows and plans the repair of misplaced writes.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
         let whole = self.fetcher().present(tab, own).await.map_err(unread)?;
         let Some(key) = whole.tab.position(key_column) else { return Err(unread(LoadError::moved(&whole.tab.title))) };
@@ -123,7 +126,8 @@ impl SheetsStore {
         Ok(())
     }
 
-    /// The data tab that stands, with the header that it will have once this commit has written it, but for columns that it adds.
+    /// The existing data tab with its header after this commit, without the columns that the commit
+    /// adds.
     fn tab_to_write(&self, commit: &Commit) -> Option<Tab> {
         let tab = self.known().tabs.data.clone()?;
         match commit.changes.tables.first() {
@@ -132,7 +136,7 @@ impl SheetsStore {
         }
     }
 
-    /// A tab that is as wide as a tab can be gets no column, and no later try gives it one.
+    /// Refuses to add columns beyond the service's limit. A retry would not help.
     pub(super) fn ensure_columns_available(&self, commit: &Commit) -> Result<(), CommitReply> {
         let added = commit.changes.columns.len();
         let known = self.known();
@@ -140,15 +144,14 @@ impl SheetsStore {
         full.map_or(Ok(()), |tab| {
             let (title, width) = (&tab.title, tab.width);
             let why = format!(
-                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete columns that nobody needs, \
-                 or say new_columns = \"ignore\""
+                "tab {title} has {width} columns and would get {added} more, and a tab takes 18,278: delete unused columns, or set new_columns = \"ignore\""
             );
             Err(CommitReply::Refused { part: CommitPart::Other, why })
         })
     }
 }
 
-/// Keys whose rows a commit writes, each with whether it was done before.
+/// Keys whose rows a commit writes, each with `true` if the key was done before.
 fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     commit.changes.settled.iter().filter_map(|one| match one {
         ItemResult::Done { key, known, output, .. } if !output.is_empty() => Some((key.as_str(), *known)),
@@ -156,7 +159,8 @@ fn written_keys(commit: &Commit) -> impl Iterator<Item = (&str, bool)> + Clone {
     })
 }
 
-/// The data tab could not be read for a commit: what changed under it asks for a new load.
+/// Maps a load error to a commit reply. A stale read refuses the layout, so that the run loads
+/// again.
 fn unread(error: LoadError) -> CommitReply {
     match error {
         LoadError::Stale(error) => CommitReply::Refused { part: CommitPart::Layout, why: error.to_string() },

@@ -1,9 +1,10 @@
-//! Tabs whose titles people change while they are read: found again by their ids, as often as that may help.
+//! Finds a tab again by its id when its title changes during a read.
 //!
-//! In scope: the title of a known tab as it is now. Out of scope: the load, which looks for all tabs anew (`store::load::loader`).
+//! In scope: the current title of a known tab.
+//! Out of scope: the load, which looks up all tabs anew (`store::load::loader`).
 //!
-//! The service takes titles in the ranges that it reads, and no ids. So between the look at the titles and the read somebody may have
-//! renamed a tab, which people may do at any time.
+//! The service addresses ranges by title, not by id. A user can rename a tab between the metadata
+//! call and the read.
 
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::store::spreadsheet::store::SheetsStore;
@@ -11,8 +12,8 @@ use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
 
 impl SheetsStore {
-    /// The tab of this role under the title that it has now, where that is another one than `read` had; the error where it is the same, so
-    /// that the title is not why the tab could not be read.
+    /// Returns the tab with its new title if the user renamed it. Returns the error `why` if the
+    /// title is the same, because then the title did not cause the error.
     pub(super) async fn retitled(&self, role: TabKind, read: &Tab, why: LoadError) -> Result<Tab, LoadError> {
         if let LoadError::Failed(error) = why {
             return Err(LoadError::Failed(error));

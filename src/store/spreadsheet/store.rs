@@ -1,7 +1,8 @@
-//! The spreadsheet as a store: load, look, and one guarded batch.
+//! The spreadsheet store: load, head read and guarded commit.
 //!
-//! In scope: the order of calls, what is known of the place between them, the proof of the guard.
-//! Out of scope: the guard itself (`store::guard::head_guard`), cells (`store::commit::encoder`, `store::tabs::parse`), HTTP (`google`).
+//! In scope: the order of calls, the session between them, the capability probe of the guard.
+//! Out of scope: the guard itself (`store::guard::head_guard`), cells (`store::commit::encoder`,
+//! `store::tabs::parse`), HTTP (`google`).
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -37,14 +38,14 @@ use crate::store::tabs::load_plan::MissingTab;
 use crate::store::tabs::schema::Tabs;
 use futures_util::future::BoxFuture;
 
-/// A job's place on one spreadsheet.
+/// The state store of one job on one spreadsheet.
 pub struct SheetsStore {
     fetcher: Loader,
     known: Mutex<SheetSession>,
 }
 
 impl SheetsStore {
-    /// The place of `job`, whose rows go to `data_tab`, on this spreadsheet.
+    /// Creates the store of `job`, which writes its rows to `data_tab` of this spreadsheet.
     pub fn new(sheets: Arc<Sheets>, id: SpreadsheetId, job: &str, data_tab: &str, clock: Arc<dyn Clock>) -> Self {
         let fetcher = Loader {
             sheets,
@@ -61,51 +62,51 @@ impl SheetsStore {
         Self { fetcher, known: Mutex::new(SheetSession::nothing()) }
     }
 
-    /// The same place, its rows kept in this way.
+    /// Sets the write mode and the reprocess policy.
     #[must_use]
     pub fn keeping(mut self, mode: WriteMode, again: ReprocessPolicy) -> Self {
         (self.fetcher.mode, self.fetcher.again) = (mode, again);
         self
     }
 
-    /// The same place; earlier spreadsheets that are not to be had any more are left behind for good.
+    /// Sets whether a load abandons predecessor spreadsheets that it can't read.
     #[must_use]
     pub fn leaving(mut self, leaving: bool) -> Self {
         self.fetcher.leaving = leaving;
         self
     }
 
-    /// The same place; what becomes of machine tabs that are gone, or can't be used.
+    /// Sets how a load treats machine tabs that are missing or unusable.
     #[must_use]
     pub fn missing(mut self, missing: MissingTab) -> Self {
         self.fetcher.missing = missing;
         self
     }
 
-    /// The same place, with a look ahead to the rows that will come.
+    /// Sets the preview, which evaluates the first output rows before a run writes.
     #[must_use]
     pub fn previewing(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
         self.fetcher.preview = preview;
         self
     }
 
-    /// The title of the tab with the job's failures, as it was found.
+    /// The title of the job's Failures tab, as last read.
     pub fn failures_title(&self) -> String {
         let seen = self.known().tabs.failures.as_ref().map(|tab| tab.title.clone());
         seen.unwrap_or_else(|| head_guard::failures_title(&self.fetcher.job))
     }
 
-    /// The tabs as they were found last.
+    /// The tabs, as last read or written.
     pub fn tabs(&self) -> Tabs {
         self.known().tabs.clone()
     }
 
-    /// What reads for this store.
+    /// The loader of this store.
     pub(crate) fn fetcher(&self) -> &Loader {
         &self.fetcher
     }
 
-    /// What is known of the place.
+    /// Locks the session.
     pub(crate) fn known(&self) -> MutexGuard<'_, SheetSession> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,7 +121,7 @@ impl SheetsStore {
                 let draft = known.drafts.swap_remove(at);
                 known.on_applied(draft);
             }
-            // The place's own name for the range may differ from ours where the service makes ids itself.
+            // The service may have assigned another id to the named range.
             if known.place.as_ref().is_some_and(|place| place.head == seen.head) {
                 known.place = Some(seen);
             }
@@ -145,8 +146,8 @@ impl SheetsStore {
                     let (header, keys) = found_by(answer.updated.as_ref());
                     self.known().upkeep.answered(&header, &keys);
                     if commit.from.is_none() {
-                        // Proved at once, so that the next commit can tell what it cost; where that fails, the next commit proves
-                        // first, and is what answers.
+                        // Probe at once, so that the next commit can measure its own duration. If
+                        // the probe fails, the next commit repeats it and reports the result.
                         let proved = self.see_that_the_guard_is_proved(commit).await;
                         tracing::debug!(?proved, "the guard after the first commit");
                     }
@@ -154,7 +155,8 @@ impl SheetsStore {
                 }
                 Answer::Refused(refusal) => match self.refused(commit, &draft, &refusal) {
                     Some(reply) => return reply,
-                    // The title takes the name's place, and from a title there is no other way to fall back to.
+                    // Fall back from the named range to the title. The title guard has no further
+                    // fallback.
                     None => draft = self.written(commit),
                 },
                 Answer::TooLarge(_) => return CommitReply::TooLarge,
@@ -166,7 +168,7 @@ impl SheetsStore {
         }
     }
 
-    /// Makes the batch of a commit, the guard proved first where it was not yet.
+    /// Prepares the batch of a commit. Probes the guard first if its support is unknown.
     async fn draft(&self, commit: &Commit) -> Result<PreparedBatch, CommitReply> {
         if let Some(from) = commit.from {
             self.ensure_at(from).await?;
@@ -182,12 +184,12 @@ impl SheetsStore {
         Ok(draft)
     }
 
-    /// Proves the guard where it was not yet.
+    /// Probes the guard if its support is unknown.
     async fn see_that_the_guard_is_proved(&self, commit: &Commit) -> Result<(), CommitReply> {
         if self.known().stance.proof() != GuardSupport::Unknown {
             return Ok(());
         }
-        // The metadata shows the id that the service gave the named range.
+        // The metadata has the id that the service assigned to the named range.
         self.look().await.map_err(|error| not_executed(&error))?;
         let Some(place) = self.known().place.clone() else { return Ok(()) };
         let salt = probe_salt(commit.to);
@@ -196,7 +198,8 @@ impl SheetsStore {
         Ok(())
     }
 
-    /// A commit as a batch, from what is known; remembered, so that it is sent again to the letter.
+    /// Encodes a commit from the session. Remembers the batch, so that a resend is identical byte
+    /// for byte.
     fn written(&self, commit: &Commit) -> PreparedBatch {
         let mut known = self.known();
         let form = known.stance.form(commit);
@@ -227,7 +230,8 @@ impl SheetsStore {
         draft
     }
 
-    /// Sees to it that what is known is known as of the head that a commit is made from.
+    /// Checks that the session is at the head from which the commit starts. Reads the head if it is
+    /// not.
     async fn ensure_at(&self, from: HeadId) -> Result<(), CommitReply> {
         let there = |known: &SheetSession| known.place.as_ref().is_some_and(|place| place.head == from);
         if there(&self.known()) {
@@ -237,10 +241,11 @@ impl SheetsStore {
         if there(&self.known()) {
             return Ok(());
         }
-        Err(CommitReply::Refused { part: CommitPart::Guard, why: "the head has moved on".to_owned() })
+        Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
     }
 
-    /// What a refusal means; `None` if the same commit is to be sent at once by title.
+    /// Classifies a refusal. Returns `None` if the caller should resend the same commit under the
+    /// title guard.
     fn refused(&self, commit: &Commit, draft: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
         let why = match refusal.advice(self.fetcher.sheets.client_email()) {
             Some(advice) => format!("{}; {advice}", refusal.message),
@@ -251,14 +256,16 @@ impl SheetsStore {
         }
         let part = match refusal.request {
             Some(at) => draft.parts.get(at).copied().unwrap_or(CommitPart::Other),
-            // Which request it was is not said: whether the items are why shows when none is sent.
+            // The service does not name the request. A commit without items shows whether the items
+            // are the cause.
             None => CommitPart::Content,
         };
         let part = match part {
-            // Where there are no cells left, not even for the next state tab, the head says nothing about it.
+            // If no cells are left, even the next state tab fails. The refusal does not concern
+            // the head.
             _ if refusal.is_about_cell_limit() => CommitPart::Other,
             CommitPart::Content if refusal.is_about_missing_range() => CommitPart::Layout,
-            // What the sheet is like is no item's fault.
+            // The state of the sheet does not depend on an item.
             CommitPart::Content | CommitPart::Layout
                 if refusal.is_about_spreadsheet() && !refusal.is_about_missing_range() =>
             {
@@ -355,12 +362,13 @@ impl Store for SheetsStore {
     }
 }
 
-/// Makes ids for a probe that no commit has used; the complement of a nonce would do not, because it makes the same tab id.
+/// Returns an id seed for a probe that no commit uses. A complemented nonce would not work: it
+/// yields the same tab id.
 fn probe_salt(head: HeadId) -> u64 {
     head.nonce.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1)
 }
 
-/// A batch that was not sent, because something before it could not be read.
+/// The reply for a batch that was not sent because a preceding read failed.
 pub(super) fn not_executed(error: &StoreError) -> CommitReply {
     CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
 }

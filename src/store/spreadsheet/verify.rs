@@ -1,6 +1,8 @@
-//! What a store looks at after a batch was applied: whether it hit the rows that it was meant for.
+//! Post-commit verification: did positional writes and deletions hit the intended rows?
 //!
-//! In scope: reading its scratch rows. Out of scope: what they say (`store::upsert::undo_log`, `store::commit::restore`), and putting right what went astray.
+//! In scope: reading the scratch rows.
+//! Out of scope: their meaning (`store::upsert::undo_log`, `store::commit::restore`) and the
+//! repair.
 
 use crate::fault::Fault;
 use crate::port::store::{MisplacedWrites, StoreError};
@@ -11,7 +13,8 @@ use crate::store::tabs::error::LoadError;
 use crate::store::upsert::repair::image::TabImage;
 
 impl SheetsStore {
-    /// Looks at the witness of the last batch where its answer was lost or showed that something went astray.
+    /// Checks the undo log of the last batch if its reply was lost or showed misplaced writes.
+    /// Returns the number of misplaced rows.
     pub(super) async fn verify_upserts(&self) -> Result<u64, StoreError> {
         let unseen = self.known().upkeep.unseen().cloned();
         let Some(unseen) = unseen else {
@@ -22,7 +25,8 @@ impl SheetsStore {
             Ok(rows) => rows,
             Err(LoadError::Stale(error)) if self.has_tab(&unseen.title).await? => return Err(error),
             Err(LoadError::Stale(_)) => {
-                // Whoever made the next commit had to load this one first, and saw its scratch rows.
+                // Another run made the next commit. It loaded this one first and read its scratch
+                // rows.
                 self.known().upkeep.leave_to_others();
                 return Ok(0);
             }
@@ -35,7 +39,7 @@ impl SheetsStore {
         Ok(self.known().upkeep.astray())
     }
 
-    /// Looks once more at rows that were repaired, before anybody says that they are right.
+    /// Reads repaired rows again before the store reports them as repaired.
     async fn look_at_repaired_rows(&self) -> Result<(), StoreError> {
         let (tab, own) = {
             let known = self.known();
@@ -56,7 +60,7 @@ impl SheetsStore {
         Ok(())
     }
 
-    /// Looks whether the last batch took out what was meant.
+    /// Checks that the last batch deleted the intended rows.
     pub(super) async fn verify_deletes(&self) -> Result<MisplacedWrites, StoreError> {
         let (removed, waiting) = {
             let known = self.known();
@@ -70,7 +74,8 @@ impl SheetsStore {
             Ok(rows) => rows.into_iter().next().unwrap_or_default(),
             Err(LoadError::Stale(error)) if self.has_tab(&place.title).await? => return Err(error),
             Err(LoadError::Stale(_)) => {
-                // Whoever made the next commit had to load this one first, and puts back what is to be put back.
+                // Another run made the next commit. It loaded this one first and restores the rows
+                // if needed.
                 self.known().removed = None;
                 return Ok(MisplacedWrites::default());
             }
@@ -95,8 +100,8 @@ impl SheetsStore {
     }
 }
 
-/// Scratch rows are not those of the batch that was applied last.
+/// The error for scratch rows that do not belong to the last applied batch.
 fn unreadable_scratch() -> StoreError {
-    let why = "the scratch rows of the state tab were changed or read too early; the next run looks at them again";
+    let why = "the scratch rows of the state tab were changed or read too early; the next run reads them again";
     StoreError::Unavailable { why: why.to_owned(), fault: Fault::Transient }
 }

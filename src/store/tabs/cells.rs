@@ -1,20 +1,21 @@
-//! Cells of the rules as cells that are sent. Pure.
+//! Converts cells of the rules to the API's cells. Pure.
 //!
-//! In scope: what each kind of cell becomes, with its format; a row as it is appended. Out of scope: requests.
+//! In scope: each kind of cell with its format; a row as it is appended.
+//! Out of scope: requests.
 
 use crate::google::types::cell::{self, CellFormat, NumberKind};
 use crate::grid::{Cell, Figure};
 
-/// The `fields` of a request that writes values only.
+/// The `fields` mask for values only.
 pub const VALUE: &str = "userEnteredValue";
-/// The `fields` of one that says how numbers are shown, and writes no value.
+/// The `fields` mask for number formats only.
 pub const NUMBER: &str = "userEnteredFormat.numberFormat";
-/// The `fields` of one that also says how cells look.
+/// The `fields` mask for values and all formats.
 pub const VALUE_AND_FORMAT: &str = "userEnteredValue,userEnteredFormat";
-/// The `fields` of one that says how numbers are shown, and nothing else of a cell's looks.
+/// The `fields` mask for values and number formats.
 pub const VALUE_AND_NUMBER: &str = "userEnteredValue,userEnteredFormat.numberFormat";
 
-/// A row as appended: from the first column on, blank where nothing is written.
+/// Builds a row from the first column on, blank where nothing is written.
 pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell::CellRow {
     let mut values: Vec<cell::CellData> = Vec::new();
     for (at, cell) in placed {
@@ -28,7 +29,7 @@ pub fn placed_row(placed: impl Iterator<Item = (usize, cell::CellData)>) -> cell
     values.into()
 }
 
-/// A cell as it is sent. Numbers were found finite when the row was made; one that is not would go out as its name.
+/// Converts a cell. Numbers are finite by now; a number that is not would be sent as text.
 pub fn sent(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
     let shown = |n: f64, figure: Figure| number(n).with_format(CellFormat::number(kind_of(figure), figure.usual()));

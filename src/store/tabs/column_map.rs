@@ -1,13 +1,15 @@
-//! Which column of a header is which one of a later header. Pure.
+//! Maps the columns of a header to those of a later header. Pure.
 //!
-//! In scope: headers that moved, were renamed, inserted or deleted, or show an error. Out of scope: the cells below them.
+//! In scope: headers that users moved, renamed, inserted or deleted, or that show an error.
+//! Out of scope: the cells below them.
 //!
-//! A column is followed by its text. One whose text changed is followed by its neighbours: a gap between two columns that were
-//! found holds the same columns as before if it has as many. What remains is unknown, and nothing is written there.
+//! A column is followed by its text. A column whose text changed is followed by its neighbours: a
+//! gap between two known columns holds the same columns as before if it has as many. The rest is
+//! unknown, and nothing is written there.
 
 use std::collections::{HashMap, HashSet};
 
-/// Where the columns of a header are in a later one.
+/// The positions of a header's columns in a later header, in both directions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnMap {
     to: Vec<Option<usize>>,
@@ -15,7 +17,7 @@ pub struct ColumnMap {
 }
 
 impl ColumnMap {
-    /// Follows the columns of `from` to `to`; of the pairs in `known` that is said beforehand.
+    /// Maps the columns of `from` to those of `to`. The pairs in `known` are fixed beforehand.
     pub fn between(from: &[String], to: &[String], known: &[(usize, usize)]) -> Self {
         let mut map = Self { to: vec![None; from.len()], from: vec![None; to.len()] };
         for (here, there) in known {
@@ -27,7 +29,8 @@ impl ColumnMap {
         map
     }
 
-    /// Joins columns that nothing else is known of, in their order, if there are as many here as there.
+    /// Joins columns about which nothing else is known in their order, if both sides have the same
+    /// number.
     pub fn join_in_order(&mut self, here: &[usize], there: &[usize]) {
         let here: Vec<_> = here.iter().copied().filter(|at| self.to.get(*at) == Some(&None)).collect();
         let there: Vec<_> = there.iter().copied().filter(|at| self.from.get(*at) == Some(&None)).collect();
@@ -43,7 +46,8 @@ impl ColumnMap {
         self.join(here, there);
     }
 
-    /// Where a column is now; none where it was deleted or is unknown. Columns to the right of the header keep their distance to it.
+    /// The current position of a column; `None` if it was deleted or is unknown. Columns to the
+    /// right of the header keep their distance to it.
     pub fn get(&self, column: usize) -> Option<usize> {
         match self.to.get(column) {
             Some(to) => *to,
@@ -51,7 +55,7 @@ impl ColumnMap {
         }
     }
 
-    /// Which column is at this place now.
+    /// The original position of the column that is now at `column`.
     pub fn origin(&self, column: usize) -> Option<usize> {
         match self.from.get(column) {
             Some(from) => *from,
@@ -59,12 +63,12 @@ impl ColumnMap {
         }
     }
 
-    /// Columns of the later header of which nothing is known.
+    /// Columns of the later header without a counterpart.
     pub fn strangers(&self) -> Vec<usize> {
         self.from.iter().enumerate().filter(|(_, from)| from.is_none()).map(|(at, _)| at).collect()
     }
 
-    /// Whether each column is where it was.
+    /// Whether no column moved.
     pub fn is_still(&self) -> bool {
         self.to.len() == self.from.len() && self.to.iter().enumerate().all(|(at, to)| *to == Some(at))
     }
@@ -75,7 +79,8 @@ impl ColumnMap {
         }
     }
 
-    /// Columns with the same text; of a text that several have, as many times as both headers have it.
+    /// Joins columns with the same text, also a repeated text, if both headers have it equally
+    /// often.
     fn join_texts(&mut self, from: &[String], to: &[String]) {
         let mut there: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, text) in to.iter().enumerate().filter(|(at, text)| is_name(text) && self.from[*at].is_none()) {
@@ -92,7 +97,8 @@ impl ColumnMap {
         }
     }
 
-    /// Columns between two that were found, or at an end, if there are as many as before and none of them was found elsewhere.
+    /// Joins columns between two known ones, or at an end, if there are as many as before and none
+    /// was found elsewhere.
     fn join_gaps(&mut self) {
         let mut at = 0;
         while at < self.to.len() {
@@ -109,8 +115,9 @@ impl ColumnMap {
         }
     }
 
-    /// The one column that is left of each, if it has no name now: a new column would have one. An error that is the only one among
-    /// the columns that are left is what the header of a column shows that is left: a new column has a name, or none.
+    /// Joins the last unmatched column of each side if the later one has no name, because a new
+    /// column would have one. Likewise, the only error text among several unmatched columns belongs
+    /// to the last unmatched column.
     fn join_the_last_unnamed(&mut self, to: &[String]) {
         let here: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
         let mut there = self.strangers();
@@ -125,7 +132,7 @@ impl ColumnMap {
     }
 }
 
-/// Whether a header's text can name a column: an error is what a formula shows that was disturbed.
+/// Whether a header text can name a column. An error is the result of a broken formula.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && !is_error(text)
 }
@@ -134,8 +141,10 @@ fn is_error(text: &str) -> bool {
     text.starts_with('#')
 }
 
-/// Where the columns that a batch meant were when it came. Headers of the job's that are nowhere are the strange ones there, in this
-/// order, if there are as many; `theirs` are columns that are people's own.
+/// Maps the columns that a batch expected to the header as it found it.
+///
+/// The job's missing headers are matched with the unmatched columns in order, if both have the same
+/// number. `is_theirs` identifies users' own columns, which are excluded.
 pub fn follow_own(
     expected: &[String],
     found: &[String],

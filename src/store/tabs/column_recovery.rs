@@ -1,10 +1,13 @@
-//! Rows of Processed whose cells stand in other columns than the header says: somebody moved columns while a run was appending. Pure.
+//! Recovers Processed rows that were written under an older column order (columns were moved during
+//! an append). Pure.
 //!
-//! In scope: finding out how they are laid, reading them so. Out of scope: reading pages (`store::load::paging`), rows of other tabs.
+//! In scope: finding the column order of such rows, and reading them.
+//! Out of scope: reading pages (`store::load::paging`), rows of other tabs.
 //!
-//! A row is appended from its first column on, laid as the header was when its run loaded it. Of such a run all rows from some moment on are
-//! laid in one way. Which way, and from which row on, is not written down anywhere; but the state has the count and the sum of all rows as they
-//! were meant. So each way that is possible is tried, and the one that gives the sum is right: it has 64 bits.
+//! A row is appended from its first column on, in the order of the header that its run loaded. From
+//! some row on, all rows of that run use one column order. Neither the order nor that row is
+//! recorded. But the state has the count and checksum of all rows as intended. So the search tries
+//! each possible order; the one that yields the 64-bit checksum is right.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,27 +20,27 @@ use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
 use crate::ledger::run::run::is_in_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
 
-/// Runs that may have rows of this sort: the last ones. A next run knows the header as it is.
+/// The number of latest runs that may have such rows. A later run loads the current header.
 const RUNS_SEEN: usize = 3;
-/// Rows of a run whose filled columns are looked at.
+/// The number of a run's rows whose filled columns are examined.
 const ROWS_SEEN: usize = 50;
-/// Ways of one run at most.
+/// Maximum number of mappings per run.
 const MAX_WAYS: usize = 400;
 
-/// Where key, version, state and run of a row stand; the version may be nowhere.
+/// The columns of key, version, state and run; the version may be missing.
 type ColumnMapping = [Option<usize>; 4];
 
-/// Rows that are laid otherwise, by the hash of all their cells.
+/// Rows under another column order, by the hash of all their cells.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ColumnRecovery(HashMap<u64, ColumnMapping>);
 
 impl ColumnRecovery {
-    /// How many rows.
+    /// The number of such rows.
     pub fn rows(&self) -> usize {
         self.0.len()
     }
 
-    /// Key, version, state and run of a row, and whether it is laid as the header says.
+    /// Returns key, version, state and run of a row, and whether it uses the header's column order.
     pub fn texts(&self, row: &[Value], usual: [usize; 4]) -> ([String; 4], bool) {
         let cell = |at: usize| row.get(at).map(text).unwrap_or_default();
         if !self.0.is_empty() {
@@ -50,12 +53,12 @@ impl ColumnRecovery {
     }
 }
 
-/// Whether a text is a word for the state of a row.
+/// Whether a text is a state of a Processed row.
 pub fn is_state(text: &str) -> bool {
     text == DONE || text == FORGOTTEN
 }
 
-/// Whether a row says of a run that it did something, but not where the header says.
+/// Whether a row has a state and a run, but not in the header's columns.
 pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
     let at = |column: usize| row.get(column).map(text).unwrap_or_default();
     let [_, _, state, _] = usual;
@@ -64,25 +67,25 @@ pub fn is_beside(row: &[Value], usual: [usize; 4]) -> bool {
         && row.iter().any(|cell| is_in_run_cell(&text(cell)))
 }
 
-/// A search for the way in which rows are laid.
+/// The search for the column order of rows.
 #[derive(Debug)]
 pub struct MappingSearch {
     usual: [usize; 4],
-    /// Rows that are read as the header says.
+    /// The checksum of rows that are read under the header's order.
     rest: RowChecksum,
-    /// Rows of the last runs.
+    /// The rows of the latest runs.
     runs: BTreeMap<String, RunRows>,
 }
 
-/// Rows of one run, as they stand.
+/// The rows of one run as found.
 #[derive(Debug, Default)]
 struct RunRows {
-    /// The last of their orders; none where a version that gave none wrote them.
+    /// The latest order of its rows; `None` if an earlier sheetkeep version wrote them.
     latest: Option<RowOrder>,
     rows: Vec<Vec<String>>,
 }
 
-/// One way for the rows of a run from one of them on, and what the sum would be more.
+/// A candidate mapping for a run's rows from one of them on, with the change of the checksum.
 struct MappingCandidate<'r> {
     rows: &'r [Vec<String>],
     way: ColumnMapping,
@@ -90,12 +93,12 @@ struct MappingCandidate<'r> {
 }
 
 impl MappingSearch {
-    /// Among rows whose header says that key, version, state and run stand in these columns.
+    /// Creates a search. `usual` are the header's columns of key, version, state and run.
     pub fn of(usual: [usize; 4]) -> Self {
         Self { usual, rest: RowChecksum::default(), runs: BTreeMap::new() }
     }
 
-    /// Reads rows, the header row not among them.
+    /// Reads rows, without the header row.
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             let cells: Vec<String> = row.iter().map(text).collect();
@@ -118,7 +121,7 @@ impl MappingSearch {
         }
     }
 
-    /// The rows of the first run among those that are kept count as they stand.
+    /// Adds the rows of the earliest of these runs to the checksum as they are.
     fn leave_the_first(&mut self) {
         let first = self.runs.iter().min_by_key(|(run, of_run)| (of_run.latest, *run)).map(|(run, _)| run.clone());
         for cells in first.and_then(|run| self.runs.remove(&run)).map(|of_run| of_run.rows).unwrap_or_default() {
@@ -126,7 +129,8 @@ impl MappingSearch {
         }
     }
 
-    /// The rows that are laid otherwise, if reading them so gives the count and the sum that the state says.
+    /// Returns the rows under another order, if reading them so yields the count and checksum in
+    /// the state.
     pub fn found(&self, said: RowChecksum) -> Option<ColumnRecovery> {
         let mut all = self.rest;
         for cells in self.runs.values().flat_map(|of_run| &of_run.rows) {
@@ -139,7 +143,8 @@ impl MappingSearch {
         let guesses: Vec<Vec<MappingCandidate<'_>>> =
             self.runs.iter().map(|(run, of_run)| self.guesses(run, &of_run.rows)).collect();
         let one = guesses.iter().flatten().find(|guess| guess.more == due).map(|guess| vec![guess]);
-        // Two runs, where nobody has put back the rows of the first one before columns were moved under a second one.
+        // Two runs: columns were moved under a second run before a user fixed the rows of the
+        // first.
         let two = || {
             guesses.iter().enumerate().find_map(|(at, of_run)| {
                 let later: HashMap<u64, &MappingCandidate<'_>> =
@@ -156,7 +161,7 @@ impl MappingSearch {
         mark_in(cells, self.usual.map(Some))
     }
 
-    /// Every way in which the rows of a run may be laid, from each of its rows on.
+    /// Returns every candidate for the rows of a run, from each of its rows on.
     fn guesses<'r>(&self, run: &str, rows: &'r [Vec<String>]) -> Vec<MappingCandidate<'r>> {
         let mut out = Vec::new();
         for way in ways(run, rows) {
@@ -174,7 +179,8 @@ impl MappingSearch {
     }
 }
 
-/// The ways that the last rows of a run allow: its state and its run can be told by what they say, key and version can't.
+/// Returns the possible mappings for the last rows of a run. State and run are recognisable by
+/// their text; key and version are not.
 fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
     let Some(last) = rows.last() else { return Vec::new() };
     let seen = rows.iter().rev().take(ROWS_SEEN);
@@ -198,13 +204,14 @@ fn ways(run: &str, rows: &[Vec<String>]) -> Vec<ColumnMapping> {
     out
 }
 
-/// The mark of a row that is laid in this way.
+/// The hash of a row under this mapping.
 fn mark_in(cells: &[String], way: ColumnMapping) -> u64 {
     let text = |place: Option<usize>| place.and_then(|at| cells.get(at)).map_or("", String::as_str);
     mark_of_key(&way.map(text))
 }
 
-/// The hash of all cells of a row; blank ones at its end don't count, for they are not always handed over.
+/// The hash of all cells of a row. Trailing blank cells do not count, because the service may omit
+/// them.
 fn hash(cells: &[String]) -> u64 {
     let last = cells.iter().rposition(|cell| !cell.is_empty()).map_or(0, |at| at + 1);
     let texts: Vec<&str> = cells.iter().take(last).map(String::as_str).collect();

@@ -1,6 +1,7 @@
-//! Why a spreadsheet could not be read, in words for people.
+//! Load errors and their user-facing messages.
 //!
-//! In scope: what a failed call means to a run, what a load found wrong. Out of scope: reading (`store::load::loader`).
+//! In scope: the meaning of a failed call for a run, problems that a load found.
+//! Out of scope: reading (`store::load::loader`).
 
 use crate::fault::Fault;
 use crate::google::errors::call_error::{CallError, ErrorCause};
@@ -9,19 +10,19 @@ use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::tabs::schema::Tab;
 
-/// With these words errors begin that are about a spreadsheet that the job has left.
+/// The start of an error message about a predecessor spreadsheet.
 pub const EARLIER: &str = "read the earlier spreadsheet";
 
-/// Why a snapshot's parts could not be read.
+/// Why the parts of a snapshot could not be read.
 pub enum LoadError {
-    /// The service knows no such range: a commit or a person moved a tab after its title was read.
+    /// The service has no such range: a commit or a user moved a tab after its title was read.
     Stale(StoreError),
-    /// Anything else.
+    /// Any other error.
     Failed(StoreError),
 }
 
 impl LoadError {
-    /// A tab that is not what it was a moment ago.
+    /// The error for a tab that changed during the read.
     pub fn moved(title: &str) -> Self {
         let why = format!("tab {title} was changed while it was read");
         Self::Stale(StoreError::Unavailable { why, fault: Fault::Transient })
@@ -34,7 +35,7 @@ impl From<StoreError> for LoadError {
     }
 }
 
-/// Ranges that could not be read: the service knows no such range, or it is something else.
+/// Classifies a failed read: stale if the service has no such range.
 pub fn unread(error: &CallError) -> LoadError {
     match &error.cause {
         ErrorCause::Refused { refusal, .. } if refusal.code == 400 => LoadError::Stale(unreadable(error)),
@@ -42,7 +43,7 @@ pub fn unread(error: &CallError) -> LoadError {
     }
 }
 
-/// A call that failed, as what it means to a run.
+/// Converts a failed call to the error for the run.
 pub fn unreadable(error: &CallError) -> StoreError {
     let why = error.to_string();
     match (&error.cause, error.fault()) {
@@ -55,17 +56,16 @@ pub fn unreadable(error: &CallError) -> StoreError {
     }
 }
 
-/// The error of a head that somebody deleted.
+/// The error for a deleted head marker.
 pub fn head_gone(job: &str) -> StoreError {
     let why = format!(
-        "the head of job {job} is gone from the spreadsheet although its tabs are there: somebody deleted the named range {} or the \
-         hidden state tab; restore an earlier version from the file's history, see docs/runbook.md",
+        "the state marker of job {job} is missing from the spreadsheet although its tabs exist: the named range {} or the hidden state tab was deleted; restore an earlier version from the file's history, see docs/runbook.md",
         head_guard::range_name(job)
     );
     StoreError::Corrupt { why }
 }
 
-/// A state tab carries its job and its term in its title, and every state in it is of that term: another one was typed.
+/// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
 pub fn belongs(state: &State, job: &str, place: &StateLocation) -> Result<(), StoreError> {
     let (field, found, said) = match state {
         State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
@@ -75,46 +75,45 @@ pub fn belongs(state: &State, job: &str, place: &StateLocation) -> Result<(), St
         _ => return Ok(()),
     };
     let why = format!(
-        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
-         {}; write that back",
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{said}\": the hidden state tab {} was edited; write that back",
         place.title
     );
     Err(StoreError::Corrupt { why })
 }
 
-/// What people are told of a tab of keys whose rows are laid otherwise than its header says, and are read all the same; nothing of a tab without such rows.
+/// The anomaly for a tab of keys with rows under another column order, which were read all the
+/// same; `None` if there are no such rows.
 pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
     let (title, rows) = (&tab.title, tab.laid.rows());
     let message = format!(
         "tab {title}: {rows} rows have their cells in other columns than its header says, as when columns are moved while a run is writing; \
-         they are read all the same, and you may put the cells back"
+         they are read anyway, and you may move the cells back"
     );
     (rows > 0).then_some(Anomaly { message, blocking: false })
 }
 
-/// What people are told of a tab of keys that they have edited.
+/// The anomaly for a manually edited tab of keys.
 pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
     let (said, found) = (reading.said.count, reading.found.count);
     let message = format!(
-        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
+        "tab Processed {job}: {found} rows exist and {said} were written: the tab was edited; keys whose rows are gone will \
          be processed again"
     );
     Anomaly { message, blocking: false }
 }
 
-/// The error of a state and keys that do not belong together in any load.
+/// The error for a state and keys that did not match in any read.
 pub fn torn() -> StoreError {
     let why =
-        "read the spreadsheet: its state and its keys did not come together in many reads; the next run tries again"
+        "read the spreadsheet: its state and its keys stayed inconsistent over many reads; the next run tries again"
             .to_owned();
     StoreError::Unavailable { why, fault: Fault::Transient }
 }
 
-/// The error of rows that were taken out and of which nobody can tell any more whether they were meant.
+/// The error for deleted rows whose undo log is unreadable, so that the deletion can't be verified.
 pub fn taken_out_unreadably(title: &str) -> StoreError {
     let why = format!(
-        "rows were taken out of the job's tabs, and the scratch rows of {title}, which show them, were changed by somebody: restore the \
-         version before from the file's history"
+        "rows were deleted from the job's tabs, and the scratch rows of {title}, which hold copies of them, were edited: restore an earlier version from the file's version history"
     );
     StoreError::Corrupt { why }
 }

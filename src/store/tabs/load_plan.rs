@@ -1,6 +1,7 @@
-//! Which tabs one load reads, and whether they can be used.
+//! The tabs and ranges of one load, and whether the tabs are usable.
 //!
-//! In scope: the ranges of one call, what stops a run before any write. Out of scope: calling (`store::load::loader`).
+//! In scope: the ranges of one call, problems that stop a run before any write.
+//! Out of scope: the call (`store::load::loader`).
 
 use std::collections::HashMap;
 
@@ -16,42 +17,45 @@ use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
 
-/// Which tabs are read.
+/// The tabs that a load reads; `None` for a missing one.
 pub struct LoadPlan<'a> {
-    /// The keyed tab.
+    /// The Processed tab.
     pub processed: Option<&'a Seen>,
-    /// Failures.
+    /// The Failures tab.
     pub failures: Option<&'a Seen>,
     /// The data tab.
     pub data: Option<&'a Seen>,
-    /// Runs.
+    /// The Runs tab.
     pub runs: Option<&'a Seen>,
 }
 
-/// What a load does that misses a machine tab, or can't use it.
+/// How a load treats a missing or unusable machine tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingTab {
-    /// It reads no further, and stops the run.
+    /// Stop reading, and stop the run.
     #[default]
     Stops,
-    /// Failures and Runs are made again, empty, by the next commit.
+    /// Let the next commit recreate Failures and Runs, empty.
     Remade,
-    /// Nobody writes: what is there is read.
+    /// Read the tabs that exist; the caller does not write.
     ReadOn,
 }
 
-/// Columns read of a machine tab at first.
+/// The number of columns that the first read of a machine tab covers.
 pub const NEAR: usize = 12;
 
 impl LoadPlan<'_> {
-    /// Their ids.
+    /// The ids of the tabs: Processed, Failures, data, Runs.
     pub fn ids(&self) -> [Option<i32>; 4] {
         [self.processed, self.failures, self.data, self.runs].map(|tab| tab.map(|tab| tab.sheet_id))
     }
 
-    /// The state first; then four headers, two tabs' rows, the data tab's last row, its keys where they are likely to stand, and the
-    /// scratch rows of the state tab, which is `state`. What is not there or not needed is asked of the state tab's first cell, so
-    /// that answers stay in their places.
+    /// The ranges of the load's call, in order: the state, four headers, rows of Processed and
+    /// Failures, the data tab's last row and first column (for keys), and the scratch rows of
+    /// `state`, the state tab.
+    ///
+    /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
+    /// stay aligned.
     pub fn ranges(&self, place: &StateLocation, state: Option<&Seen>, mode: WriteMode) -> Vec<String> {
         let nothing = || format!("{}!A1", quoted(&place.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
@@ -73,7 +77,7 @@ impl LoadPlan<'_> {
         state.chain(headers).chain(rows).chain([bottom, keys, scratch]).collect()
     }
 
-    /// These tabs with their header rows as read, in the order of `ids`.
+    /// The tabs with their header rows as read, in the order of `ids`.
     pub fn tabs(&self, headers: &[Vec<Vec<Value>>; 4]) -> Tabs {
         let [processed, failures, data, runs] = headers;
         let tab = |seen: Option<&Seen>, header: &[Vec<Value>]| seen.map(|seen| seen_tab(seen, header));
@@ -85,13 +89,13 @@ impl LoadPlan<'_> {
         }
     }
 
-    /// The data tab, if its keys are read with everything else: one call takes no more of them than of Processed.
+    /// The data tab, if its keys fit into the same call: no more of them than of Processed.
     pub fn keyed(&self, mode: WriteMode) -> Option<&Seen> {
         self.data.filter(|tab| mode == WriteMode::Upsert && (1..=parse::PAGE_ROWS).contains(&tab.rows))
     }
 }
 
-/// The last row of the first page that is read of a tab, of `page` rows at most.
+/// The last row of a tab's first page, which has at most `page` rows.
 pub fn first_page(tab: &Seen, page: u32) -> u32 {
     tab.rows.clamp(1, page)
 }
@@ -102,17 +106,18 @@ pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
     Tab { id: seen.sheet_id, title: seen.title.clone(), header: parse::header(header), width, ..Tab::default() }
 }
 
-/// Tabs of rows with their columns, once they have a header. A tab that people renamed goes by the name that the job knows.
+/// Data tabs with their columns, once they have a header. A renamed tab is listed under the job's
+/// name for it.
 pub fn tables_of(data_tab: &str, tabs: &Tabs) -> Vec<(String, Vec<String>)> {
     tabs.data.iter().filter(|tab| !tab.columns().is_empty()).map(|tab| (data_tab.to_owned(), tab.columns())).collect()
 }
 
-/// What has to be known beside the tabs to tell what stops a run.
+/// The conditions, beside the tabs, that decide what stops a run.
 #[derive(Debug, Clone, Copy)]
 pub struct LoadConditions<'a> {
-    /// What becomes of machine tabs that are gone.
+    /// How to treat missing machine tabs.
     pub missing: MissingTab,
-    /// Whether the data tab holds no row of the job's yet.
+    /// Whether the job has not written any data row yet.
     pub never_written: bool,
     /// All tabs of the spreadsheet.
     pub there: &'a [Seen],
@@ -124,7 +129,7 @@ impl LoadConditions<'_> {
     }
 }
 
-/// What is told of a tab of people's that has the name of one of the job's.
+/// The message for a user's tab with the title of a missing machine tab.
 fn taken(title: &str) -> String {
     format!(
         "tab {title} is gone, and another tab has its name, which lacks its columns: rename that one, then restore the tab from the \
@@ -132,18 +137,18 @@ fn taken(title: &str) -> String {
     )
 }
 
-/// What is told of a tab Runs that was there before the first job; nothing where it has some of its columns.
+/// The anomaly for a Runs tab from before the first job; `None` if it has some of the columns.
 pub fn not_ours(runs: &Tab) -> Option<Anomaly> {
     let none = RUNS.iter().all(|column| runs.position(column).is_none());
     none.then(|| Anomaly {
         message: format!(
-            "tab {RUNS_TITLE} is there, and it is not the one in which jobs tell of their runs: rename it, and the job makes its own"
+            "tab {RUNS_TITLE} exists, but it is not the one in which jobs record their runs: rename it, and the job makes its own"
         ),
         blocking: true,
     })
 }
 
-/// What is told of a tab that a repair makes again.
+/// The message for a missing tab that a repair can recreate.
 fn gone_and_remade(title: &str) -> String {
     format!(
         "tab {title} is gone: restore it from the file's version history, or have an empty one made with \
@@ -151,20 +156,19 @@ fn gone_and_remade(title: &str) -> String {
     )
 }
 
-/// Which of the tabs that a repair makes again are gone.
+/// The titles of missing tabs that a repair can recreate.
 pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
     let failures = tabs.failures.is_none().then(|| head_guard::failures_title(job));
     failures.into_iter().chain(tabs.runs.is_none().then(|| RUNS_TITLE.to_owned())).collect()
 }
 
-/// What is wrong with the header of Failures.
+/// The anomaly in the header of Failures, if any.
 fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
     parse::unusable(tab, needed).or_else(|| {
         tab.lacks(&[mark]).map(|mark| Anomaly {
             message: format!(
-                "tab {} has no column \"{mark}\", so a record that somebody mends there is only noticed with retry beside it: write that \
-                 word behind its header",
+                "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it: write that word after its last header",
                 tab.title
             ),
             blocking: false,
@@ -172,13 +176,14 @@ fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     })
 }
 
-/// The data tab as the job called it when it last ran, if it has never written a row there. Of a state that can't be read nothing is known.
+/// The title of the data tab in the state, if the job has never written a row there. `None` also if
+/// the state can't be parsed.
 pub(crate) fn has_never_written(pairs: &HashMap<String, String>) -> Option<String> {
     let state = read_state(pairs).ok()?;
     (state.columns.is_empty() && state.processed.count == 0).then_some(state.definition.tab)
 }
 
-/// What stops a run before any write.
+/// The anomalies that stop a run before any write, and others about its tabs.
 pub fn blocking(
     job: &str,
     data_tab: &str,
@@ -210,7 +215,7 @@ pub fn blocking(
     }
     match &tabs.data {
         None if notes.data.is_some() && !known.never_written => blemishes.push(gone(data_tab.to_owned())),
-        // What became of its columns is told by those who know which are the job's (`store::commit::own_columns`).
+        // `store::commit::own_columns` checks the job's columns.
         None | Some(_) => {}
     }
     blemishes

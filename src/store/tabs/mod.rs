@@ -1,4 +1,4 @@
-//! What stands on the spreadsheet: tabs, columns and cells, as they are read and written. Pure.
+//! The tabs, columns and cells of a spreadsheet, as they are read and written. Pure.
 //!
 //! | question | file |
 //! |---|---|

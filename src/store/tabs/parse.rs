@@ -1,7 +1,8 @@
-//! Reading a job off a spreadsheet: what the cells say, put together. Pure but for what it is handed.
+//! Parses ranges and cells of a job's spreadsheet: state, failures, headers. Pure.
 //!
-//! In scope: which ranges to ask for, reading them, blemishes. Out of scope: asking (`store::spreadsheet::store`), whether what was read
-//! belongs together (`ledger::state::snapshot`).
+//! In scope: the notation of ranges, parsing, anomalies.
+//! Out of scope: the calls (`store::load::loader`), the consistency check
+//! (`ledger::state::snapshot`).
 
 use std::collections::HashMap;
 
@@ -21,13 +22,13 @@ use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::schema::Tab;
 use crate::time::Timestamp;
 
-/// Rows of Processed that one call reads; a million keys are then 20 calls in all, metadata included.
+/// Rows of Processed per call. A million keys take 20 calls in all, including the metadata.
 pub const PAGE_ROWS: u32 = 55_000;
-/// Rows of Failures that one call reads: each may hold a long error, and an answer has a bound.
+/// Rows of Failures per call: each may hold a long error, and a response is limited.
 pub const FAILURE_PAGE_ROWS: u32 = 5_000;
-/// Columns that are read of a machine tab at first; more only if people moved columns beyond them.
+/// Default width of a read if a machine tab lacks the wanted columns.
 const KEY_SEARCH_COLUMNS: usize = 12;
-/// Blemishes of one sort that are told one by one.
+/// Maximum number of anomalies of one kind that are reported one by one.
 const TOLD: usize = 3;
 
 /// The range with the state's names and texts.
@@ -40,45 +41,45 @@ pub fn header_range(title: &str) -> String {
     format!("{}!1:1", quoted(title))
 }
 
-/// The range of rows `from` to `to` (1-based, both within) of a machine tab, `columns` wide.
+/// The range of rows `from` to `to` (1-based, inclusive) of a machine tab, `columns` wide.
 pub fn rows_range(title: &str, from: u32, to: u32, columns: usize) -> String {
     format!("{}!A{from}:{}{to}", quoted(title), column_letters(columns.saturating_sub(1)))
 }
 
-/// The range of one column's rows `from` to `to` (1-based, both within); to the end of the grid, wherever it is by then, where
-/// there is no `to`.
+/// The range of one column's rows `from` to `to` (1-based, inclusive). Without `to`, it reaches the
+/// end of the grid, even if that grows.
 pub fn column_range(title: &str, column: usize, from: u32, to: Option<u32>) -> String {
     let letters = column_letters(column);
     let to = to.map(|to| to.to_string()).unwrap_or_default();
     format!("{}!{letters}{from}:{letters}{to}", quoted(title))
 }
 
-/// The range of whole rows `from` to `to` (1-based, both within).
+/// The range of whole rows `from` to `to` (1-based, inclusive).
 pub fn whole_rows_range(title: &str, from: u32, to: u32) -> String {
     format!("{}!{from}:{to}", quoted(title))
 }
 
-/// How many columns of a tab hold all of `wanted`.
+/// The number of columns up to the last of `wanted`.
 pub fn width(tab: &Tab, wanted: &[&str]) -> usize {
     wanted.iter().filter_map(|column| tab.position(column)).max().map_or(KEY_SEARCH_COLUMNS, |last| last + 1)
 }
 
-/// The texts of a header row; people's formats don't matter, spaces around a name do not count.
+/// The texts of a header row. Formats and surrounding spaces do not matter.
 pub fn header(rows: &[Vec<Value>]) -> Vec<String> {
     rows.first().map(|row| row.iter().map(|cell| header_text(&text(cell)).to_owned()).collect()).unwrap_or_default()
 }
 
-/// The state tab's pairs.
+/// The name-text pairs of the state tab.
 pub fn pairs(rows: &[Vec<Value>]) -> HashMap<String, String> {
     rows.iter().filter_map(|row| Some((text(row.first()?), row.get(1).map(text).unwrap_or_default()))).collect()
 }
 
-/// A cell's value as the text that a person would say it is.
+/// The text of a cell's value.
 pub fn text(cell: &Value) -> String {
     cell_text(cell)
 }
 
-/// The cell of a row in the column of this name.
+/// The cell of a row in the column with this name.
 pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
     match tab.position(name).and_then(|at| cells.get(at)) {
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
@@ -87,7 +88,8 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
     }
 }
 
-/// Whether a row of Failures says how a failure stands, but not where the header says, which reads `state` there.
+/// Whether a row of Failures has a failure state and a run, but not in the header's columns.
+/// `state` is the text in the header's state column.
 pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
     let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
     !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_in_run_cell(&text(cell)))
@@ -108,25 +110,25 @@ pub const FAILURES_READ: [&str; 11] = [
     "run",
 ];
 
-/// The order of a key's rows, whatever the order in which people have sorted the tab: that of their commits. Rows of earlier versions,
-/// which have none, come before all others, by when each was written, the tries that it tells, and only then where it stands.
+/// The order of a key's rows, however users sorted the tab: that of their commits. Rows of earlier
+/// sheetkeep versions have no commit order and come first, by timestamp, attempts and row number.
 type FailurePlace = (Option<RowOrder>, Timestamp, u64, u32);
 
-/// Failures, read page by page: of each key the newest row, and what people ask for.
+/// Reads Failures page by page: the newest row of each key, and the actions that users requested.
 #[derive(Debug, Default)]
 pub struct FailureRows {
     again: ReprocessPolicy,
     positions: [usize; 11],
     known: HashMap<Fingerprint, FailureHistory>,
     keyless: Vec<u32>,
-    /// Rows whose cells stand in other columns than the header says.
+    /// Rows whose cells are in other columns than the header's.
     shifted: usize,
-    /// Rows whose action is neither of the two words, with what it is.
+    /// Rows with an unknown action, and its text.
     strange: Vec<(u32, String)>,
     read: u32,
 }
 
-/// What the rows of one key tell.
+/// The rows of one key so far.
 #[derive(Debug)]
 struct FailureHistory {
     newest: (FailurePlace, PriorFailure),
@@ -135,13 +137,14 @@ struct FailureHistory {
 }
 
 impl FailureRows {
-    /// For a tab with this header, which has all columns.
+    /// Creates the reader for a tab with this header, which has all columns.
     pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = FAILURES_READ.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
 
-    /// Reads rows from the top down, the header row not among them. A page may end early: `to` is the row that it was asked to.
+    /// Reads rows from the top down, without the header row. A page may end early: `to` is the last
+    /// row requested.
     pub fn read(&mut self, rows: &[Vec<Value>], to: u32) {
         for (n, row) in (self.read + 2..).zip(rows) {
             self.read_row(n, row);
@@ -149,7 +152,8 @@ impl FailureRows {
         self.read = to.saturating_sub(1);
     }
 
-    /// Reads rows that wait to be put back; they go by the number of the header (`put_back::WAITING`), where nothing of theirs is found.
+    /// Reads rows that wait to be restored. They get the header's row number (`restore::WAITING`),
+    /// in which no failure is found.
     pub fn read_misplaced(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             self.read_row(1, row);
@@ -205,18 +209,17 @@ impl FailureRows {
         told.answer = later(told.answer, RequestedAction::of_word(&answered));
     }
 
-    /// Failures that are not closed, and what was odd.
+    /// Returns the failures that are not closed, and the anomalies.
     pub fn finish(self, tab: &Tab) -> (HashMap<Fingerprint, PriorFailure>, Vec<Anomaly>) {
         let blemish = |message| Anomaly { message, blocking: false };
-        let keyless =
-            self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was passed over", tab.title));
+        let keyless = self.keyless.iter().map(|row| format!("tab {}: row {row} has no key and was skipped", tab.title));
         let strange = self.strange.iter().map(|(row, action)| {
-            format!("tab {}: row {row} has \"{action}\" for an action, and retry or skip is understood", tab.title)
+            format!("tab {}: row {row} has \"{action}\" as its action, but only retry and skip are valid", tab.title)
         });
         let shifted = (self.shifted > 0).then(|| {
             format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run is \
-                 writing, and were passed over: what still fails is told again; delete them",
+                 writing, and were skipped: items that still fail are recorded again; delete these rows",
                 tab.title, self.shifted
             )
         });
@@ -227,8 +230,8 @@ impl FailureRows {
 }
 
 impl FailureHistory {
-    /// The failure as its rows together tell it; none where it is closed. Of several actions the one in the newest row counts, unless a
-    /// later row says that this very word was answered.
+    /// Combines a key's rows into one failure; `None` if it is closed. Of several actions the
+    /// newest counts, unless a later row records the response to the same action.
     fn standing(self) -> Option<PriorFailure> {
         let (_, tried) = self.newest;
         if tried.state == FailureState::Recovered {
@@ -245,7 +248,7 @@ impl FailureHistory {
     }
 }
 
-/// Why a tab can't be used as it is, if it can't: a header that lost a column, or has it twice.
+/// The anomaly of an unusable header: a column is missing, or occurs twice.
 pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
     let blocked = |message| Some(Anomaly { message, blocking: true });
     if let Some(column) = tab.lacks(wanted) {

@@ -1,7 +1,9 @@
-//! Processed, read row by row: which versions of which keys are done. Pure.
+//! Reads Processed row by row: which versions of which keys are done. Pure.
 //!
-//! In scope: count and sum of the rows, rows that are laid otherwise, the order in which versions were done. Out of scope: pages
-//! (`store::load::paging`), what an order is (`ledger::lease::row_order`), what follows from it (`ledger::processed::processed_index`).
+//! In scope: count and checksum of the rows, rows under another column order, the order in which
+//! versions were done.
+//! Out of scope: pages (`store::load::paging`), the row order itself (`ledger::lease::row_order`),
+//! the resulting index (`ledger::processed::processed_index`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,57 +22,58 @@ use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::tabs::column_recovery::{ColumnRecovery, is_beside};
 use crate::store::tabs::schema::Tab;
 
-/// Processed, read page by page: each by itself as soon as it comes, and then put below those before it.
+/// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier
+/// ones.
 #[derive(Debug, Default)]
 pub struct ProcessedRows {
     again: ReprocessPolicy,
     positions: [usize; 4],
     rows: Vec<(Fingerprint, u64)>,
-    /// What each row says of the doing that wrote it, where the order counts.
+    /// The use of a version in each row; kept only if the order counts.
     doings: Vec<VersionUse>,
-    /// Of which keys not all rows are left.
+    /// Keys of which some rows were deleted.
     gaps: Gaps,
     forgotten: Vec<(Fingerprint, u64)>,
-    /// What each row says of its order, where the order counts in which versions were done.
+    /// The commit order in each row; kept only if the order of versions counts.
     sequence: CommitSequence,
-    /// Count and sum of what was read.
+    /// Count and checksum of the rows read.
     pub found: RowChecksum,
-    /// The keys of these rows as sums, where one version of a key counts.
+    /// Sums over the keys of these rows, if one version of a key counts.
     key_sums: KeySums,
-    /// The keys of those of them that carry no order.
+    /// The keys of rows without an order.
     unordered: Vec<Fingerprint>,
-    /// The commit whose keys are kept as texts, and these.
+    /// The commit whose key texts are kept. `recent` holds them.
     keep: Option<u64>,
     recent: BTreeSet<String>,
-    /// Rows with content but no key.
+    /// Rows with content but without a key.
     keyless: usize,
-    /// Rows whose cells stand in other columns than the header says, and nobody knows in which.
+    /// Rows under an unknown column order.
     shifted: usize,
-    /// Rows of which it is known.
+    /// Rows under a recovered column order.
     laid: Arc<ColumnRecovery>,
 }
 
 impl ProcessedRows {
-    /// For a tab with this header, which has all columns.
+    /// Creates the reader for a tab with this header, which has all columns.
     pub fn of(tab: &Tab, again: ReprocessPolicy) -> Self {
         let positions = PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX));
         Self { again, positions, ..Self::default() }
     }
 
-    /// Reads these rows as they are laid.
+    /// Sets the recovered column order of some rows.
     #[must_use]
     pub fn laying(self, laid: Arc<ColumnRecovery>) -> Self {
         Self { laid, ..self }
     }
 
-    /// Keeps the texts of the keys that this commit made done.
+    /// Keeps the key texts of this commit.
     #[must_use]
     pub fn keeping(mut self, commit: Option<u64>) -> Self {
         self.keep = commit;
         self
     }
 
-    /// Reads rows, the header row not among them.
+    /// Reads rows, without the header row.
     pub fn read(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             let (texts, usual) = self.laid.texts(row, self.positions);
@@ -110,14 +113,14 @@ impl ProcessedRows {
         }
     }
 
-    /// The same, once it has read these rows.
+    /// Reads rows and returns the reader.
     #[must_use]
     pub fn reading(mut self, rows: &[Vec<Value>]) -> Self {
         self.read(rows);
         self
     }
 
-    /// Takes in a page that was read by itself, the one below the rows read so far.
+    /// Appends a page that was read separately, below the rows read so far.
     pub fn append(&mut self, below: Self) {
         self.found.add_all(below.found);
         self.key_sums.add_all(&below.key_sums);
@@ -131,25 +134,25 @@ impl ProcessedRows {
         self.sequence.append(below.sequence);
     }
 
-    /// The keys of what was read as sums; none where each version of a key counts.
+    /// Sums over the keys read; `None` if each version of a key counts.
     pub fn key_sums(&self) -> Option<KeySums> {
         (self.again != ReprocessPolicy::EachVersion).then_some(self.key_sums)
     }
 
-    /// The keys of what was read that carries no order, sorted; taken once. None where each version of a key counts.
+    /// Takes the sorted keys of rows without an order; empty if each version of a key counts.
     pub fn unordered(&mut self) -> Vec<Fingerprint> {
         let mut keys = std::mem::take(&mut self.unordered);
         keys.sort_unstable();
         keys
     }
 
-    /// Whether Runs has to say in which order runs have done some of the keys.
+    /// Whether the order of some keys' rows depends on Runs.
     pub fn has_doubt(&self) -> bool {
         self.sequence.has_doubt(self.rows.iter().map(|row| row.0))
     }
 
-    /// Puts the rows in the order in which they were done, whatever the order in which people have sorted the tab; `known` are the first
-    /// commits of runs, as far as they were asked for. Rows that are taken in later count as later.
+    /// Sorts the rows by the order in which they were done, however users sorted the tab. `known`
+    /// are the first commits of runs, as far as read. Rows that are appended later count as later.
     pub fn put_in_order(&mut self, known: &FirstCommits) {
         if self.again != ReprocessPolicy::OnChange {
             return;
@@ -164,38 +167,40 @@ impl ProcessedRows {
         (self.rows, self.doings) = ranked.into_iter().map(|(_, row)| row).unzip();
     }
 
-    /// The keys of the commit that was asked for.
+    /// Takes the key texts of the commit to keep.
     pub fn recent(&mut self) -> BTreeSet<String> {
         std::mem::take(&mut self.recent)
     }
 
-    /// The same, of a tab in which not all rows of these keys are left.
+    /// Sets the keys of which some rows were deleted.
     #[must_use]
     pub fn with_gaps(self, gaps: Gaps) -> Self {
         Self { gaps, ..self }
     }
 
-    /// Of a spreadsheet that the job has left: what is missing there is missing for good, whatever the numbers of later commits.
+    /// Marks the gaps of a predecessor spreadsheet as permanent, independent of later commit
+    /// numbers.
     pub fn keep_gaps(&mut self, pruned: Option<u64>) {
         if let Some(pruned) = pruned {
             self.doings.iter_mut().for_each(|doing| doing.keep_gap(pruned));
         }
     }
 
-    /// The processed set, and what was odd. Rows that were not put in order go by what they say themselves.
+    /// Returns the index of done keys, and the anomalies. Rows that were not sorted use their own
+    /// order.
     pub fn finish(mut self, tab: &Tab) -> (ProcessedSet, Vec<Anomaly>) {
         let mut blemishes = Vec::new();
         self.put_in_order(&FirstCommits::default());
         if self.shifted > 0 {
             let message = format!(
                 "tab {}: {} rows have their cells in other columns than its header says, as when columns are moved while a run \
-                 is writing: put the cells back, or delete those rows to have their keys done again",
+                 is writing: move the cells back, or delete those rows to have their keys processed again",
                 tab.title, self.shifted
             );
             blemishes.push(Anomaly { message, blocking: true });
         }
         if self.keyless > 0 {
-            let message = format!("tab {}: {} rows have no key and were passed over", tab.title, self.keyless);
+            let message = format!("tab {}: {} rows have no key and were skipped", tab.title, self.keyless);
             blemishes.push(Anomaly { message, blocking: false });
         }
         (ProcessedSet::of_doings(self.again, self.rows, &self.doings, self.forgotten, self.gaps), blemishes)

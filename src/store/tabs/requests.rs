@@ -1,6 +1,7 @@
-//! Requests that several parts of a batch are made of. Pure.
+//! Requests that several parts of a batch share. Pure.
 //!
-//! In scope: writing cells at a place, copying rows, a tab's size. Out of scope: what they are for.
+//! In scope: writing cells, copying rows, resizing a tab.
+//! Out of scope: their purpose.
 
 use std::ops::Range;
 
@@ -10,7 +11,7 @@ use crate::google::types::requests::{
     SheetProperties,
 };
 
-/// Writes rows from this cell on.
+/// Writes rows, starting at this cell.
 pub fn put(
     sheet_id: i32,
     row_index: u32,
@@ -22,14 +23,14 @@ pub fn put(
     Request::UpdateCells { rows, fields: fields.into(), start: Some(start), range: None }
 }
 
-/// Gives a tab this size.
+/// Resizes a tab's grid.
 pub fn resized(tab: i32, rows: u32, columns: u32) -> Request {
     let grid = GridProperties { row_count: Some(rows), column_count: Some(columns), frozen_row_count: None };
     let properties = SheetProperties { sheet_id: Some(tab), grid_properties: Some(grid), ..SheetProperties::default() };
     Request::UpdateSheetProperties { properties, fields: "gridProperties(rowCount,columnCount)".into() }
 }
 
-/// Copies cells to as many others, of which the first is given as tab, row and column.
+/// Copies cells to a target of the same size; `to` is its tab, first row and column.
 pub fn copied(from: (i32, Range<u32>, Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
     let (tab, rows, columns) = from;
     let (to_tab, to_row, to_column) = to;
@@ -43,7 +44,8 @@ pub fn copied(from: (i32, Range<u32>, Range<u32>), to: (i32, u32, u32), paste_ty
     }
 }
 
-/// Copies whole rows; as much room as they need is taken from one cell on, given as tab, row and column.
+/// Copies whole rows; `to` is the tab, row and column of the target's first cell. The service
+/// extends the target as needed.
 pub fn copied_rows(from: (i32, &Range<u32>), to: (i32, u32, u32), paste_type: PasteType) -> Request {
     let source = GridRange {
         sheet_id: from.0,
@@ -56,12 +58,12 @@ pub fn copied_rows(from: (i32, &Range<u32>), to: (i32, u32, u32), paste_type: Pa
     Request::CopyPaste { source, destination, paste_type, paste_orientation: PasteOrientation::Normal }
 }
 
-/// Some rows of a tab.
+/// Rows of a tab as a dimension range.
 pub fn rows_of(tab: i32, rows: Range<u32>) -> DimensionRange {
     DimensionRange { sheet_id: tab, dimension: Dimension::Rows, start_index: rows.start, end_index: rows.end }
 }
 
-/// Some cells of a tab.
+/// Cells of a tab as a grid range.
 pub fn area(sheet_id: i32, rows: Range<u32>, columns: Range<u32>) -> GridRange {
     GridRange {
         sheet_id,
@@ -72,7 +74,7 @@ pub fn area(sheet_id: i32, rows: Range<u32>, columns: Range<u32>) -> GridRange {
     }
 }
 
-/// A count as rows and columns are counted.
+/// Converts a count to the API's index type.
 pub fn index(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }

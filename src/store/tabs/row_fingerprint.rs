@@ -1,8 +1,10 @@
-//! A row's identity where no key tells it from others: what it holds, column by column. Pure.
+//! Content fingerprints that identify rows without a unique key. Pure.
 //!
-//! In scope: taking such a print, comparing a row with it, keeping it as a text. Out of scope: which row is which (`store::upsert::repair::rows`).
+//! In scope: taking a fingerprint, comparing a row with it, its text form.
+//! Out of scope: finding rows (`store::upsert::repair::rows`).
 //!
-//! A print tells of constants only. What a formula shows may change by itself, and a row that is copied elsewhere shows something else.
+//! A fingerprint covers constants only. The result of a formula may change by itself, and differs
+//! in a copied row.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,41 +14,41 @@ use crate::ledger::item::key::digest_of;
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
 
-/// The longest print as a text; a cell takes 50,000 characters.
+/// Maximum length of a fingerprint's text. The service accepts 50,000 characters per cell.
 const MAX_CHARS: usize = 45_000;
 
-/// What a row holds.
+/// The contents of a row, column by column.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowFingerprint {
-    /// Hashes of the cells that hold something.
+    /// Hashes of the cells that are not blank.
     cells: BTreeMap<usize, u64>,
-    /// Columns of which it says nothing.
+    /// Columns that the fingerprint does not cover.
     skipped: BTreeSet<usize>,
-    /// The first column of which it says nothing any more.
+    /// The first of the columns at the end that it does not cover.
     end: Option<usize>,
 }
 
-/// How a row compares with a print.
+/// The comparison of a row with a fingerprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Likeness {
-    /// Cells that hold the same.
+    /// Cells with equal contents.
     pub equal: usize,
-    /// Cells that hold something else, or something where the print has nothing.
+    /// Cells with other contents, including those that are blank in the fingerprint.
     pub different: usize,
 }
 
 impl Likeness {
-    /// Whether the row holds what the print says, and nothing else.
+    /// Whether all covered cells are equal.
     pub fn is_exact(self) -> bool {
         self.different == 0
     }
 
-    /// Whether more is equal than different.
+    /// Whether more cells are equal than different.
     pub fn is_close(self) -> bool {
         self.equal > self.different
     }
 
-    /// Higher for the row that fits better.
+    /// A score that is higher for a better match.
     pub fn score(self) -> i64 {
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         count(self.equal) - count(self.different)
@@ -54,17 +56,17 @@ impl Likeness {
 }
 
 impl RowFingerprint {
-    /// What it says: columns, and the hashes of what they hold.
+    /// The hashes of its cells, by column.
     pub fn marks(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
         self.cells.iter().map(|(at, mark)| (*at, *mark))
     }
 
-    /// The hash of what it says of a column; none where that is blank, or not said.
+    /// The hash of a column's cell; `None` if the cell is blank or not covered.
     pub fn mark(&self, column: usize) -> Option<u64> {
         self.cells.get(&column).copied()
     }
 
-    /// The print of a row without the columns that `is_skipped` names.
+    /// Takes the fingerprint of a row without the columns for which `is_skipped` is true.
     pub fn of(row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Self {
         let mut print = Self::default();
         for (at, cell) in row.iter().enumerate() {
@@ -77,17 +79,18 @@ impl RowFingerprint {
         print
     }
 
-    /// Whether it says what a column held, be it nothing.
+    /// Whether it covers a column, also as blank.
     pub fn is_about(&self, column: usize) -> bool {
         !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
     }
 
-    /// Whether it says nothing.
+    /// Whether it covers no cell with contents.
     pub fn is_blank(&self) -> bool {
         self.cells.is_empty()
     }
 
-    /// The same print, its columns where they are now; `width` is how many a row has there. Columns that are new say nothing.
+    /// Maps the fingerprint to current columns; `width` is the number of columns there. It does not
+    /// cover new columns.
     #[must_use]
     pub fn moved(&self, map: &ColumnMap, width: usize) -> Self {
         let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
@@ -99,7 +102,7 @@ impl RowFingerprint {
         Self { cells, skipped, end: self.end.map(|end| end.max(width)) }
     }
 
-    /// Compares a row with it, without the columns that `is_skipped` names.
+    /// Compares a row with it, without the columns for which `is_skipped` is true.
     pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Likeness {
         let mut likeness = Likeness::default();
         let says = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
@@ -111,7 +114,8 @@ impl RowFingerprint {
         likeness
     }
 
-    /// As a text that reads back; of a very wide row, only its first cells.
+    /// Formats it as text that `read` parses. The text of a very wide row covers only its first
+    /// cells.
     pub fn write(&self) -> String {
         let cells = self.cells.iter().map(|(at, mark)| (*at, format!("{at}:{mark:012x} ")));
         let mut parts: Vec<_> = cells.chain(self.skipped.iter().map(|at| (*at, format!("{at}? ")))).collect();
@@ -128,7 +132,7 @@ impl RowFingerprint {
         out.trim_end().to_owned()
     }
 
-    /// Reads it back.
+    /// Parses the text form.
     pub fn read(text: &str) -> Option<Self> {
         let mut print = Self::default();
         for part in text.split_whitespace() {
@@ -144,7 +148,7 @@ impl RowFingerprint {
     }
 }
 
-/// The hash of what a cell holds; none of a blank one.
+/// The hash of a cell's contents; `None` for a blank cell.
 pub fn mark_of(cell: &Value) -> Option<u64> {
     let text = text(cell);
     if text.is_empty() {

@@ -1,8 +1,8 @@
-//! Where each key's row stands in the data tab, as last read. Pure.
+//! The row of each key in the data tab, as of the last read. Pure.
 //!
-//! In scope: the positions, rows that people gave a key that another row has, the last row with a key.
-//! Out of scope: reading the tab (`store::load::loader`), and trusting a position: people move rows, so each is a hint, and whoever writes
-//! by it has a witness (`store::upsert::undo_log`).
+//! In scope: the positions, rows with the key of another row, the last row with a key.
+//! Out of scope: reading the tab (`store::load::reread`). Users move rows, so each position is only
+//! a hint: a write by position carries an undo log (`store::upsert::undo_log`).
 
 use std::collections::HashSet;
 
@@ -12,10 +12,10 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::state::snapshot::Anomaly;
 use crate::store::tabs::parse::text;
 
-/// Doubled keys that are told one by one.
+/// Maximum number of duplicate keys that are reported one by one.
 const TOLD: usize = 3;
 
-/// The rows of a tab by key; 12 to 16 bytes a key.
+/// The rows of a tab by key; 12 to 16 bytes per key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RowIndex {
     rows: Vec<(u64, u32)>,
@@ -33,7 +33,7 @@ pub struct KeyColumnReader {
 }
 
 impl KeyColumnReader {
-    /// The text of the next row's key cell; the header row is the first one.
+    /// Takes the text of the next row's key cell. The first row is the header.
     pub fn read(&mut self, key: &str) {
         if self.row > 0 && !key.is_empty() {
             self.index.rows.push((mark(key), self.row));
@@ -42,19 +42,19 @@ impl KeyColumnReader {
         self.row += 1;
     }
 
-    /// The next rows of a column that was read by itself.
+    /// Takes the next rows of a column that was read separately.
     pub fn read_column(&mut self, rows: &[Vec<Value>]) {
         for row in rows {
             self.read(&row.first().map(text).unwrap_or_default());
         }
     }
 
-    /// Rows without content follow, up to this one (from 0, not within).
+    /// Skips blank rows up to this one (0-based, exclusive).
     pub fn skip_to(&mut self, row: u32) {
         self.row = self.row.max(row);
     }
 
-    /// The index; of a key's rows the topmost is its row.
+    /// Returns the index. The topmost row of a key is its row.
     pub fn finish(self) -> RowIndex {
         let mut index = self.index;
         index.rows.sort_unstable();
@@ -73,39 +73,40 @@ impl KeyColumnReader {
 }
 
 impl RowIndex {
-    /// The row of a key, from 0.
+    /// The row of a key, 0-based.
     pub fn row(&self, key: &str) -> Option<u32> {
         let mark = mark(key);
         let at = self.rows.binary_search_by_key(&mark, |row| row.0).ok()?;
         self.rows.get(at).map(|row| row.1)
     }
 
-    /// The first 64 bits of the fingerprint of each key that has a row.
+    /// The first 64 bits of the fingerprint of each key with a row.
     pub fn marks(&self) -> impl Iterator<Item = u64> {
         self.rows.iter().map(|row| row.0)
     }
 
-    /// The last row that has a key, from 0; 0, the header's, where none has.
+    /// The last row with a key, 0-based; 0, the header's, if there is none.
     pub fn last(&self) -> u32 {
         self.last
     }
 
-    /// Rows with these keys were appended since; where they stand is not known.
+    /// Records appended rows with these keys. Their positions are unknown.
     pub fn appended<'k>(&mut self, keys: impl Iterator<Item = &'k str>) {
         self.appended.extend(keys.map(mark));
     }
 
-    /// Rows were inserted below the last one with a key.
+    /// Records rows inserted below the last one with a key.
     pub fn grown(&mut self, rows: u32) {
         self.last = self.last.saturating_add(rows);
     }
 
-    /// Whether this key got a row since the tab was read, so that it has to be read again before the key is written.
+    /// Whether this key got a row since the read, so that the tab must be read again before the key
+    /// is written.
     pub fn is_behind(&self, key: &str) -> bool {
         self.appended.contains(&mark(key))
     }
 
-    /// What people should know of keys that stand in several rows.
+    /// The anomalies of keys that occur in several rows.
     pub fn blemishes(&self, tab: &str) -> Vec<Anomaly> {
         let told = self.doubled.iter().map(|row| {
             format!("tab {tab}: row {} has the key of a row above it; only the upper one is kept up to date", row + 1)
@@ -116,7 +117,7 @@ impl RowIndex {
     }
 }
 
-/// 64 bits of a key: two keys that share them would share a hint, and the witness tells them apart.
+/// 64 bits of a key. Two keys with the same bits share a hint, and the undo log distinguishes them.
 fn mark(key: &str) -> u64 {
     Fingerprint::of(key).0
 }

@@ -1,7 +1,10 @@
-//! Where things stand on a spreadsheet: tabs by id, columns by header text, the state by fixed cells. Pure.
+//! The layout of a job's spreadsheet: tabs by id, columns by header text, the state by fixed cells.
+//! Pure.
 //!
-//! In scope: titles, ids and grids of the tabs that a job makes, headers and what they map to, notes that the store keeps beside
-//! the state. Out of scope: the guard (`store::guard::head_guard`), what a row means (`ledger::state::state_codec`), JSON (`store::commit::encoder`).
+//! In scope: titles, ids and grids of the tabs that a job creates, headers and their columns,
+//! metadata that the store keeps in the state tab.
+//! Out of scope: the guard (`store::guard::head_guard`), the meaning of a row
+//! (`ledger::state::state_codec`), JSON (`store::commit::encoder`).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,39 +15,40 @@ use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
 use crate::store::guard::head_guard::GuardSupport;
 use crate::store::tabs::column_recovery::ColumnRecovery;
 
-/// Columns of Failures without which it can't be used. Its last one came later than the others, and a tab without it does.
+/// Columns that Failures must have. Its last column was added later, and a tab without it still
+/// works.
 pub const FAILURES_NEEDED: &[&str] = row_codec::FAILURES.split_last().expect("it has columns").1;
 
-/// Title of the tab with a row per run.
+/// The title of the tab with a row per run.
 pub const RUNS_TITLE: &str = "Runs";
-/// Rows of a tab when it is made; appending makes it grow.
+/// Rows of a new tab. Appends make it grow.
 pub const FIRST_ROWS: u32 = 100;
 
-/// A tab and which column of it is which.
+/// A tab and its columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tab {
-    /// Its id, which survives a rename.
+    /// The id, which survives a rename.
     pub id: i32,
-    /// Its title when last seen.
+    /// The title, as last read.
     pub title: String,
-    /// The texts of its header row, in order; an empty one belongs to nobody.
+    /// The texts of its header row, in order. A column with an empty text has no name.
     pub header: Vec<String>,
-    /// Columns of its grid; 0 where that is not known.
+    /// The number of columns in its grid; 0 if not known.
     pub width: usize,
-    /// Columns of the job whose header people changed: the job's name, and the text that is there now.
+    /// Columns of the job whose header a user changed: the job's name, and the current text.
     pub renamed: Vec<(String, String)>,
-    /// Rows of it that are laid otherwise than its header says; of a tab of keys.
+    /// Rows of a tab of keys under another column order than the header's.
     pub laid: Arc<ColumnRecovery>,
 }
 
 impl Tab {
-    /// The position of a column, from 0.
+    /// The position of a column, 0-based.
     pub fn position(&self, column: &str) -> Option<usize> {
         let at = |name: &str| self.header.iter().position(|text| text == name);
         at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
     }
 
-    /// The positions of all columns, for whoever needs many of them.
+    /// The positions of all columns, for many lookups.
     pub fn positions(&self) -> HashMap<&str, usize> {
         let mut all = HashMap::with_capacity(self.header.len());
         for (at, text) in self.header.iter().enumerate() {
@@ -58,13 +62,13 @@ impl Tab {
         all
     }
 
-    /// The name of the column at this position: the job's own, where it has one for it.
+    /// The name of the column at this position: the job's own name if it has one.
     pub fn name(&self, at: usize) -> String {
         let text = self.header.get(at).cloned().unwrap_or_default();
         self.renamed.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
     }
 
-    /// The columns with a name, by the job's name where it has one of its own for them.
+    /// The names of all columns with a name, with the job's own names where it has them.
     pub fn columns(&self) -> Vec<String> {
         (0..self.header.len()).map(|at| self.name(at)).filter(|name| !name.is_empty()).collect()
     }
@@ -75,37 +79,37 @@ impl Tab {
         self.header.iter().filter(|text| !text.is_empty()).find(|text| !seen.insert(text.as_str())).map(String::as_str)
     }
 
-    /// The first of `wanted` that the header does not have.
+    /// The first of `wanted` that the header lacks.
     pub fn lacks<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
         wanted.iter().copied().find(|column| self.position(column).is_none())
     }
 }
 
-/// The tabs of a job, as far as they exist.
+/// The existing tabs of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tabs {
-    /// `Processed <job>`.
+    /// The tab `Processed <job>`.
     pub processed: Option<Tab>,
-    /// `Failures <job>`.
+    /// The tab `Failures <job>`.
     pub failures: Option<Tab>,
-    /// `Runs`.
+    /// The tab `Runs`.
     pub runs: Option<Tab>,
     /// The data tab.
     pub data: Option<Tab>,
 }
 
 impl Tabs {
-    /// Whether the keys can be read.
+    /// Whether the columns of Processed are complete and unique.
     pub fn keys_are_readable(&self) -> bool {
         self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.doubled().is_none())
     }
 
-    /// Whether the failures can be read.
+    /// Whether the columns of Failures are complete and unique.
     pub fn failures_are_readable(&self) -> bool {
         self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.doubled().is_none())
     }
 
-    /// The one that is for this.
+    /// The tab of this kind.
     pub fn of(&self, role: TabKind) -> Option<&Tab> {
         match role {
             TabKind::Processed => self.processed.as_ref(),
@@ -116,8 +120,8 @@ impl Tabs {
     }
 }
 
-/// The id of a tab that a commit makes: drawn from its head, so that every copy of the commit names the same one,
-/// and the service refuses a late copy because the id is taken.
+/// Derives the id of a tab that a commit creates from its head. A resend of the commit has the same
+/// id, and the service refuses a late copy because the id is taken.
 pub fn made_id(head: HeadId, role: TabKind) -> i32 {
     let salt = match role {
         TabKind::Processed => 1_u64,
@@ -128,24 +132,24 @@ pub fn made_id(head: HeadId, role: TabKind) -> i32 {
     made_number(head, salt)
 }
 
-/// A positive number drawn from a head and a salt, for ids that a commit chooses.
+/// Derives a positive number from a head and a salt, for ids that a commit chooses.
 pub fn made_number(head: HeadId, salt: u64) -> i32 {
     let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
     i32::try_from(mixed).unwrap_or(i32::MAX).max(1)
 }
 
-/// What the store keeps in the state tab beside the ledger's state.
+/// The store's own fields in the state tab, beside the ledger's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreMetadata {
-    /// Whether the guard was proved here.
+    /// The known support for the named-range guard.
     pub proof: GuardSupport,
-    /// Ids of the tabs.
+    /// The id of the Processed tab.
     pub processed: Option<i32>,
-    /// See `processed`.
+    /// The id of the Failures tab.
     pub failures: Option<i32>,
-    /// See `processed`.
+    /// The id of the data tab.
     pub data: Option<i32>,
-    /// See `processed`; the tab is all jobs', but each finds it again by itself.
+    /// The id of the Runs tab. All jobs share the tab, but each records it.
     pub runs: Option<i32>,
 }
 
@@ -156,14 +160,14 @@ const DATA: &str = "tab id data";
 const RUNS: &str = "tab id runs";
 
 impl StoreMetadata {
-    /// What there is to note of these tabs.
+    /// Creates the metadata for these tabs.
     pub fn of(proof: GuardSupport, tabs: &Tabs) -> Self {
         let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
         let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
         Self { proof, processed, failures, data, runs }
     }
 
-    /// As pairs of name and text.
+    /// Formats the metadata as name-text pairs.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
         vec![
@@ -175,7 +179,7 @@ impl StoreMetadata {
         ]
     }
 
-    /// Reads them back; what can't be read is not known.
+    /// Parses the metadata. A text that can't be parsed counts as unknown.
     pub fn read(pairs: &HashMap<String, String>) -> Self {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();

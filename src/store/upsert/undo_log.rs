@@ -1,29 +1,34 @@
-//! The witness of a write by position: what stood there when it was written. Pure.
+//! The undo log of writes by position: pre- and post-images of the rows, kept in scratch rows.
+//! Pure.
 //!
-//! In scope: the scratch rows that a batch leaves on the state tab, reading them back, and what they say.
-//! Out of scope: the requests (`store::commit::row_writer`), and the repair of what went astray (`store::repair`).
+//! In scope: the scratch rows that a batch leaves on the state tab, parsing them, and their
+//! evaluation.
+//! Out of scope: the requests (`store::commit::row_writer`), planning the repair of misplaced
+//! writes (`store::upsert::repair::plan`).
 //!
-//! A row is written where the tab was last seen to have its key. People sort, insert and delete meanwhile, and a spreadsheet has no
-//! "only if". So the same batch first copies the rows as it finds them to scratch rows, then writes, then copies them once more:
+//! A batch writes a row at the last known position of its key. Users sort, insert and delete rows
+//! meanwhile, and a spreadsheet has no conditional write. So the same batch copies the rows as
+//! found to scratch rows, then writes, then copies the rows again:
 //!
 //! ```text
 //!  state tab, below the state
-//!   64     witness · head · columns · key · base · rows · used · appended · keys · width · names · counts · made
-//!                                                                             the batch says of itself
+//!   64     the log's own header: witness · head · columns · key · base · rows · used ·
+//!          appended · keys · width · names · counts · made
 //!   65     the header row as the batch expects it
 //!   66     the header row as the batch found it
-//!   base   what is expected · row · columns written │ the row as found          one a row written
-//!   …      │ the row as written                                                  as many again
-//!   …      │ the row as found, and the row as written, as values                 twice as many again, in a repair only
+//!   base   what is expected · row · columns written │ the row as found      one per row
+//!   …      │ the row as written                                               as many again
+//!   …      │ the row as found, and the row as written, as values              twice as many again,
+//!                                                                             in a repair only
 //! ```
 //!
-//! The batch's own answer shows the header and the keys that were found. If they are the expected ones, all is well. If not, or if
-//! a run ended before it looked, everything that is needed to put it right stands in these rows, and the next commit does so.
-//! Of a tab that has hardly fewer columns than any tab can have, copied rows begin with the first column, and what is expected stands in
-//! rows of its own below the others.
+//! The response of the batch returns the header and the keys as found. If they match, all writes
+//! hit. If not, or if a run ended before the check, these rows have everything that a repair needs,
+//! and the next commit makes it. A tab close to the maximum number of columns leaves no margin. Its
+//! copied rows start in the first column, and the expectations have their own rows below.
 //!
-//! The rows as found stand at or below the rows that they were copied from, where the tab is not too large for that: a formula
-//! that is copied upwards would lose references that leave the sheet.
+//! The rows as found are at or below their original row number if the tab is not too large. A
+//! formula that is copied upwards would lose references that leave the sheet.
 
 use std::collections::{HashMap, HashSet};
 
@@ -36,46 +41,48 @@ use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{header, text};
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 
-/// Columns that people may put into the tab between a look at it and a write, before the write is refused and the tab looked at again.
+/// Columns that users may add between a read of the tab and a write, before the service refuses the
+/// write and the store reads again.
 pub const ROOM: usize = 16;
-/// Columns of a scratch row before the copied cells, where the tab leaves room for them.
+/// Scratch columns before the copied cells, if the tab leaves room for them.
 const MARGIN: u32 = 4;
-/// The most columns of a tab.
+/// The maximum number of columns of a tab.
 const ALL_COLUMNS: u32 = 18_278;
-/// The scratch row with the header as it was found, from 0.
+/// The scratch row with the header as found, 0-based.
 pub const HEADER_ROW: u32 = STATE_ROWS + 2;
 /// The first row that can hold a copied row.
 const FIRST_ROW: u32 = STATE_ROWS + 3;
-/// Cells that the state tab may have so that copied rows stand no higher than where they came from.
+/// Maximum number of cells of the state tab for keeping copied rows at or below their original row
+/// number.
 const ROOMY_CELLS: u32 = 1_000_000;
 /// More columns than any tab has.
 const MOST_COLUMNS: usize = 20_000;
-/// Texts in which a batch tells of itself.
+/// The number of fixed cells in the log's own header.
 const ABOUT: u32 = 12;
-/// Characters of a list that a batch tells; a cell takes 50,000.
+/// Maximum characters of a list in one cell. The service accepts 50,000 per cell.
 const MAX_LIST: usize = 45_000;
 const WORD: &str = "witness";
-/// The word of a batch that repairs rows.
+/// The tag of a batch that repairs rows.
 const REPAIR: &str = "repair";
 
-/// What a row has to show for a write to be in the right place.
+/// What a row must show for a write to be in the right place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RowPredicate {
     /// This key.
     Key(String),
-    /// Nothing in the columns that are written, for the new row of this key.
+    /// Blank cells in the written columns, for the new row of this key.
     Blank(String),
-    /// What it held when its repair was planned.
+    /// The contents at the time when the repair was planned.
     Row {
-        /// Its key, if it shows one that no other row shows.
+        /// Its key, if no other row shows the same.
         key: Option<String>,
-        /// What it held.
+        /// The fingerprint of its contents.
         print: RowFingerprint,
     },
 }
 
 impl RowPredicate {
-    /// The key, where a key is expected.
+    /// The expected key; `None` if no key is expected.
     pub fn key(&self) -> Option<&str> {
         match self {
             Self::Key(key) => Some(key),
@@ -85,93 +92,96 @@ impl RowPredicate {
     }
 }
 
-/// One row that a batch writes by its position.
+/// A write of one row by its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowWrite {
-    /// What it has to show.
+    /// What the row must show.
     pub expect: RowPredicate,
-    /// The row, from 0.
+    /// The index of the row, 0-based.
     pub row: u32,
-    /// The columns written, from 0, in order.
+    /// The written columns, 0-based, in order.
     pub columns: Vec<usize>,
-    /// Where cells of the row itself are moved to another of its columns: from which, to which. They tell what was meant where the
-    /// row as written can't, because it shows the cells of the row that was hit.
+    /// Moves of cells within the row: from column, to column. They record the intention. The
+    /// post-image does not, because it shows the cells of the row that was hit.
     pub moves: Vec<(usize, usize)>,
 }
 
-/// What a batch says of its writes by position: to rows, and to columns.
+/// The undo log of a batch: its writes by row and column position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UndoLog {
     /// The head that the batch sets.
     pub head: HeadId,
     /// The header row as expected.
     pub header: Vec<String>,
-    /// The key's column.
+    /// The position of the key column.
     pub key: usize,
     /// All columns that are written, in order.
     pub used: Vec<usize>,
-    /// The job's own names of these, which stay when people change a header, empty for columns of people's; the batch writes as many
-    /// as a cell takes.
+    /// The job's own names of these columns, which outlast a renamed header; empty for users'
+    /// columns. The batch writes as many as fit into a cell.
     pub names: Vec<String>,
-    /// Rows that were appended or inserted: they are new, so only their columns can be wrong.
+    /// The number of appended or inserted rows. They are new, so only their columns can be wrong.
     pub appended: usize,
-    /// Rows of Processed that the same batch appended.
+    /// The number of rows that the same batch appended to Processed.
     pub keys: usize,
-    /// How many rows of a key were appended or inserted, by `key_mark`, where that is not what is expected: one, and none of a key whose
-    /// row is written over.
+    /// Appended or inserted rows per `key_mark`, if different from the default: one, or none for a
+    /// key whose row is overwritten.
     pub counts: HashMap<String, usize>,
-    /// Columns that a copied row may have: those of the tab, and some more that people may put in.
+    /// The width of a copied row: the columns of the tab, and some more that users may add.
     pub width: usize,
-    /// Keys among these whose rows a mend makes anew; no row of Processed goes with them.
+    /// Keys among these whose rows a repair recreates; the batch appends no row of Processed for
+    /// them.
     pub made: Vec<String>,
     /// The scratch row of the first target.
     pub base: u32,
-    /// Whether the batch repairs rows. What it writes may be formulas, so that rows are kept as values too.
+    /// Whether the batch repairs rows. A repair may write formulas, so its rows are also kept as
+    /// values.
     pub is_repair: bool,
-    /// Rows written over, in order.
+    /// The overwritten rows, in order.
     pub targets: Vec<RowWrite>,
 }
 
-/// A write that hit another row, or other columns, than it was meant for.
+/// A write that hit another row, or other columns, than intended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MisplacedWrite {
-    /// Which target it was.
+    /// The index of the target.
     pub index: usize,
-    /// What was meant.
+    /// The intended write.
     pub target: RowWrite,
-    /// The row that was hit, as it was.
+    /// The row that was hit, as found (pre-image).
     pub before: Vec<Value>,
-    /// The same row as written, as values.
+    /// The same row as written, as values (post-image).
     pub after: Vec<Value>,
-    /// The row as it was, as values; of a batch that keeps none, as it was.
+    /// The row as found, as values; equal to `before` if the batch keeps no values.
     pub shown: Vec<Value>,
 }
 
-/// What a witness found.
+/// The result of checking an undo log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UndoFinding {
-    /// The witness.
+    /// The undo log.
     pub witness: UndoLog,
     /// The header row as the batch found it.
     pub header: Vec<String>,
-    /// Writes that went astray.
+    /// The misplaced writes.
     pub astray: Vec<MisplacedWrite>,
-    /// Keys of rows that were appended with their cells under other headers; none where columns stood still.
+    /// Keys of rows that were appended with their cells under other headers; empty if no columns
+    /// moved.
     pub beside: Vec<String>,
 }
 
 impl UndoLog {
-    /// Columns that a copied row of a tab so wide may have.
+    /// The width of a copied row for a tab with this many columns.
     pub fn width_for(tab: usize) -> usize {
         (tab + ROOM).min(ALL_COLUMNS as usize)
     }
 
-    /// Columns of a scratch row before the copied cells.
+    /// Scratch columns before the copied cells.
     pub fn margin(&self) -> u32 {
         if count(self.width) + MARGIN > ALL_COLUMNS { 0 } else { MARGIN }
     }
 
-    /// The scratch row that says what is expected of a target.
+    /// The scratch row with the expectation for a target.
     fn told_row(&self, index: usize) -> u32 {
         if self.margin() > 0 {
             self.before_row(index)
@@ -180,55 +190,56 @@ impl UndoLog {
         }
     }
 
-    /// Where copied rows begin, for writes up to this row of a tab so many columns wide, and no higher than `lowest`.
+    /// The first scratch row for copies: for writes up to `last_row` of a tab with `width` columns,
+    /// and not above `lowest`.
     pub fn base_for(last_row: u32, width: usize, lowest: u32) -> u32 {
         let width = u32::try_from(width).unwrap_or(u32::MAX).saturating_add(MARGIN);
         let roomy = last_row.saturating_add(1).min(ROOMY_CELLS / width.max(1));
         FIRST_ROW.max(roomy).max(lowest)
     }
 
-    /// The scratch row with a target as it was found.
+    /// The scratch row with a target's pre-image.
     pub fn before_row(&self, index: usize) -> u32 {
         self.base + count(index)
     }
 
-    /// The scratch row with a target as it was written.
+    /// The scratch row with a target's post-image.
     pub fn after_row(&self, index: usize) -> u32 {
         self.base + count(self.targets.len() + index)
     }
 
-    /// The scratch row of a repair with a target as it was found, as values.
+    /// The scratch row of a repair with a target's pre-image as values.
     pub fn shown_before_row(&self, index: usize) -> u32 {
         self.base + count(2 * self.targets.len() + index)
     }
 
-    /// The scratch row of a repair with a target as it was written, as values.
+    /// The scratch row of a repair with a target's post-image as values.
     pub fn shown_after_row(&self, index: usize) -> u32 {
         self.base + count(3 * self.targets.len() + index)
     }
 
-    /// How many copies there are of each row.
+    /// The number of copies of each row.
     fn copies(&self) -> u32 {
         if self.is_repair { 4 } else { 2 }
     }
 
-    /// Rows that the state tab needs.
+    /// The number of rows that the state tab needs.
     pub fn rows(&self) -> u32 {
         let copied = self.base + self.copies() * count(self.targets.len());
         if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
     }
 
-    /// Columns that the state tab needs.
+    /// The number of columns that the state tab needs.
     pub fn columns(&self) -> u32 {
         (count(self.width) + self.margin()).max(ABOUT + count(self.made_cells().len()))
     }
 
-    /// The keys whose rows are made anew, as lists that fit a cell.
+    /// The keys of recreated rows, as lists that fit into a cell.
     fn made_cells(&self) -> Vec<String> {
         let mut cells: Vec<Vec<&str>> = Vec::new();
         let mut chars = 0;
         for key in &self.made {
-            // A letter takes six in JSON at most.
+            // A character takes at most six characters in JSON.
             chars += 6 * key.chars().count() + 3;
             if let Some(cell) = cells.last_mut().filter(|_| chars < MAX_LIST) {
                 cell.push(key);
@@ -240,7 +251,7 @@ impl UndoLog {
         cells.into_iter().map(|cell| Value::from(cell).to_string()).collect()
     }
 
-    /// What the batch writes about itself: scratch row and texts.
+    /// The texts that the batch writes to the log, by scratch row.
     pub fn told(&self) -> Vec<(u32, Vec<String>)> {
         let word = if self.is_repair { REPAIR } else { WORD };
         let mut about = vec![word.to_owned(), self.head.to_string(), self.header.len().to_string()];
@@ -249,7 +260,7 @@ impl UndoLog {
         about.extend([self.width.to_string(), Value::from(remembered(&self.names)).to_string()]);
         about.push(written_counts(&self.counts));
         about.extend(self.made_cells());
-        // Nothing of an older one is left behind it.
+        // Overwrite all of an older log's header.
         about.resize(self.columns() as usize, String::new());
         let mut expected = vec![String::new(); self.margin() as usize];
         expected.extend(self.header.iter().cloned());
@@ -267,7 +278,7 @@ impl UndoLog {
         [(STATE_ROWS, about), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
     }
 
-    /// The job's name of a column that is written; none of a column of people's.
+    /// The job's name of a written column; `None` for a user's column.
     pub fn name(&self, column: usize) -> Option<&str> {
         let at = self.used.iter().position(|used| *used == column)?;
         self.names.get(at).map(String::as_str).filter(|name| !name.is_empty())
@@ -279,7 +290,8 @@ impl UndoLog {
         self.used.iter().enumerate().filter(|(at, _)| is_own(*at)).map(|(_, column)| *column).collect()
     }
 
-    /// The keys of rows that were appended or inserted, as often as they have one, of those that the batch made done.
+    /// The keys of appended or inserted rows among `done`, the keys that the batch processed. A key
+    /// occurs once per row.
     pub fn keys_appended<'k>(&self, done: impl IntoIterator<Item = &'k str>) -> Vec<String> {
         let hit: HashSet<&str> = self.misplaced_keys().collect();
         let count = |key: &str| match self.counts.get(&key_mark(key)) {
@@ -289,12 +301,13 @@ impl UndoLog {
         done.into_iter().flat_map(|key| std::iter::repeat_n(key.to_owned(), count(key))).collect()
     }
 
-    /// Keys of the rows that are written over, or filled.
+    /// Keys of the rows that are overwritten or filled.
     pub fn misplaced_keys(&self) -> impl Iterator<Item = &str> {
         self.targets.iter().filter_map(RowWrite::key)
     }
 
-    /// Reads a witness and what it saw; `rows` begin with the first scratch row. `None` where the commit of this head left none.
+    /// Parses an undo log and its row images. `rows` start at the first scratch row. `None` if this
+    /// head's commit left no log.
     pub fn read(rows: &[Vec<Value>], head: HeadId) -> Option<(Self, RowImages)> {
         let about: Vec<String> = rows.first()?.iter().map(text).collect();
         let field = |at: usize| about.get(at).map_or("", String::as_str);
@@ -325,13 +338,13 @@ impl UndoLog {
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
         let mut seen = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
-        // Of a tab that leaves no margin it is said below the copies.
+        // Without a margin, the expectations are below the copies.
         let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { witness.copies() })?)?;
         let told = |index: u32| target(row(first.checked_add(index)?)?);
         let read = (0..targets).map(told).collect::<Option<Vec<_>>>()?;
         for index in 0..targets {
             let before = base.checked_add(index)?;
-            // Rows that are empty to their end are not handed over.
+            // The service omits trailing empty rows.
             seen.before.push(cells(before).unwrap_or_default());
             let after = if witness.is_repair { targets.checked_mul(3)? } else { targets };
             seen.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
@@ -345,8 +358,8 @@ impl UndoLog {
         Some((witness, seen))
     }
 
-    /// Whether every write hit what it was meant for, by the header and the key cells as found; `false` also where that takes more
-    /// than these to tell.
+    /// Whether every write hit, judged by the header and the key cells as found. Also `false` if
+    /// these are not sufficient.
     pub fn is_clean(&self, found: &[String], keys: &[String]) -> bool {
         let hit = |(at, target): (usize, &RowWrite)| match &target.expect {
             RowPredicate::Key(key) => keys.get(at) == Some(key),
@@ -355,8 +368,10 @@ impl UndoLog {
         !self.is_moved(found) && self.targets.iter().enumerate().all(hit)
     }
 
-    /// Whether columns that were written stand elsewhere in the header as it was found. A header that is nowhere any more, over a
-    /// column that has a new one, was written anew where it stood: that column did not move, unless those to the right of it did.
+    /// Whether written columns moved in the header as found.
+    ///
+    /// If an expected header is gone and its column has a new one, a user renamed it in place. The
+    /// column did not move, unless the columns to its right did.
     pub fn is_moved(&self, found: &[String]) -> bool {
         let elsewhere = |at: &usize| match (self.header.get(*at), found.get(*at)) {
             (Some(expected), Some(there)) if expected != there => {
@@ -368,7 +383,8 @@ impl UndoLog {
         self.used.iter().any(elsewhere)
     }
 
-    /// What went astray. `beside` are the keys of the rows that the batch appended, asked for only where columns moved.
+    /// Evaluates the images. `beside` returns the keys of the appended rows; it is called only if
+    /// columns moved.
     pub fn finding(self, seen: RowImages, beside: impl FnOnce() -> Vec<String>) -> UndoFinding {
         let moved = self.is_moved(&seen.header);
         let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
@@ -385,7 +401,7 @@ impl UndoLog {
     }
 }
 
-/// By this a batch names a key of which it appended several rows, or none.
+/// The short hash by which a batch names a key with several or no appended rows.
 pub fn key_mark(key: &str) -> String {
     let digest = digest_of(&[key]);
     data_encoding::HEXLOWER.encode(digest.get(..4).unwrap_or(&digest))
@@ -415,8 +431,8 @@ fn read_counts(text: &str) -> HashMap<String, usize> {
     counts.filter_map(|(mark, count)| Some((mark.to_owned(), count.parse().ok()?))).collect()
 }
 
-/// Whether the columns to the right of one stand elsewhere in the other header; where none of them is known there, whether it has
-/// another length.
+/// Whether the columns to the right of `at` moved in the header `found`. If none of them occurs
+/// there, whether the header has another length.
 pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
     let right = header.iter().enumerate().skip(at + 1).filter(|(_, name)| !name.is_empty());
     let known: Vec<_> = right.filter(|(_, name)| found.contains(name)).collect();
@@ -427,21 +443,21 @@ pub fn is_shifted(header: &[String], at: usize, found: &[String]) -> bool {
     known.into_iter().any(|(at, name)| found.get(at) != Some(name))
 }
 
-/// What a witness saw.
+/// The images read back from the scratch rows.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct RowImages {
-    /// The header row.
+    /// The header row as found.
     pub header: Vec<String>,
     /// Each row as found.
     pub before: Vec<Vec<Value>>,
     /// Each row as written, as values.
     pub after: Vec<Vec<Value>>,
-    /// Each row as found, as values; empty where none are kept.
+    /// Each row as found, as values; empty if the batch keeps none.
     pub shown: Vec<Vec<Value>>,
 }
 
 impl RowWrite {
-    /// The key of the row that is written over, or filled.
+    /// The key of the row that is overwritten or filled.
     pub fn key(&self) -> Option<&str> {
         match &self.expect {
             RowPredicate::Key(key) | RowPredicate::Blank(key) => Some(key),
@@ -449,12 +465,12 @@ impl RowWrite {
         }
     }
 
-    /// Whether nothing stood in the cells that were written.
+    /// Whether the written cells were blank.
     pub fn was_blank(&self, row: &[Value]) -> bool {
         self.columns.iter().all(|at| row.get(*at).is_none_or(|cell| text(cell).is_empty()))
     }
 
-    /// Whether this is the row that was meant: as it was found, and the same as values.
+    /// Whether this is the intended row. `row` is the row as found, `shown` the same as values.
     fn is_hit(&self, row: &[Value], shown: &[Value], key_column: usize) -> bool {
         let key = row.get(key_column).map(text).unwrap_or_default();
         match &self.expect {
@@ -470,12 +486,12 @@ impl RowWrite {
 }
 
 impl UndoFinding {
-    /// Whether nothing has to be put right.
+    /// Whether no repair is needed.
     pub fn is_clean(&self) -> bool {
         self.astray.is_empty() && self.beside.is_empty()
     }
 
-    /// Rows that have to be put right.
+    /// The number of rows that need a repair.
     pub fn rows(&self) -> u64 {
         (self.astray.len() + self.beside.len()) as u64
     }
@@ -503,7 +519,7 @@ fn target(row: &[Value]) -> Option<RowWrite> {
     Some(RowWrite { expect, row: field(2).parse::<u32>().ok()?.checked_sub(1)?, columns, moves })
 }
 
-/// Numbers in order as `0-3,7`.
+/// Formats sorted numbers as `0-3,7`.
 fn listed(numbers: &[usize]) -> String {
     let runs = numbers.chunk_by(|a, b| a + 1 == *b);
     let told = runs.filter_map(|run| match run {

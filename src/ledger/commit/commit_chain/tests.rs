@@ -1,4 +1,4 @@
-//! What the chain is held to.
+//! Tests of the commit chain.
 
 use super::*;
 use crate::ledger::commit::changes::ItemResult;
@@ -59,7 +59,7 @@ fn draft(chain: &mut CommitChain, nonce: u64, release: bool) -> Commit {
     chain.draft(nonce, one("a"), &terms(release)).expect("nothing is in doubt")
 }
 
-/// A chain that has initialised a job and holds its first term.
+/// Returns a chain that has initialised a job and holds its first term.
 fn begun() -> CommitChain {
     let mut chain = CommitChain::from(None, State::default(), me());
     let init = draft(&mut chain, 1, false);
@@ -232,7 +232,8 @@ fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays
     }
 }
 
-/// A batch without items goes out after a refusal: what the refused one would have made is not there.
+/// A batch without items follows a refusal: what the refused batch would have created does not
+/// exist.
 #[test]
 fn columns_of_a_refused_commit_are_not_the_jobs() {
     let mut chain =

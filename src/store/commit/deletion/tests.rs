@@ -1,4 +1,4 @@
-//! The requests by which rows are taken out.
+//! Tests of the deletion requests.
 
 use super::*;
 use crate::ledger::commit::row_deletion::{Gap, mark_of_key};

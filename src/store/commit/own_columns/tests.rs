@@ -1,4 +1,4 @@
-//! The pure part of it: names, marks and requests, without a service.
+//! Tests of the pure part: names, marks and requests, without a service.
 
 use super::*;
 use crate::grid::{Cell as Value, Row};
@@ -83,7 +83,8 @@ fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_
     let all = own(&wide);
     let first = marks(head, &wide_tab, &all, &[]).len();
     assert!(first > 100 && first * 36 < MAX_MARK_CHARS + 36 && first == all.marked().len());
-    // The next run knows what the state had room for, finds the others by their headers, and marks nothing again.
+    // The next run has the columns that fit into the state, finds the others by their headers, and
+    // marks nothing again.
     let kept = remembered(&wide);
     assert!(kept.len() < wide.len());
     assert!(marks(head, &wide_tab, &all, kept).is_empty());
@@ -122,7 +123,7 @@ fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_too
     let found = own(&columns).found_again(&mut taken, Some(&marks));
     assert_eq!((found.blocks(), found.gone, taken.position("m")), (false, names(&["n"]), Some(1)));
     assert!(found.blemishes[0].message.contains("the values of \"m\" go there now"), "{:?}", found.blemishes);
-    // A column of its own that was made since has a mark of its own too.
+    // A column that the job has added since has its own mark.
     let mut since = tab(&["id", "m", "x", "renamed"], 4);
     let found = own(&columns).found_again(&mut since, Some(&[mark(7, 1, "n"), mark(7, 2, "m"), mark(7, 3, "n")]));
     assert_eq!((found.gone.len(), since.position("n")), (0, Some(3)));
@@ -151,7 +152,7 @@ fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_o
     );
     let unknown = own.found_again(&mut tab(&["id", "n", "n"], 3), None);
     assert_eq!(unknown.blemishes, told("tab Quakes has two columns named \"n\": rename the one that is not the job's"));
-    // Ours was renamed to what another one is called already.
+    // The job's column was renamed to another column's header.
     let renamed = own.found_again(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
     assert!(renamed.blocks(), "{renamed:?}");
     assert!(own.doubled(&tab(&["id", "n", "note", "note", "", ""], 6)).is_empty(), "people's own may be");

@@ -1,4 +1,4 @@
-//! What the scratch rows of a batch say, and what goes back where.
+//! Tests of parsing the scratch rows and of the restored positions.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn blank(row: u32) -> RowDeletion {
     RowDeletion { mark: None, ..removal("", row) }
 }
 
-/// The scratch rows as they stand once the batch was applied to rows that say this.
+/// The scratch rows after a batch was applied to these rows.
 fn scratch(removed: &RowDeletionBatch, found: &[Option<[&str; 4]>]) -> Vec<Vec<Value>> {
     let mut rows = vec![vec![Value::Null; 20]; found.len() + 5];
     let mut put = |at: u32, column: u32, texts: Vec<Value>| {

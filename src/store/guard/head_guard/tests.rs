@@ -1,4 +1,4 @@
-//! What the guard is held to.
+//! Tests of the guard.
 
 use super::*;
 use crate::ledger::commit::changes::Changes;

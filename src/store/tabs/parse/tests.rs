@@ -228,7 +228,7 @@ fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
     rows.push(failure("a", "e", 2, 45_001.5, "open", "", "retry"));
     assert_eq!(asked(&rows), None);
-    // Typed into the old row while the run that answered was under way.
+    // A user typed into the old row while the run that responded was in progress.
     rows[0] = failure("a", "e", 1, 45_000.5, "open", "skip", "");
     assert_eq!(asked(&rows), Some(RequestedAction::Skip));
     rows.push(failure("a", "e", 2, 45_002.5, "skipped", "", "skip"));

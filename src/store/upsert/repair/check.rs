@@ -1,27 +1,27 @@
-//! A second look at a repaired cell. Pure.
+//! Checks repaired cells once more after the repair. Pure.
 //!
-//! In scope: what a cell has to show once its row is repaired, and what is said where it does not. Out of scope: reading the tab again
-//! (`store::spreadsheet::verify`).
+//! In scope: the expected text of a repaired cell, and the message if it differs.
+//! Out of scope: reading the tab again (`store::spreadsheet::verify`).
 
 use std::collections::HashMap;
 
 use crate::store::upsert::repair::image::TabImage;
 
-/// A cell that was repaired.
+/// A repaired cell to check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellCheck {
     /// The key of its row.
     pub key: String,
     /// The header of its column.
     pub column: String,
-    /// What it has to show.
+    /// The expected text.
     pub text: String,
 }
 
-/// Cells of which it is said that they show something else, at most.
+/// Maximum number of differing cells in the messages.
 const MOST_SAID: usize = 10;
 
-/// What to say of cells that show something else; nothing of those whose row or column is gone.
+/// Returns messages for cells with another text. Skips cells whose row or column is gone.
 pub fn said_of(checks: &[CellCheck], image: &TabImage<'_>) -> Vec<String> {
     let mut rows: HashMap<String, Vec<usize>> = HashMap::new();
     for (row, _) in image.rows() {

@@ -1,10 +1,11 @@
-//! Which rows and columns of a batch are which ones of today. Pure.
+//! Maps the rows and columns of a batch to the current ones. Pure.
 //!
-//! In scope: both of them together, for one finding. Out of scope: how a column or a row is followed (`store::tabs::column_map`,
-//! `store::upsert::repair::rows`), what follows from it (`store::upsert::repair::plan`).
+//! In scope: both maps together, for one finding.
+//! Out of scope: following a column or a row (`store::tabs::column_map`,
+//! `store::upsert::repair::rows`), the plan (`store::upsert::repair::plan`).
 //!
 //! ```text
-//!  header as the batch expected it  ──found──▶  header as it found it  ──now──▶  header of today
+//!  header as the batch expected it  ──found──▶  header as it found it  ──now──▶  current header
 //! ```
 
 use std::collections::{HashMap, HashSet};
@@ -18,27 +19,27 @@ use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
 
-/// What is known of a finding's rows and columns.
+/// The row and column maps of a finding.
 pub(super) struct Correspondence<'a> {
     pub(super) finding: &'a UndoFinding,
     pub(super) image: &'a TabImage<'a>,
-    /// From the header that the batch expected to the one that it found.
+    /// From the expected header to the header as found.
     pub(super) found: ColumnMap,
-    /// From the header that it found to the one of today.
+    /// From the header as found to the current one.
     pub(super) now: ColumnMap,
-    /// Where the batch found the column of keys.
+    /// The position of the key column as found.
     pub(super) key: usize,
-    /// Where each row is that was hit.
+    /// The current location of each row that was hit.
     pub(super) located: Vec<RowLocation>,
-    /// Which row of today is which one that was hit.
+    /// From current row to index of the hit.
     hit_by_row: HashMap<u32, usize>,
-    /// Which row that was hit had this key before.
+    /// From the key before the write to index of the hit.
     hit_by_key: HashMap<String, usize>,
-    /// Which rows that were hit had a key with this mark before, or none.
+    /// From the mark of the key before the write, or none, to indices of the hits.
     hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
-    /// Rows of today by the key that they show.
+    /// Current rows by displayed key.
     by_key: HashMap<String, Vec<usize>>,
-    /// The lowest rows of today that show a key where the batch wrote keys, and were not hit.
+    /// For each text in the column where the batch wrote keys: the lowest row that was not hit.
     lowest: HashMap<String, u32>,
 }
 
@@ -84,7 +85,7 @@ impl<'a> Correspondence<'a> {
         unlocated.locate_rows()
     }
 
-    /// Follows the rows, once columns are known.
+    /// Follows the rows, once the columns are mapped.
     fn locate_rows(mut self) -> Self {
         let meant = self.rows_that_were_meant();
         self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, meant).locate(self.key);
@@ -100,7 +101,8 @@ impl<'a> Correspondence<'a> {
         self
     }
 
-    /// Rows that a repair was meant for and missed, and that still hold all that it expected: they are none of those that it hit.
+    /// Intended rows of a repair that it missed and that still hold all expected contents. None of
+    /// them was hit.
     fn rows_that_were_meant(&self) -> HashSet<usize> {
         let map = self.meant_map();
         let prints = self.finding.astray.iter().filter_map(|astray| match &astray.target.expect {
@@ -114,33 +116,35 @@ impl<'a> Correspondence<'a> {
         self.image.rows().map(|(row, _)| row).filter(|row| is_meant(*row)).collect()
     }
 
-    /// The key that a row had when the batch came.
+    /// The key of a row before the write.
     pub(super) fn key_before(&self, astray: &MisplacedWrite) -> String {
         cell(&astray.before, self.key)
     }
 
-    /// The row that had this key when the batch came, among those that were hit.
+    /// The index of the hit whose row had this key before the write.
     pub(super) fn hit_with_key(&self, key: &str) -> Option<usize> {
         self.hit_by_key.get(key).copied()
     }
 
-    /// Which of the rows that were hit is this one.
+    /// The hit whose row is now at `row`.
     pub(super) fn hit_at(&self, row: u32) -> Option<&'a MisplacedWrite> {
         self.hit_by_row.get(&row).and_then(|at| self.finding.astray.get(*at))
     }
 
-    /// The row in which what was hit is now.
+    /// The current row of a hit.
     pub(super) fn row_of_hit(&self, at: usize) -> Option<u32> {
         self.located.get(at).and_then(|located| located.row())
     }
 
-    /// Whether nobody changed a cell since the batch: of a row that it hit, what it left there is known.
+    /// Whether no user changed a cell since the batch. The post-image shows what a hit row
+    /// contained then.
     pub(super) fn is_untouched(&self, row: u32, column: usize) -> bool {
         let left = self.hit_at(row).zip(self.now.origin(column));
         left.is_none_or(|(hit, from)| cell(&hit.after, from) == self.image.shown(row as usize, column))
     }
 
-    /// The row with this key, which must be its own: one in which the batch wrote the key by mistake is not.
+    /// The row that owns this key. A row into which the batch wrote the key by mistake does not
+    /// count.
     pub(super) fn row_of(&self, key: &str) -> Option<u32> {
         let is_own = |row: &usize| {
             let hit = self.hit_at(number(*row));
@@ -149,18 +153,19 @@ impl<'a> Correspondence<'a> {
         self.by_key.get(key)?.iter().find(|row| is_own(row)).map(|row| number(*row))
     }
 
-    /// Whether a row that was filled was blank: in the columns that were written, and in those that were meant.
+    /// Whether a filled row was blank, both in the written and in the intended columns.
     pub(super) fn was_free(&self, astray: &MisplacedWrite) -> bool {
         let mut meant = astray.target.columns.iter().filter_map(|at| self.found.get(*at));
         astray.target.was_blank(&astray.before) && meant.all(|at| cell(&astray.before, at).is_empty())
     }
 
-    /// The lowest row that shows this key where keys were written, and was not hit.
+    /// The lowest row that shows this key in the written key column and was not hit.
     pub(super) fn lowest_that_shows(&self, key: &str) -> Option<u32> {
         self.lowest.get(key).copied()
     }
 
-    /// Where the column that the batch meant is now. One whose header is nowhere any more was deleted.
+    /// The current position of an intended column; `None` if its header is gone, because it was
+    /// deleted.
     pub(super) fn meant(&self, column: usize) -> Option<usize> {
         let name = self.finding.witness.header.get(column)?;
         let tab = self.image.tab;
@@ -169,25 +174,25 @@ impl<'a> Correspondence<'a> {
         own.or_else(by_text).or_else(|| self.found.get(column).and_then(|found| self.now.get(found)))
     }
 
-    /// From the header that the batch expected to the one of today.
+    /// The map from the expected header to the current one.
     fn meant_map(&self) -> ColumnMap {
         let header = &self.finding.witness.header;
         let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.meant(at)?))).collect();
         ColumnMap::between(header, &self.image.tab.header, &known)
     }
 
-    /// The rows that held this when the batch came, among those that were hit.
+    /// The indices of hits whose rows had these contents before the write.
     pub(super) fn hits_that_held(&self, print: &RowFingerprint) -> Vec<usize> {
         let width = self.finding.astray.iter().map(|astray| astray.shown.len()).max().unwrap_or_default();
         let print = print.moved(&self.found, width.max(self.finding.header.len()));
-        // Only those that had the same key, or none, are compared.
+        // Compares only rows that had the same key, or none.
         let key = print.mark(self.key);
         let likely = self.hit_by_mark.get(&key).into_iter().flatten();
         likely.copied().filter(|at| print.compare(&self.finding.astray[*at].shown, |_| false).is_exact()).collect()
     }
 
-    /// The row that holds what a repair expected: in each cell, or else more of it than any other row that is free. Of blank rows, which are
-    /// all the same, the one nearest to `place`.
+    /// The row with the contents that a repair expected: in each cell, or else with a better match
+    /// than any other free row. Blank rows are all alike; the one nearest to `place` is used.
     pub(super) fn row_that_holds(
         &self,
         print: &RowFingerprint,
@@ -200,7 +205,7 @@ impl<'a> Correspondence<'a> {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
             return blank.min_by_key(|row| row.abs_diff(place));
         }
-        // A row with another key is another row, whatever else it holds.
+        // A row with another key is another row, even if all other cells match.
         let key = print.mark(self.image.key);
         let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
         let rows = self.image.rows().filter(|(row, _)| has_key(*row));
@@ -219,7 +224,8 @@ impl<'a> Correspondence<'a> {
     }
 }
 
-/// Columns that were written and are now where what was written is, whatever their headers say.
+/// Corrects columns by content: a written column is where its written cells are now, whatever the
+/// headers are.
 fn correct_by_content(
     now: &mut ColumnMap,
     finding: &UndoFinding,
@@ -259,7 +265,7 @@ fn cell(row: &[Value], column: usize) -> String {
     row.get(column).map(text).unwrap_or_default()
 }
 
-/// A row's number, from 0, as the service counts.
+/// A row index as the service counts, 0-based.
 pub(super) fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }

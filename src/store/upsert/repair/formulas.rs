@@ -1,36 +1,39 @@
-//! A formula that was kept on the state tab, with its references as they have to be where it goes back. Pure.
+//! Rewrites the references of a formula that was kept on the state tab, for its return to the data
+//! tab. Pure.
 //!
-//! In scope: references within one formula. Out of scope: what the formula is worth.
+//! In scope: references within one formula.
+//! Out of scope: the formula's value.
 //!
-//! The service shifts the relative references of a formula that is copied, and shifts them again on the way back. That is right as long as
-//! each column is where it was. Where columns moved in between, the reference has to follow its column, as it does in a formula that stays.
+//! The service shifts the relative references of a copied formula, and shifts them again on the way
+//! back. That is right as long as each column is in place. If columns moved in between, a reference
+//! must follow its column, as it does in a formula that stays.
 
 use crate::grid::{column_letters, column_number};
 use crate::store::tabs::column_map::ColumnMap;
 
-/// What a reference becomes whose cell is gone.
+/// The text for a reference whose cell is gone.
 const LOST: &str = "#REF!";
 
-/// Where a formula was kept, and where it goes.
+/// From where a formula was kept to where it returns.
 #[derive(Debug, Clone, Copy)]
 pub struct FormulaMove<'a> {
-    /// The title of the tab that it belongs to.
+    /// The title of the formula's tab.
     pub title: &'a str,
-    /// The row in which it was kept, from 0.
+    /// The row in which it was kept, 0-based.
     pub kept_row: u32,
     /// Columns before the kept cells.
     pub margin: usize,
-    /// The row into which it goes, from 0.
+    /// The row to which it returns, 0-based.
     pub row: u32,
-    /// Where the tab's columns are now.
+    /// The current positions of the tab's columns.
     pub columns: &'a ColumnMap,
 }
 
-/// The formula with its references for the place where it goes.
+/// Returns the formula with its references adjusted to the target cell.
 pub fn rewritten_for_return(formula: &str, journey: FormulaMove<'_>) -> String {
     let mut out = String::with_capacity(formula.len());
     let mut rest = formula;
-    // Whether what follows is on another tab.
+    // Whether the next reference belongs to another tab.
     let mut is_elsewhere = false;
     while let Some(first) = rest.chars().next() {
         if first == '"' || first == '\'' {
@@ -94,7 +97,7 @@ impl FormulaMove<'_> {
     }
 }
 
-/// One half of a reference: a column or a row, from 0.
+/// One half of a reference: a column or a row, 0-based.
 #[derive(Debug, Clone, Copy)]
 struct ReferencePart {
     at: usize,
@@ -134,7 +137,8 @@ fn number(digits: &str) -> Option<usize> {
     digits.parse::<usize>().ok().filter(|_| is_plain)?.checked_sub(1)
 }
 
-/// The length of a quoted text at the start, its quotes among it; a doubled quote does not end it.
+/// The length of the quoted text at the start, including its quotes. A doubled quote does not end
+/// it.
 fn quoted_length(text: &str, quote: char) -> usize {
     let mut inside = text.char_indices().skip(1).peekable();
     while let Some((at, letter)) = inside.next() {
@@ -166,7 +170,7 @@ mod tests {
 
     #[test]
     fn references_follow_their_columns_and_their_row() {
-        // Kept in row 101 behind four columns: E is the tab's A.
+        // Kept in row 101 with four columns before it: E is the tab's A.
         let moved = |formula: &str| back(formula, "a b c", "c a b");
         assert_eq!(moved("=E101&\"E101\"&$B$2"), "=B7&\"E101\"&$C$2");
         assert_eq!(moved("=SUM(E101:F101)+LOG10(G100)"), "=SUM(B7:C7)+LOG10(A6)");

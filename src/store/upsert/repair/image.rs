@@ -1,6 +1,7 @@
-//! The data tab as a repair finds it. Pure.
+//! The current contents of the data tab, for a repair. Pure.
 //!
-//! In scope: what its cells show, and whether a formula works that out. Out of scope: reading it (`store::load::reread`).
+//! In scope: displayed cells, and whether a formula computes them.
+//! Out of scope: reading them (`store::load::reread`).
 
 use serde_json::Value;
 
@@ -8,25 +9,26 @@ use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
 use crate::store::tabs::schema::Tab;
 
-/// The data tab as it is now.
+/// The current contents of the data tab.
 #[derive(Debug, Clone, Copy)]
 pub struct TabImage<'a> {
-    /// Its columns.
+    /// The tab with its header.
     pub tab: &'a Tab,
-    /// The key's column.
+    /// The position of the key column.
     pub key: usize,
-    /// All its rows, the header's among them, without blank ones at the end.
+    /// All rows, including the header, without trailing blank rows.
     pub rows: &'a [Vec<Value>],
-    /// Rows of its grid.
+    /// The number of rows in its grid.
     pub height: u32,
-    /// The same cells as they were entered, a formula as its text; empty where that is not known.
+    /// The same cells as entered, formulas as text; empty if not known.
     pub entered: &'a [Vec<Value>],
-    /// The undo rows with what the batch found, as entered: formulas as their texts; in the order of what went astray.
+    /// The pre-images from the undo rows, as entered (formulas as text), in the order of the
+    /// misplaced writes.
     pub undo: &'a [Vec<Value>],
 }
 
 impl TabImage<'_> {
-    /// Rows below the header.
+    /// The rows below the header, with their indices.
     pub(super) fn rows(&self) -> impl Iterator<Item = (usize, &Vec<Value>)> {
         self.rows.iter().enumerate().skip(1)
     }
@@ -43,16 +45,16 @@ impl TabImage<'_> {
         self.cell(row, column).map(text).unwrap_or_default()
     }
 
-    /// Columns of its widest row.
+    /// The number of columns of its widest row.
     pub(super) fn width(&self) -> usize {
         self.rows.iter().map(Vec::len).max().unwrap_or_default().max(self.tab.header.len())
     }
 
-    /// Whether what a cell shows is worked out: it holds a formula, or another cell's formula fills it.
+    /// Whether a formula computes the displayed cell: its own, or another cell's.
     fn is_worked_out(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
         match entered.get(column) {
-            // A text may begin so, too: then it shows itself.
+            // A text may also start with `=`. Then it displays itself.
             Some(Value::String(entered)) if entered.starts_with('=') => self.shown(row, column) != *entered,
             Some(cell) if !text(cell).is_empty() => false,
             _ => !self.shown(row, column).is_empty(),

@@ -1,21 +1,23 @@
-//! Repair of writes that hit other rows or columns than they were meant for: which cells go where. Pure.
+//! Plans the repair of misplaced writes: which cells to rewrite, and from which source. Pure.
 //!
-//! In scope: restoring what was written over, cell by cell, and doing again what was meant. Out of scope: what was hit
-//! (`store::upsert::undo_log`), the requests (`store::commit::row_writer`).
+//! In scope: restoring overwritten cells, and repeating the intended writes.
+//! Out of scope: which rows were hit (`store::upsert::undo_log`), the requests
+//! (`store::commit::row_writer`).
 //!
-//! ```text
-//!  row_repair       what is done to one row
-//!  image            the tab as it is now
-//!  rows             which row of then is which one of now
-//!  correspondence   rows and columns together
-//!  formulas         references of a formula that goes back after columns moved
-//!  check            a second look at a repaired cell
-//!  plan             what is done to which row
-//! ```
+//! | question | file |
+//! |---|---|
+//! | What does a repair do to one row? | `row_repair` |
+//! | What does the tab contain now? | `image` |
+//! | Where is a row of the batch now? | `rows` |
+//! | Where are rows and columns together? | `correspondence` |
+//! | How do references change in a formula that returns after columns moved? | `formulas` |
+//! | Did a repaired cell keep its contents? | `check` |
+//! | Which repairs are made to which rows? | `plan` |
 //!
-//! Which column is which one of now is `store::tabs::column_map`; what a row holds, so that it can be known again, `store::tabs::row_fingerprint`.
-//! Nothing here needs the items: what was written and what it was written over are both in the undo rows. A cell that people have
-//! changed since is theirs. Where two rows could be the one, nothing is written, and the run stops.
+//! `store::tabs::column_map` follows columns, and `store::tabs::row_fingerprint` identifies a row
+//! by its contents. A repair does not need the items: the undo rows have the written and the
+//! overwritten cells. A cell that a user has changed since stays. If two rows match equally,
+//! nothing is written and the run stops.
 
 pub mod row_repair;
 pub mod image;

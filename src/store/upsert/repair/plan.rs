@@ -1,7 +1,8 @@
-//! The plan of a repair: what is done to which row. Pure.
+//! Plans a repair: which cells to write to which rows. Pure.
 //!
-//! In scope: doing again what was meant, then restoring what was written over, each cell by itself. Out of scope: which row is which
-//! (`store::upsert::repair::correspondence`), the requests (`store::commit::row_writer`).
+//! In scope: repeating the intended writes, then restoring the overwritten cells one by one.
+//! Out of scope: mapping rows and columns (`store::upsert::repair::correspondence`), the requests
+//! (`store::commit::row_writer`).
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -18,20 +19,21 @@ use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
 use crate::store::upsert::repair::rows::RowLocation;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
-/// What repairs a finding.
+/// The plan that repairs a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RepairPlan {
-    /// The rows.
+    /// The repairs, one per row.
     pub repairs: Vec<RowRepair>,
-    /// What was left as it is, in words for people.
+    /// Messages for the user: what the repair leaves as it is.
     pub left: Vec<String>,
-    /// Which row is which can't be known, in words for people: nothing may be written.
+    /// Messages for the user: rows that can't be identified. If there are any, nothing may be
+    /// written.
     pub unknown: Vec<String>,
-    /// What the rows have to show afterwards, as far as it is known.
+    /// What the rows must show after the repair, as far as known.
     pub checks: Vec<CellCheck>,
 }
 
-/// What repairs a finding, in the tab as it is now.
+/// Plans the repair of a finding in the current tab.
 pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     let planning = RepairPlanner { there: Correspondence::new(finding, image) };
     let mut out = PlannedRepairs::default();
@@ -69,22 +71,22 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     RepairPlan { repairs, left: out.left, unknown: planning.unknown(), checks }
 }
 
-/// Repairs, one a row: a second one for a row adds the cells that the first leaves alone.
+/// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
 #[derive(Default)]
 struct PlannedRepairs {
     list: Vec<RowRepair>,
     by_row: HashMap<u32, usize>,
-    /// Cells that people changed since, and that are left to them: row and column.
+    /// Cells that users changed since and that stay: row and column.
     changed: HashSet<(u32, usize)>,
-    /// Rows that were hit and are nowhere.
+    /// The number of hit rows that were not found.
     gone: usize,
-    /// Columns that are nowhere, by their header, and how many cells of them are left out.
+    /// Columns that were not found, by header, with the number of cells left out.
     lost_columns: BTreeMap<String, usize>,
     left: Vec<String>,
 }
 
 impl PlannedRepairs {
-    /// Adds copies into a row, or into a new one of this key.
+    /// Adds copies to a row, or to a new row of this key.
     fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
         let known = row.and_then(|row| self.by_row.get(&row).copied());
         if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
@@ -97,7 +99,7 @@ impl PlannedRepairs {
         }
     }
 
-    /// A formula that was kept elsewhere may have lost references on its way.
+    /// Reports a formula that lost references.
     fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
         if formula.contains("#REF!") {
             let cell = format!("{}{}", column_letters(column), row + 1);
@@ -105,7 +107,7 @@ impl PlannedRepairs {
         }
     }
 
-    /// A cell of a column of this header that can't be followed.
+    /// Counts a cell of a column that can't be followed.
     fn note_lost_column(&mut self, header: &[String], column: usize) {
         let name = header.get(column).filter(|text| !text.is_empty()).cloned();
         *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
@@ -116,12 +118,12 @@ impl PlannedRepairs {
     }
 }
 
-/// Where what was meant goes.
+/// The target of an intended write.
 enum IntendedRow<'t> {
     Row(u32),
     /// A new row of this key.
     New(&'t str),
-    /// Nowhere: its row was deleted since.
+    /// None: the row was deleted since.
     Gone,
 }
 
@@ -130,7 +132,7 @@ struct RepairPlanner<'a> {
 }
 
 impl RepairPlanner<'_> {
-    /// What was meant, where it was meant to go.
+    /// Repeats the intended write in its row.
     fn redo(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
         let target = &astray.target;
         let source = CellSource::Undo(self.there.finding.witness.after_row(astray.index));
@@ -156,25 +158,26 @@ impl RepairPlanner<'_> {
         }
     }
 
-    /// The row that a write was meant for.
+    /// Finds the row for which a write was intended.
     fn row_meant<'t>(&self, at: usize, astray: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
         let witness = &self.there.finding.witness;
         let writes_key = astray.target.columns.contains(&witness.key);
         let hit = self.there.row_of_hit(at);
         match &astray.target.expect {
             RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.there.hit_with_key(key) {
-                // The batch saw the row of this key: where it is nowhere now, people deleted it since.
+                // The batch found the row of this key. If it is gone now, a user deleted it since.
                 Some(seen) => self.there.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
                 None => match self.there.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
-                    // A repair had just seen all rows: this one was deleted since.
+                    // The repair had read all rows just before. So this row was deleted since.
                     None if !witness.is_repair && astray.target.moves.is_empty() && !writes_key => {
                         IntendedRow::New(key)
                     }
                     None => IntendedRow::Gone,
                 },
             },
-            // Its row was blank, so that it is its own wherever its columns went; one that was not is given back to its owner.
+            // The hit row was blank, so it belongs to the new row wherever its columns went. A row
+            // that was not blank is restored.
             RowPredicate::Blank(key) if self.there.was_free(astray) => {
                 hit.or_else(|| self.there.lowest_that_shows(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
             }
@@ -196,7 +199,8 @@ impl RepairPlanner<'_> {
         }
     }
 
-    /// Whether a cell of a row that a repair was meant for held what the plan had seen: else people typed into it until the repair came.
+    /// Whether the cell of a row intended for a repair had the planned contents. If not, a user
+    /// changed it before the repair.
     fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
         let RowPredicate::Row { print, .. } = &target.expect else { return true };
         let held = match self.there.hit_at(row) {
@@ -206,7 +210,7 @@ impl RepairPlanner<'_> {
         !print.is_about(copy.from) || held == print.mark(copy.from)
     }
 
-    /// Cells that were to be moved within a row. A row that was hit itself is moved within as it was before.
+    /// Repeats moves within a row. A row that was itself hit is moved from its pre-image.
     fn move_again(&self, target: &RowWrite, row: u32, out: &mut PlannedRepairs) {
         let hit = self.there.hit_at(row);
         let before = hit.map(|hit| CellSource::Undo(self.there.finding.witness.before_row(hit.index)));
@@ -222,7 +226,7 @@ impl RepairPlanner<'_> {
         out.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
     }
 
-    /// What was written over, cell by cell: those that still show what was written.
+    /// Restores overwritten cells that still show the written value.
     fn restore(&self, at: usize, astray: &MisplacedWrite, out: &mut PlannedRepairs) {
         let key = self.there.key_before(astray);
         let source = CellSource::Undo(self.there.finding.witness.before_row(astray.index));
@@ -255,7 +259,8 @@ impl RepairPlanner<'_> {
         out.add(Some(row), &key, copies, Vec::new());
     }
 
-    /// A row that is nowhere. Of one that had a key and of which nothing was left, a new row is made: people can't have seen that it was one.
+    /// Handles a hit row that was not found. If it had a key and the write left nothing in it, it
+    /// gets a new row, because users could not recognise it as a row.
     fn restore_elsewhere(&self, key: &str, astray: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
         let is_over = astray.target.columns.contains(&self.there.key);
         if key.is_empty() || !is_over {
@@ -273,7 +278,8 @@ impl RepairPlanner<'_> {
         }
     }
 
-    /// One cell as it was. A formula is copied by the service, which shifts its references; where columns moved they are worked out here.
+    /// Returns the copy that restores a cell. The service copies a formula and shifts its
+    /// references. If columns moved, this function rewrites them.
     fn restored(
         &self,
         at: usize,
@@ -303,13 +309,15 @@ impl RepairPlanner<'_> {
         CellCopy { source: CellSource::Formula(formula), from, to }
     }
 
-    /// The formula that was in a cell before it was written over. A text that begins like one shows itself, and is none.
+    /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
+    /// and is not a formula.
     fn formula_before(&self, at: usize, astray: &MisplacedWrite, column: usize) -> Option<String> {
         let entered = cell(self.there.image.undo.get(at)?, column);
         (entered.starts_with('=') && entered != cell(&astray.before, column)).then_some(entered)
     }
 
-    /// Rows of a key that were appended under other headers, its lowest ones: their cells go where they were meant to be.
+    /// Moves the cells of rows appended under other headers to their intended columns. Takes the
+    /// lowest `count` rows of the key.
     fn rearrange(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
         let used = &self.there.finding.witness.used;
         let Some(at) = self.there.now.get(self.there.finding.witness.key) else { return };
@@ -328,7 +336,7 @@ impl RepairPlanner<'_> {
         }
     }
 
-    /// A repair that expects its row as it is now.
+    /// Sets the repair's expectation to the current contents of its row.
     fn expecting(&self, repair: RowRepair, twins: &HashSet<String>) -> RowRepair {
         let image = self.there.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
@@ -337,7 +345,7 @@ impl RepairPlanner<'_> {
         RowRepair { expect: RowPredicate::Row { key, print: image.print(row) }, ..repair }
     }
 
-    /// What the row of a repair has to show afterwards: of constants that an undo row holds.
+    /// What the row of a repair must show: constants from undo rows only.
     fn checks(&self, repair: &RowRepair) -> Vec<CellCheck> {
         let (Some(key), image) = (repair.key(), self.there.image) else { return Vec::new() };
         let copies = repair.copies.iter().filter(|copy| copy.to != image.key).filter_map(|copy| {
@@ -347,7 +355,7 @@ impl RepairPlanner<'_> {
         copies.collect()
     }
 
-    /// The constant that a copy brings; none of a formula, whose copy shows something else.
+    /// The constant that a copy writes; `None` for a formula, whose copy shows another value.
     fn kept(&self, copy: &CellCopy) -> Option<String> {
         let CellSource::Undo(source) = copy.source else { return None };
         let (finding, witness) = (self.there.finding, &self.there.finding.witness);
@@ -363,7 +371,7 @@ impl RepairPlanner<'_> {
         (is_read && self.formula_before(at, astray, copy.from).is_none()).then(|| cell(&astray.before, copy.from))
     }
 
-    /// Which rows could both be the one that was hit.
+    /// Messages about rows that could each be the one that was hit.
     fn unknown(&self) -> Vec<String> {
         let all = self.there.finding.astray.iter().zip(&self.there.located);
         let either = all.filter_map(|(astray, located)| match located {

@@ -1,41 +1,43 @@
-//! What is done to one row: which cells are copied into it, and which are emptied. Pure.
+//! The repair of one row: cells to copy into it and cells to clear. Pure.
 //!
-//! In scope: these values. Out of scope: which rows (`store::upsert::repair::plan`), the requests (`store::commit::row_writer`).
+//! In scope: these values.
+//! Out of scope: which rows (`store::upsert::repair::plan`), the requests
+//! (`store::commit::row_writer`).
 
 use crate::store::upsert::undo_log::RowPredicate;
 
-/// Where a cell's content comes from.
+/// The source of a cell's contents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CellSource {
-    /// An undo row, from 0; the column is one of the tab as the batch knew it.
+    /// An undo row, 0-based. The column is a position in the tab as the batch found it.
     Undo(u32),
-    /// The very row, as it is found when it is repaired.
+    /// The row itself, as it is when the repair runs.
     Itself,
-    /// This formula.
+    /// A formula, as text.
     Formula(String),
 }
 
 /// One cell of a repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CellCopy {
-    /// From which row.
+    /// The source row.
     pub source: CellSource,
-    /// From which column.
+    /// The source column.
     pub from: usize,
-    /// To which column.
+    /// The target column.
     pub to: usize,
 }
 
-/// A row to be repaired.
+/// The repair of one row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowRepair {
-    /// Which row, from 0; none for one that is to be made, because its key has none any more.
+    /// The row index, 0-based; `None` for a row to create, because its key has no row any more.
     pub row: Option<u32>,
-    /// What it has to show.
+    /// What the row must show.
     pub expect: RowPredicate,
-    /// What is copied into it.
+    /// The cells to copy into it.
     pub copies: Vec<CellCopy>,
-    /// Columns that are emptied.
+    /// The columns to clear.
     pub clears: Vec<usize>,
 }
 
@@ -48,12 +50,12 @@ impl RowRepair {
         columns
     }
 
-    /// The key that its row has to show.
+    /// The key that the row must show.
     pub fn key(&self) -> Option<&str> {
         self.expect.key()
     }
 
-    /// Cells that it moves within the row.
+    /// The moves of cells within the row.
     pub fn moves(&self) -> Vec<(usize, usize)> {
         let itself = self.copies.iter().filter(|copy| copy.source == CellSource::Itself);
         itself.map(|copy| (copy.from, copy.to)).collect()

@@ -1,15 +1,18 @@
-//! Where the rows are now that a batch wrote by mistake. Pure.
+//! Finds the current location of rows that a batch hit by mistake. Pure.
 //!
-//! In scope: finding each by its key, or by what it holds. Out of scope: what is restored in it (`store::repair`).
+//! In scope: finding each row by its key or by its contents.
+//! Out of scope: restoring its cells (`store::upsert::repair::plan`).
 //!
 //! ```text
-//!  its own key is visible        the row that shows the key; of several the one that fits best
-//!  it has no visible key         the row that holds what it held, in each cell; of several that held the same, as long as none moved
-//!                                else the one that fits best, if no other fits as well and more is equal than different
-//!                                else the one that still shows all that was written, if there is no other
+//!  its own key is visible    the row that shows the key; of several the best match
+//!  it has no visible key     the row with the same contents in each cell;
+//!                            of several equal rows, only while none moved
+//!                            else the best match, if no other matches as well
+//!                            and more cells are equal than different
+//!                            else the only row that still shows all that was written
 //! ```
 //!
-//! Where two rows fit equally well, neither is taken: the run stops and shows both.
+//! If two rows match equally well, neither is used: the run stops and reports both.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -21,22 +24,22 @@ use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
 
-/// Rows that are compared with one that is wanted, at most.
+/// Maximum number of rows to compare with one row from each list.
 const MOST_CANDIDATES: usize = 2_000;
 
-/// Where a row is now.
+/// The current location of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowLocation {
-    /// In this row, from 0.
+    /// The index of the row, 0-based.
     At(u32),
-    /// Nowhere: it was deleted, or people changed it beyond recognition.
+    /// The row was deleted, or users changed it beyond recognition.
     Gone,
-    /// In one of these two.
+    /// One of these two rows.
     Either(u32, u32),
 }
 
 impl RowLocation {
-    /// The row, if it is known.
+    /// The row index, if it is unique.
     pub fn row(self) -> Option<u32> {
         match self {
             Self::At(row) => Some(row),
@@ -45,34 +48,34 @@ impl RowLocation {
     }
 }
 
-/// A row that is looked for.
+/// A row to find.
 struct SoughtRow<'a> {
     astray: &'a MisplacedWrite,
-    /// What it held after the write, in the columns of today.
+    /// Its contents after the write, in current columns.
     print: RowFingerprint,
-    /// Its key as the batch left it.
+    /// Its key after the write.
     key: String,
-    /// The key that it had before, where the batch wrote over it.
+    /// Its key before the write, if the batch overwrote it.
     lost_key: Option<String>,
-    /// Cells that were written and hold something: the column of today, and what it holds.
+    /// Written cells that are not blank: current column and mark.
     written: Vec<(usize, u64)>,
 }
 
-/// Looks for the rows that a batch hit.
+/// Finds the rows that a batch hit.
 pub struct RowSearch<'a> {
     image: &'a TabImage<'a>,
     wanted: Vec<SoughtRow<'a>>,
     found: Vec<Option<RowLocation>>,
     taken: HashSet<usize>,
-    /// Rows that are like those that were hit, and are known to be others.
+    /// Rows that resemble the hit rows but are known to be others.
     others: HashSet<usize>,
-    /// Rows by what they show in a column.
+    /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
 
 impl<'a> RowSearch<'a> {
-    /// A search for the rows of a finding; `key` is where the batch found the column of keys, `others` are rows that are none of them
-    /// unless they hold all that one held.
+    /// Creates the search for the rows of a finding. `key` is the position of the key column as
+    /// found. `others` are rows that match only if their contents are identical.
     pub fn new(
         finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
@@ -81,7 +84,8 @@ impl<'a> RowSearch<'a> {
         others: HashSet<usize>,
     ) -> Self {
         let width = image.width();
-        // Keys of which the batch made rows are no other row's, so that none can have lost one of them.
+        // Keys for which the batch created rows belong to no other row. So no hit row can have lost
+        // one of them.
         let made: HashSet<&String> = finding.witness.made.iter().chain(&finding.beside).collect();
         let wanted = finding.astray.iter().map(|astray| {
             let is_over = astray.target.columns.contains(&key);
@@ -105,7 +109,8 @@ impl<'a> RowSearch<'a> {
         Self { image, wanted, found, taken: HashSet::new(), others, showing: HashMap::new() }
     }
 
-    /// Where each row is, in the order of the finding; `key` is where the batch found the column of keys.
+    /// Returns the location of each row, in the order of the finding. `key` is the position of the
+    /// key column as found.
     pub fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
         self.by_place();
@@ -115,7 +120,7 @@ impl<'a> RowSearch<'a> {
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
-    /// Rows whose own key is visible.
+    /// Finds rows whose own key is visible.
     fn by_key(&mut self, key: usize) {
         for at in 0..self.wanted.len() {
             let wanted = &self.wanted[at];
@@ -130,7 +135,8 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows that hold the same, and had different keys: which is which only shows as long as none of them moved.
+    /// Finds rows with equal contents and different keys. They can be distinguished only while none
+    /// moved.
     fn by_place(&mut self) {
         for at in 0..self.wanted.len() {
             if self.found[at].is_some() || self.wanted[at].lost_key.is_none() || self.wanted[at].print.is_blank() {
@@ -164,7 +170,7 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows that hold what they held, first of all those that did not move.
+    /// Finds rows with unchanged contents, first those that did not move.
     fn by_whole_content(&mut self) {
         for is_still in [true, false] {
             for at in 0..self.wanted.len() {
@@ -181,7 +187,7 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows in which people have changed something meanwhile.
+    /// Finds rows in which users changed some cells.
     fn by_likeness(&mut self) {
         let is_open = |at: &usize| self.found[*at].is_none() && !self.wanted[*at].print.is_blank();
         let open: Vec<_> = (0..self.wanted.len()).filter(is_open).collect();
@@ -200,14 +206,14 @@ impl<'a> RowSearch<'a> {
             }
             fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
         }
-        // The best fit first; a row that two fit equally well is nobody's to guess.
+        // Best match first. A row that two match equally well is not guessed.
         fits.sort_unstable_by(|a, b| b.cmp(a));
         for same in fits.chunk_by(|a, b| a.0 == b.0) {
             self.settle(same);
         }
     }
 
-    /// Settles fits that are equally good.
+    /// Resolves equally good matches.
     fn settle(&mut self, fits: &[(i64, usize, usize)]) {
         let (mut by_wanted, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
         for (_, at, row) in fits {
@@ -235,7 +241,8 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows of which the batch left nothing: no blank row can be told from another, and what was there fits into any. The nearest one is taken.
+    /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
+    /// fit into any. The nearest one is used.
     fn by_room(&mut self) {
         for at in 0..self.wanted.len() {
             let wanted = &self.wanted[at];
@@ -253,8 +260,8 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Rows that show what a row held: in the column in which fewest do, and in those two of the columns that were written; and rows that
-    /// show the key that was written over.
+    /// Candidate rows: those that match in the rarest cell, or in one of the two rarest written
+    /// cells, or that show the overwritten key.
     fn candidates(&mut self, at: usize) -> Vec<usize> {
         let wanted = &self.wanted[at];
         let (written, all) = (wanted.written.clone(), wanted.print.marks().collect::<Vec<_>>());
@@ -266,7 +273,7 @@ impl<'a> RowSearch<'a> {
         rows.into_iter().filter(|row| self.may_be(at, *row)).collect()
     }
 
-    /// The shortest ones of the lists of rows that show these cells.
+    /// The `most` shortest lists of rows that show these cells.
     fn rarest(&mut self, marks: &[(usize, u64)], most: usize) -> Vec<Vec<usize>> {
         let mut counted: Vec<_> =
             marks.iter().map(|(column, mark)| (self.count_showing(*column, *mark), *column, *mark)).collect();
@@ -279,7 +286,7 @@ impl<'a> RowSearch<'a> {
         self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
-    /// A row with another key is another row, whatever else it holds.
+    /// A row with another key is another row, even if all other cells match.
     fn may_be(&self, at: usize, row: usize) -> bool {
         let key = self.image.cell(row, self.image.key).and_then(mark_of);
         key == self.wanted[at].print.mark(self.image.key) || self.shows_its_key_again(at, row)
@@ -289,7 +296,7 @@ impl<'a> RowSearch<'a> {
         self.shown_in(column).get(&mark).cloned().unwrap_or_default()
     }
 
-    /// The rows by what they show in a column.
+    /// The rows by their displayed mark in a column.
     fn shown_in(&mut self, column: usize) -> &HashMap<u64, Vec<usize>> {
         let image = self.image;
         self.showing.entry(column).or_insert_with(|| {
@@ -303,7 +310,7 @@ impl<'a> RowSearch<'a> {
         })
     }
 
-    /// The free row that fits best; of several that fit equally well the one that did not move, or the first.
+    /// The free row that matches best. Of equal matches, the one that did not move, else the first.
     fn best(&self, at: usize, rows: &[usize]) -> Option<(usize, Likeness)> {
         let place = self.wanted[at].astray.target.row as usize;
         let free = rows.iter().copied().filter(|row| self.is_free(*row)).map(|row| (row, self.likeness(at, row)));
@@ -314,7 +321,7 @@ impl<'a> RowSearch<'a> {
         self.image.compare(&self.wanted[at].print, row)
     }
 
-    /// A row that people gave the key back which was written over fits better than any other.
+    /// A row to which a user restored the overwritten key matches better than any other.
     fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
         like.score() + bonus
@@ -331,7 +338,7 @@ impl<'a> RowSearch<'a> {
         !written.is_empty() && written.iter().all(shows)
     }
 
-    /// Whether two rows hold the same, so that it does not matter which is which.
+    /// Whether two rows have equal contents, so that either will do.
     fn are_alike(&self, one: usize, other: usize) -> bool {
         let print = self.image.print(one);
         print.is_blank() || self.image.compare(&print, other).is_exact()

@@ -32,7 +32,7 @@ fn written(key: &str, row: u32) -> RowWrite {
     RowWrite { expect: RowPredicate::Key(key.into()), row, columns: vec![2], moves: Vec::new() }
 }
 
-/// The scratch rows that a batch with this witness leaves, where it finds this header and these rows.
+/// The scratch rows of a batch with this undo log that finds this header and these rows.
 fn scratch(witness: &UndoLog, header: &[&str], before: &[Value], after: &[Value]) -> Vec<Vec<Value>> {
     let mut rows = vec![Vec::new(); (witness.rows() - STATE_ROWS) as usize];
     for (at, texts) in witness.told() {

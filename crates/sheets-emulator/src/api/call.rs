@@ -1,0 +1,237 @@
+//! A call and its answer, without HTTP's wire around them.
+//!
+//! In scope: the query, what an answer carries, Google's pages for paths that lead nowhere.
+//! Out of scope: which method a path is (`route`), bytes on connections (`server`).
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::error::ApiError;
+use crate::schema::enums::{TextParams, truth};
+use crate::schema::message_types::json_name;
+
+/// The parameters of a query, in order; names as JSON writes them, whichever way they came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueryParams(Vec<(String, String)>);
+
+impl QueryParams {
+    /// Reads what follows the `?`.
+    pub fn parse(text: &str) -> Self {
+        let read = |(name, value): (Cow<'_, str>, Cow<'_, str>)| {
+            (json_name(name.strip_prefix('$').unwrap_or(&name)), value.into_owned())
+        };
+        Self(url::form_urlencoded::parse(text.as_bytes()).map(read).collect())
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        self.0.iter().filter(|(own, _)| own == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The names of all parameters, in order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| name.as_str())
+    }
+
+    /// Whether the answer has a line for each member, as Google's have unless `prettyPrint=false`.
+    pub fn pretty(&self) -> bool {
+        self.word("prettyPrint").and_then(truth).unwrap_or(true)
+    }
+}
+
+impl TextParams for QueryParams {
+    fn word(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// How an `Authorization` begins that stands for an API key, which comes in a header or a parameter of its own.
+pub(crate) const API_KEY: &str = "Key ";
+
+/// A call.
+#[derive(Debug, Clone)]
+pub struct ApiRequest {
+    /// The HTTP method.
+    pub method: hyper::Method,
+    /// The path as sent, still encoded.
+    pub path: String,
+    /// The query.
+    pub query: QueryParams,
+    /// The `Host` it came to.
+    pub host: String,
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl ApiRequest {
+    /// The call that is meant where its method is said in a header: a read too long for an address comes as a POST whose body is the
+    /// query, from google-api-python-client among others.
+    #[must_use]
+    pub fn with_method_override(mut self, method: Option<&str>) -> Self {
+        let meant = method.and_then(|method| hyper::Method::from_bytes(method.as_bytes()).ok());
+        let Some(meant) = meant.filter(|_| self.method == hyper::Method::POST) else { return self };
+        if meant == hyper::Method::GET {
+            let body = std::mem::take(&mut self.body);
+            self.query.0.extend(QueryParams::parse(&String::from_utf8_lossy(&body)).0);
+        }
+        self.method = meant;
+        self
+    }
+}
+
+/// What an answer carries.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ResponseContent {
+    /// JSON, still to be written.
+    Json(Value),
+    /// JSON, written.
+    Text(Vec<u8>),
+    /// A page.
+    Html(String),
+    /// A file of that media type.
+    File(Vec<u8>, &'static str),
+    /// Nothing.
+    Empty,
+}
+
+/// An answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ApiResponse {
+    /// The HTTP status code.
+    pub status: u16,
+    /// The body.
+    pub content: ResponseContent,
+    /// Headers beside the usual ones.
+    pub headers: Vec<(&'static str, String)>,
+    /// Whether the connection ends in the middle of it.
+    pub breaks_off: bool,
+}
+
+impl ApiResponse {
+    /// 200 with JSON.
+    pub fn json(value: Value) -> Self {
+        Self { status: 200, content: ResponseContent::Json(value), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// 200 with JSON that is written already.
+    pub fn text(bytes: Vec<u8>) -> Self {
+        Self { status: 200, content: ResponseContent::Text(bytes), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// 200 with a file of that media type.
+    pub fn file((bytes, media): (Vec<u8>, &'static str)) -> Self {
+        Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// 204.
+    pub fn empty() -> Self {
+        Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), breaks_off: false }
+    }
+
+    /// A page of the front end, which knows nothing of the API.
+    pub fn page(status: u16) -> Self {
+        let told = match status {
+            404 => "(Not Found)",
+            408 => "(Request Timeout)",
+            413 => "(Request Entity Too Large)",
+            429 => "(Too Many Requests)",
+            500 => "(Internal Server Error)",
+            502 => "(Server Error)",
+            503 => "(Service Unavailable)",
+            _ => "(Error)",
+        };
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error {status} {told}!!1</title>\n  \
+             <p><b>{status}.</b> <ins>That’s an error.</ins>\n  <p>The server could not answer.  <ins>That’s all we know.</ins>\n"
+        );
+        Self { status, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// 404 for a path that is none of the API's: a page, as Google's front end answers.
+    pub fn path_not_found(path: &str) -> Self {
+        let path = path.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let page = format!(
+            "<!DOCTYPE html>\n<html lang=en>\n  <meta charset=utf-8>\n  <title>Error 404 (Not Found)!!1</title>\n  \
+             <p><b>404.</b> <ins>That’s an error.</ins>\n  <p>The requested URL <code>{path}</code> was not found on \
+             this server.  <ins>That’s all we know.</ins>\n"
+        );
+        Self { status: 404, content: ResponseContent::Html(page), headers: Vec::new(), breaks_off: false }
+    }
+
+    /// The body as bytes and its content type.
+    pub fn body(self, pretty: bool) -> (Vec<u8>, &'static str) {
+        let json = "application/json; charset=UTF-8";
+        match self.content {
+            ResponseContent::Json(value) => {
+                let written = if pretty { serde_json::to_vec_pretty(&value) } else { serde_json::to_vec(&value) };
+                let mut bytes = written.unwrap_or_default();
+                bytes.extend(pretty.then_some(b'\n'));
+                (bytes, json)
+            }
+            ResponseContent::Text(mut bytes) => {
+                bytes.extend(pretty.then_some(b'\n'));
+                (bytes, json)
+            }
+            ResponseContent::Html(page) => (page.into_bytes(), "text/html; charset=UTF-8"),
+            ResponseContent::File(bytes, media) => (bytes, media),
+            ResponseContent::Empty => (Vec::new(), ""),
+        }
+    }
+}
+
+impl From<ApiError> for ApiResponse {
+    fn from(error: ApiError) -> Self {
+        let mut headers = Vec::new();
+        if error.code == 401 {
+            let invalid = if error.message.contains("invalid") { ", error=\"invalid_token\"" } else { "" };
+            headers.push(("www-authenticate", format!("Bearer realm=\"https://accounts.google.com/\"{invalid}")));
+        }
+        Self { status: error.code, content: ResponseContent::Json(error.to_json()), headers, breaks_off: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_read_whichever_way_it_was_written() {
+        let query = QueryParams::parse(
+            "ranges=A1%3AB2&ranges=%F0%9F%8C%B5+x&value_render_option=FORMULA&$alt=json&prettyPrint=False",
+        );
+        assert_eq!(query.all("ranges"), ["A1:B2", "🌵 x"]);
+        assert_eq!(query.word("valueRenderOption"), Some("FORMULA"));
+        assert_eq!((query.word("alt"), query.pretty()), (Some("json"), false));
+        assert!(QueryParams::parse("").pretty());
+    }
+
+    #[test]
+    fn a_read_may_come_as_a_post() {
+        let sent = ApiRequest {
+            method: hyper::Method::POST,
+            path: "/x".to_owned(),
+            query: QueryParams::default(),
+            host: String::new(),
+            authorization: None,
+            body: Bytes::from_static(b"ranges=A1&ranges=B2"),
+        };
+        let meant = sent.clone().with_method_override(Some("GET"));
+        assert_eq!(
+            (meant.method, meant.query.all("ranges"), meant.body.len()),
+            (hyper::Method::GET, vec!["A1", "B2"], 0)
+        );
+        for other in [None, Some(""), Some("no method")] {
+            assert_eq!(sent.clone().with_method_override(other).method, hyper::Method::POST);
+        }
+    }
+
+    #[test]
+    fn a_page_never_carries_the_markup_of_a_path() {
+        let (page, _) = ApiResponse::path_not_found("/<script>").body(true);
+        assert!(String::from_utf8(page).unwrap().contains("/&lt;script&gt;"));
+    }
+}

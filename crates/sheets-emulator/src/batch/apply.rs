@@ -1,0 +1,199 @@
+//! A batch from body to answer.
+//!
+//! In scope: one write transaction, requests in order, replies in order, which kinds are known and which are done.
+//! Out of scope: each kind (its own file), the `fields` of the answer beyond what they ask of grid data.
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::auth::protection::Writable;
+use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
+use crate::batch::context::{Batch, UnknownBehaviors};
+use crate::batch::envelope::{BatchBody, RawRequest, open};
+use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
+use crate::batch::sheets::{dimension_groups, dimensions, sheet};
+use crate::batch::write_cells;
+use crate::error::ApiError;
+use crate::random::RandomSource;
+use crate::schema::proto_json::{read, read_checked, snake};
+use crate::schema::response_mask::ResponseMask;
+use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, spreadsheet};
+
+/// Applies a batch to a spreadsheet: everything, durable when this returns, or nothing. `body` is the JSON of
+/// `BatchUpdateSpreadsheetRequest`; `mask` is the `fields` parameter over `BatchUpdateSpreadsheetResponse`, and is
+/// only asked whether the answer needs cells: the caller cuts the answer down. Fails as Google does. Waits for the disk
+/// and for other writers of the file, so async code calls it on a blocking thread.
+pub(crate) fn batch_update(
+    store: &impl Writable,
+    id: &str,
+    body: &[u8],
+    mask: &ResponseMask,
+    behaviors: UnknownBehaviors,
+    random: &dyn RandomSource,
+) -> Result<Value, ApiError> {
+    let envelope = open(body)?;
+    let sealed = envelope.requests.iter().enumerate();
+    let jobs: Vec<PreparedRequest> = sealed.map(|(n, request)| prepare(n, *request)).collect::<Result<_, _>>()?;
+    let tx = store.write(id)?;
+    if jobs.is_empty() {
+        return Err(ApiError::invalid_argument("Must specify at least one request."));
+    }
+    let batch = Batch::new(&tx, behaviors, random)?;
+    let mut replies = Vec::with_capacity(jobs.len());
+    for (n, job) in jobs.into_iter().enumerate() {
+        tx.check_time_limit()?;
+        replies.push(job.apply(&batch, n)?);
+    }
+    let mut answer = Map::new();
+    answer.insert("spreadsheetId".to_owned(), id.into());
+    answer.insert("replies".to_owned(), Value::Array(replies));
+    if envelope.include_spreadsheet {
+        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, envelope, mask)?);
+    }
+    drop(batch);
+    tx.commit()?;
+    Ok(Value::Object(answer))
+}
+
+/// The spreadsheet as the batch left it, seen before anybody else can change it.
+fn after(batch: &Batch<'_, '_>, id: &str, envelope: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
+    let grid_data = match mask {
+        ResponseMask::All => envelope.include_grid_data,
+        ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
+    };
+    spreadsheet(
+        batch.tx,
+        id,
+        &SpreadsheetView { asked: envelope.ranges.into_iter().map(CellSelection::Range).collect(), grid_data },
+    )
+}
+
+/// What is left to do of a request.
+type RequestFn = Box<dyn FnOnce(&Batch<'_, '_>) -> Result<Value, ApiError>>;
+
+/// A request that was read and waits for its turn.
+struct PreparedRequest {
+    kind: &'static str,
+    run: RequestFn,
+}
+
+impl PreparedRequest {
+    /// Applies the request; the `n`th of its batch, as a refusal says.
+    fn apply(self, batch: &Batch<'_, '_>, n: usize) -> Result<Value, ApiError> {
+        (self.run)(batch).map_err(|error| match error.code {
+            400 => error.within(&format!("Invalid requests[{n}].{}: ", self.kind)),
+            _ => error,
+        })
+    }
+}
+
+/// Reads one request. A malformed one is refused by its path in the body, before anything of the batch is done.
+fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
+    let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
+    match request.kind {
+        "addConditionalFormatRule" => reader.checked(formatting::add_rule),
+        "addDimensionGroup" => reader.lean(|batch, request| dimension_groups::add(batch, &request)),
+        "addNamedRange" => reader.lean(named_ranges::add),
+        "addProtectedRange" => reader.checked(named_ranges::protect),
+        "addSheet" => reader.checked(|batch, request| sheet::add(batch, &request)),
+        "appendCells" => reader.lean(write_cells::append),
+        "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
+        "autoFill" => reader.lean(|batch, request| autofill::fill(batch, &request)),
+        "autoResizeDimensions" => reader.lean(|batch, request| dimension_groups::auto_resize(batch, &request)),
+        "clearBasicFilter" => reader.lean(|batch, request| basic_filter::clear(batch, &request)),
+        "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
+        "createDeveloperMetadata" => reader.checked(developer_metadata::create),
+        "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
+        "deleteConditionalFormatRule" => reader.lean(|batch, request| formatting::delete_rule(batch, &request)),
+        "deleteDeveloperMetadata" => reader.checked(developer_metadata::delete),
+        "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
+        "deleteDimensionGroup" => reader.lean(|batch, request| dimension_groups::delete(batch, &request)),
+        "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
+        "deleteNamedRange" => reader.lean(|batch, request| named_ranges::delete(batch, &request)),
+        "deleteProtectedRange" => reader.lean(|batch, request| named_ranges::unprotect(batch, &request)),
+        "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
+        "deleteSheet" => reader.lean(|batch, request| sheet::delete(batch, &request)),
+        "duplicateSheet" => reader.lean(sheet::duplicate),
+        "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
+        "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
+        "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
+        "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
+        "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
+        "pasteData" => reader.lean(|batch, request| paste_text::paste(batch, &request)),
+        "randomizeRange" => reader.lean(|batch, request| paste_text::shuffle(batch, &request)),
+        "repeatCell" => reader.lean(write_cells::repeat),
+        "setBasicFilter" => reader.checked(basic_filter::set),
+        "setDataValidation" => reader.checked(write_cells::validation),
+        "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
+        "textToColumns" => reader.lean(|batch, request| paste_text::split(batch, &request)),
+        "trimWhitespace" => reader.lean(|batch, request| formatting::trim(batch, &request)),
+        "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
+        "updateBorders" => reader.checked(|batch, request| formatting::borders(batch, &request)),
+        "updateCells" => reader.lean(write_cells::update),
+        "updateConditionalFormatRule" => reader.checked(formatting::update_rule),
+        "updateDeveloperMetadata" => reader.checked(developer_metadata::update),
+        "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
+        "updateNamedRange" => reader.lean(named_ranges::update),
+        "updateProtectedRange" => reader.checked(named_ranges::update_protected),
+        "updateSheetProperties" => reader.checked(sheet::update),
+        "updateSpreadsheetProperties" => reader.checked(|batch, request| sheet::update_spreadsheet(batch, &request)),
+        _ => prepare_drawn(n, &reader),
+    }
+}
+
+/// The same for the kinds of what is drawn over cells, and for those that are not known.
+fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
+    match reader.request.kind {
+        "addBanding" => reader.checked(embedded_objects::add_banding),
+        "addChart" => reader.checked(embedded_objects::add_chart),
+        "addFilterView" => reader.checked(embedded_objects::add_filter_view),
+        "addSlicer" => reader.checked(embedded_objects::add_slicer),
+        "deleteBanding" => reader.checked(|batch, request| embedded_objects::delete_banding(batch, &request)),
+        "deleteEmbeddedObject" => reader.checked(|batch, request| embedded_objects::delete_object(batch, &request)),
+        "deleteFilterView" => reader.checked(|batch, request| embedded_objects::delete_filter_view(batch, &request)),
+        "duplicateFilterView" => {
+            reader.checked(|batch, request| embedded_objects::duplicate_filter_view(batch, &request))
+        }
+        "updateBanding" => reader.checked(|batch, request| embedded_objects::update_banding(batch, &request)),
+        "updateChartSpec" => reader.checked(|batch, request| embedded_objects::update_chart(batch, &request)),
+        "updateEmbeddedObjectBorder" => {
+            reader.checked(|batch, request| embedded_objects::update_border(batch, &request))
+        }
+        "updateEmbeddedObjectPosition" => {
+            reader.checked(|batch, request| embedded_objects::update_position(batch, &request))
+        }
+        "updateFilterView" => reader.checked(|batch, request| embedded_objects::update_filter_view(batch, &request)),
+        "updateSlicerSpec" => reader.checked(|batch, request| embedded_objects::update_slicer(batch, &request)),
+        other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
+    }
+}
+
+/// What a kind does with its message.
+type RequestHandler<T> = fn(&Batch<'_, '_>, T) -> Result<Value, ApiError>;
+
+/// Reads the message of one request.
+struct RequestReader<'a> {
+    path: String,
+    request: RawRequest<'a>,
+}
+
+impl RequestReader<'_> {
+    fn raw(&self) -> &RawValue {
+        self.request.body
+    }
+
+    /// For messages whose every member has a field to go to.
+    fn lean<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
+        Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
+    }
+
+    /// For messages that are kept as JSON.
+    fn checked<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
+        Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
+    }
+
+    fn job<T: 'static>(&self, message: T, run: RequestHandler<T>) -> PreparedRequest {
+        PreparedRequest { kind: self.request.kind, run: Box::new(move |batch| run(batch, message)) }
+    }
+}

@@ -1,0 +1,212 @@
+//! `autoFill`: a series carried on, as a person does by the square at the corner of a selection.
+//!
+//! In scope: numbers, and texts that end in one, by equal steps; single dates day by day; formulas, which move; all else is repeated.
+//! Out of scope: series of unequal steps and of mixed kinds, and finding the source inside a range, which answer 501; names of days
+//! and months, which are repeated.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::batch::cells::paste::{block, carry, transpose};
+use crate::batch::context::{Batch, beyond, refuse};
+use crate::batch::field_mask::CellMask;
+use crate::batch::request_types::GridRangeMessage;
+use crate::batch::write_cells::write_block;
+use crate::error::ApiError;
+use crate::format::render::number_format;
+use crate::grid::area::{Area, GridRange};
+use crate::grid::cell::{Cell, CellValue};
+use crate::storage::transaction::SheetProperties;
+
+/// `AutoFillRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct AutoFill {
+    range: Option<GridRangeMessage>,
+    source_and_destination: FillTarget,
+    use_alternate_series: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+struct FillTarget {
+    source: GridRangeMessage,
+    dimension: String,
+    fill_length: i32,
+}
+
+/// Fills cells behind the source, or in front of it when the length is negative.
+pub(crate) fn fill(batch: &Batch<'_, '_>, request: &AutoFill) -> Result<Value, ApiError> {
+    if request.range.is_some() {
+        return Err(ApiError::unimplemented("This emulator fills by sourceAndDestination only."));
+    }
+    let FillTarget { source, dimension, fill_length } = &request.source_and_destination;
+    let across = match dimension.as_str() {
+        "ROWS" => false,
+        "COLUMNS" => true,
+        _ => return refuse("A dimension must be specified."),
+    };
+    let (sheet, from) = batch.area(source)?;
+    if from.is_empty() || *fill_length == 0 {
+        return Ok(json!({}));
+    }
+    let target = destination(&sheet, &from, across, *fill_length)?;
+    let cells = block(batch, &sheet, &from)?;
+    let lines = if across { cells } else { transpose(cells) };
+    let way = FillRule { across, back: *fill_length < 0, alternate: request.use_alternate_series };
+    let count = fill_length.unsigned_abs() as usize;
+    let filled: Vec<Vec<Cell>> =
+        lines.into_iter().map(|line| way.continue_series(line, count)).collect::<Result<_, _>>()?;
+    let rows = if across { filled } else { transpose(filled) };
+    let mask = CellMask::read("userEnteredValue,userEnteredFormat,textFormatRuns")?;
+    write_block(batch, &sheet, target.rows.start, target.cols.start, rows, &mask)?;
+    Ok(json!({}))
+}
+
+/// The cells to be filled; they must lie inside the grid.
+fn destination(sheet: &SheetProperties, from: &Area, across: bool, length: i32) -> Result<Area, ApiError> {
+    let mut area = from.clone();
+    let side = if across { &mut area.cols } else { &mut area.rows };
+    let bound = if across { sheet.column_count } else { sheet.row_count };
+    let count = length.unsigned_abs();
+    *side = if length > 0 {
+        side.end..side.end.saturating_add(count)
+    } else {
+        side.start.checked_sub(count).map_or(bound..bound.saturating_add(count), |start| start..side.start)
+    };
+    if side.end > bound {
+        return Err(beyond(sheet, &GridRange::closed(sheet.id, &area)));
+    }
+    Ok(area)
+}
+
+/// How a line is carried on.
+struct FillRule {
+    across: bool,
+    back: bool,
+    alternate: bool,
+}
+
+impl FillRule {
+    /// The cells that follow a line, or in front of it those that lead up to it, in the order of the sheet.
+    fn continue_series(&self, mut line: Vec<Cell>, count: usize) -> Result<Vec<Cell>, ApiError> {
+        if self.back {
+            line.reverse();
+        }
+        let series = CellSeries::of(&line, self.alternate)?;
+        let mut filled = Vec::with_capacity(count);
+        for at in 0..count {
+            let source = at % line.len();
+            let mut cell = line[source].clone();
+            if let Some(series) = &series {
+                cell.value = Some(series.value(at));
+            }
+            let distance = i64::try_from(line.len() + at - source).unwrap_or(i64::MAX);
+            let distance = if self.back { -distance } else { distance };
+            let (down, right) = if self.across { (0, distance) } else { (distance, 0) };
+            carry(std::slice::from_mut(&mut cell), down, right);
+            filled.push(cell);
+        }
+        if self.back {
+            filled.reverse();
+        }
+        Ok(filled)
+    }
+}
+
+/// Numbers by equal steps, with a text in front of each or none.
+struct CellSeries {
+    front: Option<String>,
+    last: f64,
+    step: f64,
+}
+
+impl CellSeries {
+    /// The series that a line begins; none when its cells are repeated.
+    fn of(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
+        let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
+        let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(part).collect();
+        if parts.iter().all(Option::is_none) {
+            return Ok(None);
+        }
+        let Some(parts) = parts.into_iter().collect::<Option<Vec<_>>>() else { return unknown() };
+        let (front, last) = parts[parts.len() - 1];
+        let step = match parts.as_slice() {
+            [_] => {
+                let stays = front.is_none() && !is_moment(&line[0]);
+                if stays == alternate { 1.0 } else { 0.0 }
+            }
+            [.., (_, before), _] => last - before,
+            [] => 0.0,
+        };
+        let equal = parts.windows(2).all(|pair| (pair[1].1 - pair[0].1 - step).abs() <= 1e-9 * step.abs().max(1.0));
+        if !equal || parts.iter().any(|(own, _)| *own != front) {
+            return unknown();
+        }
+        Ok(Some(Self { front: front.map(str::to_owned), last, step }))
+    }
+
+    fn value(&self, at: usize) -> CellValue {
+        let steps = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let number = self.last + self.step * f64::from(steps);
+        match &self.front {
+            Some(front) => CellValue::Text(format!("{front}{}", number.abs())),
+            None => CellValue::Number(number),
+        }
+    }
+}
+
+/// A cell's number, and the text in front of it.
+fn part(cell: &Cell) -> Option<(Option<&str>, f64)> {
+    match &cell.value {
+        Some(CellValue::Number(number)) => Some((None, *number)),
+        Some(CellValue::Text(text)) => {
+            let front = text.trim_end_matches(|c: char| c.is_ascii_digit());
+            let number: u32 = text[front.len()..].parse().ok()?;
+            Some((Some(front), f64::from(number)))
+        }
+        _ => None,
+    }
+}
+
+fn is_moment(cell: &Cell) -> bool {
+    number_format(cell).is_some_and(|format| matches!(format.kind.as_str(), "DATE" | "DATE_TIME"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(line: &[f64], count: usize, back: bool) -> Result<Vec<Cell>, ApiError> {
+        let line = line.iter().map(|number| Cell::number(*number)).collect();
+        FillRule { across: false, back, alternate: false }.continue_series(line, count)
+    }
+
+    fn texts(line: &[&str], alternate: bool) -> Vec<Cell> {
+        let line = line.iter().map(|text| Cell::text(*text)).collect();
+        FillRule { across: false, back: false, alternate }.continue_series(line, 3).unwrap()
+    }
+
+    #[test]
+    fn series_go_on_by_their_step_and_all_else_is_repeated() {
+        let of = |line: &[f64]| line.iter().map(|number| Cell::number(*number)).collect::<Vec<_>>();
+        assert_eq!(numbers(&[1.0, 2.0], 3, false).unwrap(), of(&[3.0, 4.0, 5.0]));
+        assert_eq!(numbers(&[10.0, 7.5], 2, false).unwrap(), of(&[5.0, 2.5]));
+        assert_eq!(numbers(&[3.0, 4.0], 2, true).unwrap(), of(&[1.0, 2.0]));
+        assert_eq!(numbers(&[5.0], 2, false).unwrap(), of(&[5.0, 5.0]));
+        assert_eq!(numbers(&[1.0, 2.0, 4.0], 1, false).unwrap_err().code, 501);
+        let told = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
+        let text = |text: &str| Some(CellValue::Text(text.to_owned()));
+        assert_eq!(told(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);
+        assert_eq!(told(texts(&["Item 1"], true)), [text("Item 1"), text("Item 1"), text("Item 1")]);
+        assert_eq!(told(texts(&["a", "b"], false)), [text("a"), text("b"), text("a")]);
+    }
+
+    #[test]
+    fn formulas_move_with_the_cells_that_they_fill() {
+        let formula = |source: &str| Cell::of(CellValue::Formula { source: source.to_owned(), result: None });
+        let way = FillRule { across: false, back: false, alternate: false };
+        let filled = way.continue_series(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
+        assert_eq!(filled, [formula("=A3*2"), formula("=$A$1"), formula("=A5*2")]);
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests that pour texts into cells, or mix rows: pasted data, texts split into columns, rows in random order.
+//!
+//! In scope: data with a delimiter, read as if typed; delimiters named, given or found; a fair shuffle.
+//! Out of scope: pasted HTML, what is pasted besides values.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::batch::cells::paste::block;
+use crate::batch::context::{Batch, refuse};
+use crate::batch::field_mask::CellMask;
+use crate::batch::request_types::{GridCoordinate, GridRangeMessage};
+use crate::batch::write_cells::write_block;
+use crate::error::ApiError;
+use crate::grid::area::Area;
+use crate::grid::cell::{Cell, CellValue};
+use crate::input::value_matrix::enter_text;
+use crate::storage::transaction::SheetProperties;
+
+/// `PasteDataRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PasteData {
+    coordinate: GridCoordinate,
+    data: String,
+    delimiter: String,
+    html: bool,
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+/// `TextToColumnsRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct TextToColumns {
+    source: GridRangeMessage,
+    delimiter: String,
+    delimiter_type: String,
+}
+
+/// `RandomizeRangeRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RandomizeRange {
+    range: GridRangeMessage,
+}
+
+/// Reads the data by its delimiter and types it into the cells from a place on; the grid grows as needed.
+pub(crate) fn paste(batch: &Batch<'_, '_>, request: &PasteData) -> Result<Value, ApiError> {
+    if request.html {
+        return Err(ApiError::unimplemented("This emulator does not paste HTML; give it a delimiter."));
+    }
+    if !matches!(request.kind.as_str(), "" | "PASTE_NORMAL" | "PASTE_VALUES" | "PASTE_NO_BORDERS") {
+        return Err(ApiError::unimplemented("This emulator pastes data as PASTE_NORMAL or PASTE_VALUES only."));
+    }
+    let [delimiter] = *request.delimiter.as_bytes() else {
+        return refuse("pasteData takes a delimiter of one character.");
+    };
+    let (sheet, top, left) = batch.place(&request.coordinate)?;
+    let lines = lines_of(&request.data, delimiter).map_err(|told| ApiError::invalid_argument(told.to_string()))?;
+    pour(batch, sheet, top, left, &lines)
+}
+
+/// The fields of each line. Empty lines are rows too; the reader passes over them, so they are counted.
+fn lines_of(data: &str, delimiter: u8) -> Result<Vec<Vec<String>>, csv::Error> {
+    let data = format!("{}\n", data.trim_end_matches(['\r', '\n']));
+    let mut reader =
+        csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(data.as_bytes());
+    let mut lines: Vec<Vec<String>> = Vec::new();
+    let mut next = 1;
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record)? {
+        let after = reader.position().line();
+        let inside: usize = record.iter().map(|field| field.matches('\n').count()).sum();
+        let empty = (after - next).saturating_sub(1 + inside as u64);
+        lines.extend((0..empty).map(|_| Vec::new()));
+        lines.push(record.iter().map(str::to_owned).collect());
+        next = after;
+    }
+    Ok(lines)
+}
+
+/// Splits the texts of one column; the parts go to the right, over what is there.
+pub(crate) fn split(batch: &Batch<'_, '_>, request: &TextToColumns) -> Result<Value, ApiError> {
+    let (sheet, area) = batch.area(&request.source)?;
+    if area.width() != 1 {
+        return refuse("The source must be a single column.");
+    }
+    let cells = block(batch, &sheet, &area)?;
+    let text = |row: &Vec<Cell>| match row.first().and_then(|cell| cell.value.as_ref()) {
+        Some(CellValue::Text(text)) => Some(text.clone()),
+        _ => None,
+    };
+    let texts: Vec<Option<String>> = cells.iter().map(text).collect();
+    let delimiter = match request.delimiter_type.as_str() {
+        "COMMA" => ",".to_owned(),
+        "SEMICOLON" => ";".to_owned(),
+        "PERIOD" => ".".to_owned(),
+        "SPACE" => " ".to_owned(),
+        "CUSTOM" if request.delimiter.is_empty() => return refuse("A custom delimiter must be given."),
+        "CUSTOM" => request.delimiter.clone(),
+        "AUTODETECT" => match detect(&texts) {
+            Some(found) => found.to_owned(),
+            None => return Ok(json!({})),
+        },
+        _ => return refuse("delimiterType must be set."),
+    };
+    for (row, text) in (area.rows.start..).zip(texts) {
+        if let Some(text) = text.filter(|text| text.contains(&delimiter)) {
+            let parts = text.split(&delimiter).map(|part| part.trim().to_owned()).collect();
+            // The grid may have grown since: it is asked for again.
+            pour(batch, batch.grid(sheet.id)?, row, area.cols.start, &[parts])?;
+        }
+    }
+    Ok(json!({}))
+}
+
+/// The delimiter that most of the texts have.
+fn detect(texts: &[Option<String>]) -> Option<&'static str> {
+    let having = |delimiter: &str| texts.iter().flatten().filter(|text| text.contains(delimiter)).count();
+    let found = [",", ";", "\t", "|", " "].into_iter().rev().max_by_key(|delimiter| having(delimiter))?;
+    (having(found) > 0).then_some(found)
+}
+
+/// Types texts into cells, from a corner on.
+fn pour(
+    batch: &Batch<'_, '_>,
+    mut sheet: SheetProperties,
+    top: u32,
+    left: u32,
+    lines: &[Vec<String>],
+) -> Result<Value, ApiError> {
+    let length = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let width = lines.iter().map(Vec::len).max().unwrap_or(0);
+    let area = Area::new(top..top.saturating_add(length(lines.len())), left..left.saturating_add(length(width)));
+    if area.rows.end > sheet.row_count || area.cols.end > sheet.column_count {
+        sheet.row_count = sheet.row_count.max(area.rows.end);
+        sheet.column_count = sheet.column_count.max(area.cols.end);
+        batch.tx.put_sheet(&sheet)?;
+        batch.check_size()?;
+    }
+    let mut cells = block(batch, &sheet, &area)?;
+    for (row, line) in cells.iter_mut().zip(lines) {
+        for (cell, text) in row.iter_mut().zip(line) {
+            *cell = enter_text(std::mem::take(cell), text)?;
+        }
+    }
+    write_block(batch, &sheet, area.rows.start, area.cols.start, cells, &CellMask::ALL)?;
+    Ok(json!({}))
+}
+
+/// Puts the rows of a range into a random order.
+pub(crate) fn shuffle(batch: &Batch<'_, '_>, request: &RandomizeRange) -> Result<Value, ApiError> {
+    let (sheet, area) = batch.area(&request.range)?;
+    let used = batch.tx.last_row(sheet.id)?.map_or(0, |row| row + 1).min(area.rows.end).max(area.rows.start);
+    let area = Area::new(area.rows.start..used, area.cols);
+    let mut rows = block(batch, &sheet, &area)?;
+    for end in (1..rows.len()).rev() {
+        let choices = u64::try_from(end + 1).unwrap_or(u64::MAX);
+        rows.swap(end, usize::try_from(batch.random.next_u64() % choices).unwrap_or(0));
+    }
+    write_block(batch, &sheet, area.rows.start, area.cols.start, rows, &CellMask::ALL)?;
+    Ok(json!({}))
+}

@@ -1,0 +1,274 @@
+//! What every request kind of a batch works with.
+//!
+//! In scope: look-ups with Google's refusals, ranges checked against the grid, the limit on cells, the doubts about
+//! the live service as switches. Out of scope: the kinds themselves.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use crate::batch::request_types::{DimensionName, DimensionRange, GridCoordinate, GridRangeMessage};
+use crate::error::ApiError;
+use crate::grid::a1::CellSpan;
+use crate::grid::area::{Area, Dimension, GridRange};
+use crate::random::RandomSource;
+use crate::storage::named_ranges::fold;
+use crate::storage::store::StorageError;
+use crate::storage::transaction::{SheetProperties, Transaction};
+
+/// Cells of a spreadsheet over all its grids (Sheets API limits).
+pub(crate) const CELL_LIMIT: u64 = 10_000_000;
+
+/// What `deleteNamedRange` and `updateNamedRange` do with an id that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MissingIdBehavior {
+    /// 400, and with it the whole batch.
+    #[default]
+    Refuse,
+    /// Nothing, silently.
+    Ignore,
+}
+
+/// What names, titles and ids are compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ValidationBehavior {
+    /// The spreadsheet as the requests before left it.
+    #[default]
+    Sequential,
+    /// That, and the spreadsheet as it was before the batch: what an earlier request freed still counts as taken.
+    Snapshot,
+}
+
+/// What becomes of a `namedRangeId` that the caller chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CallerIdBehavior {
+    /// It is taken.
+    #[default]
+    Honour,
+    /// The server makes another.
+    Ignore,
+}
+
+/// Behaviours of the live service that no public record settles; tests run all eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UnknownBehaviors {
+    /// A missing id of a named range.
+    pub missing_id: MissingIdBehavior,
+    /// Uniqueness inside a batch.
+    pub validate: ValidationBehavior,
+    /// Ids of named ranges chosen by the caller.
+    pub caller_ids: CallerIdBehavior,
+}
+
+impl UnknownBehaviors {
+    /// All eight combinations, for tests that must hold under each.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (0..8_u8).map(|bits| Self {
+            missing_id: if bits & 1 == 0 { MissingIdBehavior::Refuse } else { MissingIdBehavior::Ignore },
+            validate: if bits & 2 == 0 { ValidationBehavior::Sequential } else { ValidationBehavior::Snapshot },
+            caller_ids: if bits & 4 == 0 { CallerIdBehavior::Honour } else { CallerIdBehavior::Ignore },
+        })
+    }
+}
+
+/// A batch at work.
+pub(crate) struct Batch<'a, 's> {
+    /// The transaction that all its requests share.
+    pub tx: &'a Transaction<'s>,
+    /// The switches.
+    pub behaviors: UnknownBehaviors,
+    /// Where ids come from.
+    pub random: &'a dyn RandomSource,
+    before: Option<TakenIds>,
+}
+
+/// What was taken before the batch.
+#[derive(Default)]
+struct TakenIds {
+    titles: HashSet<String>,
+    sheets: HashSet<i32>,
+    names: HashSet<String>,
+    ranges: HashSet<String>,
+}
+
+/// A 400 with that sentence.
+pub(crate) fn refuse<T>(told: impl Into<String>) -> Result<T, ApiError> {
+    Err(ApiError::invalid_argument(told))
+}
+
+impl<'a, 's> Batch<'a, 's> {
+    /// A batch over that transaction.
+    pub(crate) fn new(
+        tx: &'a Transaction<'s>,
+        behaviors: UnknownBehaviors,
+        random: &'a dyn RandomSource,
+    ) -> Result<Self, StorageError> {
+        let before = match behaviors.validate {
+            ValidationBehavior::Sequential => None,
+            ValidationBehavior::Snapshot => {
+                let (sheets, ranges) = (tx.sheets()?, tx.named_ranges()?);
+                Some(TakenIds {
+                    titles: sheets.iter().map(|sheet| fold(&sheet.title)).collect(),
+                    sheets: sheets.iter().map(|sheet| sheet.id).collect(),
+                    names: ranges.iter().map(|range| fold(&range.name)).collect(),
+                    ranges: ranges.into_iter().map(|range| range.id).collect(),
+                })
+            }
+        };
+        Ok(Self { tx, behaviors, random, before })
+    }
+
+    /// The sheet of a request about cells; its refusal speaks of a grid.
+    pub(crate) fn grid(&self, id: i32) -> Result<SheetProperties, ApiError> {
+        let missing = || ApiError::invalid_argument(format!("No grid with id: {id}"));
+        self.tx.sheet(id)?.ok_or_else(missing)
+    }
+
+    /// The sheet of a request about sheets.
+    pub(crate) fn sheet(&self, id: i32) -> Result<SheetProperties, ApiError> {
+        let missing = || ApiError::invalid_argument(format!("No sheet with id: {id}"));
+        self.tx.sheet(id)?.ok_or_else(missing)
+    }
+
+    /// Whether a title is taken by a sheet other than `except`.
+    pub(crate) fn title_taken(&self, title: &str, except: Option<&SheetProperties>) -> Result<bool, ApiError> {
+        let folded = fold(title);
+        if except.is_some_and(|own| fold(&own.title) == folded) {
+            return Ok(false);
+        }
+        let now = self.tx.sheets()?.iter().any(|sheet| fold(&sheet.title) == folded);
+        Ok(now || self.before.as_ref().is_some_and(|before| before.titles.contains(&folded)))
+    }
+
+    /// Whether a sheet id is taken.
+    pub(crate) fn sheet_id_taken(&self, id: i32) -> Result<bool, ApiError> {
+        Ok(self.tx.sheet(id)?.is_some() || self.before.as_ref().is_some_and(|before| before.sheets.contains(&id)))
+    }
+
+    /// Whether a name is taken by a named range other than the one called `except` now.
+    pub(crate) fn name_taken(&self, name: &str, except: Option<&str>) -> Result<bool, ApiError> {
+        let folded = fold(name);
+        if except.is_some_and(|own| fold(own) == folded) {
+            return Ok(false);
+        }
+        let now = self.tx.named_range_by_name(name)?.is_some();
+        Ok(now || self.before.as_ref().is_some_and(|before| before.names.contains(&folded)))
+    }
+
+    /// Whether the id of a named range is taken.
+    pub(crate) fn range_id_taken(&self, id: &str) -> Result<bool, ApiError> {
+        let now = self.tx.named_range(id)?.is_some();
+        Ok(now || self.before.as_ref().is_some_and(|before| before.ranges.contains(id)))
+    }
+
+    /// A positive random number of 31 bits.
+    pub(crate) fn draw_id(&self) -> i32 {
+        i32::try_from(self.random.next_u64() >> 33).unwrap_or(i32::MAX).max(1)
+    }
+
+    /// Refuses when the spreadsheet holds more cells than may be; called after growth.
+    pub(crate) fn check_size(&self) -> Result<(), ApiError> {
+        let cells = |sheet: &SheetProperties| u64::from(sheet.row_count) * u64::from(sheet.column_count);
+        if self.tx.sheets()?.iter().map(cells).sum::<u64>() > CELL_LIMIT {
+            return refuse(format!(
+                "This action would increase the number of cells in the workbook above the limit of {CELL_LIMIT} cells."
+            ));
+        }
+        Ok(())
+    }
+
+    /// The sheet and the cells that a range means; an end beyond the grid is cut, a start beyond it refused.
+    pub(crate) fn area(&self, range: &GridRangeMessage) -> Result<(SheetProperties, Area), ApiError> {
+        let sheet = self.grid(range.sheet_id)?;
+        let asked = grid_range(range)?;
+        let outside = asked.start_row.is_some_and(|row| row >= sheet.row_count)
+            || asked.start_col.is_some_and(|col| col >= sheet.column_count);
+        if outside {
+            return Err(beyond(&sheet, &asked));
+        }
+        let area = asked.resolve(sheet.row_count, sheet.column_count);
+        Ok((sheet, area))
+    }
+
+    /// The sheet and the cell that a coordinate means.
+    pub(crate) fn place(&self, place: &GridCoordinate) -> Result<(SheetProperties, u32, u32), ApiError> {
+        let sheet = self.grid(place.sheet_id)?;
+        let row = inside(place.row_index, sheet.row_count, "rowIndex", "row")?;
+        let col = inside(place.column_index, sheet.column_count, "columnIndex", "column")?;
+        Ok((sheet, row, col))
+    }
+
+    /// The sheet and the rows or columns that a dimension range means; open ends are the edges, nothing is cut.
+    pub(crate) fn span(&self, span: &DimensionRange) -> Result<(SheetProperties, Dimension, Range<u32>), ApiError> {
+        let sheet = self.grid(span.sheet_id)?;
+        let Some(dimension) = span.dimension.and_then(DimensionName::specified) else {
+            return refuse("No dimension was specified.");
+        };
+        let size = size(&sheet, dimension);
+        let start = bound(span.start_index, "startIndex")?.unwrap_or(0);
+        let end = bound(span.end_index, "endIndex")?.unwrap_or(size);
+        if end <= start {
+            return refuse(format!("endIndex ({end}) must be greater than startIndex ({start})"));
+        }
+        Ok((sheet, dimension, start..end))
+    }
+}
+
+/// The number of rows or columns of a sheet.
+pub(crate) fn size(sheet: &SheetProperties, dimension: Dimension) -> u32 {
+    match dimension {
+        Dimension::Rows => sheet.row_count,
+        Dimension::Columns => sheet.column_count,
+    }
+}
+
+/// The refusal of a range that lies outside the grid.
+pub(crate) fn beyond(sheet: &SheetProperties, range: &GridRange) -> ApiError {
+    let span = CellSpan {
+        start_row: range.start_row,
+        end_row: range.end_row,
+        start_column: range.start_col,
+        end_column: range.end_col,
+    };
+    ApiError::invalid_argument(format!(
+        "Range ({}) exceeds grid limits. Max rows: {}, max columns: {}",
+        span.print_with(&sheet.title),
+        sheet.row_count,
+        sheet.column_count
+    ))
+}
+
+/// The range with bounds that are not negative and not upside down.
+pub(crate) fn grid_range(sent: &GridRangeMessage) -> Result<GridRange, ApiError> {
+    let range = GridRange {
+        sheet_id: sent.sheet_id,
+        start_row: bound(sent.start_row_index, "startRowIndex")?,
+        end_row: bound(sent.end_row_index, "endRowIndex")?,
+        start_col: bound(sent.start_column_index, "startColumnIndex")?,
+        end_col: bound(sent.end_column_index, "endColumnIndex")?,
+    };
+    for (start, end, name) in [(range.start_row, range.end_row, "Row"), (range.start_col, range.end_col, "Column")] {
+        let start = start.unwrap_or(0);
+        if let Some(end) = end.filter(|end| *end < start) {
+            return refuse(format!("end{name}Index[{end}] must be greater than start{name}Index[{start}]"));
+        }
+    }
+    Ok(range)
+}
+
+fn bound(sent: Option<i32>, name: &str) -> Result<Option<u32>, ApiError> {
+    let Some(sent) = sent else { return Ok(None) };
+    u32::try_from(sent)
+        .map(Some)
+        .map_err(|_| ApiError::invalid_argument(format!("{name}[{sent}] must not be negative")))
+}
+
+fn inside(sent: i32, size: u32, member: &str, what: &str) -> Result<u32, ApiError> {
+    let index = bound(Some(sent), member)?.unwrap_or(0);
+    if index >= size {
+        return refuse(format!(
+            "GridCoordinate.{member}[{index}] is after last {what} in grid[{}]",
+            size.saturating_sub(1)
+        ));
+    }
+    Ok(index)
+}

@@ -1,0 +1,199 @@
+//! The body of a batchUpdate, opened but not read through: each request stays text until it is its turn.
+//!
+//! In scope: the members of `BatchUpdateSpreadsheetRequest`, which kind each request is.
+//! Out of scope: what stands inside a request (`apply` and the kinds).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::ApiError;
+use crate::schema::message_types::{FieldKind, json_name, member};
+use crate::schema::proto_json::{NOT_JSON, WRONG_ROOT, unknown_name};
+
+/// A batch, opened.
+#[derive(Debug)]
+pub(crate) struct BatchBody<'a> {
+    /// The requests, in order.
+    pub requests: Vec<RawRequest<'a>>,
+    /// Whether the answer carries the spreadsheet as it is afterwards.
+    pub include_spreadsheet: bool,
+    /// Whether that spreadsheet carries its cells.
+    pub include_grid_data: bool,
+    /// The ranges that it is cut down to; all when empty.
+    pub ranges: Vec<String>,
+}
+
+/// One request: its kind and its text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RawRequest<'a> {
+    /// The member of `Request`, such as `addSheet`.
+    pub kind: &'static str,
+    /// The message type, such as `AddSheetRequest`.
+    pub message: &'static str,
+    /// The JSON of the request.
+    pub body: &'a RawValue,
+}
+
+/// The members of a JSON object, in order, unread.
+struct RawMembers<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = RawMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+                    members.push((name, map.next_value::<&'de RawValue>()?));
+                }
+                Ok(RawMembers(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// Opens the body. Fails with 400 for what is no such message.
+pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
+    let text = std::str::from_utf8(body).map_err(|_| ApiError::bad_field("", NOT_JSON))?;
+    let RawMembers(members) =
+        serde_json::from_str(if text.trim().is_empty() { "{}" } else { text }).map_err(|error| {
+            let broken = error.is_syntax() || error.is_eof();
+            ApiError::bad_field("", if broken { format!("{NOT_JSON}\n{error}") } else { WRONG_ROOT.to_owned() })
+        })?;
+    let mut envelope =
+        BatchBody { requests: Vec::new(), include_spreadsheet: false, include_grid_data: false, ranges: Vec::new() };
+    for (name, raw) in members {
+        let json = json_name(&name);
+        if raw.get() == "null" && member("BatchUpdateSpreadsheetRequest", &json).is_some() {
+            continue;
+        }
+        match json.as_str() {
+            "requests" => envelope.requests = requests(raw)?,
+            "includeSpreadsheetInResponse" => {
+                envelope.include_spreadsheet = flag(raw, "include_spreadsheet_in_response")?;
+            }
+            "responseIncludeGridData" => envelope.include_grid_data = flag(raw, "response_include_grid_data")?,
+            "responseRanges" => {
+                envelope.ranges =
+                    serde_json::from_str(raw.get()).map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
+            }
+            "commentsViewMode" => {}
+            _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
+        }
+    }
+    Ok(envelope)
+}
+
+fn wrong(path: &str, kind: &str, raw: &RawValue) -> ApiError {
+    ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {}", raw.get()))
+}
+
+fn flag(raw: &RawValue, path: &str) -> Result<bool, ApiError> {
+    match raw.get() {
+        "true" | "\"true\"" => Ok(true),
+        "false" | "\"false\"" => Ok(false),
+        _ => Err(wrong(path, "TYPE_BOOL", raw)),
+    }
+}
+
+fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
+    let mut list = Vec::new();
+    if flatten(raw, &mut list).is_err() {
+        return Err(wrong("requests", "type.googleapis.com/google.apps.sheets.v4.Request", raw));
+    }
+    list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
+}
+
+/// The requests of a list. A list inside it stands for its own elements: pygsheets sends `[[{…}]]`, and Google takes it.
+/// No deeper: the depth would be the caller's to choose, and the stack is ours.
+fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {
+    for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
+        if item.get().starts_with('[') {
+            list.extend(serde_json::from_str::<Vec<RawMembers<'_>>>(item.get())?);
+        } else {
+            list.push(serde_json::from_str(item.get())?);
+        }
+    }
+    Ok(())
+}
+
+fn seal(n: usize, RawMembers(members): RawMembers<'_>) -> Result<RawRequest<'_>, ApiError> {
+    let path = format!("requests[{n}]");
+    let mut sealed: Option<RawRequest<'_>> = None;
+    for (name, body) in members {
+        let Some((kind, message)) = kind_of(&json_name(&name)) else {
+            return Err(ApiError::bad_field(&path, unknown_name(&name, &path)));
+        };
+        if body.get() == "null" {
+            continue;
+        }
+        if sealed.is_some() {
+            let told =
+                format!("Invalid value at '{path}' (oneof), oneof field 'kind' is already set. Cannot set '{kind}'");
+            return Err(ApiError::bad_field(&path, told));
+        }
+        sealed = Some(RawRequest { kind, message, body });
+    }
+    sealed.ok_or_else(|| ApiError::invalid_argument(format!("Invalid requests[{n}]: No request set.")))
+}
+
+/// The kind and its message type by the table of the discovery document.
+fn kind_of(name: &str) -> Option<(&'static str, &'static str)> {
+    let FieldKind::Message(message) = member("Request", name)?.kind else { return None };
+    crate::schema::message_types::name_of("Request", name).map(|kind| (kind, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_told_as_google_tells_it() {
+        let error = open(br#"{"requests": [{"addSheet": {}}, {"addShet": {}}]}"#).unwrap_err();
+        assert_eq!(
+            error.message,
+            "Invalid JSON payload received. Unknown name \"addShet\" at 'requests[1]': Cannot find field."
+        );
+        assert_eq!(error.to_json()["error"]["details"][0]["fieldViolations"][0]["field"], "requests[1]");
+    }
+
+    #[test]
+    fn an_empty_request_and_a_double_one_are_refused() {
+        assert_eq!(open(br#"{"requests": [{}]}"#).unwrap_err().message, "Invalid requests[0]: No request set.");
+        let error = open(br#"{"requests": [{"addSheet": {}, "deleteSheet": {}}]}"#).unwrap_err();
+        assert!(error.message.contains("oneof field 'kind' is already set"), "{error}");
+    }
+
+    #[test]
+    fn a_list_inside_the_list_of_requests_stands_for_its_elements() {
+        let body = br#"{"requests": [[{"addSheet": {}}], {"deleteSheet": {}}, []]}"#;
+        let kinds: Vec<&str> = open(body).unwrap().requests.iter().map(|request| request.kind).collect();
+        assert_eq!(kinds, ["addSheet", "deleteSheet"]);
+    }
+
+    #[test]
+    fn what_is_no_json_is_a_refusal_and_not_a_crash() {
+        for body in [&b"{"[..], b"[]", b"\xff\xff", b"{\"requests\": 5}", b"{\"requests\": [5]}", b"{\"x\": 1}"] {
+            assert_eq!(open(body).unwrap_err().code, 400);
+        }
+        assert!(open(b"").unwrap().requests.is_empty());
+    }
+
+    #[test]
+    fn lists_that_lie_deeper_are_refused_and_cost_no_stack() {
+        for depth in [2, 200_000] {
+            let body = format!(r#"{{"requests": [{}{{"addSheet": {{}}}}{}]}}"#, "[".repeat(depth), "]".repeat(depth));
+            assert_eq!(open(body.as_bytes()).unwrap_err().code, 400);
+        }
+    }
+}

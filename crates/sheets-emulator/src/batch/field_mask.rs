@@ -1,0 +1,152 @@
+//! The `fields` of a request: which members it writes, and what writing through a mask does.
+//!
+//! In scope: masks over cells and over any JSON message. Out of scope: masks over answers (`fields`).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+use crate::batch::request_types::is_empty_value;
+use crate::error::ApiError;
+use crate::grid::cell::Cell;
+use crate::schema::response_mask::ResponseMask;
+
+/// Reads `fields` for a message type. Fails with 400 when nothing is listed or a name is not one of the type's.
+pub(crate) fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError> {
+    if fields.trim().is_empty() {
+        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        return Err(ApiError::invalid_argument(told));
+    }
+    ResponseMask::parse(fields, message)
+        .map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
+}
+
+/// What `old` becomes when `new` is written through the mask: masked members that `new` lacks are removed.
+pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
+    let merged = match mask {
+        ResponseMask::All => new?.clone(),
+        ResponseMask::Members(masks) => {
+            let empty = Map::new();
+            let old_members = old.and_then(Value::as_object).unwrap_or(&empty);
+            let new_members = new.and_then(Value::as_object).unwrap_or(&empty);
+            Value::Object(merge_members(old_members, new_members, masks))
+        }
+    };
+    Some(merged).filter(|value| !is_empty_value(value))
+}
+
+/// `merge` for the members of a message.
+pub(crate) fn merge_members(
+    old: &Map<String, Value>,
+    new: &Map<String, Value>,
+    masks: &BTreeMap<String, ResponseMask>,
+) -> Map<String, Value> {
+    let mut merged = old.clone();
+    for (name, mask) in masks {
+        match merge(old.get(name), new.get(name), mask) {
+            Some(value) => {
+                merged.insert(name.clone(), value);
+            }
+            None => {
+                merged.shift_remove(name);
+            }
+        }
+        // Both forms of a colour are one thing: who writes the one has replaced the other.
+        if let Some(twin) = other_form(name).filter(|twin| !masks.contains_key(twin)) {
+            merged.shift_remove(&twin);
+        }
+    }
+    merged
+}
+
+/// `tabColorStyle` for `tabColor`, and the other way round.
+fn other_form(name: &str) -> Option<String> {
+    if name.ends_with("Color") {
+        return Some(format!("{name}Style"));
+    }
+    name.strip_suffix("Style").filter(|colour| colour.ends_with("Color")).map(str::to_owned)
+}
+
+/// A mask over `CellData`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CellMask {
+    value: bool,
+    rest: Option<BTreeMap<String, ResponseMask>>,
+}
+
+impl CellMask {
+    /// The value and everything else.
+    pub(crate) const ALL: Self = Self { value: true, rest: None };
+
+    /// Reads `fields` over `CellData`.
+    pub(crate) fn read(fields: &str) -> Result<Self, ApiError> {
+        Ok(match read(fields, "CellData")? {
+            ResponseMask::All => Self::ALL,
+            ResponseMask::Members(mut masks) => {
+                Self { value: masks.remove("userEnteredValue").is_some(), rest: Some(masks) }
+            }
+        })
+    }
+
+    /// A mask of one member besides the value.
+    pub(crate) fn member(name: &str) -> Self {
+        Self { value: false, rest: Some(BTreeMap::from([(name.to_owned(), ResponseMask::All)])) }
+    }
+
+    /// Whether it covers all of a cell.
+    pub(crate) fn is_all(&self) -> bool {
+        self.value && self.rest.is_none()
+    }
+
+    /// What `old` becomes when `new` is written through the mask.
+    pub(crate) fn write(&self, old: Cell, new: Cell) -> Cell {
+        let Some(masks) = &self.rest else { return new };
+        let mut cell = old;
+        for (name, mask) in masks {
+            let merged = merge(cell.member(name), new.member(name), mask);
+            cell.set_member(name, merged);
+        }
+        if self.value {
+            cell.value = new.value;
+        }
+        cell
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn cell(value: f64, note: &str, format: Value) -> Cell {
+        let mut cell = Cell::number(value);
+        cell.set_member("note", Some(json!(note)));
+        cell.set_member("userEnteredFormat", Some(format));
+        cell
+    }
+
+    #[test]
+    fn a_mask_of_the_value_keeps_the_rest_and_a_star_resets_it() {
+        let old = cell(1.0, "n", json!({"wrapStrategy": "CLIP"}));
+        let written = CellMask::read("userEnteredValue").unwrap().write(old.clone(), Cell::number(2.0));
+        assert_eq!((written.value.clone(), written.note()), (Cell::number(2.0).value, Some("n")));
+        assert_eq!(CellMask::read("*").unwrap().write(old, Cell::number(2.0)), Cell::number(2.0));
+    }
+
+    #[test]
+    fn a_deep_mask_leaves_its_neighbours() {
+        let old = cell(1.0, "n", json!({"wrapStrategy": "CLIP", "numberFormat": {"type": "DATE"}}));
+        let mask = CellMask::read("userEnteredFormat.numberFormat,note").unwrap();
+        let written = mask.write(old, Cell::default());
+        assert_eq!(written.format(), Some(&json!({"wrapStrategy": "CLIP"})));
+        assert_eq!((written.note(), written.value.clone()), (None, Cell::number(1.0).value));
+    }
+
+    #[test]
+    fn an_empty_mask_and_an_unknown_field_are_refused() {
+        let told = "At least one field must be listed in 'fields'. (Use '*' to indicate all fields.)";
+        assert_eq!(read("", "CellData").unwrap_err().message, told);
+        assert_eq!(read("note,nope", "CellData").unwrap_err().code, 400);
+    }
+}

@@ -1,0 +1,164 @@
+//! Requests about developer metadata: create, update, delete.
+//!
+//! In scope: ids that are taken once (reported word for word), lookups, places on whole rows and columns.
+//! Out of scope: marks following their row through a sort.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::batch::context::{Batch, refuse};
+use crate::batch::field_mask::{self, merge_members};
+use crate::batch::request_types::DimensionRange;
+use crate::error::ApiError;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
+
+/// How many characters of keys and values a spreadsheet may hold, and each of its sheets besides (the metadata guide).
+const BUDGET: usize = 30_000;
+
+/// `CreateDeveloperMetadataRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct CreateDeveloperMetadata {
+    developer_metadata: Map<String, Value>,
+}
+
+/// `UpdateDeveloperMetadataRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct UpdateDeveloperMetadata {
+    developer_metadata: Map<String, Value>,
+    data_filters: Vec<MetadataFilter>,
+    fields: String,
+}
+
+/// `DeleteDeveloperMetadataRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct DeleteDeveloperMetadata {
+    data_filter: MetadataFilter,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct MetadataFilter {
+    developer_metadata_lookup: Option<MetadataLookup>,
+}
+
+impl MetadataFilter {
+    fn lookup(self) -> Result<MetadataLookup, ApiError> {
+        let missing = || ApiError::invalid_argument("A developerMetadataLookup must be specified in the data filter.");
+        self.developer_metadata_lookup.ok_or_else(missing)
+    }
+}
+
+/// Keeps a mark; the reply carries it with its id.
+pub(crate) fn create(batch: &Batch<'_, '_>, request: CreateDeveloperMetadata) -> Result<Value, ApiError> {
+    let mut body = request.developer_metadata;
+    for (name, told) in [("metadataKey", "metadataKey must be set."), ("visibility", "visibility must be set.")] {
+        if body.get(name).and_then(Value::as_str).is_none_or(str::is_empty) {
+            return refuse(told);
+        }
+    }
+    let taken = |id: i64| Ok::<bool, ApiError>(batch.tx.kept(None, KIND)?.iter().any(|(known, _)| *known == id));
+    let id = match body.get("metadataId").and_then(Value::as_i64).filter(|id| *id != 0) {
+        Some(id) if id < 0 => return refuse("metadataId must be positive."),
+        Some(id) if taken(id)? => {
+            return refuse(format!(
+                "Cannot add developer metadata with ID [{id}] because developer metadata with that ID already exists."
+            ));
+        }
+        Some(id) => id,
+        None => i64::from(batch.draw_id()),
+    };
+    let location = locate(batch, body.get("location").and_then(Value::as_object))?;
+    body.insert("metadataId".to_owned(), id.into());
+    body.insert("location".to_owned(), Value::Object(location));
+    let body = Value::Object(body);
+    check_budget(batch, id, &body)?;
+    batch.tx.keep(None, KIND, id, &body)?;
+    Ok(json!({"createDeveloperMetadata": {"developerMetadata": body}}))
+}
+
+/// Refuses a mark that is more than its spreadsheet or its sheet may hold, in the words that were recorded.
+fn check_budget(batch: &Batch<'_, '_>, id: i64, mark: &Value) -> Result<(), ApiError> {
+    let place = |mark: &Value| mark.get("location").and_then(Value::as_object).and_then(sheet_of);
+    let size = |mark: &Value| -> usize {
+        let text = |name| mark.get(name).and_then(Value::as_str).map_or(0, |text| text.chars().count());
+        text("metadataKey") + text("metadataValue")
+    };
+    let others = batch.tx.kept(None, KIND)?;
+    let beside = others.iter().filter(|(other, body)| *other != id && place(body) == place(mark));
+    if beside.map(|(_, body)| size(body)).sum::<usize>() + size(mark) > BUDGET {
+        return refuse("Adding the requested developer metadata would exceed the allowed storage limit");
+    }
+    Ok(())
+}
+
+/// The place with its type, checked: a range is exactly one row or column.
+fn locate(batch: &Batch<'_, '_>, sent: Option<&Map<String, Value>>) -> Result<Map<String, Value>, ApiError> {
+    let Some(sent) = sent else { return refuse("location must be set.") };
+    let mut location = sent.clone();
+    let kind = if let Some(range) = sent.get("dimensionRange") {
+        let span: DimensionRange = serde_json::from_value(range.clone())
+            .map_err(|_| ApiError::invalid_argument("location.dimensionRange is no range"))?;
+        let (_, dimension, range) = batch.span(&span)?;
+        if range.len() != 1 {
+            return refuse("location.dimensionRange must be a single row or column.");
+        }
+        if dimension == crate::grid::area::Dimension::Rows { "ROW" } else { "COLUMN" }
+    } else if let Some(id) = sent.get("sheetId").and_then(Value::as_i64) {
+        batch.sheet(i32::try_from(id).unwrap_or(-1))?;
+        "SHEET"
+    } else if sent.get("spreadsheet") == Some(&Value::Bool(true)) {
+        "SPREADSHEET"
+    } else {
+        return refuse("location must name a place.");
+    };
+    location.insert("locationType".to_owned(), kind.into());
+    Ok(location)
+}
+
+/// Changes the masked members of every mark that matches; none is no error.
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateDeveloperMetadata) -> Result<Value, ApiError> {
+    let mask = field_mask::read(&request.fields, "DeveloperMetadata")?;
+    let lookups: Vec<MetadataLookup> =
+        request.data_filters.into_iter().map(MetadataFilter::lookup).collect::<Result<_, _>>()?;
+    let mut changed = Vec::new();
+    for (id, old) in find(batch.tx, &lookups)? {
+        let old = old.as_object().cloned().unwrap_or_default();
+        let mut body = match &mask {
+            ResponseMask::All => request.developer_metadata.clone(),
+            ResponseMask::Members(masks) => merge_members(&old, &request.developer_metadata, masks),
+        };
+        for name in ["metadataKey", "visibility", "location"] {
+            if let (None, Some(value)) = (body.get(name), old.get(name)) {
+                body.insert(name.to_owned(), value.clone());
+            }
+        }
+        let location = locate(batch, body.get("location").and_then(Value::as_object))?;
+        body.insert("metadataId".to_owned(), id.into());
+        body.insert("location".to_owned(), Value::Object(location));
+        let body = Value::Object(body);
+        check_budget(batch, id, &body)?;
+        batch.tx.keep(None, KIND, id, &body)?;
+        changed.push(body);
+    }
+    Ok(reply("updateDeveloperMetadata", "developerMetadata", &changed))
+}
+
+/// Removes every mark that matches; none is no error.
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: DeleteDeveloperMetadata) -> Result<Value, ApiError> {
+    let lookups = [request.data_filter.lookup()?];
+    let mut gone = Vec::new();
+    for (id, body) in find(batch.tx, &lookups)? {
+        batch.tx.forget(None, KIND, id)?;
+        gone.push(body);
+    }
+    Ok(reply("deleteDeveloperMetadata", "deletedDeveloperMetadata", &gone))
+}
+
+fn reply(kind: &str, name: &str, list: &[Value]) -> Value {
+    let inner = if list.is_empty() { json!({}) } else { json!({ name: list }) };
+    json!({ kind: inner })
+}

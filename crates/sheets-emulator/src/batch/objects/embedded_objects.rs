@@ -1,0 +1,251 @@
+//! Things that lie on a sheet or look at it: charts, slicers, banded ranges, filter views.
+//!
+//! In scope: keeping them as sent, with ids; changing them by mask; giving them back. Out of scope: drawing anything, and hiding
+//! or colouring any cell.
+
+use serde_json::{Map, Value, json};
+
+use crate::batch::context::{Batch, refuse};
+use crate::batch::field_mask::{self, merge_members};
+use crate::batch::request_types::{GridRangeMessage, normalized_colors};
+use crate::error::ApiError;
+use crate::format::response_format::shown;
+use crate::grid::area::GridRange;
+use crate::schema::response_mask::ResponseMask;
+
+/// The message of a request about one of them.
+type Message = Map<String, Value>;
+
+/// A sort of thing.
+struct Sort {
+    /// The kind under which it is kept.
+    kind: &'static str,
+    /// What a refusal calls it.
+    word: &'static str,
+    /// The member with its id.
+    id: &'static str,
+    /// The member of requests and replies that holds it.
+    member: &'static str,
+    /// The message's type.
+    message: &'static str,
+    /// Whether it covers cells; else it lies on them.
+    ranged: bool,
+}
+
+const CHART: Sort =
+    Sort { kind: "chart", word: "chart", id: "chartId", member: "chart", message: "EmbeddedChart", ranged: false };
+const SLICER: Sort =
+    Sort { kind: "slicer", word: "slicer", id: "slicerId", member: "slicer", message: "Slicer", ranged: false };
+const BANDING: Sort = Sort {
+    kind: "banding",
+    word: "banded range",
+    id: "bandedRangeId",
+    member: "bandedRange",
+    message: "BandedRange",
+    ranged: true,
+};
+const FILTER_VIEW: Sort = Sort {
+    kind: "filter view",
+    word: "filter view",
+    id: "filterViewId",
+    member: "filter",
+    message: "FilterView",
+    ranged: true,
+};
+
+/// Keeps a chart.
+pub(crate) fn add_chart(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+    add(batch, &CHART, "addChart", request)
+}
+
+/// Keeps a slicer.
+pub(crate) fn add_slicer(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+    add(batch, &SLICER, "addSlicer", request)
+}
+
+/// Keeps a banded range.
+pub(crate) fn add_banding(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+    add(batch, &BANDING, "addBanding", request)
+}
+
+/// Keeps a filter view.
+pub(crate) fn add_filter_view(batch: &Batch<'_, '_>, request: Message) -> Result<Value, ApiError> {
+    add(batch, &FILTER_VIEW, "addFilterView", request)
+}
+
+/// Changes a chart's spec; the new one is whole.
+pub(crate) fn update_chart(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (sheet, mut chart) = find(batch, &CHART, number(request, "chartId"))?;
+    chart.insert("spec".to_owned(), normalized_colors(request.get("spec").cloned().unwrap_or_else(|| json!({}))));
+    keep(batch, &CHART, sheet, chart)?;
+    Ok(json!({}))
+}
+
+/// Changes the masked members of a slicer's spec.
+pub(crate) fn update_slicer(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (sheet, mut slicer) = find(batch, &SLICER, number(request, "slicerId"))?;
+    let new = member(request, "spec");
+    let spec = masked_with(request, "SlicerSpec", &member(&slicer, "spec"), new)?;
+    slicer.insert("spec".to_owned(), Value::Object(spec));
+    keep(batch, &SLICER, sheet, slicer)?;
+    Ok(json!({}))
+}
+
+/// Changes the masked members of a banded range.
+pub(crate) fn update_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    update(batch, &BANDING, request)
+}
+
+/// Changes the masked members of a filter view.
+pub(crate) fn update_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    update(batch, &FILTER_VIEW, request)
+}
+
+/// Moves or resizes a chart or a slicer; the reply says where it is.
+pub(crate) fn update_position(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
+    let (old, new) = (member(&body, "position"), member(request, "newPosition"));
+    let position = masked_with(request, "EmbeddedObjectPosition", &old, new)?;
+    body.insert("position".to_owned(), Value::Object(position));
+    let target = sheet_of(batch, sort, &body)?;
+    batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
+    keep(batch, sort, target, body.clone())?;
+    Ok(json!({"updateEmbeddedObjectPosition": {"position": body.get("position")}}))
+}
+
+/// Changes the masked members of a chart's border.
+pub(crate) fn update_border(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (sort, sheet, mut body) = find_object(batch, number(request, "objectId"))?;
+    let new = member(request, "border");
+    let border = masked_with(request, "EmbeddedObjectBorder", &member(&body, "border"), new)?;
+    body.insert("border".to_owned(), Value::Object(border));
+    keep(batch, sort, sheet, body)?;
+    Ok(json!({}))
+}
+
+/// Removes a chart or a slicer.
+pub(crate) fn delete_object(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (sort, sheet, body) = find_object(batch, number(request, "objectId"))?;
+    batch.tx.forget(Some(sheet), sort.kind, id_of(sort, &body))?;
+    Ok(json!({}))
+}
+
+/// Removes a banded range.
+pub(crate) fn delete_banding(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    delete(batch, &BANDING, number(request, "bandedRangeId"))
+}
+
+/// Removes a filter view.
+pub(crate) fn delete_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    delete(batch, &FILTER_VIEW, number(request, "filterId"))
+}
+
+/// Keeps a filter view once more, under another id and title.
+pub(crate) fn duplicate_filter_view(batch: &Batch<'_, '_>, request: &Message) -> Result<Value, ApiError> {
+    let (_, mut view) = find(batch, &FILTER_VIEW, number(request, "filterId"))?;
+    view.shift_remove(FILTER_VIEW.id);
+    let title = format!("Copy of {}", view.get("title").and_then(Value::as_str).unwrap_or_default());
+    view.insert("title".to_owned(), title.trim_end().into());
+    add(batch, &FILTER_VIEW, "duplicateFilterView", Map::from_iter([("filter".to_owned(), Value::Object(view))]))
+}
+
+fn add(batch: &Batch<'_, '_>, sort: &Sort, reply: &str, mut request: Message) -> Result<Value, ApiError> {
+    let Some(Value::Object(mut body)) = request.shift_remove(sort.member) else {
+        return refuse(format!("{} must be set.", sort.member));
+    };
+    let id = match number(&body, sort.id) {
+        0 => i64::from(batch.draw_id()),
+        id if find(batch, sort, id).is_ok() => {
+            return refuse(format!("A {} with id {id} already exists.", sort.word));
+        }
+        id => id,
+    };
+    let sheet = sheet_of(batch, sort, &body)?;
+    body.insert(sort.id.to_owned(), id.into());
+    let body = keep(batch, sort, sheet, body)?;
+    Ok(json!({ reply: { sort.member: shown(sort.kind, &body) } }))
+}
+
+fn update(batch: &Batch<'_, '_>, sort: &Sort, request: &Message) -> Result<Value, ApiError> {
+    let new = member(request, sort.member);
+    let id = number(&new, sort.id);
+    let (sheet, old) = find(batch, sort, id)?;
+    let mut body = masked_with(request, sort.message, &old, new)?;
+    body.insert(sort.id.to_owned(), id.into());
+    let target = sheet_of(batch, sort, &body)?;
+    batch.tx.forget(Some(sheet), sort.kind, id)?;
+    keep(batch, sort, target, body)?;
+    Ok(json!({}))
+}
+
+fn delete(batch: &Batch<'_, '_>, sort: &Sort, id: i64) -> Result<Value, ApiError> {
+    let (sheet, _) = find(batch, sort, id)?;
+    batch.tx.forget(Some(sheet), sort.kind, id)?;
+    Ok(json!({}))
+}
+
+fn find(batch: &Batch<'_, '_>, sort: &Sort, id: i64) -> Result<(i32, Message), ApiError> {
+    for sheet in batch.tx.sheets()? {
+        let mut kept = batch.tx.kept(Some(sheet.id), sort.kind)?.into_iter();
+        if let Some((_, Value::Object(body))) = kept.find(|(kept, _)| *kept == id) {
+            return Ok((sheet.id, body));
+        }
+    }
+    refuse(format!("No {} with id: {id}", sort.word))
+}
+
+fn find_object(batch: &Batch<'_, '_>, id: i64) -> Result<(&'static Sort, i32, Message), ApiError> {
+    let chart = find(batch, &CHART, id).map(|(sheet, body)| (&CHART, sheet, body));
+    let found = chart.or_else(|_| find(batch, &SLICER, id).map(|(sheet, body)| (&SLICER, sheet, body)));
+    found.or_else(|_| refuse(format!("No embedded object with id: {id}")))
+}
+
+/// The sheet that a thing is on, its range checked and closed.
+fn sheet_of(batch: &Batch<'_, '_>, sort: &Sort, body: &Message) -> Result<i32, ApiError> {
+    if sort.ranged {
+        let sent = body.get("range").cloned().unwrap_or_else(|| json!({}));
+        let sent: GridRangeMessage = serde_json::from_value(sent)
+            .map_err(|_| ApiError::invalid_argument(format!("{}.range is no range", sort.member)))?;
+        return Ok(batch.area(&sent)?.0.id);
+    }
+    let position = member(body, "position");
+    if position.get("newSheet") == Some(&Value::Bool(true)) {
+        return Err(ApiError::unimplemented("A chart on a sheet of its own is not implemented in this emulator."));
+    }
+    let anchor = position.get("overlayPosition").and_then(|overlay| overlay.pointer("/anchorCell/sheetId"));
+    let id = anchor.or(position.get("sheetId")).and_then(Value::as_i64).unwrap_or(0);
+    Ok(batch.grid(i32::try_from(id).unwrap_or(-1))?.id)
+}
+
+fn keep(batch: &Batch<'_, '_>, sort: &Sort, sheet: i32, mut body: Message) -> Result<Value, ApiError> {
+    if sort.ranged {
+        let sent: Option<GridRangeMessage> =
+            body.get("range").and_then(|range| serde_json::from_value(range.clone()).ok());
+        let (grid, area) = batch.area(&sent.unwrap_or_default())?;
+        body.insert("range".to_owned(), GridRange::closed(grid.id, &area).to_json());
+    }
+    let id = id_of(sort, &body);
+    let body = normalized_colors(Value::Object(body));
+    batch.tx.keep(Some(sheet), sort.kind, id, &body)?;
+    Ok(body)
+}
+
+fn id_of(sort: &Sort, body: &Message) -> i64 {
+    number(body, sort.id)
+}
+
+fn number(message: &Message, name: &str) -> i64 {
+    message.get(name).and_then(Value::as_i64).unwrap_or(0)
+}
+
+fn member(message: &Message, name: &str) -> Message {
+    message.get(name).and_then(Value::as_object).cloned().unwrap_or_default()
+}
+
+fn masked_with(request: &Message, message: &str, old: &Message, new: Message) -> Result<Message, ApiError> {
+    let fields = request.get("fields").and_then(Value::as_str).unwrap_or_default();
+    Ok(match field_mask::read(fields, message)? {
+        ResponseMask::All => new,
+        ResponseMask::Members(masks) => merge_members(old, &new, &masks),
+    })
+}

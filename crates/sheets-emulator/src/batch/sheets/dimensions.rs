@@ -1,0 +1,217 @@
+//! Requests about whole rows and columns: append, insert, delete, move, properties.
+//!
+//! In scope: which indices are good, with Google's refusals. Out of scope: what moves with them (`shift`).
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::batch::context::{Batch, refuse, size};
+use crate::batch::field_mask;
+use crate::batch::request_types::{DimensionName, DimensionRange};
+use crate::batch::shift_cells::{self, frozen_mut, kept_kind};
+use crate::batch::write_cells::change_rows;
+use crate::error::ApiError;
+use crate::formula::references::shift::SheetEdit;
+use crate::grid::area::Dimension;
+use crate::storage::transaction::SheetProperties;
+
+/// `AppendDimensionRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct AppendDimension {
+    sheet_id: i32,
+    dimension: Option<DimensionName>,
+    length: i32,
+}
+
+/// `InsertDimensionRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct InsertDimension {
+    range: DimensionRange,
+    inherit_from_before: bool,
+}
+
+/// `DeleteDimensionRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct DeleteDimension {
+    range: DimensionRange,
+}
+
+/// `MoveDimensionRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct MoveDimension {
+    source: DimensionRange,
+    destination_index: i32,
+}
+
+/// `UpdateDimensionPropertiesRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct UpdateDimensionProperties {
+    range: DimensionRange,
+    properties: Value,
+    fields: String,
+}
+
+/// Adds rows or columns at the end of the grid.
+pub(crate) fn append(batch: &Batch<'_, '_>, request: &AppendDimension) -> Result<Value, ApiError> {
+    let mut sheet = batch.grid(request.sheet_id)?;
+    let Some(dimension) = request.dimension.and_then(DimensionName::specified) else {
+        return refuse("No dimension was specified.");
+    };
+    let Some(count) = u32::try_from(request.length).ok().filter(|count| *count > 0) else {
+        return refuse("length must be greater than 0");
+    };
+    match dimension {
+        Dimension::Rows => sheet.row_count = sheet.row_count.saturating_add(count),
+        Dimension::Columns => sheet.column_count = sheet.column_count.saturating_add(count),
+    }
+    batch.tx.put_sheet(&sheet)?;
+    batch.check_size()?;
+    Ok(json!({}))
+}
+
+/// Inserts rows or columns; they take their format from the ones before or, by default, behind.
+pub(crate) fn insert(batch: &Batch<'_, '_>, request: &InsertDimension) -> Result<Value, ApiError> {
+    let (mut sheet, dimension, span) = batch.span(&request.range)?;
+    let size = size(&sheet, dimension);
+    if span.start > size {
+        return refuse(format!("range.startIndex is larger than current grid size ({size})"));
+    }
+    if span.start == size && !request.inherit_from_before {
+        return refuse(format!(
+            "range.startIndex must be less than the grid size ({size}) if inheritFromBefore is false."
+        ));
+    }
+    if span.start == 0 && request.inherit_from_before {
+        return refuse("inheritFromBefore cannot be true if inserting at index 0.");
+    }
+    let neighbour = if request.inherit_from_before { span.start - 1 } else { span.start };
+    shift_cells::insert(batch, &mut sheet, dimension, span.start, span.end - span.start, Some(neighbour))?;
+    Ok(json!({}))
+}
+
+/// Deletes rows or columns; the grid shrinks.
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteDimension) -> Result<Value, ApiError> {
+    let (mut sheet, dimension, gone) = batch.span(&request.range)?;
+    let size = size(&sheet, dimension);
+    let (one, many) = words(dimension);
+    if gone.end > size {
+        let index = gone.start.max(size);
+        return refuse(format!(
+            "Cannot delete a {one} that doesn't exist. Tried to delete {one} index {index} but there are only {size} \
+             {many}."
+        ));
+    }
+    let left = size - (gone.end - gone.start);
+    if left == 0 {
+        return refuse(format!("You can't delete all the {many} on the sheet."));
+    }
+    let frozen = *frozen_mut(&mut sheet, dimension);
+    if frozen > 0 && gone.start <= frozen && gone.end == size {
+        return refuse(format!("Sorry, it is not possible to delete all non-frozen {many}."));
+    }
+    shift_cells::delete(batch, &mut sheet, dimension, &gone)?;
+    Ok(json!({}))
+}
+
+fn words(dimension: Dimension) -> (&'static str, &'static str) {
+    match dimension {
+        Dimension::Rows => ("row", "rows"),
+        Dimension::Columns => ("column", "columns"),
+    }
+}
+
+/// Moves rows or columns in front of the one that is at the destination now.
+pub(crate) fn relocate(batch: &Batch<'_, '_>, request: &MoveDimension) -> Result<Value, ApiError> {
+    let (sheet, dimension, span) = batch.span(&request.source)?;
+    let size = size(&sheet, dimension);
+    let to = u32::try_from(request.destination_index).unwrap_or(u32::MAX);
+    if span.end > size || to > size {
+        return refuse(format!("The move reaches beyond the grid size ({size})"));
+    }
+    if span.contains(&to) || to == span.end {
+        return Ok(json!({}));
+    }
+    match dimension {
+        Dimension::Rows => move_rows(batch, &sheet, &span, to)?,
+        Dimension::Columns => {
+            let turn = turned(&span, to);
+            change_rows(batch, &sheet, &(0..sheet.row_count), |row| {
+                row.resize_with(row.len().max(turn.end as usize), Default::default);
+                row[turn.start as usize..turn.end as usize].rotate_left(rotation(&span, to) as usize);
+            })?;
+        }
+    }
+    let moved = |index: i64| Some(new_index(&span, to, index));
+    shift_cells::shift_objects(batch, sheet.id, dimension, moved, 0)?;
+    shift_cells::on_cells_moved(batch, &sheet, &SheetEdit::Move { dimension, span, to })?;
+    Ok(json!({}))
+}
+
+/// All that a move touches.
+fn turned(span: &Range<u32>, to: u32) -> Range<u32> {
+    span.start.min(to)..span.end.max(to)
+}
+
+/// How far what is touched turns to the left.
+fn rotation(span: &Range<u32>, to: u32) -> u32 {
+    if to < span.start { span.start - to } else { span.end - span.start }
+}
+
+/// Where an index lies after the move.
+fn new_index(span: &Range<u32>, to: u32, index: i64) -> i64 {
+    let turn = turned(span, to);
+    let (start, length) = (i64::from(turn.start), i64::from(turn.end - turn.start));
+    if index < start || index >= start + length {
+        return index;
+    }
+    start + (index - start - i64::from(rotation(span, to))).rem_euclid(length)
+}
+
+fn move_rows(batch: &Batch<'_, '_>, sheet: &SheetProperties, span: &Range<u32>, to: u32) -> Result<(), ApiError> {
+    let moving = batch.tx.rows(sheet.id, span.clone())?;
+    batch.tx.delete_rows(sheet.id, span.clone())?;
+    let count = i64::from(span.end - span.start);
+    if to < span.start {
+        batch.tx.shift_rows(sheet.id, to..span.start, count)?;
+    } else {
+        batch.tx.shift_rows(sheet.id, span.end..to, -count)?;
+    }
+    for (row, cells) in moving {
+        let row = u32::try_from(new_index(span, to, i64::from(row))).unwrap_or(u32::MAX);
+        batch.tx.put_row(sheet.id, row, cells)?;
+    }
+    Ok(())
+}
+
+/// What is false is not written out, and nothing but that is nothing.
+fn without_false_flags(mut body: Value) -> Option<Value> {
+    let members = body.as_object_mut()?;
+    members.retain(|_, value| *value != Value::Bool(false));
+    (!members.is_empty()).then_some(body)
+}
+
+/// Sets sizes and hiding of rows or columns.
+pub(crate) fn properties(batch: &Batch<'_, '_>, request: &UpdateDimensionProperties) -> Result<Value, ApiError> {
+    let (sheet, dimension, span) = batch.span(&request.range)?;
+    let mask = field_mask::read(&request.fields, "DimensionProperties")?;
+    let end = span.end.min(size(&sheet, dimension));
+    let kind = kept_kind(dimension);
+    let mut kept: std::collections::HashMap<i64, Value> = batch.tx.kept(Some(sheet.id), kind)?.into_iter().collect();
+    for index in (span.start..end).map(i64::from) {
+        let old = kept.remove(&index);
+        match field_mask::merge(old.as_ref(), Some(&request.properties), &mask).and_then(without_false_flags) {
+            Some(body) => batch.tx.keep(Some(sheet.id), kind, index, &body)?,
+            None => {
+                batch.tx.forget(Some(sheet.id), kind, index)?;
+            }
+        }
+    }
+    Ok(json!({}))
+}

@@ -1,0 +1,354 @@
+//! Requests about sheets and about the spreadsheet: add, delete, duplicate, properties.
+//!
+//! In scope: titles, ids, places, hiding, sizes. Out of scope: rows and columns (`shift`), cells (`cells`).
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::batch::context::{Batch, refuse};
+use crate::batch::field_mask::{self, merge_members};
+use crate::batch::request_types::is_empty_value;
+use crate::batch::shift_cells;
+use crate::error::ApiError;
+use crate::format::response_format::{sheet_properties, spreadsheet_properties};
+use crate::formula::references::rewrite::rewrite_formulas;
+use crate::formula::references::shift::SheetEdit;
+use crate::grid::area::Dimension;
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
+
+/// The longest title, in characters.
+const TITLE_LIMIT: usize = 100;
+
+/// `AddSheetRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AddSheet {
+    properties: Map<String, Value>,
+}
+
+/// `DeleteSheetRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct DeleteSheet {
+    sheet_id: i32,
+}
+
+/// `DuplicateSheetRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct DuplicateSheet {
+    source_sheet_id: i32,
+    insert_sheet_index: i32,
+    new_sheet_id: Option<i32>,
+    new_sheet_name: Option<String>,
+}
+
+/// `UpdateSheetPropertiesRequest` and `UpdateSpreadsheetPropertiesRequest`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct UpdateSheetProperties {
+    properties: Map<String, Value>,
+    fields: String,
+}
+
+/// Adds a sheet; the reply carries its properties.
+pub(crate) fn add(batch: &Batch<'_, '_>, request: &AddSheet) -> Result<Value, ApiError> {
+    let sheet = new_sheet(batch, &request.properties)?;
+    insert(batch, sheet).map(|sheet| json!({"addSheet": {"properties": sheet_properties(&sheet)}}))
+}
+
+/// The sheet that `SheetProperties` describe; what they do not say is as for `addSheet`.
+fn new_sheet(batch: &Batch<'_, '_>, properties: &Map<String, Value>) -> Result<SheetProperties, ApiError> {
+    let sheets = batch.tx.sheets()?;
+    let id = match properties.get("sheetId").and_then(Value::as_i64) {
+        Some(id) => claim_id(batch, i32::try_from(id).unwrap_or(-1))?,
+        None => draw_id(batch)?,
+    };
+    let title = match properties.get("title").and_then(Value::as_str) {
+        Some(title) => title.to_owned(),
+        None => free_title(batch, sheets.len())?,
+    };
+    let end = u32::try_from(sheets.len()).unwrap_or(u32::MAX);
+    let mut sheet = SheetProperties::new(id, title, end);
+    let grid = properties.get("gridProperties").and_then(Value::as_object);
+    // On the wire a zero is the same as nothing said.
+    sheet.row_count = count(grid, "rowCount")?.filter(|count| *count > 0).unwrap_or(sheet.row_count);
+    sheet.column_count = count(grid, "columnCount")?.filter(|count| *count > 0).unwrap_or(sheet.column_count);
+    take(&mut sheet, properties)?;
+    sheet.index = count(Some(properties), "index")?.unwrap_or(end).min(end);
+    Ok(sheet)
+}
+
+/// Checks a new sheet and puts it in its place among the others.
+fn insert(batch: &Batch<'_, '_>, sheet: SheetProperties) -> Result<SheetProperties, ApiError> {
+    check_title(batch, &sheet.title, None)?;
+    check_grid(&sheet)?;
+    for mut other in batch.tx.sheets()? {
+        if other.index >= sheet.index {
+            other.index += 1;
+            batch.tx.put_sheet(&other)?;
+        }
+    }
+    batch.tx.put_sheet(&sheet)?;
+    batch.check_size()?;
+    Ok(sheet)
+}
+
+fn claim_id(batch: &Batch<'_, '_>, id: i32) -> Result<i32, ApiError> {
+    if id < 0 {
+        return refuse("Sheet id must be non-negative.");
+    }
+    if batch.sheet_id_taken(id)? {
+        return refuse(format!("Sheet with id {id} already exists."));
+    }
+    Ok(id)
+}
+
+fn draw_id(batch: &Batch<'_, '_>) -> Result<i32, ApiError> {
+    loop {
+        let id = batch.draw_id();
+        if !batch.sheet_id_taken(id)? {
+            return Ok(id);
+        }
+    }
+}
+
+fn free_title(batch: &Batch<'_, '_>, sheets: usize) -> Result<String, ApiError> {
+    let mut number = sheets + 1;
+    loop {
+        let title = format!("Sheet{number}");
+        if !batch.title_taken(&title, None)? {
+            return Ok(title);
+        }
+        number += 1;
+    }
+}
+
+fn check_title(batch: &Batch<'_, '_>, title: &str, own: Option<&SheetProperties>) -> Result<(), ApiError> {
+    if title.is_empty() {
+        return refuse("The sheet name cannot be empty.");
+    }
+    if title.chars().count() > TITLE_LIMIT {
+        return refuse(format!("The sheet name cannot be greater than {TITLE_LIMIT} characters."));
+    }
+    if batch.title_taken(title, own)? {
+        return refuse(format!("A sheet with the name \"{title}\" already exists. Please enter another name."));
+    }
+    Ok(())
+}
+
+fn check_grid(sheet: &SheetProperties) -> Result<(), ApiError> {
+    if sheet.row_count == 0 {
+        return refuse("gridProperties.rowCount must be greater than 0");
+    }
+    if sheet.column_count == 0 {
+        return refuse("gridProperties.columnCount must be greater than 0");
+    }
+    if sheet.frozen_rows >= sheet.row_count && sheet.frozen_rows > 0 {
+        return refuse("You can't freeze all visible rows on the sheet.");
+    }
+    if sheet.frozen_columns >= sheet.column_count && sheet.frozen_columns > 0 {
+        return refuse("You can't freeze all visible columns on the sheet.");
+    }
+    Ok(())
+}
+
+/// Deletes a sheet; what it named points nowhere afterwards.
+pub(crate) fn delete(batch: &Batch<'_, '_>, request: &DeleteSheet) -> Result<Value, ApiError> {
+    let gone = batch.sheet(request.sheet_id)?;
+    let others: Vec<SheetProperties> = batch.tx.sheets()?.into_iter().filter(|sheet| sheet.id != gone.id).collect();
+    if others.is_empty() {
+        return refuse("You can't remove all the sheets in a document.");
+    }
+    if others.iter().all(|sheet| sheet.hidden) {
+        return refuse("You can't remove all the visible sheets in a document.");
+    }
+    shift_cells::orphan(batch, gone.id)?;
+    batch.tx.remove_sheet(gone.id)?;
+    rewrite_formulas(batch.tx, &gone.title, &SheetEdit::Gone)?;
+    for mut other in others.into_iter().filter(|sheet| sheet.index > gone.index) {
+        other.index -= 1;
+        batch.tx.put_sheet(&other)?;
+    }
+    Ok(json!({}))
+}
+
+/// Copies a sheet with its cells; the reply carries the copy's properties.
+pub(crate) fn duplicate(batch: &Batch<'_, '_>, request: DuplicateSheet) -> Result<Value, ApiError> {
+    let source = batch.sheet(request.source_sheet_id)?;
+    let id = match request.new_sheet_id {
+        Some(id) => claim_id(batch, id)?,
+        None => draw_id(batch)?,
+    };
+    let title = match request.new_sheet_name.filter(|name| !name.is_empty()) {
+        Some(name) => name,
+        None => copy_title(batch, &source.title)?,
+    };
+    let end = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
+    // What is not said is 0, as google-spreadsheet's tests found the service to have it.
+    let index = u32::try_from(request.insert_sheet_index).unwrap_or(0).min(end);
+    let copy = insert(batch, SheetProperties { id, title, index, ..source.clone() })?;
+    batch.tx.copy_sheet(source.id, id)?;
+    Ok(json!({"duplicateSheet": {"properties": sheet_properties(&copy)}}))
+}
+
+/// Puts a copy of a sheet behind the others, as `sheets.copyTo` does; its rows are the caller's care.
+pub(crate) fn finish_copy(batch: &Batch<'_, '_>, source: SheetProperties) -> Result<SheetProperties, ApiError> {
+    let title = copy_title(batch, &source.title)?;
+    let index = u32::try_from(batch.tx.sheets()?.len()).unwrap_or(u32::MAX);
+    insert(batch, SheetProperties { id: draw_id(batch)?, title, index, ..source })
+}
+
+fn copy_title(batch: &Batch<'_, '_>, title: &str) -> Result<String, ApiError> {
+    let mut name = format!("Copy of {title}");
+    let mut number = 2;
+    while batch.title_taken(&name, None)? {
+        name = format!("Copy of {title} {number}");
+        number += 1;
+    }
+    Ok(name)
+}
+
+/// Changes the masked properties of a sheet; masked ones that are absent or false are reset (recorded).
+pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateSheetProperties) -> Result<Value, ApiError> {
+    let id = request.properties.get("sheetId").and_then(Value::as_i64).unwrap_or(0);
+    let old = batch.sheet(i32::try_from(id).unwrap_or(-1))?;
+    let mask = field_mask::read(&request.fields, "SheetProperties")?;
+    let members = sheet_properties(&old).as_object().cloned().unwrap_or_default();
+    let merged = match &mask {
+        // A star says "as sent", and what can't be absent stays.
+        ResponseMask::All => {
+            let mut merged = request.properties;
+            for name in ["title", "index", "gridProperties"] {
+                if let (None, Some(value)) = (merged.get(name), members.get(name)) {
+                    merged.insert(name.to_owned(), value.clone());
+                }
+            }
+            merged
+        }
+        ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
+    };
+    let title = merged.get("title").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut new =
+        SheetProperties { title, extra: Map::new(), hidden: false, frozen_rows: 0, frozen_columns: 0, ..old.clone() };
+    let grid = merged.get("gridProperties").and_then(Value::as_object);
+    let whole = mask.child("gridProperties") == Some(&ResponseMask::All);
+    new.row_count = count(grid, "rowCount")?.unwrap_or(if whole { old.row_count } else { 0 });
+    new.column_count = count(grid, "columnCount")?.unwrap_or(if whole { old.column_count } else { 0 });
+    take(&mut new, &merged)?;
+    check_title(batch, &new.title, Some(&old))?;
+    check_grid(&new)?;
+    if new.hidden && !batch.tx.sheets()?.iter().any(|sheet| sheet.id != new.id && !sheet.hidden) {
+        return refuse("You can't hide all the sheets in a document.");
+    }
+    shift_cells::cut(batch, &old, Dimension::Rows, new.row_count)?;
+    shift_cells::cut(batch, &old, Dimension::Columns, new.column_count)?;
+    batch.tx.put_sheet(&new)?;
+    if new.title != old.title {
+        // The formulas still say the old title, the sheets the new one.
+        rewrite_formulas(batch.tx, &old.title, &SheetEdit::Rename { title: new.title.clone() })?;
+    }
+    if mask.child("index").is_some() {
+        move_to(batch, &new, count(Some(&merged), "index")?.unwrap_or(0))?;
+    }
+    batch.check_size()?;
+    Ok(json!({}))
+}
+
+/// Moves a sheet in front of the one that is at `index` now (the API counts places before the move).
+fn move_to(batch: &Batch<'_, '_>, sheet: &SheetProperties, index: u32) -> Result<(), ApiError> {
+    let mut sheets = batch.tx.sheets()?;
+    let from = sheets.iter().position(|other| other.id == sheet.id).unwrap_or_default();
+    let asked = usize::try_from(index).unwrap_or(usize::MAX).min(sheets.len());
+    let to = if asked > from { asked - 1 } else { asked };
+    let moved = sheets.remove(from);
+    sheets.insert(to, moved);
+    for (place, mut other) in (0..).zip(sheets) {
+        if other.index != place {
+            other.index = place;
+            batch.tx.put_sheet(&other)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes hidden, frozen and the members without a field of their own from `SheetProperties`.
+fn take(sheet: &mut SheetProperties, properties: &Map<String, Value>) -> Result<(), ApiError> {
+    let grid = properties.get("gridProperties").and_then(Value::as_object);
+    sheet.hidden = properties.get("hidden") == Some(&Value::Bool(true));
+    sheet.frozen_rows = count(grid, "frozenRowCount")?.unwrap_or(0);
+    sheet.frozen_columns = count(grid, "frozenColumnCount")?.unwrap_or(0);
+    let own = ["sheetId", "title", "index", "sheetType", "hidden", "gridProperties"];
+    let own_grid = ["rowCount", "columnCount", "frozenRowCount", "frozenColumnCount"];
+    sheet.extra = rest(properties, &own);
+    let more = grid.map(|grid| rest(grid, &own_grid)).unwrap_or_default();
+    if !more.is_empty() {
+        sheet.extra.insert("gridProperties".to_owned(), Value::Object(more));
+    }
+    Ok(())
+}
+
+fn rest(members: &Map<String, Value>, own: &[&str]) -> Map<String, Value> {
+    let kept = members.iter().filter(|(name, value)| {
+        !own.contains(&name.as_str()) && !is_empty_value(value) && **value != Value::Bool(false)
+    });
+    kept.map(|(name, value)| (name.clone(), crate::batch::request_types::normalized_colors(value.clone()))).collect()
+}
+
+fn count(members: Option<&Map<String, Value>>, name: &str) -> Result<Option<u32>, ApiError> {
+    let Some(value) = members.and_then(|members| members.get(name)).filter(|value| !value.is_null()) else {
+        return Ok(None);
+    };
+    let told = || ApiError::invalid_argument(format!("{name} must be a number that is not negative, and is {value}"));
+    value.as_u64().and_then(|number| u32::try_from(number).ok()).map(Some).ok_or_else(told)
+}
+
+/// Changes the masked properties of the spreadsheet.
+pub(crate) fn update_spreadsheet(batch: &Batch<'_, '_>, request: &UpdateSheetProperties) -> Result<Value, ApiError> {
+    let old = batch.tx.properties()?;
+    let mask = field_mask::read(&request.fields, "SpreadsheetProperties")?;
+    let members = spreadsheet_properties(&old).as_object().cloned().unwrap_or_default();
+    let merged = match &mask {
+        ResponseMask::All => {
+            let mut merged = members;
+            merged.extend(request.properties.clone());
+            merged
+        }
+        ResponseMask::Members(masks) => merge_members(&members, &request.properties, masks),
+    };
+    batch.tx.set_properties(&spreadsheet_from(&merged))?;
+    Ok(json!({}))
+}
+
+/// The properties that a `SpreadsheetProperties` message describes; what is absent is as in a new spreadsheet.
+pub(crate) fn spreadsheet_from(members: &Map<String, Value>) -> SpreadsheetProperties {
+    let fresh = SpreadsheetProperties::default();
+    let text = |name: &str, default: String| {
+        members.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map_or(default, ToOwned::to_owned)
+    };
+    SpreadsheetProperties {
+        title: text("title", fresh.title),
+        locale: text("locale", fresh.locale),
+        time_zone: text("timeZone", fresh.time_zone),
+        auto_recalc: text("autoRecalc", fresh.auto_recalc),
+        extra: rest(members, &["title", "locale", "timeZone", "autoRecalc", "defaultFormat", "spreadsheetTheme"]),
+    }
+}
+
+/// The sheets of a `spreadsheets.create` body: as described, else one `Sheet1` with id 0 (recorded).
+pub(crate) fn first_sheets(batch: &Batch<'_, '_>, described: &[Map<String, Value>]) -> Result<(), ApiError> {
+    if described.is_empty() {
+        batch.tx.put_sheet(&SheetProperties::new(0, "Sheet1", 0))?;
+    }
+    for (n, properties) in described.iter().enumerate() {
+        let mut properties = properties.clone();
+        if n == 0 && !properties.contains_key("sheetId") && batch.tx.sheet(0)?.is_none() {
+            properties.insert("sheetId".to_owned(), 0.into());
+        }
+        properties.shift_remove("index");
+        let sheet = new_sheet(batch, &properties)?;
+        insert(batch, sheet)?;
+    }
+    Ok(())
+}

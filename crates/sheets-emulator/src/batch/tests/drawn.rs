@@ -1,0 +1,106 @@
+//! What lies on a sheet, and what hides and sorts its rows.
+
+use serde_json::{Value, json};
+
+use crate::batch::tests::rules::{refusal, send, store, texts};
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::store::SpreadsheetStore;
+use crate::workbook::spreadsheet_json::get;
+
+fn sheet(store: &SpreadsheetStore) -> Value {
+    get(store, "s", Vec::new(), true, &ResponseMask::All).unwrap()["sheets"][0].clone()
+}
+
+/// A header and three rows of a text and a number.
+fn filled() -> SpreadsheetStore {
+    let store = store();
+    let row = |text: &str, number: f64| json!({"values": [{"userEnteredValue": {"stringValue": text}}, {"userEnteredValue": {"numberValue": number}}]});
+    let head = json!({"values": [{"userEnteredValue": {"stringValue": "word"}}, {"userEnteredValue": {"stringValue": "count"}}]});
+    let rows = json!([head, row("pear", 3.0), row("fig", 1.0), row("plum", 2.0)]);
+    send(&store, json!([{"updateCells": {"start": {}, "fields": "*", "rows": rows}}])).unwrap();
+    store
+}
+
+fn hidden(store: &SpreadsheetStore) -> Vec<usize> {
+    let sheet = sheet(store);
+    let rows = sheet["data"][0]["rowMetadata"].as_array().cloned().unwrap_or_default();
+    (0..rows.len()).filter(|row| rows[*row]["hiddenByFilter"] == true).collect()
+}
+
+#[test]
+fn a_chart_is_kept_moved_respecified_and_deleted() {
+    let store = store();
+    let anchor = |row: u32| json!({"overlayPosition": {"anchorCell": {"rowIndex": row}}});
+    let chart = json!({"chartId": 7, "spec": {"title": "before"}, "position": anchor(2)});
+    let reply = send(&store, json!([{"addChart": {"chart": chart}}])).unwrap();
+    assert_eq!(reply[0]["addChart"]["chart"]["chartId"], 7);
+    assert_eq!(
+        refusal(&store, json!([{"addChart": {"chart": chart}}])),
+        "Invalid requests[0].addChart: A chart with id 7 already exists."
+    );
+    let changes = json!([
+        {"updateChartSpec": {"chartId": 7, "spec": {"title": "after"}}},
+        {"updateEmbeddedObjectPosition": {"objectId": 7, "newPosition": anchor(5), "fields": "*"}}
+    ]);
+    send(&store, changes).unwrap();
+    let shown = sheet(&store)["charts"][0].clone();
+    assert_eq!(shown["spec"]["title"], "after");
+    assert_eq!(shown["position"]["overlayPosition"]["anchorCell"]["rowIndex"], 5);
+    send(&store, json!([{"deleteEmbeddedObject": {"objectId": 7}}])).unwrap();
+    assert_eq!(sheet(&store).get("charts"), None);
+    assert_eq!(
+        refusal(&store, json!([{"deleteEmbeddedObject": {"objectId": 7}}])),
+        "Invalid requests[0].deleteEmbeddedObject: No embedded object with id: 7"
+    );
+}
+
+#[test]
+fn banding_and_filter_views_change_by_mask_and_have_ids_of_their_own() {
+    let store = filled();
+    let range = json!({"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2});
+    let reply = send(
+        &store,
+        json!([
+            {"addBanding": {"bandedRange": {"range": range, "rowProperties": {"firstBandColor": {"red": 1}}}}},
+            {"addFilterView": {"filter": {"title": "mine", "range": range}}}
+        ]),
+    )
+    .unwrap();
+    let banding = reply[0]["addBanding"]["bandedRange"]["bandedRangeId"].as_i64().unwrap();
+    let view = reply[1]["addFilterView"]["filter"]["filterViewId"].as_i64().unwrap();
+    let narrow = json!({"startRowIndex": 1, "endRowIndex": 3, "startColumnIndex": 0, "endColumnIndex": 1});
+    let reply = send(
+        &store,
+        json!([
+            {"updateBanding": {"bandedRange": {"bandedRangeId": banding, "range": narrow}, "fields": "range"}},
+            {"updateFilterView": {"filter": {"filterViewId": view, "title": "ours"}, "fields": "title"}},
+            {"duplicateFilterView": {"filterId": view}}
+        ]),
+    )
+    .unwrap();
+    let sheet = sheet(&store);
+    assert_eq!(sheet["bandedRanges"][0]["range"]["endRowIndex"], 3);
+    assert_eq!(sheet["bandedRanges"][0]["rowProperties"]["firstBandColor"]["red"], 1.0);
+    assert_eq!(reply[2]["duplicateFilterView"]["filter"]["title"], "Copy of ours");
+    assert_ne!(reply[2]["duplicateFilterView"]["filter"]["filterViewId"], view);
+    assert_eq!(sheet["filterViews"].as_array().map(Vec::len), Some(2));
+}
+
+#[test]
+fn a_basic_filter_sorts_below_the_header_and_hides_rows_that_are_read_all_the_same() {
+    let store = filled();
+    let filter = json!({
+        "range": {"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2},
+        "sortSpecs": [{"dimensionIndex": 1, "sortOrder": "DESCENDING"}],
+        "filterSpecs": [
+            {"columnIndex": 0, "filterCriteria": {"hiddenValues": ["fig"]}},
+            {"columnIndex": 1, "filterCriteria": {"condition": {"type": "NUMBER_LESS", "values": [{"userEnteredValue": "3"}]}}}
+        ]
+    });
+    send(&store, json!([{"setBasicFilter": {"filter": filter}}])).unwrap();
+    let words: Vec<_> = texts(&store, 0).iter().map(|row| row[0].clone()).collect();
+    assert_eq!(words, ["word", "pear", "plum", "fig"]);
+    assert_eq!(hidden(&store), [1, 3]);
+    send(&store, json!([{"clearBasicFilter": {}}])).unwrap();
+    assert_eq!(hidden(&store), [0_usize; 0]);
+}

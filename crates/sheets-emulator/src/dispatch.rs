@@ -1,0 +1,260 @@
+//! The methods of the API, called with what came over HTTP.
+//!
+//! In scope: reading parameters and bodies, handing them to the method, cutting answers down to `fields`.
+//! Out of scope: who may call and how often (`service`), what the methods do.
+
+use serde_json::{Map, Value, json};
+
+use crate::api::call::{ApiResponse, QueryParams, ResponseContent};
+use crate::api::route::{ApiMethod, Route};
+use crate::auth::protection::AccountStore;
+use crate::batch::apply::batch_update;
+use crate::batch::context::UnknownBehaviors;
+use crate::drive::export;
+use crate::drive::files;
+use crate::drive::permissions;
+use crate::error::ApiError;
+use crate::methods::copy::copy_to;
+use crate::methods::create::create;
+use crate::methods::values_append::append;
+use crate::methods::values_clear::{batch_clear, batch_clear_by_filter, clear};
+use crate::methods::values_read;
+use crate::methods::values_write;
+use crate::random::RandomSource;
+use crate::schema::enums::{TextParams, read_body};
+use crate::schema::response_mask::ResponseMask;
+use crate::storage::developer_metadata::{get_metadata, search_metadata};
+use crate::storage::store::SpreadsheetStore;
+use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
+
+/// What methods work with.
+pub(crate) struct Dispatcher<'a> {
+    /// The spreadsheets.
+    pub store: &'a SpreadsheetStore,
+    /// The switches.
+    pub behaviors: UnknownBehaviors,
+    /// Where ids come from.
+    pub random: &'a dyn RandomSource,
+    /// The moment of the call.
+    pub now_ms: i64,
+    /// Who calls.
+    pub account: &'a str,
+}
+
+impl Dispatcher<'_> {
+    /// Calls the method of a route.
+    pub(crate) fn call(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+        let (_, _, root) = route.api.info();
+        if root.is_empty() {
+            return self.drive(route, query, body);
+        }
+        if let Some(name) = query.names().find(|name| !route.api.accepts_parameter(name)) {
+            return Err(ApiError::bad_field("", unbound(name)));
+        }
+        let fields = query.word("fields").unwrap_or_default();
+        let mask = ResponseMask::parse(fields, root).map_err(|bad| ApiError::bad_mask(&bad.path))?;
+        let pretty = query.pretty();
+        let content = match route.api {
+            ApiMethod::ValuesGet | ApiMethod::ValuesBatchGet | ApiMethod::ValuesBatchGetByDataFilter => {
+                ResponseContent::Text(self.read_values(route, query, body, pretty)?)
+            }
+            ApiMethod::Create => ResponseContent::Json(create(self.store, &self.new_id(), body, &mask, self.random)?),
+            ApiMethod::Get => {
+                let ranges = query.all("ranges").into_iter().map(str::to_owned).collect();
+                ResponseContent::Json(get(self.store, &route.id, ranges, query.flag("includeGridData"), &mask)?)
+            }
+            ApiMethod::GetByDataFilter => {
+                let body = read_body(body, "GetSpreadsheetByDataFilterRequest", "")?;
+                ResponseContent::Json(self.get_by_filter(&route.id, &body, &mask)?)
+            }
+            ApiMethod::BatchUpdate => ResponseContent::Json(batch_update(
+                &self.account_store(),
+                &route.id,
+                body,
+                &mask,
+                self.behaviors,
+                self.random,
+            )?),
+            _ => ResponseContent::Json(self.execute(route, query, body)?),
+        };
+        Ok(ApiResponse { status: 200, content: cut(content, &mask, pretty)?, headers: Vec::new(), breaks_off: false })
+    }
+
+    fn read_values(&self, route: &Route, query: &QueryParams, body: &[u8], pretty: bool) -> Result<Vec<u8>, ApiError> {
+        let (store, id) = (self.store, route.id.as_str());
+        match route.api {
+            ApiMethod::ValuesGet => values_read::get(store, id, &route.range, query, pretty),
+            ApiMethod::ValuesBatchGet => values_read::batch_get(store, id, &query.all("ranges"), query, pretty),
+            _ => {
+                let body = read_body(body, "BatchGetValuesByDataFilterRequest", "")?;
+                values_read::batch_get_by_filter(store, id, &body, pretty)
+            }
+        }
+    }
+
+    fn execute(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<Value, ApiError> {
+        let (store, id, range) = (&self.account_store(), route.id.as_str(), route.range.as_str());
+        match route.api {
+            ApiMethod::ValuesUpdate => {
+                values_write::update(store, id, range, query, &read_body(body, "ValueRange", "data")?)
+            }
+            ApiMethod::ValuesAppend => append(store, id, range, query, &read_body(body, "ValueRange", "data")?),
+            ApiMethod::ValuesClear => clear(store, id, range),
+            ApiMethod::ValuesBatchUpdate => {
+                values_write::batch_update(store, id, &read_body(body, "BatchUpdateValuesRequest", "")?)
+            }
+            ApiMethod::ValuesBatchUpdateByDataFilter => {
+                values_write::batch_update(store, id, &read_body(body, "BatchUpdateValuesByDataFilterRequest", "")?)
+            }
+            ApiMethod::ValuesBatchClear => batch_clear(store, id, &read_body(body, "BatchClearValuesRequest", "")?),
+            ApiMethod::ValuesBatchClearByDataFilter => {
+                batch_clear_by_filter(store, id, &read_body(body, "BatchClearValuesByDataFilterRequest", "")?)
+            }
+            ApiMethod::SheetsCopyTo => copy_to(
+                self.store,
+                id,
+                range,
+                &read_body(body, "CopySheetToAnotherSpreadsheetRequest", "")?,
+                self.random,
+            ),
+            ApiMethod::MetadataGet => get_metadata(self.store, id, range),
+            ApiMethod::MetadataSearch => {
+                search_metadata(self.store, id, &read_body(body, "SearchDeveloperMetadataRequest", "")?)
+            }
+            other => {
+                let message = format!("This emulator does not have the method {}.", other.info().0);
+                Err(ApiError::unimplemented(message))
+            }
+        }
+    }
+
+    /// The spreadsheets as the caller may write them.
+    fn account_store(&self) -> AccountStore<'_> {
+        AccountStore { store: self.store, account: self.account }
+    }
+
+    fn get_by_filter(&self, id: &str, body: &Map<String, Value>, mask: &ResponseMask) -> Result<Value, ApiError> {
+        let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        let grid_data = match mask {
+            ResponseMask::All => body.flag("includeGridData"),
+            ResponseMask::Members(_) => mask.covers("sheets.data"),
+        };
+        let view = SpreadsheetView { asked: filters.iter().cloned().map(CellSelection::Filter).collect(), grid_data };
+        spreadsheet(&self.store.read(id)?, id, &view)
+    }
+
+    /// Drive's methods. Drive has an envelope of its own for a file that is not there.
+    fn drive(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+        match self.drive_method(route, query, body) {
+            Err(error) if error == ApiError::not_found() => Ok(files::no_such_file(&route.id)),
+            answer => answer,
+        }
+    }
+
+    fn drive_method(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+        let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
+        let shown = |value: Value, usual: &str| files::cut(value, query, usual).map(ApiResponse::json);
+        match route.api {
+            ApiMethod::DriveCreate => files::create(store, &self.new_id(), body, self.now_ms).map(ApiResponse::json),
+            ApiMethod::DriveList => files::list(store, query, self.now_ms).map(ApiResponse::json),
+            ApiMethod::DriveGet => files::get(store, id, query, self.now_ms).map(ApiResponse::json),
+            ApiMethod::DriveCopy => {
+                let body = files::message(body)?;
+                let (to, now) = (self.new_id(), self.now_ms);
+                files::copy(store, id, &to, &body, now).and_then(|file| shown(file, files::USUAL))
+            }
+            ApiMethod::DriveUpdate => {
+                files::update(store, id, &files::message(body)?, query, self.now_ms).map(ApiResponse::json)
+            }
+            ApiMethod::DriveExport => {
+                export::export(store, id, query.word("mimeType").unwrap_or_default()).map(ApiResponse::file)
+            }
+            ApiMethod::DocsExport => {
+                let format = query.word("format").unwrap_or_default();
+                export::download(store, id, format, query.word("gid")).map(ApiResponse::file)
+            }
+            ApiMethod::DriveUpload => export::import(store, id, body, self.random).map(ApiResponse::json),
+            ApiMethod::CommentsList => store
+                .read(id)?
+                .properties()
+                .map_err(ApiError::from)
+                .and_then(|_| shown(json!({"kind": "drive#commentList", "comments": []}), "*")),
+            ApiMethod::PermissionsCreate => {
+                permissions::share(store, id, &files::message(body)?, self.random.next_u64())
+                    .and_then(|made| shown(made, permissions::USUAL))
+            }
+            ApiMethod::PermissionsList => {
+                permissions::list(store, id).and_then(|all| shown(all, permissions::USUAL_LIST))
+            }
+            ApiMethod::PermissionsGet => {
+                permissions::get(store, id, permission).and_then(|one| shown(one, permissions::USUAL))
+            }
+            ApiMethod::PermissionsUpdate => permissions::update(store, id, permission, &files::message(body)?)
+                .and_then(|one| shown(one, permissions::USUAL)),
+            ApiMethod::PermissionsDelete => permissions::unshare(store, id, permission).map(|()| ApiResponse::empty()),
+            _ => files::delete(store, id).map(|()| ApiResponse::empty()),
+        }
+    }
+
+    /// An id as Google's look: 44 characters.
+    fn new_id(&self) -> String {
+        let mut bytes = Vec::with_capacity(32);
+        for _ in 0..4 {
+            bytes.extend_from_slice(&self.random.next_u64().to_be_bytes());
+        }
+        format!("1{}", data_encoding::BASE64URL_NOPAD.encode(&bytes))
+    }
+}
+
+/// Google's sentence for a parameter that a method does not have.
+fn unbound(name: &str) -> String {
+    format!(
+        "Invalid JSON payload received. Unknown name \"{name}\": Cannot bind query parameter. Field '{name}' could not \
+         be found in request message."
+    )
+}
+
+/// Cuts an answer down to its mask; JSON that is written already is read again for it, which only a mask costs.
+fn cut(content: ResponseContent, mask: &ResponseMask, pretty: bool) -> Result<ResponseContent, ApiError> {
+    if *mask == ResponseMask::All {
+        return Ok(content);
+    }
+    let value = match content {
+        ResponseContent::Json(value) => value,
+        ResponseContent::Text(bytes) => serde_json::from_slice(&bytes).map_err(|error| {
+            tracing::error!(%error, pretty, "the emulator wrote JSON that it can't read");
+            ApiError::internal()
+        })?,
+        other => return Ok(other),
+    };
+    Ok(ResponseContent::Json(mask.apply(value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+    use serde_json::json;
+
+    use super::*;
+    use crate::random::SeededRandom;
+
+    #[test]
+    fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
+        let (store, random) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
+        let methods = Dispatcher {
+            store: &store,
+            behaviors: UnknownBehaviors::default(),
+            random: &random,
+            now_ms: 0,
+            account: "a",
+        };
+        let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
+        let error = methods.call(&route, &QueryParams::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();
+        let message = "Invalid JSON payload received. Unknown name \"valueRenderOptions\": Cannot bind query parameter. \
+                    Field 'valueRenderOptions' could not be found in request message.";
+        assert_eq!((error.code, error.message.as_str()), (400, message));
+        let violations = &error.to_json()["error"]["details"][0]["fieldViolations"];
+        assert_eq!(*violations, json!([{ "description": message }]));
+        assert_eq!(methods.call(&route, &QueryParams::parse("quotaUser=a&key=b"), b"").unwrap_err().code, 404);
+    }
+}

@@ -1,0 +1,150 @@
+//! Drive's permissions of a spreadsheet: with whom it is shared.
+//!
+//! In scope: permissions.create, list, get, update and delete, kept and given back; the owner's is there from the start.
+//! Out of scope: keeping anybody out by them who has a token (every token of the emulator may use every spreadsheet), sending mail.
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::test_credentials::TEST_ACCOUNT;
+use crate::error::ApiError;
+use crate::schema::enums::TextParams;
+use crate::storage::store::SpreadsheetStore;
+
+/// Under which kind permissions are kept; the number is the permission's id.
+const KIND: &str = "permission";
+
+/// What is shown of a permission unless `fields` asks for more.
+pub(crate) const USUAL: &str = "kind,id,type,role";
+
+/// What is shown of several.
+pub(crate) const USUAL_LIST: &str = "kind,permissions(kind,id,type,role)";
+
+/// The id of the owner's permission.
+const OWNERS: i64 = 1;
+
+const TYPES: [&str; 4] = ["user", "group", "domain", "anyone"];
+const ROLES: [&str; 6] = ["owner", "organizer", "fileOrganizer", "writer", "commenter", "reader"];
+
+/// `permissions.create`: who is given a role. The same grantee again gets the new role.
+pub(crate) fn share(
+    store: &SpreadsheetStore,
+    file: &str,
+    body: &Map<String, Value>,
+    id: u64,
+) -> Result<Value, ApiError> {
+    let kind = one_of(body, "type", &TYPES)?;
+    let role = one_of(body, "role", &ROLES)?;
+    let grantee = match kind {
+        "user" | "group" => Some("emailAddress"),
+        "domain" => Some("domain"),
+        _ => None,
+    };
+    let mut permission = json!({"kind": "drive#permission", "type": kind, "role": role});
+    if let Some(name) = grantee {
+        let who = body.word(name).filter(|who| !who.is_empty());
+        let missing = || ApiError::invalid_argument(format!("The permission {name} field is required."));
+        permission[name] = who.ok_or_else(missing)?.into();
+    }
+    let known = all(store, file)?.into_iter().find(|(_, there)| {
+        ["type", "emailAddress", "domain"].iter().all(|name| there.get(*name) == permission.get(*name))
+    });
+    // Ids of permissions are texts of digits.
+    let id = known.map_or((id >> 2).cast_signed() | 2, |(id, _)| id);
+    permission["id"] = id.to_string().into();
+    let tx = store.write(file)?;
+    tx.keep(None, KIND, id, &permission)?;
+    tx.commit()?;
+    Ok(permission)
+}
+
+/// `permissions.list`.
+pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
+    let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
+    Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
+}
+
+/// `permissions.get`.
+pub(crate) fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
+    find(store, file, id).map(|(_, permission)| permission)
+}
+
+/// `permissions.update`: another role.
+pub(crate) fn update(
+    store: &SpreadsheetStore,
+    file: &str,
+    id: &str,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let (number, mut permission) = find(store, file, id)?;
+    permission["role"] = one_of(body, "role", &ROLES)?.into();
+    let tx = store.write(file)?;
+    tx.keep(None, KIND, number, &permission)?;
+    tx.commit()?;
+    Ok(permission)
+}
+
+/// `permissions.delete`. The owner's stays.
+pub(crate) fn unshare(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(), ApiError> {
+    let (number, _) = find(store, file, id)?;
+    if number == OWNERS {
+        return Err(ApiError::forbidden("The owner of a file cannot be removed."));
+    }
+    let tx = store.write(file)?;
+    tx.forget(None, KIND, number)?;
+    Ok(tx.commit()?)
+}
+
+/// Whether everybody may read a spreadsheet.
+pub(crate) fn is_public(store: &SpreadsheetStore, file: &str) -> Result<bool, ApiError> {
+    store.read(file)?.properties()?;
+    Ok(all(store, file)?.iter().any(|(_, permission)| permission["type"] == "anyone"))
+}
+
+fn all(store: &SpreadsheetStore, file: &str) -> Result<Vec<(i64, Value)>, ApiError> {
+    let kept = store.read(file)?.kept(None, KIND)?;
+    let owner = json!({"kind": "drive#permission", "id": OWNERS.to_string(), "type": "user", "role": "owner",
+                       "emailAddress": TEST_ACCOUNT});
+    Ok([(OWNERS, owner)].into_iter().filter(|_| kept.iter().all(|(id, _)| *id != OWNERS)).chain(kept.clone()).collect())
+}
+
+fn find(store: &SpreadsheetStore, file: &str, id: &str) -> Result<(i64, Value), ApiError> {
+    let found = all(store, file)?.into_iter().find(|(_, permission)| permission["id"] == id);
+    found.ok_or_else(|| ApiError::gone(format!("Permission not found: {id}.")))
+}
+
+fn one_of<'a>(body: &'a Map<String, Value>, name: &str, known: &[&str]) -> Result<&'a str, ApiError> {
+    let word = body.word(name).filter(|word| known.contains(word));
+    word.ok_or_else(|| {
+        ApiError::invalid_argument(format!("The permission {name} field is required: one of {}.", known.join(", ")))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::transaction::SpreadsheetProperties;
+
+    #[test]
+    fn a_spreadsheet_is_shared_with_each_once_and_its_owner_stays() {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[]).unwrap();
+        let told = |role: &str| json!({"type": "user", "role": role, "emailAddress": "otto@example.com"});
+        let made = share(&store, "s", told("reader").as_object().unwrap(), 4_000).unwrap();
+        let again = share(&store, "s", told("writer").as_object().unwrap(), 9_000).unwrap();
+        assert_eq!((&made["id"], &again["role"]), (&again["id"], &json!("writer")));
+        let roles = |store: &SpreadsheetStore| {
+            let all = list(store, "s").unwrap()["permissions"].as_array().cloned().unwrap();
+            all.iter().map(|each| each["role"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(roles(&store), ["owner", "writer"]);
+        assert_eq!(unshare(&store, "s", "1").unwrap_err().code, 403);
+        unshare(&store, "s", again["id"].as_str().unwrap()).unwrap();
+        assert_eq!(roles(&store), ["owner"]);
+        assert_eq!(unshare(&store, "s", "77").unwrap_err().code, 404);
+        assert!(!is_public(&store, "s").unwrap());
+        share(&store, "s", json!({"type": "anyone", "role": "reader"}).as_object().unwrap(), 80).unwrap();
+        assert!(is_public(&store, "s").unwrap());
+        assert_eq!(share(&store, "s", &Map::new(), 1).unwrap_err().code, 400);
+        assert_eq!(share(&store, "nowhere", told("reader").as_object().unwrap(), 1).unwrap_err().code, 404);
+    }
+}

@@ -1,0 +1,425 @@
+//! The emulator: from a call to its answer, in the order in which Google's front end looks at one.
+//!
+//! In scope: latency, faults, tokens, scopes, quotas, counting, the control paths, then the method.
+//! Out of scope: connections and bytes (`server`), what methods do (`methods`).
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use hyper::Method;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams, ResponseContent};
+use crate::api::quota::{QuotaCounter, QuotaMetric};
+use crate::api::route::Route;
+use crate::api::stats::CallStats;
+use crate::auth::protection::OWNER;
+use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
+use crate::dispatch::Dispatcher;
+use crate::drive::permissions;
+use crate::error::ApiError;
+use crate::error::FailureCause;
+use crate::fault::delayed::DelayedWrites;
+use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, find_request};
+use crate::options::EmulatorOptions;
+use crate::random::RandomSource;
+use crate::schema::enums::TextParams;
+use crate::storage::error::StorageError;
+use crate::storage::store::SpreadsheetStore;
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
+use crate::time::{TimeSource, sleep};
+
+/// A Sheets service. Clones are the same service.
+#[derive(Clone)]
+pub struct Emulator {
+    state: Arc<EmulatorState>,
+}
+
+struct EmulatorState {
+    store: SpreadsheetStore,
+    options: EmulatorOptions,
+    time: Arc<dyn TimeSource>,
+    random: Arc<dyn RandomSource>,
+    tokens: TokenIssuer,
+    quota: Mutex<QuotaCounter>,
+    faults: Mutex<FaultRules>,
+    delayed: Mutex<DelayedWrites>,
+    stats: Mutex<CallStats>,
+    storage_failure: OnceLock<StorageFailure>,
+    /// Cancelled once there is trouble.
+    storage_failed: CancellationToken,
+}
+
+/// What is wrong with the file of the spreadsheets, so that no further call can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageFailure {
+    /// Whether it is the machine, or what is in the file.
+    pub cause: FailureCause,
+    /// What happened and what to do, for people, with the file's name where it is known.
+    pub why: String,
+}
+
+/// The connection is to end without an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ends without an answer, as a fault asked for")]
+pub struct ConnectionDropped;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Emulator {
+    /// Opens the file, or makes it, and with it the spreadsheet that is to exist from the start.
+    pub fn open(
+        options: EmulatorOptions,
+        time: Arc<dyn TimeSource>,
+        random: Arc<dyn RandomSource>,
+    ) -> Result<Self, StorageError> {
+        let store = match &options.file {
+            Some(path) => SpreadsheetStore::open(path)?,
+            None => SpreadsheetStore::in_memory()?,
+        };
+        let store = store.with_time_source(Arc::clone(&time)).with_commit_hook(options.commit_hook.clone());
+        // A file that is there and may only be read is not written to.
+        if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
+            match store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]) {
+                Ok(()) | Err(StorageError::Taken { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let state = EmulatorState {
+            store,
+            time,
+            random,
+            tokens: TokenIssuer::new(options.trusted_token.clone()),
+            quota: Mutex::new(QuotaCounter::new(options.quota)),
+            faults: Mutex::new(FaultRules::new(options.faults.clone())),
+            delayed: Mutex::default(),
+            stats: Mutex::default(),
+            storage_failure: OnceLock::new(),
+            storage_failed: CancellationToken::new(),
+            options,
+        };
+        Ok(Self { state: Arc::new(state) })
+    }
+
+    /// What was asked so far.
+    pub fn stats(&self) -> CallStats {
+        lock(&self.state.stats).clone()
+    }
+
+    /// Forgets what was asked so far.
+    pub fn reset_stats(&self) {
+        *lock(&self.state.stats) = CallStats::default();
+    }
+
+    /// Sets the faults to come, in place of those still pending.
+    pub fn set_faults(&self, faults: Vec<FaultRule>) {
+        *lock(&self.state.faults) = FaultRules::new(faults);
+    }
+
+    /// The clock that the emulator dates its answers by.
+    pub fn time_source(&self) -> &Arc<dyn TimeSource> {
+        &self.state.time
+    }
+
+    /// What is wrong with the file, if anything is, as the calls so far have found, or as a look at its place finds now.
+    pub fn storage_failure(&self) -> Option<StorageFailure> {
+        if let Err(error) = self.state.store.check_in_place() {
+            self.record_failure(error.failure_cause().unwrap_or(FailureCause::Machine), &error.to_string());
+        }
+        self.state.storage_failure.get().cloned()
+    }
+
+    /// Names that are this server's beside those that every server has.
+    pub fn hosts(&self) -> Arc<[String]> {
+        Arc::clone(&self.state.options.hosts)
+    }
+
+    /// Resolves once a call has found trouble with the file.
+    pub async fn storage_failed(&self) {
+        self.state.storage_failed.cancelled().await;
+    }
+
+    fn record_failure(&self, failure_cause: FailureCause, why: &str) {
+        self.state.storage_failure.get_or_init(|| StorageFailure { cause: failure_cause, why: why.to_owned() });
+        self.state.storage_failed.cancel();
+    }
+
+    /// An error of a method, as it is answered. Inside a process, where whoever calls can look at the trouble itself, trouble with
+    /// the file is a refusal of this call and of each further one, which nobody tries again.
+    fn error_response(&self, error: ApiError) -> ApiResponse {
+        let Some(failure_cause) = error.failure_cause() else { return error.into() };
+        self.record_failure(failure_cause, &error.message);
+        if self.is_embedded() {
+            return ApiError::forbidden(error.message).into();
+        }
+        tracing::error!(error = %error.message, "the emulator's file failed");
+        error.into()
+    }
+
+    /// Whether this is the emulator inside a process, which only that process calls.
+    fn is_embedded(&self) -> bool {
+        self.state.options.trusted_token.is_some()
+    }
+
+    /// Answers a call. Changes are durable before their answer is there.
+    pub async fn handle(&self, request: ApiRequest) -> Result<ApiResponse, ConnectionDropped> {
+        if let Some(storage_failure) = self.state.storage_failure.get().filter(|_| self.is_embedded()) {
+            return Ok(ApiError::forbidden(&*storage_failure.why).into());
+        }
+        if let Some(path) = request.path.strip_prefix("/_emulator/") {
+            return Ok(self.control(&request, path).await);
+        }
+        let is_token = matches!(request.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
+        let route = if is_token { None } else { Route::find(&request.method, &request.path) };
+        if route.is_none() && !(is_token && request.method == Method::POST) {
+            return Ok(ApiResponse::path_not_found(&request.path));
+        }
+        let latency = self.state.options.latency.0;
+        if !latency.is_zero() {
+            sleep(latency).await;
+        }
+        let (name, metric) = route.as_ref().map_or((TOKEN_METHOD, None), |route| {
+            let (name, metric, _) = route.api.info();
+            (name, metric)
+        });
+        let fault = lock(&self.state.faults).meet(name, metric, &request.body, self.state.random.as_ref());
+        match fault {
+            Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
+                lock(&self.state.delayed).lose(request, fault.after);
+                Err(ConnectionDropped)
+            }
+            Some(fault) if fault.action == FaultAction::Refuse => Ok(refusal(&fault, &request).into()),
+            Some(fault) if !fault.action.applies() => apply_fault(&fault, ApiResponse::empty()).await,
+            Some(fault) => {
+                let response = self.execute(request, route).await;
+                apply_fault(&fault, response).await
+            }
+            None => Ok(self.execute(request, route).await),
+        }
+    }
+
+    /// Late writes that arrive now, each as it is answered; nobody hears the answers.
+    pub async fn deliver_delayed(&self) -> Vec<ApiResponse> {
+        let arrived = lock(&self.state.delayed).all();
+        self.deliver(arrived).await
+    }
+
+    async fn deliver(&self, arrived: Vec<ApiRequest>) -> Vec<ApiResponse> {
+        let mut answers = Vec::with_capacity(arrived.len());
+        for request in arrived {
+            let route = Route::find(&request.method, &request.path);
+            if let Some(route) = route {
+                let admitted = self.authorize(&request, &route);
+                answers.push(match admitted {
+                    Ok(account) => self.apply(request, route, account).await,
+                    Err(refusal) => refusal,
+                });
+            }
+        }
+        answers
+    }
+
+    async fn execute(&self, request: ApiRequest, route: Option<Route>) -> ApiResponse {
+        let Some(route) = route else { return self.token(&request) };
+        let account = match self.authorize(&request, &route) {
+            Ok(account) => account,
+            Err(refusal) => return refusal,
+        };
+        let (_, metric, _) = route.api.info();
+        let response = self.apply(request, route, account).await;
+        if metric == Some(QuotaMetric::Write) && response.status == 200 {
+            let arrived = lock(&self.state.delayed).applied();
+            self.deliver(arrived).await;
+        }
+        response
+    }
+
+    async fn apply(&self, request: ApiRequest, route: Route, account: String) -> ApiResponse {
+        let emulator = self.clone();
+        let work = move || {
+            let EmulatorState { store, options, random, time, .. } = &*emulator.state;
+            let methods = Dispatcher {
+                store,
+                behaviors: options.behaviors,
+                random: random.as_ref(),
+                now_ms: time.unix_ms(),
+                account: &account,
+            };
+            methods.call(&route, &request.query, &request.body)
+        };
+        let done = if self.state.options.in_turn { Ok(work()) } else { tokio::task::spawn_blocking(work).await };
+        match done {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => self.error_response(error),
+            Err(error) => {
+                tracing::error!(%error, "a method of the emulator ended in an unforeseen way");
+                ApiError::internal().into()
+            }
+        }
+    }
+
+    /// A batch by the hands of the spreadsheet's owner: a person in their browser, whom no token, quota or fault stands in the way of.
+    async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
+        let Some(id) = request.query.word("spreadsheet") else {
+            return ApiError::invalid_argument("name the spreadsheet: /_emulator/hands?spreadsheet=ID").into();
+        };
+        let path = format!("/v4/spreadsheets/{id}:batchUpdate");
+        let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::path_not_found(&path) };
+        let request = ApiRequest { path, query: QueryParams::default(), ..request.clone() };
+        self.apply(request, route, OWNER.to_owned()).await
+    }
+
+    fn token(&self, request: &ApiRequest) -> ApiResponse {
+        lock(&self.state.stats).tokens += 1;
+        let EmulatorState { tokens, time, random, .. } = &*self.state;
+        let granted = tokens.grant(&request.body, &request.host, time.unix_ms(), time.monotonic_ms(), random.as_ref());
+        granted.map_or_else(ApiResponse::from, ApiResponse::json)
+    }
+
+    /// Lets a call in, or refuses it: 401, then 403, then 429. Who calls.
+    fn authorize(&self, request: &ApiRequest, route: &Route) -> Result<String, ApiResponse> {
+        let EmulatorState { tokens, time, .. } = &*self.state;
+        let (name, metric, _) = route.api.info();
+        let in_query = request.query.word("accessToken").map(|token| format!("Bearer {token}"));
+        let by_key = request.query.word("key").map(|key| format!("{API_KEY}{key}"));
+        let authorization = request.authorization.as_deref().or(in_query.as_deref()).or(by_key.as_deref());
+        let has_key = authorization.is_some_and(|authorization| authorization.starts_with(API_KEY));
+        let bearer = if has_key && metric == Some(QuotaMetric::Read) && request.method == Method::GET {
+            self.public_reader(&route.id)?
+        } else {
+            tokens.check(authorization.filter(|_| !has_key), time.monotonic_ms())?
+        };
+        check_scope(&bearer, &request.method)?;
+        if let Some(metric) = metric {
+            self.take_quota(&bearer, metric)?;
+        }
+        lock(&self.state.stats).count(name, metric);
+        Ok(bearer.account)
+    }
+
+    /// Whoever has nothing but an API key: they read what is shared with everybody.
+    fn public_reader(&self, id: &str) -> Result<TokenHolder, ApiError> {
+        let public = permissions::is_public(&self.state.store, id)?;
+        let bearer = TokenHolder { account: "an API key".to_owned(), access: AccessLevel::Read };
+        if public { Ok(bearer) } else { Err(ApiError::permission_denied()) }
+    }
+
+    fn take_quota(&self, bearer: &TokenHolder, metric: QuotaMetric) -> Result<(), ApiResponse> {
+        let now = self.state.time.monotonic_ms();
+        lock(&self.state.quota).take(&bearer.account, metric, now).map_err(|error| {
+            lock(&self.state.stats).throttled += 1;
+            let mut response = ApiResponse::from(error);
+            if self.state.options.retry_after {
+                response.headers.push(("retry-after", QuotaCounter::seconds_left(now).to_string()));
+            }
+            response
+        })
+    }
+
+    async fn control(&self, request: &ApiRequest, path: &str) -> ApiResponse {
+        match (&request.method, path) {
+            (&Method::GET, "stats") => ApiResponse::json(self.stats().to_json()),
+            (&Method::POST, "stats:reset") => {
+                self.reset_stats();
+                ApiResponse::json(json!({}))
+            }
+            (&Method::GET, "faults") => ApiResponse::json(json!(lock(&self.state.faults).pending())),
+            (&Method::POST, "faults") => match read_faults(&request.body) {
+                Ok(faults) => {
+                    self.set_faults(faults);
+                    ApiResponse::json(json!(lock(&self.state.faults).pending()))
+                }
+                Err(error) => ApiError::invalid_argument(error).into(),
+            },
+            (&Method::POST, "hands") => self.user_edit(request).await,
+            (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
+            (&Method::POST, "late:deliver") => {
+                let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
+                ApiResponse::json(json!({"statuses": statuses}))
+            }
+            (_, "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
+                ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
+            }
+            _ => ApiResponse::path_not_found(&request.path),
+        }
+    }
+}
+
+impl From<TokenError> for ApiResponse {
+    fn from(error: TokenError) -> Self {
+        Self {
+            status: error.code,
+            content: ResponseContent::Json(error.to_json()),
+            headers: Vec::new(),
+            breaks_off: false,
+        }
+    }
+}
+
+/// A list of faults, or one by itself; an empty list takes all pending ones away.
+fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
+    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    let value = if value.is_array() { value } else { Value::Array(vec![value]) };
+    serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
+}
+
+/// Does to a call what its fault says; `response` is what it would have been answered.
+async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
+    match fault.action {
+        FaultAction::Fail | FaultAction::AppliedFail => {
+            let mut response = ApiResponse::from(error_of(fault.status));
+            response.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+            Ok(response)
+        }
+        FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
+        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..response }),
+        FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..response }),
+        // A read has nothing that could arrive late, and a refusal was answered before.
+        FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {
+            Err(ConnectionDropped)
+        }
+        FaultAction::Hang | FaultAction::AppliedHang => std::future::pending().await,
+    }
+}
+
+/// The refusal of a batch for what one of its requests carries.
+fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
+    let text = fault.containing.as_deref().unwrap_or_default();
+    let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
+    match find_request(&request.body, text) {
+        Some((at, kind)) => ApiError::invalid_argument(format!("Invalid requests[{at}].{kind}: {why}")),
+        None => ApiError::invalid_argument(why),
+    }
+}
+
+fn error_of(status: u16) -> ApiError {
+    match status {
+        401 => ApiError::unauthenticated("Request had invalid authentication credentials."),
+        403 => ApiError::permission_denied(),
+        404 => ApiError::not_found(),
+        429 => ApiError::resource_exhausted("Resource has been exhausted (e.g. check quota).", None),
+        500 => ApiError::internal(),
+        503 => ApiError::unavailable(),
+        code => {
+            ApiError { code, status: "UNKNOWN", message: "A fault asked for this answer.".to_owned(), details: None }
+        }
+    }
+}
+
+/// Sheets takes a token without its scopes for nothing.
+fn check_scope(bearer: &TokenHolder, method: &Method) -> Result<(), ApiError> {
+    let needed = if *method == Method::GET { AccessLevel::Read } else { AccessLevel::Write };
+    if bearer.access >= needed {
+        return Ok(());
+    }
+    let details = json!([{
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+        "domain": "googleapis.com",
+        "metadata": {"service": "sheets.googleapis.com"}
+    }]);
+    let message = "Request had insufficient authentication scopes.".to_owned();
+    Err(ApiError { message, details: Some(details), ..ApiError::permission_denied() })
+}

@@ -1,0 +1,287 @@
+//! A serial number as a moment or a length of time, by one section of a pattern: `yyyy-mm-dd hh:mm:ss`, `[h]:mm`.
+//!
+//! In scope: the tokens of dates, times and lengths of time, and the literal letters among them.
+//! Out of scope: which section a number takes (`pattern`), the names of days and months in other languages.
+//!
+//! Source: "Date and time format tokens" of the Sheets API guide.
+
+use jiff::civil::{Date, date};
+use jiff::{Span, ToSpan};
+
+use crate::format::literals::plain;
+
+/// Serial numbers beyond this are no moments of the calendar.
+const LAST_DAY: f64 = 3_000_000.0;
+
+/// One token of a section.
+#[derive(Debug, Clone, PartialEq)]
+enum DateToken {
+    /// A run of `y`, `m`, `M`, `d`, `h` or `s`; `n` stands for the minutes that an `m` may mean.
+    Part(char, usize),
+    /// `[h]`, `[mm]`, `[s]`: counted from the beginning, not from midnight.
+    Elapsed(char, usize),
+    /// `am/pm`, or one letter of it, and whether it is written in capitals.
+    Half(bool, bool),
+    /// Digits of a second.
+    Fraction(usize),
+    /// Any other letter.
+    Literal(char),
+}
+
+/// Whether a section shows moments: it says so itself, unless a pattern of a moment's kind has digits only.
+pub(crate) fn has_moments(section: &str, is_time: bool) -> bool {
+    let plain = plain(section).to_ascii_lowercase();
+    let tokens = tokens(section);
+    let of_seconds = |token: &DateToken| if let DateToken::Fraction(digits) = token { *digits } else { 0 };
+    let digits = plain.matches(['0', '#', '?']).count() > tokens.iter().map(of_seconds).sum();
+    let elapsed = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
+    let parts = elapsed || plain.contains(['y', 'm', 'd', 'h', 's']);
+    if is_time { parts || !(digits || plain.contains('@')) } else { parts && !digits }
+}
+
+/// Shows a serial number as a moment; none outside the calendar.
+pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
+    let tokens = tokens(section);
+    let counted = tokens.iter().any(|token| matches!(token, DateToken::Elapsed(..)));
+    let fine =
+        tokens.iter().find_map(|token| if let DateToken::Fraction(digits) = token { Some(*digits) } else { None });
+    // A length of time below zero is shown as its opposite with a sign; a moment below zero is a day before 1899-12-30.
+    let (sign, serial) = if counted && serial < 0.0 { ("-", -serial) } else { ("", serial) };
+    let (day, millis, all) = split_serial(serial, fine.unwrap_or(3))?;
+    let twelve = tokens.iter().any(|token| matches!(token, DateToken::Half(..)));
+    let mut text = String::from(sign);
+    let mut larger = false;
+    for token in &tokens {
+        match *token {
+            DateToken::Part(letter, run) => text.push_str(&part(letter, run, day, millis, twelve)),
+            DateToken::Elapsed(letter, run) => {
+                text.push_str(&elapsed(letter, run, all, larger));
+                larger = true;
+            }
+            DateToken::Half(long, capital) => {
+                let half = if millis < 43_200_000 { "AM" } else { "PM" };
+                let half = if long { half } else { &half[..1] };
+                if capital { text.push_str(half) } else { text.push_str(&half.to_ascii_lowercase()) }
+            }
+            DateToken::Fraction(digits) => {
+                let fraction = format!("{:03}", millis % 1000);
+                text.push_str(&fraction[..digits.min(3)]);
+            }
+            DateToken::Literal(letter) => text.push(letter),
+        }
+    }
+    Some(text)
+}
+
+fn tokens(section: &str) -> Vec<DateToken> {
+    let mut found = Vec::new();
+    let mut rest = section;
+    while let Some(c) = rest.chars().next() {
+        let lower = c.to_ascii_lowercase();
+        let run = rest.chars().take_while(|d| d.eq_ignore_ascii_case(&c)).count();
+        let mut length = c.len_utf8();
+        match lower {
+            '"' => {
+                let inner = rest[1..].split('"').next().unwrap_or_default();
+                found.extend(inner.chars().map(DateToken::Literal));
+                length = (inner.len() + 2).min(rest.len());
+            }
+            '\\' => {
+                let next = rest[1..].chars().next();
+                found.extend(next.map(DateToken::Literal));
+                length += next.map_or(0, char::len_utf8);
+            }
+            '[' => {
+                let inner = rest[1..].split(']').next().unwrap_or_default();
+                found.extend(bracket(inner));
+                length = (inner.len() + 2).min(rest.len());
+            }
+            'a' | 'p' if half(rest).is_some() => {
+                if let Some((token, used)) = half(rest) {
+                    found.push(token);
+                    length = used;
+                }
+            }
+            '0' if follows_seconds(&found) => {
+                found.push(DateToken::Fraction(run));
+                length = run;
+            }
+            'y' | 'm' | 'd' | 'h' | 's' => {
+                // A capital M always means a month.
+                let letter = if c == 'M' { 'M' } else { lower };
+                found.push(DateToken::Part(letter, run));
+                length = run;
+            }
+            _ => found.push(DateToken::Literal(c)),
+        }
+        rest = &rest[length..];
+    }
+    minutes_among(&mut found);
+    found
+}
+
+/// `am/pm`, `a/p`, or `AM` and `PM` by themselves; the long forms are always shown in capitals.
+fn half(rest: &str) -> Option<(DateToken, usize)> {
+    let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
+    match long {
+        Some(word) => Some((DateToken::Half(true, true), word.len())),
+        None if starts("a/p") => Some((DateToken::Half(false, rest.starts_with('A')), 3)),
+        None => None,
+    }
+}
+
+/// What stands in brackets: a count of time, or a symbol of money; a language is left out.
+fn bracket(inner: &str) -> Vec<DateToken> {
+    if let Some(symbol) = inner.strip_prefix('$') {
+        return symbol.chars().take_while(|c| *c != '-').map(DateToken::Literal).collect();
+    }
+    let lower = inner.to_ascii_lowercase();
+    let letter = lower.chars().next().filter(|c| "hms".contains(*c));
+    letter
+        .filter(|letter| lower.chars().all(|c| c == *letter))
+        .map(|letter| DateToken::Elapsed(letter, lower.len()))
+        .into_iter()
+        .collect()
+}
+
+/// Whether digits here are parts of a second: a point is before them, and seconds before it.
+fn follows_seconds(found: &[DateToken]) -> bool {
+    matches!(found, [.., DateToken::Part('s', _) | DateToken::Elapsed('s', _), DateToken::Literal('.')])
+}
+
+/// Turns an `m` into minutes where the token before it is hours or the one after it is seconds.
+fn minutes_among(tokens: &mut [DateToken]) {
+    let units: Vec<(usize, char)> = tokens
+        .iter()
+        .enumerate()
+        .filter_map(|(at, token)| match token {
+            DateToken::Part(letter, _) | DateToken::Elapsed(letter, _) => Some((at, *letter)),
+            _ => None,
+        })
+        .collect();
+    for (n, (at, letter)) in units.iter().enumerate() {
+        let before = n.checked_sub(1).and_then(|n| units.get(n)).is_some_and(|(_, letter)| *letter == 'h');
+        let after = units.get(n + 1).is_some_and(|(_, letter)| *letter == 's');
+        if let (true, 'm', Some(DateToken::Part(kind, 1 | 2))) = (before || after, *letter, tokens.get_mut(*at)) {
+            *kind = 'n';
+        }
+    }
+}
+
+/// The calendar day of a serial number, the milliseconds into it, and all milliseconds; serial 0 is 1899-12-30.
+/// It is rounded to as many digits of a second as are shown.
+fn split_serial(serial: f64, digits: usize) -> Option<(Date, u64, u64)> {
+    const DAY: i64 = 86_400_000;
+    if !serial.is_finite() || serial.abs() > LAST_DAY {
+        return None;
+    }
+    let unit = 10_i64.pow(3 - u32::try_from(digits.min(3)).unwrap_or(3));
+    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "bounded by the lines above")]
+    let all = (serial * 86_400_000.0 / unit as f64).round() as i64 * unit;
+    let days: Span = all.div_euclid(DAY).days();
+    let day = date(1899, 12, 30).checked_add(days).ok()?;
+    Some((day, u64::try_from(all.rem_euclid(DAY)).ok()?, u64::try_from(all).unwrap_or(0)))
+}
+
+fn padded(value: u64, digits: usize) -> String {
+    let digits = digits.min(2);
+    format!("{value:0digits$}")
+}
+
+fn part(letter: char, run: usize, day: Date, millis: u64, twelve: bool) -> String {
+    match (letter, run) {
+        ('y', 1 | 2) => format!("{:02}", day.year().rem_euclid(100)),
+        ('y', _) => format!("{:04}", day.year()),
+        ('m' | 'M', 1 | 2) => padded(u64::from(day.month().unsigned_abs()), run),
+        ('m' | 'M', 3) => day.strftime("%b").to_string(),
+        ('m' | 'M', 5) => day.strftime("%B").to_string().chars().take(1).collect(),
+        ('m' | 'M', _) => day.strftime("%B").to_string(),
+        ('d', 1 | 2) => padded(u64::from(day.day().unsigned_abs()), run),
+        ('d', 3) => day.strftime("%a").to_string(),
+        ('d', _) => day.strftime("%A").to_string(),
+        ('n', _) => padded(millis / 60_000 % 60, run),
+        ('h', _) => {
+            let hour = millis / 3_600_000;
+            padded(if twelve { (hour + 11) % 12 + 1 } else { hour }, run)
+        }
+        _ => padded(millis / 1000 % 60, run),
+    }
+}
+
+/// A count of hours, minutes or seconds: all of them, or what a larger count before it leaves over.
+fn elapsed(letter: char, run: usize, millis: u64, larger: bool) -> String {
+    let count = match letter {
+        'h' => millis / 3_600_000,
+        'm' if larger => millis / 60_000 % 60,
+        'm' => millis / 60_000,
+        _ if larger => millis / 1000 % 60,
+        _ => millis / 1000,
+    };
+    let digits = run.min(20);
+    format!("{count:0digits$}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2016-04-05 16:08:53.528, the moment of the guide's examples.
+    const GUIDE: f64 = 42_465.0 + 58_133.528 / 86_400.0;
+
+    #[test]
+    fn patterns_show_moments() {
+        for (value, pattern, text) in [
+            (43_831.0, "yyyy-mm-dd", "2020-01-01"),
+            (43_831.75, "yyyy-mm-dd hh:mm:ss", "2020-01-01 18:00:00"),
+            (0.5, "h:mm am/pm", "12:00 PM"),
+            (0.5, "m/d/yyyy h:mm:ss", "12/30/1899 12:00:00"),
+            (43_831.5, "ddd, mmm d, yy", "Wed, Jan 1, 20"),
+            (0.000_011_574_074_074, "ss.000", "01.000"),
+            (43_862.0, "mmmmm", "F"),
+            (43_862.5, "h M", "12 2"),
+            (43_862.5, "hh\"h\" mm", "12h 00"),
+            (-1.0, "yyyy-mm-dd", "1899-12-29"),
+        ] {
+            assert_eq!(moment(value, pattern).as_deref(), Some(text), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_guide_are_shown_as_it_shows_them() {
+        for (pattern, text) in [
+            ("h:mm:ss.00 a/p", "4:08:53.53 p"),
+            ("hh:mm A/P\".M.\"", "04:08 P.M."),
+            ("yyyy-mm-dd", "2016-04-05"),
+            ("mmmm d \\[dddd\\]", "April 5 [Tuesday]"),
+            ("h PM, ddd mmm dd", "4 PM, Tue Apr 05"),
+            ("dddd, m/d/yy at h:mm", "Tuesday, 4/5/16 at 16:08"),
+        ] {
+            assert_eq!(moment(GUIDE, pattern).as_deref(), Some(text), "{pattern}");
+        }
+        let length = (3.0 * 3600.0 + 13.0 * 60.0 + 41.255) / 86_400.0;
+        assert_eq!(moment(length, "[hh]:[mm]:[ss].000").as_deref(), Some("03:13:41.255"));
+        assert_eq!(moment(length, "[mmmm]:[ss].000").as_deref(), Some("0193:41.255"));
+    }
+
+    #[test]
+    fn lengths_of_time_are_counted_from_the_beginning() {
+        assert_eq!(moment(1.25, "[h]:mm:ss").as_deref(), Some("30:00:00"));
+        assert_eq!(moment(-1.25, "[h]:mm:ss").as_deref(), Some("-30:00:00"));
+        assert_eq!(moment(1.25, "[s]").as_deref(), Some("108000"));
+    }
+
+    #[test]
+    fn a_pattern_says_whether_it_shows_moments() {
+        for (section, is_time, shows) in [
+            ("yyyy", false, true),
+            ("0.00", true, false),
+            ("0\" days\"", false, false),
+            ("[h]:mm", false, true),
+            ("General", false, false),
+            ("\"on\"", true, true),
+        ] {
+            assert_eq!(has_moments(section, is_time), shows, "{section}");
+        }
+    }
+}

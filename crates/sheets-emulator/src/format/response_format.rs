@@ -1,0 +1,231 @@
+//! Spreadsheets, sheets and named ranges as answers write them.
+//!
+//! In scope: which members are written out and which zeros are left out (recorded), defaults of a new spreadsheet.
+//! Out of scope: cells (`get`), cutting an answer down (`fields`).
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::protection::{ADDED_BY, may_edit};
+use crate::auth::test_credentials::TEST_ACCOUNT;
+use crate::grid::area::{Dimension, NamedRange};
+use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
+
+/// `SheetProperties`: `sheetId` 0 and `index` 0 are written out, what is false or not set is left out (recorded).
+pub(crate) fn sheet_properties(sheet: &SheetProperties) -> Value {
+    let mut grid = Map::new();
+    grid.insert("rowCount".to_owned(), sheet.row_count.into());
+    grid.insert("columnCount".to_owned(), sheet.column_count.into());
+    for (name, count) in [("frozenRowCount", sheet.frozen_rows), ("frozenColumnCount", sheet.frozen_columns)] {
+        if count > 0 {
+            grid.insert(name.to_owned(), count.into());
+        }
+    }
+    if let Some(Value::Object(more)) = sheet.extra.get("gridProperties") {
+        grid.extend(more.clone());
+    }
+    let mut members = Map::new();
+    members.insert("sheetId".to_owned(), sheet.id.into());
+    members.insert("title".to_owned(), sheet.title.as_str().into());
+    members.insert("index".to_owned(), sheet.index.into());
+    members.insert("sheetType".to_owned(), "GRID".into());
+    members.insert("gridProperties".to_owned(), Value::Object(grid));
+    if sheet.hidden {
+        members.insert("hidden".to_owned(), true.into());
+    }
+    let more = sheet.extra.iter().filter(|(name, _)| *name != "gridProperties");
+    members.extend(more.map(|(name, value)| (name.clone(), value.clone())));
+    with_both_colors(&Value::Object(members))
+}
+
+/// Each colour in both of its forms, as answers write it: `backgroundColor` and `backgroundColorStyle` (recorded).
+pub(crate) fn with_both_colors(format: &Value) -> Value {
+    let Value::Object(members) = format else { return format.clone() };
+    let mut both: Map<String, Value> =
+        members.iter().map(|(name, value)| (name.clone(), with_both_colors(value))).collect();
+    // Only borders call theirs just a colour.
+    let of_border = members.contains_key("style").then_some("color");
+    for name in ["backgroundColor", "foregroundColor", "tabColor"].into_iter().chain(of_border) {
+        let styled = format!("{name}Style");
+        if let (Some(colour), false) = (members.get(name), members.contains_key(&styled)) {
+            both.insert(styled, json!({ "rgbColor": colour }));
+        } else if let (Some(colour), false) = (members.get(&styled), members.contains_key(name))
+            && let Some(colour) = colour.get("rgbColor")
+        {
+            both.insert(name.to_owned(), colour.clone());
+        }
+    }
+    Value::Object(both)
+}
+
+/// `NamedRange`; a range that was deleted with its cells is `{}`.
+pub(crate) fn named_range(named: &NamedRange) -> Value {
+    json!({"namedRangeId": named.id, "name": named.name, "range": named.range.to_json()})
+}
+
+/// `SpreadsheetProperties`, with the format and theme that every spreadsheet of the recordings has.
+pub(crate) fn spreadsheet_properties(properties: &SpreadsheetProperties) -> Value {
+    let mut members = Map::new();
+    for (name, text) in [
+        ("title", &properties.title),
+        ("locale", &properties.locale),
+        ("autoRecalc", &properties.auto_recalc),
+        ("timeZone", &properties.time_zone),
+    ] {
+        members.insert(name.to_owned(), text.as_str().into());
+    }
+    members.insert("defaultFormat".to_owned(), default_format());
+    members.insert("spreadsheetTheme".to_owned(), theme());
+    members.extend(properties.extra.clone());
+    Value::Object(members)
+}
+
+/// A kept thing as answers write it: a merge is its range, a sheet id of 0 is left out of ranges, and the formats of a rule
+/// have their colours in both forms.
+pub(crate) fn shown(kind: &str, body: &Value) -> Value {
+    let mut body = without_first_sheet(body);
+    if kind == "rule" {
+        body = with_both_colors(&body);
+    }
+    if let Some(members) = body.as_object_mut() {
+        members.shift_remove(ADDED_BY);
+    }
+    if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
+}
+
+/// A message whose ranges and places do not name a sheet of id 0, which is not written on Google's wire (recorded).
+pub(crate) fn without_first_sheet(value: &Value) -> Value {
+    const PLACES: [&str; 9] = [
+        "startRowIndex",
+        "endRowIndex",
+        "startColumnIndex",
+        "endColumnIndex",
+        "rowIndex",
+        "columnIndex",
+        "dimension",
+        "startIndex",
+        "endIndex",
+    ];
+    match value {
+        Value::Object(members) => {
+            let is_place = members.keys().all(|name| name == "sheetId" || PLACES.contains(&name.as_str()));
+            let first = |name: &str, value: &Value| is_place && name == "sheetId" && *value == json!(0);
+            let said = members.iter().filter(|(name, value)| !first(name, value));
+            said.map(|(name, value)| (name.clone(), without_first_sheet(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(without_first_sheet).collect(),
+        other => other.clone(),
+    }
+}
+
+/// A protected range as `spreadsheets.get` writes it: who made it is among its editors (recorded), which the reply to
+/// `addProtectedRange` does not say yet. A warning has no editors. What is protected by a name has its cells besides, for pygsheets
+/// reads them there.
+pub(crate) fn protected(body: &Value, named: Option<&NamedRange>) -> Value {
+    let added_by = body.get(ADDED_BY).and_then(Value::as_str).unwrap_or(TEST_ACCOUNT);
+    let can_edit = may_edit(body, TEST_ACCOUNT);
+    let mut body = shown("protected", body);
+    if let Some(named) = named {
+        body["range"] = named.range.to_json();
+    }
+    if let (false, Some(members)) = (can_edit, body.as_object_mut()) {
+        members.shift_remove("requestingUserCanEdit");
+    }
+    if body.get("warningOnly") == Some(&Value::Bool(true)) {
+        return body;
+    }
+    if let Some(members) = body.as_object_mut() {
+        let editors = members.entry("editors").or_insert_with(|| json!({}));
+        let known = editors.get("users").and_then(Value::as_array).cloned().unwrap_or_default();
+        if !known.iter().any(|user| user == added_by) {
+            editors["users"] = known.into_iter().chain([Value::from(added_by)]).collect();
+        }
+    }
+    body
+}
+
+/// The kind under which groups of rows or columns are kept.
+pub(crate) fn outline_kind(dimension: Dimension) -> &'static str {
+    match dimension {
+        Dimension::Rows => "row group",
+        Dimension::Columns => "column group",
+    }
+}
+
+/// A message without what is false or empty in it, at any depth: neither is written on Google's wire.
+pub(crate) fn without_defaults(value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().map(|(name, value)| (name, without_defaults(value)));
+            let said = |value: &Value| {
+                !matches!(value, Value::Null | Value::Bool(false)) && *value != json!([]) && *value != json!("")
+            };
+            Value::Object(kept.filter(|(_, value)| said(value)).collect())
+        }
+        Value::Array(items) => items.into_iter().map(without_defaults).collect(),
+        other => other,
+    }
+}
+
+/// Where people open the spreadsheet.
+pub(crate) fn spreadsheet_url(id: &str) -> String {
+    format!("https://docs.google.com/spreadsheets/d/{id}/edit")
+}
+
+/// `properties.defaultFormat` of the recordings.
+pub(crate) fn default_format() -> Value {
+    json!({
+        "backgroundColor": {"red": 1, "green": 1, "blue": 1},
+        "padding": {"top": 2, "right": 3, "bottom": 2, "left": 3},
+        "verticalAlignment": "BOTTOM",
+        "wrapStrategy": "OVERFLOW_CELL",
+        "textFormat": {
+            "foregroundColor": {}, "fontFamily": "arial,sans,sans-serif", "fontSize": 10, "bold": false,
+            "italic": false, "strikethrough": false, "underline": false, "foregroundColorStyle": {"rgbColor": {}}
+        },
+        "backgroundColorStyle": {"rgbColor": {"red": 1, "green": 1, "blue": 1}}
+    })
+}
+
+fn theme() -> Value {
+    let colour = |kind: &str, rgb: Value| json!({"colorType": kind, "color": {"rgbColor": rgb}});
+    json!({
+        "primaryFontFamily": "Arial",
+        "themeColors": [
+            colour("TEXT", json!({})),
+            colour("BACKGROUND", json!({"red": 1, "green": 1, "blue": 1})),
+            colour("ACCENT1", json!({"red": 0.258_823_54, "green": 0.521_568_66, "blue": 0.956_862_75})),
+            colour("ACCENT2", json!({"red": 0.917_647_06, "green": 0.262_745_1, "blue": 0.207_843_14})),
+            colour("ACCENT3", json!({"red": 0.984_313_7, "green": 0.737_254_9, "blue": 0.015_686_275})),
+            colour("ACCENT4", json!({"red": 0.203_921_57, "green": 0.658_823_55, "blue": 0.325_490_2})),
+            colour("ACCENT5", json!({"red": 1, "green": 0.427_450_98, "blue": 0.003_921_569})),
+            colour("ACCENT6", json!({"red": 0.274_509_82, "green": 0.741_176_5, "blue": 0.776_470_6})),
+            colour("LINK", json!({"red": 0.066_666_67, "green": 0.333_333_34, "blue": 0.8}))
+        ]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_colour_is_told_in_both_of_its_forms() {
+        let one =
+            json!({"textFormat": {"foregroundColor": {"red": 1}}, "backgroundColorStyle": {"rgbColor": {"blue": 1}}});
+        let both = with_both_colors(&one);
+        assert_eq!(both["textFormat"]["foregroundColorStyle"], json!({"rgbColor": {"red": 1}}));
+        assert_eq!(both["backgroundColor"], json!({"blue": 1}));
+        let theme = json!({"backgroundColorStyle": {"themeColor": "ACCENT1"}});
+        assert_eq!(with_both_colors(&theme), theme);
+        let border = with_both_colors(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
+        assert_eq!(border["top"]["colorStyle"], json!({"rgbColor": {"blue": 1}}));
+    }
+
+    #[test]
+    fn the_first_sheet_is_not_named_in_ranges() {
+        let rule = json!({"ranges": [{"sheetId": 0, "endRowIndex": 1}, {"sheetId": 7}], "properties": {"sheetId": 0, "title": "x"}});
+        let shown = without_first_sheet(&rule);
+        assert_eq!(shown["ranges"], json!([{"endRowIndex": 1}, {"sheetId": 7}]));
+        assert_eq!(shown["properties"], json!({"sheetId": 0, "title": "x"}));
+    }
+}

@@ -1,0 +1,417 @@
+//! A small evaluator of formulas.
+//!
+//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references to cells, the arguments of functions.
+//! Out of scope: what functions make of them (`functions`), what cells hold (a `CellSource`), where several cells land (`spill`). A function
+//! that is not known gives `#NAME?`, as in Sheets.
+
+use crate::formula::budget::EvalBudget;
+use crate::formula::elementwise::broadcast;
+use crate::formula::functions::dispatch;
+use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand, count};
+use crate::grid::a1::{A1Reference, CellSpan};
+use crate::grid::area::Area;
+use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
+
+/// How deep parentheses and signs may nest; deeper is `#ERROR!`, not a full stack.
+const DEPTH_LIMIT: u32 = 64;
+
+/// The spreadsheet as a formula in one of its cells sees it. A title is the one in front of `!`, if there is one.
+pub trait CellSource {
+    /// What a cell comes to; row and column from 0.
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar;
+    /// The cells that a reference means, its open ends closed at the grid; `None` where there is no such sheet.
+    fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area>;
+    /// What the cells of an area come to.
+    fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix>;
+    /// The row and the column of the formula.
+    fn position(&self) -> (u32, u32);
+    /// What working it out may use.
+    fn budget(&self) -> &EvalBudget;
+}
+
+/// What the formula `text` (with or without its `=`) comes to.
+pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
+    match reader.argument() {
+        Ok(_) if !reader.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
+        Ok(value) => value,
+        Err(error) => Operand::Single(Scalar::Error(error)),
+    }
+}
+
+/// Where the formula leads, when it is a `HYPERLINK` and nothing else.
+pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
+    let text = text.strip_prefix('=').unwrap_or(text);
+    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
+    if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
+        return None;
+    }
+    let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
+    match arguments.into_iter().next() {
+        Some(Operand::Single(Scalar::Text(address))) => Some(address),
+        _ => None,
+    }
+}
+
+/// Reads and works out at once. `Err` is a formula that can't be read; any other error is an outcome.
+struct FormulaReader<'a> {
+    rest: &'a str,
+    cell_source: &'a dyn CellSource,
+    depth: u32,
+    /// Whether a range stands for all its cells, as inside `ARRAYFORMULA`.
+    arrays: bool,
+}
+
+/// What a sign makes of the values beside it.
+type BinaryOperator = fn(&Scalar, &Scalar) -> EvalResult<Scalar>;
+
+/// A sign between two values.
+fn between(left: &Operand, right: &Operand, budget: &EvalBudget, make: BinaryOperator) -> Operand {
+    broadcast(&[left, right], budget, |given| match given {
+        [left, right] => make(left, right),
+        _ => Err("#ERROR!"),
+    })
+}
+
+fn ordered(left: &Scalar, right: &Scalar, holds: [bool; 3]) -> EvalResult<Scalar> {
+    let order = compare(left, right)?;
+    Ok(Scalar::Bool(holds.get(order).copied().unwrap_or(false)))
+}
+
+fn concatenation(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
+    for side in [left, right] {
+        if let Scalar::Error(error) = side {
+            return Err(error);
+        }
+    }
+    Ok(Scalar::Text(shown(left) + &shown(right)))
+}
+
+fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
+    let (left, right) = (number(left)?, number(right)?);
+    if right.abs() > 0.0 { finite(left / right) } else { Err("#DIV/0!") }
+}
+
+impl<'a> FormulaReader<'a> {
+    fn budget(&self) -> &'a EvalBudget {
+        self.cell_source.budget()
+    }
+
+    fn take(&mut self, word: &str) -> bool {
+        self.rest.strip_prefix(word).is_some_and(|rest| {
+            self.rest = rest.trim_start();
+            true
+        })
+    }
+
+    fn comparison(&mut self) -> EvalResult<Operand> {
+        let mut left = self.concatenation()?;
+        loop {
+            let signs: [(&str, BinaryOperator); 6] = [
+                ("<>", |a, b| ordered(a, b, [true, false, true])),
+                ("<=", |a, b| ordered(a, b, [true, true, false])),
+                (">=", |a, b| ordered(a, b, [false, true, true])),
+                ("=", |a, b| ordered(a, b, [false, true, false])),
+                ("<", |a, b| ordered(a, b, [true, false, false])),
+                (">", |a, b| ordered(a, b, [false, false, true])),
+            ];
+            let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
+            left = between(&left, &self.concatenation()?, self.budget(), holds);
+        }
+    }
+
+    fn concatenation(&mut self) -> EvalResult<Operand> {
+        let mut left = self.sum()?;
+        while self.take("&") {
+            left = between(&left, &self.sum()?, self.budget(), concatenation);
+        }
+        Ok(left)
+    }
+
+    fn sum(&mut self) -> EvalResult<Operand> {
+        let mut left = self.product()?;
+        loop {
+            if self.take("+") {
+                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
+            } else if self.take("-") {
+                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
+            } else {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn product(&mut self) -> EvalResult<Operand> {
+        let mut left = self.power()?;
+        loop {
+            if self.take("*") {
+                left = between(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
+            } else if self.take("/") {
+                left = between(&left, &self.power()?, self.budget(), divided);
+            } else {
+                return Ok(left);
+            }
+        }
+    }
+
+    fn power(&mut self) -> EvalResult<Operand> {
+        let mut left = self.unary()?;
+        while self.take("^") {
+            left = between(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
+        }
+        Ok(left)
+    }
+
+    fn unary(&mut self) -> EvalResult<Operand> {
+        self.depth += 1;
+        if self.depth > DEPTH_LIMIT {
+            return Err("#ERROR!");
+        }
+        self.budget().enter()?;
+        let value = self.unary_inside();
+        self.budget().leave();
+        self.depth -= 1;
+        value
+    }
+
+    fn unary_inside(&mut self) -> EvalResult<Operand> {
+        let zero = Operand::Single(Scalar::Number(0.0));
+        let value = if self.take("-") {
+            between(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
+        } else if self.take("+") {
+            self.unary()?
+        } else {
+            let mut value = self.primary()?;
+            while self.take("%") {
+                value = between(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
+            }
+            value
+        };
+        Ok(value)
+    }
+
+    fn primary(&mut self) -> EvalResult<Operand> {
+        if self.take("(") {
+            let inner = self.comparison()?;
+            return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
+        }
+        if self.take("{") {
+            return self.literal();
+        }
+        if let Some(error) = ERRORS.into_iter().find(|error| self.take(error)) {
+            return Ok(Operand::Single(Scalar::Error(error)));
+        }
+        if let Some(rest) = self.rest.strip_prefix('"') {
+            return self.text(rest);
+        }
+        let begins = |rest: &str, sign: fn(char) -> bool| rest.starts_with(sign);
+        let before = self.rest;
+        if begins(self.rest, |c| c.is_ascii_digit() || c == '.') {
+            // Whole rows begin as numbers do.
+            let word = self.word();
+            if word.contains(':') && reference(word).is_some() {
+                return Ok(self.dereference(word));
+            }
+            self.rest = before;
+            return self.digits();
+        }
+        let word = self.word();
+        if word.is_empty() {
+            return Err("#ERROR!");
+        }
+        if self.take("(") {
+            return self.call(&word.to_ascii_uppercase());
+        }
+        Ok(match word.to_ascii_uppercase().as_str() {
+            "TRUE" => Operand::Single(Scalar::Bool(true)),
+            "FALSE" => Operand::Single(Scalar::Bool(false)),
+            _ => self.dereference(word),
+        })
+    }
+
+    /// What a function comes to, the first bracket of which is read.
+    fn call(&mut self, name: &str) -> EvalResult<Operand> {
+        if name == "ROW" || name == "COLUMN" {
+            return self.row_or_column_numbers(name == "ROW");
+        }
+        let outside = self.arrays;
+        self.arrays |= dispatch::opens_ranges(name);
+        let arguments = self.arguments()?;
+        self.arrays = outside;
+        let inside = outside || dispatch::opens_ranges(name);
+        let known = dispatch::is_known(name);
+        Ok(if known {
+            dispatch::call(name, arguments, inside, self.budget())
+        } else {
+            Operand::Single(Scalar::Error("#NAME?"))
+        })
+    }
+
+    /// `ROW` and `COLUMN`: of the formula itself, or of a reference, inside `ARRAYFORMULA` of each of its rows or columns.
+    fn row_or_column_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
+        let position = self.cell_source.position();
+        let word = self.word();
+        if !self.take(")") {
+            return Err("#ERROR!");
+        }
+        let number = |at: u32| Scalar::Number(f64::from(at) + 1.0);
+        if word.is_empty() {
+            return Ok(Operand::Single(number(if rows { position.0 } else { position.1 })));
+        }
+        let area = reference(word).and_then(|(title, span)| self.cell_source.area(title.as_deref(), span));
+        let Some(area) = area else { return Ok(Operand::Single(Scalar::Error("#REF!"))) };
+        let lines = if rows { area.rows } else { area.cols };
+        if !self.arrays || lines.len() < 2 {
+            return Ok(Operand::Single(number(lines.start)));
+        }
+        if lines.len() as u64 > CELL_LIMIT {
+            return Ok(Operand::Single(Scalar::Error("#ERROR!")));
+        }
+        let (length, cells) = (count(lines.len()), lines.map(number).collect());
+        Ok(Operand::Matrix(if rows { Matrix::new(length, 1, cells) } else { Matrix::new(1, length, cells) }))
+    }
+
+    /// What a reference comes to that is part of an expression. Outside of `ARRAYFORMULA` a column or a row stands for its cell
+    /// beside the formula.
+    fn dereference(&self, word: &str) -> Operand {
+        let Some((title, span)) = reference(word) else { return Operand::Single(Scalar::Error("#NAME?")) };
+        let title = title.as_deref();
+        if let (Some(row), Some(column), true) = (span.start_row, span.start_column, span.is_cell()) {
+            return Operand::Single(self.cell_source.cell(title, row, column));
+        }
+        let Some(area) = self.cell_source.area(title, span) else { return Operand::Single(Scalar::Error("#REF!")) };
+        if self.arrays {
+            return self
+                .cell_source
+                .block(title, &area)
+                .map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix);
+        }
+        let (row, column) = self.cell_source.position();
+        Operand::Single(if area.width() == 1 && area.rows.contains(&row) {
+            self.cell_source.cell(title, row, area.cols.start)
+        } else if area.height() == 1 && area.cols.contains(&column) {
+            self.cell_source.cell(title, area.rows.start, column)
+        } else {
+            Scalar::Error("#VALUE!")
+        })
+    }
+
+    /// `{1, 2; 3, 4}`, the bracket of which is read; its parts may be ranges.
+    fn literal(&mut self) -> EvalResult<Operand> {
+        let mut rows: Vec<Vec<Scalar>> = Vec::new();
+        let mut fits = true;
+        loop {
+            let mut parts = vec![self.argument()?.into_matrix()];
+            while self.take(",") {
+                parts.push(self.argument()?.into_matrix());
+            }
+            let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
+            let width: u32 = parts.iter().map(|part| part.width).fold(0, u32::saturating_add);
+            fits &= parts.iter().all(|part| part.height == height);
+            fits &= rows.first().is_none_or(|row| count(row.len()) == width);
+            if (u64::from(height) + rows.len() as u64) * u64::from(width) > CELL_LIMIT {
+                return Err("#ERROR!");
+            }
+            rows.extend((0..height).map(|row| parts.iter().flat_map(|part| part.row(row)).collect()));
+            if self.take("}") {
+                break;
+            }
+            if !self.take(";") {
+                return Err("#ERROR!");
+            }
+        }
+        // Rows or columns of different lengths make no table.
+        Ok(if fits { Operand::Matrix(Matrix::from_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
+    }
+
+    fn text(&mut self, rest: &'a str) -> EvalResult<Operand> {
+        let mut text = String::new();
+        let mut rest = rest;
+        loop {
+            let (before, after) = rest.split_once('"').ok_or("#ERROR!")?;
+            text.push_str(before);
+            if let Some(more) = after.strip_prefix('"') {
+                text.push('"');
+                rest = more;
+            } else {
+                self.rest = after.trim_start();
+                return Ok(Operand::Single(Scalar::Text(text)));
+            }
+        }
+    }
+
+    fn digits(&mut self) -> EvalResult<Operand> {
+        let bytes = self.rest.as_bytes();
+        let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
+            let sign = usize::from(bytes.get(end + 1).is_some_and(|b| matches!(b, b'+' | b'-')));
+            let digits = bytes[end + 1 + sign..].iter().take_while(|b| b.is_ascii_digit()).count();
+            end += if digits > 0 { 1 + sign + digits } else { 0 };
+        }
+        let value = self.rest[..end].parse::<f64>().map_err(|_| "#ERROR!")?;
+        self.rest = self.rest[end..].trim_start();
+        finite(value).map(Operand::Single)
+    }
+
+    /// A name, a reference or a range: letters, digits and what may stand between them, a quoted title first.
+    fn word(&mut self) -> &'a str {
+        let mut end = 0;
+        let mut quoted = false;
+        for c in self.rest.chars() {
+            if c == '\'' {
+                quoted = !quoted;
+            } else if !quoted && !c.is_alphanumeric() && !"_.$!:".contains(c) {
+                break;
+            }
+            end += c.len_utf8();
+        }
+        let word = &self.rest[..end];
+        self.rest = self.rest[end..].trim_start();
+        word
+    }
+
+    /// What stands between the parentheses of a function, the first of which is read.
+    fn arguments(&mut self) -> EvalResult<Vec<Operand>> {
+        let mut found = Vec::new();
+        if self.take(")") {
+            return Ok(found);
+        }
+        loop {
+            let left_out = self.rest.starts_with([',', ')']);
+            found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.argument()? });
+            if self.take(")") {
+                return Ok(found);
+            }
+            if !self.take(",") {
+                return Err("#ERROR!");
+            }
+        }
+    }
+
+    /// One argument, which may be a range as a whole.
+    fn argument(&mut self) -> EvalResult<Operand> {
+        let before = self.rest;
+        let word = self.word();
+        let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}']);
+        if let Some((title, span)) = reference(word).filter(|_| bounded) {
+            let Some(area) = self.cell_source.area(title.as_deref(), span) else {
+                return Ok(Operand::Single(Scalar::Error("#REF!")));
+            };
+            let block = self.cell_source.block(title.as_deref(), &area);
+            return Ok(block.map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix));
+        }
+        self.rest = before;
+        self.comparison()
+    }
+}
+
+fn reference(word: &str) -> Option<(Option<String>, CellSpan)> {
+    match A1Reference::parse(word) {
+        Some(A1Reference::Cells { title, span }) => Some((title, span)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,280 @@
+//! The references in a formula's text, and what becomes of them when the formula moves.
+//!
+//! In scope: finding cells, ranges, whole rows and columns outside of texts, with `$` and a sheet's title, and spelling them anew.
+//! Out of scope: what a formula comes to (`formula`), what an edit of the sheet makes of references (`adjust`), names, which do not
+//! move.
+
+use crate::grid::area::GridRange;
+
+/// The formula as it reads so many rows further down and columns further right: what has a `$` stays, and what would leave the
+/// sheet is `#REF!`.
+pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
+    rewritten(source, |found| {
+        let cells = found.shifted(down, right);
+        Some(cells.map_or_else(|| REF_ERROR.to_owned(), |cells| format!("{}{cells}", found.prefix)))
+    })
+}
+
+/// What a reference reads as when its cells are gone.
+pub(crate) const REF_ERROR: &str = "#REF!";
+
+/// A reference in a formula.
+#[derive(Debug)]
+pub(crate) struct ReferenceMatch<'a> {
+    /// The title in front as it is written, with its `!`; empty where there is none.
+    pub prefix: &'a str,
+    /// The title that it means.
+    pub title: Option<String>,
+    first: RangeEnd,
+    second: Option<RangeEnd>,
+}
+
+/// The formula with each reference outside of texts replaced by what `change` makes of it; `None` leaves it as it is written.
+pub(crate) fn rewritten(source: &str, mut change: impl FnMut(&ReferenceMatch<'_>) -> Option<String>) -> String {
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(first) = rest.chars().next() {
+        let titled = title(rest).and_then(|(prefix, title)| {
+            let after = rest.get(prefix..)?;
+            Some((prefix + word(after), ReferenceMatch::read(after, rest.get(..prefix)?, Some(title))?))
+        });
+        let plain = || {
+            let can_begin = first.is_ascii_alphanumeric() || first == '$';
+            let inside = out.ends_with(['.', '!']);
+            Some((word(rest), ReferenceMatch::read(rest, "", None).filter(|_| can_begin && !inside)?))
+        };
+        if let Some((length, found)) = titled.or_else(plain) {
+            let (token, after) = rest.split_at(length);
+            match change(&found) {
+                Some(new) => out.push_str(&new),
+                None => out.push_str(token),
+            }
+            rest = after;
+            continue;
+        }
+        let length = match first {
+            '"' | '\'' => quoted(rest, first),
+            c if c.is_alphanumeric() || c == '$' || c == '_' => word(rest),
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(length);
+        out.push_str(token);
+        rest = after;
+    }
+    out
+}
+
+/// The title at the start of a text: the length up to and with the `!`, and what it says.
+fn title(text: &str) -> Option<(usize, String)> {
+    let (length, title) = if text.starts_with('\'') {
+        let length = quoted(text, '\'');
+        let inner = text.get(1..length)?.strip_suffix('\'')?;
+        (length, inner.replace("''", "'"))
+    } else {
+        let length = word(text);
+        (length, text.get(..length)?.to_owned())
+    };
+    let named = !title.is_empty() && text.get(length..)?.starts_with('!');
+    named.then_some((length + 1, title))
+}
+
+impl<'a> ReferenceMatch<'a> {
+    /// The reference that the first word of a text is. A word before a bracket is a function, one before `!` a sheet.
+    fn read(text: &str, prefix: &'a str, title: Option<String>) -> Option<Self> {
+        let (token, after) = text.split_at(word(text));
+        if after.starts_with(['(', '!']) {
+            return None;
+        }
+        let (first, second) = token.split_once(':').map_or((token, None), |(first, second)| (first, Some(second)));
+        let first = RangeEnd::read(first, second.is_some())?;
+        let second = match second {
+            Some(second) => Some(RangeEnd::read(second, true)?),
+            None => None,
+        };
+        Some(Self { prefix, title, first, second })
+    }
+
+    fn shifted(&self, down: i64, right: i64) -> Option<String> {
+        let first = self.first.moved(down, right)?;
+        match &self.second {
+            Some(second) => Some(format!("{first}:{}", second.moved(down, right)?)),
+            None => Some(first),
+        }
+    }
+
+    /// The cells that it means; an end that it does not say is open.
+    pub(crate) fn range(&self) -> GridRange {
+        let second = self.second.as_ref().unwrap_or(&self.first);
+        let (start_row, end_row) = bounds(self.first.row, second.row);
+        let (start_col, end_col) = bounds(self.first.column, second.column);
+        GridRange { sheet_id: 0, start_row, end_row, start_col, end_col }
+    }
+
+    /// The same reference to other cells: what was open and what was fixed stays so. Without the title.
+    pub(crate) fn print(&self, range: &GridRange) -> String {
+        let rows = spread(self.first.row, self.second.as_ref().and_then(|end| end.row), range.start_row, range.end_row);
+        let columns =
+            spread(self.first.column, self.second.as_ref().and_then(|end| end.column), range.start_col, range.end_col);
+        let first = RangeEnd { column: columns.0, row: rows.0 }.print();
+        match self.second {
+            Some(_) => format!("{first}:{}", RangeEnd { column: columns.1, row: rows.1 }.print()),
+            None => first,
+        }
+    }
+}
+
+/// A row or a column of a reference, from 1, and whether it has a `$`.
+type LineBound = Option<(bool, i64)>;
+
+/// From 0 and without the last; open where only one end is said.
+fn bounds(first: LineBound, second: LineBound) -> (Option<u32>, Option<u32>) {
+    let line = |at: i64| u32::try_from(at).unwrap_or(u32::MAX);
+    match (first, second) {
+        (Some((_, a)), Some((_, b))) => (Some(line(a.min(b) - 1)), Some(line(a.max(b)))),
+        (Some((_, a)), None) | (None, Some((_, a))) => (Some(line(a - 1)), None),
+        (None, None) => (None, None),
+    }
+}
+
+fn spread(first: LineBound, second: LineBound, start: Option<u32>, end: Option<u32>) -> (LineBound, LineBound) {
+    let start = start.map_or(1, |at| i64::from(at) + 1);
+    let put = |line: LineBound, at: i64| line.map(|(fixed, _)| (fixed, at));
+    let last = if first.is_some() { end.map_or(start, i64::from) } else { start };
+    (put(first, start), put(second, last))
+}
+
+/// The length of a text or a quoted title; a quote within is doubled.
+fn quoted(text: &str, quote: char) -> usize {
+    let mut chars = text.char_indices().skip(1).peekable();
+    while let Some((at, c)) = chars.next() {
+        if c == quote {
+            if chars.peek().is_some_and(|(_, next)| *next == quote) {
+                chars.next();
+            } else {
+                return at + c.len_utf8();
+            }
+        }
+    }
+    text.len()
+}
+
+fn word(text: &str) -> usize {
+    text.find(|c: char| !(c.is_alphanumeric() || matches!(c, '$' | '_' | '.' | ':'))).unwrap_or(text.len())
+}
+
+/// One end of a reference: a column, a row, or both.
+#[derive(Debug, Clone, Copy)]
+struct RangeEnd {
+    column: LineBound,
+    row: LineBound,
+}
+
+/// The most columns and rows that a reference can name.
+const MOST_COLUMNS: i64 = 18_278;
+const MOST_ROWS: i64 = 10_000_000;
+
+impl RangeEnd {
+    /// Reads `$A$1`; where it is an end of a range also `A` or `1`.
+    fn read(text: &str, of_range: bool) -> Option<Self> {
+        let (fixed_column, rest) = text.strip_prefix('$').map_or((false, text), |rest| (true, rest));
+        let letters = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphabetic()).len();
+        let (letters, rest) = rest.split_at(letters);
+        if letters.len() > 3 {
+            return None;
+        }
+        let column = letters.bytes().fold(0_i64, |n, b| n * 26 + i64::from(b.to_ascii_uppercase() - b'A') + 1);
+        let (fixed_row, digits) = match (letters.is_empty(), rest.strip_prefix('$')) {
+            (true, None) => (fixed_column, rest),
+            (true, Some(_)) => return None,
+            (false, Some(digits)) => (true, digits),
+            (false, None) => (false, rest),
+        };
+        if !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() > 8 {
+            return None;
+        }
+        let row = digits.parse::<i64>().ok().filter(|row| *row > 0);
+        if digits.is_empty() != row.is_none() {
+            return None;
+        }
+        let end = Self {
+            column: (!letters.is_empty()).then_some((fixed_column, column)),
+            row: row.map(|row| (fixed_row, row)),
+        };
+        match (end.column, end.row) {
+            (Some(_), Some(_)) => Some(end),
+            (None, None) => None,
+            _ => of_range.then_some(end),
+        }
+    }
+
+    /// As it reads after the move; `None` where it would leave the sheet.
+    fn moved(self, down: i64, right: i64) -> Option<String> {
+        let place = |at: LineBound, by: i64, most: i64| match at {
+            None => Some(None),
+            Some((fixed, at)) => {
+                let to = if fixed { at } else { at + by };
+                (1..=most).contains(&to).then_some(Some((fixed, to)))
+            }
+        };
+        let column = place(self.column, right, MOST_COLUMNS)?;
+        let row = place(self.row, down, MOST_ROWS)?;
+        Some(Self { column, row }.print())
+    }
+
+    fn print(self) -> String {
+        let dollar = |fixed: bool| if fixed { "$" } else { "" };
+        let column = self.column.map(|(fixed, at)| format!("{}{}", dollar(fixed), letters(at))).unwrap_or_default();
+        let row = self.row.map(|(fixed, at)| format!("{}{at}", dollar(fixed))).unwrap_or_default();
+        column + &row
+    }
+}
+
+fn letters(mut column: i64) -> String {
+    let mut letters = Vec::new();
+    while column > 0 {
+        column -= 1;
+        letters.push(b'A' + u8::try_from(column % 26).unwrap_or(0));
+        column /= 26;
+    }
+    letters.iter().rev().map(|&b| char::from(b)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn relative_references_move_and_fixed_ones_and_words_stay() {
+        for (before, after) in [
+            ("=B2*2", "=C4*2"),
+            ("=$B2+B$2+$B$2", "=$B4+C$2+$B$2"),
+            ("=SUM(A1:B2)", "=SUM(B3:C4)"),
+            ("=SUM(A:A)+SUM(1:1)", "=SUM(B:B)+SUM(3:3)"),
+            ("=SUM(A2:A)", "=SUM(B4:B)"),
+            ("='My sheet'!A1&\"A1 \"\"B2\"\"\"", "='My sheet'!B3&\"A1 \"\"B2\"\"\""),
+            ("=Sheet1!Z9", "=Sheet1!AA11"),
+            ("=LOG10(A1)+rate+A1B", "=LOG10(B3)+rate+A1B"),
+            ("=1.5+A1%", "=1.5+B3%"),
+        ] {
+            assert_eq!(shifted(before, 2, 1), after, "{before}");
+        }
+    }
+
+    #[test]
+    fn what_would_leave_the_sheet_is_no_reference_any_more() {
+        assert_eq!(shifted("=A1+B5+SUM(A1:A3)", -1, 0), "=#REF!+B4+SUM(#REF!)");
+        assert_eq!(shifted("=A1", 0, -1), "=#REF!");
+    }
+
+    proptest! {
+        #[test]
+        fn a_formula_that_goes_there_and_back_is_the_same(source in "=[A-Z$:0-9+*(),'\" !a-z]{0,40}", down in 0_i64..500, right in 0_i64..50) {
+            // A reference is written anew ("a01" becomes "A1"), so the second journey starts from the first's spelling.
+            let print = shifted(&source, 0, 0);
+            let back = shifted(&shifted(&print, down, right), -down, -right);
+            prop_assert_eq!(back, print);
+        }
+    }
+}

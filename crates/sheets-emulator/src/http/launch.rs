@@ -1,0 +1,148 @@
+//! Running the emulator as a server of its own: what `sheetkeep emulate` does.
+//!
+//! In scope: opening, listening on loopback, writing the credentials file, telling the URL, serving until told to stop.
+//! Out of scope: the command line, signals, printing.
+
+use std::fs;
+use std::future::Future;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::test_credentials::{is_service_account, service_account};
+use crate::emulator::{Emulator, StorageFailure};
+use crate::http::server::listen;
+use crate::options::EmulatorOptions;
+use crate::random::RandomSource;
+use crate::storage::store::StorageError;
+use crate::time::TimeSource;
+
+/// What the emulator is launched with.
+#[derive(Debug, Clone, Default)]
+pub struct LaunchOptions {
+    /// The address to listen on; this machine only unless told.
+    pub host: Option<IpAddr>,
+    /// The port; 0 for any free one.
+    pub port: u16,
+    /// Where to write a throw-away service-account key whose `token_uri` is this server.
+    pub credentials: Option<PathBuf>,
+    /// How it is to behave.
+    pub emulator: EmulatorOptions,
+}
+
+/// Why the emulator could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum LaunchError {
+    /// The spreadsheet file.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The spreadsheet file, while it was served.
+    #[error("{}", .0.why)]
+    StorageFailure(StorageFailure),
+    /// The port.
+    #[error("failed to listen on {host}:{port}: {cause}; choose another port, or 0 for any free one")]
+    Listen {
+        /// The address asked for.
+        host: IpAddr,
+        /// The port asked for.
+        port: u16,
+        /// What the system said.
+        cause: io::Error,
+    },
+    /// The credentials file.
+    #[error("failed to write the test credentials to {}: {cause}; check the path and its permissions", path.display())]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        cause: io::Error,
+    },
+}
+
+/// Writes the key so that only its owner reads it. A file that is there is replaced when it is empty or an emulator's
+/// key of an earlier start; anybody's real credentials are left alone.
+fn write_key(path: &Path, text: &str) -> io::Result<()> {
+    match fs::read_to_string(path) {
+        Ok(known) if !known.trim().is_empty() && !is_service_account(&known) => {
+            let told = "there is a file that is not a key of the emulator, which is left as it is";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, told));
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Runs an emulator until `stop` resolves, and then until its calls in hand are answered. `ready` gets its URL, such as
+/// `http://127.0.0.1:8080`, once it listens and the credentials file is there.
+pub async fn launch(
+    options: LaunchOptions,
+    clock: Arc<dyn TimeSource>,
+    random: Arc<dyn RandomSource>,
+    ready: impl FnOnce(&str),
+    stop: impl Future<Output = ()>,
+) -> Result<(), LaunchError> {
+    let LaunchOptions { host, port, credentials, emulator } = options;
+    let host = host.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let emulator = Emulator::open(emulator, clock, random)?;
+    let (listener, address) = listen(host, port).await.map_err(|cause| LaunchError::Listen { host, port, cause })?;
+    let url = format!("http://{address}");
+    if let Some(path) = credentials {
+        let text = format!("{:#}\n", service_account(&url));
+        let write = tokio::task::spawn_blocking(move || (write_key(&path, &text), path)).await;
+        if let Ok((Err(cause), path)) = write {
+            return Err(LaunchError::Credentials { path, cause });
+        }
+    }
+    ready(&url);
+    let token = CancellationToken::new();
+    let serving = emulator.serve(listener, token.clone());
+    let mut serving = std::pin::pin!(serving);
+    tokio::select! {
+        () = serving.as_mut() => {}
+        () = stop => {
+            token.cancel();
+            serving.await;
+        }
+        () = emulator.storage_failed() => {
+            token.cancel();
+            serving.await;
+        }
+    }
+    emulator.storage_failure().map_or(Ok(()), |storage_failure| Err(LaunchError::StorageFailure(storage_failure)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_replaces_its_like_and_nothing_else_and_is_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.json");
+        let key = |url: &str| service_account(url).to_string();
+        write_key(&path, &key("http://127.0.0.1:1")).unwrap();
+        write_key(&path, &key("http://127.0.0.1:2")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), key("http://127.0.0.1:2"));
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions()) & 0o777, 0o600);
+        let real = "{\"client_email\": \"me@example.com\"}";
+        fs::write(&path, real).unwrap();
+        let refused = write_key(&path, &key("http://127.0.0.1:3")).unwrap_err();
+        assert_eq!(
+            (refused.kind(), fs::read_to_string(&path).unwrap()),
+            (io::ErrorKind::AlreadyExists, real.to_owned())
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! The body of an answer on its way out.
+//!
+//! In scope: one piece of bytes, or its first half and then the end of the connection. Out of scope: what is in it (`call`).
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+
+use crate::emulator::ConnectionDropped;
+
+/// A body.
+#[derive(Debug)]
+pub struct ResponseBody {
+    left: Option<Bytes>,
+    length: u64,
+    breaks_off: bool,
+}
+
+impl ResponseBody {
+    /// A body of these bytes. One that breaks off promises them all and ends after half of them.
+    pub fn new(bytes: Bytes, breaks_off: bool) -> Self {
+        let length = bytes.len() as u64;
+        let kept = if breaks_off { bytes.slice(..bytes.len() / 2) } else { bytes };
+        Self { left: Some(kept).filter(|bytes| !bytes.is_empty()), length, breaks_off }
+    }
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = ConnectionDropped;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, ConnectionDropped>>> {
+        match self.left.take() {
+            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            None if self.breaks_off => Poll::Ready(Some(Err(ConnectionDropped))),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_none() && !self.breaks_off
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.length)
+    }
+}

@@ -1,0 +1,197 @@
+//! What a value of a request becomes in a cell.
+//!
+//! In scope: `USER_ENTERED`, which reads texts as if a person had typed them, and `RAW`, which stores what was sent.
+//! Out of scope: which cells are written (`values`), how they are shown (`render`), dates and times (`entered_moment`),
+//! locales other than `en_US`.
+//!
+//! Source: `ValueInputOption` of the API; what texts become is recorded, or else as reported (`reference/sheets-api.md` 10).
+
+use crate::format::number_format::NumberFormat;
+use crate::grid::cell::CellValue;
+use crate::input::user_entered_date::{is_digits, moment};
+
+/// A value and the format that typing it gives the cell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EnteredValue {
+    /// The value; none clears the cell.
+    pub value: Option<CellValue>,
+    /// The format, where the text has one of its own.
+    pub format: Option<NumberFormat>,
+}
+
+impl EnteredValue {
+    fn plain(value: CellValue) -> Self {
+        Self { value: Some(value), format: None }
+    }
+
+    /// A number that is to be shown by this format.
+    fn shown(value: f64, kind: &str, pattern: &str) -> Self {
+        Self { value: Some(CellValue::Number(value)), format: Some(NumberFormat::new(kind, pattern)) }
+    }
+
+    /// A text as `RAW` takes it: text whatever it looks like; the empty text clears the cell.
+    pub fn raw(text: &str) -> Self {
+        Self { value: (!text.is_empty()).then(|| CellValue::Text(text.to_owned())), format: None }
+    }
+
+    /// A text as if a person had typed it into the cell.
+    pub fn typed(text: &str) -> Self {
+        if let Some(kept) = text.strip_prefix('\'') {
+            return Self::plain(CellValue::Text(kept.to_owned()));
+        }
+        let trimmed = text.trim();
+        if trimmed.is_empty() {
+            return Self::raw(text);
+        }
+        if trimmed.len() > 1 && trimmed.starts_with('=') {
+            return Self::plain(CellValue::Formula { source: trimmed.to_owned(), result: None });
+        }
+        if trimmed.eq_ignore_ascii_case("true") || trimmed.eq_ignore_ascii_case("false") {
+            return Self::plain(CellValue::Bool(trimmed.eq_ignore_ascii_case("true")));
+        }
+        if let Some(entry) = number(trimmed) {
+            return entry;
+        }
+        if let Some((value, format)) = moment(trimmed) {
+            return Self { value: Some(CellValue::Number(value)), format: Some(format) };
+        }
+        // A sign in front of anything else starts a formula, which surprises people who type "+ 1 person".
+        if trimmed.len() > 1 && trimmed.starts_with(['+', '-']) {
+            return Self::plain(CellValue::Formula { source: format!("={trimmed}"), result: None });
+        }
+        Self::raw(text)
+    }
+}
+
+/// `42`, `-1.5`, `2,000,000.01`, `10%`, `$5`, `$-5`, `1e5`.
+fn number(text: &str) -> Option<EnteredValue> {
+    let (minus, rest) = signed(text);
+    let (money, rest) = currency(rest);
+    let (again, rest) = if money.is_some() && !minus { signed(rest) } else { (false, rest) };
+    let negative = minus || again;
+    let (percent, rest) = rest.strip_suffix('%').map_or((false, rest), |rest| (true, rest.trim_end()));
+    let (mantissa, exponent) = rest.split_once(['e', 'E']).map_or((rest, None), |(m, e)| (m, Some(e)));
+    if exponent.is_some_and(|e| !is_digits(e.strip_prefix(['+', '-']).unwrap_or(e))) {
+        return None;
+    }
+    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(w, f)| (w, Some(f)));
+    let grouped = whole.contains(',');
+    if grouped && !is_grouped(whole) || fraction.is_some_and(|f| !f.is_empty() && !is_digits(f)) {
+        return None;
+    }
+    let digits = whole.replace(',', "");
+    if !(is_digits(&digits) || digits.is_empty() && fraction.is_some_and(is_digits)) {
+        return None;
+    }
+    let value = format!("{digits}.{}e{}", fraction.unwrap_or_default(), exponent.unwrap_or("0")).parse::<f64>().ok()?;
+    let value = if negative { -value } else { value } / if percent { 100.0 } else { 1.0 };
+    if !value.is_finite() {
+        return None;
+    }
+    let decimals = if fraction.is_some_and(|f| !f.is_empty()) { ".00" } else { "" };
+    Some(match (money, percent, exponent.is_some(), grouped) {
+        (Some(symbol), ..) => EnteredValue::shown(value, "CURRENCY", &format!("{symbol}#,##0{decimals}")),
+        (_, true, ..) => EnteredValue::shown(value, "PERCENT", &format!("0{decimals}%")),
+        (_, _, true, _) => EnteredValue::shown(value, "SCIENTIFIC", "0.00E+00"),
+        (_, _, _, true) => EnteredValue::shown(value, "NUMBER", &format!("#,##0{decimals}")),
+        _ => EnteredValue::plain(CellValue::Number(value)),
+    })
+}
+
+/// Whether a minus is in front, and what follows the sign.
+fn signed(text: &str) -> (bool, &str) {
+    text.strip_prefix(['-', '+']).map_or((false, text), |rest| (text.starts_with('-'), rest.trim_start()))
+}
+
+/// The symbol of money in front, as a pattern has it, and what follows.
+fn currency(text: &str) -> (Option<&'static str>, &str) {
+    let known = [("$", "\"$\""), ("€", "[$€]"), ("£", "[$£]"), ("¥", "[$¥]")];
+    let found = known.iter().find_map(|(sign, symbol)| Some((*symbol, text.strip_prefix(sign)?)));
+    found.map_or((None, text), |(symbol, rest)| (Some(symbol), rest.trim_start()))
+}
+
+fn is_grouped(text: &str) -> bool {
+    let mut groups = text.split(',');
+    groups.next().is_some_and(|first| is_digits(first) && first.len() <= 3)
+        && groups.all(|g| is_digits(g) && g.len() == 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn typed(text: &str) -> (Option<CellValue>, String) {
+        let entry = EnteredValue::typed(text);
+        (entry.value, entry.format.map(|f| f.pattern).unwrap_or_default())
+    }
+
+    #[test]
+    fn texts_become_what_google_recorded() {
+        for (text, value, pattern) in [
+            ("0042", 42.0, ""),
+            ("2,000,000.01", 2_000_000.01, "#,##0.00"),
+            ("2020-01-01", 43_831.0, "yyyy-mm-dd"),
+            ("53", 53.0, ""),
+            (" 7 ", 7.0, ""),
+            ("-1.5", -1.5, ""),
+            (".5", 0.5, ""),
+            ("10%", 0.1, "0%"),
+            ("$5", 5.0, "\"$\"#,##0"),
+            ("-$1,234.50", -1234.5, "\"$\"#,##0.00"),
+            ("$100.15", 100.15, "\"$\"#,##0.00"),
+            ("$-5", -5.0, "\"$\"#,##0"),
+            ("€5", 5.0, "[$€]#,##0"),
+            ("12.5%", 0.125, "0.00%"),
+            ("1e5", 100_000.0, "0.00E+00"),
+        ] {
+            assert_eq!(typed(text), (Some(CellValue::Number(value)), pattern.to_owned()), "{text}");
+        }
+        assert_eq!(EnteredValue::typed("True").value, Some(CellValue::Bool(true)));
+        assert_eq!(EnteredValue::typed("").value, None);
+    }
+
+    #[test]
+    fn what_is_no_number_stays_text() {
+        for text in [
+            "abc",
+            "1,00",
+            "2020-13-01",
+            "2020-01-01T00:00:00Z",
+            "1.2.3",
+            "e5",
+            "1e",
+            "=",
+            "12,345,6",
+            "nan",
+            "inf",
+            "1_0",
+            "$",
+        ] {
+            assert_eq!(typed(text), (Some(CellValue::Text(text.to_owned())), String::new()), "{text}");
+        }
+        assert_eq!(typed("'0042").0, Some(CellValue::Text("0042".to_owned())));
+    }
+
+    #[test]
+    fn formulas_and_signs_become_formulas_and_raw_texts_never_do() {
+        let formula = |text: &str| Some(CellValue::Formula { source: text.to_owned(), result: None });
+        assert_eq!(EnteredValue::typed("=3/2").value, formula("=3/2"));
+        assert_eq!(EnteredValue::typed("+ Non-Refundable").value, formula("=+ Non-Refundable"));
+        assert_eq!(EnteredValue::raw("=3/2").value, Some(CellValue::Text("=3/2".to_owned())));
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_typed_is_finite(text in "[-+$%0-9eE.,:/ apmAPM]{0,16}") {
+            if let Some(CellValue::Number(n)) = EnteredValue::typed(&text).value {
+                prop_assert!(n.is_finite());
+            }
+        }
+
+        #[test]
+        fn raw_keeps_every_text(text in "\\PC{1,30}") {
+            prop_assert_eq!(EnteredValue::raw(&text).value, Some(CellValue::Text(text)));
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a date, a time or a length of time becomes when a person types it.
+//!
+//! In scope: the spellings that `en_US` takes, in digits and with the names of months, and the format that keeps the spelling.
+//! Out of scope: numbers (`entered`), and dates without a year, which a person's sheet completes from today's date.
+//!
+//! Source: "Mar 1 2016" is the example of the values guide; the other spellings are as people report them.
+
+use jiff::civil::{Date, date};
+
+use crate::format::number_format::NumberFormat;
+
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
+/// `2020-01-01`, `1/31/2020`, `Jan 31, 2020`, `12:30`, `12:30:15 pm`, or a day and a time with a blank between.
+/// Comes with the format that keeps the spelling.
+pub(crate) fn moment(text: &str) -> Option<(f64, NumberFormat)> {
+    if let Some((days, pattern)) = day(text) {
+        return Some((days, NumberFormat::new("DATE", &pattern)));
+    }
+    if let Some((part, pattern)) = time(text) {
+        return Some((part, NumberFormat::new("TIME", pattern)));
+    }
+    // The time is the last word, or the last two: "6:00 PM".
+    text.rmatch_indices(' ').take(2).find_map(|(at, _)| {
+        let (days, pattern) = day(text[..at].trim_end())?;
+        let (part, time_pattern) = time(text[at..].trim_start()).filter(|(part, _)| *part < 1.0)?;
+        Some((days + part, NumberFormat::new("DATE_TIME", &format!("{pattern} {time_pattern}"))))
+    })
+}
+
+/// The serial number of a day, and the pattern that shows it as it was typed.
+fn day(text: &str) -> Option<(f64, String)> {
+    in_digits(text).map(|(days, pattern)| (days, pattern.to_owned())).or_else(|| with_name(text))
+}
+
+fn in_digits(text: &str) -> Option<(f64, &'static str)> {
+    let slashed = text.contains('/');
+    let parts: Vec<&str> = text.split(if slashed { '/' } else { '-' }).collect();
+    let [a, b, c] = parts.as_slice() else { return None };
+    if ![a, b, c].iter().all(|part| is_digits(part) && part.len() <= 4) {
+        return None;
+    }
+    let (year, month, day, pattern) = match (a.len(), slashed) {
+        (4, true) => (*a, *b, *c, "yyyy/mm/dd"),
+        (4, false) => (*a, *b, *c, "yyyy-mm-dd"),
+        (1 | 2, true) => (*c, *a, *b, "m/d/yyyy"),
+        (1 | 2, false) => (*c, *a, *b, "m-d-yyyy"),
+        _ => return None,
+    };
+    Some((serial(year, month.parse().ok()?, day.parse().ok()?)?, pattern))
+}
+
+/// `Mar 1 2016`, `March 1, 2016`, `1 Mar 2016`, `1-Mar-2016`, `Mar 2016`.
+fn with_name(text: &str) -> Option<(f64, String)> {
+    let dashed = text.contains('-');
+    let words: Vec<&str> = text.split(if dashed { '-' } else { ' ' }).filter(|word| !word.is_empty()).collect();
+    let bare = |word: &str| word.strip_suffix(',').unwrap_or(word).to_owned();
+    let comma = |word: &str| if word.ends_with(',') { "," } else { "" };
+    match words.as_slice() {
+        [name, day, year] if !dashed && month(&bare(name)).is_some() => {
+            let (number, pattern) = month(name)?;
+            let days = serial(year, number, bare(day).parse().ok()?)?;
+            Some((days, format!("{pattern} d{} yyyy", comma(day))))
+        }
+        [day, name, year] => {
+            let (number, pattern) = month(&bare(name))?;
+            let days = serial(year, number, day.parse().ok()?)?;
+            Some((days, if dashed { format!("d-{pattern}-yyyy") } else { format!("d {pattern}{} yyyy", comma(name)) }))
+        }
+        [name, year] if year.len() == 4 => {
+            let (number, pattern) = month(&bare(name))?;
+            Some((serial(year, number, 1)?, format!("{pattern}{} yyyy", comma(name))))
+        }
+        _ => None,
+    }
+}
+
+/// The number of a month by its name or the first three letters of it, and how a pattern has it.
+fn month(name: &str) -> Option<(i8, &'static str)> {
+    let lower = name.to_ascii_lowercase();
+    let fits = |month: &str| lower == *month || lower.len() == 3 && month.starts_with(&lower);
+    let at = MONTHS.iter().position(|month| fits(month))?;
+    Some((i8::try_from(at).ok()? + 1, if lower.len() > 3 { "mmmm" } else { "mmm" }))
+}
+
+fn serial(year: &str, month: i8, day: i8) -> Option<f64> {
+    let year = match (year.len(), year.parse::<i16>().ok().filter(|_| is_digits(year))?) {
+        (4, year) => year,
+        (2, short) if short < 50 => 2000 + short,
+        (2, short) => 1900 + short,
+        _ => return None,
+    };
+    let days = Date::new(year, month, day).ok()?.since(date(1899, 12, 30)).ok()?.get_days();
+    (days >= 0).then_some(f64::from(days))
+}
+
+/// The part of a day, or a length of time in days, and how it is shown.
+fn time(text: &str) -> Option<(f64, &'static str)> {
+    let lower = text.to_ascii_lowercase();
+    let (clock, half) = match (lower.strip_suffix("am"), lower.strip_suffix("pm")) {
+        (Some(clock), _) => (clock.trim_end(), Some(0)),
+        (_, Some(clock)) => (clock.trim_end(), Some(12)),
+        _ => (lower.as_str(), None),
+    };
+    let (clock, fraction) = clock.split_once('.').map_or((clock, None), |(clock, digits)| (clock, Some(digits)));
+    let parts: Vec<&str> = clock.split(':').collect();
+    let least = if half.is_some() { 1 } else { 2 };
+    if !(least..=3).contains(&parts.len()) || fraction.is_some_and(|f| parts.len() < 3 || !is_digits(f) || f.len() > 3)
+    {
+        return None;
+    }
+    if !parts.iter().enumerate().all(|(at, part)| is_digits(part) && part.len() <= if at == 0 { 4 } else { 2 }) {
+        return None;
+    }
+    let numbers: Vec<u32> = parts.iter().filter_map(|part| part.parse().ok()).collect();
+    let at = |place: usize| numbers.get(place).copied().unwrap_or(0);
+    let (hour, minute, second) = (at(0), at(1), at(2));
+    let hour = match half {
+        Some(offset) if (1..=12).contains(&hour) => hour % 12 + offset,
+        None => hour,
+        _ => return None,
+    };
+    if minute > 59 || second > 59 {
+        return None;
+    }
+    let pattern = match (parts.len(), half.is_some(), fraction.is_some()) {
+        // More hours than a day has are a length of time.
+        _ if hour > 23 => "[h]:mm:ss",
+        (1 | 2, true, _) => "h:mm am/pm",
+        (1 | 2, false, _) => "h:mm",
+        (_, false, true) => "h:mm:ss.000",
+        (_, true, true) => "h:mm:ss.000 am/pm",
+        (_, false, false) => "h:mm:ss",
+        (_, true, false) => "h:mm:ss am/pm",
+    };
+    let fraction = fraction.map_or(Ok(0.0), |digits| format!("0.{digits}").parse::<f64>()).ok()?;
+    Some(((f64::from(hour * 3600 + minute * 60 + second) + fraction) / 86_400.0, pattern))
+}
+
+/// Whether a text is digits only, at least one.
+pub(crate) fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Option<(f64, String, String)> {
+        moment(text).map(|(value, format)| (value, format.pattern.clone(), format.show(value)))
+    }
+
+    #[test]
+    fn moments_are_numbers_that_look_as_they_were_typed() {
+        for (text, value, pattern) in [
+            ("2020-01-01", 43_831.0, "yyyy-mm-dd"),
+            ("1/31/2020", 43_861.0, "m/d/yyyy"),
+            ("Mar 1 2016", 42_430.0, "mmm d yyyy"),
+            ("March 1, 2016", 42_430.0, "mmmm d, yyyy"),
+            ("1 Mar 2016", 42_430.0, "d mmm yyyy"),
+            ("1-Mar-2016", 42_430.0, "d-mmm-yyyy"),
+            ("Mar 2016", 42_430.0, "mmm yyyy"),
+            ("12:00", 0.5, "h:mm"),
+            ("6:00:00 PM", 0.75, "h:mm:ss am/pm"),
+            ("6:00:00.500", 21_600.5 / 86_400.0, "h:mm:ss.000"),
+            ("30:00:00", 1.25, "[h]:mm:ss"),
+            ("2020-01-01 6:00 PM", 43_831.75, "yyyy-mm-dd h:mm am/pm"),
+            ("Mar 1, 2016 18:00", 42_430.75, "mmm d, yyyy h:mm"),
+        ] {
+            assert_eq!(typed(text), Some((value, pattern.to_owned(), text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
+    fn short_spellings_are_completed() {
+        assert_eq!(typed("6pm").map(|(value, _, shown)| (value, shown)), Some((0.75, "6:00 PM".to_owned())));
+        assert_eq!(typed("1/31/20").map(|(value, _, shown)| (value, shown)), Some((43_861.0, "1/31/2020".to_owned())));
+    }
+
+    #[test]
+    fn what_is_no_moment_is_none() {
+        for text in [
+            "2020-13-01",
+            "Feb 30 2020",
+            "May",
+            "Marchy 1 2016",
+            "12:60",
+            "13:00 pm",
+            "1:2:3:4",
+            "1.5:00",
+            "10:",
+            "mar-1-2016",
+        ] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+}

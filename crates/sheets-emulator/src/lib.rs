@@ -1,0 +1,59 @@
+//! A Google Sheets v4 service in this process: spreadsheets kept in one `SQLite` file, answered in Google's words.
+//!
+//! In scope: storage, `batchUpdate`, reads, A1 notation, field masks, rendering, the HTTP routes, faults on demand.
+//! Out of scope: clients. No type is shared with one: tests compare answers with the recorded exchanges in `fixtures/wire/`.
+
+#![warn(unreachable_pub)]
+
+mod api;
+mod auth;
+mod batch;
+mod dispatch;
+mod drive;
+mod emulator;
+mod error;
+mod fault;
+mod format;
+mod formula;
+mod grid;
+mod http;
+mod input;
+mod methods;
+mod options;
+mod random;
+mod schema;
+mod storage;
+mod time;
+mod workbook;
+
+pub use crate::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
+pub use crate::api::quota::QuotaLimits;
+pub use crate::api::stats::CallStats;
+pub use crate::auth::test_credentials::TEST_ACCOUNT;
+pub use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
+pub use crate::emulator::{ConnectionDropped, Emulator, StorageFailure};
+pub use crate::error::FailureCause;
+pub use crate::fault::inject::{FaultAction, FaultRule, FaultTarget};
+pub use crate::http::launch::{LaunchError, LaunchOptions, launch};
+pub use crate::http::response_body::ResponseBody;
+pub use crate::options::{EmulatorOptions, Latency};
+pub use crate::random::{RandomSource, SeededRandom, SystemRandomSource};
+pub use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, request_kinds};
+pub use crate::storage::commit_hook::{CommitHook, CommitStage};
+pub use crate::storage::error::StorageError;
+pub use crate::time::{SimulatedTimeSource, SystemTimeSource, TimeSource};
+
+/// Readers of untrusted text, for fuzzing. Not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::format::number_format::NumberFormat;
+    pub use crate::formula::budget::EvalBudget;
+    pub use crate::formula::evaluate::{CellSource, evaluate, link};
+    pub use crate::formula::matrix::Matrix;
+    pub use crate::grid::a1::{A1Reference, CellSpan, column_index, quote_title};
+    pub use crate::grid::area::Area;
+    pub use crate::grid::cell::CellValue;
+    pub use crate::grid::value::{EvalResult, Scalar};
+    pub use crate::input::user_entered::EnteredValue;
+    pub use crate::schema::response_mask::ResponseMask;
+}

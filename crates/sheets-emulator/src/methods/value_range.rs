@@ -1,0 +1,228 @@
+//! The cells of a range as the JSON of a `ValueRange`, written straight from the stored rows.
+//!
+//! In scope: `values` by rows and by columns, without trailing blanks, pretty or compact.
+//! Out of scope: which range was asked for (`values_read`), how one cell is rendered (`render`).
+
+use crate::error::ApiError;
+use crate::format::render::{RenderOptions, write_text};
+use crate::grid::area::{Area, Dimension};
+use crate::grid::cell::Cell;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::{Workbook, name_area};
+
+/// Where JSON text goes, with or without Google's white space.
+#[derive(Debug)]
+pub(crate) struct JsonText {
+    /// The text so far.
+    pub bytes: Vec<u8>,
+    pretty: bool,
+    depth: usize,
+}
+
+impl JsonText {
+    /// An empty text; `pretty` is with a line for each member and element.
+    pub(crate) fn new(pretty: bool) -> Self {
+        Self { bytes: Vec::new(), pretty, depth: 0 }
+    }
+
+    /// Begins an object or a list.
+    pub(crate) fn open(&mut self, bracket: u8) {
+        self.bytes.push(bracket);
+        self.depth += 1;
+    }
+
+    /// Ends it; one that stayed empty is closed on the same line.
+    pub(crate) fn close(&mut self, bracket: u8) {
+        self.depth -= 1;
+        if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
+            self.line();
+        }
+        self.bytes.push(bracket);
+    }
+
+    /// Goes to the place of the next member or element.
+    pub(crate) fn next(&mut self) {
+        if !matches!(self.bytes.last(), Some(b'[' | b'{')) {
+            self.bytes.push(b',');
+        }
+        self.line();
+    }
+
+    /// Writes the name of a member.
+    pub(crate) fn name(&mut self, name: &str) {
+        self.next();
+        write_text(name, &mut self.bytes);
+        self.bytes.extend_from_slice(if self.pretty { b": " } else { b":" });
+    }
+
+    /// Writes a member that is a text.
+    pub(crate) fn member(&mut self, name: &str, text: &str) {
+        self.name(name);
+        write_text(text, &mut self.bytes);
+    }
+
+    fn line(&mut self) {
+        if self.pretty {
+            self.bytes.push(b'\n');
+            self.bytes.resize(self.bytes.len() + 2 * self.depth, b' ');
+        }
+    }
+}
+
+/// Writes the `ValueRange` of an area.
+pub(crate) fn write_value_range(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    major: Dimension,
+    render_options: RenderOptions,
+    out: &mut JsonText,
+) -> Result<(), ApiError> {
+    out.open(b'{');
+    out.member("range", &name_area(sheet, area));
+    out.member("majorDimension", if major == Dimension::Rows { "ROWS" } else { "COLUMNS" });
+    match major {
+        Dimension::Rows => write_rows(workbook, sheet, area, render_options, out)?,
+        Dimension::Columns => write_columns(workbook, sheet, area, render_options, out)?,
+    }
+    out.close(b'}');
+    Ok(())
+}
+
+/// The cells of a row inside the area, without the blanks at the end.
+fn visible<'c>(cells: &'c [Cell], area: &Area) -> &'c [Cell] {
+    let index = |column: u32| usize::try_from(column).unwrap_or(usize::MAX).min(cells.len());
+    let inside = &cells[index(area.cols.start)..index(area.cols.end)];
+    let used = inside.iter().rposition(Cell::has_data).map_or(0, |last| last + 1);
+    &inside[..used]
+}
+
+fn write_rows(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    render_options: RenderOptions,
+    out: &mut JsonText,
+) -> Result<(), ApiError> {
+    let mut next_row = area.rows.start;
+    let mut begun = false;
+    workbook.visit(sheet.id, area, |row, cells| {
+        let cells = visible(&cells, area);
+        if cells.is_empty() {
+            return Ok::<(), ApiError>(());
+        }
+        if !begun {
+            out.name("values");
+            out.open(b'[');
+            begun = true;
+        }
+        for _ in next_row..row {
+            out.next();
+            out.bytes.extend_from_slice(b"[]");
+        }
+        next_row = row + 1;
+        out.next();
+        out.open(b'[');
+        for cell in cells {
+            out.next();
+            render_options.write(cell, &mut out.bytes);
+        }
+        out.close(b']');
+        Ok(())
+    })?;
+    if begun {
+        out.close(b']');
+    }
+    Ok(())
+}
+
+/// Rows come one after the other, so each column gathers its own text.
+fn write_columns(
+    workbook: &Workbook<'_, '_>,
+    sheet: &SheetProperties,
+    area: &Area,
+    render_options: RenderOptions,
+    out: &mut JsonText,
+) -> Result<(), ApiError> {
+    let mut columns: Vec<(u32, JsonText)> = Vec::new();
+    workbook.visit(sheet.id, area, |row, cells| {
+        let cells = visible(&cells, area);
+        let fresh = || (area.rows.start, JsonText { bytes: vec![b'['], pretty: out.pretty, depth: out.depth + 2 });
+        if columns.len() < cells.len() {
+            columns.resize_with(cells.len(), fresh);
+        }
+        for (cell, (next_row, text)) in cells.iter().zip(&mut columns).filter(|(cell, _)| cell.has_data()) {
+            for _ in *next_row..row {
+                text.next();
+                text.bytes.extend_from_slice(b"\"\"");
+            }
+            *next_row = row + 1;
+            text.next();
+            render_options.write(cell, &mut text.bytes);
+        }
+        Ok::<(), ApiError>(())
+    })?;
+    if columns.is_empty() {
+        return Ok(());
+    }
+    out.name("values");
+    out.open(b'[');
+    for (_, mut text) in columns {
+        text.close(b']');
+        out.next();
+        out.bytes.append(&mut text.bytes);
+    }
+    out.close(b']');
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::render::ValueRenderOption;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
+    use serde_json::{Value, json};
+
+    fn seen(text: &str, major: Dimension, pretty: bool) -> Value {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+        let tx = store.write("s").unwrap();
+        tx.put_row(0, 0, vec![Cell::text("A1"), Cell::text("B1"), Cell::default(), Cell::text("D1")]).unwrap();
+        tx.put_row(0, 1, vec![Cell::default(), Cell::text("b2")]).unwrap();
+        tx.put_row(0, 3, vec![Cell::number(4.0)]).unwrap();
+        let workbook = Workbook::open(&tx).unwrap();
+        let place = workbook.find(text).unwrap();
+        let mut out = JsonText::new(pretty);
+        let render_options = RenderOptions { values: ValueRenderOption::Unformatted, moments_as_text: false };
+        write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out).unwrap();
+        let value: Value = serde_json::from_slice(&out.bytes).unwrap();
+        if pretty {
+            let google = serde_json::to_vec_pretty(&value).unwrap();
+            assert_eq!(String::from_utf8(out.bytes).unwrap(), String::from_utf8(google).unwrap());
+        }
+        value
+    }
+
+    #[test]
+    fn gaps_stay_and_ends_are_cut_as_google_recorded_them() {
+        for pretty in [true, false] {
+            assert_eq!(
+                seen("Sheet1", Dimension::Rows, pretty),
+                json!({"range": "Sheet1!A1:Z1000", "majorDimension": "ROWS",
+                       "values": [["A1", "B1", "", "D1"], ["", "b2"], [], [4]]})
+            );
+            assert_eq!(
+                seen("A1:D4", Dimension::Columns, pretty),
+                json!({"range": "Sheet1!A1:D4", "majorDimension": "COLUMNS",
+                       "values": [["A1", "", "", 4], ["B1", "b2"], [], ["D1"]]})
+            );
+            assert_eq!(
+                seen("E1:F", Dimension::Rows, pretty),
+                json!({"range": "Sheet1!E1:F1000", "majorDimension": "ROWS"})
+            );
+            assert_eq!(seen("C1:D2", Dimension::Rows, pretty)["values"], json!([["", "D1"]]));
+            assert_eq!(seen("A2:B2", Dimension::Columns, pretty)["values"], json!([[], ["b2"]]));
+        }
+    }
+}

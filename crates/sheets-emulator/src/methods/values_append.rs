@@ -1,0 +1,153 @@
+//! Appending values: `values.append`.
+//!
+//! In scope: where the rows go, making room, the answer.
+//! Out of scope: what a table is (`table`), `appendCells` of batchUpdate, which knows no tables.
+
+use serde_json::{Map, Value};
+
+use crate::auth::protection::Writable;
+use crate::error::ApiError;
+use crate::formula::references::rewrite::rewrite_formulas;
+use crate::formula::references::shift::SheetEdit;
+use crate::grid::area::{Area, Dimension};
+use crate::input::value_matrix::ValueMatrix;
+use crate::methods::values_write::ResponseValues;
+use crate::schema::enums::{InsertDataOption, TextParams, insert_data, value_input};
+use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::ranges::{Workbook, name_area};
+use crate::workbook::table_detection::find_table;
+
+/// The most cells of all grids together (Google Drive help, "Files you can store").
+const WORKBOOK_LIMIT: u64 = 10_000_000;
+
+/// `values.append`: below the table that the range means, from that table's first column; at the range's start when
+/// there is none.
+pub(crate) fn append(
+    store: &impl Writable,
+    id: &str,
+    range: &str,
+    words: &impl TextParams,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
+    let block = ValueMatrix::read(body, "data")?;
+    let transaction = store.write(id)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find_inside(range)?;
+    let table = find_table(&workbook, &place)?;
+    let (row, column) = match &table {
+        Some(table) => (table.rows.end, table.cols.start),
+        None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
+    };
+    let area = block.area_at(row, column);
+    let sheet = make_room(&transaction, &workbook.sheets, &place.sheet, &area, insert)?;
+    let written = block.write(&transaction, &sheet, area, input)?;
+    let mut answer = Map::new();
+    answer.insert("spreadsheetId".to_owned(), id.into());
+    if let Some(table) = table {
+        answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
+    }
+    // The rows have changed, and the grid may have grown.
+    let updates = echo.told(&Workbook::open(&transaction)?, id, None, &written)?;
+    answer.insert("updates".to_owned(), Value::Object(updates));
+    transaction.commit()?;
+    Ok(Value::Object(answer))
+}
+
+/// Grows the grid to hold the area, and with `INSERT_ROWS` moves what lies there down first.
+fn make_room(
+    transaction: &Transaction<'_>,
+    sheets: &[SheetProperties],
+    sheet: &SheetProperties,
+    area: &Area,
+    insert: InsertDataOption,
+) -> Result<SheetProperties, ApiError> {
+    let mut sheet = sheet.clone();
+    let before = cells_of(&sheet);
+    if insert == InsertDataOption::InsertRows && area.rows.start < sheet.row_count && area.height() > 0 {
+        let (at, count) = (area.rows.start, area.height());
+        transaction.shift_rows(sheet.id, at..u32::MAX, i64::from(count))?;
+        for mut named in transaction.named_ranges()?.into_iter().filter(|named| named.range.sheet_id == sheet.id) {
+            transaction.remove_named_range(&named.id)?;
+            named.range = named.range.after_insert(Dimension::Rows, at, count);
+            transaction.add_named_range(&named)?;
+        }
+        rewrite_formulas(
+            transaction,
+            &sheet.title,
+            &SheetEdit::Insert { dimension: Dimension::Rows, at, count, within: None },
+        )?;
+        sheet.row_count = sheet.row_count.saturating_add(count);
+    }
+    sheet.row_count = sheet.row_count.max(area.rows.end);
+    sheet.column_count = sheet.column_count.max(area.cols.end);
+    let others: u64 = sheets.iter().filter(|other| other.id != sheet.id).map(cells_of).sum();
+    if cells_of(&sheet) > before && others.saturating_add(cells_of(&sheet)) > WORKBOOK_LIMIT {
+        return Err(ApiError::invalid_argument(
+            "This action would increase the number of cells in the workbook above the limit of 10000000 cells.",
+        ));
+    }
+    if cells_of(&sheet) != before {
+        transaction.put_sheet(&sheet)?;
+    }
+    Ok(sheet)
+}
+
+fn cells_of(sheet: &SheetProperties) -> u64 {
+    u64::from(sheet.row_count) * u64::from(sheet.column_count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
+    use serde_json::json;
+
+    fn store() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let small = SheetProperties { row_count: 3, column_count: 5, ..SheetProperties::new(0, "Sheet1", 0) };
+        store.create("s", &SpreadsheetProperties::default(), &[small]).unwrap();
+        store
+    }
+
+    fn add(store: &impl Writable, range: &str, options: &Value, values: &Value) -> Value {
+        let mut words = json!({"valueInputOption": "RAW"});
+        words.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
+        let body = json!({ "values": values });
+        append(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn columns_drift_after_a_hole_as_recorded() {
+        let store = store();
+        let first = add(&store, "'Sheet1'", &json!({}), &json!([["x", "", "z"]]));
+        assert_eq!(first.get("tableRange"), None);
+        assert_eq!(first["updates"]["updatedRange"], "Sheet1!A1:C1");
+        assert_eq!(first["updates"]["updatedCells"], 3);
+        let second = add(&store, "'Sheet1'", &json!({}), &json!([["x", "", "z"]]));
+        assert_eq!(
+            (&second["tableRange"], &second["updates"]["updatedRange"]),
+            (&json!("Sheet1!C1"), &json!("Sheet1!C2:E2"))
+        );
+    }
+
+    #[test]
+    fn the_grid_grows_and_what_was_below_is_overwritten_or_moved() {
+        let store = store();
+        add(&store, "A1", &json!({}), &json!([["a"], ["b"]]));
+        add(&store, "C3", &json!({}), &json!([["below"]]));
+        let told = add(&store, "A1", &json!({"includeValuesInResponse": "True"}), &json!([["c", 1], ["d", 2]]));
+        assert_eq!(told["tableRange"], "Sheet1!A1:A2");
+        assert_eq!(
+            told["updates"]["updatedData"],
+            json!({"range": "Sheet1!A3:B4", "majorDimension": "ROWS", "values": [["c", "1"], ["d", "2"]]})
+        );
+        assert_eq!(store.read("s").unwrap().sheet(0).unwrap().unwrap().row_count, 4);
+        let told = add(&store, "E1:E9", &json!({"insertDataOption": "INSERT_ROWS"}), &json!([[1, 2]]));
+        assert_eq!(told["updates"]["updatedRange"], "Sheet1!E1:F1");
+        let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
+        assert_eq!((sheet.row_count, sheet.column_count), (5, 6));
+        assert_eq!(store.read("s").unwrap().last_row_with_data(0).unwrap(), Some(4));
+    }
+}

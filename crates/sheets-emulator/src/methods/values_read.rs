@@ -1,0 +1,99 @@
+//! Reading values: `values.get`, `values.batchGet`, `values.batchGetByDataFilter`.
+//!
+//! In scope: which ranges are read and the answer around them.
+//! Out of scope: the JSON of one range (`value_range`).
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::methods::value_range::{JsonText, write_value_range};
+use crate::schema::enums::{TextParams, dimension, render_options};
+use crate::storage::store::SpreadsheetStore;
+use crate::workbook::data_filter::find_filter;
+use crate::workbook::ranges::{SheetRange, Workbook};
+
+/// `values.get`: the JSON text of a `ValueRange`.
+pub(crate) fn get(
+    store: &SpreadsheetStore,
+    id: &str,
+    range: &str,
+    words: &impl TextParams,
+    pretty: bool,
+) -> Result<Vec<u8>, ApiError> {
+    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
+    let transaction = store.read(id)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find_inside(range)?;
+    let mut out = JsonText::new(pretty);
+    write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
+    Ok(out.bytes)
+}
+
+/// `values.batchGet`: all ranges as they were at one moment.
+pub(crate) fn batch_get(
+    store: &SpreadsheetStore,
+    id: &str,
+    ranges: &[&str],
+    words: &impl TextParams,
+    pretty: bool,
+) -> Result<Vec<u8>, ApiError> {
+    let find =
+        |workbook: &Workbook<'_, '_>| ranges.iter().map(|range| Ok((workbook.find_inside(range)?, None))).collect();
+    read_all(store, id, find, words, pretty)
+}
+
+/// `values.batchGetByDataFilter`.
+pub(crate) fn batch_get_by_filter(
+    store: &SpreadsheetStore,
+    id: &str,
+    body: &Map<String, Value>,
+    pretty: bool,
+) -> Result<Vec<u8>, ApiError> {
+    let filters = body.get("dataFilters").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    let find = |workbook: &Workbook<'_, '_>| {
+        let mut found = Vec::new();
+        for filter in filters {
+            found.extend(find_filter(workbook, filter)?.into_iter().map(|place| (place, Some(filter.clone()))));
+        }
+        Ok(found)
+    };
+    read_all(store, id, find, body, pretty)
+}
+
+type FoundRanges = Vec<(SheetRange, Option<Value>)>;
+
+fn read_all(
+    store: &SpreadsheetStore,
+    id: &str,
+    find: impl FnOnce(&Workbook<'_, '_>) -> Result<FoundRanges, ApiError>,
+    words: &impl TextParams,
+    pretty: bool,
+) -> Result<Vec<u8>, ApiError> {
+    let (render_options, major) = (render_options(words, false)?, dimension(words, "majorDimension")?);
+    let transaction = store.read(id)?;
+    let workbook = Workbook::open(&transaction)?;
+    let found = find(&workbook)?;
+    let mut out = JsonText::new(pretty);
+    out.open(b'{');
+    out.member("spreadsheetId", id);
+    if !found.is_empty() {
+        out.name("valueRanges");
+        out.open(b'[');
+        for (place, filter) in &found {
+            out.next();
+            if let Some(filter) = filter {
+                out.open(b'{');
+                out.name("valueRange");
+                write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
+                out.name("dataFilters");
+                out.bytes.extend_from_slice(Value::Array(vec![filter.clone()]).to_string().as_bytes());
+                out.close(b'}');
+            } else {
+                write_value_range(&workbook, &place.sheet, &place.area(), major, render_options, &mut out)?;
+            }
+        }
+        out.close(b']');
+    }
+    out.close(b'}');
+    Ok(out.bytes)
+}

@@ -1,0 +1,267 @@
+//! Writing values: `values.update`, `values.batchUpdate`, `values.batchUpdateByDataFilter`.
+//!
+//! In scope: which cells are written, all or none, and the answer with its counts.
+//! Out of scope: what a value becomes (`block`, `entered`), appending (`values_append`).
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use crate::auth::protection::Writable;
+use crate::error::ApiError;
+use crate::format::render::RenderOptions;
+use crate::grid::area::{Area, Dimension};
+use crate::input::value_matrix::{ValueMatrix, WriteCounts};
+use crate::methods::value_range::{JsonText, write_value_range};
+use crate::schema::enums::{TextParams, bad_value, check_names, dimension, render_options, value_input};
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::data_filter::find_filter;
+use crate::workbook::ranges::{SheetRange, Workbook, name_area};
+
+/// `values.update`.
+pub(crate) fn update(
+    store: &impl Writable,
+    id: &str,
+    range: &str,
+    words: &impl TextParams,
+    body: &Map<String, Value>,
+) -> Result<Value, ApiError> {
+    let (input, echo) = (value_input(words)?, ResponseValues::read(words, body)?);
+    let block = ValueMatrix::read(body, "data")?;
+    let transaction = store.write(id)?;
+    let workbook = Workbook::open(&transaction)?;
+    let place = workbook.find(range)?;
+    let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
+    let answer = echo.told(&workbook, id, Some(&place), &written)?;
+    transaction.commit()?;
+    Ok(Value::Object(answer))
+}
+
+/// `values.batchUpdate`, and with filters for ranges `values.batchUpdateByDataFilter`: all ranges or none.
+pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, Value>) -> Result<Value, ApiError> {
+    let input = value_input(body)?;
+    let mut blocks = Vec::new();
+    let sent = body.get("data").and_then(Value::as_array).into_iter().flatten();
+    // A list inside the list stands for its own elements (recorded).
+    let data = sent.flat_map(|data| data.as_array().map_or(std::slice::from_ref(data), Vec::as_slice));
+    for (at, data) in data.enumerate() {
+        let path = format!("data[{at}]");
+        let Some(data) = data.as_object() else {
+            return Err(bad_value(&path, "google.apps.sheets.v4.ValueRange", data));
+        };
+        let message = if data.contains_key("dataFilter") { "DataFilterValueRange" } else { "ValueRange" };
+        check_names(data, message, &path)?;
+        let block = ValueMatrix::read(data, &path)?;
+        blocks.push((data, block, ResponseValues::read(body, data)?));
+    }
+    let transaction = store.write(id)?;
+    let workbook = Workbook::open(&transaction)?;
+    let mut totals = UpdateTotals::default();
+    let mut responses = Vec::new();
+    let mut places = Vec::new();
+    for (at, (data, block, _)) in blocks.iter().enumerate() {
+        let find = || match data.get("dataFilter") {
+            Some(filter) => find_filter(&workbook, filter),
+            None => Ok(vec![workbook.find(data.word("range").unwrap_or_default())?]),
+        };
+        let within = |error: ApiError| error.within(&format!("Invalid data[{at}]: "));
+        for place in find().map_err(within)? {
+            let write = || block.write(&transaction, &place.sheet, block.fit(&place)?, input);
+            let written = write().map_err(within)?;
+            totals.add(&written);
+            places.push((at, place, written));
+        }
+    }
+    for (at, place, written) in &places {
+        let (data, _, echo) = &blocks[*at];
+        let mut told = echo.told(&workbook, id, Some(place), written)?;
+        if let Some(filter) = data.get("dataFilter") {
+            told.shift_remove("spreadsheetId");
+            told.insert("dataFilter".to_owned(), filter.clone());
+        }
+        responses.push(Value::Object(told));
+    }
+    transaction.commit()?;
+    Ok(totals.told(id, &responses))
+}
+
+/// Whether and how the answer shows what was written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResponseValues {
+    show: bool,
+    render_options: RenderOptions,
+    major: Dimension,
+}
+
+impl ResponseValues {
+    /// Reads `includeValuesInResponse` and the render options of the answer.
+    pub(crate) fn read(words: &impl TextParams, range: &Map<String, Value>) -> Result<Self, ApiError> {
+        let show = words.flag("includeValuesInResponse");
+        Ok(Self { show, render_options: render_options(words, true)?, major: dimension(range, "data.majorDimension")? })
+    }
+
+    /// The `UpdateValuesResponse` of one write; values are shown for the range that was asked for, or else for the block.
+    /// Counts of nothing are left out, as every zero of Google's is.
+    pub(crate) fn told(
+        &self,
+        workbook: &Workbook<'_, '_>,
+        id: &str,
+        asked: Option<&SheetRange>,
+        written: &WriteCounts,
+    ) -> Result<Map<String, Value>, ApiError> {
+        let mut told = Map::new();
+        told.insert("spreadsheetId".to_owned(), id.into());
+        let shown = if written.area.is_empty() {
+            let (row, column) = (written.area.rows.start, written.area.cols.start);
+            Area::new(row..row + 1, column..column + 1)
+        } else {
+            written.area.clone()
+        };
+        told.insert("updatedRange".to_owned(), name_area(&written.sheet, &shown).into());
+        for (name, count) in [
+            ("updatedRows", written.rows.len() as u64),
+            ("updatedColumns", written.columns.len() as u64),
+            ("updatedCells", written.cells),
+        ] {
+            if count > 0 {
+                told.insert(name.to_owned(), count.into());
+            }
+        }
+        if self.show {
+            let asked = asked.filter(|place| !place.span.is_cell()).map_or(shown, SheetRange::area);
+            told.insert("updatedData".to_owned(), self.read_back(workbook, &written.sheet, &asked)?);
+        }
+        Ok(told)
+    }
+
+    fn read_back(self, workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Value, ApiError> {
+        let mut out = JsonText::new(false);
+        write_value_range(workbook, sheet, area, self.major, self.render_options, &mut out)?;
+        serde_json::from_slice(&out.bytes).map_err(|error| {
+            tracing::error!(%error, "the emulator wrote JSON that it can't read");
+            ApiError::internal()
+        })
+    }
+}
+
+/// Sums over the ranges of a batch; a row or column that two ranges touch counts once, as recorded.
+#[derive(Debug, Default)]
+struct UpdateTotals {
+    rows: BTreeSet<(i32, u32)>,
+    columns: BTreeSet<(i32, u32)>,
+    sheets: BTreeSet<i32>,
+    cells: u64,
+}
+
+impl UpdateTotals {
+    fn add(&mut self, written: &WriteCounts) {
+        let sheet = written.sheet.id;
+        self.rows.extend(written.rows.iter().map(|row| (sheet, *row)));
+        self.columns.extend(written.columns.iter().map(|column| (sheet, *column)));
+        self.cells += written.cells;
+        if written.cells > 0 {
+            self.sheets.insert(sheet);
+        }
+    }
+
+    fn told(&self, id: &str, responses: &[Value]) -> Value {
+        let mut told = Map::new();
+        told.insert("spreadsheetId".to_owned(), id.into());
+        for (name, count) in [
+            ("totalUpdatedRows", self.rows.len() as u64),
+            ("totalUpdatedColumns", self.columns.len() as u64),
+            ("totalUpdatedCells", self.cells),
+            ("totalUpdatedSheets", self.sheets.len() as u64),
+        ] {
+            if count > 0 {
+                told.insert(name.to_owned(), count.into());
+            }
+        }
+        told.insert("responses".to_owned(), json!(responses));
+        Value::Object(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
+
+    fn store() -> SpreadsheetStore {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+        store
+    }
+
+    fn put(store: &impl Writable, range: &str, input: &str, values: &Value) -> Result<Value, ApiError> {
+        let words = json!({"valueInputOption": input, "includeValuesInResponse": true});
+        let body = json!({ "values": values });
+        update(store, "s", range, words.as_object().unwrap(), body.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_a_merge_covers_takes_no_value() {
+        let store = store();
+        let tx = store.write("s").unwrap();
+        tx.keep(Some(0), "merge", 0, &json!({"range": {"endRowIndex": 2, "endColumnIndex": 2}})).unwrap();
+        tx.commit().unwrap();
+        let told = put(&store, "A1", "RAW", &json!([["a", "b", "c"], ["d", "e", "f"]])).unwrap();
+        assert_eq!(told["updatedCells"], 3);
+        assert_eq!(told["updatedData"]["values"], json!([["a", "", "c"], ["", "", "f"]]));
+    }
+
+    #[test]
+    fn a_single_cell_is_a_corner_and_null_is_not_counted() {
+        let store = store();
+        let told = put(&store, "B2", "RAW", &json!([["a", null, 3], [null, null, ""]])).unwrap();
+        assert_eq!(
+            told,
+            json!({"spreadsheetId": "s", "updatedRange": "Sheet1!B2:D3", "updatedRows": 2, "updatedColumns": 2,
+                   "updatedCells": 3, "updatedData": {"range": "Sheet1!B2:D3", "majorDimension": "ROWS",
+                   "values": [["a", "", "3"]]}})
+        );
+    }
+
+    #[test]
+    fn blocks_that_leave_their_range_or_the_grid_are_refused_in_googles_words() {
+        let store = store();
+        for (range, values, told) in [
+            ("A1:B1", json!([[1], [2]]), "Requested writing within range [Sheet1!A1:B1], but tried writing to row [2]"),
+            (
+                "A1:B1",
+                json!([[1, 2, 3]]),
+                "Requested writing within range [Sheet1!A1:B1], but tried writing to column [C]",
+            ),
+            ("A100000", json!([[1]]), "Range (Sheet1!A100000) exceeds grid limits. Max rows: 1000, max columns: 26"),
+            ("Z1", json!([[1, 2]]), "Range (Sheet1!Z1:AA1) exceeds grid limits. Max rows: 1000, max columns: 26"),
+            ("NOPE!A5:F15", json!([[1]]), "Unable to parse range: NOPE!A5:F15"),
+            (
+                "A1",
+                json!([["x".repeat(50_001)]]),
+                "Your input contains more than the maximum of 50000 characters in a single cell.",
+            ),
+        ] {
+            assert_eq!(put(&store, range, "RAW", &values).unwrap_err().message, told);
+        }
+        assert_eq!(put(&store, "A1", "RAW", &json!([["x".repeat(50_000)]])).unwrap()["updatedCells"], 1);
+    }
+
+    #[test]
+    fn a_batch_is_all_or_nothing_and_counts_rows_and_columns_once() {
+        let store = store();
+        let bad = json!({"valueInputOption": "RAW", "data": [
+            {"range": "A1", "values": [["x"]]}, {"range": "NoSuchTab!A1", "values": [["y"]]}]});
+        let told = batch_update(&store, "s", bad.as_object().unwrap()).unwrap_err().message;
+        assert_eq!(told, "Invalid data[1]: Unable to parse range: NoSuchTab!A1");
+        assert_eq!(store.read("s").unwrap().row(0, 0).unwrap(), []);
+        let good = json!({"valueInputOption": "USER_ENTERED", "data": [
+            {"range": "A1:D1", "values": [["0042", "2,000,000.01", "2020-01-01", "=3/2"]]},
+            {"range": "A4:B5", "majorDimension": "COLUMNS", "values": [["x", "y"], ["z"]]}]});
+        let told = batch_update(&store, "s", good.as_object().unwrap()).unwrap();
+        let counts = ["totalUpdatedRows", "totalUpdatedColumns", "totalUpdatedCells", "totalUpdatedSheets"];
+        assert_eq!(counts.map(|name| told[name].as_u64().unwrap()), [3, 4, 7, 1]);
+        let told = put(&store, "F1", "USER_ENTERED", &json!([["=A1*D1", "=G1"]])).unwrap();
+        assert_eq!(told["updatedData"]["values"], json!([["63", "#REF!"]]));
+    }
+}

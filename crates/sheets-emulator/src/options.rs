@@ -1,0 +1,119 @@
+//! How an emulator is to behave.
+//!
+//! In scope: the options and how each is written as words.
+//! Out of scope: the command line that reads them (`cli`), the seed, which is the caller's `RandomSource`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::api::quota::QuotaLimits;
+use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
+use crate::fault::inject::FaultRule;
+use crate::storage::commit_hook::CommitHook;
+
+/// Everything that can be chosen about an emulator.
+#[derive(Debug, Clone, Default)]
+pub struct EmulatorOptions {
+    /// Where spreadsheets are kept; none for memory.
+    pub file: Option<PathBuf>,
+    /// A spreadsheet that exists from the start, empty unless the file holds it already.
+    pub spreadsheet_id: Option<String>,
+    /// Quotas; none for no limit.
+    pub quota: Option<QuotaLimits>,
+    /// Whether a 429 carries `Retry-After`; Google's recorded one does not.
+    pub retry_after: bool,
+    /// How long every call waits before it is looked at.
+    pub latency: Latency,
+    /// Behaviours of the live service that nobody knows.
+    pub behaviors: UnknownBehaviors,
+    /// Faults to come.
+    pub faults: Vec<FaultRule>,
+    /// Answers calls on the thread that asks, one after the other: for tests that have to be the same each time.
+    pub in_turn: bool,
+    /// Runs around each commit, on the thread that commits.
+    pub commit_hook: Option<CommitHook>,
+    /// Names of this server, beside `localhost`, by which it may be called over a socket.
+    pub hosts: Arc<[String]>,
+    /// A token that is good without having been issued, for the emulator inside the process.
+    pub trusted_token: Option<String>,
+}
+
+/// A wait before each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Latency(pub Duration);
+
+impl FromStr for Latency {
+    type Err = String;
+
+    /// Reads `300ms`, `1.5s`, or `0`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || format!("latency {text:?} is not a length of time such as 300ms or 1.5s");
+        let (number, unit) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+            (Some(number), _) => (number, 0.001),
+            (_, Some(number)) => (number, 1.0),
+            _ if text == "0" => (text, 1.0),
+            _ => return Err(wrong()),
+        };
+        let seconds = number.trim().parse::<f64>().map_err(|_| wrong())? * unit;
+        Duration::try_from_secs_f64(seconds).map(Self).map_err(|_| wrong())
+    }
+}
+
+/// One of two words.
+fn either<T>(text: &str, first: (&str, T), second: (&str, T)) -> Result<T, String> {
+    if text == first.0 {
+        Ok(first.1)
+    } else if text == second.0 {
+        Ok(second.1)
+    } else {
+        Err(format!("{text:?} is neither {:?} nor {:?}", first.0, second.0))
+    }
+}
+
+impl FromStr for MissingIdBehavior {
+    type Err = String;
+
+    /// Reads `refuse` or `ignore`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        either(text, ("refuse", Self::Refuse), ("ignore", Self::Ignore))
+    }
+}
+
+impl FromStr for ValidationBehavior {
+    type Err = String;
+
+    /// Reads `sequential` or `snapshot`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        either(text, ("sequential", Self::Sequential), ("snapshot", Self::Snapshot))
+    }
+}
+
+impl FromStr for CallerIdBehavior {
+    type Err = String;
+
+    /// Reads `honour` or `ignore`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        either(text, ("honour", Self::Honour), ("ignore", Self::Ignore))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_read_from_their_words() {
+        assert_eq!("300ms".parse(), Ok(Latency(Duration::from_millis(300))));
+        assert_eq!("1.5s".parse(), Ok(Latency(Duration::from_millis(1500))));
+        for wrong in ["300", "-1s", "fast", "ms", "1e400s"] {
+            assert!(wrong.parse::<Latency>().is_err(), "{wrong}");
+        }
+        assert_eq!("ignore".parse(), Ok(MissingIdBehavior::Ignore));
+        assert_eq!("snapshot".parse(), Ok(ValidationBehavior::Snapshot));
+        assert_eq!("ignore".parse(), Ok(CallerIdBehavior::Ignore));
+        let told = "\"maybe\" is neither \"refuse\" nor \"ignore\"";
+        assert_eq!("maybe".parse::<MissingIdBehavior>(), Err(told.to_owned()));
+    }
+}

@@ -1,0 +1,218 @@
+//! The words that a request chooses between, and how a request's shape is refused.
+//!
+//! In scope: render and input options, dimensions, Google's 400 for a word, a name or a kind that it does not know.
+//! Out of scope: what the options do.
+
+use serde_json::{Map, Value};
+
+use crate::error::ApiError;
+use crate::format::render::{RenderOptions, ValueRenderOption};
+use crate::grid::area::Dimension;
+use crate::schema::message_types::{FieldKind, json_name, member};
+use crate::schema::proto_json::{WRONG_ROOT, snake as snake_path, unknown_name};
+
+/// Where the words of a request stand: in its query or in its body.
+pub(crate) trait TextParams {
+    /// The text of `name` (as in `valueRenderOption`); none when it is absent or null.
+    fn word(&self, name: &str) -> Option<&str>;
+
+    /// Whether `name` (as in `includeValuesInResponse`) is true.
+    fn flag(&self, name: &str) -> bool {
+        self.word(name).and_then(truth).unwrap_or(false)
+    }
+}
+
+impl TextParams for Map<String, Value> {
+    fn word(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str()
+    }
+
+    fn flag(&self, name: &str) -> bool {
+        self.get(name).and_then(Value::as_bool).or_else(|| self.word(name).and_then(truth)).unwrap_or(false)
+    }
+}
+
+/// `ValueInputOption`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueInputOption {
+    /// `RAW`: stored as sent.
+    Raw,
+    /// `USER_ENTERED`: as if typed.
+    Typed,
+}
+
+/// `InsertDataOption`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InsertDataOption {
+    /// `OVERWRITE`: onto what is below the table.
+    Overwrite,
+    /// `INSERT_ROWS`: into new rows.
+    InsertRows,
+}
+
+/// The render options under their usual names, or under those of `updatedData` with the prefix `response`.
+pub(crate) fn render_options(words: &impl TextParams, response: bool) -> Result<RenderOptions, ApiError> {
+    let (values, moments) = if response {
+        ("responseValueRenderOption", "responseDateTimeRenderOption")
+    } else {
+        ("valueRenderOption", "dateTimeRenderOption")
+    };
+    let known = [
+        ("FORMATTED_VALUE", ValueRenderOption::Formatted),
+        ("UNFORMATTED_VALUE", ValueRenderOption::Unformatted),
+        ("FORMULA", ValueRenderOption::Formula),
+    ];
+    let values = choose(words.word(values), values, "ValueRenderOption", &known)?.unwrap_or_default();
+    let known = [("SERIAL_NUMBER", false), ("FORMATTED_STRING", true)];
+    let moments_as_text = choose(words.word(moments), moments, "DateTimeRenderOption", &known)?.unwrap_or(false);
+    Ok(RenderOptions { values, moments_as_text })
+}
+
+/// `majorDimension`; rows unless said otherwise.
+pub(crate) fn dimension(words: &impl TextParams, path: &str) -> Result<Dimension, ApiError> {
+    let known =
+        [("ROWS", Dimension::Rows), ("COLUMNS", Dimension::Columns), ("DIMENSION_UNSPECIFIED", Dimension::Rows)];
+    Ok(choose(words.word("majorDimension"), path, "Dimension", &known)?.unwrap_or(Dimension::Rows))
+}
+
+/// `valueInputOption`, which must be given.
+pub(crate) fn value_input(words: &impl TextParams) -> Result<ValueInputOption, ApiError> {
+    let name = "valueInputOption";
+    let known = [
+        ("RAW", Some(ValueInputOption::Raw)),
+        ("USER_ENTERED", Some(ValueInputOption::Typed)),
+        ("INPUT_VALUE_OPTION_UNSPECIFIED", None),
+    ];
+    choose(words.word(name), name, "ValueInputOption", &known)?
+        .flatten()
+        .ok_or_else(|| ApiError::invalid_argument("'valueInputOption' is required but not specified"))
+}
+
+/// `insertDataOption`; overwriting unless said otherwise.
+pub(crate) fn insert_data(words: &impl TextParams) -> Result<InsertDataOption, ApiError> {
+    let name = "insertDataOption";
+    let known = [("OVERWRITE", InsertDataOption::Overwrite), ("INSERT_ROWS", InsertDataOption::InsertRows)];
+    let chosen = choose(words.word(name), name, "AppendValuesRequest.InsertDataOption", &known)?;
+    Ok(chosen.unwrap_or(InsertDataOption::Overwrite))
+}
+
+fn choose<T: Copy>(word: Option<&str>, path: &str, kind: &str, known: &[(&str, T)]) -> Result<Option<T>, ApiError> {
+    let Some(word) = word.filter(|word| !word.is_empty()) else { return Ok(None) };
+    let found = known.iter().find(|(name, _)| *name == word).map(|(_, choice)| Some(*choice));
+    found.ok_or_else(|| {
+        let kind = format!("google.apps.sheets.v4.{kind}");
+        bad_value(&snake_path(path), &kind, &Value::String(word.to_owned()))
+    })
+}
+
+/// `true`, `True`, `1` and the like; none when it is no truth value.
+pub(crate) fn truth(word: &str) -> Option<bool> {
+    match word.to_ascii_lowercase().as_str() {
+        "true" | "1" | "t" | "yes" | "y" => Some(true),
+        "false" | "0" | "f" | "no" | "n" | "" => Some(false),
+        _ => None,
+    }
+}
+
+/// Google's 400 for a value of the wrong kind at `path`.
+pub(crate) fn bad_value(path: &str, kind: &str, value: &Value) -> ApiError {
+    let shown = if value.is_object() || value.is_array() { "...".to_owned() } else { value.to_string() };
+    let kind = if kind.starts_with("google.") { format!("type.googleapis.com/{kind}") } else { kind.to_owned() };
+    ApiError::bad_field(path, format!("Invalid value at '{path}' ({kind}), {shown}"))
+}
+
+/// Reads the body of a request of the message type `message`; an empty body is an empty message.
+pub(crate) fn read_body(bytes: &[u8], message: &str, path: &str) -> Result<Map<String, Value>, ApiError> {
+    if bytes.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let told = |error: &dyn std::fmt::Display| {
+        ApiError::bad_field("", format!("Invalid JSON payload received. Unexpected token.\n{error}"))
+    };
+    let text = std::str::from_utf8(bytes).map_err(|error| told(&error))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| told(&error))?;
+    let Value::Object(body) = value else {
+        return Err(ApiError::bad_field("", WRONG_ROOT));
+    };
+    check_names(&body, message, path)?;
+    body.into_iter()
+        .map(|(name, value)| {
+            let known = json_name(&name);
+            let value = lone(message, &known, value);
+            check_kind(message, &known, &value, path)?;
+            Ok((known, value))
+        })
+        .collect()
+}
+
+/// Refuses members that a message does not have.
+pub(crate) fn check_names(members: &Map<String, Value>, message: &str, path: &str) -> Result<(), ApiError> {
+    let unknown = members.keys().find(|name| member(message, &json_name(name)).is_none());
+    unknown.map_or(Ok(()), |name| Err(ApiError::bad_field(path, unknown_name(name, path))))
+}
+
+/// A lone element is a list of one, as Google's front end takes it; not so in lists of anything (recorded).
+fn lone(message: &str, name: &str, value: Value) -> Value {
+    let wanted = member(message, name).is_some_and(|known| known.list && known.kind != FieldKind::Any);
+    if wanted && !value.is_array() && !value.is_null() { Value::Array(vec![value]) } else { value }
+}
+
+/// Refuses a list where a single value belongs and the other way round, and words of the wrong kind.
+fn check_kind(message: &str, name: &str, value: &Value, path: &str) -> Result<(), ApiError> {
+    let Some(known) = member(message, name).filter(|_| !value.is_null()) else { return Ok(()) };
+    let name = snake_path(name);
+    let at = if path.is_empty() { name } else { format!("{path}.{name}") };
+    let kind = match known.kind {
+        FieldKind::Text | FieldKind::Choice => "TYPE_STRING",
+        FieldKind::Bool => "TYPE_BOOL",
+        FieldKind::Integer => "TYPE_INT32",
+        FieldKind::Number => "TYPE_DOUBLE",
+        FieldKind::Any if known.list => "google.protobuf.ListValue",
+        FieldKind::Message(_) | FieldKind::Any => "google.protobuf.Struct",
+    };
+    let fits = match known.kind {
+        _ if known.list => value.is_array(),
+        FieldKind::Text | FieldKind::Choice => value.is_string(),
+        FieldKind::Bool => value.is_boolean() || value.as_str().and_then(truth).is_some(),
+        FieldKind::Integer | FieldKind::Number => {
+            value.is_number() || value.as_str().is_some_and(|text| text.parse::<f64>().is_ok())
+        }
+        FieldKind::Message(_) => value.is_object(),
+        FieldKind::Any => true,
+    };
+    if fits { Ok(()) } else { Err(bad_value(&at, kind, value)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_body_of_the_wrong_shape_is_refused_as_google_recorded_it() {
+        let body = br#"{"values": "X", "majorDimension": null}"#;
+        let told = read_body(body, "ValueRange", "data").expect_err("values must be a list").to_json();
+        let message = "Invalid value at 'data.values' (type.googleapis.com/google.protobuf.ListValue), \"X\"";
+        assert_eq!(told["error"]["message"], message);
+        let violation = json!([{"field": "data.values", "description": message}]);
+        assert_eq!(told["error"]["details"][0]["fieldViolations"], violation);
+    }
+
+    #[test]
+    fn unknown_words_and_names_are_refused() {
+        let words = json!({"valueInputOption": "COOKED", "majorDimension": "SIDEWAYS"});
+        let words = words.as_object().expect("an object");
+        let told = value_input(words).expect_err("unknown").message;
+        let kind = "type.googleapis.com/google.apps.sheets.v4.ValueInputOption";
+        assert_eq!(told, format!("Invalid value at 'value_input_option' ({kind}), \"COOKED\""));
+        assert!(dimension(words, "majorDimension").is_err());
+        assert_eq!(
+            value_input(&Map::new()).expect_err("missing").message,
+            "'valueInputOption' is required but not specified"
+        );
+        let told = read_body(br#"{"x": 1}"#, "ValueRange", "data").expect_err("unknown").message;
+        assert_eq!(told, "Invalid JSON payload received. Unknown name \"x\" at 'data': Cannot find field.");
+        assert!(read_body(b"{", "ValueRange", "").is_err() && read_body(b"[]", "ValueRange", "").is_err());
+        assert_eq!(read_body(b"", "ClearValuesRequest", ""), Ok(Map::new()));
+    }
+}

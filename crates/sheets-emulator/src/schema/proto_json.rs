@@ -1,0 +1,280 @@
+//! JSON against the API's types, as Google's front end reads it.
+//!
+//! In scope: unknown names, wrong kinds, both spellings of a name, `null` for "not set", numbers written as text.
+//! Out of scope: what a request means. Lean readers come first; this careful one explains what they did not take.
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use crate::error::ApiError;
+use crate::schema::message_types::{FieldKind, FieldType, json_name, member};
+
+/// Reads a message of type `message` that stands at `path` in the body. Fails as Google does: 400, one violation a
+/// field.
+pub(crate) fn read<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
+    if let Ok(read) = serde_json::from_str(raw.get()) {
+        return Ok(read);
+    }
+    read_checked(raw, message, path)
+}
+
+/// Reads a message whose members are kept as JSON, so that the table has to vouch for them.
+pub(crate) fn read_checked<T: DeserializeOwned>(raw: &RawValue, message: &str, path: &str) -> Result<T, ApiError> {
+    let value: Value = serde_json::from_str(raw.get()).map_err(|_| ApiError::invalid_argument(NOT_JSON))?;
+    let clean = normalise(value, message, path)?;
+    serde_json::from_value(clean)
+        .map_err(|told| ApiError::bad_field(path, format!("Invalid value at '{path}', {told}")))
+}
+
+/// Whether a value can be kept as it is for a member of that kind: JSON names only, no nulls, kinds as they should be.
+pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
+    match (value, kind) {
+        (Value::Null, _) => false,
+        (_, FieldKind::Any) => true,
+        (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
+        (Value::Object(members), FieldKind::Message(message)) => members
+            .iter()
+            .all(|(name, value)| member(message, name).is_some_and(|known| fits(value, known.kind, known.list))),
+        (Value::String(_), FieldKind::Text | FieldKind::Choice)
+        | (Value::Bool(_), FieldKind::Bool)
+        | (Value::Number(_), FieldKind::Number) => !list,
+        (Value::Number(number), FieldKind::Integer) => !list && number.is_i64(),
+        _ => false,
+    }
+}
+
+/// Google's sentence for a body that is no JSON begins so.
+pub(crate) const NOT_JSON: &str = "Invalid JSON payload received. Unexpected token.";
+
+/// Google's sentence for a body that is JSON, but no object.
+pub(crate) const WRONG_ROOT: &str = "Invalid JSON payload received. Unknown name \"\": Root element must be a message.";
+
+/// The value with JSON names, without nulls, with numbers as numbers; or everything that is wrong with it.
+pub(crate) fn normalise(value: Value, message: &str, path: &str) -> Result<Value, ApiError> {
+    let mut walk = JsonReader { told: Vec::new() };
+    let clean = walk.message(value, message, path);
+    if walk.told.is_empty() {
+        return Ok(clean);
+    }
+    let sentences: Vec<&str> = walk.told.iter().map(|(_, sentence)| sentence.as_str()).collect();
+    let violations: Vec<Value> =
+        walk.told.iter().map(|(field, told)| json!({"field": field, "description": told})).collect();
+    let details = json!([{"@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations}]);
+    Err(ApiError { details: Some(details), ..ApiError::invalid_argument(sentences.join("\n")) })
+}
+
+/// The sentence for a name that a message does not have.
+pub(crate) fn unknown_name(name: &str, path: &str) -> String {
+    let place = if path.is_empty() { String::new() } else { format!(" at '{path}'") };
+    format!("Invalid JSON payload received. Unknown name \"{name}\"{place}: Cannot find field.")
+}
+
+/// `addSheet` as paths write it: `add_sheet`.
+pub(crate) fn snake(name: &str) -> String {
+    name.chars().fold(String::new(), |mut text, letter| {
+        if letter.is_ascii_uppercase() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_lowercase());
+        text
+    })
+}
+
+struct JsonReader {
+    told: Vec<(String, String)>,
+}
+
+impl JsonReader {
+    fn message(&mut self, value: Value, message: &str, path: &str) -> Value {
+        let members = match value {
+            Value::Object(members) => members,
+            other => return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{message}"), &other),
+        };
+        let mut clean = Map::new();
+        for (name, value) in members {
+            let json = json_name(&name);
+            let Some(known) = member(message, &json) else {
+                self.told.push((path.to_owned(), unknown_name(&name, path)));
+                continue;
+            };
+            if !value.is_null() {
+                let inner = if path.is_empty() { snake(&json) } else { format!("{path}.{}", snake(&json)) };
+                let value = match (value, criteria(message).filter(|_| json == "criteria")) {
+                    (Value::Object(columns), Some(kind)) => {
+                        columns.into_iter().map(|(column, value)| (column, self.message(value, kind, &inner))).collect()
+                    }
+                    (value, _) => self.member(value, known, &inner, path, &name),
+                };
+                clean.insert(json, value);
+            }
+        }
+        Value::Object(clean)
+    }
+
+    fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
+        match value {
+            Value::Array(items) if known.list => items
+                .into_iter()
+                .enumerate()
+                .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
+                .collect(),
+            Value::Array(_) if known.kind != FieldKind::Any => {
+                let told = format!(
+                    "Invalid JSON payload received. Unknown name \"{name}\" at '{parent}': Proto field is not \
+                     repeating, cannot start list."
+                );
+                self.told.push((parent.to_owned(), told));
+                Value::Null
+            }
+            // The front end takes a lone element for a list of one.
+            one if known.list => Value::Array(vec![self.one(one, known.kind, path)]),
+            one => self.one(one, known.kind, path),
+        }
+    }
+
+    fn one(&mut self, value: Value, kind: FieldKind, path: &str) -> Value {
+        if let (FieldKind::Choice, Value::String(word), Some((name, words))) = (kind, &value, choices(path))
+            && !words.contains(&word.as_str())
+        {
+            return self.wrong(path, &format!("type.googleapis.com/google.apps.sheets.v4.{name}"), &value);
+        }
+        if let (FieldKind::Text, Some(paths)) =
+            (kind, value.get("paths").filter(|_| path.ends_with(".fields")).and_then(mask_of))
+        {
+            return paths;
+        }
+        let taken = match (kind, &value) {
+            (FieldKind::Message(message), _) => return self.message(value, message, path),
+            (FieldKind::Any, _)
+            | (FieldKind::Text, Value::String(_))
+            | (FieldKind::Bool, Value::Bool(_))
+            | (FieldKind::Choice, Value::String(_) | Value::Number(_))
+            | (FieldKind::Number, Value::Number(_)) => Some(value.clone()),
+            (FieldKind::Bool, Value::String(text)) => text.parse::<bool>().ok().map(Value::Bool),
+            (FieldKind::Integer, Value::Number(number)) => number.as_f64().and_then(whole),
+            (FieldKind::Integer, Value::String(text)) => text.parse().ok().and_then(whole),
+            (FieldKind::Number, Value::String(text)) => {
+                text.parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from)
+            }
+            _ => None,
+        };
+        let name = match kind {
+            FieldKind::Text => "TYPE_STRING",
+            FieldKind::Bool => "TYPE_BOOL",
+            FieldKind::Integer => "TYPE_INT32",
+            FieldKind::Number => "TYPE_DOUBLE",
+            _ => "TYPE_ENUM",
+        };
+        taken.unwrap_or_else(|| self.wrong(path, name, &value))
+    }
+
+    fn wrong(&mut self, path: &str, kind: &str, value: &Value) -> Value {
+        let told = match value {
+            Value::Object(_) | Value::Array(_) => {
+                format!("Invalid value at '{path}' ({kind}), Starting an object on a scalar field")
+            }
+            scalar => format!("Invalid value at '{path}' ({kind}), {scalar}"),
+        };
+        self.told.push((path.to_owned(), told));
+        Value::Null
+    }
+}
+
+/// The text of a mask that is spelt as the message it is, `{"paths": ["criteria", "title"]}`, as Google's own samples have it.
+fn mask_of(paths: &Value) -> Option<Value> {
+    let paths: Option<Vec<&str>> = paths.as_array()?.iter().map(Value::as_str).collect();
+    Some(Value::from(paths?.join(",")))
+}
+
+/// The message type of the values of `criteria`, which are kept by column.
+fn criteria(message: &str) -> Option<&'static str> {
+    match message {
+        "BasicFilter" | "FilterView" => Some("FilterCriteria"),
+        "PivotTable" => Some("PivotFilterCriteria"),
+        _ => None,
+    }
+}
+
+/// The enum type of the member that a path ends in, and its words: of those that requests are held to.
+fn choices(path: &str) -> Option<(&'static str, &'static [&'static str])> {
+    Some(match path.rsplit('.').next()? {
+        "dimension" | "shift_dimension" => ("Dimension", &["DIMENSION_UNSPECIFIED", "ROWS", "COLUMNS"]),
+        "merge_type" => ("MergeCellsRequest.MergeType", &["MERGE_ALL", "MERGE_COLUMNS", "MERGE_ROWS"]),
+        "paste_orientation" => ("PasteOrientation", &["NORMAL", "TRANSPOSE"]),
+        "paste_type" => (
+            "PasteType",
+            &[
+                "PASTE_NORMAL",
+                "PASTE_VALUES",
+                "PASTE_FORMAT",
+                "PASTE_NO_BORDERS",
+                "PASTE_FORMULA",
+                "PASTE_DATA_VALIDATION",
+                "PASTE_CONDITIONAL_FORMATTING",
+            ],
+        ),
+        "sort_order" => ("SortOrder", &["SORT_ORDER_UNSPECIFIED", "ASCENDING", "DESCENDING"]),
+        _ => return None,
+    })
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "whole and inside i32")]
+fn whole(number: f64) -> Option<Value> {
+    let fits = number.fract() == 0.0 && (f64::from(i32::MIN)..=f64::from(i32::MAX)).contains(&number);
+    fits.then(|| Value::from(number as i32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_is_told_with_its_place() {
+        let told = normalise(json!({"properties": {"titel": "x"}}), "AddSheetRequest", "requests[1].add_sheet");
+        let error = told.unwrap_err();
+        assert_eq!(
+            error.message,
+            "Invalid JSON payload received. Unknown name \"titel\" at 'requests[1].add_sheet.properties': Cannot find field."
+        );
+        assert_eq!(
+            error.to_json()["error"]["details"][0]["fieldViolations"][0]["field"],
+            "requests[1].add_sheet.properties"
+        );
+    }
+
+    #[test]
+    fn a_wrong_kind_is_told_with_the_type_and_the_value() {
+        let told = normalise(json!({"sheetId": "abc"}), "DeleteSheetRequest", "requests[0].delete_sheet");
+        assert_eq!(
+            told.unwrap_err().message,
+            "Invalid value at 'requests[0].delete_sheet.sheet_id' (TYPE_INT32), \"abc\""
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_none_of_an_enums_is_told_with_the_enum() {
+        let told = normalise(json!({"dimension": "FOO"}), "AppendDimensionRequest", "requests[0].append_dimension");
+        assert_eq!(
+            told.unwrap_err().message,
+            "Invalid value at 'requests[0].append_dimension.dimension' \
+             (type.googleapis.com/google.apps.sheets.v4.Dimension), \"FOO\""
+        );
+    }
+
+    #[test]
+    fn a_mask_may_be_spelt_as_a_message_and_a_lone_value_of_criteria_is_a_list() {
+        let condition = json!({"type": "NUMBER_GREATER", "values": {"userEnteredValue": "5"}});
+        let sent = json!({"filter": {"criteria": {"3": { "condition": condition }}}, "fields": {"paths": ["criteria", "title"]}});
+        let clean = normalise(sent, "UpdateFilterViewRequest", "requests[0].update_filter_view").unwrap();
+        assert_eq!(clean["fields"], "criteria,title");
+        let values = &clean["filter"]["criteria"]["3"]["condition"]["values"];
+        assert_eq!(*values, json!([{"userEnteredValue": "5"}]));
+    }
+
+    #[test]
+    fn both_spellings_nulls_and_numbers_in_text_are_taken() {
+        let clean = normalise(json!({"sheet_id": "7", "rows": null}), "AppendCellsRequest", "x").unwrap();
+        assert_eq!(clean, json!({"sheetId": 7}));
+    }
+}

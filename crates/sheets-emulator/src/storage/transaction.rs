@@ -1,0 +1,448 @@
+//! One look at, or one change of, one spreadsheet: all of it or nothing.
+//!
+//! In scope: spreadsheets and sheets, read and written in one `SQLite` transaction that rolls back when dropped; its
+//! rows are in `rows`, its named ranges and kept things in `names`. Out of scope: rules about what may be written
+//! (`batch`).
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::{Map, Value};
+
+use crate::grid::area::Area;
+use crate::storage::checkpoint::ReadGuard;
+use crate::storage::commit_hook::CommitStage;
+use crate::storage::store::{SpreadsheetStore, StorageError};
+use crate::storage::work_limit::WorkLimit;
+use crate::storage::write_queue::WriteTurn;
+
+/// A spreadsheet's own properties.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SpreadsheetProperties {
+    /// `properties.title`.
+    pub title: String,
+    /// `properties.locale`, such as `en_US`.
+    pub locale: String,
+    /// `properties.timeZone`, such as `Etc/GMT`.
+    pub time_zone: String,
+    /// `properties.autoRecalc`, such as `ON_CHANGE`.
+    pub auto_recalc: String,
+    /// Other members of `SpreadsheetProperties`, kept as sent.
+    pub extra: Map<String, Value>,
+}
+
+impl Default for SpreadsheetProperties {
+    /// What `spreadsheets.create` makes of an empty body.
+    fn default() -> Self {
+        Self {
+            title: "Untitled spreadsheet".to_owned(),
+            locale: "en_US".to_owned(),
+            time_zone: "Etc/GMT".to_owned(),
+            auto_recalc: "ON_CHANGE".to_owned(),
+            extra: Map::new(),
+        }
+    }
+}
+
+/// A sheet (tab) and its properties.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SheetProperties {
+    /// `sheetId`, not negative.
+    pub id: i32,
+    /// `title`.
+    pub title: String,
+    /// `index`: its place among the tabs, from 0.
+    pub index: u32,
+    /// `gridProperties.rowCount`.
+    pub row_count: u32,
+    /// `gridProperties.columnCount`.
+    pub column_count: u32,
+    /// `hidden`.
+    pub hidden: bool,
+    /// `gridProperties.frozenRowCount`, 0 for none.
+    pub frozen_rows: u32,
+    /// `gridProperties.frozenColumnCount`, 0 for none.
+    pub frozen_columns: u32,
+    /// Other members of `SheetProperties`, kept as sent; those of the grid under `gridProperties`.
+    pub extra: Map<String, Value>,
+}
+
+impl SheetProperties {
+    /// A sheet as `addSheet` makes it when nothing is said: 1000 rows, 26 columns.
+    pub(crate) fn new(id: i32, title: impl Into<String>, index: u32) -> Self {
+        Self {
+            id,
+            title: title.into(),
+            index,
+            row_count: 1000,
+            column_count: 26,
+            hidden: false,
+            frozen_rows: 0,
+            frozen_columns: 0,
+            extra: Map::new(),
+        }
+    }
+}
+
+/// An area that is closed to somebody, and what of it is open.
+pub(crate) type ProtectedArea = (Area, Vec<Area>);
+
+/// What keeps others of this process away meanwhile.
+#[derive(Debug)]
+enum TransactionGuard<'s> {
+    /// Whoever reads keeps pages from being written over.
+    #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
+    Reading(Option<ReadGuard<'s>>),
+    /// Whoever writes keeps other writers waiting.
+    #[expect(dead_code, reason = "it is kept, and does its work when it is dropped")]
+    Writing(WriteTurn<'s>),
+}
+
+/// A transaction over one spreadsheet. Dropped without `commit`, it leaves no trace.
+#[derive(Debug)]
+pub(crate) struct Transaction<'s> {
+    store: &'s SpreadsheetStore,
+    connection: Option<Connection>,
+    /// By when its work has to be done, where others wait for it.
+    limit: Option<WorkLimit>,
+    /// Ends after the transaction itself.
+    guard: Option<TransactionGuard<'s>>,
+    pub(crate) number: i64,
+    /// Who writes, where protections are to be looked at.
+    pub(crate) account: Option<String>,
+    /// What is closed to that account, by sheet, once it was looked up: an area, and what of it is open.
+    pub(crate) closed: RefCell<HashMap<i32, Vec<ProtectedArea>>>,
+}
+
+impl SpreadsheetStore {
+    /// A consistent view of a spreadsheet. Waits for no writer, except while one brings its commit into the file.
+    pub(crate) fn read(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
+        self.begin(spreadsheet, "BEGIN", TransactionGuard::Reading(self.read_guard()))
+    }
+
+    /// The only writer of the file until it is committed or dropped; waits for the one before.
+    pub(crate) fn write(&self, spreadsheet: &str) -> Result<Transaction<'_>, StorageError> {
+        self.begin(spreadsheet, "BEGIN IMMEDIATE", TransactionGuard::Writing(self.write_turn()?))
+    }
+
+    /// Outside of `SQLite`'s transactions yet, and over no spreadsheet.
+    fn acquire<'s>(&'s self, guard: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
+        let limit = if matches!(guard, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
+        let (connection, guard) = (Some(self.take()?), Some(guard));
+        Ok(Transaction { store: self, connection, limit, guard, number: 0, account: None, closed: RefCell::default() })
+    }
+
+    fn begin<'s>(
+        &'s self,
+        spreadsheet: &str,
+        how: &str,
+        guard: TransactionGuard<'s>,
+    ) -> Result<Transaction<'s>, StorageError> {
+        let mut transaction = self.acquire(guard)?;
+        transaction.db().execute_batch(how)?;
+        let found = transaction
+            .db()
+            .prepare_cached("SELECT number FROM spreadsheets WHERE id = ?1")?
+            .query_row([spreadsheet], |row| row.get(0))
+            .optional()?;
+        transaction.number = found.ok_or_else(|| StorageError::NoSpreadsheet { id: spreadsheet.to_owned() })?;
+        Ok(transaction)
+    }
+
+    /// Makes a spreadsheet with these sheets; fails when the id is taken.
+    pub(crate) fn create(
+        &self,
+        id: &str,
+        properties: &SpreadsheetProperties,
+        sheets: &[SheetProperties],
+    ) -> Result<(), StorageError> {
+        let transaction = self.start(id, properties)?;
+        for sheet in sheets {
+            transaction.put_sheet(sheet)?;
+        }
+        transaction.commit()
+    }
+
+    /// Makes a spreadsheet without sheets, in a transaction that the caller completes; fails when the id is taken.
+    pub(crate) fn start(&self, id: &str, properties: &SpreadsheetProperties) -> Result<Transaction<'_>, StorageError> {
+        let mut transaction = self.acquire(TransactionGuard::Writing(self.write_turn()?))?;
+        transaction.db().execute_batch("BEGIN IMMEDIATE")?;
+        let made = transaction
+            .db()
+            .prepare_cached(
+                "INSERT INTO spreadsheets (id, title, locale, time_zone, auto_recalc, extra)
+                 VALUES (?1, '', '', '', '', '{}') ON CONFLICT DO NOTHING",
+            )?
+            .execute([id])?;
+        if made == 0 {
+            return Err(StorageError::Taken { id: id.to_owned() });
+        }
+        transaction.number = transaction.db().last_insert_rowid();
+        transaction.set_properties(properties)?;
+        Ok(transaction)
+    }
+
+    /// Whether there is a spreadsheet of that id.
+    pub(crate) fn exists(&self, id: &str) -> Result<bool, StorageError> {
+        match self.read(id) {
+            Ok(_) => Ok(true),
+            Err(StorageError::NoSpreadsheet { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// The ids and titles of all spreadsheets, oldest first.
+    pub(crate) fn list(&self) -> Result<Vec<(String, String)>, StorageError> {
+        let view = self.acquire(TransactionGuard::Reading(self.read_guard()))?;
+        let mut statement = view.db().prepare_cached("SELECT id, title FROM spreadsheets ORDER BY number")?;
+        let listed = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(listed.collect::<Result<_, _>>()?)
+    }
+
+    /// Removes a spreadsheet and all it holds.
+    pub(crate) fn delete(&self, id: &str) -> Result<(), StorageError> {
+        let transaction = self.write(id)?;
+        for sheet in transaction.sheets()? {
+            transaction.remove_sheet(sheet.id)?;
+        }
+        let number = transaction.number;
+        transaction.db().execute("DELETE FROM named_ranges WHERE spreadsheet = ?1", [number])?;
+        transaction.db().execute("DELETE FROM kept WHERE scope = ?1", [transaction.scope(None)])?;
+        transaction.db().execute("DELETE FROM spreadsheets WHERE number = ?1", [number])?;
+        transaction.commit()
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.connection.take() {
+            if !connection.is_autocommit()
+                && let Err(error) = connection.execute_batch("ROLLBACK")
+            {
+                tracing::error!(%error, "a transaction could not be rolled back");
+            }
+            self.store.return_connection(connection);
+        }
+        self.guard = None;
+    }
+}
+
+const SHEET_COLUMNS: &str = "key, position, title, row_count, column_count, hidden, frozen_rows, frozen_columns, extra";
+
+impl Transaction<'_> {
+    pub(crate) fn db(&self) -> &Connection {
+        self.connection.as_ref().expect("the connection is given back only when the transaction is dropped")
+    }
+
+    /// Fails once a write has kept the others waiting for too long; to be asked at every step of what may take long.
+    pub(crate) fn check_time_limit(&self) -> Result<(), StorageError> {
+        self.limit.as_ref().map_or(Ok(()), WorkLimit::check)
+    }
+
+    /// Makes everything durable, in the file itself and not only in a log beside it. Fails without a trace, or, where the disk fails
+    /// after the commit, without a word on what is there.
+    pub(crate) fn commit(mut self) -> Result<(), StorageError> {
+        self.store.run_commit_hook(CommitStage::BeforeSync);
+        self.store.check_in_place()?;
+        self.db().execute_batch("COMMIT")?;
+        let commit = self.store.next_commit_number();
+        // The next writer need not wait for the disk.
+        self.guard = None;
+        if let Some(connection) = self.connection.take() {
+            self.store.checkpoint(commit, connection)?;
+        }
+        self.store.run_commit_hook(CommitStage::AfterSync);
+        self.store.check_in_place()
+    }
+
+    /// The key of a sheet in every table.
+    pub(crate) fn key(&self, sheet: i32) -> i64 {
+        (self.number << 32) | i64::from(sheet)
+    }
+
+    /// The key under which things of a sheet, or of the spreadsheet itself, are kept.
+    pub(crate) fn scope(&self, sheet: Option<i32>) -> i64 {
+        sheet.map_or((self.number << 32) | 0xFFFF_FFFF, |id| self.key(id))
+    }
+
+    /// The spreadsheet's properties.
+    pub(crate) fn properties(&self) -> Result<SpreadsheetProperties, StorageError> {
+        let sql = "SELECT title, locale, time_zone, auto_recalc, extra FROM spreadsheets WHERE number = ?1";
+        let (mut found, extra) = self.db().prepare_cached(sql)?.query_row([self.number], |row| {
+            let found = SpreadsheetProperties {
+                title: row.get(0)?,
+                locale: row.get(1)?,
+                time_zone: row.get(2)?,
+                auto_recalc: row.get(3)?,
+                extra: Map::new(),
+            };
+            Ok((found, row.get::<_, String>(4)?))
+        })?;
+        found.extra = parse(&extra, "spreadsheets")?;
+        Ok(found)
+    }
+
+    /// Replaces the spreadsheet's properties.
+    pub(crate) fn set_properties(&self, new: &SpreadsheetProperties) -> Result<(), StorageError> {
+        let sql = "UPDATE spreadsheets SET title = ?2, locale = ?3, time_zone = ?4, auto_recalc = ?5, extra = ?6
+                   WHERE number = ?1";
+        let extra = Value::Object(new.extra.clone()).to_string();
+        self.db().prepare_cached(sql)?.execute(params![
+            self.number,
+            new.title,
+            new.locale,
+            new.time_zone,
+            new.auto_recalc,
+            extra
+        ])?;
+        Ok(())
+    }
+
+    /// All sheets in the order of the tabs.
+    pub(crate) fn sheets(&self) -> Result<Vec<SheetProperties>, StorageError> {
+        let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key BETWEEN ?1 AND ?2 ORDER BY position");
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let mut rows = statement.query([self.key(0), self.scope(None)])?;
+        let mut sheets = Vec::new();
+        while let Some(row) = rows.next()? {
+            sheets.push(read_sheet(row)?);
+        }
+        Ok(sheets)
+    }
+
+    /// The sheet of that id.
+    pub(crate) fn sheet(&self, id: i32) -> Result<Option<SheetProperties>, StorageError> {
+        let sql = format!("SELECT {SHEET_COLUMNS} FROM sheets WHERE key = ?1");
+        let mut statement = self.db().prepare_cached(&sql)?;
+        let mut rows = statement.query([self.key(id)])?;
+        rows.next()?.map(read_sheet).transpose()
+    }
+
+    /// Adds the sheet, or replaces the properties of the one that has its id. Titles and places are the caller's care.
+    pub(crate) fn put_sheet(&self, sheet: &SheetProperties) -> Result<(), StorageError> {
+        let sql =
+            format!("INSERT OR REPLACE INTO sheets ({SHEET_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)");
+        let extra = Value::Object(sheet.extra.clone()).to_string();
+        self.db().prepare_cached(&sql)?.execute(params![
+            self.key(sheet.id),
+            sheet.index,
+            sheet.title,
+            sheet.row_count,
+            sheet.column_count,
+            sheet.hidden,
+            sheet.frozen_rows,
+            sheet.frozen_columns,
+            extra
+        ])?;
+        Ok(())
+    }
+
+    /// Removes a sheet with its rows and what is kept of it. Its named ranges and the places of the others stay.
+    pub(crate) fn remove_sheet(&self, id: i32) -> Result<(), StorageError> {
+        let key = self.key(id);
+        self.db().prepare_cached("DELETE FROM rows WHERE sheet = ?1")?.execute([key])?;
+        self.db().prepare_cached("DELETE FROM kept WHERE scope = ?1")?.execute([key])?;
+        self.db().prepare_cached("DELETE FROM sheets WHERE key = ?1")?.execute([key])?;
+        Ok(())
+    }
+}
+
+fn read_sheet(row: &Row<'_>) -> Result<SheetProperties, StorageError> {
+    let key: i64 = row.get(0)?;
+    let extra: String = row.get(8)?;
+    Ok(SheetProperties {
+        id: i32::try_from(key & 0xFFFF_FFFF).map_err(|_| StorageError::Damaged { place: "sheets" })?,
+        index: row.get(1)?,
+        title: row.get(2)?,
+        row_count: row.get(3)?,
+        column_count: row.get(4)?,
+        hidden: row.get(5)?,
+        frozen_rows: row.get(6)?,
+        frozen_columns: row.get(7)?,
+        extra: parse(&extra, "sheets")?,
+    })
+}
+
+/// Reads a JSON text that this version wrote.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(json: &str, place: &'static str) -> Result<T, StorageError> {
+    serde_json::from_str(json).map_err(|_| StorageError::Damaged { place })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grid::area::{GridRange, NamedRange};
+    use crate::grid::cell::Cell;
+
+    fn create(store: &SpreadsheetStore) {
+        store.create("s", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_committed_never_happened() {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        create(&store);
+        {
+            let tx = store.write("s").unwrap();
+            tx.put_row(0, 0, vec![Cell::text("gone")]).unwrap();
+            tx.put_sheet(&SheetProperties::new(9, "Other", 1)).unwrap();
+        }
+        let tx = store.read("s").unwrap();
+        assert_eq!(tx.rows(0, 0..10).unwrap(), []);
+        assert_eq!(tx.sheets().unwrap(), [SheetProperties::new(0, "Sheet1", 0)]);
+    }
+
+    #[test]
+    fn two_stores_on_one_file_see_each_others_commits() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.sheet");
+        let (a, b) = (SpreadsheetStore::open(&path).unwrap(), SpreadsheetStore::open(&path).unwrap());
+        create(&a);
+        let view = b.read("s").unwrap();
+        let tx = a.write("s").unwrap();
+        tx.put_row(0, 0, vec![Cell::text("x")]).unwrap();
+        tx.commit().unwrap();
+        assert_eq!(view.row(0, 0).unwrap(), [], "a view does not change while it is looked at");
+        drop(view);
+        assert_eq!(b.read("s").unwrap().row(0, 0).unwrap(), [Cell::text("x")]);
+    }
+
+    #[test]
+    fn spreadsheets_of_one_file_do_not_meet() {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        create(&store);
+        store.create("t", &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();
+        assert!(matches!(store.create("t", &SpreadsheetProperties::default(), &[]), Err(StorageError::Taken { .. })));
+        let tx = store.write("t").unwrap();
+        tx.put_row(0, 0, vec![Cell::text("x")]).unwrap();
+        let head = NamedRange { id: "1".into(), name: "Head".into(), range: GridRange::default() };
+        tx.add_named_range(&head).unwrap();
+        assert_eq!(tx.named_range_by_name("HEAD").unwrap(), Some(head));
+        tx.commit().unwrap();
+        assert_eq!(store.read("s").unwrap().rows(0, 0..9).unwrap(), []);
+        assert_eq!(store.read("s").unwrap().named_ranges().unwrap(), []);
+        store.delete("t").unwrap();
+        assert!(!store.exists("t").unwrap() && store.exists("s").unwrap());
+    }
+
+    #[test]
+    fn properties_of_a_sheet_and_of_its_spreadsheet_are_kept() {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        create(&store);
+        let tx = store.write("s").unwrap();
+        let mut sheet = SheetProperties { hidden: true, frozen_rows: 1, ..SheetProperties::new(i32::MAX, "B", 1) };
+        sheet.extra.insert("tabColor".into(), serde_json::json!({"red": 1}));
+        tx.put_sheet(&sheet).unwrap();
+        let mut properties = SpreadsheetProperties { title: "T".into(), ..SpreadsheetProperties::default() };
+        properties.extra.insert("iterativeCalculationSettings".into(), serde_json::json!({}));
+        tx.set_properties(&properties).unwrap();
+        tx.keep(None, "metadata", 3, &serde_json::json!({"key": "k"})).unwrap();
+        tx.commit().unwrap();
+        let tx = store.read("s").unwrap();
+        assert_eq!(tx.sheet(i32::MAX).unwrap(), Some(sheet));
+        assert_eq!(tx.properties().unwrap(), properties);
+        assert_eq!(tx.kept(None, "metadata").unwrap().len(), 1);
+        assert_eq!(tx.kept(Some(0), "metadata").unwrap().len(), 0);
+    }
+}

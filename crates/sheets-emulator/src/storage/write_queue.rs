@@ -1,0 +1,203 @@
+//! One after the other, in the order in which they came, and nobody waits for ever.
+//!
+//! In scope: turns of the threads of this process. Out of scope: what is done in a turn (`storage`), other processes, which `SQLite`
+//! keeps apart.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Turns that are taken one at a time.
+#[derive(Debug, Default)]
+pub(crate) struct WriteQueue {
+    state: Mutex<QueueState>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct QueueState {
+    /// Whoever has the turn is first.
+    tickets: VecDeque<u64>,
+    issued: u64,
+}
+
+impl QueueState {
+    /// Puts a ticket behind whoever has the turn; a ticket whose turn has come meanwhile keeps it.
+    fn move_behind_holder(&mut self, ticket: u64) {
+        if self.tickets.front() == Some(&ticket) {
+            return;
+        }
+        self.tickets.retain(|other| *other != ticket);
+        let next = self.tickets.len().min(1);
+        self.tickets.insert(next, ticket);
+    }
+}
+
+/// A turn; it is over when this is dropped.
+#[derive(Debug)]
+pub(crate) struct WriteTurn<'t> {
+    turns: &'t WriteQueue,
+    ticket: u64,
+}
+
+impl WriteQueue {
+    fn state(&self) -> MutexGuard<'_, QueueState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a turn, but not longer than that; `None` then.
+    pub(crate) fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
+        let (turn, has_come) = self.queue(wait);
+        has_come.then_some(turn)
+    }
+
+    /// The same, but after `patience` it is before all others that wait: they have had the time to go first.
+    pub(crate) fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
+        let (turn, has_come) = self.queue(patience);
+        if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
+    }
+
+    /// The turn of whoever has no patience left: at once where it has come meanwhile, and after the one that is under way else.
+    fn take_now_or_next<'t>(&'t self, turn: WriteTurn<'t>, wait: Duration) -> Option<WriteTurn<'t>> {
+        let mut state = self.state();
+        state.move_behind_holder(turn.ticket);
+        // Whoever is first stays first, so no thread has to be woken.
+        self.wait_until_first(state, turn.ticket, wait).then_some(turn)
+    }
+
+    /// A place in the line, and whether its turn has come within that time.
+    fn queue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
+        let mut state = self.state();
+        state.issued += 1;
+        let turn = WriteTurn { turns: self, ticket: state.issued };
+        state.tickets.push_back(turn.ticket);
+        let has_come = self.wait_until_first(state, turn.ticket, wait);
+        (turn, has_come)
+    }
+
+    /// Gives the lock back before it returns: a turn that is dropped needs it.
+    fn wait_until_first(&self, state: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
+        let is_not_first = |state: &mut QueueState| state.tickets.front() != Some(&ticket);
+        let waited = self.moved.wait_timeout_while(state, wait, is_not_first);
+        let (_line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        !timeout.timed_out()
+    }
+}
+
+impl Drop for WriteTurn<'_> {
+    fn drop(&mut self) {
+        self.turns.state().tickets.retain(|ticket| *ticket != self.ticket);
+        self.turns.moved.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    #[test]
+    fn who_came_first_is_served_first() {
+        let turns = WriteQueue::default();
+        let first = turns.take(LONG).unwrap();
+        let (served, order) = channel();
+        std::thread::scope(|scope| {
+            for name in 0..4 {
+                let (turns, served) = (&turns, served.clone());
+                scope.spawn(move || {
+                    let _turn = turns.take(LONG).unwrap();
+                    served.send(name).unwrap();
+                });
+                while turns.state().tickets.len() < name + 2 {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn who_lets_others_go_first_does_so_for_a_while() {
+        let turns = WriteQueue::default();
+        let first = turns.take(LONG).unwrap();
+        let (served, order) = channel();
+        std::thread::scope(|scope| {
+            let waiting = |count: usize| {
+                while turns.state().tickets.len() < count {
+                    std::thread::yield_now();
+                }
+            };
+            let take = |name: &'static str, patience: Option<Duration>| {
+                let served = served.clone();
+                let turns = &turns;
+                scope.spawn(move || {
+                    let _turn = match patience {
+                        Some(patience) => turns.take_after_others(patience, LONG).unwrap(),
+                        None => turns.take(LONG).unwrap(),
+                    };
+                    served.send(name).unwrap();
+                });
+            };
+            take("second", None);
+            waiting(2);
+            take("impatient", Some(Duration::ZERO));
+            waiting(3);
+            take("patient", Some(LONG));
+            waiting(4);
+            take("last", None);
+            waiting(5);
+            while turns.state().tickets.get(1) != Some(&3) {
+                std::thread::yield_now();
+            }
+            drop(first);
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["impatient", "second", "patient", "last"]);
+    }
+
+    #[test]
+    fn a_turn_that_comes_as_patience_ends_is_kept() {
+        let mut state = QueueState { tickets: VecDeque::from([2, 3]), issued: 3 };
+        state.move_behind_holder(2);
+        assert_eq!(state.tickets, [2, 3]);
+        state.tickets.push_front(1);
+        state.move_behind_holder(3);
+        assert_eq!(state.tickets, [1, 3, 2]);
+    }
+
+    #[test]
+    fn a_turn_that_ends_as_patience_does_stalls_nobody() {
+        let turns = WriteQueue::default();
+        let first = turns.take(LONG).unwrap();
+        // The leader's patience ends, and before it takes the lock again the turn before ends.
+        let (leader, has_come) = turns.queue(Duration::ZERO);
+        assert!(!has_come);
+        let (served, order) = channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let _turn = turns.take(LONG).unwrap();
+                served.send("other").unwrap();
+            });
+            while turns.state().tickets.len() < 3 {
+                std::thread::yield_now();
+            }
+            drop(first);
+            let turn = turns.take_now_or_next(leader, Duration::ZERO).unwrap();
+            served.send("leader").unwrap();
+            drop(turn);
+        });
+        assert_eq!(order.try_iter().collect::<Vec<_>>(), ["leader", "other"]);
+    }
+
+    #[test]
+    fn who_has_waited_long_enough_goes_and_holds_up_nobody() {
+        let turns = WriteQueue::default();
+        let first = turns.take(LONG).unwrap();
+        assert!(turns.take(Duration::ZERO).is_none());
+        drop(first);
+        assert!(turns.take(Duration::ZERO).is_some());
+    }
+}

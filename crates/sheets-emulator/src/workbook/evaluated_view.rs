@@ -1,0 +1,456 @@
+//! The cells of a spreadsheet as people see them: formulas worked out, and the cells filled that formulas elsewhere fill.
+//!
+//! In scope: visiting rows, one cell, the cells that a formula refers to, whether a result has room. Out of scope: reading formulas
+//! (`formula`), how outcomes look (`render`), which cells a caller means (`workbook`).
+//!
+//! A formula that fills several cells is worked out once for each `Workbook`, and only when cells are read that it may fill.
+
+use std::rc::Rc;
+
+use crate::format::render::{computed, effective};
+use crate::formula::budget::EvalBudget;
+use crate::formula::evaluate::{CellSource, evaluate, link};
+use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
+use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
+use crate::grid::a1::CellSpan;
+use crate::grid::area::Area;
+use crate::grid::cell::{Cell, CellValue, may_spill};
+use crate::grid::value::{EvalResult, Scalar};
+use crate::storage::store::StorageError;
+use crate::storage::transaction::SheetProperties;
+use crate::workbook::ranges::Workbook;
+
+/// How many formulas may refer to each other in a chain; a longer one, or a circle, is `#REF!`.
+const CHAIN_LIMIT: u32 = 32;
+
+/// How many formulas and single cells one formula may look up in all, those of the formulas it refers to included.
+const LOOK_LIMIT: u32 = 200_000;
+
+/// How many cells all results of a spreadsheet may fill.
+const FILLED_LIMIT: u64 = 2_000_000;
+
+/// How many results are remembered while a spreadsheet is read.
+const MEMORY: usize = 200_000;
+
+/// The spreadsheet from one of its cells.
+struct EvalContext<'b, 't, 's> {
+    workbook: &'b Workbook<'t, 's>,
+    sheet: i32,
+    row: u32,
+    column: u32,
+}
+
+impl Workbook<'_, '_> {
+    /// Hands the rows of an area that show anything to `visit`, in order, whole but with formulas worked out in the area's columns only.
+    pub(crate) fn visit<E: From<StorageError>>(
+        &self,
+        sheet: i32,
+        area: &Area,
+        mut visit: impl FnMut(u32, Vec<Cell>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.visit_filled(sheet, area, |row, mut cells| {
+            for (column, cell) in (0..).zip(&mut cells).filter(|(column, _)| area.cols.contains(column)) {
+                if matches!(cell.value, Some(CellValue::Formula { .. })) {
+                    let result = computed(self.value_at(sheet, row, column, cell));
+                    if let Some(CellValue::Formula { source, .. }) = cell.value.take() {
+                        cell.value = Some(CellValue::Formula { source, result });
+                    }
+                }
+            }
+            visit(row, cells)
+        })
+    }
+
+    /// The rows of an area in which anything stands, entered or filled in; formulas are not worked out.
+    pub(crate) fn rows(&self, sheet: i32, area: &Area) -> Result<Vec<(u32, Vec<Cell>)>, StorageError> {
+        let mut found = Vec::new();
+        self.visit_filled(sheet, area, |row, cells| {
+            found.push((row, cells));
+            Ok::<(), StorageError>(())
+        })?;
+        Ok(found)
+    }
+
+    /// The last row with a value in any cell, entered or filled in.
+    pub(crate) fn last_row_with_data(&self, sheet: i32) -> Result<Option<u32>, StorageError> {
+        let stored = self.transaction.last_row_with_data(sheet)?;
+        let spills = self.spills(sheet, &Area::new(0..u32::MAX, 0..u32::MAX))?;
+        Ok(spills.iter().map(|spill| spill.end().saturating_sub(1)).max().max(stored))
+    }
+
+    fn visit_filled<E: From<StorageError>>(
+        &self,
+        sheet: i32,
+        area: &Area,
+        mut visit: impl FnMut(u32, Vec<Cell>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let spills = self.spills(sheet, area)?;
+        if spills.is_empty() {
+            return self.transaction.visit_rows(sheet, area.rows.clone(), visit);
+        }
+        let filled = |row: u32| {
+            let mut cells = Vec::new();
+            overlay(&spills, row, &mut cells);
+            cells
+        };
+        let mut next = area.rows.start;
+        let up_to = |end: u32, next: u32, visit: &mut dyn FnMut(u32, Vec<Cell>) -> Result<(), E>| {
+            let bare = (next..end).map(|row| (row, filled(row))).filter(|(_, cells)| !cells.is_empty());
+            bare.into_iter().try_for_each(|(row, cells)| visit(row, cells))
+        };
+        let last = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).min(area.rows.end);
+        self.transaction.visit_rows(sheet, area.rows.clone(), |row, mut cells| {
+            up_to(row.min(last), next, &mut visit)?;
+            next = row.saturating_add(1);
+            overlay(&spills, row, &mut cells);
+            visit(row, cells)
+        })?;
+        up_to(last, next, &mut visit)
+    }
+
+    /// What a cell at a place comes to.
+    pub(crate) fn value_at(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
+        match &cell.value {
+            Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
+            Some(CellValue::Formula { source, .. }) => {
+                let place = (sheet, row, column);
+                if let Some(known) = self.results.borrow().get(&place) {
+                    return known.clone();
+                }
+                let outermost = self.chain.get() == 0;
+                let value_at = self.evaluated(sheet, row, column, source).first().clone();
+                // Inside a chain it may be an error of the chain's length, not of its own.
+                if outermost && self.results.borrow().len() < MEMORY {
+                    self.results.borrow_mut().insert(place, value_at.clone());
+                }
+                value_at
+            }
+            None => self.filled_in(sheet, row, column),
+            Some(_) => effective(cell),
+        }
+    }
+
+    /// Where the formula of a cell leads, when it is a link and nothing else.
+    pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
+        link(source, &EvalContext { workbook: self, sheet, row, column })
+    }
+
+    /// What a formula comes to; `#REF!` when too many refer to each other.
+    fn evaluated(&self, sheet: i32, row: u32, column: u32, source: &str) -> Operand {
+        if self.chain.get() == 0 {
+            self.looks.set(0);
+        }
+        self.looks.set(self.looks.get().saturating_add(1));
+        if self.chain.get() >= CHAIN_LIMIT || self.looks.get() > LOOK_LIMIT {
+            return Operand::Single(Scalar::Error("#REF!"));
+        }
+        self.chain.set(self.chain.get() + 1);
+        let value = evaluate(source, &EvalContext { workbook: self, sheet, row, column });
+        self.chain.set(self.chain.get() - 1);
+        value
+    }
+
+    /// What stands in the cell of a formula that may fill more cells.
+    fn anchored(&self, sheet: i32, row: u32, column: u32) -> Scalar {
+        let told = |error| {
+            tracing::error!(%error, "the formulas of a sheet can't be read");
+            Scalar::Error("#ERROR!")
+        };
+        let index =
+            match self.anchors_of(sheet) {
+                Ok(()) => self.spilling.borrow().get(&sheet).map_or(Err(0), |list| {
+                    list.binary_search_by_key(&(row, column), |anchor| (anchor.row, anchor.column))
+                }),
+                Err(error) => return told(error),
+            };
+        // One that was not found is one too many.
+        let Ok(index) = index else { return Scalar::Error("#ERROR!") };
+        match self.finished(sheet, index) {
+            Ok(Some(spill)) => spill.at(row, column).clone(),
+            Ok(None) => Scalar::Error("#REF!"),
+            Err(error) => told(error),
+        }
+    }
+
+    fn filled_in(&self, sheet: i32, row: u32, column: u32) -> Scalar {
+        let area = Area::new(row..row.saturating_add(1), column..column.saturating_add(1));
+        let spills = self.spills(sheet, &area).unwrap_or_default();
+        let found = spills.iter().map(|spill| spill.at(row, column)).find(|value_at| **value_at != Scalar::Blank);
+        found.cloned().unwrap_or(Scalar::Blank)
+    }
+
+    /// Finds the formulas of a sheet that may fill more cells than their own, once.
+    fn anchors_of(&self, sheet: i32) -> Result<(), StorageError> {
+        if !self.spilling.borrow().contains_key(&sheet) {
+            let found = find_anchors(self.transaction.formula_rows(sheet, true, 0, ROW_LIMIT)?);
+            self.spilling.borrow_mut().insert(sheet, found);
+        }
+        Ok(())
+    }
+
+    /// The results that fill cells of an area. Those that are being worked out fill none yet.
+    fn spills(&self, sheet: i32, area: &Area) -> Result<Vec<Rc<Spill>>, StorageError> {
+        self.anchors_of(sheet)?;
+        let count = self.spilling.borrow().get(&sheet).map_or(0, Vec::len);
+        let mut found = Vec::new();
+        for index in 0..count {
+            let may_reach = |row: u32, column: u32| row < area.rows.end && column < area.cols.end;
+            let reaches = self
+                .spilling
+                .borrow()
+                .get(&sheet)
+                .and_then(|list| list.get(index))
+                .is_some_and(|anchor| may_reach(anchor.row, anchor.column));
+            if !reaches {
+                continue;
+            }
+            if let Some(spill) = self.finished(sheet, index)?
+                && !spill.area.intersect(area).is_empty()
+            {
+                found.push(spill);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The result of one of these formulas; `None` while it is being worked out.
+    fn finished(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
+        let (row, column, source) = {
+            let mut sheets = self.spilling.borrow_mut();
+            let Some(anchor) = sheets.get_mut(&sheet).and_then(|list| list.get_mut(index)) else { return Ok(None) };
+            match &anchor.state {
+                SpillState::Done(spill) => return Ok(Some(Rc::clone(spill))),
+                SpillState::Running => return Ok(None),
+                SpillState::Waiting => {}
+            }
+            anchor.state = SpillState::Running;
+            (anchor.row, anchor.column, anchor.source.clone())
+        };
+        let value = self.evaluated(sheet, row, column, &source);
+        let spill = Rc::new(self.placed(sheet, row, column, value)?);
+        if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
+            anchor.state = SpillState::Done(Rc::clone(&spill));
+        }
+        Ok(Some(spill))
+    }
+
+    /// A result in its cells. Where it would leave the grid or lie over what was entered it is `#REF!` in the formula's own cell.
+    fn placed(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
+        let cells = value.into_matrix();
+        let area = Area::new(row..row.saturating_add(cells.height), column..column.saturating_add(cells.width));
+        let stored = cells.cells().len() as u64;
+        let all = self.filled.get().saturating_add(stored);
+        if all > FILLED_LIMIT {
+            return Ok(Spill::single(row, column, Scalar::Error("#ERROR!")));
+        }
+        let refused = Spill::single(row, column, Scalar::Error("#REF!"));
+        let Some(grid) = self.sheets.iter().find(|known| known.id == sheet) else { return Ok(refused) };
+        if area.is_empty() || area.rows.end > grid.row_count || area.cols.end > grid.column_count {
+            return Ok(refused);
+        }
+        let mut free = true;
+        if cells.size() > 1 {
+            self.transaction.visit_rows(sheet, area.rows.clone(), |at, stored| {
+                let mut inside = (0..).zip(&stored).filter(|(column, _)| area.cols.contains(column));
+                free &= !inside.any(|(other, cell)| cell.has_data() && (at, other) != (row, column));
+                Ok::<(), StorageError>(())
+            })?;
+            free &= !self.spilling.borrow().get(&sheet).into_iter().flatten().any(
+                |other| matches!(&other.state, SpillState::Done(other) if !other.area.intersect(&area).is_empty()),
+            );
+        }
+        if !free {
+            return Ok(refused);
+        }
+        self.filled.set(all);
+        Ok(Spill { area, cells })
+    }
+}
+
+impl EvalContext<'_, '_, '_> {
+    fn sheet_of(&self, title: Option<&str>) -> Option<&SheetProperties> {
+        match title {
+            Some(title) => self.workbook.titled(title),
+            None => self.workbook.sheets.iter().find(|sheet| sheet.id == self.sheet),
+        }
+    }
+
+    fn read(&self, sheet: &SheetProperties, area: &Area) -> Result<Option<Matrix>, StorageError> {
+        let spills = self.workbook.spills(sheet.id, area)?;
+        let entered = self.workbook.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
+        let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);
+        let used = used.clamp(area.rows.start, area.rows.end.max(area.rows.start));
+        let (height, width) = (used - area.rows.start, area.width());
+        if u64::from(height) * u64::from(width) > CELL_LIMIT {
+            return Ok(None);
+        }
+        let mut cells = vec![Scalar::Blank; (height as usize) * (width as usize)];
+        let index = |row: u32, column: u32| ((row - area.rows.start) * width + (column - area.cols.start)) as usize;
+        for spill in &spills {
+            let common = spill.area.intersect(&Area::new(area.rows.start..used, area.cols.clone()));
+            for (row, column) in common.rows.flat_map(|row| common.cols.clone().map(move |column| (row, column))) {
+                if let Some(place) = cells.get_mut(index(row, column)) {
+                    *place = self.workbook.budget.charge(spill.at(row, column).clone());
+                }
+            }
+        }
+        self.workbook.transaction.visit_rows(sheet.id, area.rows.start..used, |row, stored| {
+            for (column, cell) in
+                (0..).zip(&stored).filter(|(column, cell)| area.cols.contains(column) && cell.has_data())
+            {
+                if let Some(place) = cells.get_mut(index(row, column)) {
+                    *place = self.workbook.budget.charge(self.workbook.value_at(sheet.id, row, column, cell));
+                }
+            }
+            Ok::<(), StorageError>(())
+        })?;
+        Ok(Some(Matrix::new(area.height(), width, cells)))
+    }
+}
+
+impl CellSource for EvalContext<'_, '_, '_> {
+    fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar {
+        let Some(sheet) = self.sheet_of(title) else { return Scalar::Error("#REF!") };
+        self.workbook.looks.set(self.workbook.looks.get().saturating_add(1));
+        match self.workbook.transaction.row(sheet.id, row) {
+            Ok(mut cells) => {
+                let at = usize::try_from(column).unwrap_or(usize::MAX);
+                let cell = if at < cells.len() { cells.swap_remove(at) } else { Cell::default() };
+                self.workbook.budget.charge(self.workbook.value_at(sheet.id, row, column, &cell))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a cell that a formula refers to can't be read");
+                Scalar::Error("#ERROR!")
+            }
+        }
+    }
+
+    fn area(&self, title: Option<&str>, span: CellSpan) -> Option<Area> {
+        let sheet = self.sheet_of(title)?;
+        let closed = span.close(sheet.row_count, sheet.column_count);
+        let bounds =
+            |start: Option<u32>, end: Option<u32>| start.unwrap_or(0)..end.unwrap_or(0).max(start.unwrap_or(0));
+        Some(Area::new(bounds(closed.start_row, closed.end_row), bounds(closed.start_column, closed.end_column)))
+    }
+
+    fn block(&self, title: Option<&str>, area: &Area) -> EvalResult<Matrix> {
+        let sheet = self.sheet_of(title).ok_or("#REF!")?;
+        if area.is_empty() {
+            return Err("#REF!");
+        }
+        match self.read(sheet, area) {
+            Ok(found) => found.ok_or("#ERROR!"),
+            Err(error) => {
+                tracing::error!(%error, "cells that a formula refers to can't be read");
+                Err("#ERROR!")
+            }
+        }
+    }
+
+    fn position(&self) -> (u32, u32) {
+        (self.row, self.column)
+    }
+
+    fn budget(&self) -> &EvalBudget {
+        &self.workbook.budget
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::store::SpreadsheetStore;
+    use crate::storage::transaction::SpreadsheetProperties;
+
+    /// The texts of a sheet of ten rows and eight columns, as its cells come to; formulas begin with `=`.
+    fn seen(lines: &[&[&str]]) -> Vec<String> {
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let grid = SheetProperties { row_count: 10, column_count: 8, ..SheetProperties::new(0, "Jobs", 0) };
+        store.create("s", &SpreadsheetProperties::default(), &[grid]).unwrap();
+        let tx = store.write("s").unwrap();
+        for (row, line) in (0..).zip(lines) {
+            tx.put_row(
+                0,
+                row,
+                line.iter()
+                    .map(|text| crate::input::value_matrix::enter_text(Cell::default(), text).unwrap())
+                    .collect(),
+            )
+            .unwrap();
+        }
+        let workbook = Workbook::open(&tx).unwrap();
+        let mut seen = Vec::new();
+        workbook
+            .visit(0, &Area::new(0..10, 0..8), |row, cells| {
+                let texts: Vec<String> = cells
+                    .iter()
+                    .map(|cell| match effective(cell) {
+                        Scalar::Blank => "_".to_owned(),
+                        value_at => crate::grid::value::shown(&value_at),
+                    })
+                    .collect();
+                seen.push(format!("{row}: {}", texts.join(" ")));
+                Ok::<(), StorageError>(())
+            })
+            .unwrap();
+        seen
+    }
+
+    #[test]
+    fn a_formula_fills_the_column_below_it_to_the_end_of_the_grid() {
+        let lines: [&[&str]; 3] =
+            [&["n", "twice"], &["2", "=ARRAYFORMULA(IF(A2:A=\"\",\"\",A2:A*2))", "=SUM(B2:B)"], &["5"]];
+        let expected =
+            ["0: n twice", "1: 2 4 14", "2: 5 10", "3: _ ", "4: _ ", "5: _ ", "6: _ ", "7: _ ", "8: _ ", "9: _ "];
+        assert_eq!(seen(&lines), expected);
+    }
+
+    #[test]
+    fn one_spill_feeds_another_and_plain_formulas_whatever_their_order() {
+        let lines: [&[&str]; 2] = [&["=ARRAYFORMULA(B1:B2+1)", "=ARRAYFORMULA(C1:C2*10)", "1", "=A2"], &["", "", "2"]];
+        assert_eq!(seen(&lines), ["0: 11 10 1 21", "1: 21 20 2"]);
+    }
+
+    #[test]
+    fn what_is_in_the_way_or_beyond_the_grid_or_a_circle_is_no_reference() {
+        let blocked: [&[&str]; 3] = [&["=ARRAYFORMULA({1;2;3})"], &[""], &["x"]];
+        assert_eq!(seen(&blocked), ["0: #REF!", "2: x"]);
+        let beyond: [&[&str]; 2] = [&["1"], &["", "=ARRAYFORMULA(A1:A*1)"]];
+        assert_eq!(seen(&beyond), ["0: 1", "1: _ #REF!"]);
+        let circle: [&[&str]; 1] = [&["=ARRAYFORMULA(B1:B2)", "=ARRAYFORMULA(A1:A2)"]];
+        assert_eq!(seen(&circle)[0], "0: #REF! #REF!");
+        let own: [&[&str]; 1] = [&["=ARRAYFORMULA(A1:A2)"]];
+        assert_eq!(seen(&own)[0], "0: #REF!");
+    }
+
+    #[test]
+    fn a_long_chain_of_formulas_is_worked_out_when_it_is_read_in_order() {
+        let mut lines: Vec<Vec<String>> = vec![vec!["1".to_owned()]];
+        lines.extend((1..10).map(|row| vec![format!("=A{row}+1")]));
+        let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.iter().map(String::as_str).collect()).collect();
+        let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
+        assert_eq!(seen(&lines).last().unwrap(), "9: 10");
+    }
+
+    #[test]
+    fn cells_that_double_a_text_stop_at_what_a_cell_holds() {
+        let mut lines: Vec<Vec<String>> = vec![vec!["x".repeat(1_000)]];
+        lines.extend((1..10).map(|row| vec![format!("=A{row}&A{row}")]));
+        let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.iter().map(String::as_str).collect()).collect();
+        let lines: Vec<&[&str]> = lines.iter().map(Vec::as_slice).collect();
+        let lengths: Vec<usize> = seen(&lines).iter().map(|line| line.len() - "0: ".len()).collect();
+        assert_eq!(lengths[..6], [1_000, 2_000, 4_000, 8_000, 16_000, 32_000]);
+        assert_eq!(seen(&lines)[6..], ["6: #VALUE!", "7: #VALUE!", "8: #VALUE!", "9: #VALUE!"]);
+    }
+
+    #[test]
+    fn formulas_that_nest_and_refer_to_each_other_end_before_the_stack_does() {
+        for (open, close) in [("(", ")"), ("IF(TRUE,", ")"), ("{", "}"), ("-", "")] {
+            let formula = |row: usize| format!("={}A{}{}", open.repeat(60), row + 2, close.repeat(60));
+            let lines: Vec<[String; 1]> = (0..10).map(|row| [formula(row)]).collect();
+            let lines: Vec<[&str; 1]> = lines.iter().map(|line| [line[0].as_str()]).collect();
+            let lines: Vec<&[&str]> = lines.iter().map(<[&str; 1]>::as_slice).collect();
+            assert!(seen(&lines)[0].contains("#ERROR!"), "{open}: {}", seen(&lines)[0]);
+        }
+    }
+}

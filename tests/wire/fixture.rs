@@ -1,0 +1,251 @@
+//! A job on an emulated spreadsheet whose clock and chance are fixed, so that every request has the same bytes each time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use hyper::Method;
+use serde_json::{Value, json};
+use sheetkeep::emulator::UnknownBehaviors;
+use sheetkeep::google::types::address::SpreadsheetId;
+use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
+use sheetkeep::maintain::force::forcing;
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
+use sheetkeep::maintain::reset::resetting;
+use sheetkeep::maintain::rollover::moving;
+use sheetkeep::port::clock::Clock;
+use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::Store as _;
+use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::run_config::PreparedChanges;
+use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanner::ScanScope;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
+use sheetkeep::system::SteeredClock;
+use sheetkeep::time::Timestamp;
+use tokio::sync::Notify;
+
+use crate::front::{EmulatorProxy, ID};
+use crate::support::{ById, Job, Slow, Values};
+
+/// Which guard the service's behaviour leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// The named range.
+    Name,
+    /// The title of the state tab.
+    Title,
+}
+
+impl Guard {
+    pub const BOTH: [Self; 2] = [Self::Name, Self::Title];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Name => "by-name",
+            Self::Title => "by-title",
+        }
+    }
+
+    /// The service honours the ids of named ranges and refuses missing ones, or neither.
+    fn behaviour(self) -> UnknownBehaviors {
+        let nth = if self == Self::Name { 0 } else { 7 };
+        UnknownBehaviors::all().nth(nth).expect("there are eight")
+    }
+}
+
+/// A job on a spreadsheet of its own.
+pub struct WireFixture {
+    pub front: EmulatorProxy,
+    pub guard: Guard,
+    pub mode: WriteMode,
+    pub again: ReprocessPolicy,
+    /// Rows in one commit at most.
+    pub max_rows: usize,
+    clock: Arc<dyn Clock>,
+}
+
+impl WireFixture {
+    pub fn appending(guard: Guard) -> Self {
+        Self::new(guard, WriteMode::Append, ReprocessPolicy::EachVersion)
+    }
+
+    pub fn upserting(guard: Guard) -> Self {
+        Self::new(guard, WriteMode::Upsert, ReprocessPolicy::OnChange)
+    }
+
+    fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SteeredClock::starting_at(Timestamp(1_790_000_000_000)));
+        let front = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
+        Self { front, guard, mode, again, max_rows: 10, clock }
+    }
+
+    fn store_at(&self, id: &str, seed: u64) -> SheetsStore {
+        let id = SpreadsheetId::parse(id).expect("an id");
+        let sheets = Arc::new(self.front.sheets(seed));
+        SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock)).keeping(self.mode, self.again)
+    }
+
+    /// A job whose step refuses an item with a field `bad`, and leaves the version out of the row.
+    pub fn job(&self) -> Job {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| {
+            if let Some(why) = value["bad"].as_str() {
+                return Err(StepError::Rejected(why.to_owned()));
+            }
+            let mut row = value.clone();
+            row.as_object_mut().expect("an object").remove("v");
+            Ok(vec![row])
+        });
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
+        job.plan.definition.mode = self.mode.word().into();
+        job
+    }
+
+    /// Runs it to its end, which has to be a good one.
+    pub async fn run_job(&self, job: &Job, items: &[Value]) {
+        self.run_job_at(ID, job, items).await;
+    }
+
+    async fn run_job_at(&self, id: &str, job: &Job, items: &[Value]) {
+        job.run(self.store_at(id, job.seed), Values::of(items.to_vec())).await.expect("a run");
+        self.clock.sleep(Duration::from_secs(2)).await;
+    }
+
+    /// A usual run.
+    pub async fn run(&self, items: &[Value]) {
+        self.run_job(&self.job(), items).await;
+    }
+
+    /// A usual run by another machine.
+    pub async fn run_elsewhere(&self, items: &[Value]) {
+        self.run_job(&self.job().elsewhere(), items).await;
+    }
+
+    /// A run over items that come one every so often.
+    pub async fn run_slowly(&self, every: Duration, items: &[Value]) {
+        let (job, clock) = (self.job(), Arc::clone(&self.clock));
+        let source = Slow::new(Values::of(items.to_vec()), clock, every);
+        job.run_over(self.store_at(ID, job.seed), Box::new(source)).await.expect("a run");
+    }
+
+    /// A run that vanishes right after its nth write was applied.
+    pub async fn run_and_vanish(&self, nth: u64, items: &[Value]) {
+        let end = Arc::new(Notify::new());
+        let ended = Arc::clone(&end);
+        self.front.at_write(nth, false, async move { ended.notify_one() }.boxed());
+        let job = self.job();
+        let running = job.run(self.store_at(ID, job.seed), Values::of(items.to_vec()));
+        tokio::select! {
+            biased;
+            () = end.notified() => {}
+            ended = running => assert!(ended.is_err(), "it goes on after this write"),
+        }
+    }
+
+    /// A run that only settles what a command found.
+    async fn settle(&self, errands: PreparedChanges, retrying: RetryScope) {
+        let mut job = self.job();
+        (job.errands, job.plan.retrying) = (Some(errands), retrying);
+        self.run_job(&job, &[]).await;
+    }
+
+    async fn listing_at(&self, id: &str, wanted: ScanScope) -> ScannedTabs {
+        self.store_at(id, 7).listing(wanted).await.expect("a listing").expect("it has run")
+    }
+
+    async fn listing(&self) -> ScannedTabs {
+        self.listing_at(ID, ScanScope { failures: true, runs: true, ..ScanScope::default() }).await
+    }
+
+    /// What `prune` would take out of what is older than five days.
+    pub async fn prunable(&self) -> PreparedChanges {
+        let listing = self.listing().await;
+        let ends = self.store_at(ID, 7).ends().await.expect("the ends of its tabs");
+        let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
+        let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        assert!(!found.settled.is_empty(), "there is something to take out");
+        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
+    }
+
+    /// What `prune --yes` does then.
+    pub async fn take_out(&self, errands: PreparedChanges) {
+        self.settle(errands, RetryScope::None).await;
+    }
+
+    /// What `reset --yes` does.
+    pub async fn reset(&self) {
+        let listing = self.listing().await;
+        let settled = resetting(&listing, self.again, self.clock.now()).settled;
+        self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled }, RetryScope::None).await;
+    }
+
+    /// The first half of `run --force --yes`: these items are to be done once more.
+    pub async fn force(&self, items: &[Value]) {
+        let listing = self.listing().await;
+        let mut source = Values::of(items.to_vec());
+        let found = forcing(&listing, self.again, &mut source, &ById).await.expect("a source");
+        self.settle(
+            PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled },
+            RetryScope::Reprocess,
+        )
+        .await;
+    }
+
+    /// Another spreadsheet; its id.
+    pub async fn another_spreadsheet(&self) -> String {
+        let body = json!({"properties": {"title": "second"}});
+        let (status, answer) = self.front.ask_at("/v4/spreadsheets", Method::POST, "", body).await;
+        assert_eq!(status, 200, "{answer}");
+        answer["spreadsheetId"].as_str().expect("an id").to_owned()
+    }
+
+    /// What `rollover --yes` does.
+    pub async fn roll_over(&self, to: &str) {
+        let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
+        let old = self.listing_at(ID, wanted).await;
+        let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
+        let settled = moving(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
+        let mut into = self.job();
+        into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
+        (into.plan.retrying, into.plan.rollover) =
+            (RetryScope::None, Some(Rollover::Into(Predecessors::of(&old.snapshot.state, ID))));
+        self.run_job_at(to, &into, &[]).await;
+        let mut out = self.job();
+        out.errands = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });
+        (out.plan.retrying, out.plan.rollover) = (RetryScope::None, Some(Rollover::OutTo(to.to_owned())));
+        self.run_job(&out, &[]).await;
+    }
+
+    /// A usual run where the job has moved to.
+    pub async fn run_at(&self, id: &str, items: &[Value]) {
+        self.run_job_at(id, &self.job(), items).await;
+    }
+
+    pub async fn wait(&self, days: u64) {
+        self.clock.sleep(Duration::from_hours(24 * days)).await;
+    }
+
+    /// Adds columns on the right of a tab, as a person does.
+    pub async fn widen(&self, title: &str) {
+        let wider = json!({"sheetId": self.front.id_of(title).await, "dimension": "COLUMNS", "length": 3});
+        self.front.hands(json!([{"appendDimension": wider}])).await;
+    }
+
+    /// Every tab of a spreadsheet with the texts of its cells.
+    pub async fn tabs(&self, id: &str) -> Vec<(String, Vec<Vec<String>>)> {
+        let root = format!("/v4/spreadsheets/{id}");
+        let (_, metadata) = self.front.ask_at(&root, Method::GET, "fields=sheets.properties.title", Value::Null).await;
+        let mut tabs = Vec::new();
+        for sheet in metadata["sheets"].as_array().expect("sheets") {
+            let title = sheet["properties"]["title"].as_str().expect("a title");
+            let range = percent_encoding::utf8_percent_encode(title, percent_encoding::NON_ALPHANUMERIC);
+            let path = format!("{root}/values/{range}");
+            let (status, answer) = self.front.ask_at(&path, Method::GET, "", Value::Null).await;
+            assert_eq!(status, 200, "{answer}");
+            tabs.push((title.to_owned(), serde_json::from_value(answer["values"].clone()).unwrap_or_default()));
+        }
+        tabs
+    }
+}

@@ -1,0 +1,85 @@
+//! A recorded conversation with the service as text: each request in order, with its ranges or its batch.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::front::RecordedCall;
+
+/// Columns of a line; what fits is written on one line.
+const WIDTH: usize = 110;
+
+/// The requests in order. Volatile parts are replaced by their number of appearance.
+pub fn transcript(calls: &[RecordedCall]) -> String {
+    let mut text = String::new();
+    for call in calls {
+        let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let _ = writeln!(text, "{} {} -> {status}", call.method, decoded(&call.path));
+        for parameter in parameters(&call.query) {
+            let _ = writeln!(text, "    {}", decoded(&parameter.replace('+', " ")));
+        }
+        if !call.body.is_empty() {
+            let body: Value = serde_json::from_slice(&call.body).expect("requests are JSON");
+            let _ = writeln!(text, "  body of {} bytes:", call.body.len());
+            let _ = writeln!(text, "  {}", pretty(&body, 2));
+        }
+    }
+    numbered_processes(&text)
+}
+
+/// The parameters of a query, sorted by name: the client's own order differs from call to call. Parameters of one name, such as
+/// ranges, keep their order.
+fn parameters(query: &str) -> Vec<&str> {
+    let mut all: Vec<&str> = query.split('&').filter(|parameter| !parameter.is_empty()).collect();
+    all.sort_by_key(|parameter| parameter.split('=').next());
+    all
+}
+
+/// Every header that any of the requests has, but for its length.
+pub fn headers(calls: &[RecordedCall]) -> String {
+    let all = calls.iter().flat_map(|call| {
+        let sent = call.headers.iter().filter(|(name, _)| name != "content-length");
+        sent.map(|(name, value)| format!("{} {name}: {value}", call.method))
+    });
+    all.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join("\n")
+}
+
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8().expect("UTF-8").into_owned()
+}
+
+/// JSON with the order of its keys, on one line where it fits.
+pub fn pretty(value: &Value, indent: usize) -> String {
+    let flat = value.to_string();
+    let fits = indent + flat.len() <= WIDTH;
+    let (open, close, parts) = match value {
+        Value::Object(map) if !fits && !map.is_empty() => {
+            let part = |(name, value): (&String, &Value)| {
+                format!("{}: {}", Value::String(name.clone()), pretty(value, indent + 2))
+            };
+            ('{', '}', map.iter().map(part).collect::<Vec<_>>())
+        }
+        Value::Array(list) if !fits && !list.is_empty() => {
+            ('[', ']', list.iter().map(|value| pretty(value, indent + 2)).collect())
+        }
+        _ => return flat,
+    };
+    let (inner, outer) = (" ".repeat(indent + 2), " ".repeat(indent));
+    format!("{open}\n{inner}{}\n{outer}{close}", parts.join(&format!(",\n{inner}")))
+}
+
+/// Replaces the seven digits of each process, which depend on how many runs other tests made before.
+pub fn numbered_processes(text: &str) -> String {
+    let pattern = regex::Regex::new(r"\b1000\d{3}\b").expect("a pattern");
+    let mut seen = Vec::new();
+    let number = |found: &regex::Captures<'_>| {
+        let place = seen.iter().position(|one: &String| *one == found[0]).unwrap_or_else(|| {
+            seen.push(found[0].to_owned());
+            seen.len() - 1
+        });
+        format!("[process {}]", place + 1)
+    };
+    pattern.replace_all(text, number).into_owned()
+}
