@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_feed_is_read_in_batches_and_its_progress_is_told() {
+    async fn a_long_feed_is_read_in_batches_and_its_progress_is_reported() {
         let items: Vec<Value> = (0..1_000).map(|n| json!({"id": n})).collect();
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());

@@ -440,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_of_the_path_that_comes_twice_is_told() {
+    fn a_repeated_member_of_the_path_is_an_error() {
         for (text, path, at) in [
             (
                 r#"{"data":[1],"data":[2]}"#,

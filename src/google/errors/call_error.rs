@@ -464,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_envelope_or_tells_another_code_is_no_answer() {
+    fn a_body_without_a_matching_envelope_is_no_answer() {
         for body in
             [json!("x"), json!({}), json!({"error": "invalid_grant"}), json!({"error": {"code": 500}}), json!(null)]
         {
@@ -481,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_is_off_tells_where_to_switch_it_on() {
+    fn a_disabled_api_names_where_to_enable_it() {
         let details =
             json!([{"reason": "SERVICE_DISABLED", "metadata": {"activationUrl": "https://console.example/on"}}]);
         let read = refusal(403, "Google Sheets API has not been used", &details);

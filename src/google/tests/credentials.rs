@@ -42,7 +42,7 @@ fn a_file_is_read_and_gcloud_s_login_only_if_it_exists() {
 }
 
 #[test]
-fn two_places_at_once_and_json_in_the_place_of_a_path_are_told() {
+fn two_places_at_once_and_json_in_place_of_a_path_are_errors() {
     let both = CredentialSource {
         path: Some("key.json".into()),
         inline: Some(SecretString::from("{}")),
@@ -67,7 +67,7 @@ fn what_is_no_usable_key_is_refused_before_anything_is_sent() {
 }
 
 #[test]
-fn an_external_account_of_a_kind_that_the_token_crate_lacks_is_told() {
+fn an_unsupported_external_account_is_an_error() {
     let with = |source: Value| {
         let file = json!({"type": "external_account", "audience": "a", "subject_token_type": "t",
             "token_url": "https://sts.googleapis.com/v1/token", "credential_source": source});

@@ -37,7 +37,7 @@ fn is_clean(message: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_repeats_the_request_tells_no_token_and_no_key() {
+async fn an_error_that_echoes_the_request_shows_no_token_and_no_key() {
     for status in [400, 401, 403, 404] {
         let stub = Stub::raw(move |seen, _| if seen.is_token() { token() } else { repeated(seen, status) });
         let client = stub.robot();
@@ -54,7 +54,7 @@ async fn an_error_that_repeats_the_request_tells_no_token_and_no_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_service_that_repeats_the_request_tells_no_assertion() {
+async fn a_token_service_that_echoes_the_request_shows_no_assertion() {
     let stub = Stub::raw(|seen, _| {
         let key = service_account("https://oauth2.example/token");
         let message = format!("no good: {} {}", seen.body, key["private_key"]);

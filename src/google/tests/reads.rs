@@ -208,7 +208,7 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
+async fn a_permanent_failure_is_reported_at_once_with_advice() {
     let stub = Stub::new(|_, _| Answer::error(404, "NOT_FOUND", "Requested entity was not found."));
     let error = stub.robot().metadata(&book()).await.expect_err("refused");
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));

@@ -39,7 +39,7 @@ fn a_row_is_a_record_of_texts_with_its_own_line() {
 }
 
 #[test]
-fn a_bad_row_is_told_with_its_bytes_and_the_next_one_is_read() {
+fn a_bad_row_is_reported_with_its_bytes_and_the_next_one_is_read() {
     let (records, error) = read(b"id,name\n1\n2,\"x\xff\"\n3,a,b\n4,ok");
     assert_eq!(error, None);
     assert_eq!(

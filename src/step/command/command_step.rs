@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_exit_code_tells_what_to_do_and_the_last_complaint_why() {
+    async fn the_exit_code_decides_and_the_last_stderr_line_is_reported() {
         let bad = shell("echo first >&2; echo no such customer >&2; exit 3", 60_000, &context()).await;
         assert_eq!(bad, Err(StepError::Rejected("sh ended with 3: no such customer".into())));
         let later = shell("exit 75", 60_000, &context()).await.expect_err("it asks for another try");

@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_is_told_at_its_place() {
+    fn an_error_is_reported_at_its_position() {
         for (expression, at, message) in [
             ("{id, ti: }", 9..10, "expected term, found `}`"),
             (".a | foo(.b)", 5..8, "there is no filter `foo/1`"),
