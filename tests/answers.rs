@@ -1,4 +1,5 @@
-//! What becomes of failures: tried again from the record that the sheet keeps, left alone, given up; and what people type there.
+//! What happens to failures: retried from the record that the sheet stores, skipped, given up; and
+//! what the user types there.
 
 #![cfg(feature = "emulator")]
 
@@ -35,7 +36,7 @@ use crate::support::{Job, Values};
 
 const TAB: &str = "Failures j";
 
-/// A spreadsheet, and a job whose items fail while they say so.
+/// A spreadsheet, and a job whose items fail on request.
 struct FailureFixture {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
@@ -67,7 +68,7 @@ impl FailureFixture {
         self.run(RetryScope::Default, items).await.expect("a run that ends")
     }
 
-    /// The rows of a tab, each as its cells under these headers.
+    /// Returns the rows of a tab, each as its cells under these headers.
     async fn rows(&self, tab: &str, columns: &[&str]) -> Vec<Vec<String>> {
         let rows = self.proxy.tab(tab).await;
         let at: Vec<_> =
@@ -79,7 +80,7 @@ impl FailureFixture {
         self.rows(TAB, &["key", "state", "attempts", "answered"]).await
     }
 
-    /// A person types into a row of Failures, counted from 0 below the header.
+    /// Types as the user into a row of Failures, counted from 0 below the header.
     async fn type_in(&self, row: usize, column: &str, text: &str) {
         let header = self.proxy.tab(TAB).await.swap_remove(0);
         let at = header.iter().position(|cell| cell == column).expect("a column");
@@ -159,7 +160,7 @@ async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
     fixture.type_in(0, "action", "Skip").await;
     fixture.type_in(1, "action", "retry").await;
     let report = fixture.usual(&[bad("a"), bad("b")]).await;
-    // The one that is retried is taken from the source, once.
+    // The retried item is taken from the source, once.
     assert_eq!((report.run.counts.skipped, report.run.counts.failed), (2, 1));
     let rows = fixture.told().await;
     assert_eq!(rows[2..], told(&[["a", "skipped", "1", "skip"], ["b", "open", "2", "retry"]]));

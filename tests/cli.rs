@@ -1,7 +1,9 @@
-//! The real binary, from its command line to its exit code: what the first issue promises, shown on the outside.
+//! The real binary, from its command line to its exit code: the promises of the first issue, seen
+//! from outside.
 //!
-//! Each test has a folder of its own with copies of the fixtures, a state directory of its own and an empty environment.
-//! What is on a sheet is read back by a plain HTTP client that shares no code with the product (`cli/wire.rs`).
+//! Each test has a folder of its own with copies of the fixtures, a state directory of its own and
+//! an empty environment. A plain HTTP client that shares no code with the product reads the sheet
+//! (`cli/wire.rs`).
 
 #![cfg(all(unix, feature = "emulator"))]
 

@@ -1,4 +1,5 @@
-//! Machines whose clocks are wrong: which row of a key counts is what the sheet says, and no clock leaves a sheet that can't be used.
+//! Machines with wrong clocks: the sheet decides which row of a key counts, and no clock leaves an
+//! unusable sheet.
 
 #![cfg(feature = "emulator")]
 
@@ -35,10 +36,10 @@ use crate::house::JobFixture;
 use crate::support::{Job, Values};
 
 const MINUTES: i64 = 60_000;
-/// What a machine's clock may be off by: minutes, and until the years 1970 and 9999.
+/// The offsets of the machines' clocks, in milliseconds: minutes, and to the years 1970 and 9999.
 const OFF: [i64; 4] = [4 * MINUTES, -7 * MINUTES, -1_789_999_990_000, 251_612_300_740_000];
 
-/// A clock that runs as another does and says another time.
+/// A clock that advances like another one and shows another time.
 struct Off {
     inner: Arc<dyn Clock>,
     by_ms: AtomicI64,
@@ -59,7 +60,7 @@ impl Clock for Off {
 }
 
 impl JobFixture {
-    /// A run of a machine whose clock is off by so much.
+    /// Runs on a machine whose clock is off by this much.
     async fn off(&self, by_ms: i64, items: &[Value]) -> RunReport {
         let clock = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
         let mut job = Job::new(clock).step(|value, _| match value["bad"].as_str() {
@@ -73,7 +74,8 @@ impl JobFixture {
         report
     }
 
-    /// Rows of the machine tab as an earlier version wrote them: the run alone, without an order.
+    /// Rewrites the rows of a machine tab as an earlier version wrote them: the run alone, without
+    /// an order.
     async fn forget_orders(&self, tab: &str) {
         let cells = self.proxy.tab(tab).await;
         let at = cells[0].iter().position(|name| name == "run").expect("a column");

@@ -1,7 +1,9 @@
-//! The real binary, killed: at each request, answer and commit of a run, at random moments with two machines at work, and stopped for
-//! longer than its lease. Then runs to the end: each key has its rows once, none is missing, and Runs tells the story.
+//! The real binary, killed: at each request, response and commit of a run, at random times with two
+//! machines working, and stopped for longer than its lease. Afterwards runs complete, each key has
+//! its rows once, none is missing, and Runs is correct.
 //!
-//! `CRASH=300 cargo test --test crash -- --nocapture` kills so many times at random; `--features failpoints` adds the named moments.
+//! `CRASH=300 cargo test --test crash -- --nocapture` kills that many times at random;
+//! `--features failpoints` adds the named points.
 
 #![cfg(all(unix, feature = "emulator"))]
 

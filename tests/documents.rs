@@ -1,4 +1,5 @@
-//! The documents agree with the code on exit codes, faults, tabs, flags, job files and tests, and their links lead somewhere.
+//! Checks that the documents agree with the code on exit codes, faults, tabs, flags, job files and
+//! tests, and that their links are valid.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const RUNBOOK: &str = include_str!("../docs/runbook.md");
 const SHEET: &str = include_str!("../docs/sheet.md");
 const PROTOCOL: &str = include_str!("../docs/protocol.md");
 
-/// Characters of a line of prose, at most.
+/// Maximum length of a line of prose, in characters.
 const MAX_WIDTH: usize = 100;
 
 /// A document, by its path from the root of the repository.
@@ -32,7 +33,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every file below `folder` that ends in `.extension`.
+/// Returns every file below `folder` that ends in `.extension`.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder of this repository");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
@@ -40,7 +41,8 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     paths.flat_map(below).filter(|path| path.extension().is_some_and(|end| end == extension)).collect()
 }
 
-/// All documents: the README, the changelog, and every page below `docs`, `benches`, `fixtures` and `fuzz/README.md`.
+/// Returns all documents: the README, the changelog, and every page below `docs`, `benches`,
+/// `fixtures` and `fuzz/README.md`.
 fn documents() -> Vec<Document> {
     let single = ["README.md", "CHANGELOG.md", "fuzz/README.md"].map(|path| root().join(path));
     let folders = ["docs", "benches", "fixtures"].into_iter().flat_map(|folder| files(&root().join(folder), "md"));
@@ -51,36 +53,36 @@ fn documents() -> Vec<Document> {
     single.into_iter().chain(folders).map(document).collect()
 }
 
-/// The numbers in `text`.
+/// Returns the numbers in `text`.
 fn numbers(text: &str) -> impl Iterator<Item = u8> {
     text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok())
 }
 
-/// The texts between backticks on one line.
+/// Returns the texts between backticks on one line.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('`').skip(1).step_by(2))
 }
 
-/// The long flags of a command and of those below it.
+/// Returns the long flags of a command and of its subcommands.
 fn flags(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter_map(|flag| flag.get_long()).map(|long| format!("--{long}"));
     let own: BTreeSet<String> = own.collect();
     own.into_iter().chain(command.get_subcommands().flat_map(flags)).collect()
 }
 
-/// The first block of TOML in `text`, read as a job file.
+/// Parses the first block of TOML in `text` as a job file.
 fn job(text: &str) -> Settings {
     let text = text.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block of TOML");
     read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default()).expect("a valid job file")
 }
 
-/// The anchor that a heading gets on a page.
+/// Returns the anchor of a heading on its page.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
     kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
-/// The lines of `text` outside fenced blocks, with their numbers.
+/// Returns the lines of `text` outside fenced blocks, with their numbers.
 fn prose(text: &str) -> Vec<(usize, &str)> {
     let mut is_fenced = false;
     let mut lines = Vec::new();
@@ -206,7 +208,7 @@ fn every_link_to_a_file_leads_to_one() {
 fn no_line_of_prose_is_longer_than_a_hundred_characters() {
     for Document { path, text } in documents().into_iter().filter(|document| !document.path.starts_with("fixtures/")) {
         for (number, line) in prose(&text) {
-            // A table is one line a row, and a single word can't be broken.
+            // A table has one line per row, and a single word can't be wrapped.
             let is_exempt = line.starts_with('|') || !line.trim().trim_start_matches("- ").contains(' ');
             let width = line.chars().count();
             assert!(is_exempt || width <= MAX_WIDTH, "{path}:{number} has {width} characters");

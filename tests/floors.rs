@@ -1,9 +1,9 @@
-//! The architecture, held by a test: who may import whom, and what may not stand where.
+//! Checks the architecture: which module may import which, and what is forbidden where.
 //!
-//! In scope: the floors, file cycles, banned words, and the shape of modules, for everything under `src/`; style and cycles under
-//! `crates/*/src/`, whose imports of each other cargo holds; and, at the end,
-//! a planted violation of every rule, so that a rule that no longer sees anything fails.
-//! Out of scope: what clippy and the compiler already hold.
+//! In scope: the floors, import cycles, banned words, and the shape of modules, for everything
+//! under `src/`; style and cycles under `crates/*/src/`, whose imports of each other cargo checks.
+//! At the end a planted violation of every rule shows that each rule still detects something. Out
+//! of scope: what clippy and the compiler already check.
 
 #[path = "floors/paths.rs"]
 mod paths;
@@ -18,7 +18,8 @@ use std::path::Path;
 use paths::{Named, named};
 use strip::{is_word, production_code, production_code_and_strings};
 
-/// Each room and its floor. A room imports from lower floors only, and nothing from its own floor but itself.
+/// Each room and its floor. A room imports from lower floors only, and nothing of its own floor
+/// except itself.
 const FLOORS: &[(&str, u8)] = &[
     ("fault", 0),
     ("grid", 0),
@@ -52,19 +53,21 @@ const FLOORS: &[(&str, u8)] = &[
 
 /// The highest floor that is pure.
 const PURE: u8 = 2;
-/// What pure code never says.
+/// Words that pure code must not contain.
 const IMPURE_WORDS: &[&str] =
     &["SystemTime", "Instant", "async", "await", "tokio", "rand", "getrandom", "println", "eprintln", "unwrap"];
-/// Modules of the standard library that pure code never names.
+/// Modules of the standard library that pure code must not use.
 const IMPURE_STD: &[&str] = &["fs", "net", "env", "process", "thread"];
-/// File names that say nothing.
+/// File names without meaning.
 const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "manager", "imp", "misc"];
-/// The guard's names, in lower case and without underscores: the named range, and the state tab's id.
+/// The guard's names, in lower case and without underscores: the named range, and the state tab's
+/// id.
 const GUARD_WORDS: &[&str] = &["namedrange", "statetabid", "statesheetid"];
 
 type Files = BTreeMap<String, String>;
 
-/// Everything in `files` (path below `src/`, or `crates/…/src/…` → text) that the architecture forbids, one sentence each.
+/// Returns every violation in `files` (path below `src/`, or `crates/…/src/…` → text), one sentence
+/// each.
 fn violations(files: &Files) -> Vec<String> {
     let mut found = Vec::new();
     let guard_stands = files.contains_key("store/guard/head_guard.rs");
@@ -96,19 +99,20 @@ fn violations(files: &Files) -> Vec<String> {
     found
 }
 
-/// `src/x/tests.rs` is what a `#[cfg(test)] mod tests;` names.
+/// Returns whether the file is a test module: `src/x/tests.rs` belongs to a
+/// `#[cfg(test)] mod tests;`.
 fn is_test_file(path: &str) -> bool {
     path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
-/// The member crate that a file belongs to, as `crates/name/src`; none for the root package.
+/// Returns the member crate of a file, as `crates/name/src`; `None` for the root package.
 fn member_of(path: &str) -> Option<&str> {
     let below = path.strip_prefix("crates/")?;
     let name = below.find("/src/")?;
     Some(&path[.."crates/".len() + name + "/src".len()])
 }
 
-/// A path as people look for it.
+/// Returns a path as the reader searches for it.
 fn place_of(path: &str) -> String {
     if path.starts_with("crates/") { path.to_owned() } else { format!("src/{path}") }
 }
@@ -123,7 +127,8 @@ fn floor_of(path: &str) -> Option<u8> {
 
 type Say<'a> = dyn FnMut(usize, String) + 'a;
 
-/// A module says what it is for, has a name that says something, and a `mod.rs` holds nothing but its docs and its modules.
+/// Checks that a module begins with a doc comment and has a meaningful name, and that a `mod.rs`
+/// contains only docs and `mod` lines.
 fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
     if !text.trim_start().starts_with("//!") {
         say(1, "opens without `//!`: say what it is for and what it is not for".into());
@@ -148,7 +153,7 @@ fn opening(path: &str, text: &str, code: &str, say: &mut Say<'_>) {
     }
 }
 
-/// Imports say the whole way from the crate's root, or the other rules are blind.
+/// Checks that imports name the full path from the crate root, because the other rules rely on it.
 fn import_style(name: &Named, say: &mut Say<'_>) {
     let first = name.parts.first().map_or("", String::as_str);
     if name.in_use && name.parts.iter().any(|part| part == "*") {
@@ -162,7 +167,7 @@ fn import_style(name: &Named, say: &mut Say<'_>) {
     }
 }
 
-/// Imports go down, and a member crate is named in the facade only.
+/// Checks that imports go down, and that only the facade names a member crate.
 fn import_order(path: &str, name: &Named, say: &mut Say<'_>) {
     if path != "lib.rs" && name.parts.first().is_some_and(|part| part == "sheets_emulator") {
         say(name.line, "`sheets_emulator` outside the facade: say `crate::emulator`".into());
@@ -197,7 +202,7 @@ fn target_room(name: &Named) -> Option<&str> {
     name.parts.get(1).map(String::as_str).filter(|room| ours && *room != "{")
 }
 
-/// Exceptions to lints are expected, with a reason.
+/// Checks that exceptions to lints use `expect`, with a reason.
 fn attributes(code: &str, say: &mut Say<'_>) {
     for (at, _) in code.match_indices("#[").chain(code.match_indices("#![")) {
         let line = code[..at].matches('\n').count() + 1;
@@ -217,7 +222,7 @@ fn attributes(code: &str, say: &mut Say<'_>) {
     }
 }
 
-/// Pure floors read no clock, no environment and no randomness, and do nothing.
+/// Checks that pure floors read no clock, no environment and no randomness, and do no I/O.
 fn purity(code: &str, names: &[Named], say: &mut Say<'_>) {
     for (line, word) in words(code).filter(|(_, word)| IMPURE_WORDS.contains(word)) {
         say(line, format!("`{word}` on a pure floor"));
@@ -250,7 +255,7 @@ fn words(code: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// Files of one folder, and folders of one room, import each other in one direction only.
+/// Returns the import cycles among the files of one folder, and among the folders of one room.
 fn cycles(files: &Files) -> Vec<String> {
     let mut edges: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
     for (path, text) in files.iter().filter(|(path, _)| !is_test_file(path)) {
@@ -282,7 +287,7 @@ fn cycles(files: &Files) -> Vec<String> {
     found.into_iter().collect()
 }
 
-/// The file of that crate that holds the module which a path begins with.
+/// Returns the file of that crate that holds the module which a path begins with.
 fn file_of(member: Option<&str>, parts: &[String], files: &Files) -> Option<String> {
     let root = member.map_or_else(String::new, |member| format!("{member}/"));
     (1..=parts.len()).rev().find_map(|n| {
@@ -319,7 +324,7 @@ fn the_house_stands_as_drawn() {
     assert!(found.is_empty(), "{} violations:\n{}", found.len(), found.join("\n"));
 }
 
-/// A small house in which nothing is wrong.
+/// A small source tree without violations.
 fn clean() -> Vec<(&'static str, &'static str)> {
     vec![
         ("lib.rs", "//! Facade.\npub mod cli;\npub mod ledger;\n"),

@@ -1,4 +1,5 @@
-//! Forced runs and resets: what was done is forgotten and done again, each key once, however often they vanish and are asked for again.
+//! Forced runs and resets: processed keys are revoked and processed again, each once, however often
+//! a run dies and is forced again.
 
 #![cfg(feature = "emulator")]
 
@@ -38,7 +39,7 @@ impl JobFixture {
         (listing, found)
     }
 
-    /// What `run --force --yes` does.
+    /// Does what `run --force --yes` does.
     async fn force(&self, items: &[Value]) -> RunReport {
         let (listing, found) = self.would(items).await;
         if !found.settled.is_empty() {
@@ -48,7 +49,8 @@ impl JobFixture {
         self.usual(items).await
     }
 
-    /// The same, by a process that is gone after so many answers; whether it came to its end before that.
+    /// Does the same in a process that dies after this many responses. Returns whether it finished
+    /// before.
     async fn force_for(&self, answers: u64, items: &[Value]) -> bool {
         let ended = tokio::select! {
             _ = self.force(items) => true,
@@ -58,7 +60,7 @@ impl JobFixture {
         ended
     }
 
-    /// What `reset --yes` does: how many keys and failures it found to forget and to close.
+    /// Does what `reset --yes` does. Returns how many keys and failures it revoked and closed.
     async fn reset(&self) -> (u64, u64) {
         let listing = self.listing().await;
         let found = resetting(&listing, self.again, self.clock.now());
@@ -124,7 +126,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
             if fixture.force_for(answers, &items("second")).await {
                 break;
             }
-            // It may vanish a second time, somewhere else.
+            // It may die a second time, at another point.
             fixture.force_for(answers / 2, &items("second")).await;
             let (_, found) = fixture.would(&items("second")).await;
             if !fixture.listing().await.snapshot.state.forced.is_empty() {

@@ -1,4 +1,5 @@
-//! Keys that are to be done again: forgotten without losing their rows' history, and done again once.
+//! Keys to be processed again: revoked without losing the history of their rows, and processed
+//! again once.
 
 #![cfg(feature = "emulator")]
 
@@ -70,7 +71,7 @@ impl RevokeFixture {
         report
     }
 
-    /// Forgets these, as of now.
+    /// Revokes these keys as of now.
     async fn forget(&self, keys: &[&str]) -> PreparedChanges {
         let snapshot = self.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let forgotten =

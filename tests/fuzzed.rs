@@ -1,5 +1,6 @@
-//! What reads bytes from outside, under bytes that were changed by chance: the targets of `fuzz/`, on the stable compiler and without
-//! a fuzzer. Each seed is mutated a few thousand times; `SHEETKEEP_FUZZ_SECONDS` makes it so many seconds for each target.
+//! Parsers of external bytes, on randomly mutated input: the targets of `fuzz/`, with the stable
+//! compiler and without a fuzzer. Each seed is mutated a few thousand times;
+//! `SHEETKEEP_FUZZ_SECONDS` sets a time per target instead.
 #![cfg(feature = "emulator")]
 #![expect(
     clippy::disallowed_methods,
@@ -31,14 +32,14 @@ mod records;
 #[path = "../fuzz/readers/tabs.rs"]
 mod tabs;
 
-/// Inputs for each target, unless a time is set.
+/// Inputs per target, unless a time is set.
 const INPUTS: u64 = 2_000;
-/// The longest input.
+/// Maximum length of an input.
 const MAX_LEN: usize = 4_096;
-/// The longest that one input may take in a build without optimisation.
+/// Maximum time for one input in a build without optimisation.
 const TOO_LONG: Duration = Duration::from_secs(10);
 
-/// Bytes that readers take for more than themselves.
+/// Byte sequences with a special meaning to the parsers.
 const PIECES: &[&str] = &[
     "!",
     "'",
@@ -143,7 +144,7 @@ fn changed(seed: &[u8], chance: &SeededRng) -> Vec<u8> {
     bytes
 }
 
-/// Throws changed seeds at a reader; which input it was stands in the panic's output.
+/// Runs a parser on mutated seeds. The panic's output contains the failing input.
 fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
     let seconds = std::env::var("SHEETKEEP_FUZZ_SECONDS").ok().and_then(|text| text.parse::<u64>().ok());
     let (chance, began) = (SeededRng::new(20_261_127), Instant::now());

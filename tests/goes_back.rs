@@ -1,5 +1,6 @@
-//! Sources that go back to an earlier version, people who sort and delete in the machine tabs, and records that people correct: what the sheet
-//! shows is what the source says, and no program runs for nothing.
+//! Sources that return to an earlier version, users who sort and delete rows in the machine tabs,
+//! and users who correct records: the sheet shows the source's state, and no program runs
+//! needlessly.
 
 #![cfg(feature = "emulator")]
 
@@ -39,7 +40,7 @@ use crate::support::{Job, Values};
 
 const TABS: [&str; 2] = ["Processed j", "Failures j"];
 
-/// A job whose program notes with which idempotency key it was called.
+/// A job whose program records the idempotency keys that it was called with.
 struct Shop {
     fixture: JobFixture,
     max_attempts: u64,
@@ -74,7 +75,7 @@ impl Shop {
         self.run(RetryScope::Default, items).await
     }
 
-    /// The keys with which programs were called since this was asked last.
+    /// Returns the keys that programs were called with since the last call.
     fn called(&self) -> Vec<String> {
         std::mem::take(&mut *self.called.lock().expect("nobody panics in it"))
     }
@@ -83,7 +84,7 @@ impl Shop {
         self.fixture.column("Data", "text").await
     }
 
-    /// A person corrects the record that Failures keeps in its nth row, from 0.
+    /// Corrects, as the user, the record in the nth row of Failures, from 0.
     async fn correct(&self, nth: usize, record: &Value) {
         let at = self.fixture.proxy.tab("Failures j").await[0]
             .iter()
@@ -92,7 +93,7 @@ impl Shop {
         self.fixture.proxy.type_in("Failures j", nth + 1, at, &record.to_string()).await;
     }
 
-    /// Somebody deletes the one row of a tab in which these columns read so.
+    /// Deletes, as the user, the one row of a tab with these values in these columns.
     async fn delete_row(&self, title: &str, reads: &[(&str, &str)]) {
         let id = self.fixture.proxy.id_of(title).await;
         let rows = self.fixture.proxy.tab(title).await;
@@ -104,7 +105,7 @@ impl Shop {
         self.fixture.proxy.hands(json!([{"deleteDimension": {"range": range}}])).await;
     }
 
-    /// Somebody types this row of Processed over the one that reads so, or below all rows.
+    /// Types, as the user, this row of Processed over the one with these values, or below all rows.
     async fn type_row(&self, over: &[(&str, &str)], texts: [&str; 4]) {
         let rows = self.fixture.proxy.tab("Processed j").await;
         let at = |name: &str| rows[0].iter().position(|cell| cell == name).expect("a column");
@@ -117,7 +118,7 @@ impl Shop {
         }
     }
 
-    /// Rows that nobody needs are taken out, but for keys.
+    /// Deletes obsolete rows, but no keys.
     async fn prune(&self) {
         let listing = self.fixture.listing().await;
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
@@ -127,13 +128,13 @@ impl Shop {
         self.fixture.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
     }
 
-    /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
+    /// Returns whether a scan of the sheet finds manual edits of Processed, as fsck does.
     async fn edited(&self) -> bool {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
         loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
     }
 
-    /// A usual run, and the notes that it gives.
+    /// Runs as usual. Returns the report and its notes.
     async fn run_with_notes(&self, items: &[Value]) -> (RunReport, Vec<String>) {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
         let notes = loaded.anomalies.into_iter().map(|blemish| blemish.message).collect();
@@ -149,7 +150,7 @@ fn bad(version: &str) -> Value {
     json!({"id": "a", "v": version, "bad": "it is bad"})
 }
 
-/// The ways in which rows can be kept, but for append with each version done once.
+/// All combinations of write mode and reprocess policy, except appending each version once.
 const ORDERED: [(WriteMode, ReprocessPolicy); 4] = [
     (WriteMode::Upsert, ReprocessPolicy::OnChange),
     (WriteMode::Upsert, ReprocessPolicy::OnNewer),
@@ -169,7 +170,8 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                     let shop = Shop::new(mode, again, max_rows);
                     shop.usual(&[bad("1")]).await;
                     shop.correct(0, &item(corrected)).await;
-                    // In one run, and with many rows a commit in one commit: what was corrected, then what the source says.
+                    // In one run, and in one commit if a commit may have many rows: the corrected
+                    // record, then the source's.
                     shop.usual(&[item(own)]).await;
                     let texts = shop.texts().await;
                     shop.called();
@@ -182,7 +184,7 @@ async fn a_corrected_record_beside_the_sources_own_survives_sorting() {
                         assert_eq!((report.run.counts.new, report.open_failures), (0, 0), "{told} {nth}");
                         assert_eq!(shop.texts().await, texts, "{told} {nth}");
                     }
-                    // The bad record may come again for as long as its version counts.
+                    // The bad record may recur for as long as its version counts.
                     if again == ReprocessPolicy::EachVersion || corrected == own {
                         shop.usual(&[bad("1")]).await;
                         assert_eq!(shop.called(), [""; 0], "{told}: what was corrected stays done");
@@ -211,7 +213,7 @@ async fn a_failure_is_over_when_its_source_goes_back() {
             shop.run(RetryScope::FailuresOnly, &[item("1")]).await;
             shop.usual(&[item("1")]).await;
             assert_eq!((shop.called(), shop.texts().await), (vec![], vec!["text 1".to_owned()]), "{told}");
-            // The version may come again, and is tried again.
+            // The version may recur, and is tried again.
             let report = shop.usual(&[item("2")]).await;
             assert_eq!((report.run.counts.new, report.open_failures), (1, 0), "{told}");
         }
@@ -246,7 +248,7 @@ async fn a_change_back_has_an_idempotency_key_of_its_own() {
         }
         assert_eq!(seen.len(), 7, "an unchanged source changes nothing");
         assert_eq!(seen.iter().collect::<std::collections::BTreeSet<_>>().len(), 7, "{seen:?}");
-        // The first times are what they always were.
+        // The first times do not change.
         let first = |version: &str| {
             let (key, version) = (Key::new("a").expect("a key"), Version(version.to_owned()));
             idempotency_key(front::ID, "j", "does", &key, &version)
@@ -306,14 +308,14 @@ async fn a_source_that_goes_back_after_a_row_was_deleted_is_followed() {
                 shop.delete_row("Processed j", &[("key", "a"), ("version", gone)]).await;
                 let before = shop.called();
                 assert!(shop.edited().await, "{told}: fsck sees it");
-                // A run to which the source yields nothing of it does not forget it, and says so.
+                // A run whose source does not yield the item keeps the failure, and reports it.
                 let (report, notes) = shop.run_with_notes(std::slice::from_ref(&beside)).await;
                 assert_eq!(report.run.counts.new, 0, "{told}");
                 assert!(notes.iter().any(|note| note.contains("a row of 1 key was deleted")), "{told}: {notes:?}");
                 assert!(shop.edited().await, "{told}: fsck sees it until it is done");
                 let mut back = "1";
                 if again == ReprocessPolicy::OnNewer && gone == "1" {
-                    // The row that is left is of a newer version.
+                    // The remaining row is of a newer version.
                     assert_eq!(shop.usual(&[item(back), beside.clone()]).await.run.counts.new, 0, "{told}");
                     back = "2";
                 }
@@ -367,7 +369,7 @@ async fn many_deleted_rows_are_told_apart_or_told_of() {
             assert_eq!(shop.texts().await, ["1"; 60], "{told}");
             assert!(!shop.edited().await, "{told}");
         } else {
-            // Too many: what can't be put right is said, and goes on being said.
+            // Too many: what can't be repaired is reported, and again by each later run.
             assert!(
                 notes.iter().any(|note| note.contains("20 rows were deleted") && note.contains("--force")),
                 "{told}"
@@ -468,7 +470,7 @@ async fn a_row_that_is_deleted_after_prune_is_noticed() {
     }
 }
 
-/// An item of this key that a program can't process in this version.
+/// Returns an item of this key that a program can't process in this version.
 fn bad_other(id: &str, version: &str) -> Value {
     json!({"id": id, "v": version, "bad": "not yet"})
 }
@@ -491,7 +493,7 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
         shop.usual(&[item(to), other("b", "9"), other("c", "1")]).await;
         let called = shop.called();
         assert_eq!((called.len(), &called[0], &called[1]), (3, &called[1], &called[2]), "{told}");
-        // A key that has lost no row, and has no failure: its next version is a first time.
+        // A key that has lost no row and has no failure: its next version is a first time.
         shop.usual(&[item(to), other("b", "9"), other("c", "2")]).await;
         let first = idempotency_key(front::ID, "j", "does", &Key::new("c").expect("a key"), &Version("2".to_owned()));
         assert_eq!(shop.called(), [first], "{told}");
@@ -500,7 +502,7 @@ async fn prune_changes_no_key_of_what_is_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn the_run_that_sees_a_deletion_gives_the_keys_of_the_next() {
-    // Deletions of which it is known whose rows they were, and too many.
+    // Deletions of rows whose keys are known, and too many of them.
     for many in [1, 20] {
         let shop = Shop::new(WriteMode::Upsert, ReprocessPolicy::OnChange, 1_000);
         let keys: Vec<String> = (0..many).map(|n| format!("k{n}")).collect();
@@ -543,7 +545,7 @@ async fn a_total_in_the_data_tab_hides_no_deleted_row() {
     for version in ["1", "2"] {
         shop.usual(&[item(version), other("b", "1")]).await;
     }
-    // The state as an earlier version of sheetkeep left it.
+    // The state as an earlier version of sheetkeep wrote it.
     let (_, metadata) =
         shop.fixture.proxy.ask(hyper::Method::GET, "", "fields=sheets.properties.title", Value::Null).await;
     let titles = metadata["sheets"].as_array().expect("tabs").iter().map(|tab| &tab["properties"]["title"]);

@@ -1,4 +1,5 @@
-//! A spreadsheet that fills up: a note while there is room, a clear stop where there is none, and never a batch in between.
+//! A spreadsheet that fills up: a note while there is room, an error when there is none, and never
+//! a partial batch.
 
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
@@ -15,7 +16,7 @@ mod emulated;
 #[expect(dead_code, reason = "the contract uses the rest of it")]
 mod ground;
 
-/// Where the emulated ground looks for its neighbours.
+/// The path under which the emulated fixture finds its sibling modules.
 mod contract {
     pub(crate) use crate::ground;
 }
@@ -81,7 +82,7 @@ impl CellLimitFixture {
         tabs.map(size).sum()
     }
 
-    /// Somebody's own tab takes all but so many cells.
+    /// A tab of the user takes all but this many cells.
     async fn leave(&self, cells: i64) {
         let taken = LIMIT - self.cells().await - cells;
         let grid = json!({"rowCount": taken, "columnCount": 1});
@@ -91,7 +92,7 @@ impl CellLimitFixture {
     }
 }
 
-/// A store before whose every commit somebody else takes what cells there are.
+/// A store that loses all free cells to another program before every commit.
 struct Late {
     store: Arc<dyn Store>,
     place: Arc<Emulated>,
@@ -153,7 +154,7 @@ async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_mak
     for doubts in both() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..99)).await.expect("a run");
-        // The tabs' blank rows are used up; the state tab can move, and nothing else has room.
+        // The tabs' blank rows are used up. The state tab can move, and nothing else has room.
         fixture.leave(1_750).await;
         let writes = fixture.place.emulator.stats().writes;
         let told = full(fixture.run(&items(0..200)).await);

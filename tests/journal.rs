@@ -1,4 +1,5 @@
-//! Steps with outside effects: what a crash or an outage leaves of them, at least once and at most once.
+//! Steps with outside effects: what a crash or an outage leaves of them, at least once and at most
+//! once.
 
 #![cfg(feature = "emulator")]
 
@@ -36,10 +37,10 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
-/// How often the step was run for each key.
+/// How often the step ran for each key.
 type Ran = Arc<Mutex<HashMap<String, u32>>>;
 
-/// A spreadsheet, a disk, and a job that does something outside with each item.
+/// A spreadsheet, a disk, and a job with an outside effect for each item.
 struct JournalFixture {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
@@ -84,7 +85,8 @@ impl JournalFixture {
         job
     }
 
-    /// A run that is killed after so long, if it is not over; and the notes that it gave.
+    /// Starts a run and kills it after this time, unless it has ended. Returns the result and its
+    /// notes.
     async fn run_for(
         &mut self,
         ms: u64,
@@ -117,7 +119,7 @@ impl JournalFixture {
         self.ran.lock().expect("nobody panics in it").get(key).copied().unwrap_or(0)
     }
 
-    /// The journals on the disk.
+    /// Returns the journals on the disk.
     fn journals(&self) -> Vec<PathBuf> {
         let folders = std::fs::read_dir(self.disk.path().join("journals")).into_iter().flatten().flatten();
         let files = folders.flat_map(|folder| std::fs::read_dir(folder.path()).into_iter().flatten().flatten());
@@ -145,7 +147,7 @@ async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_
     assert!(ended.expect_err("the service is down").fault().passes());
     assert_eq!((fixture.journals().len(), fixture.ran("k3")), (1, 1));
     fixture.faults("");
-    // The source has lost one of them meanwhile.
+    // The source has meanwhile lost one of them.
     let (ended, notes) = fixture.run(&items(4)).await;
     let report = ended.expect("the service is well again");
     assert_eq!((report.keys, report.run.counts.new), (5, 5), "{notes:?}");
@@ -176,7 +178,7 @@ async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
     fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
     fixture.run(&items(2)).await.0.expect_err("the service is down");
     fixture.faults("");
-    // Another machine fails on one of the keys, and does the other one.
+    // Another machine fails on one of the keys, and processes the other one.
     let here = std::mem::replace(&mut fixture.disk, tempfile::tempdir().expect("a directory"));
     fixture.run(&[json!({"id": "k0", "bad": "no such customer"}), json!({"id": "k1"})]).await.0.expect("a run");
     fixture.disk = here;
@@ -185,7 +187,7 @@ async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
     assert_eq!(fixture.column("Data", "id").await, ["k1"]);
     assert!(notes.iter().any(|note| note.starts_with("1 results of the journal")), "{notes:?}");
     assert!(fixture.journals()[0].to_string_lossy().ends_with(".aside"));
-    // The failure's own record is tried again, as ever.
+    // The failure's own record is tried again, as usual.
     assert_eq!(fixture.ran("k0"), 3);
 }
 
@@ -211,7 +213,7 @@ async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() 
         assert!(notes.iter().any(|note| note.contains(why)), "{notes:?}");
         let kept = std::fs::read(fixture.journals().remove(0)).expect("it is kept");
         assert_eq!((kept, fixture.ran("k1")), (bytes, 2));
-        // A damaged line costs that line, and not the journal.
+        // A damaged line loses that line, and not the journal.
         assert_eq!([fixture.ran("k0"), fixture.ran("k2")], if damaged { [1, 1] } else { [2, 2] });
     }
 }
@@ -238,7 +240,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
     for at_ms in (0..8_000).step_by(250) {
         let mut fixture = JournalFixture::new(true);
         fixture.proxy.slow_down(Duration::from_millis(300));
-        // No disk: what was begun is all that anybody knows.
+        // No disk: only what was begun is known.
         for kill in [at_ms, at_ms / 2] {
             fixture.run_for(kill, RetryScope::Default, &items(30)).await;
             fixture.disk = tempfile::tempdir().expect("a directory");
@@ -252,7 +254,7 @@ async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_a
         assert!(items(30).iter().all(|item| fixture.ran(item["id"].as_str().unwrap_or_default()) <= 1), "{at_ms}");
         assert!(told.iter().all(|key| !rows.contains(key)));
         assert_eq!(fixture.column("Failures j", "state").await, vec!["dead"; told.len()]);
-        // Nothing is tried again of its own accord.
+        // Nothing is retried automatically.
         fixture.run(&items(30)).await.0.expect("a run that ends");
         assert!(told.iter().all(|key| fixture.ran(key) <= 1), "{at_ms}");
     }
@@ -295,7 +297,7 @@ async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_sa
     let report = fixture.run(&[]).await.0.expect("a run that ends");
     assert!(report.dead_failures > 0);
     assert!(fixture.column("Failures j", "retryable").await.iter().all(|word| word == "no"));
-    // Told once: the sheet shows nothing as begun any more.
+    // Reported once: the sheet no longer shows anything as begun.
     let again = fixture.run(&[]).await.0.expect("a run that ends");
     assert_eq!(again.run.counts.failed, 0);
 }

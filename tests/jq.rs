@@ -1,14 +1,15 @@
-//! Expressions and what jq 1.7 makes of them: the product has to make the same.
+//! Expressions and their results in jq 1.7: the product must return the same.
 //!
-//! In scope: the examples of jq's manual and the shapes of its test suite, in inputs of our own; each was tried with jq 1.7.
-//! Out of scope: what differs (`docs/jq.md`); the tests at the end hold some of that.
+//! In scope: the examples of jq's manual and the shapes of its test suite, with inputs of our own;
+//! each was run with jq 1.7. Out of scope: the differences (`docs/jq.md`); the tests at the end
+//! check some of them.
 
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
 use serde_json::{Value, json};
 use sheetkeep::step::jq::program::Program;
 
-/// An expression, its input, and its outputs one after another as JSON, or `error`.
+/// An expression, its input, and its outputs in order as JSON, or `error`.
 #[rustfmt::skip]
 const AS_JQ: &[(&str, &str, &str)] = &[
     ("tonumber", r#""10 500""#, "error"),

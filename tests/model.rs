@@ -1,8 +1,9 @@
 //! A bounded exhaustive model of the protocol over the real pure code.
 //!
-//! In scope: every order of two runners, lost answers, late and doubled batches, stale reads, crashes and people's hands, within
-//! stated bounds, under each behaviour of the service that nobody has seen decided; and proof that the same search finds the bug when
-//! a part of the protocol is taken out. Out of scope: I/O and time.
+//! In scope: every order of two runners, lost responses, late and duplicate batches, stale reads,
+//! crashes and manual edits, within stated bounds, under each undecided behaviour of the service.
+//! It also shows that the same search finds the bug when a part of the protocol is removed. Out of
+//! scope: I/O and time.
 
 #[path = "model/check.rs"]
 mod check;
@@ -23,7 +24,8 @@ use explore::{Bounds, COMMITS, DROPS_NAME, DROPS_STATE, Explorer, Report};
 use service::{Behaviour, Sheet};
 use session::{Mutation, Rules};
 
-/// The friendliest service: a missing named range refuses the batch, freed names are free, ids are ours.
+/// The friendliest service: a missing named range refuses the batch, freed names are free, the
+/// client chooses ids.
 const FRIENDLY: Behaviour =
     Behaviour { refuses: true, snapshot: false, honours: true, cascades: false, toothless: false };
 
@@ -31,7 +33,7 @@ const FRIENDLY: Behaviour =
 const IGNORES: Behaviour = Behaviour { refuses: false, ..FRIENDLY };
 
 fn tell(line: &str) {
-    // Past the capture of the test harness, which would hide it from whoever runs `cargo test`.
+    // Bypasses the capture of the test harness, which would hide it from the user of `cargo test`.
     writeln!(std::io::stdout(), "{line}").expect("standard output takes a line");
 }
 
@@ -48,7 +50,7 @@ fn expect_sound(name: &str, how: Behaviour, report: &Report) {
     assert!(*won > 0, "no state in which both runs ended well: the model shows nothing");
 }
 
-/// The sheet after a first run that found no item.
+/// Returns the sheet after a first run that found no item.
 fn settled(how: Behaviour) -> Sheet {
     let nothing = Rules { keys: 0, init_carries: false, ..HONEST };
     let quiet = Bounds { runners: 1, sends: 0, faults: 0, stale: 0, crashes: 0, acts: 0 };
@@ -58,10 +60,10 @@ fn settled(how: Behaviour) -> Sheet {
 const TWICE: &str = "two rows";
 const LOST: &str = "lost";
 
-/// Far enough for every mutant.
+/// Bounds that are sufficient for every mutant.
 const NEAR: Bounds = Bounds { runners: 2, sends: 4, faults: 2, stale: 2, crashes: 0, acts: 0 };
 
-/// The search must find a doubled or lost key, and say how one gets there.
+/// Checks that the search finds a doubled or lost key, and prints the steps that lead there.
 fn expect_found(mutation: Mutation, how: Behaviour, from: Sheet, bounds: Bounds, word: &'static str) {
     let rules = Rules { mutation: Some(mutation), ..HONEST };
     let report = Explorer::new(how, rules, bounds).looking_for(word).explore(from);
@@ -159,7 +161,7 @@ fn no_key_is_doubled_or_lost_where_a_deleted_tab_takes_its_named_ranges_with_it(
 /// Everything that the network and crashes may do.
 const NETWORK: Bounds = Bounds { runners: 2, sends: 5, faults: 3, stale: 2, crashes: 1, acts: 0 };
 
-/// Everything that people may do, on a network that is nearly well.
+/// Everything that users may do, on a nearly reliable network.
 const PEOPLE: Bounds =
     Bounds { runners: 2, sends: 4, faults: 1, stale: 1, crashes: 0, acts: DROPS_NAME | DROPS_STATE | COMMITS };
 
@@ -170,7 +172,8 @@ fn sweep(name: &str, how: Behaviour, rules: Rules, from: &Sheet) {
     }
 }
 
-/// The bounds as they are, or, with `MODEL_DEPTH=large`, one more of everything: minutes and gigabytes instead of seconds.
+/// Returns the bounds, or one more of everything with `MODEL_DEPTH=large`: minutes and gigabytes
+/// instead of seconds.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
 fn reach(bounds: Bounds) -> Bounds {
     if std::env::var("MODEL_DEPTH").as_deref() != Ok("large") {

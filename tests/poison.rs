@@ -1,4 +1,5 @@
-//! What the service refuses for its content: the culprit is found and told, and everything else is written.
+//! Content that the service refuses: the rejected record is found and reported, and everything else
+//! is written.
 
 #![cfg(feature = "emulator")]
 
@@ -31,7 +32,7 @@ use sheetkeep::time::Timestamp;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
-/// More than any run meets.
+/// More than any run encounters.
 const ALWAYS: u32 = 1_000_000;
 
 /// A job on a service that rejects some records.
@@ -52,7 +53,7 @@ impl RejectionFixture {
         Self::new(UnknownBehaviors::all().next().expect("there are eight"))
     }
 
-    /// From now on the service refuses whatever holds the word, as this says.
+    /// Makes the service refuse every batch that contains the word, in this way.
     fn refuse(&self, how: &str, word: &str) {
         let fault = format!("on=writes,{how},containing={word},times={ALWAYS}").parse().expect("a fault");
         self.proxy.emulator.set_faults(vec![fault]);
@@ -75,7 +76,7 @@ impl RejectionFixture {
     }
 }
 
-/// So many items, of which these hold the word that the service refuses.
+/// Returns this many items, of which these contain the refused word.
 fn items(count: usize, bad: &[usize]) -> Vec<Value> {
     (0..count)
         .map(|n| {
@@ -152,7 +153,7 @@ async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seve
     assert_eq!(fixture.column("Failures j", "key").await.len(), 16);
 }
 
-/// Refuses the cell of a row of data, but not the record of it in Failures, which is text with quotes in it.
+/// Refuses the cell of a data row, but not the record in Failures, which is text with quotes in it.
 fn refusing_rows_of_data() -> FaultRule {
     FaultRule {
         action: FaultAction::Refuse,
@@ -278,7 +279,7 @@ async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
         |on: &str, more: &str| format!("on={on},do=html,status=200,times={ALWAYS}{more}").parse().expect("a fault");
     fixture.proxy.emulator.set_faults(vec![page("writes", ""), page("reads", ",skip=2")]);
     let error = fixture.run(&items(4)).await.expect_err("nobody can go on there");
-    // Which the command line makes 76 of.
+    // The command line maps it to exit code 76.
     assert!(matches!(error, RunError::Unfinished { fault: sheetkeep::fault::Fault::Corrupt, .. }), "{error:?}");
     fixture.proxy.emulator.set_faults(Vec::new());
     fixture.clock.sleep(std::time::Duration::from_mins(10)).await;

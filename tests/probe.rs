@@ -1,5 +1,5 @@
-//! The probe is honest: what it reports of an emulated service is what that service was told to be; and it leaves nothing behind,
-//! whatever happens to its calls.
+//! The probe is correct: it reports the behaviour that an emulated service was configured with. It
+//! leaves nothing behind, whatever happens to its calls.
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
@@ -31,7 +31,7 @@ fn answers(probed: &ProbeReport) -> BTreeMap<Assumption, AssumptionOutcome> {
     probed.findings.iter().map(|found| (found.assumption, found.outcome)).collect()
 }
 
-/// What a service of these doubts has to be told to be.
+/// Returns what the probe must report of a service with these behaviours.
 fn expected(doubts: UnknownBehaviors) -> BTreeMap<Assumption, AssumptionOutcome> {
     let otherwise = |question: Assumption| match question {
         Assumption::MissingName => doubts.missing_id == MissingIdBehavior::Ignore,
@@ -42,7 +42,7 @@ fn expected(doubts: UnknownBehaviors) -> BTreeMap<Assumption, AssumptionOutcome>
     Assumption::all().map(|question| (question, AssumptionOutcome::from_held(!otherwise(question)))).collect()
 }
 
-/// Tabs and names that are there, by title and name.
+/// Returns the existing tabs and named ranges, by title and name.
 async fn there(place: &Emulated) -> Vec<String> {
     let metadata = place.metadata().await;
     let tabs = metadata["sheets"].as_array().into_iter().flatten().map(|tab| tab["properties"]["title"].to_string());
@@ -75,7 +75,7 @@ async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_an
         for (fault, nth) in faults.iter().zip(0..) {
             let place = Emulated::new(doubts, seed + nth);
             let before = there(&place).await;
-            // About one write in ten, among them those that sweep up.
+            // About one write in ten fails, among them those of the cleanup.
             let some = FaultRule { on: FaultTarget::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
             place.emulator.set_faults(vec![some]);
             let probed = probed(&place, seed + nth, &Stop::default()).await;
@@ -108,7 +108,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
     let stop = Stop::default();
     let asking = probed(&place, 8, &stop);
     let asked = async {
-        // Until the probe has made something.
+        // Until the probe has created something.
         while there(&place).await == before {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,5 @@
-//! What nobody needs any more is taken out of a job's tabs; and nothing else is, however people move rows meanwhile, and wherever it ends.
+//! Obsolete rows are deleted from a job's tabs, and nothing else, however users move rows meanwhile
+//! and wherever the run ends.
 
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
@@ -66,7 +67,7 @@ impl JobFixture {
         self.run(&[], RetryScope::None, Some(errands)).await
     }
 
-    /// What `prune --yes` does, as often as it takes.
+    /// Does what `prune --yes` does, as often as necessary.
     async fn prune(&self, age: RowAge) -> PrunePlan {
         let (first, mut errands) = self.prunable(age).await;
         for _ in 0..5 {
@@ -79,7 +80,8 @@ impl JobFixture {
         panic!("it never comes to an end: {errands:?}");
     }
 
-    /// A job that has been going on for a while: failures that came and were mended, keys that were forgotten and done again.
+    /// Returns a job with a history: failures that occurred and were resolved, keys that were
+    /// revoked and processed again.
     async fn lived_in(mode: WriteMode, again: ReprocessPolicy, nth: usize) -> Self {
         let fixture = Self::new(mode, again, nth);
         fixture.usual(&[items(&["a", "b", "c"], "1"), vec![json!({"id": "x", "v": "1", "bad": "no"})]].concat()).await;
@@ -96,7 +98,7 @@ impl JobFixture {
         fixture
     }
 
-    /// The keys that Processed says are done.
+    /// Returns the processed keys in Processed.
     async fn keys(&self) -> Vec<String> {
         let columns = ["key", "version", "state"].map(|name| self.column("Processed j", name));
         let [keys, versions, states] = futures_util::future::join_all(columns).await.try_into().expect("three columns");
@@ -116,7 +118,7 @@ impl JobFixture {
         rows
     }
 
-    /// Everything that the job keeps, whatever the order of rows.
+    /// Returns everything that the job stores, independent of the order of rows.
     async fn kept(&self) -> [Vec<Vec<String>>; 4] {
         [
             self.sorted("Processed j").await,
@@ -145,7 +147,7 @@ async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_s
             );
             assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"]);
             let states = fixture.column("Processed j", "state").await;
-            // Where rows are appended, what was forgotten tells why a key has two of them.
+            // If rows are appended, the revocation explains why a key has two of them.
             assert_eq!(states.len(), if mode == WriteMode::Append { 13 } else { 5 });
             assert_eq!(fixture.column("Failures j", "key").await, ["y"]);
             assert_eq!(
@@ -260,7 +262,7 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
     assert_eq!(fixture.keys().await.len(), 1, "a tab keeps a row below its header");
 }
 
-/// Somebody sorts a tab after it was looked at and before rows are taken out of it.
+/// The user sorts a tab after it was read and before rows are deleted from it.
 #[tokio::test(start_paused = true)]
 async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
     for nth in [0, 7] {
@@ -286,8 +288,8 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
 }
 
 impl JobFixture {
-    /// A job from which rows were taken out by a run that vanished, after somebody has moved rows; none if there is no such moment after
-    /// so many answers.
+    /// Returns a job whose run deleted rows and died, after the user moved rows; `None` if no such
+    /// point exists after this many responses.
     async fn with_rows_that_wait(
         fixture: Self,
         age: RowAge,
@@ -305,14 +307,14 @@ impl JobFixture {
         waits.then_some(fixture)
     }
 
-    /// The runs that these errands leave alone.
+    /// Returns the runs that these changes leave alone.
     async fn runs_that_stay(&self, errands: &PreparedChanges) -> Vec<String> {
         let removals: Vec<_> = errands.settled.iter().flat_map(ItemResult::removals).collect();
         let goes = |row: u32| removals.iter().any(|one| one.role == TabKind::Runs && one.row == row);
         self.listing().await.runs.into_iter().filter(|(row, _)| !goes(*row)).map(|(_, run)| run.id).collect()
     }
 
-    /// Somebody sorts tabs, and puts rows into them.
+    /// Sorts tabs, and inserts rows into them, as the user.
     async fn somebody_moves_rows(&self, below: &impl Fn(u64) -> u64) {
         for tab in ["Processed j", "Failures j", "Runs", "Data"] {
             match below(4) {
@@ -420,7 +422,7 @@ async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_not
     assert_eq!(fixture.kept().await[0], before[0]);
 }
 
-/// The same by chance, with crashes and lost answers, and the person somewhere between.
+/// The same at random, with crashes and lost responses, and the user at random times.
 #[tokio::test(start_paused = true)]
 async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost() {
     let games: u64 = std::env::var("PRUNE").ok().and_then(|games| games.parse().ok()).unwrap_or(20);

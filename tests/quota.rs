@@ -1,4 +1,4 @@
-//! Runs that meet 429: the real client and the emulator, on a paused clock.
+//! Runs that receive 429: the real client and the emulator, on a paused clock.
 
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
@@ -15,7 +15,7 @@ mod emulated;
 #[expect(dead_code, reason = "the contract uses the rest of it")]
 mod ground;
 
-/// Where the emulated ground looks for its neighbours.
+/// The path under which the emulated fixture finds its sibling modules.
 mod contract {
     pub(crate) use crate::ground;
 }
@@ -34,10 +34,11 @@ fn items(count: u32) -> Vec<Value> {
     (0..count).map(|n| json!({"id": format!("k{n}")})).collect()
 }
 
-/// The writes whose numbers `meets` picks (the first is 0) are answered 429, without `Retry-After`.
+/// Answers the writes whose numbers `meets` selects (the first is 0) with 429, without
+/// `Retry-After`.
 fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<FaultRule> {
     let met = (0..200).filter(|n| meets(*n));
-    // A call that one fault of the list meets is not counted by those behind it.
+    // A call that matches one fault of the list is not counted by the faults after it.
     met.enumerate()
         .map(|(before, n)| {
             let skip = n - u32::try_from(before).expect("a small number");
@@ -46,7 +47,8 @@ fn refused_writes(meets: impl Fn(u32) -> bool) -> Vec<FaultRule> {
         .collect()
 }
 
-/// Runs a job whose source yields a record each second; returns its report and the seconds that it took.
+/// Runs a job whose source yields one record per second. Returns its report and its duration in
+/// seconds.
 async fn run_slowly(place: &Emulated, records: u32) -> (RunReport, u64) {
     let began_ms = place.clock().monotonic_ms();
     let source = Slow::new(Values::of(items(records)), place.clock(), Duration::from_secs(1));
@@ -73,7 +75,7 @@ async fn commits_are_rarer_only_while_429s_go_on() {
     place.emulator.set_faults(refused_writes(|n| (6..8).contains(&n)));
     let (report, _) = run_slowly(&place, 120).await;
     assert_eq!((report.run.counts.new, report.throttled, report.is_quota_shared), (120, 2, true));
-    // One commit waits for 30 s; all others come every two or three seconds.
+    // One commit waits for 30 s; all others follow every two or three seconds.
     assert!((30..=50).contains(&report.commits), "{}", report.commits);
 }
 

@@ -1,4 +1,5 @@
-//! Real and hard records from their files to rows: source, key, steps and columns together, without a sheet.
+//! Real and difficult records from their files to rows: source, key, steps and columns together,
+//! without a sheet.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use sheetkeep::port::step::{Identify, StepContext};
 use sheetkeep::system::SystemClock;
 use tokio_util::sync::CancellationToken;
 
-/// What became of a job's records.
+/// The results of a job's records.
 #[derive(Default)]
 struct Outcome {
     rows: Vec<(String, Row)>,

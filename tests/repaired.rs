@@ -1,8 +1,8 @@
-//! Rows that a write hit by mistake, because a person moved something between a run's look and its write: what is restored, what stays
-//! the person's, and what stops the run.
+//! Rows that a write hit by mistake, because the user moved something between a run's read and its
+//! write: what is restored, what the user keeps, and what stops the run.
 //!
-//! The person acts right before or right after a given write, through another client; `docs/sheet.md` has the rules. Random acts at random
-//! moments are `tests/hands.rs`.
+//! The user acts right before or right after a given write, through another client; `docs/sheet.md`
+//! has the rules. `tests/hands.rs` tests random edits at random times.
 
 #![cfg(feature = "emulator")]
 
@@ -37,18 +37,18 @@ use tokio::sync::Notify;
 use crate::front::EmulatorProxy;
 use crate::support::{Job, Values};
 
-/// A sheet with keys k1, k2, … in columns id, a and b, and beside them a person's column.
+/// A sheet with keys k1, k2, … in columns id, a and b, and beside them a column of the user.
 struct Desk {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     versions: BTreeMap<String, u64>,
-    /// Whether all rows show the same but for their keys.
+    /// Whether all rows have the same content except for their keys.
     is_alike: bool,
     said: Vec<String>,
 }
 
 impl Desk {
-    /// Keys k1 to kn at version 1, each with a remark of the person's.
+    /// Creates keys k1 to kn at version 1, each with a remark of the user.
     async fn of(keys: u64) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
@@ -69,7 +69,7 @@ impl Desk {
         self.run_until(&never).await
     }
 
-    /// A run that vanishes when `end` says so.
+    /// Starts a run that dies when `end` is notified.
     async fn run_until(&mut self, end: &Notify) -> Result<(), RunError> {
         let mut job = Job::new(Arc::clone(&self.clock)).step(|value: &Value, _| {
             let mut row = value.clone();
@@ -99,7 +99,8 @@ impl Desk {
         ended
     }
 
-    /// A run in which this happens right before its first write, and which vanishes right after that write.
+    /// Starts a run. This edit happens right before its first write, and the run dies right after
+    /// that write.
     async fn run_and_vanish(&mut self, before: Value) {
         let proxy = self.proxy.clone();
         self.proxy.at_write(1, true, async move { proxy.hands(before).await }.boxed());
@@ -113,14 +114,14 @@ impl Desk {
         self.proxy.id_of("Data").await
     }
 
-    /// Moves a row or a column, counted from 0, to another place.
+    /// Moves a row or a column, counted from 0, to another position.
     async fn moved(&self, dimension: &str, from: u64, to: u64) -> Value {
         let source =
             json!({"sheetId": self.id().await, "dimension": dimension, "startIndex": from, "endIndex": from + 1});
         json!([{"moveDimension": {"source": source, "destinationIndex": to}}])
     }
 
-    /// What row `row` shows, by the header.
+    /// Returns the row of `key`, by the header.
     async fn row_of(&self, key: &str) -> BTreeMap<String, String> {
         let rows = self.rows_of(key).await;
         assert_eq!(rows.len(), 1, "rows of {key}: {:?}", self.proxy.tab("Data").await);
@@ -148,7 +149,7 @@ impl Desk {
 async fn one_corrected_cell_stays_and_the_rest_of_its_row_is_restored() {
     let mut desk = Desk::of(3).await;
     desk.versions.insert("k1".into(), 2);
-    // The row of k3 comes to where k1 was.
+    // The row of k3 moves to where k1 was.
     let moved = desk.moved("ROWS", 3, 1).await;
     desk.run_and_vanish(moved).await;
     desk.shows("k3", "k1 a2", "k1 b2", "my k3").await;
@@ -164,7 +165,7 @@ async fn keys_that_were_written_over_come_back_to_their_rows() {
     for moves in [None, Some(("ROWS", 3, 1)), Some(("COLUMNS", 3, 0))] {
         let mut desk = Desk::of(3).await;
         desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
-        // The key's column comes to where the job writes.
+        // The key's column moves to where the job writes.
         let moved = desk.moved("COLUMNS", 0, 3).await;
         desk.run_and_vanish(moved).await;
         assert_eq!(desk.rows_of("k1").await.len(), 0);
@@ -186,7 +187,7 @@ async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
     desk.versions.insert("k1".into(), 2);
     let moved = desk.moved("COLUMNS", 0, 3).await;
     desk.run_and_vanish(moved).await;
-    // Of a, b, id, remark the second and the third were written; she corrects the second.
+    // Of a, b, id, remark the second and the third were written; the user corrects the second.
     desk.proxy.type_in("Data", 1, 1, "hers").await;
     let inserted = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     desk.proxy.hands(json!([{"insertDimension": {"range": inserted, "inheritFromBefore": false}}])).await;
@@ -198,7 +199,7 @@ async fn a_lost_key_with_one_corrected_cell_gets_no_second_row() {
 #[tokio::test(start_paused = true)]
 async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
     let mut desk = Desk::of(2).await;
-    // But for their keys the two rows hold the same.
+    // The two rows have the same content except for their keys.
     desk.is_alike = true;
     desk.versions.extend([("k1".into(), 2), ("k2".into(), 2)]);
     desk.run().await.expect("a second version");
@@ -216,7 +217,7 @@ async fn rows_that_could_be_either_stop_the_run_and_both_are_shown() {
     assert!(said.contains("rows 3 and 4 could each be the one of key") && said.contains("column \"id\""), "{said}");
     assert_eq!(error.fault(), Fault::Corrupt, "{said}");
     assert_eq!(desk.proxy.tab("Data").await, before);
-    // She says which is which.
+    // The user marks which is which.
     desk.proxy.type_in("Data", 3, 2, "k1").await;
     desk.run().await.expect("the next run");
     desk.shows("k1", "alike", "alike", "").await;
@@ -233,7 +234,7 @@ async fn a_column_with_a_formula_for_a_header_is_followed() {
     let cell = json!({"values": [{"userEnteredValue": {"formulaValue": header}}]});
     desk.proxy.hands(json!([{"updateCells": {"start": start, "fields": "userEnteredValue", "rows": [cell]}}])).await;
     desk.versions.insert("k2".into(), 2);
-    // Her column comes to where b was.
+    // The user's column moves to where b was.
     let moved = desk.moved("COLUMNS", 4, 2).await;
     desk.run_and_vanish(moved).await;
     assert!(
@@ -273,7 +274,7 @@ async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() 
     desk.versions.insert("k2".into(), 2);
     let moved = desk.moved("ROWS", 2, 1).await;
     desk.run_and_vanish(moved).await;
-    // Each of the two shows the other's cells; she deletes the first, which is k2's.
+    // Each of the two rows shows the other's cells; the user deletes the first, which is k2's.
     let first = json!({"sheetId": desk.id().await, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     desk.proxy.hands(json!([{"deleteDimension": {"range": first}}])).await;
     desk.run().await.expect("the next run");
@@ -284,7 +285,7 @@ async fn a_row_deleted_before_its_repair_stays_deleted_until_its_next_version() 
     desk.shows("k2", "k2 a3", "k2 b3", "").await;
 }
 
-/// A write for k1 that came to the row of k3, by a run that vanished.
+/// A write for k1 that hit the row of k3, by a run that died.
 async fn hit() -> Desk {
     let mut desk = Desk::of(3).await;
     desk.versions.insert("k1".into(), 2);

@@ -1,4 +1,5 @@
-//! People who rename and sort tabs again and again while a run reads and writes: it goes on, or ends in time and says why.
+//! Users who rename and sort tabs repeatedly while a run reads and writes: it continues, or ends in
+//! time and reports why.
 
 #![cfg(feature = "emulator")]
 
@@ -34,7 +35,7 @@ const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
-/// Somebody gives a tab another name.
+/// Renames a tab as the user.
 async fn rename(proxy: &EmulatorProxy, id: &Value, to: &str) {
     let properties = json!({"sheetId": id, "title": to});
     proxy.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
@@ -44,7 +45,8 @@ fn items(version: &str) -> Vec<Value> {
     (0..4).map(|n| json!({"id": format!("k{n}"), "v": version, "text": version})).collect()
 }
 
-/// A job with rows, a failure that is left alone, one that somebody has asked to try again, and cells of people's beside the rows.
+/// Returns a job with rows, a skipped failure, a failure that the user asked to retry, and cells of
+/// the user beside the rows.
 async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
     let fixture = JobFixture::new(mode, again, 0);
     let bad = json!({"id": "bad", "v": "1", "bad": "it is bad"});
@@ -57,7 +59,8 @@ async fn begun(mode: WriteMode, again: ReprocessPolicy) -> JobFixture {
     fixture
 }
 
-/// A run beside which somebody does something after every so many calls; with how long it took, in milliseconds.
+/// Runs while the user acts after every few calls. Returns the result and the duration in
+/// milliseconds.
 async fn run_beside(fixture: &JobFixture, deeds: impl Future<Output = ()>) -> (Result<RunReport, RunError>, u64) {
     let (source, began_ms) = (items("2"), fixture.clock.monotonic_ms());
     let run = fixture.run(&source, RetryScope::Default, None);
@@ -123,14 +126,15 @@ async fn keys_moved_again_and_again_end_a_run_in_time() {
     for latency_ms in [0, 2_000, 20_000] {
         let fixture = begun(WriteMode::Upsert, ReprocessPolicy::OnChange).await;
         let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of("Processed j").await);
-        // So many rows that no call reads them all.
+        // So many rows that no single call reads them all.
         let blank = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 3, "endIndex": 60_003});
         proxy.hands(json!([{"insertDimension": {"range": blank}}])).await;
         assert_eq!(fixture.usual(&items("1")).await.run.counts.new, 0, "{latency_ms}");
         proxy.slow_down(Duration::from_millis(latency_ms));
         let deeds = async {
             loop {
-                // Some rows change their places with blank ones, in turn before and after the first page was read.
+                // Some rows are swapped with blank ones, alternately before and after the first
+                // page is read.
                 for (from, to) in [(1, 60_001), (60_000, 1)] {
                     proxy.after_calls(1).await;
                     let rows = json!({"sheetId": id, "dimension": "ROWS", "startIndex": from, "endIndex": from + 1});

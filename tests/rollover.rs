@@ -1,4 +1,5 @@
-//! A job moves to a new spreadsheet: what was done before counts there, and at every moment there is one place where it runs.
+//! A job moves to a new spreadsheet: earlier results count there, and at any time it is active in
+//! exactly one spreadsheet.
 
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
@@ -48,12 +49,12 @@ use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
 
-/// A job with several spreadsheets to be in.
+/// A job with several spreadsheets that it can be active in.
 struct Estate {
     fixture: JobFixture,
-    /// Their ids, the first one that the job is in first.
+    /// Their ids, in the order in which the job uses them.
     ids: Vec<String>,
-    /// The idempotency keys that steps were given.
+    /// The idempotency keys that steps received.
     given: Arc<Mutex<Vec<String>>>,
 }
 
@@ -117,7 +118,7 @@ impl Estate {
         Ok((old, Some(errands), found))
     }
 
-    /// The first half of a move.
+    /// Does the first half of a move.
     async fn begin(&self, from: usize) -> ScannedTabs {
         let (old, errands, _) = self.would(from).await.expect("nothing is against it");
         let into = Rollover::Into(Predecessors::of(&old.snapshot.state, &self.ids[from]));
@@ -125,14 +126,14 @@ impl Estate {
         old
     }
 
-    /// The second half.
+    /// Does the second half of a move.
     async fn leave(&self, from: usize, old: &ScannedTabs) -> Result<RunReport, RunError> {
         let errands = PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() };
         let out = Rollover::OutTo(self.ids[from + 1].clone());
         self.run_for(from, &[], RetryScope::None, Some(errands), Some(out)).await
     }
 
-    /// What `rollover --yes` does.
+    /// Does what `rollover --yes` does.
     async fn roll_over(&self, from: usize) {
         if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Over {
             let old = self.begin(from).await;
@@ -141,7 +142,7 @@ impl Estate {
         assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Over);
     }
 
-    /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
+    /// Returns a column of a tab of one of the spreadsheets; empty if the tab does not exist.
     async fn column(&self, at: usize, tab: &str, name: &str) -> Vec<String> {
         let path = format!("/v4/spreadsheets/{}/values/{}", self.ids[at], tab.replace(' ', "%20"));
         let (status, answer) = asked(&self.fixture.proxy, Method::GET, &path, Value::Null).await;
@@ -208,7 +209,7 @@ async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
             assert_eq!(estate.column(1, "Failures j", "attempts").await.last().map(String::as_str), Some("1"));
             assert_eq!(estate.column(0, "Data", "id").await, ["a", "b"]);
             assert_eq!(estate.column(1, "Data", "id").await, ["c"]);
-            // What changes gets a row where the job is now.
+            // A changed item gets a row in the current spreadsheet.
             let report = estate.run(1, &[item("a", "2"), item("x", "1")]).await.expect("a run");
             assert_eq!((report.run.counts.new, report.run.counts.recovered, report.open_failures), (2, 1, 0));
             assert_eq!(estate.column(1, "Data", "id").await, ["c", "a", "x"]);
@@ -362,7 +363,8 @@ impl Estate {
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
-    /// A job from whose Failures an open failure was taken out, because somebody had moved it, by a run that vanished before it went back.
+    /// Returns a job whose run deleted an open failure that the user had moved, and died before it
+    /// was restored.
     async fn with_a_failure_that_waits(nth: usize) -> Self {
         for answers in 1..20 {
             let estate = Self::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth).await;

@@ -1,4 +1,5 @@
-//! The runner over the reference store: what one pass promises, without a network and on a paused clock.
+//! The runner over the reference store: what one pass promises, without a network and on a paused
+//! clock.
 
 mod meddled;
 mod support;
@@ -307,7 +308,7 @@ async fn a_newer_version_that_fails_in_the_same_way_is_told_with_its_own_payload
     assert_eq!(told, [1, 2].map(|version| json!({"id": "a", "v": version}).to_string()));
 }
 
-/// A step that this machine refuses to begin for one key.
+/// Returns a step that this machine refuses to start for one key.
 fn refused_for(key: &'static str) -> impl Fn(&Value, &StepContext) -> Result<Vec<Value>, StepError> {
     move |value, context| {
         if context.key.as_str() == key {

@@ -1,5 +1,6 @@
-//! What every store promises, held against the reference store, against a spreadsheet through the real client under all eight
-//! behaviours that the service may have, and against a real spreadsheet where one is given.
+//! The promises of every store, checked against the reference store, against a spreadsheet through
+//! the real client under all eight possible behaviours of the service, and against a real
+//! spreadsheet if one is configured.
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 

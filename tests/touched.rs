@@ -1,7 +1,9 @@
-//! What people do to a job's tabs, deed by deed: between two runs and in the middle of one, with rows appended and rows kept one a key.
-//! Each is carried on with, or stops a run with the mend named; either way no key has its rows twice, and none is missing in the end.
+//! Manual edits of a job's tabs, one by one: between two runs and during one, with appended rows
+//! and with one row per key. The job continues after each, or the run stops with an error that
+//! names the fix. In both cases no key has its rows twice, and none is missing in the end.
 //!
-//! `docs/sheet.md` has the table. Crashes, lost answers and random edits at random moments are `tests/hands.rs`.
+//! `docs/sheet.md` has the table. `tests/hands.rs` tests crashes, lost responses and random edits
+//! at random times.
 
 #![cfg(feature = "emulator")]
 
@@ -38,10 +40,10 @@ use crate::support::{Job, Values};
 
 const TABS: [&str; 4] = ["Data", "Processed j", "Failures j", "Runs"];
 
-/// What a person does.
+/// An edit of the user.
 type Deed = fn(EmulatorProxy) -> BoxFuture<'static, ()>;
 
-/// A source in the middle of which somebody does something.
+/// A source during which the user edits the sheet.
 struct Interrupted {
     values: Values,
     left: u32,
@@ -83,12 +85,12 @@ struct ManualEditFixture {
 }
 
 impl ManualEditFixture {
-    /// A job that has run over six items, one of which failed.
+    /// Returns a job that has run over six items, one of which failed.
     async fn begun(mode: WriteMode) -> Self {
         Self::begun_on(mode, None).await
     }
 
-    /// The same, on a spreadsheet to which somebody has done this before.
+    /// The same, on a spreadsheet on which the user has made this edit before.
     async fn begun_on(mode: WriteMode, before: Option<Deed>) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let proxy = EmulatorProxy::new(UnknownBehaviors::all().next().expect("there are eight"), 1, &clock, None);
@@ -112,7 +114,7 @@ impl ManualEditFixture {
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let deed = deed.map(|deed| deed(self.proxy.clone()));
-        // Where one record of each key counts, all are read once before the first is processed.
+        // If one record of each key counts, all are read once before the first is processed.
         let surveyed = if self.mode == WriteMode::Upsert { u32::try_from(items.len()).expect("few") + 1 } else { 0 };
         let source = Interrupted { values: Values::of(items), left: surveyed + 5, deed };
         let report = job.run_over(store.with_mode(self.mode, again), Box::new(source)).await;
@@ -120,7 +122,7 @@ impl ManualEditFixture {
         report
     }
 
-    /// Of each key the rows that the data tab has, wherever its columns are.
+    /// Returns the number of rows that the data tab has for the key, wherever its columns are.
     async fn rows_of(&self, key: &str) -> usize {
         let view = self.proxy.view().await.expect("the data tab");
         let column = view.column("id").or_else(|| view.column("renamed")).expect("the key's column");
@@ -136,7 +138,7 @@ async fn tab(proxy: &EmulatorProxy, title: &str) -> Value {
     proxy.id_of(title).await
 }
 
-/// Deeds that a job carries on with.
+/// Edits after which a job continues.
 const CARRIED_ON: [(&str, Deed); 17] = [
     ("every tab is sorted", |proxy| {
         async move {
@@ -186,7 +188,7 @@ const CARRIED_ON: [(&str, Deed); 17] = [
     }),
     ("every tab is hidden", |proxy| {
         async move {
-            // One has to stay visible.
+            // One tab must stay visible.
             proxy.hands(json!([{"addSheet": {"properties": {"title": "Notes"}}}])).await;
             for title in TABS {
                 let properties = json!({"sheetId": tab(&proxy, title).await, "hidden": true});
@@ -313,7 +315,7 @@ async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of
     }
 }
 
-/// A tab with a header and a formula that was filled down beside the rows that are to come.
+/// Creates a tab with a header and a formula that was filled down beside the future rows.
 fn prepare(proxy: EmulatorProxy) -> BoxFuture<'static, ()> {
     async move {
         let text = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
@@ -366,7 +368,7 @@ async fn a_newer_version_is_written_over_its_row_whatever_people_did() {
     }
 }
 
-/// Deeds that stop a run before any write, and what it names.
+/// Edits that stop a run before any write, and what its error names.
 const STOPS: [(&str, Deed, &str); 8] = [
     ("the data tab is deleted", |proxy| delete(proxy, "Data"), "tab Data is gone: restore it"),
     ("Processed is deleted", |proxy| delete(proxy, "Processed j"), "tab Processed j is gone: restore it"),
@@ -448,7 +450,7 @@ async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again
         let range = json!({"sheetId": tab(&fixture.proxy, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
                            "startColumnIndex": 0, "endColumnIndex": 1});
         fixture.proxy.hands(json!([{"mergeCells": {"range": range, "mergeType": "MERGE_ALL"}}])).await;
-        // One key is gone by the merge: as if somebody had deleted its row.
+        // The merge removes one key, as if the user had deleted its row.
         let report = fixture.run(items(0, 6, "1"), None).await.expect("a run");
         assert_eq!(report.run.counts.new, 1, "{mode:?}");
         let again = fixture.run(items(0, 6, "1"), None).await.expect("a run");

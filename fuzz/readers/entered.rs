@@ -1,7 +1,7 @@
-//! `USER_ENTERED`: no text makes reading it as typed panic, and a number that is read is finite.
+//! `USER_ENTERED`: no text makes the parser panic, and a parsed number is finite.
 use sheetkeep::emulator::internals::{CellValue, EnteredValue};
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let entry = EnteredValue::typed(text);

@@ -1,8 +1,8 @@
-//! `fields` masks: no text makes reading or applying them panic.
+//! `fields` masks: no text makes parsing or applying them panic.
 use serde_json::json;
 use sheetkeep::emulator::internals::ResponseMask;
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     for root in ["Spreadsheet", "BatchUpdateSpreadsheetResponse", "CellData"] {

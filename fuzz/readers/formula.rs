@@ -1,4 +1,4 @@
-//! Formulas over cells that are all blank: no text makes working it out panic or take for ever.
+//! Formulas over blank cells: no text makes the evaluation panic or run for ever.
 use sheetkeep::emulator::internals::{
     Area, CellSource, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
 };
@@ -30,7 +30,7 @@ impl CellSource for Blank {
     }
 }
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = (evaluate(text, &Blank::default()), link(text, &Blank::default()));

@@ -1,11 +1,11 @@
-//! The job file: no text makes reading it panic.
+//! The job file: no text makes the parser panic.
 use std::path::Path;
 
 use sheetkeep::config::environment::Environment;
 use sheetkeep::config::flags::Overrides;
 use sheetkeep::config::settings::read;
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let settings = read(Path::new("job.toml"), text, &Overrides::default(), &Environment::default());

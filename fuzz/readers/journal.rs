@@ -1,10 +1,10 @@
-//! The journal of a run: no bytes make reading it panic.
+//! The journal of a run: no bytes make the parser panic.
 use sheetkeep::ledger::run::journal::{line, read};
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let _ = read(bytes);
-    // With checksums that fit, what is inside is read too.
+    // With valid checksums, the content is parsed too.
     let lines =
         bytes.split(|byte| *byte == b'\n').filter_map(|json| serde_json::from_slice::<serde_json::Value>(json).ok());
     let whole: String = lines.map(|value| line(&value)).collect();

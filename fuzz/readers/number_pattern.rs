@@ -1,7 +1,7 @@
-//! Patterns of numbers and moments: no pattern and no value makes showing panic.
+//! Patterns of numbers and dates: no pattern and no value makes formatting panic.
 use sheetkeep::emulator::internals::NumberFormat;
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Some((eight, rest)) = bytes.split_first_chunk::<8>() else { return };
     let Some((kind, pattern)) = rest.split_first() else { return };

@@ -1,7 +1,8 @@
-//! A1 ranges, quoted titles and column letters: no text makes reading them panic, and what was read prints to the same again.
+//! A1 ranges, quoted titles and column letters: no text makes the parser panic, and a parsed range
+//! prints to the same text.
 use sheetkeep::emulator::internals::{A1Reference, CellSpan, column_index, quote_title};
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = (A1Reference::parse(text), column_index(text), quote_title(text));

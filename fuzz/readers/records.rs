@@ -1,12 +1,13 @@
-//! Records × jq × types: one value or one failure, and the run goes on.
+//! Records × jq × types: one value or one failure, and the run continues.
 //!
-//! The first byte picks a column's type, the rest up to a line break is an expression, and what follows is the record.
+//! The first byte selects a column's type, the bytes up to a line break are an expression, and the
+//! rest is the record.
 use serde_json::{Value, json};
 use sheetkeep::ledger::columns::columns::{ColumnType, Columns};
 use sheetkeep::ledger::rows::row_builder::row_of;
 use sheetkeep::step::jq::program::Program;
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Some((kind, rest)) = bytes.split_first() else { return };
     let Ok(text) = std::str::from_utf8(rest) else { return };
@@ -20,7 +21,7 @@ pub fn read_all(bytes: &[u8]) {
             return;
         }
     };
-    // What may not end is evaluated elsewhere.
+    // An expression that may not end is evaluated in another process.
     let Some(made) = program.run_if_small(&record) else { return };
     assert_eq!(made, program.run(record), "the same record makes the same rows");
     let types = ColumnType::WORDS;

@@ -1,6 +1,6 @@
-//! The tabs of a job as people may have left them: state, Processed, Failures, Runs, the scratch rows of what was written over and of what was
-//! taken out. Whatever the cells hold,
-//! reading them never panics: it ends in a snapshot with blemishes, or in an error.
+//! The tabs of a job after manual edits: state, Processed, Failures, Runs, and the scratch rows of
+//! the undo logs. Whatever the cells contain, loading them never panics. It returns a snapshot with
+//! anomalies, or an error.
 use serde_json::Value;
 use sheetkeep::grid::Cell;
 use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
@@ -16,13 +16,14 @@ use sheetkeep::store::tabs::processed::ProcessedRows;
 use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
 use sheetkeep::store::upsert::undo_log::UndoLog;
 
-/// Cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is that, any other is its text.
+/// Returns cells from bytes: rows end at `\n`, cells at `\t`; a cell that is JSON is parsed, any
+/// other is text.
 fn rows_of(bytes: &str) -> Vec<Vec<Value>> {
     let cell = |cell: &str| serde_json::from_str(cell).unwrap_or_else(|_| Value::from(cell));
     bytes.split('\n').map(|row| row.split('\t').map(cell).collect()).collect()
 }
 
-/// Reads these bytes.
+/// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Some((which, bytes)) = bytes.split_first() else { return };
     let Ok(bytes) = std::str::from_utf8(bytes) else { return };
@@ -89,7 +90,7 @@ pub fn read_all(bytes: &[u8]) {
 
 const HEAD: HeadId = HeadId { commit: 1, nonce: 2 };
 
-/// Scratch rows whose first two cells say that they are of this sort and of this head.
+/// Returns the scratch rows whose first two cells name this kind and this head.
 fn of_head(sort: &str, mut rows: Vec<Vec<Value>>) -> Vec<Vec<Value>> {
     rows.insert(0, vec![Value::from(sort), Value::from(HEAD.to_string())]);
     let second = if rows.len() > 1 { rows.remove(1) } else { Vec::new() };

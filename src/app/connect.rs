@@ -135,7 +135,7 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Resul
         tokio::spawn(async move { emulator.serve_stream(theirs).await });
         ours
     };
-    let credentials = Credentials::fixed(EMBEDDED_TOKEN)?;
+    let credentials = Credentials::from_token(EMBEDDED_TOKEN)?;
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.pacing = Pacing::unlimited();
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;

@@ -224,6 +224,7 @@ async fn page(sheet: &Sheet, tab: &Seen, from: u32, to: u32, shown: bool) -> Res
     let width = usize::try_from(tab.columns.clamp(1, MAX_COLUMNS)).unwrap_or(1);
     let range = format!("{}!A{from}:{}{to}", quoted(&tab.title), column_letters(width - 1));
     let ranges = [range];
-    let read = if shown { sheet.sheets.shown(&sheet.id, &ranges) } else { sheet.sheets.values(&sheet.id, &ranges) };
+    let read =
+        if shown { sheet.sheets.formatted_values(&sheet.id, &ranges) } else { sheet.sheets.values(&sheet.id, &ranges) };
     Ok(read.await?.into_iter().next().unwrap_or_default())
 }

@@ -164,7 +164,7 @@ pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut V
 
 fn is_about_credentials(error: &CallError) -> bool {
     match &error.cause {
-        ErrorCause::Token(_) => !error.cause.is_of_proxy(),
+        ErrorCause::Token(_) => !error.cause.is_proxy_error(),
         ErrorCause::Refused { refusal, .. } => refusal.code == 401,
         _ => false,
     }

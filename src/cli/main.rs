@@ -18,9 +18,9 @@ use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::environment::{host_name, process_variable};
-use crate::google::options::QUIET;
+use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
-use crate::step::worker::serve::{WORD, serve};
+use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
 use crate::system::{SystemClock, SystemRng, beyond_the_calendar};
 
 /// How long open resources may take to close. The embedded sheet closes at once, and folds its log
@@ -31,14 +31,14 @@ const CLOSING: Duration = Duration::from_secs(2);
 /// Runs one invocation.
 pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     let words: Vec<OsString> = words.into_iter().collect();
-    if words.get(1).is_some_and(|word| word == WORD) {
+    if words.get(1).is_some_and(|word| word == WORKER_ARGUMENT) {
         let code = serve();
         return Exit::all().find(|exit| exit.code() == code).unwrap_or(Exit::Software);
     }
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::begin(words, &process_variable, &clock, QUIET) {
+    let session = match Session::begin(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
         Ok(session) => session,
         Err(exit) => return exit,
     };

@@ -73,9 +73,10 @@ impl SourceSettings {
         match &self.format {
             Format::Csv { delimiter } => csv::open(&self.input, *delimiter),
             Format::Jsonl => jsonl::open(&self.input),
-            Format::Json { items } => {
-                json::open(&self.input, Items::of(items.source(), || extract(evaluation.expression(items))))
-            }
+            Format::Json { items } => json::open(
+                &self.input,
+                Items::from_expression(items.source(), || extract(evaluation.expression(items))),
+            ),
         }
     }
 }
@@ -147,7 +148,7 @@ pub(crate) fn settings(
         _ => Some(Format::Jsonl),
     };
     let input = match (flag, path) {
-        (Some(flag), _) => Input::of(flag),
+        (Some(flag), _) => Input::from_path(flag),
         (None, Some(path)) if path == "-" => Input::Stdin,
         (None, path) => Input::File(collect.folder.join(path?)),
     };

@@ -11,7 +11,7 @@ use crate::config::raw::{At, JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::item::write_mode::Delivery;
 use crate::port::step::Step;
-use crate::step::command::command::{self, Command, CommandSettings};
+use crate::step::command::command_step::{self, Command, CommandSettings};
 use crate::step::jq::program::Program;
 use crate::step::map::{self, Map};
 
@@ -70,7 +70,7 @@ pub(super) fn settings(
 ) -> Vec<StepSettings> {
     let mut steps: Vec<StepSettings> = Vec::new();
     for (at, step) in raw.step.iter().enumerate() {
-        let default = if step.command.is_some() { command::DEFAULT_NAME } else { map::DEFAULT_NAME };
+        let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map::DEFAULT_NAME };
         let name = match &step.name {
             Some(at) => collect.word(at, "`step.name`"),
             None if at == 0 => Some(default.to_owned()),

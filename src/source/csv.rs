@@ -39,16 +39,15 @@ struct Rows<R> {
     delimiter: u8,
     depth: Depth,
     columns: Option<Vec<String>>,
-    /// Why the header row is unusable; the error is returned if the row does not explain itself
-    /// better.
-    misread: Option<SourceError>,
+    /// The error of a damaged header row; returned when the first record is read.
+    header_error: Option<SourceError>,
     record: u64,
 }
 
 impl<R: Read + Send> Rows<R> {
     fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
         let reader = RowReader::new(reader, delimiter, limit);
-        Self { name, reader, delimiter, depth: Depth::Whole, columns: None, misread: None, record: 0 }
+        Self { name, reader, delimiter, depth: Depth::Whole, columns: None, header_error: None, record: 0 }
     }
 
     /// Reads the header row on the first call.
@@ -72,21 +71,21 @@ impl<R: Read + Send> Rows<R> {
                 return Err(broken(1, why.into()));
             }
             Err(RowScanError::CutOff) => return Err(broken(1, "a quote that it opens is never closed".into())),
-            Err(stop) => return Err(stopped(&self.name, &self.reader, 0, stop)),
+            Err(stop) => return Err(scan_error(&self.name, &self.reader, 0, stop)),
         };
         let line = row.line;
         if let Some(damage) = row.damage {
-            // The quotes are damaged only for this delimiter. The missing key is reported later,
-            // more clearly, and before anything is written.
+            // The quotes may be valid with another delimiter. A missing key is then reported
+            // better, and before anything is written.
             let Some(seen) = other_delimiter(row.bytes, delimiter) else {
-                return Err(broken(line, damage.words(line, &[])));
+                return Err(broken(line, damage.message(line, &[])));
             };
-            let why = format!("{}; is delimiter = {} missing below [source]?", damage.words(line, &[]), quoted(seen));
-            self.misread = Some(broken(line, why));
+            let why = format!("{}; is delimiter = {} missing below [source]?", damage.message(line, &[]), quoted(seen));
+            self.header_error = Some(broken(line, why));
             return Ok(vec![String::from_utf8_lossy(row.bytes).into_owned()]);
         }
         let mut columns = Vec::with_capacity(row.len());
-        for (at, field) in texts(&row).enumerate() {
+        for (at, field) in field_texts(&row).enumerate() {
             let advice = "save the file as UTF-8 (in Excel: CSV UTF-8)";
             let field = field
                 .map_err(|()| broken(line, format!("the name of field {} is no valid UTF-8; {advice}", at + 1)))?;
@@ -101,7 +100,7 @@ impl<R: Read + Send> Rows<R> {
     /// Converts a row to a record.
     fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
-            return Err(BadRecord(damage.words(row.line, columns)));
+            return Err(BadRecord(damage.message(row.line, columns)));
         }
         if row.len() != columns.len() {
             return Err(BadRecord(format!(
@@ -111,9 +110,9 @@ impl<R: Read + Send> Rows<R> {
             )));
         }
         let mut members = Map::with_capacity(columns.len());
-        for (name, text) in columns.iter().zip(texts(row)) {
+        for (name, text) in columns.iter().zip(field_texts(row)) {
             let text = text.map_err(|()| BadRecord(format!("field {name:?} is no valid UTF-8")))?;
-            if depth.takes(name) {
+            if depth.includes(name) {
                 members.insert(name.clone(), Value::String(text));
             }
         }
@@ -128,13 +127,13 @@ impl<R: Read + Send> Rows<R> {
         };
         let row = match self.reader.next() {
             Ok(Some(row)) => row,
-            Ok(None) => return self.ended(columns).map(|()| None),
+            Ok(None) => return self.check_end(columns).map(|()| None),
             Err(RowScanError::CutOff) => {
                 let why = "a quote that this row opens is never closed: the input was cut off, or the quote is a stray one; \
                            correct it and run again, what came before is kept";
                 return Err(broken(position.0, self.reader.read_bytes(), why.into()));
             }
-            Err(stop) => return Err(stopped(&self.name, &self.reader, self.record, stop)),
+            Err(stop) => return Err(scan_error(&self.name, &self.reader, self.record, stop)),
         };
         let line = row.line;
         if !row.is_ended && row.damage.is_none() && row.len() < columns.len() {
@@ -154,7 +153,7 @@ impl<R: Read + Send> Rows<R> {
     }
 
     /// Handles the end of the input. A single line of text may be the error message of a service.
-    fn ended(&self, columns: &[String]) -> Result<(), SourceError> {
+    fn check_end(&self, columns: &[String]) -> Result<(), SourceError> {
         match columns {
             [line] if self.record == 0 && is_error_page(line) => Err(SourceError::one_line(&self.name, line)),
             _ => Ok(()),
@@ -189,8 +188,8 @@ impl<R: Read + Send> Records for Rows<R> {
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
         self.header()?;
-        if let Some(misread) = &self.misread {
-            return Err(misread.clone());
+        if let Some(header_error) = &self.header_error {
+            return Err(header_error.clone());
         }
         let columns = self.columns.take().unwrap_or_default();
         let next = self.next_record(&columns);
@@ -199,7 +198,7 @@ impl<R: Read + Send> Records for Rows<R> {
     }
 }
 
-fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
+fn scan_error<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowScanError) -> SourceError {
     match stop {
         RowScanError::Io(error) => io_error(name, &error),
         RowScanError::TooLong | RowScanError::CutOff => SourceError::Broken {
@@ -210,7 +209,7 @@ fn stopped<R: Read>(name: &str, reader: &RowReader<R>, records: u64, stop: RowSc
 }
 
 /// Returns the fields of a row as texts; a field of invalid UTF-8 is an error.
-fn texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
+fn field_texts<'r>(row: &'r CsvRow<'_>) -> impl Iterator<Item = Result<String, ()>> + 'r {
     row.fields().map(|(bytes, is_doubled)| {
         let text = std::str::from_utf8(bytes).map_err(|_| ())?;
         Ok(if is_doubled { with_single_quotes(text) } else { text.to_owned() })

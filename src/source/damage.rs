@@ -32,7 +32,7 @@ pub(crate) struct Damage {
 impl Damage {
     /// Returns a message for a row that begins on line `row`. The words before the colon are the
     /// same for every kind of damage.
-    pub(crate) fn words(self, row: u64, columns: &[String]) -> String {
+    pub(crate) fn message(self, row: u64, columns: &[String]) -> String {
         let name = columns.get(self.field).map(|name| format!(" ({name:?})")).unwrap_or_default();
         let line = if self.line == row { String::new() } else { format!(" on line {}", self.line) };
         let field = format!("field {}{name}{line}", self.field + 1);
@@ -77,21 +77,21 @@ pub(crate) struct LineShape {
     /// Whether the number of its quotes is odd.
     pub(crate) is_odd: bool,
     /// Whether a quoted field begins on it and does not end on it.
-    opens: bool,
+    opens_quote: bool,
     /// Whether a field ends with a quote that it did not begin with.
-    closes: bool,
+    closes_quote: bool,
 }
 
 impl LineShape {
     /// Determines the shape of `line`, given without its line end.
-    pub(crate) fn of(line: &[u8], delimiter: u8) -> Self {
-        let mut shape = Self { fields: 0, is_odd: is_odd(line), opens: false, closes: false };
+    pub(crate) fn from_line(line: &[u8], delimiter: u8) -> Self {
+        let mut shape = Self { fields: 0, is_odd: is_odd(line), opens_quote: false, closes_quote: false };
         let mut rest = Some(line);
         while let Some(field) = rest {
             shape.fields += 1;
             let (inside, after) = if field.first() == Some(&b'"') {
                 let Some(after) = after_quotes(field, delimiter) else {
-                    shape.opens = true;
+                    shape.opens_quote = true;
                     break;
                 };
                 (false, after)
@@ -99,7 +99,7 @@ impl LineShape {
                 (true, field)
             };
             let end = memchr(delimiter, after).unwrap_or(after.len());
-            shape.closes |= inside && after.get(..end).is_some_and(|field| field.last() == Some(&b'"'));
+            shape.closes_quote |= inside && after.get(..end).is_some_and(|field| field.last() == Some(&b'"'));
             rest = after.get(end + 1..).filter(|_| end < after.len());
         }
         shape
@@ -108,8 +108,8 @@ impl LineShape {
     /// Returns whether it may be a row of `fields` fields.
     pub(crate) fn looks_like_a_row(self, fields: usize) -> bool {
         match self {
-            Self { is_odd: true, opens: true, .. } => self.fields <= fields,
-            Self { is_odd: true, closes: true, .. } => false,
+            Self { is_odd: true, opens_quote: true, .. } => self.fields <= fields,
+            Self { is_odd: true, closes_quote: true, .. } => false,
             _ => self.fields == fields,
         }
     }
@@ -154,7 +154,7 @@ mod tests {
             ("the house, angry", 3, false),
             ("", 1, true),
         ] {
-            assert_eq!(LineShape::of(line.as_bytes(), b',').looks_like_a_row(fields), is_row, "{line}");
+            assert_eq!(LineShape::from_line(line.as_bytes(), b',').looks_like_a_row(fields), is_row, "{line}");
         }
     }
 

@@ -48,7 +48,7 @@ pub enum Input {
 
 impl Input {
     /// Parses a path; `-` is standard input.
-    pub fn of(path: &Path) -> Self {
+    pub fn from_path(path: &Path) -> Self {
         if path.as_os_str() == "-" { Self::Stdin } else { Self::File(path.to_owned()) }
     }
 
@@ -65,18 +65,18 @@ impl Input {
     pub(crate) fn open(&self, kind: ContentKind) -> Result<Opened, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
-            Self::File(path) if waits_to_be_opened(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
+            Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
             Self::File(path) => {
-                let file = File::open(path).map_err(|e| self.failed(&e))?;
-                let about = file.metadata().map_err(|e| self.failed(&e))?;
-                if about.is_dir() {
+                let file = File::open(path).map_err(|e| self.error(&e))?;
+                let metadata = file.metadata().map_err(|e| self.error(&e))?;
+                if metadata.is_dir() {
                     return Err(SourceError::Denied {
                         what: self.name(),
                         why: "it is a folder; name a file in it".into(),
                     });
                 }
-                if about.is_file() {
-                    (Bytes::File(file), Some(about.len()))
+                if metadata.is_file() {
+                    (Bytes::File(file), Some(metadata.len()))
                 } else {
                     (Bytes::Once(Box::new(file)), None)
                 }
@@ -85,7 +85,7 @@ impl Input {
         Ok(Opened { name: self.name(), kind, seen: Arc::default(), bytes, size, read: Arc::default() })
     }
 
-    fn failed(&self, error: &io::Error) -> SourceError {
+    fn error(&self, error: &io::Error) -> SourceError {
         io_error(&self.name(), error)
     }
 }
@@ -109,7 +109,7 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
 
 /// Returns whether opening blocks until the other end is open, as with a named pipe. The reading
 /// thread may block, a caller must not.
-fn waits_to_be_opened(path: &Path) -> bool {
+fn blocks_on_open(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|kind| !kind.is_file() && !kind.is_dir())
 }
 
@@ -150,7 +150,7 @@ enum Bytes {
     /// Anything else, which can be read once.
     Once(Box<dyn Read + Send>),
     /// A reader whose bytes are copied to a file.
-    Kept(Box<dyn Read + Send>, File),
+    Spooled(Box<dyn Read + Send>, File),
     /// The bytes can be read once, and a reader has taken them.
     Taken,
 }
@@ -166,11 +166,11 @@ impl Opened {
             }
             once => match std::mem::replace(once, Bytes::Taken) {
                 Bytes::Once(bytes) => bytes,
-                Bytes::Kept(bytes, kept) => {
-                    self.bytes = Bytes::File(kept);
+                Bytes::Spooled(bytes, copy) => {
+                    self.bytes = Bytes::File(copy);
                     bytes
                 }
-                Bytes::File(_) | Bytes::Taken => return Err(stopped()),
+                Bytes::File(_) | Bytes::Taken => return Err(stopped_error()),
             },
         };
         let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
@@ -178,14 +178,14 @@ impl Opened {
     }
 
     /// Copies bytes that can be read only once to a file, because they are read twice.
-    fn keep(&mut self) -> Result<(), SourceError> {
+    fn spool(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
-        let (spool, kept) = SpoolFile::begin(bytes).map_err(|error| SourceError::Unavailable {
+        let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
             what: self.name.clone(),
             why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
         })?;
-        self.bytes = Bytes::Kept(Box::new(spool), kept);
+        self.bytes = Bytes::Spooled(Box::new(spool), copy);
         Ok(())
     }
 }
@@ -234,7 +234,7 @@ enum Feed {
     Batch(JoinHandle<(Box<dyn Records>, RecordBatch)>),
     Channel(mpsc::Receiver<Result<ReaderMessage, SourceError>>),
     /// The reading thread could not be started; holds the reason.
-    Unthreaded(String),
+    NoThread(String),
     Done,
 }
 
@@ -267,14 +267,14 @@ impl BackgroundReader {
     fn begin(&mut self) -> Result<(), SourceError> {
         let depth = self.twice.clone().unwrap_or_default();
         if self.twice.is_some() {
-            self.opened.keep()?;
+            self.opened.spool()?;
         }
         let reader = self.opened.reader()?;
         self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, depth));
         Ok(())
     }
 
-    fn set_back(&mut self) -> Result<(), SourceError> {
+    fn restart(&mut self) -> Result<(), SourceError> {
         let reader = self.opened.reader()?;
         // The copy of standard input is a file by now, and its size is known.
         self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
@@ -295,7 +295,7 @@ impl BackgroundReader {
         }
     }
 
-    async fn look(&mut self) -> Option<HeaderRow> {
+    async fn read_header_row(&mut self) -> Option<HeaderRow> {
         while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
             self.refill().await;
         }
@@ -335,7 +335,7 @@ impl BackgroundReader {
                         self.feed = Feed::Batch(read_batch(records));
                     }
                     Ok(Err(error)) => self.ended = Some(Err(error)),
-                    Err(_) => self.ended = Some(Err(stopped())),
+                    Err(_) => self.ended = Some(Err(stopped_error())),
                 }
             }
             Feed::Batch(batch) => {
@@ -350,7 +350,7 @@ impl BackgroundReader {
                         self.ready = ready.into_iter();
                         self.ended = Some(end.map(|_| ()));
                     }
-                    Err(_) => self.ended = Some(Err(stopped())),
+                    Err(_) => self.ended = Some(Err(stopped_error())),
                 }
             }
             Feed::Channel(channel) => match channel.recv().await {
@@ -360,18 +360,18 @@ impl BackgroundReader {
                 None => self.ended = Some(Ok(())),
             },
             // An end without an error would look like an empty source.
-            Feed::Unthreaded(why) => self.ended = Some(Err(unthreaded(why))),
-            Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped())),
+            Feed::NoThread(why) => self.ended = Some(Err(thread_error(why))),
+            Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped_error())),
         }
     }
 }
 
-fn unthreaded(why: &str) -> SourceError {
+fn thread_error(why: &str) -> SourceError {
     let why = format!("no thread could be had to read it: {why}");
     SourceError::Unavailable { what: "the source".into(), why }
 }
 
-fn stopped() -> SourceError {
+fn stopped_error() -> SourceError {
     SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
 }
 
@@ -396,7 +396,7 @@ fn fill(records: &mut dyn Records) -> RecordBatch {
     while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
         match records.next() {
             Ok(Some(record)) => {
-                bytes += weight(&record);
+                bytes += estimate_size(&record);
                 batch.push(record);
             }
             Ok(None) => return (batch, Ok(false)),
@@ -407,7 +407,7 @@ fn fill(records: &mut dyn Records) -> RecordBatch {
 }
 
 /// Estimates the size of a record in memory.
-fn weight(record: &Record) -> u64 {
+fn estimate_size(record: &Record) -> u64 {
     fn of(value: &serde_json::Value) -> usize {
         match value {
             serde_json::Value::String(text) => 32 + text.len(),
@@ -434,7 +434,7 @@ fn channel(mut records: Box<dyn Records>) -> Feed {
     });
     match spawned {
         Ok(_) => Feed::Channel(receiver),
-        Err(error) => Feed::Unthreaded(error.to_string()),
+        Err(error) => Feed::NoThread(error.to_string()),
     }
 }
 
@@ -444,7 +444,7 @@ impl Source for BackgroundReader {
     }
 
     fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
-        Box::pin(self.look())
+        Box::pin(self.read_header_row())
     }
 
     fn rereadable(&self) -> bool {
@@ -452,7 +452,7 @@ impl Source for BackgroundReader {
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.set_back()
+        self.restart()
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
@@ -583,7 +583,7 @@ mod tests {
 
     #[test]
     fn a_dash_is_standard_input() {
-        assert_eq!(Input::of(Path::new("-")), Input::Stdin);
-        assert_eq!(Input::of(Path::new("./-")), Input::File("./-".into()));
+        assert_eq!(Input::from_path(Path::new("-")), Input::Stdin);
+        assert_eq!(Input::from_path(Path::new("./-")), Input::File("./-".into()));
     }
 }

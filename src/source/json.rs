@@ -45,7 +45,7 @@ pub enum Items {
 impl Items {
     /// Chooses the elements at `expression` if it is a plain path such as `.features[]`; otherwise
     /// the results of `whole`.
-    pub fn of(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
+    pub fn from_expression(expression: &str, whole: impl FnOnce() -> Extract) -> Self {
         array_path(expression).map_or_else(|| Self::Whole(whole()), Self::Path)
     }
 }
@@ -104,7 +104,7 @@ impl<R: Read + Send> Elements<R> {
         Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
     }
 
-    fn stopped(&self, stop: SplitError) -> SourceError {
+    fn walk_error(&self, stop: SplitError) -> SourceError {
         let next = self.record + 1;
         let position = |at: ElementPosition| {
             format!("{}:{}:{} (record {next}, byte {})", self.name, at.line, at.column, at.offset)
@@ -120,7 +120,7 @@ impl<R: Read + Send> Elements<R> {
                       is kept"
                     .into(),
             },
-            SplitError::Twice(at, why) => SourceError::Ambiguous { position: position(at), why },
+            SplitError::RepeatedMember(at, why) => SourceError::Ambiguous { position: position(at), why },
             SplitError::Broken(at, why) => self.refusal().unwrap_or_else(|| SourceError::Broken {
                 position: position(at),
                 why: format!("{why}; nothing after this place can be read, what came before is kept"),
@@ -137,7 +137,7 @@ impl<R: Read + Send> Records for Elements<R> {
                 Ok(body) => (Ok(body), Vec::new(), place.line),
                 Err(no_record) => (Err(no_record.bad), element.to_vec(), place.line),
             },
-            Err(stop) => return Err(self.stopped(stop)),
+            Err(stop) => return Err(self.walk_error(stop)),
         };
         self.record += 1;
         let position = Position { origin: self.name.clone(), record: self.record, line: Some(line) };
@@ -146,7 +146,7 @@ impl<R: Read + Send> Records for Elements<R> {
 }
 
 /// Returns the error of a document that is an error message and has no records.
-fn refused(name: &str, document: &str) -> SourceError {
+fn error_document_error(name: &str, document: &str) -> SourceError {
     let ContentGuess { what: seen, advice } = ContentGuess::refusal(document);
     SourceError::Foreign { what: name.to_owned(), seen, advice }
 }
@@ -184,7 +184,9 @@ impl<R: Read + Send> Whole<R> {
             NoItems::Unavailable(why) => SourceError::Unavailable { what: self.name.clone(), why },
         });
         match refusal {
-            Some(document) if values.as_ref().map_or(true, Vec::is_empty) => Err(refused(&self.name, &document)),
+            Some(document) if values.as_ref().map_or(true, Vec::is_empty) => {
+                Err(error_document_error(&self.name, &document))
+            }
             _ => values,
         }
     }
@@ -226,7 +228,7 @@ mod tests {
     async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {
         let file = file(text);
         let input = Input::File(file.path().to_owned());
-        let mut source = open(&input, Items::of(items, identity)).expect("the file opens");
+        let mut source = open(&input, Items::from_expression(items, identity)).expect("the file opens");
         let mut records = Vec::new();
         loop {
             match source.next().await {
@@ -245,10 +247,10 @@ mod tests {
         )
         .await;
         assert_eq!(error, None);
-        let told: Vec<_> =
+        let message: Vec<_> =
             records.iter().map(|r| (r.position.record, r.position.line, r.body.clone().map_err(|e| e.0))).collect();
         assert_eq!(
-            told,
+            message,
             [
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
@@ -279,11 +281,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_feed_is_read_in_batches_and_its_progress_is_told() {
+    async fn a_long_feed_is_read_in_batches_and_its_progress_is_reported() {
         let items: Vec<Value> = (0..1_000).map(|n| json!({"id": n})).collect();
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());
-        let mut source = open(&input, Items::of(".[]", identity)).expect("the file opens");
+        let mut source = open(&input, Items::from_expression(".[]", identity)).expect("the file opens");
         assert!(source.rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
@@ -298,9 +300,10 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
-        let missing = open(&Input::File("no/such/file.json".into()), Items::of(".[]", identity)).map(|_| ());
+        let missing =
+            open(&Input::File("no/such/file.json".into()), Items::from_expression(".[]", identity)).map(|_| ());
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
-        let folder = open(&Input::File("src".into()), Items::of(".[]", identity)).map(|_| ());
+        let folder = open(&Input::File("src".into()), Items::from_expression(".[]", identity)).map(|_| ());
         assert!(matches!(folder, Err(SourceError::Denied { .. })));
     }
 }

@@ -17,8 +17,9 @@ use crate::source::text::parse;
 ///
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
 pub fn open(input: &Input) -> Result<BackgroundReader, SourceError> {
-    let make =
-        |name, reader, depth| Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).skimming(depth)) as Box<dyn Records>;
+    let make = |name, reader, depth| {
+        Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
+    };
     Ok(BackgroundReader::new(input.open(ContentKind::Jsonl)?, make))
 }
 
@@ -40,7 +41,7 @@ impl<R: Read + Send> Lines<R> {
     }
 
     /// Sets how much of each record is read.
-    fn skimming(self, depth: Depth) -> Self {
+    fn with_depth(self, depth: Depth) -> Self {
         Self { depth, ..self }
     }
 
@@ -125,12 +126,12 @@ mod tests {
     fn every_line_is_a_record_and_a_bad_one_does_not_end_the_reading() {
         let (records, error) = read(b"{\"id\": 1}\r\n\n  \nno json\n{\"id\": \"\xff\"}\n{\"id\": 2}");
         assert_eq!(error, None);
-        let told: Vec<String> = records
+        let message: Vec<String> = records
             .iter()
             .map(|r| format!("{}: {}", r.position, r.body.as_ref().map_or_else(|e| e.0.clone(), ToString::to_string)))
             .collect();
         assert_eq!(
-            told,
+            message,
             [
                 "feed.jsonl:1 (record 1): {\"id\":1}",
                 "feed.jsonl:4 (record 2): the record is no JSON: expected ident at byte 2",
@@ -146,8 +147,8 @@ mod tests {
     fn a_last_line_that_is_cut_off_breaks_the_source_after_what_came_before() {
         let (records, error) = read(b"{\"id\": 1}\n{\"id\": 2, \"na");
         assert_eq!(records.iter().map(|r| r.body.clone().expect("a record")).collect::<Vec<_>>(), [json!({"id": 1})]);
-        let told = error.expect("the source is broken").to_string();
-        assert!(told.starts_with("feed.jsonl:2 (record 2, byte 23): the input ends in the middle"), "{told}");
+        let message = error.expect("the source is broken").to_string();
+        assert!(message.starts_with("feed.jsonl:2 (record 2, byte 23): the input ends in the middle"), "{message}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::source::damage::{Damage, LineShape, QuoteFault, are_rows, is_odd};
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;
 /// Bytes after a damaged row that are searched for its end.
-const SEARCHED: usize = 1 << 20;
+const MAX_SEARCH_BYTES: usize = 1 << 20;
 
 /// Reads rows one after another. The longest row bounds the memory.
 pub(crate) struct RowReader<R> {
@@ -29,12 +29,12 @@ pub(crate) struct RowReader<R> {
     /// Where the next row begins in the buffer, its line, and the input bytes before the buffer.
     at: usize,
     line: u64,
-    gone: u64,
+    consumed: u64,
     /// Whether the byte before `at` is a carriage return, so that a line feed there belongs to it.
     after_return: bool,
     is_ended: bool,
     /// Whether the current row is longer than `limit`.
-    is_over: bool,
+    is_too_long: bool,
     spans: Vec<Span>,
     /// Number of fields of a row, once the header row is read.
     expected: Option<usize>,
@@ -119,10 +119,10 @@ impl<R: Read> RowReader<R> {
             buffer: Vec::new(),
             at: 0,
             line: 1,
-            gone: 0,
+            consumed: 0,
             after_return: false,
             is_ended: false,
-            is_over: false,
+            is_too_long: false,
             spans: Vec::new(),
             expected: None,
         }
@@ -135,12 +135,12 @@ impl<R: Read> RowReader<R> {
 
     /// Returns the line on which the next row begins, and the bytes before it.
     pub(crate) fn position(&self) -> (u64, u64) {
-        (self.line, self.gone + self.at as u64)
+        (self.line, self.consumed + self.at as u64)
     }
 
     /// Returns the number of input bytes that were read.
     pub(crate) fn read_bytes(&self) -> u64 {
-        self.gone + self.buffer.len() as u64
+        self.consumed + self.buffer.len() as u64
     }
 
     /// Returns the next row and skips blank lines. After an error there is no next row.
@@ -148,10 +148,10 @@ impl<R: Read> RowReader<R> {
         if !self.skip_blank_lines()? {
             return Ok(None);
         }
-        self.is_over = false;
+        self.is_too_long = false;
         let (start, line) = (self.at, self.line);
         let (end, damage) = match self.scan()? {
-            Scanned::At(_) if self.is_over => return Err(RowScanError::TooLong),
+            Scanned::At(_) if self.is_too_long => return Err(RowScanError::TooLong),
             Scanned::At(end) => match self.swallowing_field() {
                 Some(from) => self.row_or_line(from, end)?,
                 None => (end, None),
@@ -159,7 +159,7 @@ impl<R: Read> RowReader<R> {
             Scanned::Damaged { from, fault } => {
                 // The stray quote may belong to an earlier field that spans several lines.
                 let first = self.field_over_lines().unwrap_or(from);
-                let end = self.end_of_damaged(first, fault)?;
+                let end = self.find_damaged_end(first, fault)?;
                 let (from, fault) = if end < from { (first, QuoteFault::ClosedBelow) } else { (from, fault) };
                 (end, Some(self.damage(from, fault)))
             }
@@ -183,7 +183,7 @@ impl<R: Read> RowReader<R> {
         // may have read far ahead.
         if self.at * 2 > self.buffer.len() {
             self.buffer.drain(..self.at);
-            self.gone += self.at as u64;
+            self.consumed += self.at as u64;
             self.at = 0;
         }
         loop {
@@ -204,7 +204,7 @@ impl<R: Read> RowReader<R> {
         let mut from = self.at;
         loop {
             let end = if self.byte(from)? == Some(b'"') {
-                match self.close(from)? {
+                match self.find_closing_quote(from)? {
                     Closing::Closed { quote, is_doubled } => {
                         self.spans.push(Span { start: from + 1, end: quote, is_quoted: true, is_doubled });
                         quote + 1
@@ -233,13 +233,13 @@ impl<R: Read> RowReader<R> {
     }
 
     /// Finds the quote that closes the field opened at `open`.
-    fn close(&mut self, open: usize) -> io::Result<Closing> {
+    fn find_closing_quote(&mut self, open: usize) -> io::Result<Closing> {
         let (mut from, mut is_doubled) = (open + 1, false);
         loop {
             let Some(quote) = self.find(from, |bytes| memchr(b'"', bytes))? else { return Ok(Closing::Never) };
             match self.byte(quote + 1)? {
                 Some(b'"') => (from, is_doubled) = (quote + 2, true),
-                None if self.is_over => return Ok(Closing::Never),
+                None if self.is_too_long => return Ok(Closing::Never),
                 None | Some(b'\n' | b'\r') => return Ok(Closing::Closed { quote, is_doubled }),
                 Some(byte) if byte == self.delimiter => return Ok(Closing::Closed { quote, is_doubled }),
                 Some(_) => return Ok(Closing::Text { quote }),
@@ -280,7 +280,7 @@ impl<R: Read> RowReader<R> {
     fn row_or_line(&mut self, from: usize, end: usize) -> Result<(usize, Option<Damage>), RowScanError> {
         let spans = std::mem::take(&mut self.spans);
         let first = self.line_end(from)?;
-        let found = self.end_of_damaged(from, QuoteFault::ClosedBelow)?;
+        let found = self.find_damaged_end(from, QuoteFault::ClosedBelow)?;
         self.spans = spans;
         if found != first {
             return Ok((end, None));
@@ -292,11 +292,11 @@ impl<R: Read> RowReader<R> {
     ///
     /// The quotes do not show the end, so the lines decide. The row ends with its line, unless a
     /// quote is open there and the text up to the line that closes it does not look like rows.
-    fn end_of_damaged(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
+    fn find_damaged_end(&mut self, from: usize, fault: QuoteFault) -> Result<usize, RowScanError> {
         let first = self.line_end(from)?;
         if first == self.buffer.len() {
             return match fault {
-                _ if self.is_over => Err(RowScanError::TooLong),
+                _ if self.is_too_long => Err(RowScanError::TooLong),
                 QuoteFault::NeverClosed => Err(RowScanError::CutOff),
                 _ => Ok(first),
             };
@@ -307,11 +307,11 @@ impl<R: Read> RowReader<R> {
         let expected = self.expected.unwrap_or(1);
         let (mut looks_right, mut lines) = (0, 0);
         let mut next = first + 1;
-        while next - first < SEARCHED && self.byte(next)?.is_some() {
+        while next - first < MAX_SEARCH_BYTES && self.byte(next)?.is_some() {
             let end = self.line_end(next)?;
             let line = self.buffer.get(next..end).unwrap_or_default();
             if !line.is_empty() {
-                let shape = LineShape::of(line, self.delimiter);
+                let shape = LineShape::from_line(line, self.delimiter);
                 lines += 1;
                 looks_right += usize::from(shape.looks_like_a_row(expected));
                 if shape.is_odd {
@@ -374,9 +374,9 @@ impl<R: Read> RowReader<R> {
     /// Reads more bytes. Returns false at the end of the input, or if the current row is too long.
     fn fill(&mut self) -> io::Result<bool> {
         if self.buffer.len() - self.at > self.limit {
-            self.is_over = true;
+            self.is_too_long = true;
         }
-        if self.is_ended || self.is_over {
+        if self.is_ended || self.is_too_long {
             return Ok(false);
         }
         let filled = self.buffer.len();

@@ -26,15 +26,15 @@ pub enum Depth {
 }
 
 /// Maximum number of paths in a set.
-const MOST_PATHS: usize = 8;
+const MAX_PATHS: usize = 8;
 
 impl Depth {
     /// Chooses the values at these paths; the whole record if a path is the record itself or is
     /// missing.
-    pub fn of(paths: &[Option<&MemberPath>]) -> Self {
+    pub fn from_paths(paths: &[Option<&MemberPath>]) -> Self {
         let plain: Option<Vec<MemberPath>> = paths.iter().map(|path| path.cloned()).collect();
         match plain {
-            Some(paths) if paths.len() <= MOST_PATHS && paths.iter().all(|path| !path.members().is_empty()) => {
+            Some(paths) if paths.len() <= MAX_PATHS && paths.iter().all(|path| !path.members().is_empty()) => {
                 Self::Only(paths.into())
             }
             _ => Self::Whole,
@@ -42,7 +42,7 @@ impl Depth {
     }
 
     /// Returns whether the record's top-level member of this name is built.
-    pub(crate) fn takes(&self, name: &str) -> bool {
+    pub(crate) fn includes(&self, name: &str) -> bool {
         match self {
             Self::Whole => true,
             Self::Only(paths) => paths.iter().any(|path| path.members().first().is_some_and(|first| first == name)),
@@ -75,7 +75,7 @@ impl<'p> Skim<'p> {
     }
 
     fn members(self) -> impl Iterator<Item = (u8, &'p MemberPath)> {
-        let bits = (0..MOST_PATHS).map(|at| 1_u8 << at);
+        let bits = (0..MAX_PATHS).map(|at| 1_u8 << at);
         bits.zip(self.paths).filter(move |(bit, _)| self.set & bit != 0)
     }
 
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for Skim<'_> {
         while let Some((name, set)) = members.next_key_seed(Name(self))? {
             let inner = Skim { set, at: self.at + 1, ..self };
             match name {
-                None => members.next_value_seed(Unmade)?,
+                None => members.next_value_seed(DiscardedValue)?,
                 Some(name) if inner.ends() => drop(made.insert(name, members.next_value()?)),
                 Some(name) => drop(made.insert(name, members.next_value_seed(inner)?)),
             }
@@ -173,9 +173,9 @@ impl Visitor<'_> for Name<'_> {
 
 /// Parses a value and discards it. `serde`'s own `IgnoredAny` would skip the value, and would
 /// accept invalid text and too deep nesting.
-struct Unmade;
+struct DiscardedValue;
 
-impl<'de> DeserializeSeed<'de> for Unmade {
+impl<'de> DeserializeSeed<'de> for DiscardedValue {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<(), D::Error> {
@@ -183,7 +183,7 @@ impl<'de> DeserializeSeed<'de> for Unmade {
     }
 }
 
-impl<'de> Visitor<'de> for Unmade {
+impl<'de> Visitor<'de> for DiscardedValue {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,7 +236,7 @@ mod tests {
 
     fn only(paths: &[&str]) -> Depth {
         let paths: Vec<_> = paths.iter().map(|path| MemberPath::parse(path)).collect();
-        Depth::of(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
+        Depth::from_paths(&paths.iter().map(Option::as_ref).collect::<Vec<_>>())
     }
 
     fn skimmed(text: &str, paths: &[&str]) -> Option<Value> {

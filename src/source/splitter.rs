@@ -38,7 +38,7 @@ pub(crate) enum SplitError {
     /// The document is malformed at this position.
     Broken(ElementPosition, String),
     /// A member of the path occurs twice.
-    Twice(ElementPosition, String),
+    RepeatedMember(ElementPosition, String),
 }
 
 type Walk<T> = Result<T, SplitError>;
@@ -88,7 +88,7 @@ impl<R: Read> Splitter<R> {
             State::Within => match self.after_space()? {
                 b']' => true,
                 b',' => {
-                    self.bump(false)?;
+                    self.consume(false)?;
                     if self.after_space()? == b']' {
                         return Err(self.unexpected(b']', "an element after the comma"));
                     }
@@ -98,19 +98,19 @@ impl<R: Read> Splitter<R> {
             },
         };
         if ended {
-            self.bump(false)?;
+            self.consume(false)?;
             self.finish()?;
             return Ok(None);
         }
-        let place = self.place();
+        let position = self.position();
         self.element.clear();
         self.value(true)?;
         self.state = State::Within;
-        Ok(Some((&self.element, place)))
+        Ok(Some((&self.element, position)))
     }
 
     /// Returns the current position.
-    pub(crate) fn place(&self) -> ElementPosition {
+    pub(crate) fn position(&self) -> ElementPosition {
         let offset = self.before + self.at as u64;
         ElementPosition { line: self.line, column: offset - self.line_start + 1, offset }
     }
@@ -122,14 +122,14 @@ impl<R: Read> Splitter<R> {
             if found != b'{' {
                 return Err(self.elsewhere(depth, found, "an object"));
             }
-            self.bump(false)?;
+            self.consume(false)?;
             self.seek(depth)?;
         }
         let found = self.after_space()?;
         if found != b'[' {
             return Err(self.elsewhere(self.path.members().len(), found, "an array"));
         }
-        self.bump(false)
+        self.consume(false)
     }
 
     /// Within an object, moves to the value of the path's member at `depth`.
@@ -144,9 +144,9 @@ impl<R: Read> Splitter<R> {
                         self.path.upto(depth),
                         self.path.members().get(depth).map_or("", String::as_str)
                     );
-                    return Err(SplitError::Broken(self.place(), why));
+                    return Err(SplitError::Broken(self.position(), why));
                 }
-                b',' if !first => self.bump(false)?,
+                b',' if !first => self.consume(false)?,
                 _ if first => {}
                 other => return Err(self.unexpected(other, "a comma or a closing brace")),
             }
@@ -170,7 +170,7 @@ impl<R: Read> Splitter<R> {
         self.string(true)?;
         let name = serde_json::from_slice(&self.element).unwrap_or_default();
         match self.after_space()? {
-            b':' => self.bump(false)?,
+            b':' => self.consume(false)?,
             other => return Err(self.unexpected(other, "a colon after the member's name")),
         }
         Ok(name)
@@ -181,15 +181,15 @@ impl<R: Read> Splitter<R> {
         for depth in (0..self.path.members().len()).rev() {
             loop {
                 match self.after_space()? {
-                    b'}' => break self.bump(false)?,
-                    b',' => self.bump(false)?,
+                    b'}' => break self.consume(false)?,
+                    b',' => self.consume(false)?,
                     other => return Err(self.unexpected(other, "a comma or a closing brace")),
                 }
                 self.after_space()?;
-                let place = self.place();
+                let position = self.position();
                 let name = self.member_name()?;
                 if self.path.members().get(depth).is_some_and(|wanted| *wanted == name) {
-                    return Err(self.twice(depth, &name, place));
+                    return Err(self.repeated_member(depth, &name, position));
                 }
                 self.after_space()?;
                 self.value(false)?;
@@ -217,7 +217,7 @@ impl<R: Read> Splitter<R> {
         self.open.clear();
         loop {
             match self.peek()? {
-                None => return Err(SplitError::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.position())),
                 Some(b'"') => {
                     self.string(keep)?;
                     continue;
@@ -233,30 +233,30 @@ impl<R: Read> Splitter<R> {
                 },
                 Some(_) => {}
             }
-            self.bump(keep)?;
+            self.consume(keep)?;
             if self.open.is_empty() {
                 return Ok(());
             }
             if self.open.len() > MAX_DEPTH {
-                return Err(SplitError::Broken(self.place(), "more than 100,000 brackets are open".into()));
+                return Err(SplitError::Broken(self.position(), "more than 100,000 brackets are open".into()));
             }
         }
     }
 
     fn string(&mut self, keep: bool) -> Walk<()> {
-        self.bump(keep)?;
+        self.consume(keep)?;
         loop {
             match self.peek()? {
-                None => return Err(SplitError::CutOff(self.place())),
-                Some(b'"') => return self.bump(keep),
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b'"') => return self.consume(keep),
                 Some(b'\\') => {
-                    self.bump(keep)?;
+                    self.consume(keep)?;
                     if self.peek()?.is_none() {
-                        return Err(SplitError::CutOff(self.place()));
+                        return Err(SplitError::CutOff(self.position()));
                     }
-                    self.bump(keep)?;
+                    self.consume(keep)?;
                 }
-                Some(_) => self.bump(keep)?,
+                Some(_) => self.consume(keep)?,
             }
         }
     }
@@ -265,9 +265,9 @@ impl<R: Read> Splitter<R> {
     fn scalar(&mut self, keep: bool) -> Walk<()> {
         loop {
             match self.peek()? {
-                None => return Err(SplitError::CutOff(self.place())),
+                None => return Err(SplitError::CutOff(self.position())),
                 Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r') => return Ok(()),
-                Some(_) => self.bump(keep)?,
+                Some(_) => self.consume(keep)?,
             }
         }
     }
@@ -276,8 +276,8 @@ impl<R: Read> Splitter<R> {
     fn after_space(&mut self) -> Walk<u8> {
         loop {
             match self.peek()? {
-                None => return Err(SplitError::CutOff(self.place())),
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.bump(false)?,
+                None => return Err(SplitError::CutOff(self.position())),
+                Some(b' ' | b'\t' | b'\n' | b'\r') => self.consume(false)?,
                 Some(byte) => return Ok(byte),
             }
         }
@@ -295,7 +295,7 @@ impl<R: Read> Splitter<R> {
 
     /// Consumes the peeked byte.
     #[inline]
-    fn bump(&mut self, keep: bool) -> Walk<()> {
+    fn consume(&mut self, keep: bool) -> Walk<()> {
         let byte = self.chunk.get(self.at).copied().unwrap_or_default();
         self.at += 1;
         if byte == b'\n' {
@@ -306,7 +306,7 @@ impl<R: Read> Splitter<R> {
             self.element.push(byte);
             if self.element.len() > self.limit {
                 let why = format!("the record is longer than {} bytes, the most that one may have", self.limit);
-                return Err(SplitError::Broken(self.place(), why));
+                return Err(SplitError::Broken(self.position(), why));
             }
         }
         Ok(())
@@ -314,7 +314,7 @@ impl<R: Read> Splitter<R> {
 
     /// Returns the error of a repeated member. A parser of the whole document would take the last
     /// one, but the elements of the first were already returned.
-    fn twice(&self, depth: usize, name: &str, place: ElementPosition) -> SplitError {
+    fn repeated_member(&self, depth: usize, name: &str, position: ElementPosition) -> SplitError {
         let why = format!(
             "items is {}[], and the object at {} has the member {name:?} twice: records of the first one were read, those of this one \
              are not; make it one, or read the last one with items = \"{}[] | .\"",
@@ -322,13 +322,13 @@ impl<R: Read> Splitter<R> {
             self.path.upto(depth),
             self.path
         );
-        SplitError::Twice(place, why)
+        SplitError::RepeatedMember(position, why)
     }
 
     fn unexpected(&self, found: u8, wanted: &str) -> SplitError {
         let found =
             if found.is_ascii_graphic() { format!("`{}`", char::from(found)) } else { format!("byte {found:#04x}") };
-        SplitError::Broken(self.place(), format!("found {found}, where the document needs {wanted}"))
+        SplitError::Broken(self.position(), format!("found {found}, where the document needs {wanted}"))
     }
 
     fn elsewhere(&self, depth: usize, found: u8, wanted: &str) -> SplitError {
@@ -343,7 +343,7 @@ impl<R: Read> Splitter<R> {
         };
         let why =
             format!("items is {}[], which needs {wanted} at {}, but found {found}", self.path, self.path.upto(depth));
-        SplitError::Broken(self.place(), why)
+        SplitError::Broken(self.position(), why)
     }
 }
 
@@ -382,10 +382,10 @@ mod tests {
 
     fn broken(text: &str, path: &str) -> String {
         match split(text.as_bytes(), path).1 {
-            Some(SplitError::Broken(place, why) | SplitError::Twice(place, why)) => {
-                format!("{}:{} {why}", place.line, place.column)
+            Some(SplitError::Broken(position, why) | SplitError::RepeatedMember(position, why)) => {
+                format!("{}:{} {why}", position.line, position.column)
             }
-            Some(SplitError::CutOff(place)) => format!("{}:{} cut off", place.line, place.column),
+            Some(SplitError::CutOff(position)) => format!("{}:{} cut off", position.line, position.column),
             other => format!("{other:?}"),
         }
     }
@@ -405,7 +405,10 @@ mod tests {
         let text = br#"{"a": [{"n": 1}, {"n": 2}], "b": {"c": [1]}}"#;
         for end in 0..text.len() {
             let (elements, stop) = split(&text[..end], ".a[]");
-            assert!(matches!(stop, Some(SplitError::CutOff(place)) if place.offset == end as u64), "{end}: {stop:?}");
+            assert!(
+                matches!(stop, Some(SplitError::CutOff(position)) if position.offset == end as u64),
+                "{end}: {stop:?}"
+            );
             let whole = [15, 25].iter().filter(|border| **border <= end).count();
             assert_eq!(elements.len(), whole, "{end}");
         }
@@ -413,7 +416,7 @@ mod tests {
 
     #[test]
     fn what_can_not_be_resynchronised_breaks_the_walk_at_its_place() {
-        for (text, path, told) in [
+        for (text, path, message) in [
             ("[1 2]", ".[]", "1:4 found `2`, where the document needs a comma or a closing bracket after the element"),
             (
                 "[{}\n{}]",
@@ -431,13 +434,13 @@ mod tests {
             ("{\"b\":1}", ".a[]", "1:7 items is .a[], but the object at . has no member \"a\""),
             ("", ".a[]", "1:1 cut off"),
         ] {
-            assert_eq!(broken(text, path), told, "{text}");
+            assert_eq!(broken(text, path), message, "{text}");
         }
         assert!(broken(&format!("[\"{}\"]", "x".repeat(2_000)), ".[]").contains("longer than 1000 bytes"));
     }
 
     #[test]
-    fn a_member_of_the_path_that_comes_twice_is_told() {
+    fn a_repeated_member_of_the_path_is_an_error() {
         for (text, path, at) in [
             (
                 r#"{"data":[1],"data":[2]}"#,
@@ -460,8 +463,8 @@ mod tests {
                 "1:16 items is .a.b[], and the object at . has the member \"a\"",
             ),
         ] {
-            let told = broken(text, path);
-            assert!(told.starts_with(at), "{told}");
+            let message = broken(text, path);
+            assert!(message.starts_with(at), "{message}");
             assert_eq!(split(text.as_bytes(), path).0, ["1"]);
         }
         assert!(split(br#"{"a":{"b":[1]},"b":[2],"c":{"a":1}}"#, ".a.b[]").1.is_none());

@@ -11,22 +11,22 @@ use std::io::{self, Read, Write};
 /// A reader that copies what it reads to a file.
 pub(crate) struct SpoolFile {
     inner: Box<dyn Read + Send>,
-    kept: File,
+    copy: File,
 }
 
 impl SpoolFile {
     /// Wraps `inner`. Returns the reader, and the new file that receives the bytes.
-    pub(crate) fn begin(inner: Box<dyn Read + Send>) -> io::Result<(Self, File)> {
-        let kept = tempfile::tempfile()?;
-        let again = kept.try_clone()?;
-        Ok((Self { inner, kept }, again))
+    pub(crate) fn new(inner: Box<dyn Read + Send>) -> io::Result<(Self, File)> {
+        let copy = tempfile::tempfile()?;
+        let again = copy.try_clone()?;
+        Ok((Self { inner, copy }, again))
     }
 }
 
 impl Read for SpoolFile {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.kept.write_all(buffer.get(..n).unwrap_or_default()).map_err(|error| {
+        self.copy.write_all(buffer.get(..n).unwrap_or_default()).map_err(|error| {
             io::Error::new(
                 error.kind(),
                 format!("its copy in the folder for temporary files can't be written: {error}"),

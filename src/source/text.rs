@@ -27,7 +27,7 @@ pub(crate) fn parse(text: &[u8], depth: &Depth) -> Result<Value, NoRecord> {
         cut_off: error.error_len().is_none(),
     })?;
     exact_number::parse_by(utf8, |text| depth.read(text)).map_err(|error| NoRecord {
-        bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), near(utf8))),
+        bad: BadRecord(format!("the record is no JSON: {}{}", reason(&error), hint(utf8))),
         cut_off: error.is_eof(),
     })
 }
@@ -46,7 +46,7 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// Returns an addition to the message if the text contains a word that other languages write for a
 /// number that is not finite.
-fn near(text: &str) -> &'static str {
+fn hint(text: &str) -> &'static str {
     let has = |word: &str| {
         text.match_indices(word).any(|(at, _)| {
             let before = text.get(..at).unwrap_or_default().trim_end_matches([' ', '\t', '-']);

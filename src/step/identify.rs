@@ -46,7 +46,7 @@ impl Identify for JqIdentify {
         async move {
             let (key, version) = self.found(body).await?;
             match &self.versions {
-                Versions::Content => Ok((key, Version(content(body)))),
+                Versions::Content => Ok((key, Version(content_hash(body)))),
                 Versions::Named(_) | Versions::None => Ok((key, version)),
             }
         }
@@ -68,12 +68,14 @@ impl Identify for JqIdentify {
 
 impl JqIdentify {
     async fn found(&self, body: &Value) -> Identity {
-        let key = match single("key", &self.key, body).await? {
+        let key = match single_value("key", &self.key, body).await? {
             Some(text) => Key::new(text)?,
             None => return Err(KeyError::Missing.into()),
         };
         let version = match &self.versions {
-            Versions::Named(version) => short(version, single("version", version, body).await?.unwrap_or_default())?,
+            Versions::Named(version) => {
+                check_length(version, single_value("version", version, body).await?.unwrap_or_default())?
+            }
             Versions::Content | Versions::None => String::new(),
         };
         Ok((key, Version(version)))
@@ -82,7 +84,7 @@ impl JqIdentify {
 
 /// Returns `#` and 16 hexadecimal digits of a hash of the record, independent of the order of its
 /// members.
-fn content(body: &Value) -> String {
+fn content_hash(body: &Value) -> String {
     let mut body = body.clone();
     body.sort_all_objects();
     let digest = digest_of(&[&body.to_string()]);
@@ -90,7 +92,7 @@ fn content(body: &Value) -> String {
 }
 
 /// Limits a version to a length that fits a cell and is readable.
-fn short(expression: &Expression, version: String) -> Result<String, IdentifyError> {
+fn check_length(expression: &Expression, version: String) -> Result<String, IdentifyError> {
     let chars = version.chars().count();
     if chars <= MAX_VERSION_CHARS {
         return Ok(version);
@@ -100,7 +102,11 @@ fn short(expression: &Expression, version: String) -> Result<String, IdentifyErr
 }
 
 /// Returns the one text or number that `expression` yields; `None` for null or no result.
-async fn single(what: &'static str, expression: &Expression, body: &Value) -> Result<Option<String>, IdentifyError> {
+async fn single_value(
+    what: &'static str,
+    expression: &Expression,
+    body: &Value,
+) -> Result<Option<String>, IdentifyError> {
     let failed = |why: String| IdentifyError::Expression { what, expression: expression.source().to_owned(), why };
     let mut values = expression.values(body).await.map_err(|error| match error {
         EvaluationError::Rejected(why) => failed(why),

@@ -1,4 +1,5 @@
-//! What a job remembers, changed on purpose: done again, forgotten, tidied up. Each says first what it would do.
+//! Changes to what a job remembers: reprocess, revoke, prune. Each command first reports what it
+//! would do.
 
 use crate::workshop::TempProject;
 

@@ -1,4 +1,4 @@
-//! Failures from the terminal.
+//! Failures, handled from the terminal.
 
 use crate::workshop::TempProject;
 

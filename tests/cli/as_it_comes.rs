@@ -1,5 +1,6 @@
-//! Sources as people have them: quotes that are wrong, header rows without the key, pages and archives in place of data, and records that
-//! all fail for one cause. Each is named as what it is, costs no other record, and never ends green.
+//! Typical broken sources: wrong quotes, header rows without the key, web pages and archives in
+//! place of data, and records that all fail for one cause. Each is named in the error, costs no
+//! other record, and never exits with 0.
 
 use std::io::Write as _;
 use std::ops::Range;
@@ -7,7 +8,8 @@ use std::process::{Output, Stdio};
 
 use crate::workshop::{Ended, TempProject};
 
-/// A job of this name and kind over `file`, with these further lines below its first ones.
+/// Writes a job of this name and kind over `file`, with these additional lines below its first
+/// ones.
 fn job(project: &TempProject, kind: &str, file: &str, key: &str, more: &str) {
     let text = format!(
         "name = \"{kind}\"\n[source]\n{kind} = \"{file}\"\n{more}\n[item]\nkey = {key:?}\n[sheet]\ntab = \"Rows\"\n[commit]\nevery = \"1h\"\n"
@@ -26,14 +28,14 @@ fn over_stdin(project: &TempProject, kind: &str, bytes: &[u8]) -> Ended {
     let mut command = project.command(&["run", &format!("{kind}.toml"), "--input", "-"]);
     let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be run");
-    // A run that has seen enough may be over before it has read all.
+    // A run that stops early may end before it has read everything.
     let _ = child.stdin.take().expect("its input is held").write_all(bytes);
     let Output { status, stdout, stderr } = child.wait_with_output().expect("it ends");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
     Ended { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// A line for each number.
+/// Returns one line per number.
 fn lines(numbers: Range<u32>, line: impl Fn(u32) -> String) -> String {
     numbers.map(line).collect::<Vec<_>>().join("\n") + "\n"
 }
@@ -182,7 +184,7 @@ fn first_records_that_all_fail_for_one_cause_stop_every_run() {
     assert!(failures(&project, "jsonl").is_empty());
     assert_eq!(project.column("jsonl.toml", "Runs", "status"), ["failed"; 6]);
     project.run(&["check", "jsonl.toml"]).exits(78).shows("the first 20 records");
-    // No key is done, so that the key may be put right.
+    // No key is processed, so that the key expression can be corrected.
     project.change("jsonl.toml", "\".id\"", "\".ID\"");
     project.run(&["run", "jsonl.toml"]).exits(0).shows("new 50,000");
 }
@@ -213,17 +215,18 @@ fn a_job_that_has_other_records_is_not_stopped() {
     let good = |n: Range<u32>| lines(n, |n| format!("{{\"id\":{n}}}"));
     let project = TempProject::empty();
     job(&project, "jsonl", "input", ".id", "");
-    // Fewer than 20 are failures as ever, and known from then on.
+    // Fewer than 20 are ordinary failures, and known from then on.
     over_file(&project, "jsonl", (bad(0..19) + &good(0..1)).as_bytes()).exits(3).shows("new 1 · skipped 0 · failed 19");
     over_file(&project, "jsonl", (bad(0..25) + &good(0..1)).as_bytes()).exits(3).shows("failed 25");
-    // What is done already shows that the source is right, and a new record is reached behind those that are known to fail.
+    // Processed items show that the source is right, so a new record is reached behind those that
+    // are known to fail.
     over_file(&project, "jsonl", (good(0..1) + &bad(100..150)).as_bytes()).exits(3).shows("failed 50");
     over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes()).exits(3).shows("new 1");
     for _ in 0..4 {
         over_file(&project, "jsonl", (bad(100..150) + &good(0..2)).as_bytes());
     }
     over_file(&project, "jsonl", (bad(100..150) + &good(0..3)).as_bytes()).exits(0).shows("new 1 · skipped 52");
-    // Two causes are not one.
+    // Two causes do not count as one.
     let mixed: String = (0..30).map(|n| if n == 19 { "[]\n".to_owned() } else { format!("{{\"y\":{n}}}\n") }).collect();
     over_file(&project, "jsonl", mixed.as_bytes()).exits(3).shows("failed 30");
 }
@@ -258,7 +261,7 @@ fn a_definition_may_change_while_no_key_is_done() {
     project.change("jsonl.toml", "\".id\"", "\".idd\"");
     over_file(&project, "jsonl", b"{\"id\":1}\n").exits(78).says("its key changed since the last run");
     project.run(&["check", "jsonl.toml"]).exits(78);
-    // Once all is forgotten, nothing is done.
+    // Once everything is revoked, nothing is processed.
     project.change("jsonl.toml", "\".idd\"", "\".id\"");
     project.run(&["reset", "jsonl.toml", "--yes"]).exits(0);
     project.change("jsonl.toml", "\".id\"", "\".name\"");

@@ -1,4 +1,5 @@
-//! `sheetkeep check`: nothing is written, and it ends as a run would; with `--probe`, what is written goes away again.
+//! `sheetkeep check`: it writes nothing and exits as a run would. With `--probe` it deletes what it
+//! wrote.
 
 use serde_json::Value;
 

@@ -1,4 +1,5 @@
-//! kill -9 at fifty moments, then a clean run: nothing is lost, nothing doubled, and Runs tells who died.
+//! kill -9 at fifty points, then a clean run: nothing is lost, nothing doubled, and Runs shows
+//! which runs died.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -8,14 +9,14 @@ use crate::live::Live;
 use crate::workshop::{QUAKES, TempProject};
 
 const KILLS: u64 = 50;
-/// Rows in a commit: small, so that a whole run takes far more commits than there are kills.
+/// Rows per commit: few, so that a whole run makes far more commits than there are kills.
 const MAX_ROWS: usize = 4;
-/// Runs that are started at most to get the kills; a run may be over before its moment comes.
+/// Maximum number of runs for the kills; a run may end before its kill.
 const MAX_RUNS: u64 = 200;
-/// Runs between two looks at the sheet.
+/// Runs between two checks of the sheet.
 const LOOK_EVERY: u64 = 5;
 
-/// Numbers that look random and are the same in every test run (splitmix64).
+/// Pseudo-random numbers that are the same in every test run (splitmix64).
 struct Seeded(u64);
 
 impl Seeded {
@@ -28,7 +29,7 @@ impl Seeded {
     }
 }
 
-/// How the sheet's files look from outside; each write changes it.
+/// Returns size and time of the sheet's files; each write changes them.
 fn looks(project: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
     ["quakes.sheet", "quakes.sheet-wal"].map(|name| {
         let file = fs::metadata(project.path(name)).ok()?;
@@ -36,8 +37,9 @@ fn looks(project: &TempProject) -> [Option<(u64, SystemTime)>; 2] {
     })
 }
 
-/// Lets the run come to one of three kinds of moments: after some lines of its story, when its files have changed so many times
-/// (in the middle of a transaction), or many turns of the scheduler after that.
+/// Lets the run reach one of three kinds of points: after some lines of its output, after its files
+/// have changed this many times (in the middle of a transaction), or many scheduler turns after
+/// that.
 fn let_it_run(live: &mut Live, project: &TempProject, kind: u64, seeded: &mut Seeded) {
     live.hears_lines(1);
     if kind == 0 {

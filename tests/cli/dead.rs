@@ -1,4 +1,5 @@
-//! Failures that have failed too often: they come back when the source is fixed, and nobody overlooks them until then.
+//! Exhausted failures: they are retried when the source is fixed, and every run reports them until
+//! then.
 
 use crate::wire::ApiClient;
 use crate::workshop::TempProject;
@@ -18,7 +19,7 @@ max_attempts = 2
 "#;
 const FAILURES: &str = "Failures j";
 
-/// A job one of whose records failed in as many runs as are allowed.
+/// Returns a job of which one record failed in as many runs as are allowed.
 fn project(record: &str) -> TempProject {
     let project = TempProject::empty();
     project.write("j.toml", JOB);
@@ -50,7 +51,7 @@ fn another_bad_record_is_open_again_and_has_all_its_runs() {
     project.run(&["run", "j.toml"]).exits(3).shows("1 failure open:");
     project.run(&["explain", "j.toml", "a"]).exits(0).shows("open after 1 run");
     project.run(&["run", "j.toml"]).exits(3).shows("0 failures open, 1 exhausted");
-    // That one is the record that is kept now.
+    // That record is now the stored one.
     project.run(&["run", "j.toml"]).exits(0).shows("failed 0");
 }
 
@@ -65,7 +66,7 @@ fn a_fixed_record_comes_in_where_failures_keep_no_hash() {
         }
         let client = ApiClient::of_file(&project, "j.sheet");
         let tab = client.tab_id(FAILURES);
-        // As a tab of an earlier version: its last column is not there.
+        // As in a tab of an earlier version: its last column is missing.
         let range = serde_json::json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": 23, "endIndex": 24});
         client.hands(&serde_json::json!([{"deleteDimension": {"range": range}}]));
         drop(client);
@@ -100,7 +101,7 @@ fn a_quiet_run_tells_that_failures_are_dead_and_ends_with_0() {
     project.run(&["run", "j.toml", "-q", "--fail-on", "any"]).exits(3);
     let document = project.run(&["run", "j.toml", "--json"]).exits(0).document();
     assert_eq!(document["dead_failures"], 1);
-    // Runs of other commands are no runs of their own.
+    // Runs of other commands do not count as runs of the job.
     assert!(!project.run(&["run", "j.toml", "--force", "--yes", "-q"]).exits(0).out.matches("dead").count() > 2);
 }
 
@@ -158,7 +159,7 @@ fn an_item_in_doubt_stays_so_though_its_record_changes() {
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 1}\n");
     assert_eq!(project.run(&["run", "j.toml"]).code, None);
     project.change("j.toml", "kill -9 $PPID", "true");
-    // Its result was not kept, so nobody knows.
+    // Its result was not stored, so it is unknown.
     project.run(&["run", "j.toml"]).exits(3).says("in doubt");
     project.write("in.jsonl", "{\"id\": \"a\", \"n\": 2}\n");
     project.run(&["run", "j.toml"]).exits(0).shows("skipped 1").shows("1 exhausted");

@@ -1,4 +1,5 @@
-//! Expressions without end or bound: such a record is that record's failure, the others are done, and signals and deadlines are heard.
+//! Expressions without end or limit: the record fails, the others are processed, and signals and
+//! deadlines take effect.
 
 use std::fs;
 
@@ -9,7 +10,7 @@ const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 {"id":"c","p":2,"n":3,"total":4,"page":2}
 "#;
 
-/// A job whose expressions have little time and memory.
+/// Returns a job whose expressions have little time and memory.
 fn project(key: &str, map: &str) -> TempProject {
     let project = TempProject::empty();
     let job = format!(
@@ -83,7 +84,7 @@ fn a_forced_run_passes_over_a_key_without_end() {
     project.run(&["run", "j.toml", "--force"]).exits(0).shows("2 keys again");
 }
 
-/// A run that has a record in hand on which jq never ends, and a minute for it.
+/// Starts a run with a record on which jq never ends, and a minute for it.
 fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
     let project = project(".id", "def f: f; f");
     project.change("j.toml", "timeout = \"1s\"", "timeout = \"1h\"");
@@ -96,7 +97,8 @@ fn stuck(arguments: &[&str]) -> (TempProject, crate::live::Live) {
 #[test]
 fn signals_are_heard_while_jq_does_not_end() {
     let (project, mut live) = stuck(&[]);
-    // The source is read, so the first one changes nothing; a second one counts once a second has gone by.
+    // The source is read, so the first signal changes nothing; a second one counts after one
+    // second.
     while !live.is_over() {
         live.signal("-TERM");
     }
@@ -111,7 +113,7 @@ fn a_deadline_is_kept_while_jq_does_not_end() {
     assert_eq!(project.column("j.toml", "Runs", "status"), ["timed out"]);
 }
 
-/// Processes below this one, by their words and their environment.
+/// Returns the processes below this one, with their arguments and environment.
 #[cfg(target_os = "linux")]
 fn children_of(parent: u32) -> Vec<(u32, String, String)> {
     let entries = fs::read_dir("/proc").expect("the system shows processes").map_while(Result::ok);

@@ -1,11 +1,11 @@
-//! Records that are hard to keep: each ends as the design says, and the others are on the sheet.
+//! Records that are hard to store: each ends as designed, and the others are on the sheet.
 
 use serde_json::{Value, json};
 
 use crate::wire::ApiClient;
 use crate::workshop::TempProject;
 
-/// What was entered for each record that becomes a row, in the order of the source.
+/// Returns the expected cells of each record that becomes a row, in the order of the source.
 fn expected_rows() -> Vec<Value> {
     let row = |id: &str, note: &str, amount: f64| json!([{"stringValue": id}, {"stringValue": note}, {"numberValue": amount}]);
     vec![
@@ -18,7 +18,8 @@ fn expected_rows() -> Vec<Value> {
     ]
 }
 
-/// Runs the hard records of one format; `failed` has where each failure stood, in which step, and what is said of it.
+/// Runs the hard records of one format; `failed` contains each failure's position, step and
+/// message.
 fn each_hard_record_ends_as_it_should(format: &str, failed: [(&str, &str, &str); 5]) {
     let (job, source) = (format!("hard/hard-{format}.toml"), format!("hard/hard.{format}"));
     let project = TempProject::with(&[&job, &source]);

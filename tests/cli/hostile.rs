@@ -1,4 +1,5 @@
-//! The emulator as a server, and callers that mean no good: a page in a browser, connections that say nothing.
+//! The emulator as a server, and hostile clients: a web page in a browser, connections that send
+//! nothing.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,7 +9,7 @@ use serde_json::json;
 use crate::wire::{Emulator, speak};
 use crate::workshop::TempProject;
 
-/// More than the emulator serves at once.
+/// More connections than the emulator serves at once.
 const MANY: usize = 600;
 
 fn status_of(answer: &(String, String)) -> &str {
@@ -25,7 +26,7 @@ fn connections_that_say_nothing_keep_nobody_out() {
     let mut held = Vec::new();
     for (_, beginning) in (0..MANY).zip(beginnings.iter().cycle()) {
         let mut stream = TcpStream::connect(&address).expect("the emulator listens");
-        // One that had to make room takes no more.
+        // A connection that was closed to make room accepts no more bytes.
         let _ = stream.write_all(beginning.as_bytes());
         held.push(stream);
     }
@@ -55,7 +56,7 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
             assert_eq!(status_of(&answer), "403", "{request}, {header}: {answer:?}");
             assert!(!answer.0.to_ascii_lowercase().contains("access-control-"), "{}", answer.0);
         }
-        // A name that leads to this machine by somebody else's word.
+        // A host name that a third party resolves to this machine.
         let answer = speak(
             &emulator.url,
             &format!("{request} HTTP/1.1\r\nHost: rebound.evil.example:80\r\nConnection: close\r\nIgnored:"),
@@ -66,7 +67,7 @@ fn a_page_of_another_site_can_set_no_fault_and_write_nothing() {
     }
     let answer = speak(&emulator.url, "GET /_emulator/faults", &[], "");
     assert_eq!((status_of(&answer), answer.1.trim()), ("200", "[]"), "no fault was set");
-    // Programs say nothing of pages, and a browser on the emulator's own address says so.
+    // Programs send no origin, and a browser on the emulator's own address sends that address.
     let own = format!("Origin: {}", emulator.url);
     for header in ["User-Agent: curl/8", &own, "Sec-Fetch-Site: none"] {
         let answer = speak(&emulator.url, "POST /_emulator/hands?spreadsheet=s", &[header], &cell);

@@ -1,8 +1,9 @@
-//! Every document that `--json` prints, frozen as a snapshot in `tests/snapshots/json`; and the
-//! tables of the local file.
+//! Every document that `--json` prints, as a snapshot in `tests/snapshots/json`; and the
+//! tables of
+//! the local file.
 //!
-//! Times, run ids, the folder, the host and addresses are replaced, because they differ each time.
-//! Everything else is compared.
+//! Times, run ids, the folder, the host and addresses are replaced, because they differ each time;
+//! everything else is compared.
 
 use regex::Regex;
 use serde_json::{Value, json};
@@ -47,14 +48,14 @@ fn orders() -> TempProject {
     project
 }
 
-/// A job that has run once: two items are done and three have failed.
+/// Returns a job that has run once: two items are done and three have failed.
 fn orders_after_a_run() -> TempProject {
     let project = orders();
     project.run(&["run", "orders.toml"]).exits(3);
     project
 }
 
-/// Compares a document, or what was said instead of one, with the snapshot of this name.
+/// Compares a document, or the error in its place, with the snapshot of this name.
 #[track_caller]
 fn assert_frozen(name: &str, project: &TempProject, ended: &Ended, code: i32) {
     ended.exits(code);
@@ -97,10 +98,10 @@ fn redacted(text: &str, project: &TempProject) -> String {
         (r#""seconds": [0-9.e-]+"#, r#""seconds": "[seconds]""#),
         (r"http://127\.0\.0\.1:\d+", "[address]"),
         (r"\b46\d{3}\.\d+\b", "[serial time]"),
-        // What a probe makes has ids at random.
+        // Ids of what a probe creates are random.
         (r"\b((?i)id:? \[?)\d+", "$1[id]"),
         (r"((?i)sheetkeep probe |skprobe_)\d+[-_][0-9A-Fa-f]+", "$1[nonce]"),
-        // Spreadsheets that the emulator makes have ids at random.
+        // Ids of spreadsheets that the emulator creates are random.
         (r"\b1[0-9A-Za-z_-]{43}", "[made spreadsheet]"),
     ] {
         text = Regex::new(pattern).expect("a pattern").replace_all(&text, instead).into_owned();
@@ -238,7 +239,7 @@ fn the_documents_of_a_rollover_are_frozen() {
     assert_frozen("run-after-a-rollover", &project, &emulator.run(&project, &second, &run), 3);
 }
 
-/// The tables of the local file, which files of earlier versions have to keep fitting.
+/// The tables of the local file, which must remain compatible with files of earlier versions.
 #[test]
 fn the_schema_of_the_local_file_is_frozen() {
     let project = orders_after_a_run();

@@ -1,6 +1,7 @@
-//! The real binary while it runs: fed, listened to, killed.
+//! The real binary while it runs: with input, output lines and kills.
 //!
-//! Nothing here sleeps. A test waits for a line or for the end; what never comes fails the test after a minute.
+//! Nothing here sleeps. A test waits for a line or for the end; if it does not come within a
+//! minute, the test fails.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -10,10 +11,10 @@ use std::time::Duration;
 
 use crate::workshop::Ended;
 
-/// How long a line or the end is waited for.
+/// How long to wait for a line or the end.
 const LONG: Duration = Duration::from_mins(1);
 
-/// A process; killed when it is dropped.
+/// A process, killed when it is dropped.
 pub struct Live {
     child: Child,
     input: Option<ChildStdin>,
@@ -24,7 +25,7 @@ pub struct Live {
 }
 
 impl Live {
-    /// Starts `command`, all its streams being pipes.
+    /// Starts `command`, with pipes for all its streams.
     pub fn start(mut command: Command) -> Self {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary can be run");
@@ -43,13 +44,13 @@ impl Live {
         Self { child, input, lines, said: String::new(), out: Some(out), closed }
     }
 
-    /// Feeds its standard input.
+    /// Writes to its standard input.
     pub fn feed(&mut self, text: &str) {
         let input = self.input.as_mut().expect("its input is open");
         input.write_all(text.as_bytes()).and_then(|()| input.flush()).expect("it reads its input");
     }
 
-    /// Waits for a line on standard error with these words in it.
+    /// Waits for a line on standard error that contains these words.
     #[track_caller]
     pub fn hears(&mut self, words: &str) -> String {
         loop {
@@ -63,7 +64,7 @@ impl Live {
         }
     }
 
-    /// Waits for so many lines on standard error, or for its end.
+    /// Waits for this many lines on standard error, or for its end.
     pub fn hears_lines(&mut self, count: usize) {
         for _ in 0..count {
             let Ok(line) = self.lines.recv_timeout(LONG) else { return };
@@ -71,12 +72,12 @@ impl Live {
         }
     }
 
-    /// Its number among the processes of this machine.
+    /// Returns its process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Whether it has ended.
+    /// Returns whether it has ended.
     pub fn is_over(&mut self) -> bool {
         self.child.try_wait().expect("it is our child").is_some()
     }
@@ -87,7 +88,7 @@ impl Live {
         assert!(sent.success(), "nobody was there for {flag}");
     }
 
-    /// Sends it signals one right after the other.
+    /// Sends it signals without a pause.
     pub fn signals(&self, flags: &[&str]) {
         let pid = self.child.id();
         let script: Vec<String> = flags.iter().map(|flag| format!("kill {flag} {pid}")).collect();
@@ -100,7 +101,7 @@ impl Live {
         self.child.kill().expect("it is our child");
     }
 
-    /// Ends its input and waits for its end.
+    /// Closes its input and waits for its end.
     #[track_caller]
     pub fn ends(mut self) -> Ended {
         drop(self.input.take());

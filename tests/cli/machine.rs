@@ -1,6 +1,8 @@
-//! What this machine refuses: no record is blamed for it, nothing is lost, and the next run goes on.
+//! Resources that this machine refuses: no record fails for it, nothing is lost, and the next run
+//! continues.
 //!
-//! The programs of the jobs take the run's own resources away, by util-linux' `prlimit`, and so choose the moment.
+//! The programs of the jobs take the run's own resources away, with util-linux' `prlimit`, and so
+//! choose the time.
 
 use std::fs::OpenOptions;
 use std::process::Command;
@@ -30,7 +32,7 @@ every = "1h"
 tab = "Letters"
 "#;
 
-/// Notes whom it wrote to, and does at c what the test says.
+/// Records the recipients, and does at c what the test requires.
 const LETTER: &str = r#"#!/bin/sh
 read -r person
 echo "$SHEETKEEP_KEY" >> sent.txt
@@ -41,7 +43,7 @@ fi
 
 const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
-/// A job with six people, whose program does `at_c` at the third.
+/// Returns a job with six recipients, whose program does `at_c` at the third.
 fn project(at_c: &str) -> TempProject {
     let project = TempProject::empty();
     project.write("letters.toml", JOB);
@@ -66,7 +68,7 @@ fn sent(project: &TempProject) -> Vec<String> {
     project.read("sent.txt").lines().map(str::to_owned).collect()
 }
 
-/// The next run finds a machine that is well: it does the rest, and nobody failed.
+/// Checks that the next run, on a machine without limits, does the rest without failures.
 fn the_next_run_does_the_rest(project: &TempProject) {
     project.write("well", "");
     project.run(&["run", "letters.toml"]).exits(0).shows("failed 0");
@@ -76,7 +78,7 @@ fn the_next_run_does_the_rest(project: &TempProject) {
     assert_eq!(project.column("letters.toml", "Failures letters", "key"), [""; 0]);
 }
 
-/// The binary under a limit that the shell sets.
+/// Runs the binary under a limit that the shell sets.
 fn limited(project: &TempProject, limit: &str, args: &[&str]) -> Ended {
     let plain = project.command(args);
     let mut command = Command::new("bash");
@@ -93,7 +95,8 @@ fn limited(project: &TempProject, limit: &str, args: &[&str]) -> Ended {
 #[test]
 fn no_open_files_left_stops_with_71_and_no_item_fails() {
     for once in [false, true] {
-        // As many as are open now: the program's own pipes are free again when the next one wants its own.
+        // As many as are open now: the program's own pipes are free again when the next one needs
+        // its own.
         let project = project("prlimit --pid $PPID --nofile=$(ls /proc/$PPID/fd | wc -l):1024");
         let project = if once { at_most_once(project) } else { project };
         let told = project.run(&["run", "letters.toml"]);
@@ -148,7 +151,7 @@ fn a_full_disk_under_the_embedded_sheet_stops_with_74_at_once() {
     let told = project.run(&["run", "letters.toml"]);
     told.exits(74).says("File too large").says("check the disk");
     the_next_run_does_the_rest(&project);
-    // The one whose result could not be kept anywhere is done again; those before it are not.
+    // The item whose result could not be stored is processed again; those before it are not.
     assert_eq!(sent(&project), ["a", "b", "c", "c", "d", "e", "f"]);
 }
 
@@ -192,7 +195,7 @@ fn a_damaged_line_of_a_journal_costs_one_item_and_no_more() {
         let mut lines: Vec<String> = text.split_inclusive('\n').map(str::to_owned).collect();
         let at = lines.iter().position(|line| line.contains("\"key\":\"d\"")).expect("its line");
         lines[at] = match damage {
-            // Half a line, and the next one right behind it.
+            // Half a line, and the next one directly after it.
             "torn" => lines[at][..60].to_owned(),
             other => other.to_owned() + &lines[at][20..],
         };

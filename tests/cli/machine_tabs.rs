@@ -1,4 +1,5 @@
-//! Machine tabs that somebody deleted, by the real binary: what still can be told, and how they come back.
+//! Deleted machine tabs, with the real binary: what can still be reported, and how they are
+//! restored.
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ struct MachineTabFixture {
 }
 
 impl MachineTabFixture {
-    /// A job that has run over three records, one of which fails.
+    /// Returns a job that has run over three records, one of which fails.
     fn begun() -> Self {
         let project = TempProject::empty();
         write(&project, "j", 3);

@@ -1,4 +1,4 @@
-//! The main job on the embedded sheet: once, again, and with a feed that was cut off.
+//! The main job on the embedded sheet: once, again, and with a truncated feed.
 
 use std::collections::HashSet;
 

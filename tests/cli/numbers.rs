@@ -1,4 +1,5 @@
-//! Numbers that a spreadsheet would change: kept to the letter, or that record's failure; on the real binary.
+//! Numbers that a spreadsheet would change: stored exactly, or the record fails; with the real
+//! binary.
 
 use crate::wire::ApiClient;
 use crate::workshop::TempProject;

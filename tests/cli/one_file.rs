@@ -1,4 +1,4 @@
-//! The one file of the embedded sheet: copied after a kill, moved away in the midst of a run, spoilt.
+//! The one file of the embedded sheet: copied after a kill, moved during a run, damaged.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use crate::workshop::TempProject;
 const JOB: &str = "letters.toml";
 const FILE: &str = "letters.sheet";
 
-/// A job that reads its standard input.
+/// Returns a job that reads its standard input.
 fn letters() -> TempProject {
     let project = TempProject::empty();
     let job = "name = \"letters\"\n[source]\njsonl = \"-\"\n[item]\nkey = \".id\"\n[commit]\nevery = \"1ms\"\n\
@@ -25,7 +25,7 @@ fn records(ids: std::ops::Range<u32>) -> String {
     lines.concat()
 }
 
-/// A run that has committed twenty rows and waits for more.
+/// Starts a run that has committed twenty rows and waits for more.
 fn in_the_midst(project: &TempProject) -> Live {
     let mut run = project.start(&["run", JOB, "-v"]);
     run.feed(&records(0..20));
@@ -56,7 +56,7 @@ fn after_a_kill_a_copy_of_the_one_file_holds_what_was_told() {
     assert_eq!(companions(&project), [""; 0], "what the killed run left is gone");
 }
 
-/// What somebody does to the file, and the words for it.
+/// A change to the file, and the words of the error.
 type Deed = (fn(&TempProject), &'static str);
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is shown, and to whom: people, machines, and pipes that close early.
+//! What is printed, and for which reader: the user, programs, and pipes that close early.
 
 use std::process::{Command, Stdio};
 
@@ -161,7 +161,7 @@ fn colours_are_for_terminals_unless_they_are_asked_for() {
     assert!(!coloured(project.run_with(&[("NO_COLOR", "1")], &["run", "quakes.toml", "--nonsense"]).exits(2)));
 }
 
-/// The same command with a reader that is gone before the first byte.
+/// Runs the same command with a reader that is closed before the first byte.
 fn unread(project: &TempProject, args: &[&str]) -> (Option<i32>, String) {
     let mut command = project.command(args);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary can be run");

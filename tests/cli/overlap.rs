@@ -1,6 +1,7 @@
-//! Two runs of one job at the same moment on one embedded file: one works, the other says who does.
+//! Two concurrent runs of one job on one embedded file: one works, the other names it.
 //!
-//! On one machine (one state directory) the lock file keeps them apart; on two, the lease on the sheet does.
+//! On one machine (one state directory) the lock file separates them; on two, the lease on the
+//! sheet does.
 
 use crate::live::Live;
 use crate::wire::Emulator;
@@ -9,12 +10,13 @@ use crate::workshop::{Ended, TempProject, ended, feed};
 const ROUNDS: usize = 20;
 const RECORDS: usize = 12;
 
-/// The id in `quakes: run <id> started`.
+/// Returns the id in `quakes: run <id> started`.
 fn run_id(line: &str) -> String {
     line.split(' ').nth(2).expect("a run's id").to_owned()
 }
 
-/// While one run has the lease, because its input is held open, a second one ends with 75 and names the first.
+/// While one run has the lease, because its input is open, a second one exits with 75 and names the
+/// first.
 #[test]
 fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
     for round in 0..ROUNDS {
@@ -57,7 +59,8 @@ fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in
     project.holds_each_quake_once(RECORDS);
 }
 
-/// Neither run is held back by the test: whichever is later finds the other at work (75) or done (0, nothing new).
+/// The test delays neither run: the later one finds the other working (75) or finished (0, nothing
+/// new).
 #[test]
 fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {
     let project = TempProject::few_quakes(0);
@@ -78,7 +81,7 @@ fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled()
     assert!(statuses.iter().all(|status| status == "succeeded"), "{statuses:?}");
 }
 
-/// What a run that worked has done; none for one that was held off.
+/// Returns what a run that worked has done; `None` for one that was rejected.
 fn done_by(ended: &Ended) -> Option<u64> {
     if ended.code == Some(0) {
         return ended.document()["counts"]["new"].as_u64();
@@ -117,7 +120,7 @@ fn a_run_whose_lease_was_stolen_changes_nothing_more() {
     project.holds_each_quake_once(RECORDS);
 }
 
-/// The state's tab changes with every claim, so a load can find that what it asks for was there a moment ago.
+/// The state's tab changes with every claim. So a load may request a tab that existed a moment ago.
 #[test]
 fn a_load_that_another_run_overtakes_is_made_again() {
     let project = TempProject::few_quakes(RECORDS);

@@ -1,4 +1,5 @@
-//! Rows come where they were meant to come, or nowhere: no mistake in the environment leads them into a local file in silence.
+//! Rows are written to the intended place, or nowhere: no mistake in the environment silently leads
+//! to a local file.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +9,7 @@ use crate::workshop::{TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
-/// No run made a local file.
+/// Checks that no run created a local file.
 fn has_no_sheet(project: &TempProject) {
     let sheets: Vec<String> = project.listed().into_iter().filter(|name| name.contains(".sheet")).collect();
     assert!(sheets.is_empty(), "{sheets:?}");
@@ -149,7 +150,7 @@ fn an_env_file_that_can_not_be_read_is_no_missing_one() {
     has_no_sheet(&project);
 }
 
-/// A folder `links` with a link to the job, which lies in `repo` with its feed.
+/// Returns a folder `links` with a link to the job, which is in `repo` with its feed.
 fn linked() -> TempProject {
     let project = TempProject::few_quakes(3);
     for folder in ["repo", "links"] {
@@ -212,7 +213,7 @@ fn whatever_reads_the_job_names_the_place_it_read() {
         let there = serde_json::json!({"kind": "embedded", "file": "quakes.sheet", "because": "no spreadsheet is set"});
         assert_eq!(document["spreadsheet"], there, "{command:?}");
     }
-    // What a program reads has no line more than before.
+    // Output for programs has not one more line than before.
     let said = project.run(&["show", "quakes.toml"]);
     assert_eq!((said.out.lines().count(), said.err.trim()), (3, &*format!("in {place}")));
 }

@@ -1,4 +1,5 @@
-//! The login page of a network in the service's place, with 200, and answers that break off: they end as the runbook says.
+//! The login page of a network in place of the service, with 200, and truncated responses: they end
+//! as the runbook documents.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -10,12 +11,12 @@ use crate::workshop::{TempProject, ended, feed};
 
 const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
 
-/// A server that answers everything with its page; it ends with the test's process.
+/// Starts a server that answers everything with its page; it ends with the test's process.
 fn portal(status: &'static str) -> String {
     server(status, "text/html", PAGE)
 }
 
-/// A server that answers everything alike.
+/// Starts a server that answers everything alike.
 fn server(status: &'static str, kind: &'static str, body: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
@@ -39,7 +40,7 @@ fn server(status: &'static str, kind: &'static str, body: &'static str) -> Strin
     format!("http://{address}")
 }
 
-/// A token service that grants a token once, and answers whatever comes after that with its page.
+/// Starts a token service that grants a token once, and then answers everything with its page.
 fn portal_after_a_token(emulator: &Emulator) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it has one");
@@ -58,7 +59,7 @@ fn portal_after_a_token(emulator: &Emulator) -> String {
     format!("http://{address}")
 }
 
-/// Reads a request to its end, so that closing the connection does not break the answer off.
+/// Reads a request to its end, so that closing the connection does not truncate the response.
 fn read_request(stream: &mut std::net::TcpStream) {
     let (mut seen, mut piece) = (String::new(), [0; 4_096]);
     loop {

@@ -1,4 +1,5 @@
-//! How programs of steps end, with all that they have started; and how signals and retries are told.
+//! How programs of steps end, with all processes that they started, and how signals and retries are
+//! reported.
 
 use std::process::Command;
 
@@ -28,7 +29,7 @@ base = "1ms"
 tab = "Work"
 "#;
 
-/// A job of one item, with this program.
+/// Returns a job of one item, with this program.
 fn project(worker: &str) -> TempProject {
     let project = TempProject::empty();
     project.write("work.toml", JOB);
@@ -37,12 +38,12 @@ fn project(worker: &str) -> TempProject {
     project
 }
 
-/// The processes that the program noted, one a line.
+/// Returns the processes that the program recorded, one per line.
 fn noted(project: &TempProject) -> Vec<String> {
     project.read("pids").lines().map(str::to_owned).collect()
 }
 
-/// Whether a process is there, and is more than a name that nobody has read yet.
+/// Returns whether a process is alive, and not a zombie.
 fn is_alive(pid: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
@@ -81,7 +82,8 @@ fn a_program_that_fails_leaves_no_children_behind() {
 #[test]
 fn a_program_that_is_done_but_left_a_child_is_done() {
     for (with, left) in [("", "0"), (" 2>/dev/null", "1"), (" >/dev/null", "2")] {
-        // The child holds both pipes, or one of them; and the program may have more time than the child takes.
+        // The child holds both pipes, or one of them. The program may have more time than the child
+        // takes.
         let project =
             project(&format!("echo x >> begun; sleep 600{with} & echo $! >> pids; echo '{{\"left\": {left}}}'"));
         project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
@@ -90,7 +92,7 @@ fn a_program_that_is_done_but_left_a_child_is_done() {
         told.exits(0).shows("new 1");
         assert_eq!(project.column("work.toml", "Work", "left"), [left]);
         assert_eq!(project.read("begun"), "x\n", "it ran once");
-        // What it left behind on purpose is left alone.
+        // A process that it left running on purpose is not touched.
         let pid = &noted(&project)[0];
         assert!(is_alive(pid));
         Command::new("kill").arg(pid).status().expect("kill can be run");
@@ -110,7 +112,7 @@ fn two_signals_within_a_second_are_one() {
     project.change("work.toml", "timeout = \"1s\"", "timeout = \"60s\"");
     let mut live = project.start(&["run", "work.toml"]);
     waits_for(&project, "begun");
-    // As coreutils' timeout does: one to the process, another to its group.
+    // As coreutils' timeout does: one signal to the process, another to its group.
     live.signals(&["-TERM", "-TERM", "-TERM"]);
     live.hears("finishing the items in progress");
     project.write("go", "");
@@ -125,7 +127,7 @@ fn a_second_signal_ends_a_program_with_its_children() {
     waits_for(&project, "begun");
     live.signal("-INT");
     live.hears("finishing the items in progress");
-    // Whoever presses Ctrl-C again and again is heard once a second.
+    // Repeated Ctrl-C counts once per second.
     while !project.path("asked").exists() && !live.is_over() {
         live.signal("-INT");
     }
@@ -213,7 +215,7 @@ fn a_killed_run_leaves_no_program_a_part_of_its_item() {
 
 #[test]
 fn an_item_for_which_there_is_no_room_stops_the_run() {
-    // The limit on the size of files counts for the item as well.
+    // The limit on the size of files applies to the item as well.
     let project = project("prlimit --pid $PPID --fsize=100000:unlimited; echo $SHEETKEEP_KEY >> done");
     project.write(
         "items.jsonl",

@@ -1,7 +1,9 @@
-//! Proxies on the way to the service: a small one of this test, and tinyproxy where it is installed.
+//! Proxies between the client and the service: a small one of this test, and tinyproxy if it is
+//! installed.
 //!
-//! The emulator is the service, on this machine, without TLS; so requests are sent on by the proxy. Ways through a proxy to an https
-//! address are asked for by name, and the proxy of this test answers for the whole world beyond.
+//! The emulator is the service, on this machine, without TLS, so the proxy forwards requests.
+//! Tunnels to an https address are requested by name, and the proxy of this test answers for every
+//! host beyond it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,7 +19,7 @@ const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 /// `me:pass`, as it is sent.
 const ME: &str = "proxy-authorization: Basic bWU6cGFzcw==";
 
-/// A proxy that answers each CONNECT as told, and sends other requests on.
+/// A proxy that answers each CONNECT as configured, and forwards other requests.
 struct Proxy {
     address: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -43,7 +45,7 @@ impl Proxy {
     }
 }
 
-/// Serves one connection: one request, and no further one.
+/// Serves one connection with one request.
 fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Option<()> {
     let mut reader = BufReader::new(client.try_clone().ok()?);
     let mut head = String::new();
@@ -82,14 +84,14 @@ fn serve(mut client: TcpStream, answer: &str, heads: &Mutex<Vec<String>>) -> Opt
     Some(())
 }
 
-/// A key whose token comes from `url`.
+/// Returns a key whose token comes from `url`.
 fn key_for(project: &TempProject, emulator: &Emulator, url: &str) -> String {
     let key = project.read("emulator-key.json").replace(&emulator.url, url);
     project.write("far-key.json", &key);
     project.path("far-key.json").to_string_lossy().into_owned()
 }
 
-/// The job on a spreadsheet of Google's, behind these proxies.
+/// Runs the job on a spreadsheet at Google, behind these proxies.
 fn far(project: &TempProject, proxies: &[(&str, &str)], args: &[&str]) -> Ended {
     let emulator = Emulator::start(project, &[]);
     let key = key_for(project, &emulator, "https://oauth2.googleapis.com");
@@ -234,7 +236,7 @@ fn the_metadata_server_is_asked_without_the_proxy() {
     assert!(proxy.heads().iter().all(|head| !head.contains("computeMetadata")) && !proxy.heads().is_empty());
 }
 
-/// The job on a spreadsheet behind TLS, and behind this proxy.
+/// Runs the job on a spreadsheet behind TLS, and behind this proxy.
 fn behind_tls(project: &TempProject, emulator: &Emulator, service: &Https, proxy: &str, trusted: bool) -> Ended {
     let key = key_for(project, emulator, &service.url);
     let mut command = emulator.command(project, ID, &["run", "quakes.toml"]);
@@ -268,14 +270,15 @@ fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
     told.exits(69).says("not to be trusted").says("SSL_CERT_FILE").says("of HTTPS_PROXY");
 }
 
-/// A tinyproxy; gone when it is dropped.
+/// A tinyproxy, stopped when it is dropped.
 struct Tinyproxy {
     process: Child,
     address: String,
 }
 
 impl Tinyproxy {
-    /// One that wants `me` and `pass`; none where it is not installed and nothing asks for it.
+    /// Starts one that requires `me` and `pass`; `None` if it is not installed and the environment
+    /// does not require it.
     fn start(project: &TempProject) -> Option<Self> {
         let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").port();
         let log = project.path("tinyproxy.log");

@@ -1,4 +1,5 @@
-//! What can't be done, each with its exit code, and with what to do instead. The codes are published and never renumbered.
+//! What can't be done, each with its exit code and with advice. The codes are published and never
+//! renumbered.
 
 use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{TempProject, ended};
@@ -184,7 +185,7 @@ fn a_mark_that_does_not_fit_exits_with_65_and_no_one_waits() {
         serde_json::json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataKey": "k", "metadataValue": "x".repeat(size),
             "visibility": "DOCUMENT", "location": {"sheetId": hands.tab_id("Data")}}}}])
     };
-    // A person's own marks leave no room for another column's.
+    // The user's own metadata leaves no room for that of another column.
     for size in [20_000, 5_000, 4_000, 900, 90, 9, 0].into_iter().flat_map(|size| std::iter::repeat_n(size, 10)) {
         hands.tries(&mark(size));
     }

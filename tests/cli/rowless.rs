@@ -1,4 +1,4 @@
-//! Items of which no row is made: done all the same, counted and named.
+//! Items without rows: processed all the same, counted and named.
 
 use crate::workshop::TempProject;
 

@@ -1,4 +1,5 @@
-//! No secret is ever told: not in results, not in errors, not in logs at their loudest, not on the sheet.
+//! No secret is ever printed: not in results, errors or the most verbose logs, and not on the
+//! sheet.
 
 use std::fs;
 
@@ -89,7 +90,7 @@ fn what_a_job_file_takes_from_the_environment_is_not_quoted_in_its_errors() {
     assert!(!tells(ended.exits(78).says(".env"), MARKER), "{}", ended.err);
 }
 
-/// Base64 of a key's length that is nobody's key.
+/// Returns base64 of a key's length that is not a real key.
 fn made_up(bytes: usize) -> String {
     let bytes: Vec<u8> = (0..bytes).map(|n| u8::try_from((n * 151 + n / 7 * 13) % 256).unwrap_or_default()).collect();
     data_encoding::BASE64.encode(&bytes)

@@ -1,4 +1,4 @@
-//! The main job against a service in another process, at Google's pace: what it costs.
+//! The main job against a service in another process, with Google's latency: what it costs.
 
 use serde_json::Value;
 
@@ -11,7 +11,8 @@ fn count(stats: &Value, name: &str) -> u64 {
     stats[name].as_u64().expect("a count")
 }
 
-/// At Google's quotas and 300 ms a call, a first run makes at most 4 reads and 5 writes, a later one 2 reads and 1 write.
+/// With Google's quotas and 300 ms per call, a first run makes at most 4 reads and 5 writes, a
+/// later one 2 reads and 1 write.
 #[test]
 fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budget() {
     let project = TempProject::quakes();

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM: what is in hand is committed, the lease is given back, Runs tells it.
+//! SIGINT and SIGTERM: processed items are committed, the lease is released, and Runs records it.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -10,15 +10,16 @@ use crate::workshop::{Ended, TempProject, feed};
 
 const RECORDS: usize = 15;
 
-/// A feed that stays open after fifteen records and one without a key. The failure is told as soon as it was read,
-/// so that whoever hears of it knows that the fifteen before it are in hand.
+/// Returns a feed that stays open after fifteen records and one without a key. The failure is
+/// reported as soon as it is read. So a test that sees it knows that the fifteen records before it
+/// are in progress.
 fn open_feed() -> String {
     let whole = feed(0..RECORDS);
     let records = whole.strip_suffix("\n]}\n").expect("the feed ends so");
     format!("{records},\n{{\"no\": \"key\"}},\n")
 }
 
-/// A job that commits nothing for a long time by itself.
+/// Returns a job that does not commit by itself for a long time.
 fn patient() -> TempProject {
     TempProject::few_quakes(RECORDS).in_small_commits(1_000)
 }
@@ -123,7 +124,7 @@ fn a_third_signal_means_at_once() {
     emulator.falls_silent();
     live.signal("-TERM");
     live.hears("finishing the items in progress");
-    // Each counts that comes a second after the last one that did.
+    // Each signal counts that comes a second after the last one that counted.
     while !live.is_over() {
         live.signal("-INT");
     }

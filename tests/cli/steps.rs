@@ -1,4 +1,5 @@
-//! Programs as steps: run once for each item, with a key that stays the same, and not again for what a crash left on this machine.
+//! Programs as steps: run once per item, with a stable key, and not again for what a crash left on
+//! this machine.
 
 use crate::workshop::TempProject;
 
@@ -22,7 +23,7 @@ every = "1h"
 tab = "Letters"
 "#;
 
-/// Notes whom it wrote to under which key; waits at one of them until a file is there.
+/// Records recipients and keys; waits at one of them until a file exists.
 const LETTER: &str = r#"
 read -r person
 echo "$SHEETKEEP_KEY $SHEETKEEP_IDEMPOTENCY_KEY" >> sent.txt
@@ -56,7 +57,7 @@ fn a_program_gets_each_item_and_what_it_says_becomes_rows() {
     let receipts: Vec<String> = sent(&project).into_iter().filter(|(key, _)| key != "gone").map(|(_, id)| id).collect();
     assert_eq!(project.column("letters.toml", "Letters", "receipt"), receipts);
     assert!(receipts.iter().all(|id| id.starts_with("sk1_")), "{receipts:?}");
-    // What failed is tried again under the same key; what is done is not.
+    // A failed item is tried again under the same key; a processed one is not.
     project.run(&["run", "letters.toml"]).exits(3).shows("new 0 · skipped 2");
     let gone: Vec<String> = sent(&project).into_iter().filter(|(key, _)| key == "gone").map(|(_, id)| id).collect();
     assert!(gone.len() == 2 && gone[0] == gone[1] && sent(&project).len() == 4, "{gone:?}");

@@ -1,4 +1,5 @@
-//! A data tab as people left it: too narrow, prepared with formulas, with another header, or with somebody else's table.
+//! Data tabs as users leave them: too narrow, prepared with formulas, with another header, or with
+//! another table.
 
 use serde_json::{Value, json};
 
@@ -9,7 +10,7 @@ const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
 const TAB: i64 = 77;
 const MODES: [&str; 2] = ["append", "upsert"];
 
-/// A job over a few records, and a spreadsheet with a tab that somebody made for it.
+/// A job over a few records, and a spreadsheet with a tab that the user made for it.
 struct PreparedTabFixture {
     project: TempProject,
     client: ApiClient,
@@ -53,7 +54,7 @@ impl PreparedTabFixture {
         self.say(&["run", "j.toml"])
     }
 
-    /// Somebody types into cells from this one on; a text that begins with `=` is a formula.
+    /// Types as the user into cells from this one on; a text that begins with `=` is a formula.
     fn type_in(&self, row: usize, column: usize, rows: &[Vec<Value>]) {
         let cell = |value: &Value| match value {
             Value::String(text) if text.starts_with('=') => json!({"userEnteredValue": {"formulaValue": text}}),
@@ -77,7 +78,7 @@ impl PreparedTabFixture {
         self.client.hands(&json!([{"insertDimension": {"range": range}}]));
     }
 
-    /// Two runs, of three keys and then of five; each key is there once.
+    /// Checks two runs, of three keys and then of five; each key is there once.
     fn takes_five_keys(&self) {
         self.run().exits(0).shows("3 rows added");
         self.source(0..5);
@@ -86,7 +87,7 @@ impl PreparedTabFixture {
         self.say(&["fsck", "j.toml"]).exits(0).shows("5 keys, 5 data rows; consistent");
     }
 
-    /// The job stops with 65 in `check` and in `run`, says so, and makes nothing.
+    /// Checks that `check` and `run` stop with 65, report why, and create nothing.
     fn stops(&self, words: &str) {
         let before = self.client.tabs();
         self.say(&["check", "j.toml"]).exits(65).shows(words);

@@ -1,4 +1,4 @@
-//! TLS before an emulator: what a service far away looks like, on this machine.
+//! TLS in front of an emulator: a remote service, simulated on this machine.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,16 +11,16 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::workshop::TempProject;
 
-/// An https service that hands each request to an emulator; it lives as long as the test's process.
+/// An https service that forwards each request to an emulator, until the test's process ends.
 pub struct Https {
-    /// Its root; its certificate is for this name.
+    /// Its root URL; its certificate is for this name.
     pub url: String,
     /// The certificate, to be trusted.
     pub certificate: PathBuf,
 }
 
 impl Https {
-    /// One before the service at `url`.
+    /// Starts one in front of the service at `url`.
     pub fn before(project: &TempProject, url: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("a certificate");
         project.write("ca.pem", &made.cert.pem());
@@ -48,7 +48,7 @@ impl Https {
     }
 }
 
-/// Hands over one request, and its answer back.
+/// Forwards one request, and returns its response.
 fn relay(mut client: StreamOwned<ServerConnection, TcpStream>, to: &str) -> Option<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

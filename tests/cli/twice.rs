@@ -1,4 +1,5 @@
-//! A key that comes twice in one source: which record counts, what a second run does, and what is told; on the real binary.
+//! A key that occurs twice in one source: which record counts, what a second run does, and what is
+//! reported; with the real binary.
 
 use serde_json::json;
 
@@ -6,7 +7,8 @@ use crate::workshop::{Ended, TempProject};
 
 const FORMATS: [&str; 3] = ["csv", "json", "jsonl"];
 
-/// A job over `in.<format>` that writes each row in a commit of its own, and notes in `ran` which records its program was given.
+/// Returns a job over `in.<format>` that commits each row by itself. Its program records in `ran`
+/// which records it received.
 fn job(format: &str, mode: &str, item: &str) -> TempProject {
     let project = TempProject::empty();
     let source = if format == "json" {
@@ -24,7 +26,8 @@ fn job(format: &str, mode: &str, item: &str) -> TempProject {
     project
 }
 
-/// Writes records of two fields as this format has them; the first is on line 2 of a CSV file, on line 1 else.
+/// Writes records of two fields in this format. The first is on line 2 of a CSV file, otherwise on
+/// line 1.
 fn source(project: &TempProject, format: &str, names: [&str; 2], records: &[(&str, &str)]) -> String {
     let objects: Vec<_> =
         records.iter().map(|(key, value)| json!({names[0]: key, names[1]: value}).to_string()).collect();
@@ -40,7 +43,7 @@ fn source(project: &TempProject, format: &str, names: [&str; 2], records: &[(&st
     text
 }
 
-/// The place of a record by its number.
+/// Returns the position of a record by its number.
 fn place(format: &str, number: usize) -> String {
     format!("in.{format}:{}", if format == "csv" { number + 1 } else { number })
 }
@@ -129,7 +132,7 @@ fn a_check_of_a_long_source_reads_its_first_records() {
     let project = job("csv", "upsert", "key = \".id\"");
     let row = |n: usize| format!("{},{n}\n", if n == 7 || n > 100_000 { 5 } else { n });
     project.write("in.csv", &format!("id,n\n{}", (0..100_100).map(row).collect::<String>()));
-    // A slow machine reads fewer of them in the time that there is.
+    // A slow machine reads fewer of them in the available time.
     let said = project.run(&["check", "j.toml"]);
     said.exits(0).shows("in its first ").shows(" records: key 5 (in.csv:7 and in.csv:9) came more than once");
 }

@@ -1,4 +1,4 @@
-//! fsck and explain, by the real binary: what people's hands did is found, told and mended.
+//! fsck and explain, with the real binary: manual edits are found, reported and repaired.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! One row a key: the real binary writes newer versions over in place, and nothing else, whoever is at work in the tab.
+//! One row per key: the real binary updates rows to newer versions in place, and nothing else,
+//! whatever other programs and users do in the tab.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ fn quakes() -> TempProject {
     TempProject::with(&[JOB, "usgs-all-week.geojson"])
 }
 
-/// Three records of the feed are revised: their ids, in the order of the feed.
+/// Revises three records of the feed. Returns their ids, in the order of the feed.
 fn revise(project: &TempProject) -> Vec<String> {
     let mut feed: Value = serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
     let ids = REVISED.map(|at| {
@@ -31,7 +32,7 @@ fn revise(project: &TempProject) -> Vec<String> {
     ids.to_vec()
 }
 
-/// The rows of which any cell differs, by position.
+/// Returns the positions of the rows in which any cell differs.
 fn differing(before: &[Vec<Value>], after: &[Vec<Value>]) -> Vec<usize> {
     assert_eq!(before.len(), after.len(), "rows came or went");
     (0..before.len()).filter(|&at| before[at] != after[at]).collect()
@@ -86,7 +87,7 @@ fn without_a_version_any_other_content_is_another_version() {
     project.run(&["run", JOB]).exits(0).shows("new 3 · skipped 1,704").shows("3 rows updated");
 }
 
-/// The rows with an id, by it: the values of one column.
+/// Returns the values of one column by the id of the row.
 fn by_id(rows: &[Vec<Value>], column: usize) -> BTreeMap<String, Value> {
     let with_id = rows.iter().filter_map(|row| Some((row.first()?.as_str()?.to_owned(), row.get(column)?.clone())));
     with_id.filter(|(id, _)| !id.is_empty()).collect()
@@ -109,7 +110,8 @@ fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_
     ]));
     let before = client.rows(TAB);
     let mut ids = revise(&project);
-    // The run has read where every row stands, and waits for its records; meanwhile a person is at work.
+    // The run has read the position of every row, and waits for its records; meanwhile the user
+    // edits.
     let mut runner = Live::start(client.emulator.command(&project, ID, &["run", JOB, "--input", "-", "-v"]));
     runner.hears("claimed");
     let whole = json!({"sheetId": tab, "startRowIndex": 1, "startColumnIndex": 0});

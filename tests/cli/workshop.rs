@@ -12,15 +12,15 @@ use crate::live::Live;
 /// Records in the week's feed.
 pub const QUAKES: usize = 1_707;
 
-/// A temporary folder with a job in it; removed when the test is over.
+/// A temporary folder, deleted at the end of the test.
 pub struct TempProject {
     folder: TempDir,
 }
 
-/// How a process ended, and what it said.
+/// The exit code and output of a process.
 #[derive(Debug)]
 pub struct Ended {
-    /// Its exit code; none where a signal ended it.
+    /// The exit code; `None` if a signal ended it.
     pub code: Option<i32>,
     /// Standard output.
     pub out: String,
@@ -29,12 +29,12 @@ pub struct Ended {
 }
 
 impl TempProject {
-    /// An empty one.
+    /// Creates an empty one.
     pub fn empty() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    /// One with copies of these fixtures, side by side.
+    /// Creates one with copies of these fixtures, side by side.
     pub fn with(fixtures: &[&str]) -> Self {
         let project = Self::empty();
         for fixture in fixtures {
@@ -45,26 +45,26 @@ impl TempProject {
         project
     }
 
-    /// The main job with its feed.
+    /// Creates one with the main job and its feed.
     pub fn quakes() -> Self {
         Self::with(&["quakes.toml", "usgs-all-week.geojson"])
     }
 
-    /// The main job with the first `count` earthquakes of its feed.
+    /// Creates one with the main job and the first `count` earthquakes of its feed.
     pub fn few_quakes(count: usize) -> Self {
         let project = Self::quakes();
         project.write("usgs-all-week.geojson", &feed(0..count));
         project
     }
 
-    /// The main job with at most `max_rows` rows in a commit, and none made for the time's sake.
+    /// Sets the main job to at most `max_rows` rows per commit, and to no commit by time.
     pub fn in_small_commits(self, max_rows: usize) -> Self {
         let commit = format!("[commit]\nmax_rows = {max_rows}\nevery = \"1h\"\n\n[sheet]");
         self.change("quakes.toml", "[sheet]", &commit);
         self
     }
 
-    /// A file in it.
+    /// Returns the path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -79,14 +79,14 @@ impl TempProject {
         fs::read_to_string(self.path(name)).expect("the file is there")
     }
 
-    /// Replaces `from`, which has to be there, in a file.
+    /// Replaces `from`, which must be present, in a file.
     pub fn change(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{name} has no {from:?}");
         self.write(name, &text.replace(from, to));
     }
 
-    /// The names of what is in it.
+    /// Returns the names of its entries.
     pub fn listed(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path()).expect("the folder is there");
         let mut names: Vec<String> =
@@ -95,7 +95,8 @@ impl TempProject {
         names
     }
 
-    /// The binary in this folder, with nothing in its environment but where this folder's state is.
+    /// Returns the binary as a command in this folder, with an environment that contains only the
+    /// state directory.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sheetkeep"));
         command
@@ -113,14 +114,14 @@ impl TempProject {
         ended(self.command(args))
     }
 
-    /// Runs it to its end, with these in its environment.
+    /// Runs it to its end with these environment variables.
     pub fn run_with(&self, environment: &[(&str, &str)], args: &[&str]) -> Ended {
         let mut command = self.command(args);
         command.envs(environment.iter().copied());
         ended(command)
     }
 
-    /// Starts it, with its standard input held open.
+    /// Starts it, with its standard input open.
     pub fn start(&self, args: &[&str]) -> Live {
         Live::start(self.command(args))
     }
@@ -142,14 +143,14 @@ impl TempProject {
         Live::start(command)
     }
 
-    /// A tab of `job`, as `sheetkeep show --json` tells it.
+    /// Returns a tab of `job`, as `sheetkeep show --json` prints it.
     pub fn shown(&self, job: &str, tab: &str) -> Value {
         let ended = self.run(&["show", job, "--tab", tab, "--last", "100000", "--json"]);
         assert_eq!(ended.code, Some(0), "{tab}: {}", ended.err);
         ended.document()
     }
 
-    /// One column of a tab, as `sheetkeep show --json` tells it.
+    /// Returns one column of a tab, as `sheetkeep show --json` prints it.
     pub fn column(&self, job: &str, tab: &str, column: &str) -> Vec<String> {
         let shown = self.shown(job, tab);
         let columns = shown["columns"].as_array().expect("columns");
@@ -158,7 +159,7 @@ impl TempProject {
         rows.iter().map(|row| row[at].as_str().unwrap_or_default().to_owned()).collect()
     }
 
-    /// Each of `count` earthquakes is in Quakes once, and in Processed once.
+    /// Checks that each of `count` earthquakes is in Quakes once, and in Processed once.
     pub fn holds_each_quake_once(&self, count: usize) {
         let (rows, keys) =
             (self.column("quakes.toml", "Quakes", "id"), self.column("quakes.toml", "Processed quakes", "key"));
@@ -172,35 +173,35 @@ impl TempProject {
 }
 
 impl Ended {
-    /// Standard output as the one JSON document that it has to be.
+    /// Parses standard output, which must be one JSON document.
     pub fn document(&self) -> Value {
         let read = serde_json::from_str(&self.out);
         assert!(read.is_ok(), "no document: {self:?}");
         read.unwrap_or_default()
     }
 
-    /// Standard error as the one JSON document that it has to be.
+    /// Parses standard error, which must be one JSON document.
     pub fn error(&self) -> Value {
         let read: Result<Value, _> = serde_json::from_str(&self.err);
         assert!(read.is_ok(), "no document: {self:?}");
         read.map(|document| document["error"].clone()).unwrap_or_default()
     }
 
-    /// Checks the exit code, and shows everything where it is another one.
+    /// Checks the exit code, and prints everything if it differs.
     #[track_caller]
     pub fn exits(&self, code: i32) -> &Self {
         assert_eq!(self.code, Some(code), "standard output:\n{}\nstandard error:\n{}", self.out, self.err);
         self
     }
 
-    /// Checks that standard error says so.
+    /// Checks that standard error contains the words.
     #[track_caller]
     pub fn says(&self, words: &str) -> &Self {
         assert!(self.err.contains(words), "{words:?} is not said:\n{}", self.err);
         self
     }
 
-    /// Checks that standard output shows so.
+    /// Checks that standard output contains the words.
     #[track_caller]
     pub fn shows(&self, words: &str) -> &Self {
         assert!(self.out.contains(words), "{words:?} is not shown:\n{}", self.out);
@@ -215,7 +216,7 @@ pub fn ended(mut command: Command) -> Ended {
     Ended { code: status.code(), out: text(stdout), err: text(stderr) }
 }
 
-/// A feed of some of the week's earthquakes.
+/// Returns a feed of some of the week's earthquakes.
 pub fn feed(which: std::ops::Range<usize>) -> String {
     let all = include_str!("../../fixtures/usgs-all-week.geojson");
     let all: Value = serde_json::from_str(all).expect("the feed is JSON");

@@ -260,7 +260,8 @@ async fn a_job_that_remembered_no_columns_adopts_them_with_the_next_rows_that_it
                 {"deleteDeveloperMetadata": {"dataFilter": lookup}},
             ]))
             .await;
-        let marks = || async { world.sheets().marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+        let marks =
+            || async { world.sheets().column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
         run(&world, 2, items(0..3, "m")).await.0.expect("a clean run");
         assert_eq!(marks().await, 0, "nothing was written that tells which columns are the job's");
         let (ended, odd) = run(&world, 3, items(0..4, "m")).await;
@@ -283,7 +284,7 @@ async fn a_tab_wider_than_the_state_has_room_for_is_marked_once_and_never_again(
         Values::of([item])
     };
     run(&world, 1, wide(0)).await.0.expect("a clean run");
-    let marks = || async { world.sheets().marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
+    let marks = || async { world.sheets().column_marks(&id(), "sheetkeep j").await.expect("they can be read").len() };
     let first = marks().await;
     assert!((300..1_000).contains(&first), "{first} columns of 2,501 are marked");
     for seed in [2, 3] {

@@ -61,7 +61,7 @@ impl Emulated {
             tokio::spawn(async move { emulator.serve_stream(theirs).await });
             ours
         };
-        let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
+        let credentials = Credentials::from_token(TOKEN).expect("a token of plain letters");
         let options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
         let chance = SeededRng::new(self.seed.fetch_add(1, Ordering::Relaxed));
         Sheets::connect(options, Arc::clone(&self.clock), Arc::new(chance)).expect("usual options")

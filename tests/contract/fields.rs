@@ -128,7 +128,7 @@ async fn a_new_column_of_days_shows_days_in_rows_that_are_written_over_too_and_i
         run(2, vec![json!({"id": "a", "v": "2", "day": "2026-11-26"})]).await;
         let items = json!([{"id": "a", "v": "3", "day": "2026-11-27", "n": 7, "next": "2026-11-28"}, {"id": "b", "v": "2", "n": 8}]);
         run(3, items.as_array().expect("a list").clone()).await;
-        let shown = world.sheets().shown(&id(), &["'Data'!A1:E3".to_owned()]).await.expect("it can be read");
+        let shown = world.sheets().formatted_values(&id(), &["'Data'!A1:E3".to_owned()]).await.expect("it can be read");
         let rows = json!([[
             ["id", "v", "day", "n", "next"],
             ["a", "3", "2026-11-27", "7", "2026-11-28"],

@@ -1,5 +1,6 @@
-//! Killed inside the library that keeps the embedded sheet: at each call by which it makes its file durable, and between those that write
-//! into it. After each kill the file alone is copied away first, and has to hold all that was told of as committed.
+//! Kills inside the library that stores the embedded sheet: at each call that makes its file
+//! durable, and between the writes to it. After each kill the file alone is copied first, and must
+//! contain everything that was reported as committed.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,10 +13,10 @@ use crate::workshop::{Ended, TempProject};
 
 /// Records of the feed.
 const RECORDS: usize = 8;
-/// Calls of one kind in one run at most.
+/// Maximum number of calls of one kind in one run.
 const MAX_CALLS: u32 = 2_000;
 
-/// What kills the process, compiled once.
+/// Returns the library that kills the process, compiled once.
 pub fn killer() -> &'static PathBuf {
     static KILLER: OnceLock<PathBuf> = OnceLock::new();
     KILLER.get_or_init(|| {
@@ -28,7 +29,7 @@ pub fn killer() -> &'static PathBuf {
     })
 }
 
-/// The keys of the feed.
+/// Returns the keys of the feed.
 fn ids(project: &TempProject) -> Vec<String> {
     let feed: serde_json::Value =
         serde_json::from_str(&project.read("usgs-all-week.geojson")).expect("the feed is JSON");
@@ -36,20 +37,20 @@ fn ids(project: &TempProject) -> Vec<String> {
     records.map(|record| record["id"].as_str().expect("an id").to_owned()).collect()
 }
 
-/// How many writes are passed over between two that are tried.
+/// Returns the distance between two writes that are tried.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
 fn step() -> usize {
     std::env::var("DISK").ok().and_then(|step| step.parse().ok()).unwrap_or(7)
 }
 
-/// How many keys a run has told of as committed.
+/// Returns how many keys a run has reported as committed.
 fn told_of(ended: &Ended) -> u64 {
     let keys = |line: &str| line.split_once(" rows, ")?.1.split_once(" keys")?.0.parse::<u64>().ok();
     ended.err.lines().filter(|line| line.contains(": commit ")).filter_map(keys).sum()
 }
 
-/// The file alone, in a folder of its own and on a machine of its own: it holds what was told of as committed, and the next run does
-/// the rest.
+/// Copies the file alone to a folder and a machine of its own. It must contain what was reported as
+/// committed, and the next run does the rest.
 fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids: &[String]) {
     let elsewhere = TempProject::few_quakes(RECORDS).in_small_commits(3);
     if fs::copy(project.path("quakes.sheet"), elsewhere.path("quakes.sheet")).is_err() {
@@ -63,8 +64,8 @@ fn a_copy_of_the_file_alone_is_whole(project: &TempProject, killed: &Ended, ids:
     drop(client);
 }
 
-/// A first run is killed at the calls `first`, `first + step`, …, until it survives; after each kill one run ends well and every key
-/// is there once. How many kills.
+/// Kills a first run at the calls `first`, `first + step`, …, until it survives. After each kill
+/// one run ends well and every key is there once. Returns the number of kills.
 fn killed_at(what: &str, first: u32, step: u32) -> u32 {
     let preload = killer().to_string_lossy();
     let mut kills = 0;

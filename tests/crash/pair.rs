@@ -1,4 +1,4 @@
-//! Two machines at one job and one service, killed at random moments.
+//! Two machines with one job and one service, killed at random points.
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
@@ -6,14 +6,14 @@ use crate::wire::{ApiClient, Emulator};
 use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1CrashedSpreadsheet000000000000000000000000";
-/// Kills of an ordinary run.
+/// Number of kills of an ordinary run.
 const ORDINARY: u64 = 40;
-/// Records that each round adds to the feed, all of which fit in commits of two.
+/// Records that each round adds to the feed; all fit in commits of two.
 const RECORDS: usize = 8;
-/// Rounds for each kill at most: a run may be over before its moment comes.
+/// Maximum number of rounds per kill: a run may end before its kill.
 const ROUNDS: u64 = 4;
 
-/// Numbers that look random and are the same in every test run (splitmix64).
+/// Pseudo-random numbers that are the same in every test run (splitmix64).
 struct Seeded(u64);
 
 impl Seeded {
@@ -26,20 +26,20 @@ impl Seeded {
     }
 }
 
-/// A switch of this test.
+/// Returns the number of kills that the environment sets.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]
 fn kills() -> u64 {
     std::env::var("CRASH").ok().and_then(|kills| kills.parse().ok()).unwrap_or(ORDINARY)
 }
 
-/// A machine's run: a state directory of its own.
+/// Starts a machine's run, with a state directory of its own.
 fn start(emulator: &Emulator, project: &TempProject, machine: u64) -> Live {
     let mut command = emulator.command(project, ID, &["run", "quakes.toml", "-v"]);
     command.env("XDG_STATE_HOME", project.path(&format!("state of machine {machine}")));
     Live::start(command)
 }
 
-/// Lets it come to a random moment: some lines of its story, and many turns of the scheduler.
+/// Lets it reach a random point: some lines of its output, and many scheduler turns.
 fn let_it_run(live: &mut Live, seeded: &mut Seeded) {
     live.hears_lines(1 + usize::try_from(seeded.below(6)).expect("few"));
     for _ in 0..seeded.below(4_000) {
@@ -47,7 +47,8 @@ fn let_it_run(live: &mut Live, seeded: &mut Seeded) {
     }
 }
 
-/// A run that was not killed ended well, found the other one at work, or was taken over from.
+/// Checks that a run that was not killed ended well, found the other one working, or was taken
+/// over.
 #[track_caller]
 fn ended_as_it_may(ended: &Ended) {
     assert!(matches!(ended.code, None | Some(0 | 75)), "{ended:?}");
@@ -83,7 +84,8 @@ fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_noth
     }
     assert_eq!(killed, kills, "most runs were over before their moment came");
     project.change("quakes.toml", "max_rows = 2", "max_rows = 1000");
-    // Whoever held the lease last may be gone with the other machine: its lease runs out after a second.
+    // The last holder of the lease may have died with the other machine: its lease expires after a
+    // second.
     let last = (0..200).map(|_| start(&emulator, &project, 0).ends()).find(|ended| ended.code != Some(75));
     last.expect("a lease of one second runs out").exits(0);
     let client = ApiClient::of(emulator, ID);

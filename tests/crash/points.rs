@@ -1,4 +1,4 @@
-//! Killed at every named moment of a run: the first contact of a job, and the run that writes over rows.
+//! Kills at every named point of a run: the first run of a job, and a run that overwrites rows.
 
 use std::fs;
 
@@ -6,13 +6,14 @@ use crate::story::{holds_each_once, runs_tell_the_story};
 use crate::wire::ApiClient;
 use crate::workshop::{TempProject, feed};
 
-/// Passings of one name in one run at most.
+/// Maximum number of times that a run reaches one point.
 const MAX_POINTS: u32 = 60;
 /// Records of the feed.
 const RECORDS: usize = 8;
 
-/// A run of `prepared` is killed at the first, second, … passing of `point`, until it survives; after each kill one run ends well and
-/// what is there is checked. How many kills.
+/// Kills a run of `prepared` at the first, second, … time that it reaches `point`, until it
+/// survives. After each kill one run ends well and the result is checked. Returns the number of
+/// kills.
 fn killed_at_each(point: &str, job: &str, prepared: impl Fn() -> TempProject, check: impl Fn(&TempProject)) -> u32 {
     for nth in 1.. {
         assert!(nth <= MAX_POINTS, "a run passes {point} more than {MAX_POINTS} times");
@@ -50,7 +51,8 @@ fn at_first_contact(point: &str, least: u32) {
 const UPSERT: &str = "quakes-upsert.toml";
 const SHEET: &str = "quakes upsert.sheet";
 
-/// A sheet that holds the first records in an older version, and the feed with newer ones of some and with new ones.
+/// Returns a sheet with the first records in an older version, and a feed with newer versions of
+/// some and with new records.
 fn to_be_written_over(base: &TempProject) -> TempProject {
     let project = TempProject::with(&[UPSERT]);
     fs::copy(base.path(SHEET), project.path(SHEET)).expect("the sheet is there");
@@ -58,7 +60,7 @@ fn to_be_written_over(base: &TempProject) -> TempProject {
     project
 }
 
-/// The feed with every second record in a newer version.
+/// Returns the feed with every second record in a newer version.
 fn revised() -> String {
     let mut revised: serde_json::Value = serde_json::from_str(&feed(0..RECORDS)).expect("the feed is JSON");
     for record in revised["features"].as_array_mut().expect("records").iter_mut().step_by(2) {
@@ -87,7 +89,7 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
             assert_eq!(there, expected, "one row a key");
             let places = client.column("Earthquakes", "place");
             assert_eq!(places.iter().filter(|place| *place == "revised").count(), RECORDS / 2, "{places:?}");
-            // Of the five that were done before, three have a newer version now.
+            // Of the five processed before, three now have a newer version.
             assert_eq!(client.column("Processed quakes upsert", "key").len(), RECORDS + 3);
             runs_tell_the_story(&client, "Processed quakes upsert");
         },
@@ -127,7 +129,7 @@ fn killed_at_any_commit_of_the_sheet_while_it_writes_over_rows_a_job_is_whole_af
     in_a_run_that_writes_over("synced", 1);
 }
 
-/// A job whose program notes what it is run for.
+/// A job whose program records the items that it runs for.
 const LETTERS: &str = r#"
 name = "letters"
 [source]
@@ -160,14 +162,14 @@ fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_on
             holds_each_once(&client, "Letters", "Processed letters", &PEOPLE.map(str::to_owned));
             let sent = project.read("sent.txt");
             let twice = PEOPLE.iter().filter(|id| sent.lines().filter(|line| line == *id).count() > 1).count();
-            // A commit may be under way while the next program is at work.
+            // A commit may be in flight while the next program is running.
             assert!(twice <= usize::from(point != "kept-durably"), "{point}: {sent}");
         });
         assert!(kills >= least, "only {kills} kills at {point}");
     }
 }
 
-/// Each key of the feed, as often as it has rows.
+/// Returns the number of rows of each key of the feed.
 fn times(project: &TempProject) -> Vec<usize> {
     let there = ApiClient::of_file(project, "quakes.sheet").column("Quakes", "id");
     ids(project).iter().map(|id| there.iter().filter(|one| *one == id).count()).collect()

@@ -1,4 +1,4 @@
-//! A machine that stands still for longer than its lease, and wakes up again.
+//! A machine that is stopped for longer than its lease, and then resumes.
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
@@ -7,7 +7,8 @@ use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1StoppedSpreadsheet000000000000000000000000";
 const RECORDS: usize = 12;
-/// Tries of the machine that waits for the lease; each takes as long as a process and a load do.
+/// Attempts of the machine that waits for the lease; each takes as long as a process start and a
+/// load.
 const TRIES: usize = 500;
 
 #[test]

@@ -1,10 +1,12 @@
-//! What has to be on a sheet after crashes, read over the wire by a client that shares no code with the product.
+//! What must be on a sheet after crashes, read over the wire by a client that shares no code with
+//! the product.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::wire::ApiClient;
 
-/// Each of these keys has one row and is done once, and nothing else is there.
+/// Checks that each of these keys has one row and is processed once, and that nothing else is
+/// there.
 #[track_caller]
 pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[String]) {
     for (title, column) in [(tab, "id"), (processed, "key")] {
@@ -18,8 +20,8 @@ pub fn holds_each_once(client: &ApiClient, tab: &str, processed: &str, keys: &[S
     }
 }
 
-/// Runs: each run once; those that made rows are told with as many as they made; the last one ended well. The numbers of crashed runs
-/// and of those that ended well.
+/// Checks Runs: each run occurs once, with the number of rows that it made, and the last one ended
+/// well. Returns the numbers of crashed runs and of those that ended well.
 #[track_caller]
 pub fn runs_tell_the_story(client: &ApiClient, processed: &str) -> (usize, usize) {
     let [runs, statuses, new] = ["run", "status", "new"].map(|column| client.column("Runs", column));
@@ -27,7 +29,7 @@ pub fn runs_tell_the_story(client: &ApiClient, processed: &str) -> (usize, usize
     assert_eq!(once.len(), runs.len(), "a run is told twice: {runs:?}");
     let mut made: BTreeMap<String, usize> = BTreeMap::new();
     for run in client.column(processed, "run") {
-        // The run's id, and behind it the commit.
+        // The run's id, followed by the commit.
         let run = run.split(" #").next().unwrap_or_default();
         *made.entry(run.to_owned()).or_default() += 1;
     }

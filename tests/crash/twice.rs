@@ -1,15 +1,16 @@
-//! Killed in a run whose source yields keys twice: one record of each key counts all the same, in this run and in the next one.
+//! Kills in a run whose source yields keys twice: one record of each key counts all the same, in
+//! this run and in the next one.
 
 use crate::disk::killer;
 use crate::story::runs_tell_the_story;
 use crate::wire::ApiClient;
 use crate::workshop::TempProject;
 
-/// Each key twice with different content, far apart and close by.
+/// Each key twice with different content, far apart and close together.
 const RECORDS: &str =
     "id,v,state\na,2,a early\nb,1,b early\nb,2,b late\nc,5,c newer\na,3,a late\nc,4,c older\nd,1,d only\n";
 
-/// The job in one mode; what counts of each key, and for whom its program may run.
+/// The job in one mode: what counts for each key, and for which records its program may run.
 struct Story {
     mode: &'static str,
     item: &'static str,
@@ -40,7 +41,8 @@ fn project(story: &Story) -> TempProject {
     project
 }
 
-/// The rows are those of the records that count; the others were given to no program, and one at most was given to it twice.
+/// Checks that the rows are those of the records that count. No program received the others, and at
+/// most one record was passed to it twice.
 #[track_caller]
 fn holds_what_counts(project: &TempProject, story: &Story) {
     let client = ApiClient::of_file(project, "j.sheet");

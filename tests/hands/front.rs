@@ -382,7 +382,7 @@ where
         });
         ours
     };
-    let credentials = Credentials::fixed(TOKEN).expect("a token of plain letters");
+    let credentials = Credentials::from_token(TOKEN).expect("a token of plain letters");
     let mut options = SheetsOptions::new(credentials, Transport::InProcess(Arc::new(streams)));
     options.pacing = Pacing::unlimited();
     Sheets::connect(options, Arc::clone(clock), Arc::new(SeededRng::new(seed))).expect("usual options")

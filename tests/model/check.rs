@@ -1,7 +1,7 @@
-//! What must hold in every world.
+//! The invariants of every world.
 //!
-//! In scope: nothing doubled, nothing lost, no run and no sheet from which nobody can go on. Out of scope: what a sheet must be
-//! by itself (`service`).
+//! In scope: nothing doubled, nothing lost, no run and no sheet that can't continue. Out of scope:
+//! the invariants of a sheet by itself (`service`).
 
 use sheetkeep::store::guard::head_guard::StateLocation;
 
@@ -35,7 +35,8 @@ impl Explorer {
         }
     }
 
-    /// From wherever it is, a run that is left alone ends well, or finds that it was overtaken or the head deleted.
+    /// Checks that a run, left alone from this point, ends well, or finds that it was overtaken or
+    /// that the head was deleted.
     pub fn check_end(&mut self, runner: u32, sheet: u32) {
         if let Stage::Won | Stage::Stopped(_) = self.runners.at(runner).stage {
             return;
@@ -54,7 +55,8 @@ impl Explorer {
         }
     }
 
-    /// From every sheet, whatever happened to it, a later undisturbed run ends well, or says that people deleted the head.
+    /// Checks that after any history of a sheet a later undisturbed run ends well, or reports that
+    /// the head was deleted.
     pub fn check_recovery(&mut self, sheet: u32) {
         let runner = self.runners.id(Runner::new(0, 9));
         let (end, _) = self.alone(runner, sheet);
@@ -66,7 +68,7 @@ impl Explorer {
         }
     }
 
-    /// Lets one runner work with nobody and nothing in its way.
+    /// Lets one runner work undisturbed.
     pub fn alone(&mut self, mut runner: u32, mut sheet: u32) -> (u32, u32) {
         for _ in 0..200 {
             let asked = match &self.runners.at(runner).stage {
@@ -96,7 +98,8 @@ impl Explorer {
         (runner, sheet)
     }
 
-    /// After an applied commit the real code's idea of where the state stands is what metadata shows.
+    /// Checks that after an applied commit the real code's location of the state equals that in the
+    /// metadata.
     pub fn check_place(&mut self, next: &[(Event, World)]) {
         let Some((Event::Send(who, _), world)) = next.last() else { return };
         let runner = self.runners.at(world.runners[*who]);

@@ -1,13 +1,17 @@
-//! The explorer: every order in which runners, network, crashes and people may act, within bounds, each state once.
+//! The explorer: every order in which runners, network, crashes and users may act, within bounds,
+//! each state once.
 //!
-//! In scope: worlds, what may happen next in each, the checks of each, the shortest trace to a broken one.
-//! Out of scope: what a runner does (`session`) and what a batch does (`service`).
+//! In scope: worlds, the possible next steps in each, the checks of each, the shortest trace to a
+//! broken one. Out of scope: what a runner does (`session`) and what a batch does (`service`).
 //!
-//! Four reductions, none of which loses a behaviour. A load and a look are one step each although they are several calls:
-//! what a call read earlier is what a stale call reads now, and every range may be stale by itself. Sending and
-//! being answered are one step when the answer arrives: whatever happens between them may as well happen before or after.
-//! A batch that never arrives is one that stays in flight for ever. And a copy whose tab or named range is gone for good is
-//! forgotten, because the service will refuse it whenever it comes.
+//! Four reductions, none of which loses a behaviour:
+//! - A load and a read of the head are one step each although they are several calls. What a call
+//!   read earlier is what a stale call reads now, and every range may be stale by itself.
+//! - Sending and receiving the response are one step if the response arrives. Whatever happens
+//!   between them may as well happen before or after.
+//! - A batch that never arrives is one that stays in flight for ever.
+//! - A copy whose tab or named range is gone for good is dropped, because the service will refuse
+//!   it whenever it arrives.
 
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
@@ -19,35 +23,35 @@ use crate::intern::{Interned, QuickMap, QuickSet};
 use crate::service::{Batch, Behaviour, Draft, JOB, Sheet};
 use crate::session::{Input, Rules, Runner, Stage, usable};
 
-/// Moments that a stale read may still see, the present one included.
+/// Number of versions that a stale read may return, the current one included.
 const PAST: usize = 3;
 /// Copies in flight at once.
 const FLIGHT: usize = 4;
 const NOTHING: u32 = u32::MAX;
 
-/// A person deletes the named range.
+/// A user deletes the named range.
 pub const DROPS_NAME: u8 = 1;
-/// A person deletes the state tab.
+/// A user deletes the state tab.
 pub const DROPS_STATE: u8 = 2;
-/// A person's command commits in between, in the same term.
+/// A user's command commits in between, in the same term.
 pub const COMMITS: u8 = 4;
 
-/// How far one exploration goes.
+/// The bounds of one exploration.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
     pub runners: usize,
     /// Batches sent by all runners together.
     pub sends: u8,
-    /// Answers lost, batches delayed or doubled.
+    /// Responses lost, batches delayed or doubled.
     pub faults: u8,
     /// Reads with anything stale in them.
     pub stale: u8,
     pub crashes: u8,
-    /// What people may do, each once; of the two deletions only one.
+    /// What users may do, each once; of the two deletions only one.
     pub acts: u8,
 }
 
-/// What an exploration found.
+/// The result of an exploration.
 pub struct Report {
     pub states: usize,
     pub transitions: usize,
@@ -57,7 +61,7 @@ pub struct Report {
     pub broken: Option<Broken>,
 }
 
-/// A broken invariant and the shortest way to it.
+/// A broken invariant and the shortest trace to it.
 pub struct Broken {
     pub what: String,
     pub trace: Vec<String>,
@@ -170,7 +174,8 @@ impl Explorer {
         }
     }
 
-    /// Passes over every broken invariant but those told with this word; for mutants, which break lesser ones on their way.
+    /// Ignores every broken invariant except those with this word; for mutants, which break lesser
+    /// ones on their way.
     pub fn looking_for(self, wanted: &'static str) -> Self {
         Self { wanted, ..self }
     }
@@ -182,7 +187,7 @@ impl Explorer {
         }
     }
 
-    /// The sheet after one undisturbed run from `sheet` on; for a first day on which nothing happens.
+    /// Returns the sheet after one undisturbed run from `sheet` on, for a first day without events.
     pub fn undisturbed(&mut self, sheet: Sheet) -> Result<Sheet, String> {
         let at = self.sheets.id(sheet);
         let runner = self.runners.id(Runner::new(0, 8));
@@ -262,7 +267,7 @@ impl Explorer {
         let runner = self.runners.at(id);
         let fresh = |runner: &Runner| runner.life == 0 && runner.stage == Stage::Load;
         if who == 1 && fresh(&runner) && fresh(&self.runners.at(world.runners[0])) {
-            // The two are alike until one has begun: let it be the first.
+            // The two are symmetric until one has begun: let it be the first.
             return;
         }
         match &runner.stage {
@@ -422,7 +427,8 @@ impl Explorer {
         result
     }
 
-    /// Whether a copy in flight will be refused whenever it arrives. Only without a mutation: there no id comes back.
+    /// Returns whether a copy in flight will be refused whenever it arrives. Only without a
+    /// mutation: then no id is reused.
     pub fn is_dead(&mut self, sheet: u32, batch: u32) -> bool {
         if self.rules.mutation.is_some() || self.how.toothless {
             return false;
@@ -461,7 +467,7 @@ impl Explorer {
         Draft { from: Some(from), to, kind: CommitKind::Advance, state, keys: 0, release: false, writer: (2, 0) }
     }
 
-    /// A person's command: a commit in the same term that changes nothing but the head.
+    /// Applies a user's command: a commit in the same term that changes only the head.
     pub fn command(&self, sheet: &Sheet) -> Option<Sheet> {
         let (HeadStatus::At { head, .. }, Some(place)) = sheet.sight() else { return None };
         let proof = sheet.cell(place.tab)?.proof;
@@ -481,7 +487,7 @@ impl Explorer {
         })
     }
 
-    /// A new present.
+    /// Sets the current sheet.
     pub fn turn(world: &mut World, sheet: u32) {
         if sheet != world.past[0] {
             world.past.rotate_right(1);

@@ -1,4 +1,4 @@
-//! Small numbers for large values, so that a world of the model is a handful of words.
+//! Small numbers for large values, so that a world of the model is a handful of numbers.
 //!
 //! In scope: interning, and a hash for small keys. Out of scope: what the values are.
 
@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::rc::Rc;
 
-/// A fast hash; the keys are small numbers that nobody chooses to collide.
+/// A fast hash; the keys are small numbers that no attacker chooses.
 #[derive(Default)]
 pub struct Quick(u64);
 
@@ -36,9 +36,9 @@ impl Hasher for Quick {
     }
 }
 
-/// A map under that hash.
+/// A map with that hash.
 pub type QuickMap<K, V> = HashMap<K, V, BuildHasherDefault<Quick>>;
-/// A set under it.
+/// A set with that hash.
 pub type QuickSet<K> = HashSet<K, BuildHasherDefault<Quick>>;
 
 /// Values that are named by small numbers, each value once.

@@ -1,7 +1,9 @@
-//! The spreadsheet service of the model: tabs, named ranges, state, keys and rows, and what a batch does to them.
+//! The spreadsheet service of the model: tabs, named ranges, state, keys and rows, and the effect
+//! of a batch on them.
 //!
-//! In scope: the eight behaviours that nobody has seen decided on the live service, one more that is merely unknown
-//! (whether a tab takes its named ranges with it), and what is recorded of it. Out of scope: who sends what.
+//! In scope: the eight undecided behaviours of the live service, one more that is merely unknown
+//! (whether a deleted tab removes its named ranges), and recorded behaviour. Out of scope: which
+//! runner sends what.
 
 use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
@@ -16,10 +18,10 @@ use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, List
 /// The one job of the model.
 pub const JOB: &str = "j";
 
-/// The tab of processed keys; its id is the service's own.
+/// The tab of processed keys; the service chooses its id.
 const PROCESSED: i32 = 2_000_000;
 
-/// What the service does where nobody has seen it.
+/// What the service does in undecided cases.
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own, and all combinations are explored")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Behaviour {
@@ -29,14 +31,15 @@ pub struct Behaviour {
     pub snapshot: bool,
     /// The named range gets the id that the caller chose; otherwise one of the service's own.
     pub honours: bool,
-    /// A deleted tab takes its named ranges with it.
+    /// Deleting a tab deletes its named ranges.
     pub cascades: bool,
-    /// Not a behaviour but a mutation: requests that guard do nothing instead of refusing.
+    /// Not a behaviour but a mutation: guard requests do nothing instead of refusing.
     pub toothless: bool,
 }
 
 impl Behaviour {
-    /// All eight of the design's doubt, each with the named ranges of a deleted tab kept.
+    /// Returns all eight behaviours that the design leaves open, each keeping the named ranges of a
+    /// deleted tab.
     pub fn all() -> Vec<Self> {
         let bit = |n: u8, at: u8| n >> at & 1 == 1;
         (0..8)
@@ -50,7 +53,7 @@ impl Behaviour {
             .collect()
     }
 
-    /// In words.
+    /// Describes the behaviour.
     pub fn words(self) -> String {
         let pick = |yes, a: &'static str, b: &'static str| if yes { a } else { b };
         format!(
@@ -63,27 +66,27 @@ impl Behaviour {
     }
 }
 
-/// Who wrote a row: runner and life.
+/// The writer of a row: runner and life.
 pub type Writer = (u8, u8);
 
-/// The runner's name in the sheet.
+/// Returns the runner's name in the sheet.
 pub fn run_name(writer: Writer) -> String {
     format!("{}{}", ["a", "b", "p"][usize::from(writer.0)], writer.1)
 }
 
-/// The keys of the model.
+/// Returns the nth key of the model.
 pub fn key(n: u8) -> Key {
     Key::new(["A", "B"][usize::from(n)]).expect("a valid key")
 }
 
-/// What stands on a state tab.
+/// The content of a state tab.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cell {
     pub state: State,
     pub proof: GuardSupport,
 }
 
-/// The spreadsheet at one moment.
+/// A version of the spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Sheet {
     pub tabs: Vec<ListedTab>,
@@ -93,18 +96,18 @@ pub struct Sheet {
     pub rows: Vec<(u8, Writer)>,
     /// First commits that were applied; only the checks read it.
     pub inits: u8,
-    /// A person deleted what marks the head; only the checks read it.
+    /// A user deleted the head marker; only the checks read it.
     pub deleted: bool,
 }
 
-/// A commit as the model keeps it: small enough to be hashed.
+/// A commit as the model stores it: small enough to be hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Draft {
     pub from: Option<HeadId>,
     pub to: HeadId,
     pub kind: CommitKind,
     pub state: State,
-    /// The keys it settles, a bit each.
+    /// The keys it settles, one bit each.
     pub keys: u8,
     pub release: bool,
     pub writer: Writer,
@@ -119,18 +122,18 @@ pub struct Batch {
 }
 
 impl Sheet {
-    /// The mark, as the real code reads it.
+    /// Returns the head marker, as the real code reads it.
     pub fn sight(&self) -> (HeadStatus, Option<StateLocation>) {
         let names: Vec<_> = self.names.iter().map(|(name, _)| name.clone()).collect();
         head_guard::find_head(JOB, &self.tabs, &names)
     }
 
-    /// The content of a state tab.
+    /// Returns the content of a state tab.
     pub fn cell(&self, tab: i32) -> Option<&Cell> {
         self.cells.iter().find(|(id, _)| *id == tab).map(|(_, cell)| cell)
     }
 
-    /// Count and sum over Processed.
+    /// Returns count and sum over Processed.
     pub fn tally(&self) -> RowChecksum {
         let mut tally = RowChecksum::default();
         for (_, _, mark) in &self.processed {
@@ -139,7 +142,7 @@ impl Sheet {
         tally
     }
 
-    /// Keys with at least one row, a bit each.
+    /// Returns the keys with at least one row, one bit each.
     pub fn keys(&self) -> u8 {
         self.rows.iter().fold(0, |bits, (key, _)| bits | 1 << key)
     }
@@ -148,7 +151,7 @@ impl Sheet {
         self.tabs.iter().any(|seen| seen.id == tab)
     }
 
-    /// The sheet after a batch, or the part that was refused.
+    /// Returns the sheet after a batch, or the part that was refused.
     pub fn after(&self, batch: &Batch, how: Behaviour) -> Result<Self, CommitPart> {
         let mut next = self.clone();
         for op in &batch.ops {
@@ -161,7 +164,8 @@ impl Sheet {
         Ok(next)
     }
 
-    /// Whether a batch needs what is gone for good: its old state tab, its old named range, or a job that does not exist yet.
+    /// Returns whether a batch needs what is gone for good: its old state tab, its old named range,
+    /// or a job that does not exist yet.
     pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
         let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. }));
         batch.ops.iter().any(|op| match op {
@@ -251,14 +255,14 @@ impl Sheet {
         Ok(())
     }
 
-    /// The proof's conclusion, written beside the state if its tab is still there.
+    /// Writes the proof's conclusion beside the state if its tab still exists.
     pub fn noted(&self, tab: i32, proof: GuardSupport) -> Option<Self> {
         let mut next = self.clone();
         next.cells.iter_mut().find(|(id, _)| *id == tab)?.1.proof = proof;
         Some(next)
     }
 
-    /// A person deletes the job's named range.
+    /// A user deletes the job's named range.
     pub fn without_name(&self) -> Option<Self> {
         let mut next = self.clone();
         next.names.clear();
@@ -266,7 +270,7 @@ impl Sheet {
         (next.names != self.names).then_some(next)
     }
 
-    /// A person deletes the state tab.
+    /// A user deletes the state tab.
     pub fn without_state(&self, how: Behaviour) -> Option<Self> {
         let place = self.sight().1?;
         let mut next = self.clone();
@@ -275,7 +279,7 @@ impl Sheet {
         Some(next)
     }
 
-    /// What is wrong with this sheet by itself.
+    /// Returns what is wrong with this sheet by itself.
     pub fn fault(&self) -> Option<&'static str> {
         let twice = |key: u8| self.rows.iter().filter(|(of, _)| *of == key).count() > 1;
         if twice(0) || twice(1) {
@@ -304,7 +308,7 @@ impl Sheet {
         })
     }
 
-    /// What is wrong with this sheet as the successor of another one.
+    /// Returns what is wrong with this sheet as the successor of another one.
     pub fn fault_after(&self, before: &Self) -> Option<&'static str> {
         if before.deleted && self.inits > before.inits {
             return Some("a new initialisation after a person's deletion");

@@ -1,7 +1,9 @@
-//! A runner of the model: the thin glue that the engine and the store are, around the real pure code.
+//! A runner of the model: the thin layer that the engine and the store are, around the real pure
+//! code.
 //!
-//! In scope: load, claim, draft, settle, prove, in the order in which the engine does it, one step for each call to the
-//! service; and each mutation of it. Out of scope: when a step happens, and what the network makes of it (`explore`).
+//! In scope: load, claim, draft, settle, prove, in the order of the engine, one step per call to
+//! the service; and each mutation of it. Out of scope: when a step happens, and what the network
+//! does with it (`explore`).
 
 use std::collections::HashMap;
 
@@ -23,7 +25,8 @@ use sheetkeep::time::Timestamp;
 
 use crate::service::{Batch, Draft, JOB, Sheet, Writer, key, run_name};
 
-/// A deliberate error, each of which must lead to a doubled or lost key, or to another broken invariant.
+/// A deliberate error, each of which must lead to a doubled or lost key, or to another broken
+/// invariant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mutation {
     NoGuard,
@@ -37,13 +40,13 @@ pub enum Mutation {
     InitOnMissing,
 }
 
-/// What all runners of one exploration share.
+/// The configuration that all runners of one exploration share.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
     pub mutation: Option<Mutation>,
-    /// The keys that the source yields, a bit each.
+    /// The keys that the source yields, one bit each.
     pub keys: u8,
-    /// Whether the first commit of a job carries a key already.
+    /// Whether the first commit of a job already carries a key.
     pub init_carries: bool,
 }
 
@@ -53,23 +56,24 @@ impl Rules {
     }
 }
 
-/// What a runner knows while it works.
+/// What a runner remembers while it works.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Session {
     chain: CommitChain,
     pending: u8,
-    /// Drafts with items from the present head, whose answers were lost until their items were suspected.
+    /// Drafts with items from the current head whose responses were lost until their items were
+    /// suspected.
     suspected: Vec<Draft>,
     pub place: Option<StateLocation>,
     stance: GuardStrategy,
 }
 
-/// The commit in hand.
+/// The current commit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Work {
     pub draft: Draft,
     settling: CommitMachine,
-    /// A send was not executed, after which a run may end without knowing.
+    /// A send was not executed; a run may then end without a result.
     pub turned_away: bool,
 }
 
@@ -77,14 +81,14 @@ pub struct Work {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Stage {
     Load,
-    /// A look at its own new place, for the proof.
+    /// A read of its own new location, for the proof.
     Sight(Box<Session>),
     ProbeName(Box<Session>),
     ProbeTab(Box<Session>, bool),
     Send(Box<Session>, Box<Work>),
     Look(Box<Session>, Box<Work>),
     Reload(Box<Session>),
-    /// Only a mutant looks here: for any head to draft its old content on.
+    /// Only a mutant reads here: for any head to draft its old content on.
     Forget(Box<Session>, Box<Work>),
     Won,
     Stopped(&'static str),
@@ -96,15 +100,15 @@ pub struct Runner {
     pub who: u8,
     pub life: u8,
     drafts: u8,
-    /// Keys that it takes for done, a bit each.
+    /// Keys that it considers processed, one bit each.
     pub sure: u8,
     pub stage: Stage,
 }
 
-/// What comes back to a runner.
+/// The result of a runner's call.
 #[derive(Debug, Clone, Copy)]
 pub enum Input<'a> {
-    /// Metadata, the state's range and the keys' range, each as of its own moment.
+    /// Metadata, the state's range and the keys' range, each of its own version.
     Loaded {
         meta: &'a Sheet,
         state: &'a Sheet,
@@ -116,7 +120,8 @@ pub enum Input<'a> {
     Probed(bool),
 }
 
-/// The runner after a step, and the proof's conclusion if it wrote one beside the state in this tab.
+/// The runner after a step, and the proof's conclusion if it wrote one beside the state in this
+/// tab.
 pub type Stepped = (Runner, Option<(i32, GuardSupport)>);
 
 const TTL_MS: u64 = 300_000;
@@ -135,7 +140,7 @@ enum Load {
 }
 
 impl Runner {
-    /// A runner that has not begun.
+    /// Creates a runner that has not begun.
     pub fn new(who: u8, life: u8) -> Self {
         Self { who, life, drafts: 0, sure: 0, stage: Stage::Load }
     }
@@ -155,7 +160,7 @@ impl Runner {
         u64::from(self.who) * 1_000 + u64::from(self.life) * 100 + u64::from(self.drafts) + 1
     }
 
-    /// The batch that a sending runner sends.
+    /// Returns the batch that a sending runner sends.
     pub fn batch(&self, rules: Rules) -> Option<Batch> {
         let Stage::Send(session, work) = &self.stage else { return None };
         let draft = work.draft.clone();
@@ -172,7 +177,7 @@ impl Runner {
         Some(Batch { ops, draft, proof: stance.support() })
     }
 
-    /// The probe that a proving runner sends.
+    /// Returns the probe that a proving runner sends.
     pub fn probe(&self) -> Option<Vec<GuardRequest>> {
         let salt = 1_000_000 + u64::from(self.who) * 1_000 + u64::from(self.life);
         let (session, at) = match &self.stage {
@@ -183,7 +188,7 @@ impl Runner {
         head_guard::probe_batches(session.place.as_ref()?, salt).into_iter().nth(at)
     }
 
-    /// What the step makes of the runner; `None` if it changes nothing.
+    /// Returns the runner after the step; `None` if the step changes nothing.
     pub fn step(&self, rules: Rules, input: Input<'_>) -> Option<Stepped> {
         let mut next = self.clone();
         let mut note = None;
@@ -218,7 +223,7 @@ impl Runner {
             next.drafts = 0;
         }
         if let Stage::Stopped(_) = next.stage {
-            // No row ever vanishes, so what it was sure of has been checked.
+            // No row ever disappears, so the keys that it was sure of have been checked.
             next.sure = 0;
         }
         (next != *self).then_some((next, note))
@@ -241,7 +246,7 @@ impl Runner {
         let fresh = State { job: JOB.into(), ..State::default() };
         match found {
             Load::Missing if rules.is(Mutation::InitOnMissing) => {
-                // The mark lets the batch leave out the tabs that are there already.
+                // The mark lets the batch omit the tabs that already exist.
                 let fresh = State { alerts: Some("again".into()), ..fresh };
                 self.draft(rules, Session::new(CommitChain::new(None, fresh, self.me()), rules.keys), None)
             }
@@ -258,7 +263,7 @@ impl Runner {
         }
     }
 
-    /// `None` if the load says nothing new: the runner loads again.
+    /// Returns `None` if the load shows nothing new: the runner loads again.
     fn resume(&mut self, rules: Rules, mut session: Session, found: Load) -> Option<Stage> {
         match found {
             Load::Virgin => None,
@@ -297,7 +302,8 @@ impl Runner {
         }
     }
 
-    /// The own place as metadata shows it: only there stands the id that the service gave the named range.
+    /// Returns the own location as metadata shows it: only metadata contains the id that the
+    /// service gave the named range.
     fn place_to_prove(&mut self, rules: Rules, mut session: Session, sheet: &Sheet) -> Option<Stage> {
         match sheet.sight() {
             (HeadStatus::NotInitialized, _) => None,
@@ -306,7 +312,7 @@ impl Runner {
                 session.place = place;
                 Some(self.prove_or_draft(rules, session))
             }
-            // Somebody moved on; the next commit will be refused and judged.
+            // Another run has committed; the next commit will be refused and resolved.
             (HeadStatus::At { .. }, _) => Some(self.draft(rules, session, None)),
         }
     }
@@ -361,7 +367,7 @@ impl Runner {
             }
             NextAction::Redraft => self.draft(rules, session, Some((work.draft.keys, work.draft.release))),
             NextAction::Reload => Stage::Reload(Box::new(session)),
-            // None of its items first, to see whether they are why.
+            // None of its items first, to see whether they are the cause.
             NextAction::Suspect(_) => {
                 session.suspected.push(draft);
                 self.draft(rules, session, Some((0, false)))
@@ -386,7 +392,7 @@ impl Session {
         Self { chain, pending, suspected: Vec::new(), place: None, stance: GuardStrategy::new(GuardSupport::Unknown) }
     }
 
-    /// The next key in this runner's own order, and whether the lease is given back with it.
+    /// Returns the next key in this runner's own order, and whether the lease is released with it.
     fn share(&self, rules: Rules, who: u8) -> (u8, bool) {
         if self.chain.kind() == CommitKind::Init && !rules.init_carries {
             return (0, false);
@@ -414,14 +420,14 @@ fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load>
         reading.found = reading.said;
     }
     let held_against = if late { reading.head? } else { head };
-    // At one and the same moment a difference never counts as people's hands: that needs ten seconds.
+    // A difference within one version never counts as a manual edit: that requires ten seconds.
     if LoadCheck::default().check(held_against, reading, 0) != LoadConsistency::Whole {
         return None;
     }
     Some(Load::Whole(Box::new(Whole { snapshot: snapshot(cell.state.clone(), head, keys), place, proof: cell.proof })))
 }
 
-/// Whether a load of these three moments can be used at all, by any runner.
+/// Returns whether a load of these three versions can be used at all, by any runner.
 pub fn usable(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> bool {
     load(rules, meta, state, keys).is_some()
 }

@@ -1,6 +1,6 @@
-//! The way to a broken world, a line for each event.
+//! The trace to a broken world, one line per event.
 //!
-//! In scope: words for people. Out of scope: finding the way (`explore`).
+//! In scope: the text for the reader. Out of scope: finding the trace (`explore`).
 
 use std::fmt::Write as _;
 

@@ -14,7 +14,7 @@ use sheetkeep_base::retry::RetryPolicy;
 
 /// Log directives that always apply below the user's own: at debug level these packages log tokens
 /// and signed keys.
-pub const QUIET: &[&str] =
+pub const QUIET_LOG_DIRECTIVES: &[&str] =
     &["yup_oauth2=info", "google_apis_common=info", "hyper=info", "hyper_util=info", "rustls=info"];
 
 /// Deadlines of the parts of one call.

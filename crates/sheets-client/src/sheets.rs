@@ -2,7 +2,7 @@
 //! atomic batch.
 //!
 //! In scope: typed calls with light types of our own. Out of scope: retries and pacing
-//! (`calls::caller`), what the cells mean (`store`).
+//! (`google::calls::caller`), what the cells mean (`store`).
 //!
 //! Reads and `create` go through the hub of google-sheets4. Batches are sent as lean structs over
 //! the hub's own client and tokens. The public methods return boxed futures, so that the hub's
@@ -27,7 +27,9 @@ use crate::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::types::requests::Batch;
-use crate::types::response_types::{BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, marks, metadata};
+use crate::types::response_types::{
+    BatchAnswer, ColumnMark, Created, SpreadsheetInfo, batch_answer, column_marks, metadata,
+};
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
@@ -81,8 +83,8 @@ impl Sheets {
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());
         hub.user_agent(AGENT.to_owned());
-        let manner = CallPolicy { policy: retry, budget: retry_budget, pacing };
-        let caller = ApiCaller::new(manner, tokens, email, clock.clone(), chance);
+        let policy = CallPolicy { policy: retry, budget: retry_budget, pacing };
+        let caller = ApiCaller::new(policy, tokens, email, clock.clone(), chance);
         Ok(Self { hub, connector, root, caller, clock, deadlines, answer_limit })
     }
 
@@ -103,40 +105,40 @@ impl Sheets {
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.rendered(id, ranges, "UNFORMATTED_VALUE")
+        self.values_as(id, ranges, "UNFORMATTED_VALUE")
     }
 
     /// As `values`, but every cell as the text that the user sees.
-    pub fn shown<'a>(
+    pub fn formatted_values<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.rendered(id, ranges, "FORMATTED_VALUE")
+        self.values_as(id, ranges, "FORMATTED_VALUE")
     }
 
     /// As `values`, but formulas as they were entered, so that a cell is empty only if it has no
     /// content.
-    pub fn entered<'a>(
+    pub fn formulas<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
-        self.rendered(id, ranges, "FORMULA")
+        self.values_as(id, ranges, "FORMULA")
     }
 
-    fn rendered<'a>(
+    fn values_as<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         ranges: &'a [String],
-        how: &'static str,
+        render_option: &'static str,
     ) -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, CallError>> {
         Box::pin(async move {
             if ranges.is_empty() {
                 return Ok(Vec::new());
             }
             let attempt = || -> BoxFuture<'a, Result<Vec<Vec<Vec<Value>>>, AttemptFailure>> {
-                Box::pin(self.values_once(id, ranges, how))
+                Box::pin(self.values_once(id, ranges, render_option))
             };
             let result = self.caller.call(Method::Values, Box::new(attempt)).await;
             result.map_err(|e| self.caller.error(Method::Values, e))
@@ -144,7 +146,7 @@ impl Sheets {
     }
 
     /// Searches the columns that carry developer metadata with this key.
-    pub fn marks<'a>(
+    pub fn column_marks<'a>(
         &'a self,
         id: &'a SpreadsheetId,
         key: &'a str,
@@ -170,7 +172,7 @@ impl Sheets {
     /// Sends a batch. It is sent again only if it was provably not executed.
     pub fn batch_update<'a>(&'a self, id: &'a SpreadsheetId, batch: &Batch) -> BoxFuture<'a, BatchReply> {
         let (body, expected) = (batch.encode(), batch.requests().len());
-        let fields = if batch.reads_back() { READ_BACK_FIELDS } else { "" };
+        let fields = if batch.has_response_ranges() { READ_BACK_FIELDS } else { "" };
         Box::pin(async move {
             let (id, body) = (id, &body);
             let attempt = move || -> BoxFuture<'_, Result<BatchAnswer, AttemptFailure>> {
@@ -178,7 +180,7 @@ impl Sheets {
             };
             match self.caller.call(Method::BatchUpdate, Box::new(attempt)).await {
                 Ok(answer) => BatchReply::Applied(answer),
-                Err(gave_up) => self.reply(gave_up),
+                Err(call_failure) => self.reply(call_failure),
             }
         })
     }
@@ -199,30 +201,30 @@ impl Sheets {
         self.caller.client_email()
     }
 
-    fn reply(&self, gave_up: CallFailure) -> BatchReply {
-        match &gave_up.failure {
+    fn reply(&self, call_failure: CallFailure) -> BatchReply {
+        match &call_failure.failure {
             AttemptFailure::Refused { refusal, .. }
                 if matches!(refusal.code, 400 | 403 | 404) && !refusal.fault().passes() =>
             {
                 BatchReply::Refused((**refusal).clone())
             }
             AttemptFailure::Lost { cause, .. } => BatchReply::Lost(cause.clone()),
-            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, gave_up)),
-            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, gave_up)),
+            AttemptFailure::TooLarge(_) => BatchReply::TooLarge(self.caller.error(Method::BatchUpdate, call_failure)),
+            _ => BatchReply::NotExecuted(self.caller.error(Method::BatchUpdate, call_failure)),
         }
     }
 
     async fn get_once(&self, id: &SpreadsheetId) -> Result<SpreadsheetInfo, AttemptFailure> {
-        let mut seen = Observer::new(self.clock.now());
+        let mut observer = Observer::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets
             .get(id.as_str())
             .param("fields", METADATA_FIELDS)
             .param("prettyPrint", "false")
             .add_scope(SCOPE)
-            .delegate(&mut seen);
-        let ended = self.whole(call.doit()).await;
-        let sheet = self.through_hub(ended, &seen)?;
+            .delegate(&mut observer);
+        let result = self.with_deadline(call.doit()).await;
+        let sheet = self.classify_hub_result(result, &observer)?;
         if sheet.spreadsheet_id.as_deref() != Some(id.as_str()) {
             return Err(UnknownOutcome::Garbled("it is about another spreadsheet, or none").into());
         }
@@ -233,21 +235,21 @@ impl Sheets {
         &self,
         id: &SpreadsheetId,
         ranges: &[String],
-        how: &str,
+        render_option: &str,
     ) -> Result<Vec<Vec<Vec<Value>>>, AttemptFailure> {
-        let mut seen = Observer::new(self.clock.now());
+        let mut observer = Observer::new(self.clock.now());
         let spreadsheets = self.hub.spreadsheets();
         let call = spreadsheets.values_batch_get(id.as_str());
         let call = ranges.iter().fold(call, |call, range| call.add_ranges(range));
         let call = call
-            .value_render_option(how)
+            .value_render_option(render_option)
             .date_time_render_option("SERIAL_NUMBER")
             .major_dimension("ROWS")
             .param("prettyPrint", "false")
             .add_scope(SCOPE)
-            .delegate(&mut seen);
-        let ended = self.whole(call.doit()).await;
-        let answer = self.through_hub(ended, &seen)?;
+            .delegate(&mut observer);
+        let result = self.with_deadline(call.doit()).await;
+        let answer = self.classify_hub_result(result, &observer)?;
         let read = answer.value_ranges.unwrap_or_default();
         if answer.spreadsheet_id.as_deref() != Some(id.as_str()) || read.len() != ranges.len() {
             return Err(UnknownOutcome::Garbled("it doesn't hold the ranges that were asked for").into());
@@ -256,7 +258,7 @@ impl Sheets {
     }
 
     async fn marks_once(&self, id: &SpreadsheetId, key: &str) -> Result<Vec<ColumnMark>, AttemptFailure> {
-        let mut seen = Observer::new(self.clock.now());
+        let mut observer = Observer::new(self.clock.now());
         let lookup = api::DeveloperMetadataLookup {
             metadata_key: Some(key.to_owned()),
             location_type: Some("COLUMN".to_owned()),
@@ -269,13 +271,13 @@ impl Sheets {
             .developer_metadata_search(request, id.as_str())
             .param("prettyPrint", "false")
             .add_scope(SCOPE)
-            .delegate(&mut seen);
-        let ended = self.whole(call.doit()).await;
-        Ok(marks(self.through_hub(ended, &seen)?))
+            .delegate(&mut observer);
+        let result = self.with_deadline(call.doit()).await;
+        Ok(column_marks(self.classify_hub_result(result, &observer)?))
     }
 
     async fn create_once(&self, title: &str) -> Result<Created, AttemptFailure> {
-        let mut seen = Observer::new(self.clock.now());
+        let mut observer = Observer::new(self.clock.now());
         let properties = api::SpreadsheetProperties { title: Some(title.to_owned()), ..Default::default() };
         let wanted = api::Spreadsheet { properties: Some(properties), ..Default::default() };
         let spreadsheets = self.hub.spreadsheets();
@@ -284,12 +286,12 @@ impl Sheets {
             .param("fields", "spreadsheetId,spreadsheetUrl")
             .param("prettyPrint", "false")
             .add_scope(SCOPE)
-            .delegate(&mut seen);
-        let ended = self.whole(call.doit()).await;
-        let made = self.through_hub(ended, &seen)?;
-        let id = made.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
+            .delegate(&mut observer);
+        let result = self.with_deadline(call.doit()).await;
+        let created = self.classify_hub_result(result, &observer)?;
+        let id = created.spreadsheet_id.and_then(|id| SpreadsheetId::parse(&id).ok());
         let id = id.ok_or(UnknownOutcome::Garbled("it names no spreadsheet"))?;
-        Ok(Created { id, url: made.spreadsheet_url.unwrap_or_default() })
+        Ok(Created { id, url: created.spreadsheet_url.unwrap_or_default() })
     }
 
     async fn batch_once(
@@ -300,14 +302,14 @@ impl Sheets {
         expected: usize,
     ) -> Result<BatchAnswer, AttemptFailure> {
         let request = self.batch_request(id, body, fields).await?;
-        let called = within(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
+        let called = with_timeout(&*self.clock, self.deadlines.call, self.hub.client.request(request)).await?;
         let answer = called.map_err(|e| transport(&e))?;
-        let (status, told) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
-        self.caller.note(told);
+        let (status, meta) = (answer.status(), ResponseMeta::read(answer.headers(), self.clock.now()));
+        self.caller.record_service_time(meta);
         let body = self.body_of(answer).await;
         if status != StatusCode::OK {
             let json = body.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-            return Err(failure(status.as_u16(), told, json.as_ref()));
+            return Err(failure(status.as_u16(), meta, json.as_ref()));
         }
         batch_answer(&body?, id, expected)
     }
@@ -335,7 +337,7 @@ impl Sheets {
     async fn body_of(&self, answer: Response<hyper::body::Incoming>) -> Result<bytes::Bytes, AttemptFailure> {
         let limit = usize::try_from(self.answer_limit).unwrap_or(usize::MAX);
         let collected =
-            within(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
+            with_timeout(&*self.clock, self.deadlines.body, Limited::new(answer.into_body(), limit).collect()).await?;
         match collected {
             Ok(body) => Ok(body.to_bytes()),
             Err(e) if e.is::<LengthLimitError>() => {
@@ -347,37 +349,45 @@ impl Sheets {
 
     /// Runs a hub call under the deadline for a whole response. Records whether a response was cut
     /// off during the call because it was too long.
-    async fn whole<T>(&self, work: impl Future<Output = common::Result<T>>) -> Ended<T> {
-        let oversized = self.connector.oversized();
-        let result = within(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
-        Ended { result, cut: self.connector.oversized() > oversized }
+    async fn with_deadline<T>(&self, work: impl Future<Output = common::Result<T>>) -> HubResult<T> {
+        let oversized = self.connector.oversized_count();
+        let result = with_timeout(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
+        HubResult { result, truncated: self.connector.oversized_count() > oversized }
     }
 
     /// Classifies the result of a hub call.
-    fn through_hub<T>(&self, ended: Ended<(common::Response, T)>, seen: &Observer) -> Result<T, AttemptFailure> {
-        match ended.result? {
+    fn classify_hub_result<T>(
+        &self,
+        result: HubResult<(common::Response, T)>,
+        observer: &Observer,
+    ) -> Result<T, AttemptFailure> {
+        match result.result? {
             Ok((answer, value)) => {
-                self.caller.note(ResponseMeta::read(answer.headers(), self.clock.now()));
+                self.caller.record_service_time(ResponseMeta::read(answer.headers(), self.clock.now()));
                 Ok(value)
             }
             // The hub reports a truncated body as an empty one, so only the connector's own count
             // shows the cause.
-            Err(_) if ended.cut => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
             Err(error) => {
-                self.caller.note(seen.told.unwrap_or_default());
-                Err(seen.failure(error))
+                self.caller.record_service_time(observer.meta.unwrap_or_default());
+                Err(observer.failure(error))
             }
         }
     }
 }
 
-struct Ended<T> {
+struct HubResult<T> {
     result: Result<common::Result<T>, UnknownOutcome>,
-    cut: bool,
+    truncated: bool,
 }
 
 /// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
-async fn within<T>(clock: &dyn Clock, deadline: Duration, work: impl Future<Output = T>) -> Result<T, UnknownOutcome> {
+async fn with_timeout<T>(
+    clock: &dyn Clock,
+    deadline: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, UnknownOutcome> {
     tokio::select! {
         biased;
         done = work => Ok(done),

@@ -107,13 +107,13 @@ fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<Chec
 /// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
 fn way(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
-    let what = match settings.proxies.way(&url.parse().ok()?) {
-        ProxyRoute::Straight => return None,
-        ProxyRoute::Through(proxy) if proxy.has_credentials() => {
+    let what = match settings.proxies.route(&url.parse().ok()?) {
+        ProxyRoute::Direct => return None,
+        ProxyRoute::Via(proxy) if proxy.has_credentials() => {
             format!("{url} is reached through {proxy}, with a user and a password")
         }
-        ProxyRoute::Through(proxy) => format!("{url} is reached through {proxy}"),
-        ProxyRoute::Past(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
+        ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
+        ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
     };
     Some(CheckItem::fine(Subject::Proxy, what))
 }

@@ -41,7 +41,7 @@ pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
 
 /// Names the spreadsheet and the service if either was not found.
 fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
-    let through = settings.proxies.through(&settings.api_url);
+    let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
             let through = through.map_or_else(String::new, |proxy| format!(", through the proxy {proxy}"));

@@ -38,7 +38,7 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         ..Overrides::default()
     };
     let mut settings = load(&job.job, &flags).map_err(of_config)?;
-    let workers = Workers::of_this_program(own_program(), Arc::new(SystemClock::new()));
+    let workers = Workers::from_own_program(own_program(), Arc::new(SystemClock::new()));
     settings.evaluation.evaluator = Some(Arc::new(workers));
     Ok(settings)
 }

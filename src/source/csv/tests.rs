@@ -20,7 +20,7 @@ fn read_up_to(text: &[u8], limit: usize) -> (Vec<Record>, Option<SourceError>) {
     }
 }
 
-fn told(records: &[Record]) -> Vec<String> {
+fn described(records: &[Record]) -> Vec<String> {
     let body = |r: &Record| r.body.as_ref().map_or_else(|e| e.0.clone(), ToString::to_string);
     records.iter().map(|r| format!("{}: {}", r.position, body(r))).collect()
 }
@@ -30,7 +30,7 @@ fn a_row_is_a_record_of_texts_with_its_own_line() {
     let (records, error) = read(b"id,name\r\n0042,\"a\nb\"\r\n\r\n7,\n");
     assert_eq!(error, None);
     assert_eq!(
-        told(&records),
+        described(&records),
         [
             "a.csv:2 (record 1): {\"id\":\"0042\",\"name\":\"a\\nb\"}",
             "a.csv:5 (record 2): {\"id\":\"7\",\"name\":\"\"}",
@@ -39,11 +39,11 @@ fn a_row_is_a_record_of_texts_with_its_own_line() {
 }
 
 #[test]
-fn a_bad_row_is_told_with_its_bytes_and_the_next_one_is_read() {
+fn a_bad_row_is_reported_with_its_bytes_and_the_next_one_is_read() {
     let (records, error) = read(b"id,name\n1\n2,\"x\xff\"\n3,a,b\n4,ok");
     assert_eq!(error, None);
     assert_eq!(
-        told(&records),
+        described(&records),
         [
             "a.csv:2 (record 1): the row has 1 fields, where the header row names 2",
             "a.csv:3 (record 2): field \"name\" is no valid UTF-8",
@@ -69,7 +69,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
         ),
     ] {
         let (records, error) = read(text);
-        assert_eq!(told(&records), ["a.csv:2 (record 1): {\"id\":\"1\",\"name\":\"a\"}"]);
+        assert_eq!(described(&records), ["a.csv:2 (record 1): {\"id\":\"1\",\"name\":\"a\"}"]);
         let error = error.expect("the source is broken").to_string();
         assert!(error.starts_with(why), "{error}");
     }
@@ -102,14 +102,14 @@ fn a_stray_quote_inside_a_field_is_a_text() {
 fn lines(text: &str) -> Vec<String> {
     let (records, error) = read(text.as_bytes());
     assert_eq!(error, None);
-    let told = |record: &Record| match &record.body {
+    let described = |record: &Record| match &record.body {
         Ok(body) => {
             let values = body.as_object().into_iter().flat_map(|members| members.values());
             values.map(|value| value.as_str().unwrap_or_default()).collect::<Vec<_>>().join("|")
         }
         Err(bad) => bad.0.split([';', ':']).next().unwrap_or_default().to_owned(),
     };
-    records.iter().map(|record| format!("{} {}", record.position.line.unwrap_or(0), told(record))).collect()
+    records.iter().map(|record| format!("{} {}", record.position.line.unwrap_or(0), described(record))).collect()
 }
 
 const DAMAGED: &str = "the quotes of this row are damaged";
@@ -128,9 +128,9 @@ fn a_row_with_damaged_quotes_fails_with_its_line_alone() {
         "\"2,a,x",
         "2,a,\"x",
     ] {
-        let told = lines(&format!("id,name,note\n1,a,x\n{row}\n3,\"a, b\",y\n4,\"a\nb\",y\n6,c,z\n"));
+        let described = lines(&format!("id,name,note\n1,a,x\n{row}\n3,\"a, b\",y\n4,\"a\nb\",y\n6,c,z\n"));
         let bad = format!("3 {DAMAGED}");
-        assert_eq!(told, ["2 1|a|x", &bad, "4 3|a, b|y", "5 4|a\nb|y", "7 6|c|z"], "{row}");
+        assert_eq!(described, ["2 1|a|x", &bad, "4 3|a, b|y", "5 4|a\nb|y", "7 6|c|z"], "{row}");
     }
 }
 
@@ -176,9 +176,9 @@ fn a_stray_quote_hides_no_row_up_to_the_next_quote() {
         };
         text = text + &n.to_string() + "," + &name + ",x\n";
     }
-    let told = lines(&text);
-    assert_eq!(told.len(), 1_000);
-    let bad: Vec<&String> = told.iter().filter(|line| line.contains("damaged")).collect();
+    let described = lines(&text);
+    assert_eq!(described.len(), 1_000);
+    let bad: Vec<&String> = described.iter().filter(|line| line.contains("damaged")).collect();
     assert_eq!(bad, [&format!("11 {DAMAGED}"), &format!("601 {DAMAGED}")]);
 }
 
@@ -190,22 +190,22 @@ fn a_text_over_lines_with_wrong_quotes_makes_no_row_of_its_lines() {
         "2,\"a\nb\"c,x",
         "2, \"a\nb\",x",
     ] {
-        let told = lines(&format!("id,name,note\n1,a,x\n{row}\n9,b,y\n"));
-        assert_eq!(told.len(), 3, "{row}: {told:?}");
-        assert!(told[1].starts_with("3 ") && told[2].ends_with(" 9|b|y"), "{told:?}");
+        let described = lines(&format!("id,name,note\n1,a,x\n{row}\n9,b,y\n"));
+        assert_eq!(described.len(), 3, "{row}: {described:?}");
+        assert!(described[1].starts_with("3 ") && described[2].ends_with(" 9|b|y"), "{described:?}");
     }
 }
 
 #[test]
 fn of_two_fields_a_line_of_prose_is_not_taken_for_a_row() {
-    let told = lines("id,note\n1,\"He said \"no\", and left\nthe house, angry\nfor good\"\n2,b\n");
-    assert_eq!(told, [&format!("2 {DAMAGED}"), "5 2|b"]);
+    let described = lines("id,note\n1,\"He said \"no\", and left\nthe house, angry\nfor good\"\n2,b\n");
+    assert_eq!(described, [&format!("2 {DAMAGED}"), "5 2|b"]);
 }
 
 #[test]
 fn a_text_over_lines_in_a_row_with_a_field_too_many_is_one_failure() {
-    let told = lines("id,name\n1,\"Main St 5\nBerlin, Germany\nupstairs\",x\n2,b\n");
-    assert_eq!(told, ["2 the row has 3 fields, where the header row names 2", "5 2|b"]);
+    let described = lines("id,name\n1,\"Main St 5\nBerlin, Germany\nupstairs\",x\n2,b\n");
+    assert_eq!(described, ["2 the row has 3 fields, where the header row names 2", "5 2|b"]);
 }
 
 #[test]
@@ -223,10 +223,10 @@ fn a_long_quoted_text_is_read_and_an_endless_one_is_left_after_its_line() {
 
 #[test]
 fn a_header_row_with_names_twice_or_without_one_says_which() {
-    let told = |text: &[u8]| read(text).1.expect("broken").to_string();
-    assert!(told(b"a,b,a\n1,2,3\n").contains("\"a\" names two fields, 1 and 3"));
-    assert!(told(b"a,,\n1,2,3\n").contains("fields 2 and 3 have no name"));
-    assert!(told(b"a, \"b\"\n1,2\n").contains("blanks come before the opening quote of field 2"));
+    let described = |text: &[u8]| read(text).1.expect("broken").to_string();
+    assert!(described(b"a,b,a\n1,2,3\n").contains("\"a\" names two fields, 1 and 3"));
+    assert!(described(b"a,,\n1,2,3\n").contains("fields 2 and 3 have no name"));
+    assert!(described(b"a, \"b\"\n1,2\n").contains("blanks come before the opening quote of field 2"));
     let mut rows = Rows::new("a.csv".into(), &b"id,,c\n"[..], b',', 100);
     let header_row = rows.begin().expect("a header").expect("it says something");
     assert!(header_row.notes[0].contains("field 2 has no name"), "{:?}", header_row.notes);

@@ -2,12 +2,12 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | How is a program run, and what does its exit status mean? | `command` |
+//! | How is a program run, and what does its exit status mean? | `command_step` |
 //! | How does the item reach the program? | `stdin_file` |
 //! | How is its output read? | `process_output` |
 //! | How are the program and its children ended? | `process_group` |
 
-pub mod command;
+pub mod command_step;
 pub mod process_group;
 pub mod process_output;
 mod stdin_file;

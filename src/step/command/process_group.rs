@@ -1,8 +1,8 @@
 //! A program with all processes that it starts: one process group, which is ended as a whole.
 //!
 //! In scope: asking a group to end, waiting, killing it, also when the waiting future is dropped.
-//! Out of scope: when a group is ended (`step::command::command`). A process that leaves the group
-//! on purpose (`setsid`) is not reached.
+//! Out of scope: when a group is ended (`step::command::command_step`). A process that leaves the
+//! group on purpose (`setsid`) is not reached.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::clock::Clock;
 /// Time between the request to end (SIGTERM) and the kill (SIGKILL).
 pub const GRACE: Duration = Duration::from_secs(5);
 /// Time between two checks whether a process of the group is left.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The process group of a program. Dropping it kills the group, unless the group ended or was
 /// released before.
@@ -28,39 +28,39 @@ type Pid = u32;
 
 /// A signal to a group.
 #[derive(Clone, Copy)]
-enum Word {
-    End,
-    Die,
+enum GroupSignal {
+    Terminate,
+    Kill,
 }
 
 impl ProcessGroup {
     /// Returns the group of a program that was started as the leader of its own group.
-    pub fn led_by(child: &Child) -> Self {
+    pub fn from_leader(child: &Child) -> Self {
         Self { leader: child.id().and_then(pid) }
     }
 
     /// Releases the group: the program ended successfully, and processes that it left running may
     /// stay.
-    pub fn let_go(&mut self) {
+    pub fn release(&mut self) {
         self.leader = None;
     }
 
     /// Asks the whole group to end, and kills what is left of it after `GRACE`.
     pub async fn end(&mut self, child: &mut Child, clock: &dyn Clock) {
-        self.send(Word::End);
-        let ended = async {
+        self.send(GroupSignal::Terminate);
+        let group_end = async {
             // An error means that the process can no longer be waited for.
             let _status = child.wait().await;
-            while self.is_there() {
-                clock.sleep(LOOK_AGAIN).await;
+            while self.is_alive() {
+                clock.sleep(POLL_INTERVAL).await;
             }
         };
         let has_ended = tokio::select! {
-            () = ended => true,
+            () = group_end => true,
             () = clock.sleep(GRACE) => false,
         };
         if !has_ended {
-            self.send(Word::Die);
+            self.send(GroupSignal::Kill);
             let _status = child.wait().await;
         }
         self.leader = None;
@@ -69,19 +69,19 @@ impl ProcessGroup {
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        self.send(Word::Die);
+        self.send(GroupSignal::Kill);
     }
 }
 
 #[cfg(unix)]
 impl ProcessGroup {
     /// A missing process is not an error.
-    fn send(&self, word: Word) {
+    fn send(&self, signal_kind: GroupSignal) {
         use rustix::process::{Signal, kill_process_group};
         let Some(leader) = self.leader else { return };
-        let signal = match word {
-            Word::End => Signal::TERM,
-            Word::Die => Signal::KILL,
+        let signal = match signal_kind {
+            GroupSignal::Terminate => Signal::TERM,
+            GroupSignal::Kill => Signal::KILL,
         };
         if let Err(error) = kill_process_group(leader, signal)
             && error != rustix::io::Errno::SRCH
@@ -90,9 +90,9 @@ impl ProcessGroup {
         }
     }
 
-    fn is_there(&self) -> bool {
-        let there = self.leader.map(rustix::process::test_kill_process_group);
-        there.is_some_and(|there| there != Err(rustix::io::Errno::SRCH))
+    fn is_alive(&self) -> bool {
+        let result = self.leader.map(rustix::process::test_kill_process_group);
+        result.is_some_and(|result| result != Err(rustix::io::Errno::SRCH))
     }
 }
 
@@ -104,9 +104,9 @@ fn pid(number: u32) -> Option<Pid> {
 /// Without process groups only the program itself is killed, when its handle is dropped.
 #[cfg(not(unix))]
 impl ProcessGroup {
-    fn send(&self, _: Word) {}
+    fn send(&self, _: GroupSignal) {}
 
-    fn is_there(&self) -> bool {
+    fn is_alive(&self) -> bool {
         false
     }
 }

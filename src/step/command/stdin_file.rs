@@ -2,7 +2,7 @@
 //! starts.
 //!
 //! In scope: creating the file, writing it, its position when the program begins to read. Out of
-//! scope: starting the program (`step::command::command`).
+//! scope: starting the program (`step::command::command_step`).
 //!
 //! A pipe delivers an item in portions, the later ones while the program is already running. If the
 //! run were killed in between, the program would take the first portions for the whole item. A file
@@ -17,8 +17,8 @@ const OWNER_ONLY: u32 = 0o600;
 
 /// Creates an unnamed file with these bytes, positioned at its beginning. It disappears once no
 /// process has it open.
-pub fn whole(bytes: &[u8]) -> io::Result<File> {
-    let mut file = nameless()?;
+pub fn create(bytes: &[u8]) -> io::Result<File> {
+    let mut file = create_unnamed()?;
     file.write_all(bytes)?;
     file.seek(SeekFrom::Start(0))?;
     Ok(file)
@@ -27,7 +27,7 @@ pub fn whole(bytes: &[u8]) -> io::Result<File> {
 /// Creates the file in memory, so that an item leaves no trace on a disk and a full disk stops no
 /// program. It is on a disk if the system has no such files or does not allow them.
 #[cfg(target_os = "linux")]
-fn nameless() -> io::Result<File> {
+fn create_unnamed() -> io::Result<File> {
     use rustix::io::Errno;
     match in_memory() {
         Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => on_disk(),
@@ -53,7 +53,7 @@ fn in_memory() -> rustix::io::Result<File> {
 const NAME: &str = "sheetkeep-item";
 
 #[cfg(not(target_os = "linux"))]
-fn nameless() -> io::Result<File> {
+fn create_unnamed() -> io::Result<File> {
     on_disk()
 }
 
@@ -80,11 +80,11 @@ mod tests {
         for size in [0, 1, 65_536, 65_537, 3_000_000] {
             let bytes = vec![b'x'; size];
             let on_disk = || on_disk().and_then(|mut file| file.write_all(&bytes).and(file.rewind()).map(|()| file));
-            for file in [whole(&bytes), on_disk()] {
+            for file in [create(&bytes), on_disk()] {
                 let mut file = file.expect("there is room");
                 let known = file.metadata().expect("it is open");
-                let said = (known.is_file(), known.len(), known.nlink(), known.permissions().mode() & 0o777);
-                assert_eq!(said, (true, size as u64, 0, OWNER_ONLY));
+                let content = (known.is_file(), known.len(), known.nlink(), known.permissions().mode() & 0o777);
+                assert_eq!(content, (true, size as u64, 0, OWNER_ONLY));
                 let mut read = Vec::new();
                 file.read_to_end(&mut read).expect("it can be read");
                 assert!(read == bytes, "{size}");

@@ -18,19 +18,19 @@ use crate::step::jq::numbers::REPEATED_IN_PLACE;
 /// Maximum length of a regular expression that counts as cheap.
 const MAX_REGEX: usize = 200;
 /// How many times longer a text may become when it is written as JSON or in another format.
-const ESCAPED: f64 = 6.0;
+const ESCAPE_FACTOR: f64 = 6.0;
 /// Maximum number of values that a `range` may yield.
 const MAX_RANGE: f64 = 100_000.0;
 /// The work of copying one byte; evaluating one term once is 1.
-const COPIED: f64 = 0.02;
+const COPY_COST: f64 = 0.02;
 /// The size of a number.
-const NUMBER: f64 = 21.0;
+const NUMBER_SIZE: f64 = 21.0;
 /// Maximum depth of a path.
-const DEPTH: f64 = 128.0;
+const MAX_PATH_DEPTH: f64 = 128.0;
 
 /// Bounds on the results of a term.
 #[derive(Debug, Clone, Copy)]
-struct Made {
+struct ResultBounds {
     /// Number of values.
     count: Cost,
     /// Maximum size of each.
@@ -39,12 +39,12 @@ struct Made {
     work: Cost,
 }
 
-impl Made {
+impl ResultBounds {
     fn one(size: Cost) -> Self {
         Self { count: Cost::one(), size, work: Cost::one() }
     }
 
-    fn worked(size: Cost, work: Cost) -> Self {
+    fn with_work(size: Cost, work: Cost) -> Self {
         Self { count: Cost::one(), size, work: work.plus(Cost::one()) }
     }
 
@@ -52,7 +52,7 @@ impl Made {
     fn with(self, other: Self, size: Cost) -> Option<Self> {
         let work = self.work.plus(self.count.times(other.work)?);
         let count = self.count.times(other.count)?;
-        Some(Self { count, size, work: work.plus(count.times(size)?.by(COPIED)) })
+        Some(Self { count, size, work: work.plus(count.times(size)?.scaled(COPY_COST)) })
     }
 }
 
@@ -61,94 +61,96 @@ type Scope<'s> = Vec<(&'s str, Cost)>;
 
 /// Returns an upper bound on the cost of `term`; `None` if it has no known bound.
 pub(crate) fn cost(term: &Term<&str>) -> Option<Cost> {
-    let made = made(term, Cost::input(), &mut Vec::new())?;
-    Some(made.work.plus(made.count.times(made.size)?.by(COPIED)))
+    let result_bounds = result_bounds(term, Cost::input(), &mut Vec::new())?;
+    Some(result_bounds.work.plus(result_bounds.count.times(result_bounds.size)?.scaled(COPY_COST)))
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each kind of term costs")]
-fn made<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
+fn result_bounds<'s>(term: &Term<&'s str>, input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
     Some(match term {
-        Term::Id => Made::one(input),
-        Term::Recurse => Made { count: input, size: input, work: input },
-        Term::Num(_) => Made::one(Cost::fixed(NUMBER)),
+        Term::Id => ResultBounds::one(input),
+        Term::Recurse => ResultBounds { count: input, size: input, work: input },
+        Term::Num(_) => ResultBounds::one(Cost::fixed(NUMBER_SIZE)),
         Term::Str(_, parts) => {
-            let mut whole = Made::one(Cost::one());
+            let mut whole = ResultBounds::one(Cost::one());
             for part in parts {
                 match part {
                     StrPart::Str(text) => whole.size = whole.size.plus(Cost::fixed(length(text))),
                     StrPart::Char(_) => whole.size = whole.size.plus(Cost::fixed(4.0)),
                     StrPart::Term(inner) => {
-                        let inner = made(inner, input, scope)?;
-                        whole = whole.with(inner, whole.size.plus(inner.size.by(ESCAPED)))?;
+                        let inner = result_bounds(inner, input, scope)?;
+                        whole = whole.with(inner, whole.size.plus(inner.size.scaled(ESCAPE_FACTOR)))?;
                     }
                 }
             }
             whole
         }
-        Term::Arr(None) => Made::one(Cost::one()),
+        Term::Arr(None) => ResultBounds::one(Cost::one()),
         Term::Arr(Some(inner)) => {
             let parts = parts_of_input(inner, input);
-            let inner = made(inner, input, scope)?;
+            let inner = result_bounds(inner, input, scope)?;
             let size = match parts {
                 Some(size) => size,
                 None => inner.count.times(inner.size)?,
             };
-            Made::worked(size.plus(Cost::one()), inner.work)
+            ResultBounds::with_work(size.plus(Cost::one()), inner.work)
         }
         Term::Obj(members) => {
-            let mut whole = Made::one(Cost::one());
+            let mut whole = ResultBounds::one(Cost::one());
             for (name, value) in members {
-                let name_made = made(name, input, scope)?;
+                let name_made = result_bounds(name, input, scope)?;
                 let value = match value {
-                    Some(value) => made(value, input, scope)?,
-                    None => Made::one(largest(input, scope)),
+                    Some(value) => result_bounds(value, input, scope)?,
+                    None => ResultBounds::one(largest(input, scope)),
                 };
                 let size = whole.size.plus(name_made.size).plus(value.size);
                 whole = whole.with(name_made, size)?.with(value, size)?;
             }
             whole
         }
-        Term::Neg(inner) => made(inner, input, scope)?,
+        Term::Neg(inner) => result_bounds(inner, input, scope)?,
         Term::BinOp(left, operator, right) => operation(left, operator, right, input, scope)?,
         Term::TryCatch(tried, caught) => {
-            let tried = made(tried, input, scope)?;
+            let tried = result_bounds(tried, input, scope)?;
             match caught {
-                Some(caught) => either(tried, made(caught, input.plus(tried.size).by(ESCAPED), scope)?),
+                Some(caught) => {
+                    either(tried, result_bounds(caught, input.plus(tried.size).scaled(ESCAPE_FACTOR), scope)?)
+                }
                 None => tried,
             }
         }
         Term::IfThenElse(cases, other) => {
             let mut all = match other {
-                Some(other) => made(other, input, scope)?,
-                None => Made::one(input),
+                Some(other) => result_bounds(other, input, scope)?,
+                None => ResultBounds::one(input),
             };
             for (test, then) in cases {
-                let test = made(test, input, scope)?;
-                let both = either(made(then, input, scope)?, all);
+                let test = result_bounds(test, input, scope)?;
+                let both = either(result_bounds(then, input, scope)?, all);
                 all = test.with(both, both.size)?;
             }
             all
         }
         Term::Var(name) => {
             let (_, size) = scope.iter().rev().find(|(known, _)| known == name)?;
-            Made::one(*size)
+            ResultBounds::one(*size)
         }
         Term::Path(from, path) => {
-            let mut all = made(from, input, scope)?;
+            let mut all = result_bounds(from, input, scope)?;
             for (part, _) in &path.0 {
                 all = match part {
                     Part::Index(index) => {
-                        let index = made(index, input, scope)?;
+                        let index = result_bounds(index, input, scope)?;
                         all.with(index, all.size)?
                     }
                     Part::Range(None, None) => {
                         // Parts share memory with the whole and are not copied.
                         let count = all.count.times(all.size)?;
-                        Made { count, size: all.size, work: all.work.plus(count) }
+                        ResultBounds { count, size: all.size, work: all.work.plus(count) }
                     }
                     Part::Range(from, upto) => {
                         for bound in [from, upto].into_iter().flatten() {
-                            let bound = made(bound, input, scope)?;
+                            let bound = result_bounds(bound, input, scope)?;
                             all = all.with(bound, all.size)?;
                         }
                         all
@@ -169,12 +171,16 @@ fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
         Part::Index(index) => literal(index).is_some() || number(index).is_some(),
         Part::Range(from, upto) => from.is_none() && upto.is_none(),
     });
-    (matches!(**from, Term::Id) && is_plain).then(|| input.by(2.0))
+    (matches!(**from, Term::Id) && is_plain).then(|| input.scaled(2.0))
 }
 
 /// Returns the values of both.
-fn either(one: Made, other: Made) -> Made {
-    Made { count: one.count.plus(other.count), size: one.size.plus(other.size), work: one.work.plus(other.work) }
+fn either(one: ResultBounds, other: ResultBounds) -> ResultBounds {
+    ResultBounds {
+        count: one.count.plus(other.count),
+        size: one.size.plus(other.size),
+        work: one.work.plus(other.work),
+    }
 }
 
 /// Returns the size of the larger of the input and the variables.
@@ -188,64 +194,64 @@ fn operation<'s>(
     right: &Term<&'s str>,
     input: Cost,
     scope: &mut Scope<'s>,
-) -> Option<Made> {
-    let first = made(left, input, scope)?;
+) -> Option<ResultBounds> {
+    let first = result_bounds(left, input, scope)?;
     match operator {
         BinaryOp::Pipe(None) => {
-            let second = made(right, first.size, scope)?;
+            let second = result_bounds(right, first.size, scope)?;
             first.with(second, second.size)
         }
         BinaryOp::Pipe(Some(pattern)) => {
             let known = scope.len();
             bind(pattern, first.size, scope)?;
-            let second = made(right, input, scope);
+            let second = result_bounds(right, input, scope);
             scope.truncate(known);
             let second = second?;
             first.with(second, second.size)
         }
-        BinaryOp::Comma | BinaryOp::Alt => Some(either(first, made(right, input, scope)?)),
+        BinaryOp::Comma | BinaryOp::Alt => Some(either(first, result_bounds(right, input, scope)?)),
         BinaryOp::Or | BinaryOp::And | BinaryOp::Cmp(_) => {
-            let second = made(right, input, scope)?;
+            let second = result_bounds(right, input, scope)?;
             let compared = first.with(second, first.size.plus(second.size))?;
-            Some(Made { size: Cost::one(), ..compared })
+            Some(ResultBounds { size: Cost::one(), ..compared })
         }
         BinaryOp::Math(math) => {
-            let second = made(right, input, scope)?;
+            let second = result_bounds(right, input, scope)?;
             let both = first.size.plus(second.size);
             let size = match math {
                 Math::Add | Math::Sub | Math::Rem => both,
                 // Splitting a text yields at most as many parts as bytes.
-                Math::Div => both.by(2.0),
+                Math::Div => both.scaled(2.0),
                 Math::Mul => both.plus(Cost::fixed(repeated(left, right))),
             };
             first.with(second, size)
         }
         BinaryOp::Update | BinaryOp::Assign | BinaryOp::UpdateAlt => {
             let from = if matches!(operator, BinaryOp::Update) { first.size } else { input };
-            let second = made(right, from, scope)?;
+            let second = result_bounds(right, from, scope)?;
             updated(first, second, second.size, input)
         }
         BinaryOp::UpdateMath(math) => {
-            let second = made(right, input, scope)?;
+            let second = result_bounds(right, input, scope)?;
             let repeats = if matches!(math, Math::Mul) { repeated(left, right) } else { 0.0 };
-            updated(first, second, first.size.plus(second.size).by(2.0).plus(Cost::fixed(repeats)), input)
+            updated(first, second, first.size.plus(second.size).scaled(2.0).plus(Cost::fixed(repeats)), input)
         }
     }
 }
 
 /// Returns the input with values of `size` at each of `paths`, once for each of `new`.
-fn updated(paths: Made, new: Made, size: Cost, input: Cost) -> Option<Made> {
+fn updated(paths: ResultBounds, new: ResultBounds, size: Cost, input: Cost) -> Option<ResultBounds> {
     let count = new.count.plus(Cost::one());
     let size = input.plus(paths.count.times(size)?);
-    let each = paths.work.plus(paths.count.times(new.work.plus(Cost::fixed(DEPTH)))?).plus(size);
-    Some(Made { count, size, work: new.work.plus(count.times(each)?) })
+    let each = paths.work.plus(paths.count.times(new.work.plus(Cost::fixed(MAX_PATH_DEPTH)))?).plus(size);
+    Some(ResultBounds { count, size, work: new.work.plus(count.times(each)?) })
 }
 
 /// Returns how long a text that is multiplied in this process may become; numbers do not grow like
 /// that.
 fn repeated(left: &Term<&str>, right: &Term<&str>) -> f64 {
     let is_fraction = |term: &Term<&str>| matches!(term, Term::Num(digits) if digits.contains('.'));
-    if is_fraction(left) || is_fraction(right) { NUMBER } else { REPEATED_IN_PLACE }
+    if is_fraction(left) || is_fraction(right) { NUMBER_SIZE } else { REPEATED_IN_PLACE }
 }
 
 fn bind<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Option<()> {
@@ -305,80 +311,82 @@ fn number(term: &Term<&str>) -> Option<f64> {
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]
-fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<Made> {
-    let same = Some(Made::worked(input, input));
+fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Scope<'s>) -> Option<ResultBounds> {
+    let same = Some(ResultBounds::with_work(input, input));
     match (name, arguments) {
         (
             "not" | "true" | "false" | "null" | "nan" | "infinite" | "isnan" | "isinfinite" | "isnormal" | "isvalid",
             [],
-        ) => Some(Made::one(Cost::fixed(NUMBER))),
-        ("empty", []) => Some(Made::one(Cost::one())),
+        ) => Some(ResultBounds::one(Cost::fixed(NUMBER_SIZE))),
+        ("empty", []) => Some(ResultBounds::one(Cost::one())),
         (
             "length" | "utf8bytelength" | "floor" | "ceil" | "round" | "sqrt" | "fabs" | "abs" | "trunc" | "log"
             | "log2" | "log10" | "exp" | "type" | "todate" | "date" | "todateiso8601" | "fromdate" | "fromdateiso8601"
             | "mktime" | "gmtime" | "isempty" | "any" | "all" | "toboolean" | "tonumber" | "min" | "max" | "sin"
             | "cos" | "tan",
             [],
-        ) => Some(Made::worked(input.plus(Cost::fixed(200.0)), input)),
+        ) => Some(ResultBounds::with_work(input.plus(Cost::fixed(200.0)), input)),
         (
             "keys" | "keys_unsorted" | "values" | "nulls" | "booleans" | "numbers" | "strings" | "arrays" | "objects"
             | "iterables" | "scalars" | "first" | "last" | "reverse" | "sort" | "unique" | "ascii_downcase"
             | "ascii_upcase" | "trim" | "ltrim" | "rtrim" | "flatten" | "error" | "toarray" | "implode",
             [],
         ) => same,
-        ("add", []) => Some(Made::worked(input, input.times(input)?)),
+        ("add", []) => Some(ResultBounds::with_work(input, input.times(input)?)),
         (
             "explode" | "to_entries" | "from_entries" | "tostring" | "tojson" | "fromjson" | "transpose" | "ascii",
             [],
-        ) => Some(Made::worked(input.by(20.0), input.by(20.0))),
+        ) => Some(ResultBounds::with_work(input.scaled(20.0), input.scaled(20.0))),
         (
             "@text" | "@json" | "@csv" | "@tsv" | "@html" | "@uri" | "@sh" | "@base64" | "@base64d" | "@urid"
             | "@htmld",
             [],
-        ) => Some(Made::worked(input.by(ESCAPED), input.by(ESCAPED))),
-        ("recurse", []) => Some(Made { count: input, size: input, work: input }),
-        ("paths" | "leaf_paths", []) => {
-            Some(Made { count: input, size: Cost::fixed(DEPTH * NUMBER).plus(input), work: input.by(DEPTH) })
-        }
+        ) => Some(ResultBounds::with_work(input.scaled(ESCAPE_FACTOR), input.scaled(ESCAPE_FACTOR))),
+        ("recurse", []) => Some(ResultBounds { count: input, size: input, work: input }),
+        ("paths" | "leaf_paths", []) => Some(ResultBounds {
+            count: input,
+            size: Cost::fixed(MAX_PATH_DEPTH * NUMBER_SIZE).plus(input),
+            work: input.scaled(MAX_PATH_DEPTH),
+        }),
         ("map" | "map_values", [inner]) => {
             let is_choice = matches!(inner, Term::Call("select", _)) || parts_of_input(inner, input).is_some();
-            let inner = made(inner, input, scope)?;
+            let inner = result_bounds(inner, input, scope)?;
             let work = input.times(inner.work)?.plus(input);
             let size = if is_choice { input } else { input.times(inner.count.times(inner.size)?)? };
-            Some(Made::worked(input.plus(size), work))
+            Some(ResultBounds::with_work(input.plus(size), work))
         }
         ("with_entries", [inner]) => {
-            let inner = made(inner, input.plus(Cost::fixed(10.0)), scope)?;
-            let work = input.times(inner.work)?.plus(input.by(20.0));
-            Some(Made::worked(input.times(inner.count.times(inner.size)?)?.plus(input), work))
+            let inner = result_bounds(inner, input.plus(Cost::fixed(10.0)), scope)?;
+            let work = input.times(inner.work)?.plus(input.scaled(20.0));
+            Some(ResultBounds::with_work(input.times(inner.count.times(inner.size)?)?.plus(input), work))
         }
         ("select", [test]) => {
-            let test = made(test, input, scope)?;
-            Some(Made { count: test.count, size: input, work: test.work })
+            let test = result_bounds(test, input, scope)?;
+            Some(ResultBounds { count: test.count, size: input, work: test.work })
         }
         ("first" | "last" | "isempty" | "error" | "add", [inner]) => {
-            let inner = made(inner, input, scope)?;
+            let inner = result_bounds(inner, input, scope)?;
             let all = inner.count.times(inner.size)?;
-            Some(Made::worked(all, inner.work.plus(all)))
+            Some(ResultBounds::with_work(all, inner.work.plus(all)))
         }
         ("any" | "all", [test]) => {
-            let test = made(test, input, scope)?;
-            Some(Made::worked(Cost::one(), input.times(test.work)?.plus(input)))
+            let test = result_bounds(test, input, scope)?;
+            Some(ResultBounds::with_work(Cost::one(), input.times(test.work)?.plus(input)))
         }
         ("any" | "all", [values, test]) => {
-            let values = made(values, input, scope)?;
-            let test = made(test, values.size, scope)?;
-            Some(Made::worked(Cost::one(), values.work.plus(values.count.times(test.work)?)))
+            let values = result_bounds(values, input, scope)?;
+            let test = result_bounds(test, values.size, scope)?;
+            Some(ResultBounds::with_work(Cost::one(), values.work.plus(values.count.times(test.work)?)))
         }
         ("limit" | "skip" | "nth", [count, values]) => {
-            let count = made(count, input, scope)?;
-            let values = made(values, input, scope)?;
+            let count = result_bounds(count, input, scope)?;
+            let values = result_bounds(values, input, scope)?;
             count.with(values, values.size)
         }
         ("sort_by" | "group_by" | "unique_by" | "min_by" | "max_by", [key]) => {
-            let key = made(key, input, scope)?;
+            let key = result_bounds(key, input, scope)?;
             let keys = input.times(key.count.times(key.size)?)?;
-            Some(Made::worked(input.by(2.0), input.times(key.work)?.plus(keys).plus(input.by(30.0))))
+            Some(ResultBounds::with_work(input.scaled(2.0), input.times(key.work)?.plus(keys).plus(input.scaled(30.0))))
         }
         (
             "has" | "startswith" | "endswith" | "ltrimstr" | "rtrimstr" | "index" | "rindex" | "contains" | "inside"
@@ -391,25 +399,25 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
             {
                 return None;
             }
-            let argument = made(argument, input, scope)?;
+            let argument = result_bounds(argument, input, scope)?;
             let both = input.plus(argument.size).plus(Cost::fixed(10_000.0));
             let work = input.plus(Cost::one()).times(argument.size.plus(Cost::one()))?;
-            argument.with(Made::worked(both, work), both)
+            argument.with(ResultBounds::with_work(both, work), both)
         }
         ("split", [separator]) => {
-            let separator = made(separator, input, scope)?;
-            separator.with(Made::worked(input.by(2.0), input), input.by(2.0))
+            let separator = result_bounds(separator, input, scope)?;
+            separator.with(ResultBounds::with_work(input.scaled(2.0), input), input.scaled(2.0))
         }
         ("join", [separator]) => {
-            let separator = made(separator, input, scope)?;
-            let size = input.by(ESCAPED).plus(input.times(separator.size)?);
-            separator.with(Made::worked(size, size), size)
+            let separator = result_bounds(separator, input, scope)?;
+            let size = input.scaled(ESCAPE_FACTOR).plus(input.times(separator.size)?);
+            separator.with(ResultBounds::with_work(size, size), size)
         }
         ("del" | "delpaths" | "path" | "getpath", [paths]) => {
-            let paths = made(paths, input, scope)?;
-            let work = paths.count.times(input.plus(Cost::fixed(DEPTH)))?;
+            let paths = result_bounds(paths, input, scope)?;
+            let work = paths.count.times(input.plus(Cost::fixed(MAX_PATH_DEPTH)))?;
             let count = if name == "path" { paths.count } else { Cost::one() };
-            Some(Made { count, size: input.plus(Cost::fixed(DEPTH)), work: paths.work.plus(work) })
+            Some(ResultBounds { count, size: input.plus(Cost::fixed(MAX_PATH_DEPTH)), work: paths.work.plus(work) })
         }
         ("range", bounds) => {
             let numbers: Vec<f64> = bounds.iter().map(number).collect::<Option<_>>()?;
@@ -420,11 +428,8 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
                 _ => return None,
             };
             let count = Cost::fixed(count.max(0.0) + 1.0);
-            (count.is_small_for_all() && numbers.iter().all(|number| number.abs() <= MAX_RANGE)).then_some(Made {
-                count,
-                size: Cost::fixed(NUMBER),
-                work: count,
-            })
+            (count.is_small_for_all() && numbers.iter().all(|number| number.abs() <= MAX_RANGE))
+                .then_some(ResultBounds { count, size: Cost::fixed(NUMBER_SIZE), work: count })
         }
         ("test" | "match" | "capture" | "scan" | "split" | "splits", [regex, flags @ ..]) => {
             let flags_plain = flags.iter().all(|flag| literal(flag).is_some() || matches!(flag, Term::Call("null", _)));
@@ -432,21 +437,21 @@ fn call<'s>(name: &str, arguments: &[Term<&'s str>], input: Cost, scope: &mut Sc
                 return None;
             }
             let count = if matches!(name, "test") { Cost::one() } else { input.plus(Cost::one()) };
-            let size = input.by(2.0).plus(Cost::fixed(500.0));
-            Some(Made { count, size, work: input.plus(Cost::one()).by(300.0) })
+            let size = input.scaled(2.0).plus(Cost::fixed(500.0));
+            Some(ResultBounds { count, size, work: input.plus(Cost::one()).scaled(300.0) })
         }
         ("sub" | "gsub", [regex, new, flags @ ..]) => {
             if flags.len() > 1 || !is_cheap_regex(regex) || !flags.iter().all(|flag| literal(flag).is_some()) {
                 return None;
             }
-            let new = made(new, input.plus(Cost::fixed(500.0)), scope)?;
+            let new = result_bounds(new, input.plus(Cost::fixed(500.0)), scope)?;
             // Several replacement texts for each match would multiply.
             if new.count != Cost::one() {
                 return None;
             }
             let matches = input.plus(Cost::one());
             let size = input.plus(matches.times(new.size)?);
-            Some(Made::worked(size, matches.by(300.0).plus(matches.times(new.work)?).plus(size)))
+            Some(ResultBounds::with_work(size, matches.scaled(300.0).plus(matches.times(new.work)?).plus(size)))
         }
         _ => None,
     }

@@ -6,9 +6,9 @@
 //! Brackets in a text or a comment do not count. So the count follows the lexer through both, and
 //! through its recovery from a block that does not close.
 
-/// Returns the byte position in `source` at which more than `most` brackets are open; `None` if
+/// Returns the byte position in `source` at which more than `limit` brackets are open; `None` if
 /// there is none.
-pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
+pub(crate) fn first_beyond(source: &str, limit: usize) -> Option<usize> {
     let mut open = Vec::new();
     let mut brackets = 0;
     let mut rest = source;
@@ -45,7 +45,7 @@ pub(crate) fn first_beyond(source: &str, most: usize) -> Option<usize> {
                 if closes { after } else { rest }
             }
         };
-        if brackets > most {
+        if brackets > limit {
             return Some(at);
         }
     }

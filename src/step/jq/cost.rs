@@ -62,7 +62,7 @@ impl Cost {
     }
 
     /// Multiplies by a constant.
-    pub(crate) fn by(self, factor: f64) -> Self {
+    pub(crate) fn scaled(self, factor: f64) -> Self {
         Self { terms: self.terms.map(|term| term * factor) }
     }
 

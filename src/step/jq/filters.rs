@@ -16,7 +16,7 @@ use jaq_core::load::parse::Def;
 use jaq_core::native::{Fun, bome, run, unary, v};
 use jaq_json::Val;
 
-use crate::step::jq::rewrite::{MODULO, OVER, TIMES, definition};
+use crate::step::jq::rewrite::{DIVIDE, MODULO, MULTIPLY, rewrite_definition};
 use crate::step::jq::{numbers, paths, texts};
 
 /// Filters that access more than the input; none of them is available.
@@ -44,7 +44,7 @@ type Data = JustLut<Val>;
 
 /// Native filters of jaq that definitions in jq replace, and the names by which these definitions
 /// call them.
-const FRONTED: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), ("reverse", "__reverse")];
+const SHADOWED_FILTERS: [(&str, &str); 3] = [("range", "__range"), ("limit", "__limit"), ("reverse", "__reverse")];
 
 /// Returns the definitions that an expression may use.
 pub(crate) fn defs<'s>() -> impl Iterator<Item = Def<&'s str>> {
@@ -60,7 +60,7 @@ fn all() -> impl Iterator<Item = Def<&'static str>> {
     let usual = jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs());
     let usual = usual
         .filter(move |def| !DISALLOWED_FILTERS.contains(&def.name) && !replaced.contains(&(def.name, def.args.len())));
-    first.into_iter().chain(usual).chain(rest).map(definition)
+    first.into_iter().chain(usual).chain(rest).map(rewrite_definition)
 }
 
 /// Returns the native filters that an expression may use.
@@ -70,7 +70,7 @@ pub(crate) fn funs() -> impl Iterator<Item = Fun<Data>> {
     let usual = usual
         .filter(move |(name, args, _)| !DISALLOWED_FILTERS.contains(name) && !replaced.contains(&(*name, args.len())));
     let fronted = |(name, args, native): Fun<Data>| {
-        let behind = FRONTED.iter().find(|(front, _)| *front == name).map_or(name, |(_, behind)| behind);
+        let behind = SHADOWED_FILTERS.iter().find(|(front, _)| *front == name).map_or(name, |(_, behind)| behind);
         (behind, args, native)
     };
     usual.map(fronted).chain(natives())
@@ -83,8 +83,8 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
         run(("tojson", v(0), |cv| bome(texts::to_json(&cv.1).map(Val::utf8_str)))),
         run(("tostring", v(0), |cv| bome(texts::to_string(cv.1)))),
         run(("join", v(1), |cv| unary(cv, |value, separator| texts::join(value, &separator)))),
-        run(("ltrimstr", v(1), |cv| unary(cv, |value, start| Ok(texts::without_start(value, &start))))),
-        run(("rtrimstr", v(1), |cv| unary(cv, |value, end| Ok(texts::without_end(value, &end))))),
+        run(("ltrimstr", v(1), |cv| unary(cv, |value, start| Ok(texts::trim_start(value, &start))))),
+        run(("rtrimstr", v(1), |cv| unary(cv, |value, end| Ok(texts::trim_end(value, &end))))),
         run(("contains", v(1), |cv| unary(cv, |value, part| texts::contains(&value, &part)))),
         run(("nan", v(0), |_| bome(Ok(Val::from(f64::NAN))))),
         run(("infinite", v(0), |_| bome(Ok(Val::from(f64::INFINITY))))),
@@ -93,13 +93,13 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
             bome(paths::set(cv.1, &path, new))
         })),
         run(("delpaths", v(1), |cv| unary(cv, |value, all| paths::delete(value, &all)))),
-        run((TIMES, v(2), |mut cv| {
+        run((MULTIPLY, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());
-            bome(numbers::times(left, right))
+            bome(numbers::multiply(left, right))
         })),
-        run((OVER, v(2), |mut cv| {
+        run((DIVIDE, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());
-            bome(numbers::over(left, right))
+            bome(numbers::divide(left, right))
         })),
         run((MODULO, v(2), |mut cv| {
             let (right, left) = (cv.0.pop_var(), cv.0.pop_var());

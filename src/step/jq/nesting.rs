@@ -3,9 +3,9 @@
 //! In scope: the count, and the limits derived from it. Out of scope: compiling
 //! (`step::jq::program`).
 //!
-//! jaq parses, compiles, evaluates and drops an expression recursively, one call per level: `1 + 1
-//! + 1` has two levels. A chain of a few thousand operators would overflow any stack, and a stack
-//! overflow ends the process. The count is an upper bound: it assumes that the operators of a
+//! jaq parses, compiles, evaluates and drops an expression recursively, one call per level:
+//! `1 + 1 + 1` has two levels. A chain of a few thousand operators would overflow any stack, and a
+//! stack overflow ends the process. The count is an upper bound: it assumes that the operators of a
 //! sequence nest, whatever their precedence. Beside operators, the parts of patterns and the
 //! arguments of a call nest. The members of objects and the parts of texts nest only as deep as
 //! `step::jq::rewrite` makes them.
@@ -13,9 +13,9 @@
 use jaq_core::load::lex::{Lexer, StrPart, Tok, Token};
 
 /// Weight of an operator, a keyword or a bracket.
-const LEVEL: usize = 10;
+const LEVEL_WEIGHT: usize = 10;
 /// Weight of one part of a path; it takes about a tenth of an operator's stack.
-const PART: usize = 1;
+const PART_WEIGHT: usize = 1;
 
 /// Maximum depth that is accepted, in operators.
 pub(crate) const MAX_LEVELS: usize = 1_000;
@@ -29,7 +29,7 @@ pub(crate) const DEEP_STACK: usize = 64 << 20;
 /// Maximum number of members of an object, or parts of a text, that are joined sequentially. More
 /// are halved (`step::jq::rewrite`): jaq nests each in the previous one, with a quarter of an
 /// operator's stack.
-pub(crate) const WIDEST: usize = 4;
+pub(crate) const MAX_WIDTH: usize = 4;
 
 /// The nesting depth of an expression, in weight units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,18 +37,18 @@ pub(crate) struct Nesting(usize);
 
 impl Nesting {
     /// Measures `source`; zero if it has no tokens, which the loader reports.
-    pub(crate) fn of(source: &str) -> Self {
+    pub(crate) fn measure(source: &str) -> Self {
         Self(Lexer::new(source).lex().map_or(0, |tokens| levels(&tokens, Sequence::Terms)))
     }
 
     /// Returns whether the caller's stack is sufficient.
     pub(crate) fn is_shallow(self) -> bool {
-        self.0 <= MAX_LEVELS_IN_PLACE * LEVEL
+        self.0 <= MAX_LEVELS_IN_PLACE * LEVEL_WEIGHT
     }
 
     /// Returns whether the expression exceeds the limit.
     pub(crate) fn is_too_deep(self) -> bool {
-        self.0 > MAX_LEVELS * LEVEL
+        self.0 > MAX_LEVELS * LEVEL_WEIGHT
     }
 }
 
@@ -90,17 +90,17 @@ enum Next {
 
 /// Returns the levels of a sequence of tokens.
 fn levels(tokens: &[Token<&str>], kind: Sequence) -> usize {
-    let mut walk = Walk { kind, here: 0, deepest: 0, members: 1, open: Vec::new() };
+    let mut walk = Walk { kind, level: 0, deepest: 0, members: 1, open: Vec::new() };
     let start = if kind == Sequence::Members { Next::Name } else { Next::Term };
-    tokens.iter().fold(start, |at, token| walk.pass(token, at));
-    walk.deepest + halvings(walk.members) * LEVEL
+    tokens.iter().fold(start, |at, token| walk.process(token, at));
+    walk.deepest + halvings(walk.members) * LEVEL_WEIGHT
 }
 
 /// The state of the walk along one sequence.
 struct Walk {
     kind: Sequence,
     /// The level of the next token.
-    here: usize,
+    level: usize,
     deepest: usize,
     members: usize,
     open: Vec<Open>,
@@ -108,64 +108,64 @@ struct Walk {
 
 impl Walk {
     /// Processes a token that was expected as `at`. Returns what the next one can be.
-    fn pass(&mut self, Token(text, token): &Token<&str>, at: Next) -> Next {
+    fn process(&mut self, Token(text, token): &Token<&str>, at: Next) -> Next {
         let next = match token {
             Tok::Word if at != Next::Name => self.word(text, at),
             Tok::Sym => self.symbol(text),
             Tok::Str(parts) => {
-                self.deepest = self.deepest.max(self.here + interpolated(parts));
+                self.deepest = self.deepest.max(self.level + interpolated(parts));
                 Next::Operator
             }
             Tok::Block(inner) if at == Next::Pattern || self.kind == Sequence::Variables => {
-                self.here += LEVEL + levels(inner, Sequence::Variables);
+                self.level += LEVEL_WEIGHT + levels(inner, Sequence::Variables);
                 Next::Operator
             }
             Tok::Block(inner) => {
                 let kind = if text.starts_with('{') { Sequence::Members } else { Sequence::Terms };
-                self.deepest = self.deepest.max(self.here + LEVEL + levels(inner, kind));
+                self.deepest = self.deepest.max(self.level + LEVEL_WEIGHT + levels(inner, kind));
                 // An index follows the value that it indexes.
-                self.here += PART;
+                self.level += PART_WEIGHT;
                 Next::Operator
             }
             _ => Next::Operator,
         };
-        self.deepest = self.deepest.max(self.here);
+        self.deepest = self.deepest.max(self.level);
         next
     }
 
     fn word(&mut self, word: &str, at: Next) -> Next {
         match (word, at) {
             ("if", Next::Term) => {
-                self.here += LEVEL;
-                self.open.push(Open::Branches(self.here));
+                self.level += LEVEL_WEIGHT;
+                self.open.push(Open::Branches(self.level));
                 Next::Term
             }
             ("then" | "else" | "elif", Next::Operator) => {
                 self.leave_scopes();
                 if let Some(Open::Branches(start)) = self.open.last_mut() {
-                    *start += if word == "elif" { LEVEL } else { 0 };
-                    self.here = *start;
+                    *start += if word == "elif" { LEVEL_WEIGHT } else { 0 };
+                    self.level = *start;
                 }
                 Next::Term
             }
             ("end", Next::Operator) => {
                 self.leave_scopes();
                 if let Some(Open::Branches(start)) = self.open.pop_if(|last| matches!(last, Open::Branches(_))) {
-                    self.here = start;
+                    self.level = start;
                 }
                 Next::Operator
             }
             ("def" | "label", Next::Term) => {
-                self.here += LEVEL;
+                self.level += LEVEL_WEIGHT;
                 self.open.push(if word == "def" { Open::Definition } else { Open::Scope });
                 Next::Operator
             }
             ("as", _) => {
-                self.here += LEVEL;
+                self.level += LEVEL_WEIGHT;
                 Next::Pattern
             }
             ("try" | "catch" | "reduce" | "foreach" | "and" | "or" | "import" | "include", _) => {
-                self.here += LEVEL;
+                self.level += LEVEL_WEIGHT;
                 Next::Term
             }
             _ => Next::Operator,
@@ -176,13 +176,13 @@ impl Walk {
         match symbol {
             "," if self.kind == Sequence::Members && self.open.is_empty() => {
                 self.members += 1;
-                self.here = 0;
+                self.level = 0;
                 return Next::Name;
             }
-            "," if self.kind == Sequence::Variables => self.here += PART,
+            "," if self.kind == Sequence::Variables => self.level += PART_WEIGHT,
             ";" => {
                 // Each argument is bound within the one before.
-                self.here += PART;
+                self.level += PART_WEIGHT;
                 self.leave_scopes();
                 if self.open.pop_if(|last| matches!(last, Open::Definition)).is_some() {
                     self.open.push(Open::Scope);
@@ -191,10 +191,10 @@ impl Walk {
             }
             ":" => return Next::Term,
             ")" | "]" | "}" => {}
-            "?" => self.here += PART,
-            path if path.starts_with('.') => self.here += PART,
+            "?" => self.level += PART_WEIGHT,
+            path if path.starts_with('.') => self.level += PART_WEIGHT,
             _ => {
-                self.here += LEVEL;
+                self.level += LEVEL_WEIGHT;
                 return Next::Term;
             }
         }
@@ -209,7 +209,7 @@ impl Walk {
 
 /// Returns how often this many parts are halved.
 fn halvings(parts: usize) -> usize {
-    std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > WIDEST).count()
+    std::iter::successors(Some(parts), |parts| Some(parts.div_ceil(2))).take_while(|parts| *parts > MAX_WIDTH).count()
 }
 
 /// Returns the levels of the terms within a text; each `\(…)` is one block.
@@ -218,7 +218,7 @@ fn interpolated(parts: &[StrPart<&str, Token<&str>>]) -> usize {
         StrPart::Term(term) => Some(levels(std::slice::from_ref(term), Sequence::Terms)),
         StrPart::Str(_) | StrPart::Char(_) => None,
     });
-    terms.max().map_or(0, |deepest| deepest + LEVEL) + halvings(parts.len()) * LEVEL
+    terms.max().map_or(0, |deepest| deepest + LEVEL_WEIGHT) + halvings(parts.len()) * LEVEL_WEIGHT
 }
 
 #[cfg(test)]
@@ -245,13 +245,13 @@ mod tests {
             ("{a: if 1 then label $x | 1, 2 else 3 end, b: 4}", 50),
             (". as {$a, b: [$c, $d]}|1", 43),
         ] {
-            assert_eq!(Nesting::of(source), Nesting(levels), "{source}");
+            assert_eq!(Nesting::measure(source), Nesting(levels), "{source}");
         }
     }
 
     #[test]
     fn a_map_of_many_columns_is_shallow() {
         let columns: Vec<String> = (0..500).map(|n| format!("c{n}: (.a.b{n} // 0 | tostring)")).collect();
-        assert!(Nesting::of(&format!("{{{}}}", columns.join(", "))).is_shallow());
+        assert!(Nesting::measure(&format!("{{{}}}", columns.join(", "))).is_shallow());
     }
 }

@@ -40,18 +40,18 @@ pub(crate) fn to_number(value: Val) -> ValR<Val> {
     let text = match &value {
         Val::Num(_) => return Ok(value),
         Val::TStr(text) => text,
-        _ => return Err(unread(&value)),
+        _ => return Err(not_a_number(&value)),
     };
-    spelt(text).map(Val::Num).ok_or_else(|| unread(&value))
+    parse_number(text).map(Val::Num).ok_or_else(|| not_a_number(&value))
 }
 
-fn unread(value: &Val) -> Error<Val> {
+fn not_a_number(value: &Val) -> Error<Val> {
     Error::str(format_args!("cannot parse {value} as a number"))
 }
 
 /// Parses the number of a text: digits with at most one point, an exponent; JSON's forms, and `+5`,
 /// `.5`, `1.` and `007`.
-fn spelt(text: &[u8]) -> Option<Num> {
+fn parse_number(text: &[u8]) -> Option<Num> {
     let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t', '\n', '\r']);
     let (sign, unsigned) = match text.as_bytes().first()? {
         b'-' => ("-", text.get(1..)?),
@@ -93,7 +93,7 @@ fn spelt(text: &[u8]) -> Option<Num> {
 }
 
 /// Returns the product. A text that would become too long is an error; jaq would end the process.
-pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
+pub(crate) fn multiply(left: Val, right: Val) -> ValR<Val> {
     let repeated = match (&left, &right) {
         (Val::TStr(text) | Val::BStr(text), Val::Num(_)) => Some((text.len(), &right)),
         (Val::Num(_), Val::TStr(text) | Val::BStr(text)) => Some((text.len(), &left)),
@@ -101,9 +101,9 @@ pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
     };
     if let Some((length, count)) = repeated {
         let length = u32::try_from(length).map_or(f64::INFINITY, f64::from);
-        let (most, _) = REPEATED.get();
-        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > most {
-            REPEATED.set((most, true));
+        let (limit, _) = REPEATED.get();
+        if length.max(1.0) * count.as_f64().unwrap_or(f64::NAN) > limit {
+            REPEATED.set((limit, true));
             let why = format_args!("cannot repeat a text of {length} bytes {count} times: the most is 64 MiB");
             return Err(Error::str(why));
         }
@@ -113,7 +113,7 @@ pub(crate) fn times(left: Val, right: Val) -> ValR<Val> {
 
 /// Returns the quotient; for texts, their parts, as in jq. A whole quotient of numbers is a whole
 /// number, so that its text is `3` and not `3.0`.
-pub(crate) fn over(left: Val, right: Val) -> ValR<Val> {
+pub(crate) fn divide(left: Val, right: Val) -> ValR<Val> {
     if let (Val::Num(_), Val::Num(_)) = (&left, &right)
         && right.as_f64() == Some(0.0)
     {

@@ -23,7 +23,9 @@ use crate::step::jq::filters::{defs, funs};
 use crate::step::jq::nesting::{DEEP_STACK, Nesting};
 use crate::step::jq::numbers::in_place;
 use crate::step::jq::rewrite;
-use crate::step::jq::syntax::{SyntaxError, load_error, measured, no_term, no_thread, undefined};
+use crate::step::jq::syntax::{
+    SyntaxError, compile_error, load_error, measure_nesting, not_an_expression, thread_error,
+};
 use crate::step::jq::value::{from_jaq, to_jaq};
 
 /// Maximum number of values that an expression may yield for one input.
@@ -59,22 +61,22 @@ impl fmt::Debug for Program {
 pub enum JqRunError {
     /// The expression raised the error.
     #[error("{0}")]
-    Failed(String),
+    Raised(String),
     /// A result can't be represented as JSON; the message names its path.
     #[error("{0}")]
-    Unheld(String),
+    Unrepresentable(String),
     /// It yields more values than allowed; holds the limit.
     #[error("the expression yields more than {0} values")]
-    TooMany(usize),
+    TooManyOutputs(usize),
     /// The jq library panicked on a value; nothing else is affected.
     #[error("the jq library could not process this value")]
-    GaveUp,
+    Panicked,
 }
 
 impl Program {
     /// Compiles `source`; the error names the first position that is wrong.
     pub fn compile(source: &str) -> Result<Self, SyntaxError> {
-        let nesting = measured(source)?;
+        let nesting = measure_nesting(source)?;
         if nesting.is_shallow() {
             return Self::compile_here(source, nesting);
         }
@@ -82,7 +84,7 @@ impl Program {
             let builder = thread::Builder::new().stack_size(DEEP_STACK);
             let compiling = builder.spawn_scoped(scope, || Self::compile_here(source, nesting));
             let compiled = compiling.map(thread::ScopedJoinHandle::join);
-            compiled.map_err(|error| no_thread(source, &error))?.unwrap_or_else(|_| Err(no_term(source)))
+            compiled.map_err(|error| thread_error(source, &error))?.unwrap_or_else(|_| Err(not_an_expression(source)))
         })
     }
 
@@ -90,15 +92,15 @@ impl Program {
         let arena = Arena::default();
         let checked = Loader::new([]).load(&arena, File { code: source, path: () });
         checked.map_err(|errors| load_error(source, &errors))?;
-        let term = load::parse(source, |parser| parser.term()).ok_or_else(|| no_term(source))?;
+        let term = load::parse(source, |parser| parser.term()).ok_or_else(|| not_an_expression(source))?;
         // A deep expression needs the worker's stack.
         let cost = if nesting.is_shallow() { cost(&term) } else { None };
-        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewritten(term) };
+        let main = Def { name: MAIN, args: Vec::new(), body: rewrite::rewrite_term(term) };
         let modules = Loader::new(defs().chain([main]))
             .load(&arena, File { code: MAIN, path: () })
             .map_err(|errors| load_error(source, &errors))?;
         let filter =
-            Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| undefined(source, &errors))?;
+            Compiler::default().with_funs(funs()).compile(modules).map_err(|errors| compile_error(source, &errors))?;
         Ok(Self { source: source.into(), filter: Arc::new(filter), path: MemberPath::parse(source), cost })
     }
 
@@ -124,10 +126,10 @@ impl Program {
         self.run_at_most(input, MAX_OUTPUTS)
     }
 
-    /// Returns every value that the expression yields for `input`, at most `most`.
-    pub fn run_at_most(&self, input: Value, most: usize) -> Result<Vec<Value>, JqRunError> {
+    /// Returns every value that the expression yields for `input`, at most `limit`.
+    pub fn run_at_most(&self, input: Value, limit: usize) -> Result<Vec<Value>, JqRunError> {
         // jaq panics on a few values; such a value must not end the run.
-        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, most))).unwrap_or(Err(JqRunError::GaveUp))
+        catch_unwind(AssertUnwindSafe(|| self.evaluate(input, limit))).unwrap_or(Err(JqRunError::Panicked))
     }
 
     /// Returns the result of `run` if it is certain beforehand that time and memory are negligible;
@@ -140,15 +142,15 @@ impl Program {
         is_small.then(|| in_place(|| self.run(input.clone()))).flatten()
     }
 
-    fn evaluate(&self, input: Value, most: usize) -> Result<Vec<Value>, JqRunError> {
+    fn evaluate(&self, input: Value, limit: usize) -> Result<Vec<Value>, JqRunError> {
         let context = Ctx::<JustLut<Val>>::new(&self.filter.lut, Vars::new([]));
         let mut values = Vec::new();
         for result in self.filter.id.run((context, to_jaq(input))) {
-            if values.len() == most {
-                return Err(JqRunError::TooMany(most));
+            if values.len() == limit {
+                return Err(JqRunError::TooManyOutputs(limit));
             }
-            let value = result.map_err(|exception| JqRunError::Failed(explain(exception)))?;
-            values.push(from_jaq(&value).map_err(JqRunError::Unheld)?);
+            let value = result.map_err(|exception| JqRunError::Raised(explain(exception)))?;
+            values.push(from_jaq(&value).map_err(JqRunError::Unrepresentable)?);
         }
         Ok(values)
     }
@@ -197,12 +199,12 @@ mod tests {
         assert_eq!(run_on("empty", json!(1)), Ok(vec![]));
         assert_eq!(run_on(".[]", json!([1, 2])), Ok(vec![json!(1), json!(2)]));
         assert_eq!(run_on("range(10000)", json!(null)).map(|all| all.len()), Ok(MAX_OUTPUTS));
-        assert_eq!(run_on("range(10001)", json!(null)), Err(JqRunError::TooMany(MAX_OUTPUTS)));
-        assert_eq!(run_on("repeat(1)", json!(null)), Err(JqRunError::TooMany(MAX_OUTPUTS)));
+        assert_eq!(run_on("range(10001)", json!(null)), Err(JqRunError::TooManyOutputs(MAX_OUTPUTS)));
+        assert_eq!(run_on("repeat(1)", json!(null)), Err(JqRunError::TooManyOutputs(MAX_OUTPUTS)));
     }
 
     #[test]
-    fn an_error_is_told_at_its_place() {
+    fn an_error_is_reported_at_its_position() {
         for (expression, at, message) in [
             ("{id, ti: }", 9..10, "expected term, found `}`"),
             (".a | foo(.b)", 5..8, "there is no filter `foo/1`"),
@@ -231,9 +233,9 @@ mod tests {
     #[test]
     fn a_number_that_is_not_finite_is_rejected_by_its_path() {
         let error = run_on("{a: (.n | log)}", json!({"n": 0})).expect_err("no finite number");
-        assert_eq!(error, JqRunError::Unheld(".a is no finite number".into()));
+        assert_eq!(error, JqRunError::Unrepresentable(".a is no finite number".into()));
         let error = run_on("{a: (.n / 0)}", json!({"n": 1})).expect_err("nothing is divided by zero");
-        assert_eq!(error, JqRunError::Failed("cannot divide 1 by 0: the divisor is zero".into()));
+        assert_eq!(error, JqRunError::Raised("cannot divide 1 by 0: the divisor is zero".into()));
         assert_eq!(run_on("(.n / 0)? // 7", json!({"n": 1})), Ok(vec![json!(7)]));
         assert!(run_on("{a: nan}", json!(null)).is_err());
         assert!(run_on("\"NaN\" | tonumber", json!(null)).is_err());
@@ -241,9 +243,9 @@ mod tests {
 
     #[test]
     fn a_hostile_value_fails_alone() {
-        assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(JqRunError::Failed(_))));
+        assert!(matches!(run_on("fromjson", json!("[".repeat(1_000_000))), Err(JqRunError::Raised(_))));
         assert_eq!(run_on("fromjson", json!("[1, {\"a\": 2.5}]")), Ok(vec![json!([1, {"a": 2.5}])]));
-        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(JqRunError::Failed(_))));
+        assert!(matches!(run_on("\"ab\" * .", json!(i64::MAX)), Err(JqRunError::Raised(_))));
         let long = run_on("error", json!("x".repeat(100_000))).expect_err("it says so").to_string();
         assert!(long.len() < 400, "{}", long.len());
     }
@@ -326,7 +328,7 @@ mod tests {
 
     /// Runs on the test's stack if the expression is shallow, otherwise on the worker's.
     fn is_compiled_and_run_or_refused(source: &str) {
-        let Ok(nesting) = measured(source) else { return };
+        let Ok(nesting) = measure_nesting(source) else { return };
         let stack = if nesting.is_shallow() { 2 << 20 } else { DEEP_STACK };
         let compile_and_run = || Program::compile(source).map(|program| program.run(json!(null)));
         let ended = thread::scope(|scope| {

@@ -40,7 +40,7 @@ const MAX_BYTES: usize = 64 << 10;
 const MAX_BRACKETS: usize = 200;
 
 /// Measures how deep `source` nests; fails if it is too long or too nested to be parsed.
-pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
+pub(crate) fn measure_nesting(source: &str) -> Result<Nesting, SyntaxError> {
     if source.len() > MAX_BYTES {
         let message = format!("an expression has at most {MAX_BYTES} bytes");
         return Err(SyntaxError { message, at: 0..source.len() });
@@ -49,7 +49,7 @@ pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
         let message = format!("more than {MAX_BRACKETS} brackets are open");
         return Err(SyntaxError { message, at: at..char_end(source, at) });
     }
-    let nesting = Nesting::of(source);
+    let nesting = Nesting::measure(source);
     if nesting.is_too_deep() {
         let message = format!("more than {MAX_LEVELS} operators follow each other; write it as several steps");
         return Err(SyntaxError { message, at: 0..source.len() });
@@ -58,7 +58,7 @@ pub(crate) fn measured(source: &str) -> Result<Nesting, SyntaxError> {
 }
 
 /// Returns the error that the system provides no thread with a stack for a deep expression.
-pub(crate) fn no_thread(source: &str, error: &io::Error) -> SyntaxError {
+pub(crate) fn thread_error(source: &str, error: &io::Error) -> SyntaxError {
     let message = format!("the system gives no thread to compile it in ({error}); run it again later");
     SyntaxError { message, at: 0..source.len() }
 }
@@ -70,7 +70,7 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
     };
     match error {
         load::Error::Lex(errors) => errors.first().map(|(expected, rest)| {
-            let at = place(source, rest);
+            let at = position_of(source, rest);
             SyntaxError { message: format!("expected {}", expected.as_str()), at: at.start..char_end(source, at.start) }
         }),
         load::Error::Parse(errors) => errors.first().map(|(expected, found)| {
@@ -83,12 +83,12 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
                         other => other,
                     }
                 ),
-                at: if found.is_empty() { end.clone() } else { place(source, found) },
+                at: if found.is_empty() { end.clone() } else { position_of(source, found) },
             }
         }),
         load::Error::Io(errors) => errors.first().map(|(path, _)| SyntaxError {
             message: "modules can't be loaded; write the definition in the expression".into(),
-            at: place(source, path),
+            at: position_of(source, path),
         }),
     }
     .unwrap_or(SyntaxError { message: "the expression is no jq".into(), at: end })
@@ -96,11 +96,11 @@ pub(crate) fn load_error(source: &str, errors: &load::Errors<&str, ()>) -> Synta
 
 /// Returns the error of a source that parses but is not an expression, such as one that begins with
 /// module metadata.
-pub(crate) fn no_term(source: &str) -> SyntaxError {
+pub(crate) fn not_an_expression(source: &str) -> SyntaxError {
     SyntaxError { message: "an expression is needed, without a module's head".into(), at: 0..source.len() }
 }
 
-pub(crate) fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
+pub(crate) fn compile_error(source: &str, errors: &compile::Errors<&str, ()>) -> SyntaxError {
     let first = errors.iter().flat_map(|(_, errors)| errors).next();
     let Some((name, kind)) = first else {
         return SyntaxError { message: "the expression does not compile".into(), at: 0..source.len() };
@@ -112,12 +112,12 @@ pub(crate) fn undefined(source: &str, errors: &compile::Errors<&str, ()>) -> Syn
         compile::Undefined::Filter(arity) => format!("there is no filter `{name}/{arity}`"),
         other => format!("there is no {} `{name}`", other.as_str()),
     };
-    SyntaxError { message, at: place(source, name) }
+    SyntaxError { message, at: position_of(source, name) }
 }
 
 /// Returns the position of `part`, a slice of `source`; the end of `source` if it is not a slice of
 /// it.
-fn place(source: &str, part: &str) -> Range<usize> {
+fn position_of(source: &str, part: &str) -> Range<usize> {
     let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
     if start.checked_add(part.len()).is_some_and(|end| end <= source.len()) {
         start..start + part.len()

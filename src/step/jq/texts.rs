@@ -116,7 +116,7 @@ pub(crate) fn join(value: Val, separator: &Val) -> ValR<Val> {
 }
 
 /// Returns the text without this start; anything else unchanged.
-pub(crate) fn without_start(value: Val, start: &Val) -> Val {
+pub(crate) fn trim_start(value: Val, start: &Val) -> Val {
     match (&value, start) {
         (Val::TStr(text), Val::TStr(start)) if text.starts_with(start) => Val::utf8_str(text.slice(start.len()..)),
         _ => value,
@@ -124,7 +124,7 @@ pub(crate) fn without_start(value: Val, start: &Val) -> Val {
 }
 
 /// Returns the text without this end; anything else unchanged.
-pub(crate) fn without_end(value: Val, end: &Val) -> Val {
+pub(crate) fn trim_end(value: Val, end: &Val) -> Val {
     match (&value, end) {
         (Val::TStr(text), Val::TStr(end)) if text.ends_with(end) => Val::utf8_str(text.slice(..text.len() - end.len())),
         _ => value,

@@ -23,7 +23,7 @@ pub(crate) const VALUES: u8 = b'v';
 pub(crate) const FAILURE: u8 = b'f';
 
 /// Appends a frame whose payload `fill` writes.
-pub(crate) fn put(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
+pub(crate) fn put_frame(out: &mut Vec<u8>, kind: u8, fill: impl FnOnce(&mut Vec<u8>)) {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, kind]);
     fill(out);
@@ -43,8 +43,8 @@ pub(crate) fn put_json(out: &mut Vec<u8>, value: &Value) {
 pub(crate) type WorkerFrame<'b> = (u8, &'b [u8], usize);
 
 /// Returns the first frame of `bytes`; `None` if it is incomplete.
-pub(crate) fn first(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable> {
-    let Some((length, after)) = number(bytes) else { return Ok(None) };
+pub(crate) fn parse_frame(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable> {
+    let Some((length, after)) = parse_u32(bytes) else { return Ok(None) };
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > MAX_FRAME {
         return Err(Unreadable);
@@ -58,13 +58,13 @@ pub(crate) fn first(bytes: &[u8]) -> Result<Option<WorkerFrame<'_>>, Unreadable>
 pub(crate) struct Unreadable;
 
 /// Parses a four-byte number. Returns it and the remaining bytes.
-pub(crate) fn number(bytes: &[u8]) -> Option<(u32, &[u8])> {
+pub(crate) fn parse_u32(bytes: &[u8]) -> Option<(u32, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<4>()?;
     Some((u32::from_le_bytes(*head), rest))
 }
 
 /// Parses an eight-byte number. Returns it and the remaining bytes.
-pub(crate) fn long(bytes: &[u8]) -> Option<(u64, &[u8])> {
+pub(crate) fn parse_u64(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (head, rest) = bytes.split_first_chunk::<8>()?;
     Some((u64::from_le_bytes(*head), rest))
 }
@@ -73,7 +73,7 @@ pub(crate) fn long(bytes: &[u8]) -> Option<(u64, &[u8])> {
 pub(crate) fn values(mut rest: &[u8]) -> Result<Vec<Value>, Unreadable> {
     let mut values = Vec::new();
     while !rest.is_empty() {
-        let (length, after) = number(rest).ok_or(Unreadable)?;
+        let (length, after) = parse_u32(rest).ok_or(Unreadable)?;
         let (json, after) =
             after.split_at_checked(usize::try_from(length).map_err(|_| Unreadable)?).ok_or(Unreadable)?;
         values.push(serde_json::from_slice(json).map_err(|_| Unreadable)?);
@@ -103,17 +103,17 @@ mod tests {
     fn values_come_out_as_they_went_in_wherever_the_bytes_are_cut() {
         let wanted = vec![json!({"a": [1, 2.5, "ü"]}), json!(null), json!(u64::MAX)];
         let mut bytes = Vec::new();
-        put(&mut bytes, VALUES, |out| wanted.iter().for_each(|value| put_value(out, value)));
+        put_frame(&mut bytes, VALUES, |out| wanted.iter().for_each(|value| put_value(out, value)));
         for cut in 0..bytes.len() {
-            assert_eq!(first(&bytes[..cut]), Ok(None), "{cut}");
+            assert_eq!(parse_frame(&bytes[..cut]), Ok(None), "{cut}");
         }
-        let (kind, rest, length) = first(&bytes).expect("readable").expect("whole");
+        let (kind, rest, length) = parse_frame(&bytes).expect("readable").expect("whole");
         assert_eq!((kind, length, values(rest)), (VALUES, bytes.len(), Ok(wanted)));
     }
 
     #[test]
     fn a_length_beyond_all_measure_is_not_waited_for() {
-        assert_eq!(first(&[0xff; 9]), Err(Unreadable));
+        assert_eq!(parse_frame(&[0xff; 9]), Err(Unreadable));
         assert_eq!(values(&[9, 0, 0, 0, b'1']), Err(Unreadable));
     }
 }

@@ -9,15 +9,15 @@ use std::process::Stdio;
 
 use tokio::process::{Child, Command};
 
-use crate::step::worker::serve::WORD;
+use crate::step::worker::serve::WORKER_ARGUMENT;
 
 /// This program's file, as the system keeps it open. So it is the same file even after an update.
-const OWN: &str = "/proc/self/exe";
+const OWN_EXECUTABLE: &str = "/proc/self/exe";
 
 /// Returns the running program's file: the one that the system keeps open, or else the path that it
 /// was started from.
 pub(crate) fn own_program(started: Option<PathBuf>) -> Option<PathBuf> {
-    let own = Path::new(OWN);
+    let own = Path::new(OWN_EXECUTABLE);
     if own.exists() { Some(own.to_owned()) } else { started }
 }
 
@@ -25,7 +25,7 @@ pub(crate) fn own_program(started: Option<PathBuf>) -> Option<PathBuf> {
 /// nothing of the job.
 pub(crate) fn start(program: &Path) -> io::Result<Child> {
     let mut command = Command::new(program);
-    command.arg(WORD).env_clear().kill_on_drop(true);
+    command.arg(WORKER_ARGUMENT).env_clear().kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     #[cfg(unix)]
     {

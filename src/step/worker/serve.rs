@@ -14,21 +14,23 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use crate::step::jq::program::Program;
-use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, long, number, put, put_value};
+use crate::step::worker::frame::{
+    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, parse_u32, parse_u64, put_frame, put_value,
+};
 
 /// The command-line argument that makes a process a worker.
-pub const WORD: &str = "evaluate-jq";
+pub const WORKER_ARGUMENT: &str = "evaluate-jq";
 
 /// Stack of the evaluating thread, with room for legitimate deep recursion.
 const STACK: usize = 64 << 20;
 /// Memory beside the values: the program itself, its threads' stacks and buffers.
-const BESIDE: u64 = (STACK as u64) + (64 << 20);
+const BASE_MEMORY: u64 = (STACK as u64) + (64 << 20);
 /// Address space beside that: what the C library reserves and never touches.
-const RESERVED: u64 = 512 << 20;
+const RESERVED_ADDRESS_SPACE: u64 = 512 << 20;
 /// Frames that wait to be evaluated.
-const WAITING: usize = 512;
+const MAX_WAITING_FRAMES: usize = 512;
 /// Replies that are written at once, in bytes.
-const GATHERED: usize = 1 << 16;
+const MAX_WRITE_BYTES: usize = 1 << 16;
 
 /// The exit code of a worker that can't start a thread.
 pub(crate) const NO_THREAD: u8 = 71;
@@ -39,9 +41,9 @@ type Frame = (u8, Vec<u8>);
 /// Serves until standard input ends. Returns the exit code of the process.
 pub fn serve() -> u8 {
     std::panic::set_hook(Box::new(|_| {}));
-    no_core();
-    let (frames, to_evaluate) = sync_channel(WAITING);
-    let (answers, to_write) = sync_channel(WAITING);
+    disable_core_dumps();
+    let (frames, to_evaluate) = sync_channel(MAX_WAITING_FRAMES);
+    let (answers, to_write) = sync_channel(MAX_WAITING_FRAMES);
     // A reply is written at once, whatever the next evaluation does.
     let writing = thread::Builder::new().spawn(move || write(&to_write));
     let evaluating = thread::Builder::new().stack_size(STACK).spawn(move || answer(&to_evaluate, &answers));
@@ -59,7 +61,7 @@ fn read(sender: &SyncSender<Frame>) {
     let mut input = io::stdin().lock();
     loop {
         let mut at = 0;
-        while let Ok(Some((kind, rest, length))) = first(bytes.get(at..).unwrap_or_default()) {
+        while let Ok(Some((kind, rest, length))) = parse_frame(bytes.get(at..).unwrap_or_default()) {
             if sender.send((kind, rest.to_vec())).is_err() {
                 return;
             }
@@ -79,7 +81,7 @@ fn answer(frames: &Receiver<Frame>, answers: &SyncSender<Vec<u8>>) {
     let mut programs = Vec::new();
     let mut limited = 0;
     let mut out = Vec::new();
-    put(&mut out, READY, |_| {});
+    put_frame(&mut out, READY, |_| {});
     while answers.send(std::mem::take(&mut out)).is_ok() {
         let Ok((kind, rest)) = frames.recv() else { return };
         match kind {
@@ -93,7 +95,7 @@ fn answer(frames: &Receiver<Frame>, answers: &SyncSender<Vec<u8>>) {
 fn write(answers: &Receiver<Vec<u8>>) {
     let mut output = io::stdout().lock();
     while let Ok(mut out) = answers.recv() {
-        while out.len() < GATHERED
+        while out.len() < MAX_WRITE_BYTES
             && let Ok(more) = answers.try_recv()
         {
             out.extend_from_slice(&more);
@@ -111,9 +113,9 @@ fn evaluate(
     out: &mut Vec<u8>,
 ) {
     let read = || {
-        let (program, rest) = number(rest)?;
-        let (most, rest) = number(rest)?;
-        let (memory, json) = long(rest)?;
+        let (program, rest) = parse_u32(rest)?;
+        let (most, rest) = parse_u32(rest)?;
+        let (memory, json) = parse_u64(rest)?;
         let program = programs.get(usize::try_from(program).ok()?)?.as_ref().ok()?;
         Some((program, usize::try_from(most).ok()?, memory, json))
     };
@@ -127,8 +129,8 @@ fn evaluate(
         Err(error) => Err(format!("the record can't be handed over: {error}")),
     };
     match values {
-        Ok(values) => put(out, VALUES, |out| values.iter().for_each(|value| put_value(out, value))),
-        Err(why) => put(out, FAILURE, |out| out.extend_from_slice(why.as_bytes())),
+        Ok(values) => put_frame(out, VALUES, |out| values.iter().for_each(|value| put_value(out, value))),
+        Err(why) => put_frame(out, FAILURE, |out| out.extend_from_slice(why.as_bytes())),
     }
 }
 
@@ -136,8 +138,8 @@ fn evaluate(
 #[cfg(unix)]
 fn limit(memory: u64) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let data = memory.saturating_add(BESIDE);
-    for (resource, most) in [(Resource::Data, data), (Resource::As, data.saturating_add(RESERVED))] {
+    let data = memory.saturating_add(BASE_MEMORY);
+    for (resource, most) in [(Resource::Data, data), (Resource::As, data.saturating_add(RESERVED_ADDRESS_SPACE))] {
         let maximum = getrlimit(resource).maximum;
         let current = Some(maximum.map_or(most, |maximum| most.min(maximum)));
         // On a system without such a limit none is set.
@@ -151,10 +153,10 @@ fn limit(_: u64) {}
 /// Disables core dumps, so that a process that ends for lack of memory leaves no record on the
 /// disk.
 #[cfg(unix)]
-fn no_core() {
+fn disable_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
 }
 
 #[cfg(not(unix))]
-fn no_core() {}
+fn disable_core_dumps() {}

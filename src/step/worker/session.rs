@@ -19,18 +19,20 @@ use tokio::sync::{mpsc, oneshot};
 use crate::clock::Clock;
 use crate::machine::MachineTrouble;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError};
-use crate::step::worker::frame::{EVALUATION, EXPRESSION, FAILURE, READY, VALUES, first, put, put_json, values};
+use crate::step::worker::frame::{
+    EVALUATION, EXPRESSION, FAILURE, READY, VALUES, parse_frame, put_frame, put_json, values,
+};
 use crate::step::worker::launch::start;
 use crate::step::worker::serve::NO_THREAD;
 
 /// Maximum number of evaluations in flight.
-const MOST_ON_THEIR_WAY: usize = 256;
+const MAX_IN_FLIGHT: usize = 256;
 /// Bytes that wait to be written to the worker; beyond them no further evaluation is encoded.
-const MOST_UNWRITTEN: usize = 1 << 20;
+const MAX_UNWRITTEN: usize = 1 << 20;
 /// How long a worker may take to start.
-const STARTING: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Bytes of a worker's standard error that are read.
-const MOST_COMPLAINTS: u64 = 4 << 10;
+const MAX_STDERR_BYTES: u64 = 4 << 10;
 
 /// The values, or why there are none.
 pub(crate) type WorkerReply = Result<Vec<Value>, EvaluationError>;
@@ -38,9 +40,9 @@ pub(crate) type WorkerReply = Result<Vec<Value>, EvaluationError>;
 /// An evaluation, and the channel to its caller.
 pub(crate) struct WorkerRequest {
     pub(crate) evaluation: Evaluation,
-    pub(crate) answer: oneshot::Sender<WorkerReply>,
+    pub(crate) reply: oneshot::Sender<WorkerReply>,
     /// Number of workers that another process ended while this request was the first one.
-    pub(crate) tries: u32,
+    pub(crate) lost_workers: u32,
 }
 
 /// How a session ended.
@@ -62,12 +64,12 @@ pub(crate) struct WorkerSession {
     child: Child,
     to: ChildStdin,
     from: ChildStdout,
-    complaints: ChildStderr,
+    stderr: ChildStderr,
     unread: Vec<u8>,
     unwritten: Vec<u8>,
     written: usize,
     /// Expressions that the worker has received, by their numbers.
-    known: HashMap<Arc<str>, u32>,
+    expression_numbers: HashMap<Arc<str>, u32>,
     /// Number of requests in flight, counted from the first pending one.
     sent: usize,
     /// Number of requests that are still to be sent one at a time.
@@ -77,37 +79,42 @@ pub(crate) struct WorkerSession {
 impl WorkerSession {
     /// Starts `program` as a worker and waits until it is ready. The first `alone` requests are
     /// sent one at a time.
-    pub(crate) async fn begin(program: Option<&Path>, alone: usize, clock: &dyn Clock) -> Result<Self, MachineTrouble> {
-        const DEED: &str = "the process that evaluates jq can't be started";
-        let lacking = |why: &str| MachineTrouble::resource(format!("{DEED}: {why}"));
-        let program = program.ok_or_else(|| lacking("this program's own file is not known"))?;
-        let unstarted =
-            |error: &io::Error| MachineTrouble::from_io(DEED, error).unwrap_or_else(|| lacking(&error.to_string()));
-        let mut child = start(program).map_err(|error| unstarted(&error))?;
+    pub(crate) async fn start_worker(
+        program: Option<&Path>,
+        alone: usize,
+        clock: &dyn Clock,
+    ) -> Result<Self, MachineTrouble> {
+        const ACTION: &str = "the process that evaluates jq can't be started";
+        let resource_error = |why: &str| MachineTrouble::resource(format!("{ACTION}: {why}"));
+        let program = program.ok_or_else(|| resource_error("this program's own file is not known"))?;
+        let start_error = |error: &io::Error| {
+            MachineTrouble::from_io(ACTION, error).unwrap_or_else(|| resource_error(&error.to_string()))
+        };
+        let mut child = start(program).map_err(|error| start_error(&error))?;
         let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(to), Some(from), Some(complaints)) = pipes else { return Err(lacking("it has no pipes")) };
-        let mut talk = Self {
+        let (Some(to), Some(from), Some(stderr)) = pipes else { return Err(resource_error("it has no pipes")) };
+        let mut session = Self {
             child,
             to,
             from,
-            complaints,
+            stderr,
             unread: Vec::new(),
             unwritten: Vec::new(),
             written: 0,
-            known: HashMap::new(),
+            expression_numbers: HashMap::new(),
             sent: 0,
             alone,
         };
         tokio::select! {
-            greeted = talk.greeting() => greeted.map_err(|why| lacking(&why))?,
-            () = clock.sleep(STARTING) => return Err(lacking("it does not answer")),
+            greeted = session.wait_until_ready() => greeted.map_err(|why| resource_error(&why))?,
+            () = clock.sleep(START_TIMEOUT) => return Err(resource_error("it does not answer")),
         }
-        Ok(talk)
+        Ok(session)
     }
 
-    async fn greeting(&mut self) -> Result<(), String> {
+    async fn wait_until_ready(&mut self) -> Result<(), String> {
         loop {
-            match first(&self.unread) {
+            match parse_frame(&self.unread) {
                 Ok(Some((READY, _, length))) => {
                     self.unread.drain(..length);
                     return Ok(());
@@ -117,14 +124,14 @@ impl WorkerSession {
             }
             let read = self.from.read_buf(&mut self.unread).await.map_err(|error| error.to_string())?;
             if read == 0 {
-                let (status, complaint) = self.ended().await;
-                return Err(format!("it ended ({}) {complaint}", status.map_or_else(String::new, |s| s.to_string())));
+                let (status, stderr_text) = self.wait_for_end().await;
+                return Err(format!("it ended ({}) {stderr_text}", status.map_or_else(String::new, |s| s.to_string())));
             }
         }
     }
 
     /// Processes requests, in order, until there are no more or the worker ends.
-    pub(crate) async fn go_on(
+    pub(crate) async fn exchange(
         mut self,
         waiting: &mut VecDeque<WorkerRequest>,
         more: &mut mpsc::UnboundedReceiver<WorkerRequest>,
@@ -141,32 +148,32 @@ impl WorkerSession {
             let spent = Duration::from_millis(clock.monotonic_ms().saturating_sub(since));
             let left = bounds.map_or(Duration::MAX, |bounds| bounds.time.saturating_sub(spent));
             if let Some(bounds) = bounds.filter(|_| left.is_zero()) {
-                return WorkerEnd::Rejected(overdue(bounds.time));
+                return WorkerEnd::Rejected(timeout_message(bounds.time));
             }
             let rest = self.unwritten.get(self.written..).unwrap_or_default();
             tokio::select! {
                 biased;
                 read = self.from.read_buf(&mut self.unread) => match read {
                     Ok(n) if n > 0 => {
-                        let Ok(answered) = self.take_answers(waiting) else { return self.end(bounds).await };
-                        if answered {
+                        let Ok(has_replies) = self.deliver_replies(waiting) else { return self.end(bounds).await };
+                        if has_replies {
                             since = clock.monotonic_ms();
                         }
                     }
                     _ => return self.end(bounds).await,
                 },
                 written = self.to.write(rest), if !rest.is_empty() => match written {
-                    Ok(n) => self.note_written(n),
+                    Ok(n) => self.advance_written(n),
                     Err(_) => return self.end(bounds).await,
                 },
-                question = more.recv(), if open && waiting.len() < MOST_ON_THEIR_WAY => match question {
-                    Some(question) => {
+                request = more.recv(), if open && waiting.len() < MAX_IN_FLIGHT => match request {
+                    Some(request) => {
                         if waiting.is_empty() {
                             since = clock.monotonic_ms();
                         }
-                        waiting.push_back(question);
-                        while waiting.len() < MOST_ON_THEIR_WAY && let Ok(question) = more.try_recv() {
-                            waiting.push_back(question);
+                        waiting.push_back(request);
+                        while waiting.len() < MAX_IN_FLIGHT && let Ok(request) = more.try_recv() {
+                            waiting.push_back(request);
                         }
                     }
                     None => open = false,
@@ -178,20 +185,20 @@ impl WorkerSession {
 
     /// Encodes requests, up to the limits.
     fn send(&mut self, waiting: &VecDeque<WorkerRequest>) {
-        while self.unwritten.len() - self.written < MOST_UNWRITTEN
+        while self.unwritten.len() - self.written < MAX_UNWRITTEN
             && (self.alone == 0 || self.sent == 0)
-            && let Some(question) = waiting.get(self.sent)
+            && let Some(request) = waiting.get(self.sent)
         {
-            let Evaluation { expression, input, max_values: most, bounds } = &question.evaluation;
-            let number = if let Some(number) = self.known.get(expression) {
+            let Evaluation { expression, input, max_values: most, bounds } = &request.evaluation;
+            let number = if let Some(number) = self.expression_numbers.get(expression) {
                 *number
             } else {
-                let number = u32::try_from(self.known.len()).unwrap_or(u32::MAX);
-                put(&mut self.unwritten, EXPRESSION, |out| out.extend_from_slice(expression.as_bytes()));
-                self.known.insert(Arc::clone(expression), number);
+                let number = u32::try_from(self.expression_numbers.len()).unwrap_or(u32::MAX);
+                put_frame(&mut self.unwritten, EXPRESSION, |out| out.extend_from_slice(expression.as_bytes()));
+                self.expression_numbers.insert(Arc::clone(expression), number);
                 number
             };
-            put(&mut self.unwritten, EVALUATION, |out| {
+            put_frame(&mut self.unwritten, EVALUATION, |out| {
                 out.extend_from_slice(&number.to_le_bytes());
                 out.extend_from_slice(&u32::try_from(*most).unwrap_or(u32::MAX).to_le_bytes());
                 out.extend_from_slice(&bounds.memory.to_le_bytes());
@@ -201,7 +208,7 @@ impl WorkerSession {
         }
     }
 
-    fn note_written(&mut self, bytes: usize) {
+    fn advance_written(&mut self, bytes: usize) {
         self.written += bytes;
         if self.written >= self.unwritten.len() {
             self.unwritten.clear();
@@ -210,19 +217,19 @@ impl WorkerSession {
     }
 
     /// Delivers the complete replies. Returns true if there were any.
-    fn take_answers(&mut self, waiting: &mut VecDeque<WorkerRequest>) -> Result<bool, ()> {
+    fn deliver_replies(&mut self, waiting: &mut VecDeque<WorkerRequest>) -> Result<bool, ()> {
         let mut at = 0;
-        while let Some((kind, rest, length)) = first(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
-            let answer = match kind {
+        while let Some((kind, rest, length)) = parse_frame(self.unread.get(at..).unwrap_or_default()).map_err(|_| ())? {
+            let reply = match kind {
                 VALUES => Ok(values(rest).map_err(|_| ())?),
                 FAILURE => Err(EvaluationError::Rejected(String::from_utf8_lossy(rest).into_owned())),
                 _ => return Err(()),
             };
-            let question = waiting.pop_front().ok_or(())?;
+            let request = waiting.pop_front().ok_or(())?;
             self.sent = self.sent.checked_sub(1).ok_or(())?;
             self.alone = self.alone.saturating_sub(1);
             // The caller may have been dropped.
-            let _ = question.answer.send(answer);
+            let _ = request.reply.send(reply);
             at += length;
         }
         self.unread.drain(..at);
@@ -230,25 +237,25 @@ impl WorkerSession {
     }
 
     /// Waits for the end of a worker that sends no more.
-    async fn ended(&mut self) -> (Option<ExitStatus>, String) {
-        let mut complaint = Vec::new();
-        let _ = (&mut self.complaints).take(MOST_COMPLAINTS).read_to_end(&mut complaint).await;
+    async fn wait_for_end(&mut self) -> (Option<ExitStatus>, String) {
+        let mut stderr_text = Vec::new();
+        let _ = (&mut self.stderr).take(MAX_STDERR_BYTES).read_to_end(&mut stderr_text).await;
         let _ = self.child.start_kill();
         let status = self.child.wait().await.ok();
-        (status, String::from_utf8_lossy(&complaint).into_owned())
+        (status, String::from_utf8_lossy(&stderr_text).into_owned())
     }
 
     async fn end(mut self, bounds: Option<Bounds>) -> WorkerEnd {
-        let (status, complaint) = self.ended().await;
+        let (status, stderr_text) = self.wait_for_end().await;
         // Replies that were ready may have been lost with it.
         if self.sent > 1 {
             return WorkerEnd::Suspected(self.sent);
         }
         let memory = bounds.unwrap_or_default().memory >> 20;
-        if complaint.contains("overflowed its stack") {
+        if stderr_text.contains("overflowed its stack") {
             return WorkerEnd::Rejected("it recurses without end, or too deep".to_owned());
         }
-        if complaint.contains("memory allocation") {
+        if stderr_text.contains("memory allocation") {
             return WorkerEnd::Rejected(format!(
                 "it needs more than {memory} MB of memory; `memory` in [jq] allows more"
             ));
@@ -261,10 +268,10 @@ impl WorkerSession {
     }
 }
 
-fn overdue(time: Duration) -> String {
-    format!("it was stopped after {}: does it end? `timeout` allows more", in_words(time))
+fn timeout_message(time: Duration) -> String {
+    format!("it was stopped after {}: does it end? `timeout` allows more", describe(time))
 }
 
-fn in_words(time: Duration) -> String {
+fn describe(time: Duration) -> String {
     if time.subsec_millis() == 0 { format!("{} s", time.as_secs()) } else { format!("{} ms", time.as_millis()) }
 }

@@ -20,7 +20,7 @@ use crate::step::worker::launch::own_program;
 use crate::step::worker::session::{WorkerEnd, WorkerReply, WorkerRequest, WorkerSession};
 
 /// How often an evaluation is tried if another process ends its worker.
-const MOST_TRIES: u32 = 2;
+const MAX_ATTEMPTS: u32 = 2;
 
 /// Evaluates in a worker process. The process starts with the first evaluation and ends when this
 /// value is dropped.
@@ -28,7 +28,7 @@ pub struct Workers {
     program: Option<PathBuf>,
     clock: Arc<dyn Clock>,
     runtime: Handle,
-    questions: Mutex<Option<mpsc::UnboundedSender<WorkerRequest>>>,
+    requests: Mutex<Option<mpsc::UnboundedSender<WorkerRequest>>>,
 }
 
 impl fmt::Debug for Workers {
@@ -41,19 +41,19 @@ impl Workers {
     /// Creates workers that are this program itself, which was started from `started`. Its `main`
     /// must call `step::worker::serve` if the first argument is the word of a worker. Must be
     /// called within a runtime.
-    pub fn of_this_program(started: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self::of(own_program(started), clock)
+    pub fn from_own_program(started: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self::with_program(own_program(started), clock)
     }
 
     /// Creates workers that run `program`; no evaluation succeeds if it is `None`. Must be called
     /// within a runtime.
-    pub fn of(program: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
-        Self { program, clock, runtime: Handle::current(), questions: Mutex::default() }
+    pub fn with_program(program: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
+        Self { program, clock, runtime: Handle::current(), requests: Mutex::default() }
     }
 
-    fn ask(&self, question: WorkerRequest) {
-        let mut questions = self.questions.lock().unwrap_or_else(PoisonError::into_inner);
-        let to = questions.get_or_insert_with(|| {
+    fn send(&self, request: WorkerRequest) {
+        let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
+        let to = requests.get_or_insert_with(|| {
             let (to, from) = mpsc::unbounded_channel();
             let (program, clock) = (self.program.clone(), Arc::clone(&self.clock));
             self.runtime.spawn(Driver { program, clock, from, waiting: VecDeque::new(), alone: 0 }.drive());
@@ -61,17 +61,17 @@ impl Workers {
         });
         // If the runtime is shutting down, no reply comes. The dropped request reports that to the
         // caller.
-        let _ = to.send(question);
+        let _ = to.send(request);
     }
 }
 
 impl Evaluator for Workers {
     fn evaluate(&self, evaluation: Evaluation) -> BoxFuture<'static, WorkerReply> {
-        let (answer, answered) = oneshot::channel();
-        self.ask(WorkerRequest { evaluation, answer, tries: 0 });
+        let (reply, receiver) = oneshot::channel();
+        self.send(WorkerRequest { evaluation, reply, lost_workers: 0 });
         async move {
             let gone = || MachineTrouble::resource("the evaluator has stopped");
-            answered.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
+            receiver.await.unwrap_or_else(|_| Err(EvaluationError::Machine(gone())))
         }
         .boxed()
     }
@@ -91,22 +91,23 @@ impl Driver {
     async fn drive(mut self) {
         loop {
             if self.waiting.is_empty() {
-                let Some(question) = self.from.recv().await else { return };
-                self.waiting.push_back(question);
+                let Some(request) = self.from.recv().await else { return };
+                self.waiting.push_back(request);
             }
-            let talk = match WorkerSession::begin(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
-                Ok(talk) => talk,
-                Err(trouble) => {
-                    self.refuse_all(&trouble);
-                    continue;
-                }
-            };
+            let session =
+                match WorkerSession::start_worker(self.program.as_deref(), self.alone, self.clock.as_ref()).await {
+                    Ok(session) => session,
+                    Err(trouble) => {
+                        self.refuse_all(&trouble);
+                        continue;
+                    }
+                };
             self.alone = 0;
-            match talk.go_on(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
+            match session.exchange(&mut self.waiting, &mut self.from, self.clock.as_ref()).await {
                 WorkerEnd::Done => return,
                 WorkerEnd::Rejected(why) => self.reject_first(why),
-                WorkerEnd::Gone(why) => self.try_first_again(why),
-                WorkerEnd::Suspected(questions) => self.alone = questions,
+                WorkerEnd::Gone(why) => self.retry_first(why),
+                WorkerEnd::Suspected(requests) => self.alone = requests,
                 WorkerEnd::Refused(trouble) => self.refuse_all(&trouble),
             }
         }
@@ -114,24 +115,24 @@ impl Driver {
 
     fn reject_first(&mut self, why: String) {
         if let Some(first) = self.waiting.pop_front() {
-            let _ = first.answer.send(Err(EvaluationError::Rejected(why)));
+            let _ = first.reply.send(Err(EvaluationError::Rejected(why)));
         }
     }
 
     /// Handles a worker that another process ended, as a system does that is out of memory. The
     /// request is tried once more. Then its input counts as the cause.
-    fn try_first_again(&mut self, why: String) {
+    fn retry_first(&mut self, why: String) {
         let Some(first) = self.waiting.front_mut() else { return };
-        first.tries += 1;
+        first.lost_workers += 1;
         self.alone = 1;
-        if first.tries >= MOST_TRIES {
+        if first.lost_workers >= MAX_ATTEMPTS {
             self.reject_first(why);
         }
     }
 
     fn refuse_all(&mut self, trouble: &MachineTrouble) {
-        for question in self.waiting.drain(..) {
-            let _ = question.answer.send(Err(EvaluationError::Machine(trouble.clone())));
+        for request in self.waiting.drain(..) {
+            let _ = request.reply.send(Err(EvaluationError::Machine(trouble.clone())));
         }
     }
 }

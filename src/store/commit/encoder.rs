@@ -167,7 +167,7 @@ impl BatchEncoder<'_> {
         let header = tab
             .header
             .iter()
-            .map(|text| cell::CellData::text(&**text).shown_as(CellFormat::bold()))
+            .map(|text| cell::CellData::text(&**text).with_format(CellFormat::bold()))
             .collect::<Vec<_>>();
         self.out.push((CommitPart::Layout, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)));
     }

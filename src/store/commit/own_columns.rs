@@ -54,7 +54,7 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
         Request::AppendDimension { sheet_id, dimension: Dimension::Columns, length: count }
     };
     let header: Vec<_> =
-        columns.iter().map(|name| CellData::text(name.as_str()).shown_as(CellFormat::bold())).collect();
+        columns.iter().map(|name| CellData::text(name.as_str()).with_format(CellFormat::bold())).collect();
     let start = GridCoordinate { sheet_id, row_index: 0, column_index: at };
     let rows = vec![header.into()];
     tab.header.extend(columns.iter().cloned());

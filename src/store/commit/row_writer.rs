@@ -201,7 +201,9 @@ impl<'a> RowWriter<'a> {
         let target = RowWrite { expect: RowPredicate::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
         PlannedWrite {
             target,
-            what: WriteContent::Cells(cells.into_iter().map(|(column, cell)| (column, cell.plain())).collect()),
+            what: WriteContent::Cells(
+                cells.into_iter().map(|(column, cell)| (column, cell.without_format())).collect(),
+            ),
         }
     }
 

@@ -103,8 +103,11 @@ impl Loader {
             return Ok(());
         }
         let range = [header_range(&tab.title)];
-        let read =
-            self.sheets.shown(&self.id, &range).await.map_err(|error| crate::store::tabs::error::load_error(&error))?;
+        let read = self
+            .sheets
+            .formatted_values(&self.id, &range)
+            .await
+            .map_err(|error| crate::store::tabs::error::load_error(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));
         let moved =
             row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);

@@ -429,7 +429,7 @@ impl Loader {
 
     /// Reads ranges as entered: formulas instead of their results.
     pub async fn entered_values(&self, ranges: &[String]) -> Result<Vec<Vec<Vec<Value>>>, LoadError> {
-        self.sheets.entered(&self.id, ranges).await.map_err(|error| load_error(&error))
+        self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
     fn service_time(&self) -> Timestamp {

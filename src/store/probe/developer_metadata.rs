@@ -41,7 +41,7 @@ fn mark(tab: &ProbeTab, at: u32, id: i32, key: &str, value: &str) -> Request {
 async fn marked_tab(client: &ProbeClient) -> Result<(ProbeTab, String, i32, Option<i64>), Unanswered> {
     let (tab, key, id) = (client.new_tab(), client.scratch.name(), client.scratch.number());
     let answer = client.prepare(vec![tab.add(), mark(&tab, 2, id, &key, "it")]).await?;
-    Ok((tab, key, id, answer.added_mark(1)))
+    Ok((tab, key, id, answer.added_metadata(1)))
 }
 
 /// Reads the metadata with this key until it is as `expected`, or until a read can't be older than
@@ -56,7 +56,8 @@ async fn read_marks(
         if nth > 0 {
             client.clock.sleep(READ_PAUSE).await;
         }
-        found = client.sheets.marks(&client.id, key).await.map_err(|error| Unanswered::Stop(store_error(&error)))?;
+        found =
+            client.sheets.column_marks(&client.id, key).await.map_err(|error| Unanswered::Stop(store_error(&error)))?;
         if expected(&found) {
             break;
         }

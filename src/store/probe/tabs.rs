@@ -53,11 +53,11 @@ pub async fn whole_batch_refused(client: &ProbeClient, refused: Option<Request>,
     };
     // Read within a write: such a read can't be stale.
     let area = format!("{}!A{}", crate::grid::quoted(&home.title), row + 1);
-    let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).reading_back(vec![area]);
+    let after = Batch::new(vec![home.write(row, 1, CellData::text("after"))]).with_response_ranges(vec![area]);
     let SentBatch::Applied(answer) = client.send(after).await? else {
         return Err(Unanswered::Unclear(format!("refused ({}), and the cell could not be looked at", refusal.message)));
     };
-    match answer.entered(0, 0) {
+    match answer.entered_text(0, 0) {
         Some("") => Ok((AssumptionOutcome::Held, refusal.message)),
         Some(_) => {
             Ok((AssumptionOutcome::NotHeld, format!("{}; and yet the rest of the batch was written", refusal.message)))

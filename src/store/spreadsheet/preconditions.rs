@@ -34,7 +34,7 @@ impl SheetsStore {
             return Ok(());
         }
         let metadata = self.loader().metadata().await.map_err(|error| not_executed(&error))?;
-        let grown = prepared.batch.grown_tabs();
+        let grown = prepared.batch.appended_tabs();
         let tabs: Vec<_> = metadata.tabs.iter().filter(|tab| grown.contains(&tab.sheet_id)).collect();
         let mut cell_budget = CellBudget::from_metadata(&metadata);
         for (tab, rows) in self.loader().trailing_blanks(&tabs).await.map_err(to_reply)? {

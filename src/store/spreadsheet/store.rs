@@ -220,7 +220,9 @@ impl SheetsStore {
         };
         let EncodedBatch { requests, parts, tabs, rows, deletion } = encode(commit, &guard_requests, context);
         let batch = match &rows.undo_log {
-            Some(undo_log) => Batch::new(requests).reading_back(PendingVerification::ranges(&location.title, undo_log)),
+            Some(undo_log) => {
+                Batch::new(requests).with_response_ranges(PendingVerification::ranges(&location.title, undo_log))
+            }
             None => Batch::new(requests),
         };
         let (batch, rows, own_columns) = (Arc::new(batch), Arc::new(rows), existing_columns(&commit.state).into());
@@ -272,17 +274,21 @@ impl SheetsStore {
         let part = match part {
             // If no cells are left, even the next state tab fails. The refusal does not concern
             // the head.
-            _ if refusal.is_about_cells() => CommitPart::Other,
-            CommitPart::Content if refusal.is_about_a_place() => CommitPart::Layout,
+            _ if refusal.is_about_cell_limit() => CommitPart::Other,
+            CommitPart::Content if refusal.is_about_missing_range() => CommitPart::Layout,
             // The state of the sheet does not depend on an item.
-            CommitPart::Content | CommitPart::Layout if refusal.is_about_the_sheet() && !refusal.is_about_a_place() => {
+            CommitPart::Content | CommitPart::Layout
+                if refusal.is_about_spreadsheet() && !refusal.is_about_missing_range() =>
+            {
                 CommitPart::Other
             }
             part => part,
         };
         let mut session = self.session();
         let part = match part {
-            CommitPart::Layout if !refusal.is_about_a_place() && session.is_layout_rejected() => CommitPart::Other,
+            CommitPart::Layout if !refusal.is_about_missing_range() && session.is_layout_rejected() => {
+                CommitPart::Other
+            }
             part => part,
         };
         let location = session.location.clone();

@@ -32,13 +32,14 @@ pub fn row_of_cells(placed: impl Iterator<Item = (usize, cell::CellData)>) -> ce
 /// Converts a cell. Numbers are finite by now; a number that is not would be sent as text.
 pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     let number = |n: f64| cell::CellData::number(n).unwrap_or_else(|_| cell::CellData::text(n.to_string()));
-    let shown =
-        |n: f64, figure: Figure| number(n).shown_as(CellFormat::number(number_kind(figure), figure.default_pattern()));
+    let shown = |n: f64, figure: Figure| {
+        number(n).with_format(CellFormat::number(number_kind(figure), figure.default_pattern()))
+    };
     match cell {
         Cell::Empty => cell::CellData::blank(),
         Cell::Text(text) if text.is_empty() => cell::CellData::blank(),
         Cell::Text(text) => match format {
-            Some(kind) => cell::CellData::text(&**text).shown_as(CellFormat::number(kind, None)),
+            Some(kind) => cell::CellData::text(&**text).with_format(CellFormat::number(kind, None)),
             None => cell::CellData::text(&**text),
         },
         Cell::Number(n) => number(*n),
@@ -49,7 +50,7 @@ pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
         Cell::Formula(text) => cell::CellData::formula(&**text),
         Cell::Figure { value, figure, pattern } => {
             let cell = value.map_or_else(cell::CellData::blank, number);
-            cell.shown_as(CellFormat::number(number_kind(*figure), Some(pattern)))
+            cell.with_format(CellFormat::number(number_kind(*figure), Some(pattern)))
         }
     }
 }

@@ -50,7 +50,7 @@ pub fn store_error(error: &CallError) -> StoreError {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
         (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
         (_, Fault::Denied) => StoreError::Denied { why },
-        (cause, fault) if cause.is_of_proxy() => StoreError::Unavailable { why, fault },
+        (cause, fault) if cause.is_proxy_error() => StoreError::Unavailable { why, fault },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }

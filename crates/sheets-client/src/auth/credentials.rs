@@ -1,8 +1,8 @@
 //! Credentials: finds and parses the account's credentials.
 //!
 //! In scope: the places to search, the kinds of credentials, repairing copies that were damaged.
-//! Out of scope: tokens (`auth::tokens`), and reading the environment (`config` passes the values
-//! in).
+//! Out of scope: tokens (`google::auth::tokens`), and reading the environment (`config` passes the
+//! values in).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -15,8 +15,8 @@ use yup_oauth2::ServiceAccountKey;
 use yup_oauth2::authorized_user::AuthorizedUserSecret;
 use yup_oauth2::external_account::ExternalAccountSecret;
 
-use crate::auth::key_normalize::{base64, mended, with_escaped_controls, without_quotes};
-use crate::types::address::protected;
+use crate::auth::key_normalize::{base64, unescape_line_ends, with_escaped_controls, without_quotes};
+use crate::types::address::is_protected;
 use sheetkeep_base::fault::Fault;
 use sheetkeep_base::redact::{is_no_path, redacted};
 
@@ -129,7 +129,7 @@ impl Credentials {
 
     /// Returns credentials from an existing token, for the embedded sheet. The token must be
     /// printable ASCII.
-    pub fn fixed(token: &str) -> Result<Self, CredentialsError> {
+    pub fn from_token(token: &str) -> Result<Self, CredentialsError> {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(unusable("a fixed token", "it is empty or holds characters that no header takes"));
@@ -222,10 +222,10 @@ fn grant(mut value: Value, place: &str) -> Result<Grant, CredentialsError> {
         "service_account" => service_account(value, place),
         "authorized_user" => Ok(Grant::AuthorizedUser(Box::new(fields(value, place)?))),
         "external_account" => {
-            name_the_format(&mut value);
+            set_default_format(&mut value);
             let secret: ExternalAccountSecret = fields(value, place).map_err(|e| external(e, place))?;
             let urls = [Some(&secret.token_url), secret.service_account_impersonation_url.as_ref()];
-            urls.into_iter().flatten().try_for_each(|url| must_be_protected(url, place))?;
+            urls.into_iter().flatten().try_for_each(|url| ensure_protected(url, place))?;
             Ok(Grant::ExternalAccount(Box::new(secret)))
         }
         "impersonated_service_account" => impersonated(value, place),
@@ -252,9 +252,9 @@ fn service_account(mut value: Value, place: &str) -> Result<Grant, CredentialsEr
         object.entry("token_uri").or_insert_with(|| TOKEN_URI.into());
     }
     let mut key: ServiceAccountKey = fields(value, place)?;
-    must_be_protected(&key.token_uri, place)?;
-    key.private_key = mended(&key.private_key);
-    if !signs(&key.private_key) {
+    ensure_protected(&key.token_uri, place)?;
+    key.private_key = unescape_line_ends(&key.private_key);
+    if !can_sign(&key.private_key) {
         return Err(unusable(place, "its private_key is no RSA key in PEM form; download the key file again"));
     }
     Ok(Grant::ServiceAccount(Box::new(key)))
@@ -269,7 +269,7 @@ fn impersonated(value: Value, place: &str) -> Result<Grant, CredentialsError> {
         delegates: Vec<String>,
     }
     let file: File = fields(value, place)?;
-    must_be_protected(&file.service_account_impersonation_url, place)?;
+    ensure_protected(&file.service_account_impersonation_url, place)?;
     let source = grant(file.source_credentials, place)?;
     if !matches!(source, Grant::AuthorizedUser(_) | Grant::ServiceAccount(_)) {
         return Err(unusable(place, "its source_credentials are neither authorized_user nor service_account"));
@@ -288,8 +288,8 @@ fn metadata(url: &str) -> Result<Credentials, CredentialsError> {
 /// Reads the fields of a file. The error names a field and never a value.
 fn fields<T: serde::de::DeserializeOwned>(value: Value, place: &str) -> Result<T, CredentialsError> {
     serde_json::from_value(value).map_err(|e| {
-        let told = e.to_string();
-        let missing = told.strip_prefix("missing field ").map(|f| format!("it has no field {f}"));
+        let description = e.to_string();
+        let missing = description.strip_prefix("missing field ").map(|f| format!("it has no field {f}"));
         unusable(place, missing.unwrap_or_else(|| "a field of it has the wrong type".to_owned()))
     })
 }
@@ -305,7 +305,7 @@ fn external(error: CredentialsError, place: &str) -> CredentialsError {
 }
 
 /// Sets the format of a URL source to text if the file names none: the token crate requires it.
-fn name_the_format(value: &mut Value) {
+fn set_default_format(value: &mut Value) {
     if let Some(source) = value.get_mut("credential_source").and_then(Value::as_object_mut)
         && source.contains_key("url")
     {
@@ -313,9 +313,9 @@ fn name_the_format(value: &mut Value) {
     }
 }
 
-fn must_be_protected(url: &str, place: &str) -> Result<(), CredentialsError> {
+fn ensure_protected(url: &str, place: &str) -> Result<(), CredentialsError> {
     match Url::parse(url) {
-        Ok(parsed) if protected(&parsed) => Ok(()),
+        Ok(parsed) if is_protected(&parsed) => Ok(()),
         _ => Err(unusable(place, "a URL in it isn't https, so a secret could be read on its way")),
     }
 }
@@ -333,7 +333,7 @@ fn unusable(place: &str, why: impl Into<String>) -> CredentialsError {
 
 /// Returns whether the key can create the signature that the token service requires. Only RSA keys
 /// can.
-fn signs(pem: &str) -> bool {
+fn can_sign(pem: &str) -> bool {
     let body = |name: &str| {
         let after = pem.split_once(&format!("-----BEGIN {name}-----"))?.1;
         base64(after.split_once(&format!("-----END {name}-----"))?.0)

@@ -1,10 +1,10 @@
 //! Repairs keys that were damaged by copying.
 //!
 //! In scope: escaped and unescaped line ends, quotes, base64. Out of scope: what the key is
-//! (`auth::credentials`).
+//! (`google::auth::credentials`).
 
 /// Restores a key whose line ends were escaped once too often, as shells and CI settings do.
-pub(crate) fn mended(pem: &str) -> String {
+pub(crate) fn unescape_line_ends(pem: &str) -> String {
     let mut pem = pem.replace("\\r", "").replace("\\n", "\n").replace('\r', "").trim().to_owned();
     pem.push('\n');
     pem

@@ -11,9 +11,9 @@ use crate::auth::credentials::Grant;
 use sheetkeep_base::redact::{HIDDEN, redacted};
 
 /// Minimum length of a secret; shorter ones could be words of a message.
-const LEAST: usize = 8;
+const MIN_LENGTH: usize = 8;
 /// Number of tokens that are remembered; older ones have expired.
-const MOST: usize = 64;
+const MAX_TOKENS: usize = 64;
 
 /// The known secrets. Clones share them.
 #[derive(Clone, Default)]
@@ -23,35 +23,35 @@ pub(crate) struct SecretFilter {
 
 impl SecretFilter {
     /// Creates a filter with the secrets of a grant.
-    pub(crate) fn of(grant: &Grant) -> Self {
-        let hush = Self::default();
-        hush.take(grant);
-        hush
+    pub(crate) fn from_grant(grant: &Grant) -> Self {
+        let filter = Self::default();
+        filter.add_grant(grant);
+        filter
     }
 
-    fn take(&self, grant: &Grant) {
+    fn add_grant(&self, grant: &Grant) {
         match grant {
-            Grant::Fixed(token) => self.learn(token.expose_secret()),
+            Grant::Fixed(token) => self.add(token.expose_secret()),
             Grant::ServiceAccount(key) => {
                 // Line by line, because a service may write other line ends.
                 let lines = key.private_key.lines().filter(|line| !line.starts_with("-----"));
-                lines.for_each(|line| self.learn(line));
+                lines.for_each(|line| self.add(line));
             }
             Grant::AuthorizedUser(secret) => {
-                self.learn(&secret.client_secret);
-                self.learn(&secret.refresh_token);
+                self.add(&secret.client_secret);
+                self.add(&secret.refresh_token);
             }
-            Grant::Impersonated { source, .. } => self.take(source),
+            Grant::Impersonated { source, .. } => self.add_grant(source),
             Grant::ExternalAccount(_) | Grant::Metadata { .. } => {}
         }
     }
 
     /// Adds one secret.
-    pub(crate) fn learn(&self, secret: &str) {
-        if secret.len() >= LEAST {
+    pub(crate) fn add(&self, secret: &str) {
+        if secret.len() >= MIN_LENGTH {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() >= MOST {
-                known.truncate(MOST / 2);
+            if known.len() >= MAX_TOKENS {
+                known.truncate(MAX_TOKENS / 2);
             }
             known.push(SecretString::from(secret));
         }
@@ -66,8 +66,9 @@ impl SecretFilter {
                 text = text.replace(secret, HIDDEN);
             }
             // A truncated text may end within a secret.
-            let cut =
-                (LEAST..secret.len()).rev().find(|end| secret.get(..*end).is_some_and(|start| text.ends_with(start)));
+            let cut = (MIN_LENGTH..secret.len())
+                .rev()
+                .find(|end| secret.get(..*end).is_some_and(|start| text.ends_with(start)));
             if let Some(cut) = cut {
                 text.truncate(text.len() - cut);
                 text.push_str(HIDDEN);
@@ -83,12 +84,12 @@ mod tests {
 
     #[test]
     fn a_secret_of_any_look_is_hidden_whole_or_cut_off() {
-        let hush = SecretFilter::of(&Grant::Fixed("plain-looking-token".into()));
-        hush.learn("another one of them");
-        hush.learn("short");
-        assert_eq!(hush.hide("no plain-looking-token, another one of them!"), "no [hidden], [hidden]!");
-        assert_eq!(hush.hide("it ends with plain-looki"), "it ends with [hidden]");
-        assert_eq!(hush.hide("a short one of plain looks"), "a short one of plain looks");
-        assert_eq!(hush.hide("Bearer c0ffee-c0ffee"), "Bearer [hidden]");
+        let filter = SecretFilter::from_grant(&Grant::Fixed("plain-looking-token".into()));
+        filter.add("another one of them");
+        filter.add("short");
+        assert_eq!(filter.hide("no plain-looking-token, another one of them!"), "no [hidden], [hidden]!");
+        assert_eq!(filter.hide("it ends with plain-looki"), "it ends with [hidden]");
+        assert_eq!(filter.hide("a short one of plain looks"), "a short one of plain looks");
+        assert_eq!(filter.hide("Bearer c0ffee-c0ffee"), "Bearer [hidden]");
     }
 }

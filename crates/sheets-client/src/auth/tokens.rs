@@ -2,11 +2,12 @@
 //! cached.
 //!
 //! In scope: the flow of each kind of credentials, deadlines, single flight. Out of scope: finding
-//! credentials (`auth::credentials`).
+//! credentials (`google::auth::credentials`).
 //!
 //! By itself yup-oauth2 sends one request per caller, caches a response without a token as a valid
-//! one for ever, has no deadline on bodies, and logs tokens at debug level (`options::QUIET`). So
-//! it only ever makes single requests here, under our lock and our clock.
+//! one for ever, has no deadline on bodies, and logs tokens at debug level
+//! (`google::options::QUIET_LOG_DIRECTIVES`). So it only ever makes single requests here, under our
+//! lock and our clock.
 
 use std::error::Error as StdError;
 use std::future::Future;
@@ -29,7 +30,7 @@ use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::auth::credentials::{Grant, TOKEN_URI};
 use crate::auth::secret_filter::SecretFilter;
-use crate::errors::call_error::{TokenError, tidy};
+use crate::errors::call_error::{TokenError, sanitize};
 use crate::errors::classify::root_cause;
 use crate::errors::proxy_error::ProxyError;
 use crate::transport::connect::Connector;
@@ -39,7 +40,7 @@ use sheetkeep_base::clock::Clock;
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 /// The scope that impersonation requires.
-const ACTING_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
+const IMPERSONATION_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
 /// A token is renewed this long before it expires, in milliseconds.
 const MARGIN_MS: u64 = 60_000;
@@ -60,13 +61,13 @@ struct Inner {
     connector: Connector,
     client: Client<Connector, String>,
     /// A client without proxies, for the metadata server.
-    straight: Client<Connector, String>,
-    hush: SecretFilter,
+    direct: Client<Connector, String>,
+    secrets: SecretFilter,
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
     /// Locked while a token is requested, so that all other callers wait for that response.
-    seat: Mutex<Option<CachedToken>>,
+    cached: Mutex<Option<CachedToken>>,
     /// Number of the wanted token; incremented when the API refuses the cached one.
     wanted: AtomicU64,
     requests: AtomicU64,
@@ -74,38 +75,38 @@ struct Inner {
 
 struct CachedToken {
     token: SecretString,
-    term: Term,
+    validity: TokenValidity,
     number: u64,
 }
 
 /// How long a token is valid.
-enum Term {
+enum TokenValidity {
     Always,
     /// As yup-oauth2 counts it, on the real clock.
-    Theirs(AccessToken),
+    ByYup(AccessToken),
     /// Until this time of our monotonic clock, in milliseconds.
     Until(u64),
 }
 
 /// The response of a token service.
-struct Granted {
+struct TokenResponse {
     token: String,
-    term: Term,
+    validity: TokenValidity,
 }
 
 impl Tokens {
     /// Creates the tokens of `grant`. Nothing is requested before the first call.
     pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
         let inner = Inner {
-            hush: SecretFilter::of(&grant),
+            secrets: SecretFilter::from_grant(&grant),
             grant,
             client: connector.client(),
-            straight: connector.straight().client(),
+            direct: connector.direct().client(),
             connector,
             authenticator: OnceCell::new(),
             clock,
             timeout,
-            seat: Mutex::new(None),
+            cached: Mutex::new(None),
             wanted: AtomicU64::new(0),
             requests: AtomicU64::new(0),
         };
@@ -116,34 +117,34 @@ impl Tokens {
     /// `invalidate`.
     pub(crate) async fn get(&self) -> Result<(SecretString, u64), TokenError> {
         let inner = &*self.inner;
-        let mut seat = inner.seat.lock().await;
+        let mut cached = inner.cached.lock().await;
         let wanted = inner.wanted.load(Ordering::Acquire);
-        if let Some(held) = seat.as_ref()
-            && held.number == wanted
-            && held.term.lasts(inner.clock.monotonic_ms())
+        if let Some(current) = cached.as_ref()
+            && current.number == wanted
+            && current.validity.is_valid(inner.clock.monotonic_ms())
         {
-            return Ok((held.token.clone(), held.number));
+            return Ok((current.token.clone(), current.number));
         }
-        let asked = inner.ask(&inner.grant, SCOPE);
-        let granted = tokio::select! {
-            granted = asked => granted.map_err(|error| error.hushed(|text| self.hide(text)))?,
+        let request = inner.request_token(&inner.grant, SCOPE);
+        let grant_response = tokio::select! {
+            grant_response = request => grant_response.map_err(|error| error.redacted_with(|text| self.hide(text)))?,
             () = inner.clock.sleep(inner.timeout) => {
                 return Err(TokenError::Hung { after_ms: u64::try_from(inner.timeout.as_millis()).unwrap_or(u64::MAX) });
             }
         };
-        if granted.token.is_empty() || !granted.token.bytes().all(|b| b.is_ascii_graphic()) {
+        if grant_response.token.is_empty() || !grant_response.token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(TokenError::Unready("the answer's token can't be put into a header".to_owned()));
         }
-        inner.hush.learn(&granted.token);
-        let token = SecretString::from(granted.token);
-        *seat = Some(CachedToken { token: token.clone(), term: granted.term, number: wanted });
+        inner.secrets.add(&grant_response.token);
+        let token = SecretString::from(grant_response.token);
+        *cached = Some(CachedToken { token: token.clone(), validity: grant_response.validity, number: wanted });
         Ok((token, wanted))
     }
 
     /// Returns the text without the secrets of this account, and without anything that looks like a
     /// secret.
     pub(crate) fn hide(&self, text: &str) -> String {
-        self.inner.hush.hide(text)
+        self.inner.secrets.hide(text)
     }
 
     /// Records that the API refused token `number`. The next caller requests a new one, only once
@@ -157,13 +158,13 @@ impl Tokens {
     /// not report the status of a response that is not JSON. So the address is requested once more,
     /// without a grant: a token service refuses that, and a proxy that answers everything sends its
     /// page.
-    pub(crate) async fn told_apart(&self, error: TokenError) -> TokenError {
-        if error != unreadable() {
+    pub(crate) async fn distinguish_foreign(&self, error: TokenError) -> TokenError {
+        if error != not_json() {
             return error;
         }
-        let asked = self.inner.answers_anything();
+        let request = self.inner.answers_any_request();
         let is_page = tokio::select! {
-            is_page = asked => is_page,
+            is_page = request => is_page,
             () = self.inner.clock.sleep(self.inner.timeout) => false,
         };
         if is_page { TokenError::Foreign } else { error }
@@ -187,46 +188,46 @@ impl GetToken for Tokens {
     }
 }
 
-impl Term {
-    fn lasts(&self, now_ms: u64) -> bool {
+impl TokenValidity {
+    fn is_valid(&self, now_ms: u64) -> bool {
         match self {
             Self::Always => true,
-            Self::Theirs(token) => !token.is_expired(),
+            Self::ByYup(token) => !token.is_expired(),
             Self::Until(end_ms) => now_ms.saturating_add(MARGIN_MS) < *end_ms,
         }
     }
 }
 
 impl Inner {
-    async fn ask(&self, grant: &Grant, scope: &str) -> Result<Granted, TokenError> {
+    async fn request_token(&self, grant: &Grant, scope: &str) -> Result<TokenResponse, TokenError> {
         if let Grant::Fixed(token) = grant {
-            return Ok(Granted { token: token.expose_secret().to_owned(), term: Term::Always });
+            return Ok(TokenResponse { token: token.expose_secret().to_owned(), validity: TokenValidity::Always });
         }
         match grant {
-            Grant::Impersonated { source, url, delegates } => self.act_as(source, url, delegates, scope).await,
-            Grant::Metadata { url } => self.ask_machine(url, scope).await,
-            _ => self.ask_yup(grant, scope).await,
+            Grant::Impersonated { source, url, delegates } => self.impersonate(source, url, delegates, scope).await,
+            Grant::Metadata { url } => self.request_from_metadata(url, scope).await,
+            _ => self.request_from_yup(grant, scope).await,
         }
     }
 
     /// Requests a fresh token through yup-oauth2. Caching is done here, where the response is
     /// checked.
-    async fn ask_yup(&self, grant: &Grant, scope: &str) -> Result<Granted, TokenError> {
+    async fn request_from_yup(&self, grant: &Grant, scope: &str) -> Result<TokenResponse, TokenError> {
         let authenticator = self
             .authenticator
             .get_or_try_init(|| self.authenticate(grant))
             .await
             .map_err(|e| TokenError::Unusable(root_cause(&e)))?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let given = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| refused(&e))?;
-        match given.token().map(str::to_owned) {
-            Some(token) => Ok(Granted { token, term: Term::Theirs(given) }),
+        let access_token = authenticator.force_refreshed_token(&[scope]).await.map_err(|e| classify_error(&e))?;
+        match access_token.token().map(str::to_owned) {
+            Some(token) => Ok(TokenResponse { token, validity: TokenValidity::ByYup(access_token) }),
             None => Err(TokenError::Unready("the answer holds no access token".to_owned())),
         }
     }
 
     /// Returns whether a plain GET to the token service's address succeeds or is redirected.
-    async fn answers_anything(&self) -> bool {
+    async fn answers_any_request(&self) -> bool {
         let uri = match &self.grant {
             Grant::ServiceAccount(key) => key.token_uri.as_str(),
             Grant::AuthorizedUser(_) => TOKEN_URI,
@@ -255,32 +256,35 @@ impl Inner {
     }
 
     /// Requests a token of another account, valid for an hour, with IAM's `generateAccessToken`.
-    async fn act_as(
+    async fn impersonate(
         &self,
         source: &Grant,
         url: &str,
         delegates: &[String],
         scope: &str,
-    ) -> Result<Granted, TokenError> {
+    ) -> Result<TokenResponse, TokenError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
             access_token: String,
         }
-        let actor = self.ask_yup(source, ACTING_SCOPE).await?;
-        self.hush.learn(&actor.token);
+        let source_token = self.request_from_yup(source, IMPERSONATION_SCOPE).await?;
+        self.secrets.add(&source_token.token);
         let body = json!({"scope": [scope], "lifetime": "3600s", "delegates": delegates}).to_string();
         let request = Request::post(url)
-            .header(AUTHORIZATION, format!("Bearer {}", actor.token))
+            .header(AUTHORIZATION, format!("Bearer {}", source_token.token))
             .header(CONTENT_TYPE, "application/json")
             .body(body);
-        let asked_ms = self.clock.monotonic_ms();
+        let requested_ms = self.clock.monotonic_ms();
         let answer: Answer = self.exchange(&self.client, request).await?;
-        Ok(Granted { token: answer.access_token, term: Term::Until(asked_ms.saturating_add(3_600_000)) })
+        Ok(TokenResponse {
+            token: answer.access_token,
+            validity: TokenValidity::Until(requested_ms.saturating_add(3_600_000)),
+        })
     }
 
     /// Requests a token from the metadata server of a machine on Google's cloud.
-    async fn ask_machine(&self, url: &str, scope: &str) -> Result<Granted, TokenError> {
+    async fn request_from_metadata(&self, url: &str, scope: &str) -> Result<TokenResponse, TokenError> {
         #[derive(Deserialize)]
         struct Answer {
             access_token: String,
@@ -289,10 +293,10 @@ impl Inner {
         let joint = if url.contains('?') { '&' } else { '?' };
         let request =
             Request::get(format!("{url}{joint}scopes={scope}")).header("Metadata-Flavor", "Google").body(String::new());
-        let asked_ms = self.clock.monotonic_ms();
-        let answer: Answer = self.exchange(&self.straight, request).await?;
-        let end_ms = asked_ms.saturating_add(answer.expires_in.saturating_mul(1_000));
-        Ok(Granted { token: answer.access_token, term: Term::Until(end_ms) })
+        let requested_ms = self.clock.monotonic_ms();
+        let answer: Answer = self.exchange(&self.direct, request).await?;
+        let end_ms = requested_ms.saturating_add(answer.expires_in.saturating_mul(1_000));
+        Ok(TokenResponse { token: answer.access_token, validity: TokenValidity::Until(end_ms) })
     }
 
     async fn exchange<T: serde::de::DeserializeOwned>(
@@ -310,24 +314,28 @@ impl Inner {
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         let body = body.map_err(|e| TokenError::Unready(root_cause(e.as_ref())))?.to_bytes();
         if status.is_success() {
-            let odd = |error: serde_json::Error| match error.classify() {
+            let classify_body = |error: serde_json::Error| match error.classify() {
                 serde_json::error::Category::Data => TokenError::Unready("the answer holds no access token".to_owned()),
                 _ => TokenError::Foreign,
             };
-            return serde_json::from_slice(&body).map_err(odd);
+            return serde_json::from_slice(&body).map_err(classify_body);
         }
-        let told: Value = match serde_json::from_slice(&body) {
+        let error_body: Value = match serde_json::from_slice(&body) {
             // A truncated response shows nothing about the account's permissions.
             Err(error) if error.is_eof() => {
                 return Err(TokenError::Unready(format!("the answer is {status}, and its text breaks off")));
             }
-            told => told.unwrap_or_default(),
+            error_body => error_body.unwrap_or_default(),
         };
-        let text = told.pointer("/error/message").or(told.get("error")).and_then(Value::as_str).unwrap_or_default();
+        let text = error_body
+            .pointer("/error/message")
+            .or(error_body.get("error"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         Err(match status.as_u16() {
             400 | 401 | 403 | 404 => TokenError::Refused {
                 code: status.as_u16().to_string(),
-                description: tidy(text),
+                description: sanitize(text),
                 advice: "check that this account may create tokens for the service account (roles/iam.serviceAccountTokenCreator)",
             },
             other => TokenError::Unready(format!("the answer is {other}")),
@@ -337,26 +345,26 @@ impl Inner {
 
 /// The error of a response that is not a token service's. `Tokens::distinguish_foreign` finds out
 /// which of two causes it has.
-fn unreadable() -> TokenError {
+fn not_json() -> TokenError {
     TokenError::Unready("the answer is no JSON".to_owned())
 }
 
 /// Classifies an error of yup-oauth2. Only an OAuth error response is final.
-fn refused(error: &yup_oauth2::Error) -> TokenError {
+fn classify_error(error: &yup_oauth2::Error) -> TokenError {
     if let Some(error) = ProxyError::within(error) {
         return TokenError::Proxy(error);
     }
-    let yup_oauth2::Error::AuthError(told) = error else {
+    let yup_oauth2::Error::AuthError(error_body) = error else {
         return match error {
             yup_oauth2::Error::UserError(_) | yup_oauth2::Error::CredentialSourceError(_) => {
                 TokenError::Unusable(root_cause(error))
             }
-            yup_oauth2::Error::JSONError(_) => unreadable(),
+            yup_oauth2::Error::JSONError(_) => not_json(),
             other => TokenError::Unready(root_cause(other)),
         };
     };
-    let code = tidy(told.error.as_str());
-    let description = told.error_description.as_deref().map(tidy).unwrap_or_default();
+    let code = sanitize(error_body.error.as_str());
+    let description = error_body.error_description.as_deref().map(sanitize).unwrap_or_default();
     match code.as_str() {
         "internal_failure" | "server_error" | "temporarily_unavailable" | "slow_down" | "rate_limit_exceeded" => {
             TokenError::Unready(format!("it answered {code}"))

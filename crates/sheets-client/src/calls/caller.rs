@@ -99,17 +99,17 @@ pub(crate) type Attempt<'f, T> = dyn Fn() -> BoxFuture<'f, Result<T, AttemptFail
 
 impl ApiCaller {
     pub(crate) fn new(
-        manner: CallPolicy,
+        policy: CallPolicy,
         tokens: Tokens,
         client_email: Option<String>,
         clock: Arc<dyn Clock>,
         chance: Arc<dyn Rng>,
     ) -> Self {
         Self {
-            policy: manner.policy,
-            budget: Mutex::new(RetryBudget::new(manner.budget)),
-            reads: Pacer::new(manner.pacing.reads_per_minute, clock.clone()),
-            writes: Pacer::new(manner.pacing.writes_per_minute, clock.clone()),
+            policy: policy.policy,
+            budget: Mutex::new(RetryBudget::new(policy.budget)),
+            reads: Pacer::new(policy.pacing.reads_per_minute, clock.clone()),
+            writes: Pacer::new(policy.pacing.writes_per_minute, clock.clone()),
             tokens,
             client_email,
             counts: Mutex::default(),
@@ -123,30 +123,32 @@ impl ApiCaller {
     pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, CallFailure> {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
-            self.pacer(method).take().await;
-            locked(&progress).begin(self.clock.monotonic_ms());
-            self.once(method, &*attempt, &progress).await.map_err(|failure| match again(method, &failure) {
-                Some(reason) => {
-                    locked(&progress).fail(reason);
-                    backoff::Error::transient(failure)
+            self.pacer(method).acquire().await;
+            locked(&progress).begin_attempt(self.clock.monotonic_ms());
+            self.attempt_once(method, &*attempt, &progress).await.map_err(|failure| {
+                match retry_reason(method, &failure) {
+                    Some(reason) => {
+                        locked(&progress).record_failure(reason);
+                        backoff::Error::transient(failure)
+                    }
+                    None => backoff::Error::permanent(failure),
                 }
-                None => backoff::Error::permanent(failure),
             })
         };
-        let curve = BackoffAdapter { caller: self, progress: &progress };
+        let adapter = BackoffAdapter { caller: self, progress: &progress };
         let notify = |failure: AttemptFailure, wait: Duration| {
             let cause = self.cause(method, failure);
             tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
         };
-        let ended = Retry::new(ClockSleeper(self.clock.clone()), curve, notify, operation).await;
-        match ended {
+        let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
+        match result {
             Ok(done) => {
                 locked(&self.budget).earn();
                 Ok(done)
             }
             Err(failure) => {
                 let failure = match failure {
-                    AttemptFailure::Token(error) => AttemptFailure::Token(self.tokens.told_apart(error).await),
+                    AttemptFailure::Token(error) => AttemptFailure::Token(self.tokens.distinguish_foreign(error).await),
                     other => other,
                 };
                 let progress = locked(&progress);
@@ -157,7 +159,7 @@ impl ApiCaller {
     }
 
     /// Makes one attempt. A token that the service refuses is replaced once per call.
-    async fn once<T>(
+    async fn attempt_once<T>(
         &self,
         method: Method,
         attempt: &Attempt<'_, T>,
@@ -169,20 +171,21 @@ impl ApiCaller {
             let result = match &token {
                 Ok(_) => {
                     failpoint::pass(failpoint::REQUEST);
-                    let result = attempt().await.map_err(|failure| failure.hushed(|text| self.tokens.hide(text)));
+                    let result =
+                        attempt().await.map_err(|failure| failure.redacted_with(|text| self.tokens.hide(text)));
                     failpoint::pass(failpoint::ANSWER);
                     result
                 }
                 Err(failure) => Err(failure.clone()),
             };
             self.count(method, result.as_ref().err(), sent_ms);
-            let refused = result.as_ref().is_err_and(|failure| unauthorised(method, failure));
+            let refused = result.as_ref().is_err_and(|failure| is_unauthorised(method, failure));
             let (Ok((_, number)), true) = (token, refused) else { return result };
             if std::mem::replace(&mut locked(progress).refreshed, true) {
                 return result;
             }
             self.tokens.invalidate(number);
-            self.pacer(method).take().await;
+            self.pacer(method).acquire().await;
         }
     }
 
@@ -192,8 +195,8 @@ impl ApiCaller {
     }
 
     /// Records the service's own time.
-    pub(crate) fn note(&self, told: ResponseMeta) {
-        if let Some(date) = told.date {
+    pub(crate) fn record_service_time(&self, meta: ResponseMeta) {
+        if let Some(date) = meta.date {
             *locked(&self.service_time) = Some((date, self.clock.monotonic_ms()));
         }
     }
@@ -213,8 +216,8 @@ impl ApiCaller {
     }
 
     /// Converts the failure into an error with a user-facing message.
-    pub(crate) fn error(&self, method: Method, gave_up: CallFailure) -> CallError {
-        let CallFailure { failure, attempts, elapsed_ms, exhausted } = gave_up;
+    pub(crate) fn error(&self, method: Method, call_failure: CallFailure) -> CallError {
+        let CallFailure { failure, attempts, elapsed_ms, exhausted } = call_failure;
         CallError { method, cause: self.cause(method, failure), attempts, elapsed_ms, exhausted }
     }
 
@@ -239,7 +242,7 @@ impl ApiCaller {
     /// Returns advice for an exhausted quota; it depends on who used the quota.
     fn quota_advice(&self, method: Method) -> String {
         let (calls, key) =
-            if method.writes() { ("writes", "writes_per_minute") } else { ("reads", "reads_per_minute") };
+            if method.is_write() { ("writes", "writes_per_minute") } else { ("reads", "reads_per_minute") };
         match self.pacer(method).quota_user() {
             QuotaUser::Own => format!(
                 "this process may have used it up: where Google allows this account less than usual, lower [quota] {key}"
@@ -252,7 +255,7 @@ impl ApiCaller {
     }
 
     fn pacer(&self, method: Method) -> &Pacer {
-        if method.writes() { &self.writes } else { &self.reads }
+        if method.is_write() { &self.writes } else { &self.reads }
     }
 
     fn count(&self, method: Method, failure: Option<&AttemptFailure>, sent_ms: u64) {
@@ -280,14 +283,14 @@ impl ApiCaller {
             AttemptOutcome::Done | AttemptOutcome::Refused => self.pacer(method).record_success(sent_ms),
             AttemptOutcome::Throttled => {
                 counts.throttled += 1;
-                let retry_after_ms = failure.and_then(AttemptFailure::asked_to_wait);
+                let retry_after_ms = failure.and_then(AttemptFailure::retry_after_ms);
                 if let Throttling::Repeated(user) = self.pacer(method).record_refusal(sent_ms, retry_after_ms) {
                     counts.quota_user = Some(user);
                 }
             }
             _ => {}
         }
-        if method.writes() {
+        if method.is_write() {
             counts.writes += 1;
         } else {
             counts.reads += 1;
@@ -296,26 +299,28 @@ impl ApiCaller {
 }
 
 /// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
-fn again(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
+fn retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
     let fault = match failure {
         AttemptFailure::Token(error) => error.fault(),
         AttemptFailure::Unreachable(_) => Fault::Transient,
         AttemptFailure::Proxy(error) => error.fault(),
         AttemptFailure::Machine(_) => Fault::Machine,
         AttemptFailure::Refused { refusal, .. } => refusal.fault(),
-        AttemptFailure::TooLarge(408) if !method.writes() => Fault::Transient,
-        AttemptFailure::Lost { cause, .. } if !method.writes() => cause.fault(),
+        AttemptFailure::TooLarge(408) if !method.is_write() => Fault::Transient,
+        AttemptFailure::Lost { cause, .. } if !method.is_write() => cause.fault(),
         AttemptFailure::TooLarge(_) | AttemptFailure::Lost { .. } => return None,
     };
-    fault.passes().then_some((fault, failure.asked_to_wait()))
+    fault.passes().then_some((fault, failure.retry_after_ms()))
 }
 
 /// Returns whether the call got a definite 401. A 401 without an envelope may come from an
 /// intermediary. A write then counts as lost; a read is retried.
-fn unauthorised(method: Method, failure: &AttemptFailure) -> bool {
+fn is_unauthorised(method: Method, failure: &AttemptFailure) -> bool {
     match failure {
         AttemptFailure::Refused { refusal, .. } => refusal.code == 401,
-        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::Page(401), .. } => !method.writes(),
+        AttemptFailure::Lost { cause: UnknownOutcome::Status(401) | UnknownOutcome::Page(401), .. } => {
+            !method.is_write()
+        }
         _ => false,
     }
 }
@@ -345,19 +350,19 @@ impl Default for Progress {
 }
 
 impl Progress {
-    fn begin(&mut self, now_ms: u64) {
+    fn begin_attempt(&mut self, now_ms: u64) {
         self.started_ms.get_or_insert(now_ms);
         self.attempts += 1;
     }
 
-    fn fail(&mut self, reason: (Fault, Option<u64>)) {
+    fn record_failure(&mut self, reason: (Fault, Option<u64>)) {
         self.throttled += u32::from(reason.0 == Fault::Throttled);
         self.reason = reason;
     }
 
     /// Returns the number of failed attempts of the last failure's kind: those answered 429, or the
     /// others.
-    fn failed(&self) -> u32 {
+    fn failed_attempts(&self) -> u32 {
         if self.reason.0 == Fault::Throttled { self.throttled } else { self.attempts - self.throttled }
     }
 
@@ -379,7 +384,7 @@ impl Backoff for BackoffAdapter<'_> {
         let elapsed_ms = progress.elapsed_ms(caller.clock.monotonic_ms());
         let (fault, least_ms) = progress.reason;
         let draw = caller.chance.draw();
-        match caller.policy.decide(fault, progress.failed(), elapsed_ms, least_ms, draw) {
+        match caller.policy.decide(fault, progress.failed_attempts(), elapsed_ms, least_ms, draw) {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.
             Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {

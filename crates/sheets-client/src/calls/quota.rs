@@ -1,7 +1,7 @@
 //! Pacing: delays calls so that the service does not have to refuse them.
 //!
 //! In scope: one pacer for reads and one for writes, because the service counts them separately.
-//! Out of scope: retrying after a 429 (`calls::caller`).
+//! Out of scope: retrying after a 429 (`google::calls::caller`).
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,7 @@ impl Pacer {
 
     /// Waits for a permit and spends it, first come, first served. A cancelled caller spends
     /// nothing.
-    pub async fn take(&self) {
+    pub async fn acquire(&self) {
         let _turn = self.queue.lock().await;
         while let Err(wait_ms) = self.try_spend() {
             self.clock.sleep(Duration::from_millis(wait_ms)).await;
@@ -202,7 +202,7 @@ mod tests {
         let (pacer, clock) = pacer();
         let mut at = Vec::new();
         for n in 0..400_u64 {
-            pacer.take().await;
+            pacer.acquire().await;
             at.push(clock.monotonic_ms());
             clock.sleep(Duration::from_millis(n % 7 * 300)).await;
         }
@@ -216,10 +216,10 @@ mod tests {
     async fn fifty_calls_go_at_once_and_the_next_waits_for_its_minute() {
         let (pacer, clock) = pacer();
         for _ in 0..50 {
-            assert!(pacer.take().now_or_never().is_some());
+            assert!(pacer.acquire().now_or_never().is_some());
         }
-        assert!(pacer.take().now_or_never().is_none());
-        pacer.take().await;
+        assert!(pacer.acquire().now_or_never().is_none());
+        pacer.acquire().await;
         assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }
 
@@ -232,14 +232,14 @@ mod tests {
     async fn a_single_429_costs_half_a_second_and_no_pace() {
         let (pacer, clock) = pacer();
         for _ in 0..20 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         assert_eq!(refuse(&pacer, &clock), Throttling::First);
-        pacer.take().await;
+        pacer.acquire().await;
         assert_eq!(clock.monotonic_ms(), 500);
         pacer.record_success(clock.monotonic_ms());
         for _ in 21..50 {
-            assert!(pacer.take().now_or_never().is_some());
+            assert!(pacer.acquire().now_or_never().is_some());
         }
         assert_eq!(refuse(&pacer, &clock), Throttling::First, "a call got through between the two");
     }
@@ -248,16 +248,16 @@ mod tests {
     async fn a_second_429_halves_the_pace_where_own_calls_can_be_the_cause() {
         let (pacer, clock) = pacer();
         for _ in 0..25 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         refuse(&pacer, &clock);
         clock.sleep(Duration::from_millis(500)).await;
         assert_eq!(refuse(&pacer, &clock), Throttling::Repeated(QuotaUser::Own));
-        pacer.take().await;
+        pacer.acquire().await;
         assert_eq!(clock.monotonic_ms(), MINUTE_MS, "the oldest own call is a minute old");
         clock.sleep(Duration::from_millis(SLOW_MS)).await;
         for _ in 0..50 {
-            assert!(pacer.take().now_or_never().is_some());
+            assert!(pacer.acquire().now_or_never().is_some());
         }
     }
 
@@ -265,14 +265,14 @@ mod tests {
     async fn a_quota_that_others_used_up_leaves_the_pace_as_it_is() {
         let (pacer, clock) = pacer();
         for _ in 0..3 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         refuse(&pacer, &clock);
         clock.sleep(Duration::from_millis(500)).await;
         assert_eq!(refuse(&pacer, &clock), Throttling::Repeated(QuotaUser::Other { own_calls: 3 }));
         clock.sleep(Duration::from_secs(1)).await;
         for _ in 3..50 {
-            assert!(pacer.take().now_or_never().is_some());
+            assert!(pacer.acquire().now_or_never().is_some());
         }
     }
 
@@ -292,14 +292,14 @@ mod tests {
         let (pacer, _) = pacer();
         let pacer = Arc::new(pacer);
         for _ in 0..50 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         let served = Arc::new(Mutex::new(Vec::new()));
         let asking: Vec<_> = (0..120)
             .map(|n| {
                 let (pacer, served) = (pacer.clone(), served.clone());
                 tokio::spawn(async move {
-                    pacer.take().await;
+                    pacer.acquire().await;
                     served.lock().unwrap().push(n);
                 })
             })
@@ -314,10 +314,10 @@ mod tests {
     async fn a_caller_that_goes_away_spends_nothing() {
         let (pacer, _) = pacer();
         for _ in 0..50 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         for _ in 0..10 {
-            assert!(pacer.take().now_or_never().is_none());
+            assert!(pacer.acquire().now_or_never().is_none());
         }
         assert_eq!(pacer.state.lock().unwrap().spent.len(), 50);
     }
@@ -327,7 +327,7 @@ mod tests {
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
         let pacer = Pacer::new(Pacing::unlimited().writes_per_minute, clock.clone());
         for _ in 0..10_000 {
-            pacer.take().await;
+            pacer.acquire().await;
         }
         assert_eq!(clock.monotonic_ms(), 0);
     }
@@ -336,7 +336,7 @@ mod tests {
     async fn a_service_that_asks_for_a_day_does_not_make_later_calls_hang() {
         let (pacer, clock) = pacer();
         pacer.record_refusal(0, Some(86_400_000));
-        pacer.take().await;
+        pacer.acquire().await;
         assert_eq!(clock.monotonic_ms(), MINUTE_MS);
     }
 }

@@ -2,8 +2,8 @@
 //! user.
 //!
 //! In scope: reading the envelope, the table from status and reason to a fault, and the messages.
-//! Out of scope: deciding whether a call may be retried (`calls::caller`), and resolving a lost
-//! write (`ledger`). No message here ever contains a token, a key or a whole body.
+//! Out of scope: deciding whether a call may be retried (`google::calls::caller`), and resolving a
+//! lost write (`ledger`). No message here ever contains a token, a key or a whole body.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ pub enum Method {
 impl Method {
     /// Returns whether the service counts it as a write. A write whose response is lost is never
     /// repeated blindly.
-    pub fn writes(self) -> bool {
+    pub fn is_write(self) -> bool {
         matches!(self, Self::Create | Self::BatchUpdate)
     }
 
@@ -48,7 +48,7 @@ impl Method {
         }
     }
 
-    fn deed(self) -> &'static str {
+    fn action(self) -> &'static str {
         match self {
             Self::Metadata => "read the spreadsheet's tabs",
             Self::Values => "read values from the spreadsheet",
@@ -87,7 +87,7 @@ impl ApiError {
         if code != http_status {
             return None;
         }
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(tidy);
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).map(sanitize);
         let message = text(error.get("message")).unwrap_or_default();
         let (request, kind) = rejected_item(&message);
         let details = error.get("details").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
@@ -99,7 +99,7 @@ impl ApiError {
     }
 
     /// Applies `hide` to each text that the service wrote.
-    pub(crate) fn hush(&mut self, hide: impl Fn(&str) -> String) {
+    pub(crate) fn redact_with(&mut self, hide: impl Fn(&str) -> String) {
         self.message = hide(&self.message);
         self.status = hide(&self.status);
         for text in self.reason.iter_mut().chain(&mut self.activation_url) {
@@ -115,31 +115,31 @@ impl ApiError {
                 Fault::Throttled
             }
             (401 | 403 | 404, _) => Fault::Denied,
-            (400, _) if self.is_about_the_sheet() => Fault::Corrupt,
+            (400, _) if self.is_about_spreadsheet() => Fault::Corrupt,
             (408 | 425 | 500 | 502..=504, _) => Fault::Transient,
             _ => Fault::Rejected,
         }
     }
 
     /// Returns whether a 400 is about the spreadsheet's state and not about the request.
-    pub fn is_about_the_sheet(&self) -> bool {
+    pub fn is_about_spreadsheet(&self) -> bool {
         ["protected cell or object", "No grid with id", "above the limit of", "Unable to parse range"]
             .iter()
             .any(|sign| self.message.contains(sign))
     }
 
     /// Returns whether a 400 reports a missing tab, row or column: it has moved since it was read.
-    pub fn is_about_a_place(&self) -> bool {
+    pub fn is_about_missing_range(&self) -> bool {
         ["No grid with id", "grid limits"].iter().any(|sign| self.message.contains(sign))
     }
 
     /// Returns whether a 400 reports that the spreadsheet would exceed the cell limit.
-    pub fn is_about_cells(&self) -> bool {
+    pub fn is_about_cell_limit(&self) -> bool {
         self.message.contains("above the limit of") && self.message.contains("cells")
     }
 
     /// Returns what the user can do, if anything. Advice about a 429 depends on who made the calls
-    /// (`calls::caller`).
+    /// (`google::calls::caller`).
     pub fn advice(&self, client_email: Option<&str>) -> Option<String> {
         let who = client_email.unwrap_or("the account of these credentials");
         let reason = self.reason.as_deref().unwrap_or_default();
@@ -277,7 +277,7 @@ impl TokenError {
     }
 
     /// Returns the same error with `hide` applied to each text that a service wrote.
-    pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn redacted_with(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
             Self::Refused { code, description, .. } => {
                 *code = hide(code);
@@ -356,7 +356,7 @@ impl ErrorCause {
     }
 
     /// Returns whether a proxy is the cause.
-    pub fn is_of_proxy(&self) -> bool {
+    pub fn is_proxy_error(&self) -> bool {
         matches!(self, Self::Proxy(_) | Self::Token(TokenError::Proxy(_)))
     }
 }
@@ -390,7 +390,7 @@ impl CallError {
 
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.method.deed(), self.cause)?;
+        write!(f, "{}: {}", self.method.action(), self.cause)?;
         if self.attempts > 1 {
             write!(f, " (tried {} times in {} s)", self.attempts, self.elapsed_ms / 1_000)?;
         }
@@ -409,8 +409,9 @@ fn joined(first: &str, between: &str, second: &str) -> String {
     if second.is_empty() { first.to_owned() } else { format!("{first}{between}{second}") }
 }
 
-/// Parses the first `requests[N]` of a message, and the kind of that request. `Invalid
-/// requests[2].updateCells: No grid with id: 999999` (recorded) is request 2, `updateCells`.
+/// Parses the first `requests[N]` of a message, and the kind of that request.
+/// `Invalid requests[2].updateCells: No grid with id: 999999` (recorded) is request 2,
+/// `updateCells`.
 fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
     let Some((_, after)) = message.split_once("requests[") else { return (None, None) };
     let Some((number, rest)) = after.split_once(']') else { return (None, None) };
@@ -424,9 +425,9 @@ fn rejected_item(message: &str) -> (Option<usize>, Option<String>) {
 
 /// Limits a service's text to 1,000 characters, without control characters and without anything
 /// that looks like a secret. Such texts are printed to terminals and written to cells.
-pub(crate) fn tidy(text: &str) -> String {
-    let most = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
-    let text = redacted(text.get(..most).unwrap_or(text));
+pub(crate) fn sanitize(text: &str) -> String {
+    let limit = text.char_indices().nth(8_000).map_or(text.len(), |(at, _)| at);
+    let text = redacted(text.get(..limit).unwrap_or(text));
     text.chars().take(1_000).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>().trim().to_owned()
 }
 
@@ -463,7 +464,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_envelope_or_tells_another_code_is_no_answer() {
+    fn a_body_without_a_matching_envelope_is_no_answer() {
         for body in
             [json!("x"), json!({}), json!({"error": "invalid_grant"}), json!({"error": {"code": 500}}), json!(null)]
         {
@@ -480,7 +481,7 @@ mod tests {
     }
 
     #[test]
-    fn an_api_that_is_off_tells_where_to_switch_it_on() {
+    fn a_disabled_api_names_where_to_enable_it() {
         let details =
             json!([{"reason": "SERVICE_DISABLED", "metadata": {"activationUrl": "https://console.example/on"}}]);
         let read = refusal(403, "Google Sheets API has not been used", &details);

@@ -1,7 +1,7 @@
 //! Classifies the result of one attempt.
 //!
 //! In scope: status, headers and body of one response, from the hub or from a raw call. Out of
-//! scope: what to do next (`calls::caller`).
+//! scope: what to do next (`google::calls::caller`).
 
 use std::time::UNIX_EPOCH;
 
@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::errors::call_error::{ApiError, TokenError, UnknownOutcome, tidy};
+use crate::errors::call_error::{ApiError, TokenError, UnknownOutcome, sanitize};
 use crate::errors::proxy_error::ProxyError;
 use sheetkeep_base::machine::MachineTrouble;
 use sheetkeep_base::time::Timestamp;
@@ -40,9 +40,9 @@ pub(crate) enum AttemptFailure {
 
 impl AttemptFailure {
     /// Returns the same failure with `hide` applied to each text that a service wrote.
-    pub(crate) fn hushed(mut self, hide: impl Fn(&str) -> String) -> Self {
+    pub(crate) fn redacted_with(mut self, hide: impl Fn(&str) -> String) -> Self {
         match &mut self {
-            Self::Refused { refusal, .. } => refusal.hush(hide),
+            Self::Refused { refusal, .. } => refusal.redact_with(hide),
             Self::Unreachable(why) | Self::Lost { cause: UnknownOutcome::Broken(why), .. } => *why = hide(why),
             Self::Token(_) | Self::Proxy(_) | Self::Machine(_) | Self::TooLarge(_) | Self::Lost { .. } => {}
         }
@@ -50,7 +50,7 @@ impl AttemptFailure {
     }
 
     /// Returns the response's `Retry-After`, in milliseconds.
-    pub(crate) fn asked_to_wait(&self) -> Option<u64> {
+    pub(crate) fn retry_after_ms(&self) -> Option<u64> {
         match self {
             Self::Refused { retry_after_ms, .. } | Self::Lost { retry_after_ms, .. } => *retry_after_ms,
             _ => None,
@@ -80,24 +80,24 @@ impl ResponseMeta {
     /// `Date`, or against `now` if there is none.
     pub(crate) fn read(headers: &HeaderMap, now: Timestamp) -> Self {
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-        let date = text(DATE).and_then(moment);
+        let date = text(DATE).and_then(parse_http_date);
         let retry_after_ms = text(RETRY_AFTER).and_then(|value| match value.parse::<u64>() {
             Ok(seconds) => Some(seconds.saturating_mul(1_000)),
-            Err(_) => moment(value).map(|until| until.ms_since(date.unwrap_or(now))),
+            Err(_) => parse_http_date(value).map(|until| until.ms_since(date.unwrap_or(now))),
         });
         let is_page = text(CONTENT_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"));
         Self { date, retry_after_ms, is_page }
     }
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+fn parse_http_date(text: &str) -> Option<Timestamp> {
     let since = httpdate::parse_http_date(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok().map(Timestamp)
 }
 
 /// Classifies a response with a status other than 200. `body` is its JSON, if it has any.
-pub(crate) fn failure(status: u16, told: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
-    let retry_after_ms = told.retry_after_ms;
+pub(crate) fn failure(status: u16, meta: ResponseMeta, body: Option<&Value>) -> AttemptFailure {
+    let retry_after_ms = meta.retry_after_ms;
     if matches!(status, 408 | 413) {
         return AttemptFailure::TooLarge(status);
     }
@@ -105,7 +105,7 @@ pub(crate) fn failure(status: u16, told: ResponseMeta, body: Option<&Value>) -> 
         if DEFINITE_STATUSES.contains(&status) { body.and_then(|json| ApiError::read(status, json)) } else { None };
     match envelope {
         Some(refusal) => AttemptFailure::Refused { refusal: Box::new(refusal), retry_after_ms },
-        None if told.is_page && is_refusal(status) => {
+        None if meta.is_page && is_refusal(status) => {
             AttemptFailure::Lost { cause: UnknownOutcome::Page(status), retry_after_ms }
         }
         None => AttemptFailure::Lost { cause: UnknownOutcome::Status(status), retry_after_ms },
@@ -147,7 +147,7 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     while let Some(source) = last.source() {
         last = source;
     }
-    tidy(&last.to_string()).chars().take(200).collect()
+    sanitize(&last.to_string()).chars().take(200).collect()
 }
 
 /// Observes a call of the hub; it never lets the hub retry one.
@@ -155,7 +155,7 @@ pub(crate) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
 pub(crate) struct Observer {
     now: Timestamp,
     /// The headers of a refusal.
-    pub(crate) told: Option<ResponseMeta>,
+    pub(crate) meta: Option<ResponseMeta>,
     status: u16,
     body: Option<Value>,
 }
@@ -172,7 +172,7 @@ impl Observer {
         match error {
             common::Error::HttpError(e) => transport(&e),
             common::Error::BadRequest(_) | common::Error::Failure(_) => {
-                failure(self.status, self.told.unwrap_or_default(), self.body.as_ref())
+                failure(self.status, self.meta.unwrap_or_default(), self.body.as_ref())
             }
             common::Error::MissingToken(e) => AttemptFailure::Token(match e.downcast::<TokenError>() {
                 Ok(known) => *known,
@@ -193,7 +193,7 @@ impl Observer {
 impl common::Delegate for Observer {
     fn http_failure(&mut self, response: &common::Response, body: Option<&Value>) -> common::Retry {
         self.status = response.status().as_u16();
-        self.told = Some(ResponseMeta::read(response.headers(), self.now));
+        self.meta = Some(ResponseMeta::read(response.headers(), self.now));
         self.body = body.cloned();
         common::Retry::Abort
     }
@@ -205,7 +205,7 @@ mod tests {
 
     use super::*;
 
-    fn told(pairs: &[(&'static str, &'static str)]) -> ResponseMeta {
+    fn meta(pairs: &[(&'static str, &'static str)]) -> ResponseMeta {
         let headers =
             pairs.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect();
         ResponseMeta::read(&headers, Timestamp::parse("2020-01-01T00:00:00Z").unwrap())
@@ -213,7 +213,7 @@ mod tests {
 
     #[test]
     fn a_retry_after_is_read_in_seconds_and_as_a_date_in_all_three_forms() {
-        assert_eq!(told(&[("retry-after", "120")]).retry_after_ms, Some(120_000));
+        assert_eq!(meta(&[("retry-after", "120")]).retry_after_ms, Some(120_000));
         for date in ["Wed, 01 Jan 2020 00:01:00 GMT", "Wednesday, 01-Jan-20 00:01:00 GMT", "Wed Jan  1 00:01:00 2020"] {
             let headers = HeaderValue::from_static(date);
             let headers: HeaderMap = [(RETRY_AFTER, headers)].into_iter().collect();
@@ -227,9 +227,9 @@ mod tests {
     #[test]
     fn a_date_to_wait_for_is_measured_against_the_service_s_clock_and_never_lies_behind() {
         let ahead =
-            told(&[("date", "Wed, 01 Jan 2020 00:00:50 GMT"), ("retry-after", "Wed, 01 Jan 2020 00:01:00 GMT")]);
+            meta(&[("date", "Wed, 01 Jan 2020 00:00:50 GMT"), ("retry-after", "Wed, 01 Jan 2020 00:01:00 GMT")]);
         assert_eq!(ahead.retry_after_ms, Some(10_000));
-        assert_eq!(told(&[("retry-after", "Tue, 31 Dec 2019 00:00:00 GMT")]).retry_after_ms, Some(0));
+        assert_eq!(meta(&[("retry-after", "Tue, 31 Dec 2019 00:00:00 GMT")]).retry_after_ms, Some(0));
     }
 
     #[test]
@@ -238,6 +238,6 @@ mod tests {
             let headers: HeaderMap = [(RETRY_AFTER, HeaderValue::from_str(garbage).unwrap())].into_iter().collect();
             assert_eq!(ResponseMeta::read(&headers, Timestamp(0)).retry_after_ms, None, "{garbage}");
         }
-        assert_eq!(told(&[("date", "yesterday")]).date, None);
+        assert_eq!(meta(&[("date", "yesterday")]).date, None);
     }
 }

@@ -2,7 +2,7 @@
 //! password.
 //!
 //! In scope: the kinds of error, the fault of each, finding one in an error chain. Out of scope:
-//! the exchange with a proxy (`transport::tunnel`, `transport::forward`).
+//! the exchange with a proxy (`google::transport::tunnel`, `google::transport::forward`).
 
 use std::error::Error;
 use std::io;
@@ -11,11 +11,11 @@ use sheetkeep_base::fault::Fault;
 
 /// An error at a proxy, before the service received anything of the call.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the proxy {} {}", .0.proxy, .0.trouble.told(&.0.variable))]
-pub struct ProxyError(Box<Told>);
+#[error("the proxy {} {}", .0.proxy, .0.trouble.message(&.0.variable))]
+pub struct ProxyError(Box<ProxyErrorDetails>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Told {
+struct ProxyErrorDetails {
     proxy: String,
     variable: String,
     trouble: ProxyTrouble,
@@ -64,7 +64,7 @@ pub enum ProxyTrouble {
 }
 
 impl ProxyTrouble {
-    fn told(&self, variable: &str) -> String {
+    fn message(&self, variable: &str) -> String {
         match self {
             Self::Unreachable(why) => format!("can't be reached: {why}; check {variable}"),
             Self::Hung { after_s } => format!("gave no answer within {after_s} s; check {variable}"),
@@ -103,7 +103,7 @@ impl ProxyError {
 
     /// Creates the error of `proxy`, which `variable` sets.
     pub(crate) fn new(proxy: String, variable: String, trouble: ProxyTrouble) -> Self {
-        Self(Box::new(Told { proxy, variable, trouble }))
+        Self(Box::new(ProxyErrorDetails { proxy, variable, trouble }))
     }
 
     /// Returns the proxy error in the chain of `error`, if there is one.

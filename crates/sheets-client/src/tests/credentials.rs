@@ -10,7 +10,7 @@ fn inline(text: &str) -> Result<Credentials, CredentialsError> {
     Credentials::find(&CredentialSource { inline: Some(SecretString::from(text)), ..CredentialSource::default() })
 }
 
-fn told(result: Result<Credentials, CredentialsError>) -> String {
+fn message(result: Result<Credentials, CredentialsError>) -> String {
     result.expect_err("these credentials are refused").to_string()
 }
 
@@ -42,7 +42,7 @@ fn a_file_is_read_and_gcloud_s_login_only_if_it_exists() {
 }
 
 #[test]
-fn two_places_at_once_and_json_in_the_place_of_a_path_are_told() {
+fn two_places_at_once_and_json_in_place_of_a_path_are_errors() {
     let both = CredentialSource {
         path: Some("key.json".into()),
         inline: Some(SecretString::from("{}")),
@@ -50,24 +50,24 @@ fn two_places_at_once_and_json_in_the_place_of_a_path_are_told() {
     };
     assert_eq!(Credentials::find(&both).map(|c| c.kind()), Err(CredentialsError::Both));
     let source = CredentialSource { path: Some("{\"type\": 1}".into()), ..CredentialSource::default() };
-    assert!(told(Credentials::find(&source)).contains("SHEETKEEP_CREDENTIALS_JSON"));
-    assert!(told(inline("/home/me/key.json")).contains("GOOGLE_APPLICATION_CREDENTIALS"));
+    assert!(message(Credentials::find(&source)).contains("SHEETKEEP_CREDENTIALS_JSON"));
+    assert!(message(inline("/home/me/key.json")).contains("GOOGLE_APPLICATION_CREDENTIALS"));
 }
 
 #[test]
 fn what_is_no_usable_key_is_refused_before_anything_is_sent() {
     let mut key = service_account("https://oauth2.example/token");
     key["private_key"] = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n".into();
-    assert!(told(inline(&key.to_string())).contains("RSA"));
-    assert!(told(inline(&service_account("http://oauth2.example/token").to_string())).contains("https"));
+    assert!(message(inline(&key.to_string())).contains("RSA"));
+    assert!(message(inline(&service_account("http://oauth2.example/token").to_string())).contains("https"));
     assert!(inline(&service_account("http://127.0.0.1:8080/token").to_string()).is_ok());
-    assert!(told(inline(r#"{"installed": {"client_id": "x"}}"#)).contains("service account"));
-    assert!(told(inline(r#"{"type": "gdch_service_account"}"#)).contains("gdch_service_account"));
-    assert!(told(inline(r#"{"type": "authorized_user"}"#)).contains("client_id"));
+    assert!(message(inline(r#"{"installed": {"client_id": "x"}}"#)).contains("service account"));
+    assert!(message(inline(r#"{"type": "gdch_service_account"}"#)).contains("gdch_service_account"));
+    assert!(message(inline(r#"{"type": "authorized_user"}"#)).contains("client_id"));
 }
 
 #[test]
-fn an_external_account_of_a_kind_that_the_token_crate_lacks_is_told() {
+fn an_unsupported_external_account_is_an_error() {
     let with = |source: Value| {
         let file = json!({"type": "external_account", "audience": "a", "subject_token_type": "t",
             "token_url": "https://sts.googleapis.com/v1/token", "credential_source": source});
@@ -75,7 +75,7 @@ fn an_external_account_of_a_kind_that_the_token_crate_lacks_is_told() {
     };
     assert!(with(json!({"file": "/var/run/token"})).is_ok());
     assert!(with(json!({"url": "http://169.254.169.254/token"})).is_ok());
-    assert!(told(with(json!({"environment_id": "aws1"}))).contains("AWS"));
+    assert!(message(with(json!({"environment_id": "aws1"}))).contains("AWS"));
 }
 
 #[test]

@@ -25,19 +25,19 @@ fn repeated(seen: &Seen, status: u16) -> Answer {
 }
 
 /// Checks that the text contains nothing of the token, the key's body or a signed request.
-fn is_clean(told: &str) {
+fn is_clean(message: &str) {
     let key = service_account("https://oauth2.example/token");
     let pem = key["private_key"].as_str().unwrap_or_default();
     for line in pem.lines().filter(|line| line.len() > 20 && !line.starts_with("-----")) {
-        assert!(!told.contains(line) && !told.contains(&line[..20]), "{line} in {told}");
+        assert!(!message.contains(line) && !message.contains(&line[..20]), "{line} in {message}");
     }
     for secret in ["plain-words", "of-a-token", "eyJ", "PRIVATE KEY"] {
-        assert!(!told.contains(secret), "{secret} in {told}");
+        assert!(!message.contains(secret), "{secret} in {message}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_error_that_repeats_the_request_tells_no_token_and_no_key() {
+async fn an_error_that_echoes_the_request_shows_no_token_and_no_key() {
     for status in [400, 401, 403, 404] {
         let stub = Stub::raw(move |seen, _| if seen.is_token() { token() } else { repeated(seen, status) });
         let client = stub.robot();
@@ -54,11 +54,11 @@ async fn an_error_that_repeats_the_request_tells_no_token_and_no_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_service_that_repeats_the_request_tells_no_assertion() {
+async fn a_token_service_that_echoes_the_request_shows_no_assertion() {
     let stub = Stub::raw(|seen, _| {
         let key = service_account("https://oauth2.example/token");
-        let told = format!("no good: {} {}", seen.body, key["private_key"]);
-        Answer::json(400, &json!({"error": told, "error_description": told}))
+        let message = format!("no good: {} {}", seen.body, key["private_key"]);
+        Answer::json(400, &json!({"error": message, "error_description": message}))
     });
     let error = stub.robot().values(&book(), &one_range()).await.expect_err("no token");
     is_clean(&format!("{error} {error:?}"));

@@ -18,10 +18,10 @@ fn lean() -> Batch {
     let cells = vec![
         CellData::text("=1+1"),
         CellData::blank(),
-        CellData::number(43_831.25).expect("finite").shown_as(moment),
+        CellData::number(43_831.25).expect("finite").with_format(moment),
         CellData::bool(false),
         CellData::formula("=SUM(A1:A2)"),
-        CellData::blank().shown_as(CellFormat::bold()),
+        CellData::blank().with_format(CellFormat::bold()),
     ];
     let rows = vec![CellRow::from(cells)];
     let grid = GridProperties { row_count: Some(2), column_count: Some(6), frozen_row_count: Some(1) };
@@ -63,7 +63,7 @@ fn lean() -> Batch {
             fields: "pixelSize".into(),
         },
     ])
-    .reading_back(vec!["'T'!A1:B2".to_owned()])
+    .with_response_ranges(vec!["'T'!A1:B2".to_owned()])
 }
 
 fn typed_area() -> api::GridRange {

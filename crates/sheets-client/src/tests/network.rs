@@ -18,7 +18,7 @@ use sheetkeep_base::retry::RetryPolicy;
 use sheetkeep_base::system::{SeededRng, SystemClock};
 
 fn options(url: String) -> SheetsOptions {
-    let credentials = Credentials::fixed("test-token").expect("a token");
+    let credentials = Credentials::from_token("test-token").expect("a token");
     let retry = RetryPolicy { base_ms: 1, cap_ms: 5, max_attempts: 3, ..RetryPolicy::default() };
     let network = Transport::Network { ca_file: None, proxies: Proxies::default() };
     SheetsOptions { api_url: Some(url), retry, ..SheetsOptions::new(credentials, network) }

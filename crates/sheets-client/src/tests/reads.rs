@@ -208,12 +208,12 @@ async fn a_silent_service_is_given_up_after_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_pass_is_told_at_once_with_what_to_do() {
+async fn a_permanent_failure_is_reported_at_once_with_advice() {
     let stub = Stub::new(|_, _| Answer::error(404, "NOT_FOUND", "Requested entity was not found."));
     let error = stub.robot().metadata(&book()).await.expect_err("refused");
     assert_eq!((error.fault(), stub.calls().len()), (Fault::Denied, 1));
-    let told = error.to_string();
-    assert!(told.contains("SHEETKEEP_SPREADSHEET_ID") && told.contains("robot@test"), "{told}");
+    let message = error.to_string();
+    assert!(message.contains("SHEETKEEP_SPREADSHEET_ID") && message.contains("robot@test"), "{message}");
 }
 
 /// Returns responses that are not the API's: the envelope is missing or truncated, or something
@@ -239,18 +239,18 @@ async fn a_broken_answer_never_says_that_access_is_missing() {
             let broken = move || broken_answers(status).into_iter().nth(nth).expect("there are four");
             let stub = Stub::new(move |_, _| broken().0);
             let error = stub.client().metadata(&book()).await.expect_err("no answer");
-            let told = format!("{status}, {nth}: {error}");
+            let message = format!("{status}, {nth}: {error}");
             let expected = if status == 429 { Fault::Throttled } else { Fault::Transient };
-            assert_eq!(error.fault(), expected, "{told}");
+            assert_eq!(error.fault(), expected, "{message}");
             let is_page = broken().1 && status < 500 && status != 429;
-            assert_eq!(error.cause.is_foreign(), is_page, "{told}");
-            assert!(!told.contains("shar") && !told.contains("html"), "{told}");
-            assert!(stub.calls().len() > 1, "it may pass: {told}");
+            assert_eq!(error.cause.is_foreign(), is_page, "{message}");
+            assert!(!message.contains("shar") && !message.contains("html"), "{message}");
+            assert!(stub.calls().len() > 1, "it may pass: {message}");
             // A complete response at the next attempt counts.
             let stub =
                 Stub::new(move |_, n| if n == 0 { broken().0 } else { Answer::error(404, "NOT_FOUND", "Gone.") });
             let error = stub.client().metadata(&book()).await.expect_err("refused");
-            assert_eq!(error.fault(), Fault::Denied, "{told}");
+            assert_eq!(error.fault(), Fault::Denied, "{message}");
         }
     }
 }

@@ -110,7 +110,7 @@ impl Stub {
 
     /// Returns options with a fixed token and a retry budget.
     pub(crate) fn options(&self) -> SheetsOptions {
-        let credentials = Credentials::fixed("test-token").expect("a token");
+        let credentials = Credentials::from_token("test-token").expect("a token");
         let retry = RetryPolicy { max_attempts: 9, max_elapsed_ms: 600_000, ..RetryPolicy::default() };
         SheetsOptions { retry, ..SheetsOptions::new(credentials, Transport::InProcess(self.factory())) }
     }

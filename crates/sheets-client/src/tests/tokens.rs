@@ -94,8 +94,8 @@ async fn a_write_without_a_token_was_never_sent() {
         "{error:?}"
     );
     assert_eq!((error.fault(), stub.tokens().len(), stub.calls().len()), (Fault::Denied, 1, 0));
-    let told = format!("{error} {error:?} {:?}", client.calls());
-    assert!(told.contains("clock") && !told.contains("PRIVATE") && !told.contains("MII"), "{told}");
+    let message = format!("{error} {error:?} {:?}", client.calls());
+    assert!(message.contains("clock") && !message.contains("PRIVATE") && !message.contains("MII"), "{message}");
     assert_eq!((client.calls().writes, client.calls().tokens), (0, 1));
 }
 

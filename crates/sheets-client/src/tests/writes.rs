@@ -14,7 +14,7 @@ use sheetkeep_base::fault::Fault;
 use sheetkeep_base::retry::RetryPolicy;
 
 /// Creates a stub's response.
-type Told = Box<dyn Fn() -> Answer + Send + Sync>;
+type AnswerFactory = Box<dyn Fn() -> Answer + Send + Sync>;
 
 fn batch() -> Batch {
     let rows = vec![CellRow::from(vec![CellData::text("0042"), CellData::blank(), CellData::bool(true)])];
@@ -56,7 +56,7 @@ async fn a_batch_goes_out_as_it_is_and_its_replies_come_back() {
 async fn whatever_leaves_the_outcome_open_is_lost_after_one_send() {
     let whole = json!({"spreadsheetId": BOOK, "replies": [{}, {}]}).to_string();
     let cut = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{}", whole.len(), &whole[..20]);
-    let open: Vec<(&str, Told)> = vec![
+    let open: Vec<(&str, AnswerFactory)> = vec![
         (
             "503 in the API's words",
             Box::new(|| Answer::error(503, "UNAVAILABLE", "The service is currently unavailable.")),
@@ -156,7 +156,7 @@ async fn what_was_asked_to_be_read_back_comes_with_the_answer() {
     let stub = Stub::new(|_, _| {
         Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}, {}], "updatedSpreadsheet": {"sheets": []}}))
     });
-    let asked = batch().reading_back(vec!["'A'!A1:B2".to_owned()]);
+    let asked = batch().with_response_ranges(vec!["'A'!A1:B2".to_owned()]);
     let BatchReply::Applied(answer) = stub.client().batch_update(&book(), &asked).await else { panic!("applied") };
     assert_eq!(answer.updated, Some(json!({"sheets": []})));
     let body: Value = serde_json::from_str(&stub.calls()[0].body).expect("JSON");

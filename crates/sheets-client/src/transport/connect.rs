@@ -2,7 +2,7 @@
 //!
 //! In scope: trusted roots, proxies, the connect deadline, and a limit on the bytes of one
 //! response, because the hub collects bodies without a limit. Out of scope: what is sent
-//! (`sheets`), and which addresses are allowed (`types::address`).
+//! (`sheets`), and which addresses are allowed (`google::types::address`).
 //!
 //! Only HTTP/1.1 is used. One call then owns its connection, so that the bytes read since the last
 //! write belong to one response, and a cancelled call closes its connection. A run has few calls in
@@ -73,11 +73,11 @@ pub struct RootsError {
 /// A connector whose streams limit the bytes of one response.
 #[derive(Clone)]
 pub(crate) struct Connector {
-    way: ConnectionKind,
+    transport_kind: ConnectionKind,
     clock: Arc<dyn Clock>,
     timeout: Duration,
     limit: u64,
-    oversized: Arc<AtomicU64>,
+    oversized_count: Arc<AtomicU64>,
 }
 
 #[derive(Clone)]
@@ -88,7 +88,7 @@ enum ConnectionKind {
 
 #[derive(Clone)]
 struct Network {
-    https: HttpsConnector<HttpConnector>,
+    https_connector: HttpsConnector<HttpConnector>,
     tls: Arc<ClientConfig>,
     proxies: Proxies,
 }
@@ -102,28 +102,38 @@ impl Connector {
         body_limit: u64,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, RootsError> {
-        let way = match transport {
+        let transport_kind = match transport {
             Transport::Network { ca_file, proxies } => {
                 let tls = tls(ca_file.as_deref())?;
-                ConnectionKind::Network(Network { https: https(&tls), tls, proxies: proxies.clone() })
+                ConnectionKind::Network(Network {
+                    https_connector: https_connector(&tls),
+                    tls,
+                    proxies: proxies.clone(),
+                })
             }
             Transport::InProcess(factory) => ConnectionKind::InProcess(factory.clone()),
         };
-        Ok(Self { way, clock, timeout, limit: body_limit.saturating_add(HEAD_ROOM), oversized: Arc::default() })
+        Ok(Self {
+            transport_kind,
+            clock,
+            timeout,
+            limit: body_limit.saturating_add(HEAD_ROOM),
+            oversized_count: Arc::default(),
+        })
     }
 
     /// Returns the same connector without proxies, for addresses that only this machine reaches.
-    pub(crate) fn straight(&self) -> Self {
-        let mut straight = self.clone();
-        if let ConnectionKind::Network(network) = &mut straight.way {
+    pub(crate) fn direct(&self) -> Self {
+        let mut direct = self.clone();
+        if let ConnectionKind::Network(network) = &mut direct.transport_kind {
             network.proxies = Proxies::default();
         }
-        straight
+        direct
     }
 
     /// Returns how many responses were cut off because they were too long.
-    pub(crate) fn oversized(&self) -> u64 {
-        self.oversized.load(Ordering::Relaxed)
+    pub(crate) fn oversized_count(&self) -> u64 {
+        self.oversized_count.load(Ordering::Relaxed)
     }
 
     /// Returns a pooling client over this connector.
@@ -139,25 +149,31 @@ impl Connector {
     }
 
     async fn open(self, uri: Uri) -> Result<TokioIo<Bounded>, BoxError> {
-        let (stream, forwards) = match self.way {
+        let (stream, forwards) = match self.transport_kind {
             ConnectionKind::InProcess(factory) => (Box::new(factory()) as Box<dyn Stream>, false),
             ConnectionKind::Network(network) => {
                 let after_s = self.timeout.as_secs();
-                let gave_up = self.clock.sleep(self.timeout);
-                let through = match network.proxies.way(&uri) {
-                    proxy::ProxyRoute::Through(proxy) => Some(proxy.clone()),
-                    proxy::ProxyRoute::Straight | proxy::ProxyRoute::Past(..) => None,
+                let timed_out = self.clock.sleep(self.timeout);
+                let through = match network.proxies.route(&uri) {
+                    proxy::ProxyRoute::Via(proxy) => Some(proxy.clone()),
+                    proxy::ProxyRoute::Direct | proxy::ProxyRoute::Bypassed(..) => None,
                 };
                 let late = through.as_ref().map(|proxy| proxy.error(ProxyTrouble::Hung { after_s }));
                 tokio::select! {
                     connected = network.connect(uri, through) => connected?,
-                    () = gave_up => {
+                    () = timed_out => {
                         return Err(late.map_or_else(|| format!("not connected within {after_s} s").into(), Into::into));
                     }
                 }
             }
         };
-        Ok(TokioIo::new(Bounded { stream, forwards, read: 0, limit: self.limit, oversized: self.oversized }))
+        Ok(TokioIo::new(Bounded {
+            stream,
+            forwards,
+            read: 0,
+            limit: self.limit,
+            oversized_count: self.oversized_count,
+        }))
     }
 }
 
@@ -166,13 +182,13 @@ impl Network {
     /// forwards requests.
     async fn connect(mut self, uri: Uri, through: Option<Proxy>) -> Result<(Box<dyn Stream>, bool), BoxError> {
         let Some(proxy) = through else {
-            std::future::poll_fn(|cx| self.https.poll_ready(cx)).await?;
-            return Ok((Box::new(TokioIo::new(self.https.call(uri).await?)), false));
+            std::future::poll_fn(|cx| self.https_connector.poll_ready(cx)).await?;
+            return Ok((Box::new(TokioIo::new(self.https_connector.call(uri).await?)), false));
         };
-        let mut tunnel = Tunnel { connector: self.https, proxy: proxy.clone() };
+        let mut tunnel = Tunnel { connector: self.https_connector, proxy: proxy.clone() };
         let host = uri.host().unwrap_or_default().to_owned();
         if uri.scheme_str() != Some("https") {
-            let stream = tunnel.reach().await?;
+            let stream = tunnel.connect_to_proxy().await?;
             return Ok((Box::new(Forward::new(stream, proxy, host)), true));
         }
         let stream = HttpsConnector::from((tunnel, self.tls)).call(uri).await.map_err(|error| {
@@ -210,12 +226,12 @@ fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
         let hidden = redact::is_no_path(&shown) && !path.exists();
         let place =
             if hidden { "SSL_CERT_FILE, which holds no path and is not shown".to_owned() } else { shown.into_owned() };
-        let refuse = |why: String| RootsError { place: place.clone(), why };
+        let roots_error = |why: String| RootsError { place: place.clone(), why };
         let certificates = CertificateDer::pem_file_iter(path)
             .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-            .map_err(|e| refuse(e.to_string()))?;
+            .map_err(|e| roots_error(e.to_string()))?;
         if roots.add_parsable_certificates(certificates).0 == 0 {
-            return Err(refuse("it holds no certificate".to_owned()));
+            return Err(roots_error("it holds no certificate".to_owned()));
         }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -228,7 +244,7 @@ fn tls(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, RootsError> {
 }
 
 /// Returns a connector for TCP, with TLS for https.
-fn https(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
+fn https_connector(tls: &Arc<ClientConfig>) -> HttpsConnector<HttpConnector> {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
@@ -243,7 +259,7 @@ pub(crate) struct Bounded {
     forwards: bool,
     read: u64,
     limit: u64,
-    oversized: Arc<AtomicU64>,
+    oversized_count: Arc<AtomicU64>,
 }
 
 impl Connection for Bounded {
@@ -259,7 +275,7 @@ impl AsyncRead for Bounded {
         let more = buf.filled().len().saturating_sub(before);
         self.read = self.read.saturating_add(u64::try_from(more).unwrap_or(u64::MAX));
         if self.read > self.limit {
-            self.oversized.fetch_add(1, Ordering::Relaxed);
+            self.oversized_count.fetch_add(1, Ordering::Relaxed);
             return Poll::Ready(Err(io::Error::other("the answer is too long")));
         }
         polled

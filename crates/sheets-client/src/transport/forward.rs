@@ -2,7 +2,7 @@
 //!
 //! In scope: sending the proxy credentials, and detecting that the proxy refuses them. Out of
 //! scope: the form of the request line, which the HTTP client handles (`Connected::proxy`), and
-//! which addresses may be called without TLS (`types::address`: loopback only).
+//! which addresses may be called without TLS (`google::types::address`: loopback only).
 //!
 //! The pooling client can't add a proxy header, and the packages that build requests do not know of
 //! proxies. So the header is inserted where a request begins: with the first bytes that are written
@@ -131,18 +131,18 @@ mod tests {
 
     #[tokio::test]
     async fn each_request_says_who_asks_and_no_body_is_touched() {
-        let (ours, mut theirs) = duplex(100);
-        let mut forward = forward(ours, "http://me:pass@127.0.0.1:1");
+        let (to_proxy, mut from_proxy) = duplex(100);
+        let mut forward = forward(to_proxy, "http://me:pass@127.0.0.1:1");
         let reading = tokio::spawn(async move {
             let mut seen = Vec::new();
             for _ in 0..2 {
                 let mut part = vec![0; 1_000];
                 while !seen.ends_with(b"END") {
-                    let n = theirs.read(&mut part).await.expect("read");
+                    let n = from_proxy.read(&mut part).await.expect("read");
                     seen.extend_from_slice(&part[..n]);
                 }
                 seen.extend_from_slice(b"|");
-                theirs.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("write");
+                from_proxy.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.expect("write");
             }
             String::from_utf8(seen).expect("text")
         });
@@ -163,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_of_the_proxy_is_an_error_and_one_of_the_service_is_not() {
         let html = "HTTP/1.0 403 Filtered\r\nContent-Type: text/html\r\n\r\n";
-        for (line, answer, told) in [
+        for (line, answer, trouble) in [
             ("POST http://127.0.0.1:9/token", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/v4/x", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),
             ("POST http://127.0.0.1:9/token", html, Some("403")),
@@ -172,13 +172,13 @@ mod tests {
             ("GET http://127.0.0.1:9/v4/x", "HTTP/1.1 403 Forbidden\r\nContent-Type: application/json\r\n\r\n", None),
             ("GET http://127.0.0.1:9/v4/x", "HTTP/1.1 503 x\r\nContent-Type: text/html\r\n\r\n", None),
         ] {
-            let (ours, mut theirs) = duplex(1_000);
-            let mut forward = forward(ours, "127.0.0.1:1");
+            let (to_proxy, mut from_proxy) = duplex(1_000);
+            let mut forward = forward(to_proxy, "127.0.0.1:1");
             forward.write_all(format!("{line} HTTP/1.1\r\n\r\n").as_bytes()).await.expect("write");
-            theirs.write_all(answer.as_bytes()).await.expect("write");
+            from_proxy.write_all(answer.as_bytes()).await.expect("write");
             let read = forward.read(&mut [0; 1_000]).await.map_err(|error| error.to_string());
-            match told {
-                Some(told) => assert!(read.clone().is_err_and(|error| error.contains(told)), "{line}: {read:?}"),
+            match trouble {
+                Some(trouble) => assert!(read.clone().is_err_and(|error| error.contains(trouble)), "{line}: {read:?}"),
                 None => assert_eq!(read, Ok(answer.len()), "{line}"),
             }
         }

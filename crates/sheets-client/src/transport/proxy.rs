@@ -2,7 +2,8 @@
 //!
 //! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
 //! scope: reading the environment (`config::proxies`), the exchange with a proxy
-//! (`transport::tunnel`, `transport::forward`), its errors (`errors::proxy_error`).
+//! (`google::transport::tunnel`, `google::transport::forward`), its errors
+//! (`google::errors::proxy_error`).
 //!
 //! Link-local addresses and Google's metadata server are never reached through a proxy, whatever is
 //! configured. Neither are loopback addresses if the proxy is on another machine: that proxy would
@@ -60,13 +61,13 @@ impl Proxy {
         let rest = value.trim().rsplit('@').next().unwrap_or_default();
         let rest = rest.split_once("://").map_or(rest, |(_, rest)| rest);
         let host = intercept.uri().host().unwrap_or_default();
-        let of_host = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
+        let host_part = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
         let is_port = intercept.uri().port().is_none_or(|port| port.as_str().parse::<u16>().is_ok());
         let is_host = is_port
             && !value.contains(['#', '?'])
             && !host.is_empty()
             && host.len() <= MAX_HOST
-            && host.chars().all(of_host);
+            && host.chars().all(host_part);
         if !is_host || authority.contains('@') || rest.trim_end_matches('/').len() > authority.len() {
             return Err(NoProxyAddress::Unreadable);
         }
@@ -136,18 +137,18 @@ struct ProxyBypass {
 #[derive(Debug)]
 pub enum ProxyRoute<'a> {
     /// Direct: no proxy is set.
-    Straight,
+    Direct,
     /// Through this proxy.
-    Through(&'a Proxy),
+    Via(&'a Proxy),
     /// Direct although this proxy is set, for this reason.
-    Past(&'a Proxy, String),
+    Bypassed(&'a Proxy, String),
 }
 
 impl Proxies {
     /// Creates the proxies of both schemes, with the variable and list of exceptions.
     pub fn new(https: Option<Proxy>, http: Option<Proxy>, without: Option<(&str, &str)>) -> Self {
         let without = without.map(|(variable, list)| {
-            let matcher = Matcher::builder().all("http://any.example").no(listed(list)).build();
+            let matcher = Matcher::builder().all("http://any.example").no(normalize_list(list)).build();
             let all = list.split([',', ' ']).any(|entry| entry.trim() == "*");
             ProxyBypass { variable: variable.to_owned(), all, matcher: Arc::new(matcher) }
         });
@@ -155,33 +156,33 @@ impl Proxies {
     }
 
     /// Returns the route to `uri`.
-    pub fn way(&self, uri: &Uri) -> ProxyRoute<'_> {
+    pub fn route(&self, uri: &Uri) -> ProxyRoute<'_> {
         let proxy = match uri.scheme_str() {
             Some("https") => self.https.as_ref(),
             Some("http") => self.http.as_ref(),
             _ => None,
         };
-        let Some(proxy) = proxy else { return ProxyRoute::Straight };
+        let Some(proxy) = proxy else { return ProxyRoute::Direct };
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         if let Some(without) = &self.without
             && (without.all || without.matcher.intercept(uri).is_none())
         {
-            return ProxyRoute::Past(proxy, format!("{} lists {host}", without.variable));
+            return ProxyRoute::Bypassed(proxy, format!("{} lists {host}", without.variable));
         }
         if is_local_link(host) {
-            return ProxyRoute::Past(proxy, format!("{host} belongs to this machine's own network"));
+            return ProxyRoute::Bypassed(proxy, format!("{host} belongs to this machine's own network"));
         }
         let of_proxy = proxy.uri().host().unwrap_or_default().trim_matches(['[', ']']);
         if is_loopback(host) && !is_loopback(of_proxy) {
-            return ProxyRoute::Past(proxy, format!("{host} is this machine, and the proxy is another one"));
+            return ProxyRoute::Bypassed(proxy, format!("{host} is this machine, and the proxy is another one"));
         }
-        ProxyRoute::Through(proxy)
+        ProxyRoute::Via(proxy)
     }
 
     /// Returns the proxy for calls to `url`, if there is one.
-    pub fn through(&self, url: &str) -> Option<&Proxy> {
-        match self.way(&url.parse().ok()?) {
-            ProxyRoute::Through(proxy) => Some(proxy),
+    pub fn proxy_for(&self, url: &str) -> Option<&Proxy> {
+        match self.route(&url.parse().ok()?) {
+            ProxyRoute::Via(proxy) => Some(proxy),
             _ => None,
         }
     }
@@ -199,7 +200,7 @@ impl fmt::Debug for Proxies {
 }
 
 /// Normalises the list for the matcher: commas between entries, and a leading dot instead of `*.`.
-fn listed(list: &str) -> String {
+fn normalize_list(list: &str) -> String {
     let entries = list.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty());
     entries
         .map(|entry| entry.strip_prefix('*').filter(|rest| rest.starts_with('.')).unwrap_or(entry))
@@ -232,7 +233,7 @@ mod tests {
     }
 
     fn goes_through(proxies: &Proxies, url: &str) -> bool {
-        proxies.through(url).is_some()
+        proxies.proxy_for(url).is_some()
     }
 
     #[test]
@@ -283,8 +284,9 @@ mod tests {
         }
         assert!(!goes_through(&proxies("127.0.0.1:1", "x, *"), "http://127.0.0.1:80/"));
         assert!(!goes_through(&proxies("127.0.0.1:1", "127.0.0.0/8"), "http://127.0.0.1:80/"));
-        let listed = proxies("proxy:1", "googleapis.com");
-        let ProxyRoute::Past(proxy, why) = listed.way(&Uri::from_static("https://sheets.googleapis.com/")) else {
+        let with_list = proxies("proxy:1", "googleapis.com");
+        let ProxyRoute::Bypassed(proxy, why) = with_list.route(&Uri::from_static("https://sheets.googleapis.com/"))
+        else {
             panic!()
         };
         assert_eq!((proxy.variable(), why.as_str()), ("HTTPS_PROXY", "NO_PROXY lists sheets.googleapis.com"));
@@ -292,12 +294,12 @@ mod tests {
 
     #[test]
     fn this_machine_is_asked_through_its_own_proxies_only_and_metadata_through_none() {
-        let (near, far) = (proxies("localhost:3128", ""), proxies("proxy.example:3128", ""));
+        let (is_near, far) = (proxies("localhost:3128", ""), proxies("proxy.example:3128", ""));
         for url in ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:1/", "https://x.localhost/"] {
-            assert!(goes_through(&near, url) && !goes_through(&far, url), "{url}");
+            assert!(goes_through(&is_near, url) && !goes_through(&far, url), "{url}");
         }
         for url in ["http://metadata.google.internal/x", "http://169.254.169.254/", "http://[fe80::1]/"] {
-            assert!(!goes_through(&near, url) && !goes_through(&far, url), "{url}");
+            assert!(!goes_through(&is_near, url) && !goes_through(&far, url), "{url}");
         }
         assert!(
             goes_through(&far, "https://sheets.googleapis.com/") && !goes_through(&Proxies::default(), "https://a.b/")
@@ -311,10 +313,12 @@ mod tests {
         assert_eq!(ProxyError::within(&io::Error::other(error.clone())), Some(error.clone()));
         assert_eq!(ProxyError::within(&error), Some(error.clone()));
         assert_eq!(ProxyError::within(&io::Error::other("x")), None);
-        let told = error.to_string();
+        let message = error.to_string();
         assert!(
-            told.contains("http://proxy:1 of HTTPS_PROXY") && told.contains("407") && !told.contains("hunter2"),
-            "{told}"
+            message.contains("http://proxy:1 of HTTPS_PROXY")
+                && message.contains("407")
+                && !message.contains("hunter2"),
+            "{message}"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! A tunnel through a proxy to an https address: CONNECT, then TLS.
 //!
 //! In scope: requesting the tunnel, and the meaning of each response. Out of scope: which proxy
-//! (`transport::proxy`), TLS and deadlines (`transport::connect`).
+//! (`google::transport::proxy`), TLS and deadlines (`google::transport::connect`).
 
 use std::task::{Context, Poll};
 
@@ -45,7 +45,7 @@ impl Service<Uri> for Tunnel {
 
 impl Tunnel {
     /// Connects to the proxy itself.
-    pub(crate) async fn reach(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
+    pub(crate) async fn connect_to_proxy(&mut self) -> Result<Box<dyn Stream>, ProxyError> {
         let unreachable = |error: Box<dyn std::error::Error + Send + Sync>| {
             self.proxy.error(ProxyTrouble::Unreachable(root_cause(error.as_ref())))
         };
@@ -55,7 +55,7 @@ impl Tunnel {
     }
 
     async fn open(mut self, uri: Uri) -> Result<TokioIo<Box<dyn Stream>>, ProxyError> {
-        let stream = self.reach().await?;
+        let stream = self.connect_to_proxy().await?;
         let host = uri.host().unwrap_or_default().to_owned();
         let to = format!("{host}:{}", uri.port_u16().unwrap_or(443));
         let garbled =
@@ -76,12 +76,12 @@ impl Tunnel {
             let upgraded = hyper::upgrade::on(answer).await.map_err(|error| garbled(&error))?;
             return Ok(TokioIo::new(Box::new(TokioIo::new(upgraded))));
         }
-        Err(self.proxy.error(meaning(status.as_u16(), host, self.proxy.authorization().is_some())))
+        Err(self.proxy.error(classify_status(status.as_u16(), host, self.proxy.authorization().is_some())))
     }
 }
 
 /// Classifies a proxy status that is not a success.
-pub(crate) fn meaning(status: u16, host: String, sent: bool) -> ProxyTrouble {
+pub(crate) fn classify_status(status: u16, host: String, sent: bool) -> ProxyTrouble {
     match status {
         401 | 407 => ProxyTrouble::Unauthorised { sent, status },
         408 | 429 | 500.. => ProxyTrouble::Failed { host, status },

@@ -1,7 +1,7 @@
 //! Addresses of calls: the spreadsheet id and the API root.
 //!
 //! In scope: validating both before anything is sent. Out of scope: connecting
-//! (`transport::connect`).
+//! (`google::transport::connect`).
 
 use std::fmt;
 use std::net::IpAddr;
@@ -93,7 +93,7 @@ impl ApiRoot {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(refuse("it holds a query or a fragment"));
         }
-        if !protected(&url) {
+        if !is_protected(&url) {
             return Err(refuse("it isn't https; plain http is only for loopback addresses such as 127.0.0.1"));
         }
         let mut root = url.to_string();
@@ -116,7 +116,7 @@ impl Default for ApiRoot {
 }
 
 /// Returns whether a token may be sent there: https, or this machine itself.
-pub fn protected(url: &Url) -> bool {
+pub fn is_protected(url: &Url) -> bool {
     match (url.scheme(), url.host()) {
         ("https", Some(_)) => true,
         ("http", Some(Host::Ipv4(ip))) => IpAddr::V4(ip).is_loopback(),
@@ -180,11 +180,11 @@ mod tests {
     fn a_secret_in_an_address_is_refused_and_not_repeated() {
         for secret in ["https://me:hunter2@example.com/", "https://example.com/?key=hunter2", "https://me:a?hunter2@x/"]
         {
-            let told = ApiRoot::parse(secret).expect_err("it is refused").to_string();
-            assert!(!told.contains("hunter2"), "{told}");
+            let message = ApiRoot::parse(secret).expect_err("it is refused").to_string();
+            assert!(!message.contains("hunter2"), "{message}");
         }
         let token = format!("ya29.{}", "hunter2".repeat(30));
-        let told = SpreadsheetId::parse(&token).expect_err("no id").to_string();
-        assert!(!told.contains("ya29.") && !told.contains("hunter2"), "{told}");
+        let message = SpreadsheetId::parse(&token).expect_err("no id").to_string();
+        assert!(!message.contains("ya29.") && !message.contains("hunter2"), "{message}");
     }
 }

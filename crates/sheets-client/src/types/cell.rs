@@ -1,7 +1,7 @@
 //! Cells as they are sent: typed, and never null.
 //!
-//! In scope: a cell's value and format. Out of scope: requests (`types::requests`), and which cells
-//! mean what (`store`).
+//! In scope: a cell's value and format. Out of scope: requests (`google::types::requests`), and
+//! which cells mean what (`store`).
 //!
 //! The service silently turns NaN into a blank cell, and google-sheets4 drops nulls from rows. So
 //! cells are created by constructors only, and the one for numbers refuses what JSON can't
@@ -93,14 +93,14 @@ impl CellData {
 
     /// Sets the format. The request's `fields` must then name `userEnteredFormat` too.
     #[must_use]
-    pub fn shown_as(mut self, format: CellFormat) -> Self {
+    pub fn with_format(mut self, format: CellFormat) -> Self {
         self.format = Some(format);
         self
     }
 
     /// Returns the same value without a format.
     #[must_use]
-    pub fn plain(mut self) -> Self {
+    pub fn without_format(mut self) -> Self {
         self.format = None;
         self
     }
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn a_format_goes_beside_the_value() {
-        let moment = CellData::number(43_831.5).expect("finite");
-        let shown = moment.shown_as(CellFormat::number(NumberKind::DateTime, Some("yyyy-mm-dd hh:mm:ss")));
+        let datetime = CellData::number(43_831.5).expect("finite");
+        let shown = datetime.with_format(CellFormat::number(NumberKind::DateTime, Some("yyyy-mm-dd hh:mm:ss")));
         assert_eq!(
             wire(&shown),
             json!({
@@ -245,7 +245,7 @@ mod tests {
             CellData::blank(),
             CellData::bool(false),
             CellData::formula("=1"),
-            CellData::blank().shown_as(CellFormat::bold()),
+            CellData::blank().with_format(CellFormat::bold()),
         ];
         for cell in cells {
             assert!(!wire(&cell).to_string().contains("null"));

@@ -108,14 +108,14 @@ impl BatchAnswer {
     }
 
     /// Returns the id of the metadata that this request created.
-    pub fn added_mark(&self, request: usize) -> Option<i64> {
+    pub fn added_metadata(&self, request: usize) -> Option<i64> {
         self.replies.get(request)?.pointer("/createDeveloperMetadata/developerMetadata/metadataId")?.as_i64()
     }
 
     /// Returns the text that was entered into a cell of the first range in the response, counted
     /// from the upper left cell of the range. Empty if the cell has no text; `None` if the response
     /// has no range.
-    pub fn entered(&self, row: usize, column: usize) -> Option<&str> {
+    pub fn entered_text(&self, row: usize, column: usize) -> Option<&str> {
         let grid = self.updated.as_ref()?.pointer("/sheets/0/data/0")?;
         let value = grid.pointer(&format!("/rowData/{row}/values/{column}/userEnteredValue/stringValue"));
         Some(value.and_then(Value::as_str).unwrap_or_default())
@@ -144,9 +144,9 @@ pub(crate) fn batch_answer(body: &[u8], id: &SpreadsheetId, expected: usize) -> 
 }
 
 /// Returns the columns among the results of a metadata search.
-pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
+pub(crate) fn column_marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMark> {
     let found = found.matched_developer_metadata.unwrap_or_default().into_iter();
-    let marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
+    let column_marks = found.filter_map(|matched| matched.developer_metadata).filter_map(|mark| {
         let range = mark.location?.dimension_range?;
         let column = u32::try_from(range.start_index.unwrap_or(0)).ok()?;
         let is_column = range.dimension.as_deref() == Some("COLUMNS");
@@ -156,7 +156,7 @@ pub(crate) fn marks(found: api::SearchDeveloperMetadataResponse) -> Vec<ColumnMa
             value: mark.metadata_value.unwrap_or_default(),
         })
     });
-    marks.collect()
+    column_marks.collect()
 }
 
 /// Converts the hub's types. Responses omit fields whose value is zero.

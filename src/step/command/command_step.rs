@@ -38,18 +38,18 @@ use crate::step::command::stdin_file;
 /// Default name of a `command` step.
 pub const DEFAULT_NAME: &str = "command";
 /// Maximum number of output bytes.
-const MAX_OUT: usize = 16 << 20;
+const MAX_OUTPUT_BYTES: usize = 16 << 20;
 /// Bytes of standard error that are read; its last line is reported.
-const MAX_COMPLAINTS: usize = 64 << 10;
+const MAX_STDERR_BYTES: usize = 64 << 10;
 /// How long to wait for output after the program has ended, if a process that it started keeps its
 /// pipes open.
-const LINGER: Duration = Duration::from_secs(1);
+const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Characters of the reported line of standard error.
-const COMPLAINT_CHARS: usize = 500;
+const STDERR_SUMMARY_CHARS: usize = 500;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
-const TRY_AGAIN: i32 = 75;
+const EXIT_RETRY_LATER: i32 = 75;
 /// Environment variables with secrets of sheetkeep, which the program does not receive.
-const WITHHELD: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
+const WITHHELD_VARIABLES: [&str; 1] = ["SHEETKEEP_CREDENTIALS_JSON"];
 
 /// Settings of a `command` step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub struct CommandSettings {
 }
 
 /// The search path if the environment contains none, as in the C library (glibc, `execvp`).
-const USUAL_PATH: &str = "/bin:/usr/bin";
+const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
 impl CommandSettings {
     /// Finds the program without running it. Returns its path, or why it can't be run.
@@ -74,7 +74,7 @@ impl CommandSettings {
         let looked = || WhichConfig::new_with_sys(RealSys).binary_name(program.into()).custom_cwd(self.folder.clone());
         let found = match looked().system_path_list().first_result() {
             Err(which::Error::CannotGetCurrentDirAndPathListEmpty) => {
-                looked().custom_path_list(USUAL_PATH.into()).first_result()
+                looked().custom_path_list(DEFAULT_PATH.into()).first_result()
             }
             found => found,
         };
@@ -97,64 +97,64 @@ impl Command {
 
     async fn run_once(&self, input: Value, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let program = self.settings.words.first().map(String::as_str).unwrap_or_default();
-        let item = stdin_file::whole(format!("{}\n", exact_number::render(&input)).as_bytes())
-            .map_err(|error| not_fed(program, &error))?;
+        let item = stdin_file::create(format!("{}\n", exact_number::render(&input)).as_bytes())
+            .map_err(|error| input_error(program, &error))?;
         let started = self.process(context).stdin(Stdio::from(item)).spawn();
-        let mut child = started.map_err(|error| self.unstarted(program, &error))?;
-        let mut group = ProcessGroup::led_by(&child);
-        let mut out = ProgramOutput::of(child.stdout.take(), MAX_OUT);
-        let mut complaints = ProgramOutput::of(child.stderr.take(), MAX_COMPLAINTS);
+        let mut child = started.map_err(|error| self.start_error(program, &error))?;
+        let mut group = ProcessGroup::from_leader(&child);
+        let mut out = ProgramOutput::new(child.stdout.take(), MAX_OUTPUT_BYTES);
+        let mut stderr = ProgramOutput::new(child.stderr.take(), MAX_STDERR_BYTES);
         let ended = {
-            let talk = async { tokio::join!(out.listen(), complaints.listen()) }.fuse();
-            tokio::pin!(talk);
+            let reading = async { tokio::join!(out.read_to_end(), stderr.read_to_end()) }.fuse();
+            tokio::pin!(reading);
             let ended = tokio::select! {
-                ended = ended(&mut child, talk.as_mut()) => ended.map_err(|error| unheard(&error)),
-                () = self.clock.sleep(self.timeout()) => Err(self.too_slow(program)),
+                ended = wait_for_end(&mut child, reading.as_mut()) => ended.map_err(|error| output_error(&error)),
+                () = self.clock.sleep(self.timeout()) => Err(self.timeout_error(program)),
                 () = context.cancel.cancelled() => Err(StepError::Cancelled),
             };
             if ended.as_ref().is_ok_and(ExitStatus::success) {
-                group.let_go();
+                group.release();
             } else {
                 // The program may still write, and a closed pipe would kill it.
                 tokio::select! {
                     () = group.end(&mut child, self.clock.as_ref()) => {}
-                    () = async { talk.as_mut().await; std::future::pending().await } => {}
+                    () = async { reading.as_mut().await; std::future::pending().await } => {}
                 }
             }
             // A process that it left running may hold its pipes open for ever. The program's own
             // output is in them already.
             tokio::select! {
-                _ = talk.as_mut(), if !talk.is_terminated() => {}
-                () = self.clock.sleep(LINGER), if !talk.is_terminated() => {}
+                _ = reading.as_mut(), if !reading.is_terminated() => {}
+                () = self.clock.sleep(OUTPUT_GRACE), if !reading.is_terminated() => {}
                 else => {}
             }
             ended?
         };
-        if let Some(error) = out.error.as_ref().or(complaints.error.as_ref()) {
-            return Err(unheard(error));
+        if let Some(error) = out.error.as_ref().or(stderr.error.as_ref()) {
+            return Err(output_error(error));
         }
-        judged(program, ended, &last_line(&complaints.bytes))?;
-        values(program, input, &out.bytes)
+        check_status(program, ended, &last_line(&stderr.bytes))?;
+        parse_output(program, input, &out.bytes)
     }
 
     fn timeout(&self) -> Duration {
         Duration::from_millis(self.settings.timeout_ms)
     }
 
-    fn too_slow(&self, program: &str) -> StepError {
+    fn timeout_error(&self, program: &str) -> StepError {
         let why = format!("{program} was stopped after {} s", self.timeout().as_secs());
         StepError::Transient { why, retry_after_ms: None }
     }
 
     /// Classifies a failure to start. The machine or the job is the cause, unless the item's key is
     /// too long for the environment.
-    fn unstarted(&self, program: &str, error: &io::Error) -> StepError {
+    fn start_error(&self, program: &str, error: &io::Error) -> StepError {
         let why = format!("the program {program} can't be started: {error}");
         if error.kind() == io::ErrorKind::ArgumentListTooLong {
             return StepError::Rejected(why);
         }
-        let deed = format!("the program {program} can't be started");
-        let trouble = MachineTrouble::from_io(&deed, error).unwrap_or_else(|| match error.kind() {
+        let action = format!("the program {program} can't be started");
+        let trouble = MachineTrouble::from_io(&action, error).unwrap_or_else(|| match error.kind() {
             io::ErrorKind::ExecutableFileBusy => MachineTrouble { refused: Refused::Busy, why },
             _ if !self.settings.folder.is_dir() => {
                 let why = format!("{why}; the folder {} is not there", self.settings.folder.display());
@@ -175,10 +175,10 @@ impl Command {
         // receive it. The signal that ends the program must reach all processes that it started.
         #[cfg(unix)]
         process.process_group(0);
-        for name in WITHHELD {
+        for name in WITHHELD_VARIABLES {
             process.env_remove(name);
         }
-        let told = [
+        let variables = [
             ("SHEETKEEP_JOB", self.settings.job.clone()),
             ("SHEETKEEP_STEP", self.name.clone()),
             ("SHEETKEEP_KEY", context.key.as_str().to_owned()),
@@ -188,7 +188,7 @@ impl Command {
             ("SHEETKEEP_ATTEMPT", context.attempt.to_string()),
         ];
         // The environment can't contain a NUL. The record on standard input contains the exact key.
-        process.envs(told.into_iter().map(|(name, value)| (name, value.replace('\0', ""))));
+        process.envs(variables.into_iter().map(|(name, value)| (name, value.replace('\0', ""))));
         process
     }
 }
@@ -208,56 +208,56 @@ impl Step for Command {
 }
 
 /// Returns the error of an item that could not be written completely; the program is not started.
-fn not_fed(program: &str, error: &io::Error) -> StepError {
-    let deed = format!("the item for the program {program} can't be kept ready");
-    let trouble = MachineTrouble::from_io(&deed, error);
-    let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{deed}: {error}")));
+fn input_error(program: &str, error: &io::Error) -> StepError {
+    let action = format!("the item for the program {program} can't be kept ready");
+    let trouble = MachineTrouble::from_io(&action, error);
+    let trouble = trouble.unwrap_or_else(|| MachineTrouble::resource(format!("{action}: {error}")));
     StepError::Machine { trouble, begun: false }
 }
 
 /// Waits for the program to end, while its output is read.
-async fn ended<T>(child: &mut Child, talk: Pin<&mut impl FusedFuture<Output = T>>) -> io::Result<ExitStatus> {
+async fn wait_for_end<T>(child: &mut Child, reading: Pin<&mut impl FusedFuture<Output = T>>) -> io::Result<ExitStatus> {
     tokio::select! {
         status = child.wait() => return status,
-        _ = talk => {}
+        _ = reading => {}
     }
     child.wait().await
 }
 
-fn unheard(error: &io::Error) -> StepError {
+fn output_error(error: &io::Error) -> StepError {
     StepError::Transient { why: format!("the program could not be listened to: {error}"), retry_after_ms: None }
 }
 
-fn judged(program: &str, status: ExitStatus, complaint: &str) -> Result<(), StepError> {
-    let said = if complaint.is_empty() { String::new() } else { format!(": {complaint}") };
+fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<(), StepError> {
+    let suffix = if stderr_line.is_empty() { String::new() } else { format!(": {stderr_line}") };
     match status.code() {
         Some(0) => Ok(()),
-        Some(TRY_AGAIN) => {
-            Err(StepError::Transient { why: format!("{program} asks to be tried again{said}"), retry_after_ms: None })
+        Some(EXIT_RETRY_LATER) => {
+            Err(StepError::Transient { why: format!("{program} asks to be tried again{suffix}"), retry_after_ms: None })
         }
-        Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{said}"))),
-        None => Err(StepError::Transient { why: format!("{program} was killed{said}"), retry_after_ms: None }),
+        Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
+        None => Err(StepError::Transient { why: format!("{program} was killed{suffix}"), retry_after_ms: None }),
     }
 }
 
-fn values(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
-    if out.len() > MAX_OUT {
-        return Err(StepError::Rejected(format!("{program} writes more than {} MB", MAX_OUT >> 20)));
+fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
+    if out.len() > MAX_OUTPUT_BYTES {
+        return Err(StepError::Rejected(format!("{program} writes more than {} MB", MAX_OUTPUT_BYTES >> 20)));
     }
     if out.iter().all(u8::is_ascii_whitespace) {
         return Ok(vec![input]);
     }
-    let no_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
-    let out = std::str::from_utf8(out).map_err(|error| no_json(error.to_string()))?;
+    let not_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
+    let out = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
     let values: Result<Vec<Value>, _> =
         serde_json::Deserializer::from_str(&exact_number::marked(out)).into_iter().collect();
-    values.map_err(|error| no_json(error.to_string()))
+    values.map_err(|error| not_json(error.to_string()))
 }
 
-fn last_line(complaints: &[u8]) -> String {
-    let text = String::from_utf8_lossy(complaints);
+fn last_line(stderr: &[u8]) -> String {
+    let text = String::from_utf8_lossy(stderr);
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
-    line.chars().filter(|c| !c.is_control()).take(COMPLAINT_CHARS).collect()
+    line.chars().filter(|c| !c.is_control()).take(STDERR_SUMMARY_CHARS).collect()
 }
 
 #[cfg(all(test, unix))]
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_exit_code_tells_what_to_do_and_the_last_complaint_why() {
+    async fn the_exit_code_decides_and_the_last_stderr_line_is_reported() {
         let bad = shell("echo first >&2; echo no such customer >&2; exit 3", 60_000, &context()).await;
         assert_eq!(bad, Err(StepError::Rejected("sh ended with 3: no such customer".into())));
         let later = shell("exit 75", 60_000, &context()).await.expect_err("it asks for another try");
@@ -376,12 +376,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_is_not_there_is_no_item_s_fault() {
-        for (words, said) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
+        for (words, suffix) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
             let words = words.map(str::to_owned).to_vec();
             let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
             let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
             let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
-            assert!(trouble.refused == Refused::Program && trouble.why.contains(said), "{trouble}");
+            assert!(trouble.refused == Refused::Program && trouble.why.contains(suffix), "{trouble}");
         }
     }
 
