@@ -9,7 +9,7 @@ pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str
     match outcome {
         AssumptionOutcome::Held => "as the protocol has it",
         AssumptionOutcome::NotHeld => otherwise(question),
-        AssumptionOutcome::Unknown if question.is_guard_column() => {
+        AssumptionOutcome::Unknown if question.is_required_by_guard() => {
             "nothing is known of the guard; ask again before a first run"
         }
         AssumptionOutcome::Unknown => "nothing follows; ask again",

@@ -68,7 +68,7 @@ pub fn head_missing(job: &str) -> StoreError {
 
 /// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
 pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> Result<(), StoreError> {
-    let (field, found, said) = match state {
+    let (field, found, expected) = match state {
         State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
         State { lease, .. } if lease.fence != location.fence => {
             ("fence", lease.fence.to_string(), location.fence.to_string())
@@ -76,7 +76,7 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
         _ => return Ok(()),
     };
     let why = format!(
-        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{said}\": somebody edited the hidden state tab \
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title says \"{expected}\": somebody edited the hidden state tab \
          {}; write that back",
         location.title
     );
@@ -96,9 +96,9 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
 
 /// The anomaly for a manually edited tab of keys.
 pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
-    let (said, found) = (reading.said.count, reading.found.count);
+    let (expected, found) = (reading.said.count, reading.found.count);
     let message = format!(
-        "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
+        "tab Processed {job}: {found} rows are there and {expected} were written: somebody edited it; keys whose rows are gone will \
          be processed again"
     );
     Anomaly { message, blocking: false }
