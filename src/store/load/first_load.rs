@@ -92,14 +92,7 @@ impl Loader {
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
         let row_tracker = RowTracker::for_foreign_tab(rows, filled, top.len() > 1);
         let (pending_restores, cell_budget) = (None, CellBudget::from_metadata(metadata));
-        Ok(LoadResult {
-            loaded,
-            location: None,
-            support: GuardSupport::Unknown,
-            tabs,
-            row_tracker,
-            pending_restores,
-            cell_budget,
-        })
+        let (location, support) = (None, GuardSupport::Unknown);
+        Ok(LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget })
     }
 }

@@ -147,13 +147,13 @@ impl SheetsStore {
         if let Some(anomaly) = snapshot.blemishes.iter().find(|anomaly| anomaly.blocking) {
             return Err(StoreError::Corrupt { why: anomaly.message.clone() });
         }
-        let loader = self.loader();
-        let read = loader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
+        let reader = self.loader();
+        let read = reader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
         if let Some(waiting) = self.session().pending_restores.clone() {
             emit_pending_restores(&waiting, &snapshot, scope, on_row);
         }
         let is_consistent = match read {
-            Ok(()) => loader.is_at_head(snapshot.head).await?,
+            Ok(()) => reader.is_at_head(snapshot.head).await?,
             Err(LoadError::Stale(_)) => false,
             Err(LoadError::Failed(error)) => return Err(error),
         };

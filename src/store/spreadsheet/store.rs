@@ -337,7 +337,8 @@ impl Store for SheetsStore {
                 match self.loader.read_stored_failures(&tab, rows).await {
                     Ok(kept) => return Ok(kept),
                     Err(error) => {
-                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                        tab =
+                            self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?;
                     }
                 }
             }
@@ -356,7 +357,8 @@ impl Store for SheetsStore {
                 match self.loader.read_record_hashes(&tab, rows).await {
                     Ok(marks) => return Ok(marks),
                     Err(error) => {
-                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                        tab =
+                            self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?;
                     }
                 }
             }

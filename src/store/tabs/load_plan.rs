@@ -216,7 +216,7 @@ pub fn check_tabs(
     }
     match &tabs.data {
         None if store_metadata.data.is_some() && !known.never_written => {
-            anomalies.push(missing_tab(data_tab.to_owned()))
+            anomalies.push(missing_tab(data_tab.to_owned()));
         }
         // `store::commit::own_columns` checks the job's columns.
         None | Some(_) => {}
