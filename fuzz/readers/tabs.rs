@@ -11,7 +11,7 @@ use sheetkeep::ledger::state::state_codec::read_state;
 use sheetkeep::store::commit::restore;
 use sheetkeep::store::guard::head_guard::read_title;
 use sheetkeep::store::tabs::column_recovery::MappingSearch;
-use sheetkeep::store::tabs::parse::{FailureRows, header, pairs, text, unusable};
+use sheetkeep::store::tabs::parse::{FailureRows, check_header, header, pairs, text};
 use sheetkeep::store::tabs::processed::ProcessedRows;
 use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
 use sheetkeep::store::upsert::undo_log::UndoLog;
@@ -54,7 +54,7 @@ pub fn read_all(bytes: &[u8]) {
         }
         3 => {
             let names = header(&rows);
-            let _ = unusable(&tab(&names.iter().map(String::as_str).collect::<Vec<_>>()), &RUNS);
+            let _ = check_header(&tab(&names.iter().map(String::as_str).collect::<Vec<_>>()), &RUNS);
             for row in &rows {
                 let at = |name: &str| RUNS.iter().position(|known| *known == name).and_then(|at| row.get(at));
                 let _ = read_run_row(|name| match at(name) {

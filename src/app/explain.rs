@@ -137,7 +137,7 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         _ => {}
     };
     let surveyed = store
-        .scan(ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Kept }, &mut see)
+        .scan(ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Keep }, &mut see)
         .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
     if !surveyed.is_consistent {

@@ -25,7 +25,7 @@ use crate::rng::Rng;
 use crate::runner::run_config::{PreparedChanges, RunError};
 use crate::store::scan::scanner::{IndexRetention, ScanScope, ScanSummary, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
-use crate::store::tabs::load_plan::{MissingTab, gone_tabs};
+use crate::store::tabs::load_plan::{MissingTab, missing_tabs};
 use crate::store::tabs::schema::Tab;
 
 /// Reads before a concurrent run counts as busy.
@@ -183,7 +183,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         written,
         found: there.count,
     });
-    let gone = gone_tabs(&settings.job, &surveyed.tabs);
+    let gone = missing_tabs(&settings.job, &surveyed.tabs);
     Ok(FsckReport { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
 }
 
@@ -268,7 +268,7 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
             ScannedRow::Data { row, key, cells } => audit.data(RowDigest::of(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
-        let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() };
+        let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::Drop, ..ScanScope::default() };
         let surveyed = store.scan(wanted, &mut see).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
@@ -300,7 +300,7 @@ async fn forgotten(
         }
     };
     let surveyed =
-        store.scan(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
+        store.scan(ScanScope { earlier: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut see).await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
@@ -327,7 +327,7 @@ async fn adopted(
         }
     };
     let surveyed =
-        store.scan(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
+        store.scan(ScanScope { data: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut see).await?;
     let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {

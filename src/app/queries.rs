@@ -91,7 +91,7 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
     let cells = CellBudget::from_metadata(&metadata).cells();
-    let readable = tabs.runs.as_ref().filter(|tab| tab.lacks(&RUNS).is_none());
+    let readable = tabs.runs.as_ref().filter(|tab| tab.missing_column(&RUNS).is_none());
     let runs = match seen(readable) {
         Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
         None => None,

@@ -9,7 +9,7 @@ pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str
     match outcome {
         AssumptionOutcome::Held => "as the protocol assumes",
         AssumptionOutcome::NotHeld => otherwise(question),
-        AssumptionOutcome::Unknown if question.is_guard_column() => {
+        AssumptionOutcome::Unknown if question.is_required_by_guard() => {
             "the guard is not verified; probe again before a first run"
         }
         AssumptionOutcome::Unknown => "nothing follows; probe again",

@@ -41,15 +41,15 @@ impl ProbeReport {
     pub fn unguarded(&self) -> Option<&AssumptionResult> {
         self.findings
             .iter()
-            .find(|found| found.assumption.is_guard_column() && found.outcome == AssumptionOutcome::NotHeld)
+            .find(|found| found.assumption.is_required_by_guard() && found.outcome == AssumptionOutcome::NotHeld)
     }
 
     /// Returns whether all assumptions of the guard were answered.
     pub fn has_proven_guard(&self) -> bool {
         let known = |found: &&AssumptionResult| {
-            found.assumption.is_guard_column() && found.outcome != AssumptionOutcome::Unknown
+            found.assumption.is_required_by_guard() && found.outcome != AssumptionOutcome::Unknown
         };
-        let guards = Assumption::all().filter(|question| question.is_guard_column()).count();
+        let guards = Assumption::all().filter(|question| question.is_required_by_guard()).count();
         self.findings.iter().filter(known).count() == guards
     }
 }

@@ -29,9 +29,9 @@ pub struct AppendPosition {
 impl AppendPosition {
     /// Creates the position from 0-based rows: the last key, the last cell in users' columns, and
     /// cells in the job's own columns. `filled`: the last row of the grid has cells.
-    pub fn new(last_key: u32, last_theirs: Option<u32>, ours_below: &[u32], filled: bool) -> Self {
-        let ours = ours_below.iter().copied().filter(|row| *row > last_key).min();
-        let Some(lowest) = last_theirs.max(ours_below.iter().copied().max()).filter(|row| *row > last_key) else {
+    pub fn new(last_key: u32, last_users: Option<u32>, own_below: &[u32], filled: bool) -> Self {
+        let ours = own_below.iter().copied().filter(|row| *row > last_key).min();
+        let Some(lowest) = last_users.max(own_below.iter().copied().max()).filter(|row| *row > last_key) else {
             return Self { last: last_key, ..Self::default() };
         };
         let end = ours.map_or(lowest + 1, |row| row.min(lowest + 1));

@@ -102,17 +102,17 @@ enum WriteContent<'a> {
 /// user can have edited it. `state_tab` has the state once the batch is applied.
 pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_context: RowContext<'_>) -> RowRequests {
     let columns = tab.positions();
-    let mut writer = RowWriter { commit, tab, columns, state_tab, row_context, out: RowRequests::default() };
-    let (writes, fresh) = writer.split_rows();
+    let mut encoder = RowWriter { commit, tab, columns, state_tab, row_context, out: RowRequests::default() };
+    let (writes, fresh) = encoder.split_rows();
     let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
-        return writer.out;
+        return encoder.out;
     }
     if !new || !writes.is_empty() {
-        writer.write_over(&writes, &fresh, &recreated);
+        encoder.write_over(&writes, &fresh, &recreated);
     }
-    writer.append_or_insert(&fresh, &recreated);
-    writer.out
+    encoder.append_or_insert(&fresh, &recreated);
+    encoder.out
 }
 
 struct RowWriter<'a> {
@@ -271,16 +271,16 @@ impl<'a> RowWriter<'a> {
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
-        let header = self.copy_to_scratch(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
         self.out.requests.push((CommitPart::Layout, header));
         let runs = runs(writes);
         for run in &runs {
             let rows = rows_written(writes, run);
-            let copied = self.copy_to_scratch(&rows, (undo_log.before_row(run.start), margin), PasteType::Formula);
+            let copied = self.scratch_copy(&rows, (undo_log.before_row(run.start), margin), PasteType::Formula);
             self.out.requests.push((CommitPart::Layout, copied));
             if undo_log.is_repair {
                 let copied =
-                    self.copy_to_scratch(&rows, (undo_log.shown_before_row(run.start), margin), PasteType::Values);
+                    self.scratch_copy(&rows, (undo_log.shown_before_row(run.start), margin), PasteType::Values);
                 self.out.requests.push((CommitPart::Layout, copied));
             }
         }
@@ -288,11 +288,10 @@ impl<'a> RowWriter<'a> {
         for run in &runs {
             let rows = rows_written(writes, run);
             let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
-            let copied = self.copy_to_scratch(&rows, (undo_log.after_row(run.start), margin), kind);
+            let copied = self.scratch_copy(&rows, (undo_log.after_row(run.start), margin), kind);
             self.out.requests.push((CommitPart::Layout, copied));
             if undo_log.is_repair {
-                let copied =
-                    self.copy_to_scratch(&rows, (undo_log.shown_after_row(run.start), margin), PasteType::Values);
+                let copied = self.scratch_copy(&rows, (undo_log.shown_after_row(run.start), margin), PasteType::Values);
                 self.out.requests.push((CommitPart::Layout, copied));
             }
         }
@@ -330,7 +329,7 @@ impl<'a> RowWriter<'a> {
 
     /// Copies whole rows to scratch rows. The service takes as many cells as needed from the given
     /// cell on.
-    fn copy_to_scratch(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
+    fn scratch_copy(&self, rows: &Range<u32>, to: (u32, u32), paste_type: PasteType) -> Request {
         copied_rows((self.tab.id, rows), (self.state_tab, to.0, to.1), paste_type)
     }
 

@@ -70,8 +70,8 @@ impl GuardSupport {
     }
 
     /// Parses the text; any unknown text counts as not probed.
-    pub fn parse(word: &str) -> Self {
-        match word {
+    pub fn parse(text: &str) -> Self {
+        match text {
             "name" => Self::Name,
             "title" => Self::Title,
             _ => Self::Unknown,
@@ -223,8 +223,8 @@ fn state_tab(tab: i32, title: &str) -> SheetProperties {
 /// The named range of a job: its name in allowed characters, and six hex digits of its hash. Names
 /// that differ only in case or punctuation do not collide.
 pub fn range_name(job: &str) -> String {
-    let word: String = job.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-    let mut name = format!("sheetkeep_{word}_");
+    let text: String = job.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    let mut name = format!("sheetkeep_{text}_");
     for byte in Sha256::digest(job.as_bytes()).iter().take(3) {
         let _ = write!(name, "{byte:02x}");
     }

@@ -14,7 +14,7 @@ use crate::store::load::header_check::{first_rows, first_rows_range};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::{foreign_runs_tab, seen_tab, tables_of};
+use crate::store::tabs::load_plan::{foreign_runs_tab, tab_from_info, tables_of};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
 
@@ -52,8 +52,8 @@ impl Loader {
         let top = data.and_then(|_| read.next()).unwrap_or_default();
         let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
         let mut tabs = Tabs {
-            data: data.map(|seen| seen_tab(seen, &top)),
-            runs: runs.map(|seen| seen_tab(seen, &runs_header)),
+            data: data.map(|info| tab_from_info(info, &top)),
+            runs: runs.map(|info| tab_from_info(info, &runs_header)),
             ..Tabs::default()
         };
         for (other, rows) in others.iter().zip(read) {
@@ -69,9 +69,9 @@ impl Loader {
                 .into());
             }
         }
-        if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::unusable(tab, &RUNS)) {
+        if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::check_header(tab, &RUNS)) {
             let below = match runs {
-                Some(seen) => self.find_moved_header(seen, &RUNS).await?,
+                Some(info) => self.find_moved_header(info, &RUNS).await?,
                 None => None,
             };
             let ours = tabs.runs.as_ref().and_then(foreign_runs_tab);
@@ -80,7 +80,7 @@ impl Loader {
         if let Some(tab) = &mut tabs.data {
             self.add_displayed_headers(tab, top.first().map_or(&[][..], Vec::as_slice), &[]).await?;
         }
-        let first = data.map(|seen| first_rows(&seen.title, &top));
+        let first = data.map(|info| first_rows(&info.title, &top));
         if let Some(first) = &first
             && let Some(why) = self.header_refusal(first).await
         {
@@ -92,14 +92,7 @@ impl Loader {
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
         let row_tracker = RowTracker::for_foreign_tab(rows, filled, top.len() > 1);
         let (pending_restores, cell_budget) = (None, CellBudget::from_metadata(metadata));
-        Ok(LoadResult {
-            loaded,
-            location: None,
-            support: GuardSupport::Unknown,
-            tabs,
-            row_tracker,
-            pending_restores,
-            cell_budget,
-        })
+        let (location, support) = (None, GuardSupport::Unknown);
+        Ok(LoadResult { loaded, location, support, tabs, row_tracker, pending_restores, cell_budget })
     }
 }

@@ -7,7 +7,7 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo;
 use crate::ledger::columns::columns::header_text;
 use crate::ledger::rows::header_search::{FirstRows, header_below};
 use crate::ledger::rows::row_codec::{PROCESSED, RUNS};
@@ -24,10 +24,10 @@ const ROWS: u32 = 1_000;
 const CELLS: u32 = 200_000;
 
 /// The range of a tab's first rows, in which the header is searched.
-pub fn first_rows_range(seen: &Seen) -> String {
-    let columns = seen.columns.max(1);
-    let rows = (CELLS / columns).clamp(1, ROWS).min(seen.rows.max(1));
-    rows_range(&seen.title, 1, rows, usize::try_from(columns).unwrap_or(usize::MAX))
+pub fn first_rows_range(info: &TabInfo) -> String {
+    let columns = info.columns.max(1);
+    let rows = (CELLS / columns).clamp(1, ROWS).min(info.rows.max(1));
+    rows_range(&info.title, 1, rows, usize::try_from(columns).unwrap_or(usize::MAX))
 }
 
 /// The first rows of a tab as texts.
@@ -42,9 +42,9 @@ fn texts(rows: &[Vec<Value>]) -> Vec<Vec<String>> {
 
 impl Loader {
     /// Reads the first rows of a tab in which the job has never written.
-    pub async fn first_rows(&self, seen: &Seen) -> Result<FirstRows, LoadError> {
-        let read = self.values(&[first_rows_range(seen)]).await?;
-        Ok(first_rows(&seen.title, read.first().map_or(&[][..], Vec::as_slice)))
+    pub async fn first_rows(&self, info: &TabInfo) -> Result<FirstRows, LoadError> {
+        let read = self.values(&[first_rows_range(info)]).await?;
+        Ok(first_rows(&info.title, read.first().map_or(&[][..], Vec::as_slice)))
     }
 
     /// Returns why a tab in which the job has never written can't take its rows. Checks only what
@@ -59,10 +59,10 @@ impl Loader {
     }
 
     /// Returns the anomaly of a header that is below row 1; `None` if no row has the header.
-    pub async fn find_moved_header(&self, seen: &Seen, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
-        let read = self.values(&[first_rows_range(seen)]).await?;
+    pub async fn find_moved_header(&self, info: &TabInfo, wanted: &[&str]) -> Result<Option<Anomaly>, LoadError> {
+        let read = self.values(&[first_rows_range(info)]).await?;
         let row = header_below(&texts(read.first().map_or(&[][..], Vec::as_slice)), wanted);
-        let title = &seen.title;
+        let title = &info.title;
         Ok(row.map(|row| Anomaly {
             message: format!(
                 "the header of tab {title} is in row {row} now, and it has to be in row 1: drag that row to the top, or delete the rows \
@@ -83,10 +83,10 @@ impl Loader {
             (load_plan.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
             (load_plan.runs, tabs.runs.as_ref(), &RUNS[..]),
         ];
-        for (seen, tab, wanted) in machine {
-            let (Some(seen), Some(tab)) = (seen, tab) else { continue };
-            if tab.lacks(wanted).is_some()
-                && let Some(anomaly) = self.find_moved_header(seen, wanted).await?
+        for (info, tab, wanted) in machine {
+            let (Some(info), Some(tab)) = (info, tab) else { continue };
+            if tab.missing_column(wanted).is_some()
+                && let Some(anomaly) = self.find_moved_header(info, wanted).await?
             {
                 return Ok(Some(anomaly));
             }
@@ -110,13 +110,13 @@ impl Loader {
             .map_err(|error| crate::store::tabs::error::load_error(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));
         let moved =
-            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), seen)| cell.is_string() && held != seen);
+            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), info)| cell.is_string() && held != info);
         if moved || shown.len() != tab.header.len() {
             return Err(LoadError::stale(&tab.title));
         }
-        for ((cell, held), seen) in row.iter().zip(&tab.header).zip(shown) {
-            if unlike(cell) && seen != *held && !tab.header.contains(&seen) {
-                tab.renamed.push((seen, held.clone()));
+        for ((cell, held), info) in row.iter().zip(&tab.header).zip(shown) {
+            if unlike(cell) && info != *held && !tab.header.contains(&info) {
+                tab.renamed.push((info, held.clone()));
             }
         }
         Ok(())

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::google::sheets::Sheets;
-use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
+use crate::google::types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::item::key::Fingerprint;
@@ -42,7 +42,7 @@ use crate::store::tabs::error::{
     unreadable_deletion_log,
 };
 use crate::store::tabs::load_plan::{
-    LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, seen_tab, tables_of,
+    LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tabs};
@@ -189,9 +189,9 @@ impl Loader {
             let store_metadata = StoreMetadata::read(&pairs);
             let data_by_id = store_metadata.data.and_then(by_id);
             // A tab that a user or another job's repair recreated is found by its title.
-            let by_title_if_usable = |seen: Option<&'m Seen>, header: usize, columns: &[&str]| {
+            let by_title_if_usable = |info: Option<&'m TabInfo>, header: usize, columns: &[&str]| {
                 let header = read.get(header).map_or(&[][..], Vec::as_slice);
-                seen.filter(|seen| parse::unusable(&seen_tab(seen, header), columns).is_none())
+                info.filter(|info| parse::check_header(&tab_from_info(info, header), columns).is_none())
             };
             let resolved = LoadPlan {
                 processed: store_metadata.processed.and_then(by_id),
@@ -228,7 +228,7 @@ impl Loader {
         pairs: &HashMap<String, String>,
         store_metadata: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
-        there: &[Seen],
+        there: &[TabInfo],
     ) -> Result<LoadedParts, LoadError> {
         let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
@@ -248,8 +248,8 @@ impl Loader {
         if blocked && let Some(anomaly) = self.find_moved_machine_header(plan, &tabs).await? {
             anomalies.insert(0, anomaly);
         }
-        if let (false, true, Some(seen)) = (blocked, never, plan.data) {
-            let rows = self.first_rows(seen).await?;
+        if let (false, true, Some(info)) = (blocked, never, plan.data) {
+            let rows = self.first_rows(info).await?;
             let refused = self.header_refusal(&rows).await;
             anomalies.extend(refused.map(|message| Anomaly { message, blocking: true }));
             first = Some(rows);
@@ -265,7 +265,7 @@ impl Loader {
             anomalies.extend(found.anomalies);
             // Rows from before the state recorded columns: the job may own any column.
             let unknown = state.columns.is_empty() && state.processed.count > 0;
-            anomalies.extend(parse::unusable(tab, &[]).filter(|_| unknown));
+            anomalies.extend(parse::check_header(tab, &[]).filter(|_| unknown));
         }
         let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
         if anomalies.iter().any(|anomaly| anomaly.blocking) && !can_read_on {
@@ -291,15 +291,16 @@ impl Loader {
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let undo_log = UndoLog::parse(&scratch, location.head);
-        let moved_log = undo_log.as_ref().filter(|(undo_log, seen)| undo_log.is_moved(&seen.header));
-        let keep = moved_log.map(|(undo_log, _)| undo_log.head.commit);
+        let moved_log = undo_log.as_ref().filter(|(undo_log, images)| undo_log.is_moved(&images.header));
+        let keep_commit = moved_log.map(|(undo_log, _)| undo_log.head.commit);
         // Rows to be restored count as present.
         let pending_restores = match restore::parse(&scratch, location.head, location.tab) {
             DeletionLog::Unreadable => return Err(unreadable_deletion_log(&location.title).into()),
             log => log.pending_restores(),
         };
-        let said = Some(state.processed).filter(|_| pending_restores.is_none() && state.head == Some(location.head));
-        let mut done = self.read_keys(&mut processed, plan.processed, processed_rows, keep, said).await?;
+        let expected =
+            Some(state.processed).filter(|_| pending_restores.is_none() && state.head == Some(location.head));
+        let mut done = self.read_keys(&mut processed, plan.processed, processed_rows, keep_commit, expected).await?;
         anomalies.extend(reordered_rows(&processed));
         tabs.processed = Some(processed.clone());
         let mut open = self.read_failures(&failures, plan.failures, failure_rows).await?;
@@ -317,14 +318,14 @@ impl Loader {
             done.sort_by_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
         }
         done.sort_by_order(&FirstCommits::default());
-        let (odd, unmoved) = self.read_predecessors(&mut state, &mut done).await?;
-        anomalies.extend(odd);
+        let (reported, unmoved) = self.read_predecessors(&mut state, &mut done).await?;
+        anomalies.extend(reported);
         // Of which keys people have deleted rows is known only once all is read.
         let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
-        let (done, odd) = done.with_gaps(gaps).finish(&processed);
-        anomalies.extend(odd);
-        let (open, odd) = open.finish(&failures);
-        anomalies.extend(odd);
+        let (done, reported) = done.with_gaps(gaps).finish(&processed);
+        anomalies.extend(reported);
+        let (open, reported) = open.finish(&failures);
+        anomalies.extend(reported);
         let book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         Ok(LoadedParts {
             state,

@@ -34,12 +34,12 @@ pub struct MissingKeys<'a> {
 pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
     let MissingKeys { found, key_sums: Some(sums), book, .. } = gone else { return };
     let written = state.processed.count;
-    let Some(said) = state.key_sums.filter(|said| said.count == written) else {
+    let Some(expected) = state.key_sums.filter(|expected| expected.count == written) else {
         // An earlier sheetkeep version wrote the state.
         record_unknown_rows(state, written.saturating_sub(found.count), commit);
         return;
     };
-    let Some(lost) = lost_keys(said, sums, &gone) else {
+    let Some(lost) = lost_keys(expected, sums, &gone) else {
         return record_unknown_rows(state, written.saturating_sub(found.count).max(1), commit);
     };
     let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
@@ -63,16 +63,17 @@ fn record_unknown_rows(state: &mut State, rows: u64, commit: u64) {
 /// Where it helps, known changes are left out of the sums: data-tab keys without any row left in
 /// Processed, and rows that users typed.
 fn lost_keys<'g>(
-    said: KeySums,
+    expected: KeySums,
     found: KeySums,
     gone: &MissingKeys<'g>,
 ) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
     let MissingKeys { book, row_tracker, unordered, .. } = *gone;
     let keys_without_rows = || row_tracker.key_marks().filter(|mark| !book.has_key_prefix(*mark));
     let ordered = || found.without(unordered.iter().map(|key| key.0));
-    let all_differing = || said.differing(&found).or_else(|| said.without(keys_without_rows()).differing(&found));
+    let all_differing =
+        || expected.differing(&found).or_else(|| expected.without(keys_without_rows()).differing(&found));
     let ordered_differing =
-        || said.differing(&ordered()).or_else(|| said.without(keys_without_rows()).differing(&ordered()));
+        || expected.differing(&ordered()).or_else(|| expected.without(keys_without_rows()).differing(&ordered()));
     let (differing, ignored) =
         all_differing().map(|differing| (differing, &[][..])).or_else(|| Some((ordered_differing()?, unordered)))?;
     // Rows without an order may include some that sheetkeep wrote.

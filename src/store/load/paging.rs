@@ -9,7 +9,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::RowChecksum;
 use crate::store::load::loader::Loader;
@@ -28,7 +28,7 @@ const FAILURE_PAGES_AT_ONCE: usize = 2;
 
 /// A machine tab to read page by page.
 struct Paged<'a> {
-    seen: Option<&'a Seen>,
+    info: Option<&'a TabInfo>,
     /// The number of columns to read.
     width: usize,
     page: u32,
@@ -38,21 +38,21 @@ struct Paged<'a> {
 impl<'a> Paged<'a> {
     /// A tab of keys. Reads some columns more than the header needs, because rows may use other
     /// columns.
-    fn for_key_tab(tab: &Tab, seen: Option<&'a Seen>) -> Self {
-        let width = parse::width(tab, &PROCESSED).max(first_read_width(seen));
-        Self { seen, width, page: parse::PAGE_ROWS, at_once: PAGES_AT_ONCE }
+    fn for_key_tab(tab: &Tab, info: Option<&'a TabInfo>) -> Self {
+        let width = parse::width(tab, &PROCESSED).max(first_read_width(info));
+        Self { info, width, page: parse::PAGE_ROWS, at_once: PAGES_AT_ONCE }
     }
 }
 
 /// The number of columns that the first read covers.
-fn first_read_width(seen: Option<&Seen>) -> usize {
-    seen.and_then(|seen| usize::try_from(seen.columns).ok()).unwrap_or(FIRST_READ_COLUMNS).clamp(1, FIRST_READ_COLUMNS)
+fn first_read_width(info: Option<&TabInfo>) -> usize {
+    info.and_then(|info| usize::try_from(info.columns).ok()).unwrap_or(FIRST_READ_COLUMNS).clamp(1, FIRST_READ_COLUMNS)
 }
 
 impl Loader {
     /// Reads the first page of a tab of keys, including the header.
-    pub(super) async fn first_page(&self, seen: &Seen) -> Result<Vec<Vec<Value>>, LoadError> {
-        self.page(seen, 1, first_page(seen, parse::PAGE_ROWS), first_read_width(Some(seen))).await
+    pub(super) async fn first_page(&self, info: &TabInfo) -> Result<Vec<Vec<Value>>, LoadError> {
+        self.page(info, 1, first_page(info, parse::PAGE_ROWS), first_read_width(Some(info))).await
     }
 
     /// Reads every row of a tab of keys.
@@ -63,17 +63,17 @@ impl Loader {
     pub(super) async fn read_keys(
         &self,
         tab: &mut Tab,
-        seen: Option<&Seen>,
+        info: Option<&TabInfo>,
         first: Vec<Vec<Value>>,
         keep_commit: Option<u64>,
         expected: Option<RowChecksum>,
     ) -> Result<ProcessedRows, LoadError> {
-        let done = self.read_processed(tab, seen, first, keep_commit).await?;
+        let done = self.read_processed(tab, info, first, keep_commit).await?;
         let Some(expected) = expected.filter(|expected| expected.count == done.found.count && *expected != done.found)
         else {
             return Ok(done);
         };
-        Ok(self.read_reordered(tab, seen, expected, keep_commit).await?.unwrap_or(done))
+        Ok(self.read_reordered(tab, info, expected, keep_commit).await?.unwrap_or(done))
     }
 
     /// Reads every row of a tab of keys after its first page. Keeps the key texts of the commit
@@ -81,14 +81,14 @@ impl Loader {
     async fn read_processed(
         &self,
         tab: &Tab,
-        seen: Option<&Seen>,
+        info: Option<&TabInfo>,
         first: Vec<Vec<Value>>,
         keep_commit: Option<u64>,
     ) -> Result<ProcessedRows, LoadError> {
         let empty =
             || ProcessedRows::new(tab, self.again).with_texts_of(keep_commit).with_recovery(Arc::clone(&tab.recovery));
         let mut done = empty();
-        let paged = Paged::for_key_tab(tab, seen);
+        let paged = Paged::for_key_tab(tab, info);
         self.read_pages(&paged, first, |rows| empty().with_rows(&rows), |page, _| done.append(page)).await?;
         Ok(done)
     }
@@ -97,18 +97,18 @@ impl Loader {
     async fn read_reordered(
         &self,
         tab: &mut Tab,
-        seen: Option<&Seen>,
+        info: Option<&TabInfo>,
         expected: RowChecksum,
         keep_commit: Option<u64>,
     ) -> Result<Option<ProcessedRows>, LoadError> {
-        let Some(there) = seen else { return Ok(None) };
+        let Some(there) = info else { return Ok(None) };
         let mut search = MappingSearch::new(PROCESSED.map(|column| tab.position(column).unwrap_or(usize::MAX)));
-        let (paged, first) = (Paged::for_key_tab(tab, seen), self.first_page(there).await?);
+        let (paged, first) = (Paged::for_key_tab(tab, info), self.first_page(there).await?);
         self.read_pages(&paged, first, |rows| rows, |rows, _| search.read(&rows)).await?;
         let Some(recovery) = search.find(expected) else { return Ok(None) };
         tab.recovery = Arc::new(recovery);
         let first = self.first_page(there).await?;
-        let done = self.read_processed(tab, seen, first, keep_commit).await?;
+        let done = self.read_processed(tab, info, first, keep_commit).await?;
         if done.found == expected {
             return Ok(Some(done));
         }
@@ -120,12 +120,12 @@ impl Loader {
     pub(super) async fn read_failures(
         &self,
         tab: &Tab,
-        seen: Option<&Seen>,
+        info: Option<&TabInfo>,
         first: Vec<Vec<Value>>,
     ) -> Result<FailureRows, LoadError> {
         let mut open = FailureRows::new(tab, self.again);
         let (page, at_once) = (parse::FAILURE_PAGE_ROWS, FAILURE_PAGES_AT_ONCE);
-        let paged = Paged { seen, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
+        let paged = Paged { info, width: parse::width(tab, &parse::FAILURES_READ), page, at_once };
         self.read_pages(&paged, first, |rows| rows, |rows, to| open.read(&rows, to)).await?;
         Ok(open)
     }
@@ -142,25 +142,25 @@ impl Loader {
         compact: impl Fn(Vec<Vec<Value>>) -> P + Send + Sync,
         mut take: impl FnMut(P, u32) + Send,
     ) -> Result<(), LoadError> {
-        let Some(seen) = paged.seen else { return Ok(()) };
+        let Some(info) = paged.info else { return Ok(()) };
         let (width, compact) = (paged.width, &compact);
-        let mut to = first_page(seen, paged.page);
-        let first = if width > FIRST_READ_COLUMNS { self.page(seen, 1, to, width).await? } else { first };
+        let mut to = first_page(info, paged.page);
+        let first = if width > FIRST_READ_COLUMNS { self.page(info, 1, to, width).await? } else { first };
         take(compact(first.into_iter().skip(1).collect()), to);
         let mut pending = FuturesOrdered::new();
         loop {
-            while to < seen.rows && pending.len() < paged.at_once {
+            while to < info.rows && pending.len() < paged.at_once {
                 let from = to + 1;
-                to = seen.rows.min(to + paged.page);
-                pending.push_back(async move { (self.page(seen, from, to, width).await.map(compact), to) });
+                to = info.rows.min(to + paged.page);
+                pending.push_back(async move { (self.page(info, from, to, width).await.map(compact), to) });
             }
             let Some((page, to)) = pending.next().await else { return Ok(()) };
             take(page?, to);
         }
     }
 
-    async fn page(&self, seen: &Seen, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
-        let range = parse::rows_range(&seen.title, from, to, width);
+    async fn page(&self, info: &TabInfo, from: u32, to: u32, width: usize) -> Result<Vec<Vec<Value>>, LoadError> {
+        let range = parse::rows_range(&info.title, from, to, width);
         Ok(self.values(&[range]).await?.into_iter().next().unwrap_or_default())
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::lease::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;
@@ -21,7 +21,7 @@ use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
 use crate::store::tabs::error::{EARLIER, LoadError, manually_edited};
-use crate::store::tabs::load_plan::seen_tab;
+use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse;
 use crate::store::tabs::processed::ProcessedRows;
 use crate::store::tabs::schema::{StoreMetadata, Tab};
@@ -46,7 +46,7 @@ impl Loader {
         let mut above: Vec<ProcessedRows> = Vec::new();
         for (at, previous) in state.previous.clone().iter().enumerate() {
             let read = self.for_predecessor(previous)?.read_predecessor().await;
-            let (left, rows, odd) = match read {
+            let (left, rows, reported) = match read {
                 Ok(read) => read,
                 Err(LoadError::Failed(StoreError::Missing { .. } | StoreError::Denied { .. }))
                     if self.abandons_predecessors =>
@@ -61,7 +61,7 @@ impl Loader {
                 unmoved = Some(previous.clone());
             }
             state.gaps.add_predecessor(&left.gaps);
-            anomalies.extend(odd.map(|message| predecessor_anomaly(previous, &message)));
+            anomalies.extend(reported.map(|message| predecessor_anomaly(previous, &message)));
             above.push(rows);
             successor.clone_from(previous);
         }
@@ -96,10 +96,10 @@ impl Loader {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (pairs, seen, mut tab) = self.read_state_and_key_tab().await?;
+            let (pairs, info, mut tab) = self.read_state_and_key_tab().await?;
             let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-            let first = self.first_page(&seen).await?;
-            let mut rows = self.read_keys(&mut tab, Some(&seen), first, None, Some(state.processed)).await?;
+            let first = self.first_page(&info).await?;
+            let mut rows = self.read_keys(&mut tab, Some(&info), first, None, Some(state.processed)).await?;
             if rows.has_doubt() {
                 let runs = self.find_runs_tab(&pairs).await?;
                 rows.sort_by_order(&self.first_commits(&state, runs.as_ref()).await?);
@@ -126,45 +126,45 @@ impl Loader {
     }
 
     /// Finds the tab of keys in a predecessor.
-    pub(crate) async fn find_key_tab(&self) -> Result<(Seen, Tab), LoadError> {
-        let (_, seen, tab) = self.read_state_and_key_tab().await?;
-        Ok((seen, tab))
+    pub(crate) async fn find_key_tab(&self) -> Result<(TabInfo, Tab), LoadError> {
+        let (_, info, tab) = self.read_state_and_key_tab().await?;
+        Ok((info, tab))
     }
 
     /// Finds the Runs tab of a predecessor; `None` if it is gone.
     async fn find_runs_tab(&self, pairs: &HashMap<String, String>) -> Result<Option<Tab>, LoadError> {
         let (metadata, noted) = (self.metadata().await?, StoreMetadata::read(pairs).runs);
-        let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
-        let header = self.values(&[parse::header_range(&seen.title)]).await?;
-        Ok(Some(seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice))))
+        let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == noted) else { return Ok(None) };
+        let header = self.values(&[parse::header_range(&info.title)]).await?;
+        Ok(Some(tab_from_info(info, header.first().map_or(&[][..], Vec::as_slice))))
     }
 
     /// Reads the pairs of the state tab and finds the tab of keys.
-    async fn read_state_and_key_tab(&self) -> Result<(HashMap<String, String>, Seen, Tab), LoadError> {
+    async fn read_state_and_key_tab(&self) -> Result<(HashMap<String, String>, TabInfo, Tab), LoadError> {
         let metadata = self.metadata().await?;
         let location = self.find_state(&metadata)?;
         let read = self.values(&[parse::state_range(&location.title)]).await?;
         let pairs = parse::pairs(read.first().map_or(&[][..], Vec::as_slice));
-        let (seen, tab) = self.keyed_tab(&metadata, &pairs).await?;
-        Ok((pairs, seen.clone(), tab))
+        let (info, tab) = self.keyed_tab(&metadata, &pairs).await?;
+        Ok((pairs, info.clone(), tab))
     }
 
     async fn keyed_tab<'m>(
         &self,
         metadata: &'m SpreadsheetInfo,
         pairs: &HashMap<String, String>,
-    ) -> Result<(&'m Seen, Tab), LoadError> {
+    ) -> Result<(&'m TabInfo, Tab), LoadError> {
         let processed = StoreMetadata::read(pairs).processed;
-        let Some(seen) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
+        let Some(info) = metadata.tabs.iter().find(|tab| Some(tab.sheet_id) == processed) else {
             let why =
                 format!("its tab {} is gone; restore an earlier version of it", head_guard::processed_title(&self.job));
             return Err(StoreError::Corrupt { why }.into());
         };
-        let header = self.values(&[parse::header_range(&seen.title)]).await?;
-        let tab = seen_tab(seen, header.first().map_or(&[][..], Vec::as_slice));
-        match parse::unusable(&tab, &PROCESSED) {
+        let header = self.values(&[parse::header_range(&info.title)]).await?;
+        let tab = tab_from_info(info, header.first().map_or(&[][..], Vec::as_slice));
+        match parse::check_header(&tab, &PROCESSED) {
             Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message }.into()),
-            None => Ok((seen, tab)),
+            None => Ok((info, tab)),
         }
     }
 }
@@ -183,14 +183,14 @@ fn abandoned(spreadsheet: &str) -> Anomaly {
 
 /// Adds the predecessor to an error, because it is not the spreadsheet that the user named.
 fn name_predecessor(spreadsheet: &str, error: LoadError) -> LoadError {
-    let said = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
+    let with_predecessor = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
     LoadError::Failed(match into_store_error(error) {
-        StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: said(why), fault },
-        StoreError::Foreign { why } => StoreError::Foreign { why: said(why) },
+        StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: with_predecessor(why), fault },
+        StoreError::Foreign { why } => StoreError::Foreign { why: with_predecessor(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },
-        StoreError::Missing { why } => StoreError::Missing { why: said(why) },
-        StoreError::Denied { why } => StoreError::Denied { why: said(why) },
-        StoreError::Corrupt { why } => StoreError::Corrupt { why: said(why) },
-        StoreError::Unsafe { why } => StoreError::Unsafe { why: said(why) },
+        StoreError::Missing { why } => StoreError::Missing { why: with_predecessor(why) },
+        StoreError::Denied { why } => StoreError::Denied { why: with_predecessor(why) },
+        StoreError::Corrupt { why } => StoreError::Corrupt { why: with_predecessor(why) },
+        StoreError::Unsafe { why } => StoreError::Unsafe { why: with_predecessor(why) },
     })
 }

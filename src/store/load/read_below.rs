@@ -29,25 +29,25 @@ impl Loader {
         let last = |rows: &[Vec<Value>], counts: fn(&Vec<Value>) -> bool| rows.iter().rposition(counts).map(index);
         // Users seldom have many cells beside the job's rows. If they have none, the keys need no
         // read.
-        let theirs = self.entered_columns(tab, &other_columns(own, tab.width), 1, rows).await?;
+        let users_cells = self.entered_columns(tab, &other_columns(own, tab.width), 1, rows).await?;
         // A formula may display nothing, and still occupies its cell.
-        let last_theirs = theirs.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
-        if !filled && last_theirs.is_none_or(|row| row == 0) {
+        let last_users = users_cells.iter().filter_map(|rows| last(rows, |row| !row.is_empty())).max();
+        if !filled && last_users.is_none_or(|row| row == 0) {
             return Ok(AppendPosition::default());
         }
         let keys = self.entered_columns(tab, &blocks(&[key]), 1, rows).await?.pop().unwrap_or_default();
         let last_key = last(&keys, |row| row.iter().any(|cell| !text(cell).is_empty())).unwrap_or_default();
-        if !filled && last_theirs.is_none_or(|row| row <= last_key) {
+        if !filled && last_users.is_none_or(|row| row <= last_key) {
             return Ok(AppendPosition { last: last_key, ..AppendPosition::default() });
         }
         let from = last_key + 2;
         let read = self.entered_columns(tab, &blocks(own), from, rows).await?;
-        let mut ours: Vec<u32> = Vec::new();
+        let mut own_rows: Vec<u32> = Vec::new();
         for block in &read {
             let rows = (from - 1..).zip(block).filter(|(_, row)| row.iter().any(|cell| !text(cell).is_empty()));
-            ours.extend(rows.map(|(row, _)| row));
+            own_rows.extend(rows.map(|(row, _)| row));
         }
-        Ok(AppendPosition::new(last_key, last_theirs, &ours, filled))
+        Ok(AppendPosition::new(last_key, last_users, &own_rows, filled))
     }
 
     /// Reads entered values of these columns, page by page, from row `from` (1-based). The last

@@ -6,13 +6,13 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::{ColumnMark, TabInfo as Seen};
+use crate::google::types::response_types::{ColumnMark, TabInfo};
 use crate::grid::quoted;
 use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::load_plan::seen_tab;
+use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
@@ -42,27 +42,27 @@ impl Loader {
         own: &[String],
         key_column: &str,
     ) -> Result<(Tab, RowIndex), LoadError> {
-        let seen = self.tab_info(known.id).await?;
+        let info = self.tab_info(known.id).await?;
         let previous = known.position(key_column).unwrap_or_default();
         let mut column = previous;
         let mut key_reader = KeyColumnReader::default();
         let mut found: Option<Tab> = None;
         let mut from = 1;
-        while from <= seen.rows || found.is_none() {
-            let to = seen.rows.min(from + PAGE_ROWS - 1).max(from);
+        while from <= info.rows || found.is_none() {
+            let to = info.rows.min(from + PAGE_ROWS - 1).max(from);
             // Rows that users insert meanwhile push the last rows down. So the last page has no end
             // row.
-            let end = Some(to).filter(|to| *to < seen.rows);
-            let ranges = [parse::header_range(&seen.title), parse::column_range(&seen.title, column, from, end)];
+            let end = Some(to).filter(|to| *to < info.rows);
+            let ranges = [parse::header_range(&info.title), parse::column_range(&info.title, column, from, end)];
             let mut read = self.values(&ranges).await?.into_iter();
-            let tab = self.with_renamed(known, seen_tab(&seen, &read.next().unwrap_or_default()), own).await?;
+            let tab = self.with_renamed(known, tab_from_info(&info, &read.next().unwrap_or_default()), own).await?;
             match (&found, tab.position(key_column)) {
-                (_, None) => return Err(LoadError::stale(&seen.title)),
+                (_, None) => return Err(LoadError::stale(&info.title)),
                 // First try the previous column, then once the current one.
                 (None, Some(at)) if at != column && column == previous => column = at,
                 (before, Some(at)) => {
                     if at != column || before.as_ref().is_some_and(|before| *before != tab) {
-                        return Err(LoadError::stale(&seen.title));
+                        return Err(LoadError::stale(&info.title));
                     }
                     key_reader.read_column(&read.next().unwrap_or_default());
                     key_reader.skip_to(to);
@@ -76,28 +76,28 @@ impl Loader {
 
     /// Reads the data tab with all its rows, including the header.
     pub async fn read_whole(&self, known: &Tab, own: &[String]) -> Result<TabReading, LoadError> {
-        let seen = self.tab_info(known.id).await?;
-        let page = (PAGE_CELLS / seen.columns.max(1)).max(1);
-        if seen.rows <= page {
+        let info = self.tab_info(known.id).await?;
+        let page = (PAGE_CELLS / info.columns.max(1)).max(1);
+        if info.rows <= page {
             // One call reads a consistent view.
-            let rows = self.values(&[quoted(&seen.title)]).await?.into_iter().next().unwrap_or_default();
-            let tab = self.with_renamed(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-            return Ok(TabReading { tab, rows, height: seen.rows, is_paged: false });
+            let rows = self.values(&[quoted(&info.title)]).await?.into_iter().next().unwrap_or_default();
+            let tab = self.with_renamed(known, tab_from_info(&info, rows.get(..1).unwrap_or_default()), own).await?;
+            return Ok(TabReading { tab, rows, height: info.rows, is_paged: false });
         }
         let mut rows: Vec<Vec<Value>> = Vec::new();
         let mut from = 1;
-        while from <= seen.rows {
-            let to = seen.rows.min(from.saturating_add(page - 1));
-            let range = parse::whole_rows_range(&seen.title, from, to);
+        while from <= info.rows {
+            let to = info.rows.min(from.saturating_add(page - 1));
+            let range = parse::whole_rows_range(&info.title, from, to);
             rows.extend(self.values(&[range]).await?.into_iter().flatten());
             rows.resize(to as usize, Vec::new());
             from = to + 1;
         }
-        if self.tab_info(known.id).await? != seen {
-            return Err(LoadError::stale(&seen.title));
+        if self.tab_info(known.id).await? != info {
+            return Err(LoadError::stale(&info.title));
         }
-        let tab = self.with_renamed(known, seen_tab(&seen, rows.get(..1).unwrap_or_default()), own).await?;
-        Ok(TabReading { tab, rows, height: seen.rows, is_paged: true })
+        let tab = self.with_renamed(known, tab_from_info(&info, rows.get(..1).unwrap_or_default()), own).await?;
+        Ok(TabReading { tab, rows, height: info.rows, is_paged: true })
     }
 
     /// Reads the rows of `whole` as they were entered; `key` is the position of the key column.
@@ -168,7 +168,7 @@ impl Loader {
     pub async fn find_own_columns(
         &self,
         tab: &mut Tab,
-        seen: Option<&Seen>,
+        info: Option<&TabInfo>,
         columns: &[String],
     ) -> Result<ColumnLookup, LoadError> {
         let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
@@ -176,9 +176,9 @@ impl Loader {
         if lost == 0 && own.duplicated_columns(tab).is_empty() {
             return Ok(ColumnLookup::default());
         }
-        if let Some(seen) = seen.filter(|_| lost == columns.len()) {
+        if let Some(info) = info.filter(|_| lost == columns.len()) {
             let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
-            if let Some(anomaly) = self.find_moved_header(seen, &wanted).await? {
+            if let Some(anomaly) = self.find_moved_header(info, &wanted).await? {
                 return Ok(ColumnLookup { gone: Vec::new(), anomalies: vec![anomaly] });
             }
         }
@@ -199,7 +199,7 @@ impl Loader {
         Ok(marks)
     }
 
-    async fn tab_info(&self, id: i32) -> Result<Seen, LoadError> {
+    async fn tab_info(&self, id: i32) -> Result<TabInfo, LoadError> {
         let metadata = self.metadata().await.map_err(LoadError::Failed)?;
         let found = metadata.tabs.into_iter().find(|tab| tab.sheet_id == id);
         found.ok_or_else(|| LoadError::stale(&self.data_tab))

@@ -91,7 +91,7 @@ impl Assumption {
     }
 
     /// Whether the guard depends on it: without it, no guard keeps two runs apart.
-    pub fn is_guard_column(self) -> bool {
+    pub fn is_required_by_guard(self) -> bool {
         matches!(self, Self::MissingTab | Self::CallerTabId)
     }
 

@@ -8,7 +8,7 @@ use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
 use crate::google::sheets::{BatchReply as Answer, Sheets};
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
+use crate::google::types::{BatchReply, Sheets};
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 
@@ -61,17 +61,17 @@ async fn refused(
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {
-            Answer::Applied(_) => return Ok(None),
-            Answer::Refused(refusal) if refusal.code == 400 => {
+            BatchReply::Applied(_) => return Ok(None),
+            BatchReply::Refused(refusal) if refusal.code == 400 => {
                 return Ok(Some(refusal.request.map_or(ProbeRefusal::Somewhere, ProbeRefusal::At)));
             }
-            Answer::Refused(refusal) => {
+            BatchReply::Refused(refusal) => {
                 return Err(CommitReply::NotExecuted { fault: refusal.fault(), why: refusal.message });
             }
-            Answer::NotExecuted(error) | Answer::TooLarge(error) => {
+            BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => {
                 return Err(CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() });
             }
-            Answer::Lost(cause) => {
+            BatchReply::Lost(cause) => {
                 why = cause.to_string();
                 fault = ErrorCause::Lost(cause).final_fault();
             }

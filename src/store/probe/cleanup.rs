@@ -11,7 +11,7 @@ use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::GuardRequest;
 use crate::store::probe::client::ProbeClient;
-use crate::store::probe::scratch_names::{ScratchOrigin, of_name, of_title};
+use crate::store::probe::scratch_names::{ScratchOrigin, parse_name, parse_title};
 use crate::store::tabs::error::store_error;
 
 /// Minimum age, in seconds, at which another probe's leftovers are deleted. A younger probe may
@@ -35,7 +35,7 @@ pub struct CleanupReport {
     pub why: Option<StoreError>,
 }
 
-struct Found {
+struct ProbeItem {
     title: String,
     delete: Request,
     mine: bool,
@@ -44,13 +44,13 @@ struct Found {
 /// Deletes everything of this probe, and leftovers of earlier ones.
 pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
     let mut report = CleanupReport::default();
-    let mut late = client.lost_any();
+    let mut late = client.has_lost_batch();
     for round in 0..MAX_ROUNDS {
         if round > 0 {
             client.clock.sleep(ROUND_PAUSE).await;
         }
         let found = match client.sheets.metadata(&client.id).await {
-            Ok(metadata) => found(&metadata, client.scratch.origin()),
+            Ok(metadata) => list_items(&metadata, client.scratch.origin()),
             Err(error) => {
                 report.why = Some(store_error(&error));
                 continue;
@@ -89,17 +89,17 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
 }
 
 /// Names first: deleting a tab may delete its names.
-fn found(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<Found> {
+fn list_items(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<ProbeItem> {
     let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {
-        let (mine, old) = ours(of_name(name)?);
+        let (mine, old) = ours(parse_name(name)?);
         let delete = GuardRequest::DeleteRange { id: id.to_owned() }.request()?;
-        (mine || old).then(|| Found { title: name.to_owned(), delete, mine })
+        (mine || old).then(|| ProbeItem { title: name.to_owned(), delete, mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
-        let (mine, old) = ours(of_title(&tab.title)?);
+        let (mine, old) = ours(parse_title(&tab.title)?);
         let delete = GuardRequest::DeleteStateTab { tab: tab.sheet_id }.request()?;
-        (mine || old).then(|| Found { title: tab.title.clone(), delete, mine })
+        (mine || old).then(|| ProbeItem { title: tab.title.clone(), delete, mine })
     });
     names.chain(tabs).collect()
 }

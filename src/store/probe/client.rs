@@ -89,7 +89,7 @@ impl ProbeClient {
     }
 
     /// Whether the outcome of any batch was unknown. Such a batch may still arrive.
-    pub fn lost_any(&self) -> bool {
+    pub fn has_lost_batch(&self) -> bool {
         self.lost.load(Ordering::Relaxed) > 0
     }
 

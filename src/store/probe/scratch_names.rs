@@ -73,12 +73,12 @@ impl ScratchName {
 }
 
 /// Parses a tab's title; `None` if no probe created it.
-pub fn of_title(title: &str) -> Option<ScratchOrigin> {
+pub fn parse_title(title: &str) -> Option<ScratchOrigin> {
     origin(title.strip_prefix(TITLE)?, '-')
 }
 
 /// Parses a range's name; `None` if no probe created it.
-pub fn of_name(name: &str) -> Option<ScratchOrigin> {
+pub fn parse_name(name: &str) -> Option<ScratchOrigin> {
     origin(name.strip_prefix(NAME)?, '_')
 }
 
@@ -103,8 +103,8 @@ mod tests {
         let scratch = ScratchName::new(Timestamp(1_790_000_000_123), Arc::new(SeededRng::new(1)));
         let (first, second) = (scratch.title(), scratch.title());
         assert_ne!(first, second);
-        assert_eq!((of_title(&first), of_title(&second)), (Some(scratch.origin()), Some(scratch.origin())));
-        assert_eq!(of_name(&scratch.name()), Some(scratch.origin()));
+        assert_eq!((parse_title(&first), parse_title(&second)), (Some(scratch.origin()), Some(scratch.origin())));
+        assert_eq!(parse_name(&scratch.name()), Some(scratch.origin()));
         assert_eq!(scratch.origin().seconds, 1_790_000_000);
     }
 
@@ -120,9 +120,9 @@ mod tests {
             "sheetkeep probe mine",
             "Sheetkeep probe 1790000000-0123456789abcdef-1",
         ] {
-            assert_eq!(of_title(title), None, "{title}");
+            assert_eq!(parse_title(title), None, "{title}");
         }
-        assert_eq!(of_name("sheetkeep_probe_0123ab"), None);
+        assert_eq!(parse_name("sheetkeep_probe_0123ab"), None);
     }
 
     #[test]

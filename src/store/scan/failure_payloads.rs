@@ -22,14 +22,20 @@ const ROWS_A_CALL: usize = 50;
 
 impl Loader {
     /// Reads these rows of Failures. Skips rows that have another key by now, or no record.
-    pub async fn kept(&self, tab: &Tab, wanted: &[(Fingerprint, u32)]) -> Result<Vec<StoredFailure>, LoadError> {
+    pub async fn read_stored_failures(
+        &self,
+        tab: &Tab,
+        wanted: &[(Fingerprint, u32)],
+    ) -> Result<Vec<StoredFailure>, LoadError> {
         let mut found = Vec::new();
         for chunk in wanted.chunks(ROWS_A_CALL) {
             let ranges: Vec<_> = chunk.iter().map(|(_, row)| whole_rows_range(&tab.title, *row, *row)).collect();
             let read = self.values(&ranges).await?;
             for ((key, row), rows) in chunk.iter().zip(read) {
                 let cells = rows.into_iter().next().unwrap_or_default();
-                found.extend(kept(tab, &cells, *row).filter(|kept| kept.failure.key.fingerprint() == *key));
+                found.extend(
+                    parse_stored_failure(tab, &cells, *row).filter(|stored| stored.failure.key.fingerprint() == *key),
+                );
             }
         }
         Ok(found)
@@ -39,7 +45,7 @@ impl Loader {
 impl Loader {
     /// Reads the record hashes of these rows of Failures, as far as recorded. One call for two
     /// columns covers most rows.
-    pub async fn marks(
+    pub async fn read_record_hashes(
         &self,
         tab: &Tab,
         wanted: &[(Fingerprint, u32)],
@@ -65,17 +71,17 @@ impl Loader {
         }
         // Rows of earlier sheetkeep versions have the hash only in the payload.
         unmarked.truncate(MAX_UNMARKED);
-        let kept = self.kept(tab, &unmarked).await?.into_iter();
-        found.extend(kept.filter_map(|kept| {
-            let mark = record_hash_of(&kept.failure.payload, kept.failure.kept)?;
-            Some((kept.failure.key.fingerprint(), mark))
+        let stored = self.read_stored_failures(tab, &unmarked).await?.into_iter();
+        found.extend(stored.filter_map(|stored| {
+            let mark = record_hash_of(&stored.failure.payload, stored.failure.kept)?;
+            Some((stored.failure.key.fingerprint(), mark))
         }));
         Ok(found)
     }
 }
 
 /// Parses a row of Failures.
-pub fn kept(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
+pub fn parse_stored_failure(tab: &Tab, cells: &[Value], row: u32) -> Option<StoredFailure> {
     let value = |name: &str| tab.position(name).and_then(|at| cells.get(at));
     let failure = read_failure_row(|name| match value(name) {
         Some(Value::Number(number)) => number.as_f64().map_or(Cell::Empty, Cell::Number),
@@ -104,9 +110,9 @@ mod tests {
         let cells = ["{\"id\":".to_owned(), "1}".to_owned()];
         let row =
             |second: &str| [json!("a"), json!("yes"), json!(cells[0]), json!(second), json!(payload_hash(&cells))];
-        let same = kept(&tab, &row("1}"), 2).expect("a failure");
+        let same = parse_stored_failure(&tab, &row("1}"), 2).expect("a failure");
         assert_eq!((same.is_edited, same.failure.payload.concat()), (false, "{\"id\":1}".to_owned()));
-        assert!(kept(&tab, &row("2}"), 2).expect("a failure").is_edited);
-        assert_eq!(kept(&tab, &[], 2), None);
+        assert!(parse_stored_failure(&tab, &row("2}"), 2).expect("a failure").is_edited);
+        assert_eq!(parse_stored_failure(&tab, &[], 2), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo;
 use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
@@ -53,9 +53,9 @@ pub struct ScanScope {
 pub enum IndexRetention {
     /// The index stays, because the caller needs it.
     #[default]
-    Kept,
+    Keep,
     /// The index is dropped before any row is read.
-    LetGo,
+    Drop,
 }
 
 /// A row with its number, where the header is 1. A row that waits to be restored has 1, too
@@ -140,20 +140,20 @@ impl SheetsStore {
     ) -> Result<Option<ScanSummary>, StoreError> {
         let loaded = self.load().await?;
         let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
-        if scope.book == IndexRetention::LetGo {
+        if scope.book == IndexRetention::Drop {
             snapshot.book = ProcessedIndex::default();
         }
         let tabs = self.tabs();
         if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
             return Err(StoreError::Corrupt { why: anomaly.message.clone() });
         }
-        let loader = self.loader();
-        let read = loader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
+        let reader = self.loader();
+        let read = reader.scan_tabs(&snapshot, &tabs, scope, on_row).await;
         if let Some(waiting) = self.session().pending_restores.clone() {
             emit_pending_restores(&waiting, &snapshot, scope, on_row);
         }
         let is_consistent = match read {
-            Ok(()) => loader.is_at_head(snapshot.head).await?,
+            Ok(()) => reader.is_at_head(snapshot.head).await?,
             Err(LoadError::Stale(_)) => false,
             Err(LoadError::Failed(error)) => return Err(error),
         };
@@ -183,9 +183,9 @@ impl Loader {
         on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<(), LoadError> {
         let metadata = self.metadata().await.map_err(LoadError::Failed)?;
-        let seen = |tab: &Tab| metadata.tabs.iter().find(|seen| seen.sheet_id == tab.id);
-        if let Some((tab, seen)) = tabs.processed.as_ref().and_then(|tab| Some((tab, seen(tab)?))) {
-            self.pages(seen, keys_width(tab, seen), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, on_row))
+        let info = |tab: &Tab| metadata.tabs.iter().find(|info| info.sheet_id == tab.id);
+        if let Some((tab, info)) = tabs.processed.as_ref().and_then(|tab| Some((tab, info(tab)?))) {
+            self.pages(info, keys_width(tab, info), PAGE_CELLS, |row, cells| on_processed(row, cells, tab, on_row))
                 .await?;
         }
         for spreadsheet in snapshot.state.previous.iter().rev().filter(|_| scope.earlier) {
@@ -193,21 +193,21 @@ impl Loader {
         }
         let key = snapshot.state.key_column.as_deref();
         let data = tabs.data.as_ref().filter(|_| scope.data);
-        if let Some((tab, seen, key)) = data.and_then(|tab| Some((tab, seen(tab)?, tab.position(key?)?))) {
+        if let Some((tab, info, key)) = data.and_then(|tab| Some((tab, info(tab)?, tab.position(key?)?))) {
             let own: Vec<_> = snapshot.state.columns.iter().filter_map(|name| tab.position(name)).collect();
             let width = own.iter().chain([&key]).max().map_or(1, |last| last + 1).min(MAX_COLUMNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, on_row)).await?;
+            self.pages(info, width, PAGE_CELLS, |row, cells| on_data(row, cells, key, &own, on_row)).await?;
         }
         let failures = tabs.failures.as_ref().filter(|_| scope.failures);
-        if let Some((tab, seen)) = failures.and_then(|tab| Some((tab, seen(tab)?))) {
+        if let Some((tab, info)) = failures.and_then(|tab| Some((tab, info(tab)?))) {
             let width = parse::width(tab, &FAILURES);
             let page = FAILURE_PAGE_ROWS * u32::try_from(width).unwrap_or(u32::MAX);
-            self.pages(seen, width, page, |row, cells| on_failure(row, cells, tab, on_row)).await?;
+            self.pages(info, width, page, |row, cells| on_failure(row, cells, tab, on_row)).await?;
         }
         let runs = tabs.runs.as_ref().filter(|_| scope.runs);
-        if let Some((tab, seen)) = runs.and_then(|tab| Some((tab, seen(tab)?))) {
+        if let Some((tab, info)) = runs.and_then(|tab| Some((tab, info(tab)?))) {
             let width = parse::width(tab, &RUNS);
-            self.pages(seen, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, on_row)).await?;
+            self.pages(info, width, PAGE_CELLS, |row, cells| on_run(row, cells, tab, on_row)).await?;
         }
         Ok(())
     }
@@ -219,29 +219,29 @@ impl Loader {
         on_row: &mut (dyn FnMut(ScannedRow<'_>) + Send),
     ) -> Result<(), LoadError> {
         let there = self.for_predecessor(spreadsheet)?;
-        let (seen, tab) = there.find_key_tab().await?;
-        let width = keys_width(&tab, &seen);
+        let (info, tab) = there.find_key_tab().await?;
+        let width = keys_width(&tab, &info);
         let mut emit = |row: ScannedRow<'_>| {
             if let ScannedRow::Processed { key, version, state, run, .. } = row {
                 on_row(ScannedRow::Earlier { spreadsheet, key, version, state, run });
             }
         };
-        there.pages(&seen, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut emit)).await
+        there.pages(&info, width, PAGE_CELLS, |row, cells| on_processed(row, cells, &tab, &mut emit)).await
     }
 
     /// Passes every row of a tab below its header to `take`, page by page.
     async fn pages(
         &self,
-        seen: &Seen,
+        info: &TabInfo,
         width: usize,
         cells: u32,
         mut take: impl FnMut(u32, &[Value]) + Send,
     ) -> Result<(), LoadError> {
         let page = (cells / u32::try_from(width).unwrap_or(u32::MAX).max(1)).clamp(1, parse::PAGE_ROWS);
         let mut from = 2;
-        while from <= seen.rows {
-            let to = seen.rows.min(from.saturating_add(page - 1));
-            let read = self.values(&[parse::rows_range(&seen.title, from, to, width)]).await?;
+        while from <= info.rows {
+            let to = info.rows.min(from.saturating_add(page - 1));
+            let read = self.values(&[parse::rows_range(&info.title, from, to, width)]).await?;
             for (row, cells) in (from..).zip(read.into_iter().next().unwrap_or_default()) {
                 take(row, &cells);
             }
@@ -257,9 +257,9 @@ impl Loader {
 }
 
 /// The number of columns to read of a tab of keys: rows may use other columns than the header's.
-fn keys_width(tab: &Tab, seen: &Seen) -> usize {
+fn keys_width(tab: &Tab, info: &TabInfo) -> usize {
     parse::width(tab, &PROCESSED)
-        .max(FIRST_READ_COLUMNS.min(usize::try_from(seen.columns).unwrap_or(FIRST_READ_COLUMNS)))
+        .max(FIRST_READ_COLUMNS.min(usize::try_from(info.columns).unwrap_or(FIRST_READ_COLUMNS)))
         .max(1)
 }
 

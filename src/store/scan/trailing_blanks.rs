@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::port::store::StoreError;
 use crate::store::commit::deletion::MOST_COLUMNS;
@@ -57,17 +57,17 @@ impl SheetsStore {
         let metadata = self.loader().metadata().await?;
         let mut extents = Vec::new();
         for role in TabKind::ALL {
-            let seen = |id: i32| metadata.tabs.iter().find(|seen| seen.sheet_id == id);
-            let Some(seen) = tabs.tab(role).and_then(|tab| seen(tab.id)) else { continue };
-            if seen.columns > MOST_COLUMNS {
+            let info = |id: i32| metadata.tabs.iter().find(|info| info.sheet_id == id);
+            let Some(info) = tabs.tab(role).and_then(|tab| info(tab.id)) else { continue };
+            if info.columns > MOST_COLUMNS {
                 continue;
             }
-            let read = self.loader().count_trailing_blanks(seen, BlankRule::Everywhere).await;
+            let read = self.loader().count_trailing_blanks(info, BlankRule::Everywhere).await;
             let blank = match read {
                 Ok(blank) => blank,
                 Err(error) => return Err(into_store_error(error)),
             };
-            extents.push(TabExtent { role, rows: seen.rows, columns: seen.columns, blank });
+            extents.push(TabExtent { role, rows: info.rows, columns: info.columns, blank });
         }
         Ok(extents)
     }
@@ -76,7 +76,7 @@ impl SheetsStore {
 impl Loader {
     /// The number of blank rows at the end of each tab. Cells beyond the first twelve columns are
     /// not read; the service's own check decides.
-    pub async fn trailing_blanks(&self, tabs: &[&Seen]) -> Result<HashMap<i32, u32>, LoadError> {
+    pub async fn trailing_blanks(&self, tabs: &[&TabInfo]) -> Result<HashMap<i32, u32>, LoadError> {
         let mut found = HashMap::new();
         for tab in tabs {
             found.insert(tab.sheet_id, self.count_trailing_blanks(tab, BlankRule::Near).await?);
@@ -84,7 +84,7 @@ impl Loader {
         Ok(found)
     }
 
-    async fn count_trailing_blanks(&self, tab: &Seen, rule: BlankRule) -> Result<u32, LoadError> {
+    async fn count_trailing_blanks(&self, tab: &TabInfo, rule: BlankRule) -> Result<u32, LoadError> {
         let columns = usize::try_from(tab.columns).unwrap_or(FIRST_READ_COLUMNS).max(1);
         let columns = if rule == BlankRule::Near { columns.min(FIRST_READ_COLUMNS) } else { columns };
         let longest = (PAGE_CELLS / u32::try_from(columns).unwrap_or(u32::MAX)).clamp(1, LONGEST_PAGE);

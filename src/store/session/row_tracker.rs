@@ -51,7 +51,7 @@ pub struct RowTracker {
     /// The header of the key column when the repair was planned.
     key_column: Option<String>,
     /// What a repair could not fix, as messages for the user.
-    left: Vec<String>,
+    unrepaired: Vec<String>,
     /// Rows overwritten so far.
     updated: u64,
 }
@@ -119,10 +119,10 @@ impl RowTracker {
     /// Takes the undo log of the head's commit, as loaded from the scratch rows of the state tab.
     /// `done` are the keys that this commit processed.
     pub fn take_undo_log(&mut self, state_tab: i32, undo_log: Option<(UndoLog, RowImages)>, done: &BTreeSet<String>) {
-        let Some((undo_log, seen)) = undo_log else { return };
+        let Some((undo_log, images)) = undo_log else { return };
         self.scratch = Some(scratch_size(state_tab, &undo_log));
         let appended = undo_log.keys_appended(done.iter().map(String::as_str));
-        self.finding = Some(undo_log.evaluate(seen, || appended)).filter(|finding| !finding.is_clean());
+        self.finding = Some(undo_log.evaluate(images, || appended)).filter(|finding| !finding.is_clean());
     }
 
     /// Carries the counters over from the tracker before a reload.
@@ -218,7 +218,7 @@ impl RowTracker {
             return Err(planned.ambiguous);
         }
         (self.repairs, self.checks) = (planned.repairs, planned.checks);
-        self.left.extend(planned.left);
+        self.unrepaired.extend(planned.unrepaired);
         self.key_column = image.tab.header.get(image.key).cloned();
         let mut key_reader = KeyColumnReader::default();
         for row in image.rows {
@@ -245,16 +245,16 @@ impl RowTracker {
     pub fn check_repairs(&mut self, image: Option<&TabImage<'_>>) {
         let checks = std::mem::take(&mut self.checks);
         match image {
-            Some(image) => self.left.extend(mismatch_messages(&checks, image)),
+            Some(image) => self.unrepaired.extend(mismatch_messages(&checks, image)),
             None => self
-                .left
+                .unrepaired
                 .push("the repaired rows could not be looked at once more, because the tab was changed again".into()),
         }
     }
 
     /// Takes the messages about what repairs could not fix. Each is returned once.
-    pub fn take_left(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.left)
+    pub fn take_unrepaired(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unrepaired)
     }
 
     /// Where new rows go, below every key of any read.
@@ -315,11 +315,11 @@ impl RowTracker {
     /// batch.
     pub fn check_undo_log(&mut self, rows: &[Vec<Value>]) -> bool {
         let Some(pending_verification) = self.pending_verification.take() else { return true };
-        let Some((undo_log, seen)) = UndoLog::parse(rows, pending_verification.undo_log.head) else {
+        let Some((undo_log, images)) = UndoLog::parse(rows, pending_verification.undo_log.head) else {
             self.pending_verification = Some(pending_verification);
             return false;
         };
-        let finding = undo_log.evaluate(seen, || pending_verification.appended);
+        let finding = undo_log.evaluate(images, || pending_verification.appended);
         self.finding = Some(finding).filter(|finding| !finding.is_clean());
         true
     }

@@ -79,13 +79,13 @@ impl SheetsStore {
                     let tab = self.tab_to_write(commit).unwrap_or_default();
                     let Some(key) = tab.position(key_column) else { return Ok(()) };
                     let positions = tab.positions();
-                    let mut ours: Vec<_> =
+                    let mut own_positions: Vec<_> =
                         commit.state.columns.iter().filter_map(|name| positions.get(name.as_str()).copied()).collect();
-                    ours.push(key);
-                    ours.sort_unstable();
-                    ours.dedup();
+                    own_positions.push(key);
+                    own_positions.sort_unstable();
+                    own_positions.dedup();
                     let (rows, filled) = self.session().row_tracker.grid_rows();
-                    match self.loader().read_below(&tab, key, &ours, rows, filled).await {
+                    match self.loader().read_below(&tab, key, &own_positions, rows, filled).await {
                         Ok(append_position) => self.session().row_tracker.set_append_position(append_position),
                         Err(error) if titles < MAX_TITLES => {
                             titles += 1;

@@ -11,7 +11,7 @@ use crate::google::calls::quota::QuotaUser;
 use crate::google::errors::call_error::ApiError;
 use crate::google::sheets::{BatchReply as Answer, Sheets};
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
+use crate::google::types::{BatchReply, Sheets};
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
@@ -141,7 +141,7 @@ impl SheetsStore {
         };
         loop {
             match self.loader.sheets.batch_update(&self.loader.id, &prepared.batch).await {
-                Answer::Applied(answer) => {
+                BatchReply::Applied(answer) => {
                     self.session().on_applied(prepared);
                     let (header, keys) = found_cells(answer.updated.as_ref());
                     self.session().row_tracker.check_response(&header, &keys);
@@ -153,17 +153,17 @@ impl SheetsStore {
                     }
                     return CommitReply::Applied;
                 }
-                Answer::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
+                BatchReply::Refused(refusal) => match self.classify_refusal(commit, &prepared, &refusal) {
                     Some(reply) => return reply,
                     // Fall back from the named range to the title. The title guard has no further
                     // fallback.
                     None => prepared = self.encode_commit(commit),
                 },
-                Answer::TooLarge(_) => return CommitReply::TooLarge,
-                Answer::NotExecuted(error) => {
+                BatchReply::TooLarge(_) => return CommitReply::TooLarge,
+                BatchReply::NotExecuted(error) => {
                     return CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
                 }
-                Answer::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
+                BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
             }
         }
     }
@@ -330,7 +330,7 @@ impl Store for SheetsStore {
         Box::pin(async {
             let deletion = self.verify_deletes().await?;
             let encode_commit = self.verify_upserts().await?;
-            let left = self.session().row_tracker.take_left();
+            let left = self.session().row_tracker.take_unrepaired();
             Ok(MisplacedWrites { rows: deletion.rows + encode_commit, left, ..deletion })
         })
     }
@@ -343,10 +343,11 @@ impl Store for SheetsStore {
             let tab = self.session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
-                match self.loader.kept(&tab, rows).await {
+                match self.loader.read_stored_failures(&tab, rows).await {
                     Ok(kept) => return Ok(kept),
                     Err(error) => {
-                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                        tab =
+                            self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?;
                     }
                 }
             }
@@ -362,10 +363,11 @@ impl Store for SheetsStore {
             let tab = self.session().tabs.failures.clone();
             let Some(mut tab) = tab.filter(|_| !rows.is_empty()) else { return Ok(Vec::new()) };
             for _ in 0..MAX_TITLES {
-                match self.loader.marks(&tab, rows).await {
+                match self.loader.read_record_hashes(&tab, rows).await {
                     Ok(marks) => return Ok(marks),
                     Err(error) => {
-                        tab = self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?
+                        tab =
+                            self.with_current_title(TabKind::Failures, &tab, error).await.map_err(into_store_error)?;
                     }
                 }
             }

@@ -20,8 +20,8 @@ impl ColumnMap {
     /// Maps the columns of `from` to those of `to`. The pairs in `known` are fixed beforehand.
     pub fn between(from: &[String], to: &[String], known: &[(usize, usize)]) -> Self {
         let mut map = Self { to: vec![None; from.len()], from: vec![None; to.len()] };
-        for (here, there) in known {
-            map.join(*here, *there);
+        for (old, new) in known {
+            map.join(*old, *new);
         }
         map.join_texts(from, to);
         map.join_gaps();
@@ -31,19 +31,19 @@ impl ColumnMap {
 
     /// Joins columns about which nothing else is known in their order, if both sides have the same
     /// number.
-    pub fn join_in_order(&mut self, here: &[usize], there: &[usize]) {
-        let here: Vec<_> = here.iter().copied().filter(|at| self.to.get(*at) == Some(&None)).collect();
-        let there: Vec<_> = there.iter().copied().filter(|at| self.from.get(*at) == Some(&None)).collect();
-        if here.len() == there.len() {
-            here.into_iter().zip(there).for_each(|(here, there)| self.join(here, there));
+    pub fn join_in_order(&mut self, old: &[usize], new: &[usize]) {
+        let old: Vec<_> = old.iter().copied().filter(|at| self.to.get(*at) == Some(&None)).collect();
+        let new: Vec<_> = new.iter().copied().filter(|at| self.from.get(*at) == Some(&None)).collect();
+        if old.len() == new.len() {
+            old.into_iter().zip(new).for_each(|(old, new)| self.join(old, new));
         }
     }
 
     /// Joins a column with another one than before.
-    pub fn correct(&mut self, here: usize, there: usize) {
-        self.to.iter_mut().filter(|to| **to == Some(there)).for_each(|to| *to = None);
-        self.from.iter_mut().filter(|from| **from == Some(here)).for_each(|from| *from = None);
-        self.join(here, there);
+    pub fn correct(&mut self, old: usize, new: usize) {
+        self.to.iter_mut().filter(|to| **to == Some(new)).for_each(|to| *to = None);
+        self.from.iter_mut().filter(|from| **from == Some(old)).for_each(|from| *from = None);
+        self.join(old, new);
     }
 
     /// The current position of a column; `None` if it was deleted or is unknown. Columns to the
@@ -73,26 +73,26 @@ impl ColumnMap {
         self.to.len() == self.from.len() && self.to.iter().enumerate().all(|(at, to)| *to == Some(at))
     }
 
-    fn join(&mut self, here: usize, there: usize) {
-        if let (Some(to @ None), Some(from @ None)) = (self.to.get_mut(here), self.from.get_mut(there)) {
-            (*to, *from) = (Some(there), Some(here));
+    fn join(&mut self, old: usize, new: usize) {
+        if let (Some(to @ None), Some(from @ None)) = (self.to.get_mut(old), self.from.get_mut(new)) {
+            (*to, *from) = (Some(new), Some(old));
         }
     }
 
     /// Joins columns with the same text, also a repeated text, if both headers have it equally
     /// often.
     fn join_texts(&mut self, from: &[String], to: &[String]) {
-        let mut there: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut new: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, text) in to.iter().enumerate().filter(|(at, text)| is_name(text) && self.from[*at].is_none()) {
-            there.entry(text).or_default().push(at);
+            new.entry(text).or_default().push(at);
         }
-        let mut here: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut old: HashMap<&str, Vec<usize>> = HashMap::new();
         for (at, text) in from.iter().enumerate().filter(|(at, _)| self.to[*at].is_none()) {
-            here.entry(text).or_default().push(at);
+            old.entry(text).or_default().push(at);
         }
-        for (text, here) in here {
-            if let Some(there) = there.get(text).filter(|there| there.len() == here.len()) {
-                here.iter().zip(there).for_each(|(here, there)| self.join(*here, *there));
+        for (text, old) in old {
+            if let Some(new) = new.get(text).filter(|new| new.len() == old.len()) {
+                old.iter().zip(new).for_each(|(old, new)| self.join(*old, *new));
             }
         }
     }
@@ -109,7 +109,7 @@ impl ColumnMap {
                 && right.checked_sub(left) == Some(end - at)
                 && (left..right).all(|column| self.from[column].is_none())
             {
-                (at..end).zip(left..right).for_each(|(here, there)| self.join(here, there));
+                (at..end).zip(left..right).for_each(|(old, new)| self.join(old, new));
             }
             at = end + 1;
         }
@@ -119,15 +119,15 @@ impl ColumnMap {
     /// column would have one. Likewise, the only error text among several unmatched columns belongs
     /// to the last unmatched column.
     fn join_last_unnamed(&mut self, to: &[String]) {
-        let here: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
-        let mut there = self.unmatched();
-        if there.len() > 1 {
-            there.retain(|at| to.get(*at).is_some_and(|text| is_error(text)));
+        let old: Vec<_> = (0..self.to.len()).filter(|at| self.to[*at].is_none()).collect();
+        let mut new = self.unmatched();
+        if new.len() > 1 {
+            new.retain(|at| to.get(*at).is_some_and(|text| is_error(text)));
         }
-        if let ([here], [there]) = (here.as_slice(), there.as_slice())
-            && to.get(*there).is_some_and(|text| !is_name(text))
+        if let ([old], [new]) = (old.as_slice(), new.as_slice())
+            && to.get(*new).is_some_and(|text| !is_name(text))
         {
-            self.join(*here, *there);
+            self.join(*old, *new);
         }
     }
 }

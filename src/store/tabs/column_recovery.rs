@@ -251,11 +251,11 @@ mod tests {
         fn rows_that_a_run_has_appended_beside_their_columns_are_read_as_they_were_meant(
             mapping in Just(vec![0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
             before in 0_usize..6,
-            beside in 1_usize..6,
+            shifted in 1_usize..6,
             versions in any::<bool>(),
         ) {
             let mapping = [mapping[0], mapping[1], mapping[2], mapping[3]];
-            let texts: Vec<[String; 4]> = (0..before + beside)
+            let texts: Vec<[String; 4]> = (0..before + shifted)
                 .map(|n| [format!("k{n}"), if versions { format!("v{n}") } else { String::new() }, DONE.into(), NEW.into()])
                 .collect();
             let old = ["old", "1", DONE, OLD];
@@ -270,8 +270,8 @@ mod tests {
             let mut search = MappingSearch::new(USUAL);
             search.read(&rows);
             let recovery = search.find(expected).expect("a way is found");
-            for (row, meant) in rows.iter().skip(1).zip(&texts) {
-                prop_assert_eq!(&recovery.texts(row, USUAL).0, meant);
+            for (row, intended) in rows.iter().skip(1).zip(&texts) {
+                prop_assert_eq!(&recovery.texts(row, USUAL).0, intended);
             }
         }
     }
@@ -289,8 +289,8 @@ mod tests {
         search.read(&rows);
         let recovery = search.find(expected).expect("both are found");
         assert_eq!(recovery.rows(), 2);
-        for (row, meant) in rows.iter().zip(texts) {
-            assert_eq!(recovery.texts(row, USUAL), (meant.map(str::to_owned), false));
+        for (row, intended) in rows.iter().zip(texts) {
+            assert_eq!(recovery.texts(row, USUAL), (intended.map(str::to_owned), false));
         }
     }
 

@@ -67,7 +67,7 @@ pub fn head_missing(job: &str) -> StoreError {
 
 /// Checks the state against the job and the term in its tab's title. A mismatch is a manual edit.
 pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> Result<(), StoreError> {
-    let (field, found, said) = match state {
+    let (field, found, expected) = match state {
         State { job: of, .. } if of != job => ("job", of.clone(), job.to_owned()),
         State { lease, .. } if lease.fence != location.fence => {
             ("fence", lease.fence.to_string(), location.fence.to_string())
@@ -75,7 +75,7 @@ pub fn check_consistent(state: &State, job: &str, location: &StateLocation) -> R
         _ => return Ok(()),
     };
     let why = format!(
-        "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{said}\": the hidden state tab {} was edited; write that back",
+        "the state's field \"{field}\" reads \"{found}\" where its tab's title has \"{expected}\": the hidden state tab {} was edited; write that back",
         location.title
     );
     Err(StoreError::Corrupt { why })
@@ -94,9 +94,9 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
 
 /// The anomaly for a manually edited tab of keys.
 pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
-    let (said, found) = (reading.said.count, reading.found.count);
+    let (expected, found) = (reading.said.count, reading.found.count);
     let message = format!(
-        "tab Processed {job}: {found} rows exist and {said} were written: the tab was edited; keys whose rows are gone will \
+        "tab Processed {job}: {found} rows exist and {expected} were written: the tab was edited; keys whose rows are gone will \
          be processed again"
     );
     Anomaly { message, blocking: false }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::google::types::response_types::TabInfo as Seen;
+use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
@@ -20,13 +20,13 @@ use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab
 /// The tabs that a load reads; `None` for a missing one.
 pub struct LoadPlan<'a> {
     /// The Processed tab.
-    pub processed: Option<&'a Seen>,
+    pub processed: Option<&'a TabInfo>,
     /// The Failures tab.
-    pub failures: Option<&'a Seen>,
+    pub failures: Option<&'a TabInfo>,
     /// The data tab.
-    pub data: Option<&'a Seen>,
+    pub data: Option<&'a TabInfo>,
     /// The Runs tab.
-    pub runs: Option<&'a Seen>,
+    pub runs: Option<&'a TabInfo>,
 }
 
 /// How a load treats a missing or unusable machine tab.
@@ -56,7 +56,7 @@ impl LoadPlan<'_> {
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
     /// stay aligned.
-    pub fn ranges(&self, location: &StateLocation, state: Option<&Seen>, mode: WriteMode) -> Vec<String> {
+    pub fn ranges(&self, location: &StateLocation, state: Option<&TabInfo>, mode: WriteMode) -> Vec<String> {
         let nothing = || format!("{}!A1", quoted(&location.title));
         let headers = [self.processed, self.failures, self.data, self.runs]
             .map(|tab| tab.map_or_else(nothing, |tab| parse::header_range(&tab.title)));
@@ -80,7 +80,7 @@ impl LoadPlan<'_> {
     /// The tabs with their header rows as read, in the order of `ids`.
     pub fn tabs(&self, headers: &[Vec<Vec<Value>>; 4]) -> Tabs {
         let [processed, failures, data, runs] = headers;
-        let tab = |seen: Option<&Seen>, header: &[Vec<Value>]| seen.map(|seen| seen_tab(seen, header));
+        let tab = |info: Option<&TabInfo>, header: &[Vec<Value>]| info.map(|info| tab_from_info(info, header));
         Tabs {
             processed: tab(self.processed, processed),
             failures: tab(self.failures, failures),
@@ -90,20 +90,20 @@ impl LoadPlan<'_> {
     }
 
     /// The data tab, if its keys fit into the same call: no more of them than of Processed.
-    pub fn keyed(&self, mode: WriteMode) -> Option<&Seen> {
+    pub fn keyed(&self, mode: WriteMode) -> Option<&TabInfo> {
         self.data.filter(|tab| mode == WriteMode::Upsert && (1..=parse::PAGE_ROWS).contains(&tab.rows))
     }
 }
 
 /// The last row of a tab's first page, which has at most `page` rows.
-pub fn first_page(tab: &Seen, page: u32) -> u32 {
+pub fn first_page(tab: &TabInfo, page: u32) -> u32 {
     tab.rows.clamp(1, page)
 }
 
 /// A tab with its header as read.
-pub fn seen_tab(seen: &Seen, header: &[Vec<Value>]) -> Tab {
-    let width = usize::try_from(seen.columns).unwrap_or_default();
-    Tab { id: seen.sheet_id, title: seen.title.clone(), header: parse::header(header), width, ..Tab::default() }
+pub fn tab_from_info(info: &TabInfo, header: &[Vec<Value>]) -> Tab {
+    let width = usize::try_from(info.columns).unwrap_or_default();
+    Tab { id: info.sheet_id, title: info.title.clone(), header: parse::header(header), width, ..Tab::default() }
 }
 
 /// Data tabs with their columns, once they have a header. A renamed tab is listed under the job's
@@ -120,7 +120,7 @@ pub struct LoadConditions<'a> {
     /// Whether the job has not written any data row yet.
     pub never_written: bool,
     /// All tabs of the spreadsheet.
-    pub there: &'a [Seen],
+    pub there: &'a [TabInfo],
 }
 
 impl LoadConditions<'_> {
@@ -157,7 +157,7 @@ fn recreatable_message(title: &str) -> String {
 }
 
 /// The titles of missing tabs that a repair can recreate.
-pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
+pub fn missing_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
     let failures = tabs.failures.is_none().then(|| head_guard::failures_title(job));
     failures.into_iter().chain(tabs.runs.is_none().then(|| RUNS_TITLE.to_owned())).collect()
 }
@@ -165,8 +165,8 @@ pub fn gone_tabs(job: &str, tabs: &Tabs) -> Vec<String> {
 /// The anomaly in the header of Failures, if any.
 fn failures_anomaly(tab: &Tab) -> Option<Anomaly> {
     let (mark, needed) = (FAILURES.last()?, FAILURES_NEEDED);
-    parse::unusable(tab, needed).or_else(|| {
-        tab.lacks(&[mark]).map(|mark| Anomaly {
+    parse::check_header(tab, needed).or_else(|| {
+        tab.missing_column(&[mark]).map(|mark| Anomaly {
             message: format!(
                 "tab {} has no column \"{mark}\", so a record that you correct there is only noticed with retry beside it: write that word after its last header",
                 tab.title
@@ -203,7 +203,7 @@ pub fn check_tabs(
     let mut anomalies = Vec::new();
     match &tabs.processed {
         None => anomalies.push(missing_tab(head_guard::processed_title(job))),
-        Some(tab) => anomalies.extend(parse::unusable(tab, &PROCESSED)),
+        Some(tab) => anomalies.extend(parse::check_header(tab, &PROCESSED)),
     }
     match &tabs.failures {
         None => anomalies.extend(recreatable_tab(head_guard::failures_title(job))),
@@ -211,11 +211,11 @@ pub fn check_tabs(
     }
     match &tabs.runs {
         None => anomalies.extend(recreatable_tab(RUNS_TITLE.to_owned())),
-        Some(tab) => anomalies.extend(parse::unusable(tab, &RUNS)),
+        Some(tab) => anomalies.extend(parse::check_header(tab, &RUNS)),
     }
     match &tabs.data {
         None if store_metadata.data.is_some() && !known.never_written => {
-            anomalies.push(missing_tab(data_tab.to_owned()))
+            anomalies.push(missing_tab(data_tab.to_owned()));
         }
         // `store::commit::own_columns` checks the job's columns.
         None | Some(_) => {}

@@ -223,9 +223,9 @@ impl FailureRows {
                 tab.title, self.shifted
             )
         });
-        let odd = keyless.chain(unknown_actions).chain(shifted).map(anomaly).collect();
+        let reported = keyless.chain(unknown_actions).chain(shifted).map(anomaly).collect();
         let open = self.known.into_iter().filter_map(|(key, history)| Some((key, history.into_open_failure()?)));
-        (open.collect(), odd)
+        (open.collect(), reported)
     }
 }
 
@@ -249,9 +249,9 @@ impl FailureHistory {
 }
 
 /// The anomaly of an unusable header: a column is missing, or occurs twice.
-pub fn unusable(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
+pub fn check_header(tab: &Tab, wanted: &[&str]) -> Option<Anomaly> {
     let blocked = |message| Some(Anomaly { message, blocking: true });
-    if let Some(column) = tab.lacks(wanted) {
+    if let Some(column) = tab.missing_column(wanted) {
         let title = &tab.title;
         return blocked(format!(
             "tab {title} has lost its column \"{column}\": write that word back into its header row"

@@ -67,7 +67,7 @@ impl RowFingerprint {
     }
 
     /// Takes the fingerprint of a row without the columns for which `is_skipped` is true.
-    pub fn of(row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Self {
+    pub fn new(row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Self {
         let mut fingerprint = Self::default();
         for (at, cell) in row.iter().enumerate() {
             if is_skipped(at) {
@@ -80,7 +80,7 @@ impl RowFingerprint {
     }
 
     /// Whether it covers a column, also as blank.
-    pub fn is_about(&self, column: usize) -> bool {
+    pub fn is_covered(&self, column: usize) -> bool {
         !self.skipped.contains(&column) && self.end.is_none_or(|end| column < end)
     }
 
@@ -94,29 +94,29 @@ impl RowFingerprint {
     #[must_use]
     pub fn moved(&self, map: &ColumnMap, width: usize) -> Self {
         let cells = self.cells.iter().filter_map(|(at, mark)| Some((map.get(*at)?, *mark))).collect();
-        let says = |at: &usize| {
+        let covers = |at: &usize| {
             let origin = map.origin(*at);
             origin.is_some_and(|at| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end))
         };
-        let skipped = (0..width).filter(|at| !says(at)).collect();
+        let skipped = (0..width).filter(|at| !covers(at)).collect();
         Self { cells, skipped, end: self.end.map(|end| end.max(width)) }
     }
 
     /// Compares a row with it, without the columns for which `is_skipped` is true.
     pub fn compare(&self, row: &[Value], is_skipped: impl Fn(usize) -> bool) -> Likeness {
         let mut likeness = Likeness::default();
-        let says = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
-        for (at, mark) in self.cells.iter().filter(|(at, _)| says(**at)) {
+        let covers = |at: usize| !self.skipped.contains(&at) && self.end.is_none_or(|end| at < end) && !is_skipped(at);
+        for (at, mark) in self.cells.iter().filter(|(at, _)| covers(**at)) {
             if row.get(*at).and_then(mark_of) == Some(*mark) { likeness.equal += 1 } else { likeness.different += 1 }
         }
-        let more = row.iter().enumerate().filter(|(at, _)| !self.cells.contains_key(at) && says(*at));
+        let more = row.iter().enumerate().filter(|(at, _)| !self.cells.contains_key(at) && covers(*at));
         likeness.different += more.filter(|(_, cell)| mark_of(cell).is_some()).count();
         likeness
     }
 
     /// Formats it as text that `read` parses. The text of a very wide row covers only its first
     /// cells.
-    pub fn write(&self) -> String {
+    pub fn to_text(&self) -> String {
         let cells = self.cells.iter().map(|(at, mark)| (*at, format!("{at}:{mark:012x} ")));
         let mut parts: Vec<_> = cells.chain(self.skipped.iter().map(|at| (*at, format!("{at}? ")))).collect();
         parts.sort_unstable();
@@ -133,7 +133,7 @@ impl RowFingerprint {
     }
 
     /// Parses the text form.
-    pub fn read(text: &str) -> Option<Self> {
+    pub fn parse(text: &str) -> Option<Self> {
         let mut fingerprint = Self::default();
         for part in text.split_whitespace() {
             if let Some((at, mark)) = part.split_once(':') {
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn a_print_reads_back_and_tells_a_row_from_others() {
-        let fingerprint = RowFingerprint::of(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
-        assert_eq!(RowFingerprint::read(&fingerprint.write()), Some(fingerprint.clone()));
+        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note", "=x"])), |at| at == 3);
+        assert_eq!(RowFingerprint::parse(&fingerprint.to_text()), Some(fingerprint.clone()));
         assert!(fingerprint.compare(&row(&json!(["", 10, "note", "other"])), never).is_exact());
         assert_eq!(
             fingerprint.compare(&row(&json!(["k", 10, "note"])), never),
@@ -191,15 +191,15 @@ mod tests {
     fn a_print_follows_columns_and_says_nothing_of_new_ones() {
         let header = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let map = ColumnMap::between(&header("id n mine"), &header("new mine id n"), &[]);
-        let fingerprint = RowFingerprint::of(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
+        let fingerprint = RowFingerprint::new(&row(&json!(["", 10, "note"])), never).moved(&map, 4);
         assert!(fingerprint.compare(&row(&json!(["whatever", "note", "", 10])), never).is_exact());
     }
 
     #[test]
     fn a_very_wide_row_keeps_a_print_of_its_first_cells() {
         let wide: Vec<Value> = (0..5_000).map(|n| json!(n)).collect();
-        let read = RowFingerprint::read(&RowFingerprint::of(&wide, never).write()).expect("a print");
-        assert!(read.write().len() < 50_000 && read.compare(&wide, never).is_exact());
+        let read = RowFingerprint::parse(&RowFingerprint::new(&wide, never).to_text()).expect("a print");
+        assert!(read.to_text().len() < 50_000 && read.compare(&wide, never).is_exact());
         assert!(!read.compare(&[vec![json!("x")], wide[1..].to_vec()].concat(), never).is_exact());
     }
 }

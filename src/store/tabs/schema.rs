@@ -80,7 +80,7 @@ impl Tab {
     }
 
     /// The first of `wanted` that the header lacks.
-    pub fn lacks<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
+    pub fn missing_column<'a>(&self, wanted: &[&'a str]) -> Option<&'a str> {
         wanted.iter().copied().find(|column| self.position(column).is_none())
     }
 }
@@ -101,12 +101,16 @@ pub struct Tabs {
 impl Tabs {
     /// Whether the columns of Processed are complete and unique.
     pub fn keys_are_readable(&self) -> bool {
-        self.processed.as_ref().is_some_and(|tab| tab.lacks(&PROCESSED_COLUMNS).is_none() && tab.duplicate().is_none())
+        self.processed
+            .as_ref()
+            .is_some_and(|tab| tab.missing_column(&PROCESSED_COLUMNS).is_none() && tab.duplicate().is_none())
     }
 
     /// Whether the columns of Failures are complete and unique.
     pub fn failures_are_readable(&self) -> bool {
-        self.failures.as_ref().is_some_and(|tab| tab.lacks(FAILURES_NEEDED).is_none() && tab.duplicate().is_none())
+        self.failures
+            .as_ref()
+            .is_some_and(|tab| tab.missing_column(FAILURES_NEEDED).is_none() && tab.duplicate().is_none())
     }
 
     /// The tab of this kind.
@@ -201,7 +205,7 @@ mod tests {
         let tab = tab(&["mine", "", "key", "state"]);
         assert_eq!(tab.position("key"), Some(2));
         assert_eq!(tab.columns(), ["mine", "key", "state"]);
-        assert_eq!(tab.lacks(&["key", "run"]), Some("run"));
+        assert_eq!(tab.missing_column(&["key", "run"]), Some("run"));
     }
 
     #[test]

@@ -268,13 +268,13 @@ impl UndoLog {
             let (kind, expect) = match &target.expect {
                 RowPredicate::Key(key) => ("key", key.clone()),
                 RowPredicate::Blank(key) => ("blank", key.clone()),
-                RowPredicate::Row { key, fingerprint } => ("row", json!([key, fingerprint.write()]).to_string()),
+                RowPredicate::Row { key, fingerprint } => ("row", json!([key, fingerprint.to_text()]).to_string()),
             };
             let row = (target.row + 1).to_string();
             let written = target
                 .moves
                 .iter()
-                .fold(format_ranges(&target.columns), |told, (from, to)| format!("{told};{from}>{to}"));
+                .fold(format_ranges(&target.columns), |text, (from, to)| format!("{text};{from}>{to}"));
             (self.expectation_row(index), vec![kind.to_owned(), expect, row, written])
         });
         [(STATE_ROWS, log_header), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
@@ -339,25 +339,25 @@ impl UndoLog {
         let cells = |at: u32| row(at).map(|row| row.get(margin as usize..).unwrap_or_default().to_vec());
         let mut expected = header(&[cells(STATE_ROWS + 1)?]);
         expected.resize(width as usize, String::new());
-        let mut seen = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
+        let mut images = RowImages { header: header(&[cells(HEADER_ROW).unwrap_or_default()]), ..RowImages::default() };
         // Without a margin, the expectations are below the copies.
         let first = base.checked_add(targets.checked_mul(if margin > 0 { 0 } else { undo_log.copies() })?)?;
-        let told = |index: u32| parse_write(row(first.checked_add(index)?)?);
-        let read = (0..targets).map(told).collect::<Option<Vec<_>>>()?;
+        let parsed = |index: u32| parse_write(row(first.checked_add(index)?)?);
+        let read = (0..targets).map(parsed).collect::<Option<Vec<_>>>()?;
         for index in 0..targets {
             let before = base.checked_add(index)?;
             // The service omits trailing empty rows.
-            seen.before.push(cells(before).unwrap_or_default());
+            images.before.push(cells(before).unwrap_or_default());
             let after = if undo_log.is_repair { targets.checked_mul(3)? } else { targets };
-            seen.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
+            images.after.push(before.checked_add(after).and_then(cells).unwrap_or_default());
             if undo_log.is_repair {
                 let shown = before.checked_add(targets.checked_mul(2)?).and_then(cells);
-                seen.shown.push(shown.unwrap_or_default());
+                images.shown.push(shown.unwrap_or_default());
             }
         }
         (undo_log.header, undo_log.targets) = (expected, read);
 
-        Some((undo_log, seen))
+        Some((undo_log, images))
     }
 
     /// Whether every write hit, judged by the header and the key cells as found. Also `false` if
@@ -387,10 +387,10 @@ impl UndoLog {
 
     /// Evaluates the images. `shifted_appends` returns the keys of the appended rows; it is called
     /// only if columns moved.
-    pub fn evaluate(self, seen: RowImages, shifted_appends: impl FnOnce() -> Vec<String>) -> UndoFinding {
-        let moved = self.is_moved(&seen.header);
-        let shown = if seen.shown.is_empty() { seen.before.clone() } else { seen.shown };
-        let rows = seen.before.into_iter().zip(seen.after).zip(shown);
+    pub fn evaluate(self, images: RowImages, shifted_appends: impl FnOnce() -> Vec<String>) -> UndoFinding {
+        let moved = self.is_moved(&images.header);
+        let shown = if images.shown.is_empty() { images.before.clone() } else { images.shown };
+        let rows = images.before.into_iter().zip(images.after).zip(shown);
         let misplaced =
             self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
                 let misplaced = moved || !target.is_hit(&before, &shown, self.key);
@@ -400,7 +400,7 @@ impl UndoLog {
         let mut shifted_appends =
             if moved && self.appended > self.recreated.len() { shifted_appends() } else { Vec::new() };
         shifted_appends.extend(self.recreated.iter().filter(|_| moved).cloned());
-        UndoFinding { header: seen.header, misplaced, shifted_appends, undo_log: self }
+        UndoFinding { header: images.header, misplaced, shifted_appends, undo_log: self }
     }
 }
 
@@ -507,7 +507,7 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
         "blank" => RowPredicate::Blank(field(1)),
         "row" => {
             let (key, fingerprint): (Option<String>, String) = serde_json::from_str(&field(1)).ok()?;
-            RowPredicate::Row { key, fingerprint: RowFingerprint::read(&fingerprint)? }
+            RowPredicate::Row { key, fingerprint: RowFingerprint::parse(&fingerprint)? }
         }
         _ => return None,
     };
@@ -525,12 +525,12 @@ fn parse_write(row: &[Value]) -> Option<RowWrite> {
 /// Formats sorted numbers as `0-3,7`.
 fn format_ranges(numbers: &[usize]) -> String {
     let runs = numbers.chunk_by(|a, b| a + 1 == *b);
-    let told = runs.filter_map(|run| match run {
+    let ranges = runs.filter_map(|run| match run {
         [] => None,
         [one] => Some(one.to_string()),
         [first, .., last] => Some(format!("{first}-{last}")),
     });
-    told.collect::<Vec<_>>().join(",")
+    ranges.collect::<Vec<_>>().join(",")
 }
 
 fn parse_ranges(text: &str) -> Option<Vec<usize>> {

@@ -102,9 +102,9 @@ fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
     assert_eq!((found.blocks(), found.gone), (false, names(&["depth"])));
     assert_eq!((tab.position("magnitude"), tab.position("depth")), (Some(1), None));
     assert_eq!(tab.columns(), names(&["id", "magnitude", "mine"]));
-    let told: Vec<_> = found.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
+    let messages: Vec<_> = found.anomalies.into_iter().map(|anomaly| anomaly.message).collect();
     assert_eq!(
-        told,
+        messages,
         [
             "column \"magnitude\" of tab Quakes is now called \"Mag (Mw)\": its values go there",
             "column \"depth\" of tab Quakes was deleted: its values are left out; add a column of that name to have them again"
@@ -146,13 +146,16 @@ fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_o
     let columns = names(&["id", "n"]);
     let own = own(&columns);
     let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));
-    let told = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
+    let messages = |message: &str| vec![Anomaly { message: message.into(), blocking: true }];
     assert_eq!(
         doubled.anomalies,
-        told("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
+        messages("tab Quakes has two columns named \"n\": the job's own is C, so rename the other")
     );
     let unknown = own.look_up(&mut tab(&["id", "n", "n"], 3), None);
-    assert_eq!(unknown.anomalies, told("tab Quakes has two columns named \"n\": rename the one that is not the job's"));
+    assert_eq!(
+        unknown.anomalies,
+        messages("tab Quakes has two columns named \"n\": rename the one that is not the job's")
+    );
     // The job's column was renamed to another column's header.
     let renamed = own.look_up(&mut tab(&["id", "x", "x"], 3), Some(&[mark(7, 1, "n")]));
     assert!(renamed.blocks(), "{renamed:?}");

@@ -183,8 +183,8 @@ fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
     let (first, second) = rows.split_at(rows.len() / 2);
     read.read(first, u32::try_from(first.len()).expect("few") + 1);
     read.read(second, 90);
-    let (open, odd) = read.finish(&tab);
-    assert!(odd.is_empty());
+    let (open, reported) = read.finish(&tab);
+    assert!(reported.is_empty());
     open
 }
 
@@ -206,15 +206,15 @@ fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_
 
 #[test]
 fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
-    let told = |attempts, last_seen, state, run: &str| {
+    let failure_row = |attempts, last_seen, state, run: &str| {
         let mut row = failure("a", "e", attempts, last_seen, state, "", "");
         row[6] = json!(run);
         row
     };
     let mut rows = vec![
-        told(1, 2_958_464.5, "open", "99991230-220000-r1"),
-        told(2, 45_001.5, "open", "20260101-090000-r2 #2.5"),
-        told(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
+        failure_row(1, 2_958_464.5, "open", "99991230-220000-r1"),
+        failure_row(2, 45_001.5, "open", "20260101-090000-r2 #2.5"),
+        failure_row(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
     ];
     for turn in 0..3 {
         let tried = standing(&rows)[&Fingerprint::of("a")];
@@ -246,9 +246,9 @@ fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
     let tab = tab(&FAILURES);
     let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
-    let (open, odd) = read.finish(&tab);
+    let (open, reported) = read.finish(&tab);
     assert_eq!(open[&Fingerprint::of("a")].requested, None);
-    assert!(odd.len() == 1 && odd[0].message.contains("row 2") && odd[0].message.contains("\"later\""));
+    assert!(reported.len() == 1 && reported[0].message.contains("row 2") && reported[0].message.contains("\"later\""));
 }
 
 proptest! {
@@ -289,7 +289,10 @@ fn a_failure_that_stands_beside_its_columns_is_passed_over_and_told() {
     right.extend(failure("a"));
     let mut rows = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     rows.read(&[right, failure("b")], 3);
-    let (open, odd) = rows.finish(&tab);
+    let (open, reported) = rows.finish(&tab);
     assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::of("a")]);
-    assert!(odd.len() == 1 && odd[0].message.contains("1 rows have their cells in other columns"), "{odd:?}");
+    assert!(
+        reported.len() == 1 && reported[0].message.contains("1 rows have their cells in other columns"),
+        "{reported:?}"
+    );
 }

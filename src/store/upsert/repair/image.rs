@@ -62,7 +62,7 @@ impl TabImage<'_> {
     }
 
     pub(super) fn fingerprint(&self, row: usize) -> RowFingerprint {
-        RowFingerprint::of(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
+        RowFingerprint::new(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
     }
 
     pub(super) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {

@@ -25,7 +25,7 @@ pub struct RepairPlan {
     /// The repairs, one per row.
     pub repairs: Vec<RowRepair>,
     /// Messages for the user: what the repair leaves as it is.
-    pub left: Vec<String>,
+    pub unrepaired: Vec<String>,
     /// Messages for the user: rows that can't be identified. If there are any, nothing may be
     /// written.
     pub ambiguous: Vec<String>,
@@ -51,24 +51,24 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
         planner.move_appended_cells(key, rows, &mut out);
     }
     if out.gone > 0 {
-        out.left.push(format!(
+        out.unrepaired.push(format!(
             "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
             out.gone
         ));
     }
     for (column, cells) in &out.lost_columns {
-        out.left.push(format!(
+        out.unrepaired.push(format!(
             "column \"{column}\" was not found again: {cells} cells that a write hit there, or that belong there, are left as they are"
         ));
     }
     if !out.changed.is_empty() {
-        out.left.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
+        out.unrepaired.push(format!("{} cells that people changed meanwhile are left as they are", out.changed.len()));
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
     let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
     let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
     let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
-    RepairPlan { repairs, left: out.left, ambiguous: planner.ambiguous_rows(), checks }
+    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: planner.ambiguous_rows(), checks }
 }
 
 /// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
@@ -82,7 +82,7 @@ struct PlannedRepairs {
     gone: usize,
     /// Columns that were not found, by header, with the number of cells left out.
     lost_columns: BTreeMap<String, usize>,
-    left: Vec<String>,
+    unrepaired: Vec<String>,
 }
 
 impl PlannedRepairs {
@@ -103,7 +103,7 @@ impl PlannedRepairs {
     fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
         if formula.contains("#REF!") {
             let cell = format!("{}{}", column_letters(column), row + 1);
-            self.left.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
+            self.unrepaired.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
         }
     }
 
@@ -136,8 +136,8 @@ impl RepairPlanner<'_> {
     fn repeat_write(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
         let target = &misplaced.target;
         let source = CellSource::Undo(self.map.finding.undo_log.after_row(misplaced.index));
-        let as_meant = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.intended(from)? });
-        let copies: Vec<_> = target.columns.iter().filter_map(as_meant).collect();
+        let as_intended = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.intended(from)? });
+        let copies: Vec<_> = target.columns.iter().filter_map(as_intended).collect();
         for &column in target.columns.iter().filter(|column| self.map.intended(**column).is_none()) {
             out.note_lost_column(&self.map.finding.undo_log.header, column);
         }
@@ -166,7 +166,7 @@ impl RepairPlanner<'_> {
         match &misplaced.target.expect {
             RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.map.hit_with_key(key) {
                 // The batch found the row of this key. If it is gone now, a user deleted it since.
-                Some(seen) => self.map.row_of_hit(seen).map_or(IntendedRow::Gone, IntendedRow::Row),
+                Some(images) => self.map.row_of_hit(images).map_or(IntendedRow::Gone, IntendedRow::Row),
                 None => match self.map.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
                     // The repair had read all rows just before. So this row was deleted since.
@@ -191,7 +191,7 @@ impl RepairPlanner<'_> {
                     row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
                 if row.is_none() && writes_key {
                     let key = cell(&misplaced.after, self.map.found.get(undo_log.key).unwrap_or(undo_log.key));
-                    out.left.push(format!(
+                    out.unrepaired.push(format!(
                         "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
                     ));
                 }
@@ -208,7 +208,7 @@ impl RepairPlanner<'_> {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
             None => self.map.image.cell(row as usize, copy.to).and_then(mark_of),
         };
-        !fingerprint.is_about(copy.from) || held == fingerprint.mark(copy.from)
+        !fingerprint.is_covered(copy.from) || held == fingerprint.mark(copy.from)
     }
 
     /// Repeats moves within a row. A row that was itself hit is moved from its pre-image.
@@ -239,7 +239,7 @@ impl RepairPlanner<'_> {
         let is_elsewhere = row != misplaced.target.row && self.map.image.is_blank(row as usize);
         if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
             let (was, is) = (misplaced.target.row + 1, row + 1);
-            out.left.push(format!(
+            out.unrepaired.push(format!(
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
             ));
         }
@@ -263,8 +263,8 @@ impl RepairPlanner<'_> {
     /// Handles a hit row that was not found. If it had a key and the write left nothing in it, it
     /// gets a new row, because users could not recognise it as a row.
     fn restore_elsewhere(&self, key: &str, misplaced: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
-        let is_over = misplaced.target.columns.contains(&self.map.key);
-        if key.is_empty() || !is_over {
+        let is_overwritten = misplaced.target.columns.contains(&self.map.key);
+        if key.is_empty() || !is_overwritten {
             let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
             out.gone += usize::from(!is_blank);
             return;
@@ -273,7 +273,7 @@ impl RepairPlanner<'_> {
             let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
             out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
         } else if self.map.row_of(key).is_none() {
-            out.left.push(format!(
+            out.unrepaired.push(format!(
                 "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
             ));
         }

@@ -88,7 +88,7 @@ impl<'a> RowSearch<'a> {
         // one of them.
         let recreated: HashSet<&String> = finding.undo_log.recreated.iter().chain(&finding.shifted_appends).collect();
         let sought = finding.misplaced.iter().map(|misplaced| {
-            let is_over = misplaced.target.columns.contains(&key);
+            let is_overwritten = misplaced.target.columns.contains(&key);
             let shown = |row: &[Value]| row.get(key).map(text).unwrap_or_default();
             let before = shown(&misplaced.before);
             let written = misplaced
@@ -97,9 +97,9 @@ impl<'a> RowSearch<'a> {
                 .iter()
                 .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(mark_of)?)));
             SoughtRow {
-                fingerprint: RowFingerprint::of(&misplaced.after, |_| false).moved(columns, width),
+                fingerprint: RowFingerprint::new(&misplaced.after, |_| false).moved(columns, width),
                 key: shown(&misplaced.after),
-                lost_key: is_over.then_some(before).filter(|key| !key.is_empty() && !recreated.contains(key)),
+                lost_key: is_overwritten.then_some(before).filter(|key| !key.is_empty() && !recreated.contains(key)),
                 written: written.collect(),
                 misplaced,
             }

@@ -39,8 +39,8 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         is_repair: false,
         targets: wrote.iter().map(target).collect(),
     };
-    let seen = RowImages { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
-    undo_log.evaluate(seen, || vec!["new".into()])
+    let images = RowImages { header: tab(found).header, before: rows(before), after: rows(after), shown: Vec::new() };
+    undo_log.evaluate(images, || vec!["new".into()])
 }
 
 fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
@@ -64,8 +64,8 @@ fn a_sorted_tab_gets_both_rows_right_and_each_is_written_once() {
     let finding = finding(&["id", "n", "mine"], &wrote, &before, &after);
     let (tab, now) = (tab(&["id", "n", "mine"]), rows(&[json!(["id", "n"]), json!(["b", 10]), json!(["a", 20])]));
     let repairs = planned_repairs(&finding, &present(&tab, &now));
-    let told: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies.clone())).collect();
-    assert_eq!(told, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
+    let planned: Vec<_> = repairs.iter().map(|repair| (repair.row, repair.copies.clone())).collect();
+    assert_eq!(planned, [(Some(2), vec![scratch(BASE + 2, 1, 1)]), (Some(1), vec![scratch(BASE + 3, 1, 1)])]);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn a_row_that_was_hit_is_restored_where_it_is_now_and_left_alone_where_people_ch
         repairs[0],
         RowRepair {
             row: Some(3),
-            expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::of(&moved[3], |_| false) },
+            expect: RowPredicate::Row { key: Some("a".into()), fingerprint: RowFingerprint::new(&moved[3], |_| false) },
             copies: vec![scratch(BASE + 1, 1, 1)],
             clears: Vec::new()
         }
@@ -95,7 +95,10 @@ fn a_row_without_a_key_is_found_by_what_was_written_into_it() {
     let now = rows(&[json!(["id", "n"]), json!(["a", 1]), json!(["", 10, "total"])]);
     let repairs = planned_repairs(&finding, &present(&tab, &now));
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
-    assert_eq!(repairs[1].expect, RowPredicate::Row { key: None, fingerprint: RowFingerprint::of(&now[2], |_| false) });
+    assert_eq!(
+        repairs[1].expect,
+        RowPredicate::Row { key: None, fingerprint: RowFingerprint::new(&now[2], |_| false) }
+    );
 }
 
 #[test]
@@ -179,8 +182,8 @@ fn a_row_that_was_filled_by_mistake_is_given_back_and_the_new_one_made_elsewhere
     let tab = tab(&["id", "n", "mine"]);
     let now = rows(&[json!(["id", "n"]), json!(["b", 1]), after]);
     let repairs = planned_repairs(&finding, &present(&tab, &now));
-    let as_meant = vec![scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1)];
-    assert_eq!((repairs[0].row, &repairs[0].copies), (None, &as_meant));
+    let as_intended = vec![scratch(BASE + 1, 0, 0), scratch(BASE + 1, 1, 1)];
+    assert_eq!((repairs[0].row, &repairs[0].copies), (None, &as_intended));
     assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 0, 0), scratch(BASE, 1, 1)]));
 }
 

@@ -25,7 +25,7 @@ fn undo_log(targets: Vec<RowWrite>) -> UndoLog {
 }
 
 fn fingerprint(row: &[Value]) -> RowFingerprint {
-    RowFingerprint::of(row, |_| false)
+    RowFingerprint::new(row, |_| false)
 }
 
 fn written(key: &str, row: u32) -> RowWrite {
@@ -66,8 +66,8 @@ fn what_a_batch_leaves_reads_back_and_only_under_its_own_head() {
         },
     ]);
     let rows = scratch(&undo_log, &["id", "mine", "n"], &[json!(["a"]), json!([])], &[json!(["a", "", 1]), json!([])]);
-    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
-    assert_eq!((&read, seen.header.len(), &seen.after[0]), (&undo_log, 3, &vec![json!("a"), json!(""), json!(1)]));
+    let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    assert_eq!((&read, images.header.len(), &images.after[0]), (&undo_log, 3, &vec![json!("a"), json!(""), json!(1)]));
     assert!(UndoLog::parse(&rows, HEAD.next(1)).is_none());
 }
 
@@ -81,8 +81,8 @@ fn a_write_that_hit_another_key_is_astray_and_the_others_are_not() {
         &[json!([]), json!(["z", "note", 6])],
     );
     assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &["a".into(), "z".into()]));
-    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
-    let finding = read.evaluate(seen, Vec::new);
+    let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    let finding = read.evaluate(images, Vec::new);
     assert_eq!((finding.rows(), finding.misplaced[0].index, &finding.misplaced[0].before[2]), (1, 1, &json!(5)));
 }
 
@@ -94,14 +94,14 @@ fn columns_that_moved_make_every_write_astray_and_those_of_people_do_not() {
     assert!(one().is_clean(&found(&["id", "renamed by its owner", "n", "new"]), &keys));
     for moved in [&["id", "n", "mine"][..], &["id", "", "mine", "n"], &["id"]] {
         assert!(!one().is_clean(&found(moved), &keys), "{moved:?}");
-        let seen = RowImages {
+        let images = RowImages {
             header: found(moved),
             before: vec![vec![json!("a")]],
             after: vec![Vec::new()],
             shown: Vec::new(),
         };
         let appending = UndoLog { appended: 1, ..one() };
-        assert_eq!(appending.evaluate(seen, || vec!["k".into()]).rows(), 2, "{moved:?}");
+        assert_eq!(appending.evaluate(images, || vec!["k".into()]).rows(), 2, "{moved:?}");
     }
 }
 
@@ -166,9 +166,9 @@ fn a_row_that_is_filled_has_to_be_blank_where_it_is_written() {
     let after = [json!(["a", "note", 1]), json!(["a", "note", 1])];
     let rows = scratch(&undo_log, &["id", "mine", "n"], &before, &after);
     assert!(!undo_log.is_clean(&["id".into(), "mine".into(), "n".into()], &[String::new(), String::new()]));
-    let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
+    let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
     assert_eq!((&read, read.misplaced_keys().collect::<Vec<_>>()), (&undo_log, vec!["a", "a"]));
-    let finding = read.evaluate(seen, Vec::new);
+    let finding = read.evaluate(images, Vec::new);
     assert_eq!((finding.rows(), finding.misplaced[0].index), (1, 1));
 }
 
@@ -187,7 +187,7 @@ fn a_tab_as_wide_as_a_tab_can_be_leaves_its_witness_too() {
             row.resize(wide.margin() as usize, json!(""));
             row.extend(cells.map(Value::from));
         }
-        let (read, seen) = UndoLog::parse(&rows, HEAD).expect("it was left");
-        assert_eq!((&read, &seen.before[0][1], &seen.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
+        let (read, images) = UndoLog::parse(&rows, HEAD).expect("it was left");
+        assert_eq!((&read, &images.before[0][1], &images.after[1][1]), (&wide, &json!("x"), &json!("y")), "{tab}");
     }
 }
