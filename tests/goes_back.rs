@@ -128,7 +128,7 @@ impl Shop {
     /// Whether a look at the sheet finds that people have edited Processed, as fsck does.
     async fn edited(&self) -> bool {
         let loaded = self.house.store(7).load().await.expect("a load").snapshot.expect("it has run");
-        loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
+        loaded.stored_checksum != loaded.state.processed || !loaded.state.redo.is_empty()
     }
 
     /// A usual run, and the notes that it gives.

@@ -175,7 +175,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         findings.extend(told);
     }
     let notes = surveyed.snapshot.anomalies.iter().map(|blemish| blemish.message.clone()).collect();
-    let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
+    let (said, there) = (surveyed.snapshot.stored_checksum, surveyed.snapshot.state.processed);
     // What a run has noticed stays a finding until the keys are done again.
     let redo = &surveyed.snapshot.state.redo;
     let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));

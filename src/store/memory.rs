@@ -106,7 +106,7 @@ impl MemoryStore {
         let tables: Vec<_> = held.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
         let snapshot = held.head.map(|head| Snapshot {
             state: held.state.clone(),
-            said: held.state.processed,
+            stored_checksum: held.state.processed,
             head,
             book: book(&held, self.again),
             tables: tables.clone(),

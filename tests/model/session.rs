@@ -406,12 +406,12 @@ fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load>
     let late = rules.is(Mutation::HeadAfterData);
     let tab = if late { state.sight().1?.tab } else { place.tab };
     let cell = state.cell(tab)?;
-    let mut reading = LoadObservation { head: cell.state.head, said: cell.state.processed, found: keys.tally() };
+    let mut reading = LoadObservation { head: cell.state.head, expected: cell.state.processed, actual: keys.tally() };
     if rules.is(Mutation::HeadNotCompared) {
         reading.head = Some(head);
     }
     if rules.is(Mutation::TallyNotCompared) {
-        reading.found = reading.said;
+        reading.actual = reading.expected;
     }
     let held_against = if late { reading.head? } else { head };
     // At one and the same moment a difference never counts as people's hands: that needs ten seconds.
@@ -431,7 +431,7 @@ fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
     let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot {
-        said: state.processed,
+        stored_checksum: state.processed,
         state,
         head,
         book,

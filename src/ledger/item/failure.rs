@@ -155,8 +155,8 @@ pub fn record_hash_of(payload: &[String], kept: bool) -> Option<String> {
     if kept {
         return Some(payload_hash(payload));
     }
-    let told = payload.first()?.split_once(SHA256)?.1;
-    let digits = told.get(..2 * HASH_BYTES)?;
+    let hash_text = payload.first()?.split_once(SHA256)?.1;
+    let digits = hash_text.get(..2 * HASH_BYTES)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_owned())
 }
 

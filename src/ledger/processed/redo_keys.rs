@@ -62,7 +62,7 @@ impl Redo {
     /// Encodes the set as text, empty if there is none.
     pub fn text(&self) -> String {
         let unknown = (self.unknown > 0).then(|| format!("?:{}", self.unknown));
-        let keys = self.keys.iter().map(|(mark, commit)| format!("{mark:012x}:{commit}"));
+        let keys = self.keys.iter().map(|(prefix, commit)| format!("{prefix:012x}:{commit}"));
         unknown.into_iter().chain(keys).collect::<Vec<_>>().join(" ")
     }
 
@@ -70,10 +70,10 @@ impl Redo {
     pub fn read(text: &str) -> Self {
         let mut read = Self::default();
         for one in text.split_ascii_whitespace() {
-            match one.split_once(':').map(|(mark, number)| (mark, number.parse())) {
+            match one.split_once(':').map(|(prefix, number)| (prefix, number.parse())) {
                 Some(("?", Ok(unknown))) => read.unknown = unknown,
-                Some((mark, Ok(commit))) if read.keys.len() < MAX_KEYS => {
-                    read.keys.extend(u64::from_str_radix(mark, 16).ok().map(|mark| (mark, commit)));
+                Some((prefix, Ok(commit))) if read.keys.len() < MAX_KEYS => {
+                    read.keys.extend(u64::from_str_radix(prefix, 16).ok().map(|prefix| (prefix, commit)));
                 }
                 _ => {}
             }

@@ -57,11 +57,11 @@ impl Rollover {
     /// Changes the state that this run's commits write.
     pub fn apply(&self, state: &mut State) {
         match self {
-            Self::Into(heritage) if state.previous != heritage.previous => {
-                state.previous.clone_from(&heritage.previous);
-                state.timezone.clone_from(&heritage.timezone);
-                state.cursor.clone_from(&heritage.cursor);
-                state.alerts.clone_from(&heritage.alerts);
+            Self::Into(predecessors) if state.previous != predecessors.previous => {
+                state.previous.clone_from(&predecessors.previous);
+                state.timezone.clone_from(&predecessors.timezone);
+                state.cursor.clone_from(&predecessors.cursor);
+                state.alerts.clone_from(&predecessors.alerts);
             }
             Self::Into(_) => {}
             Self::OutTo(next) => state.next = Some(next.clone()),

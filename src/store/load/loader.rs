@@ -148,7 +148,7 @@ impl Loader {
             _ => return Err(head_gone(&self.job).into()),
         };
         let read = self.read(&metadata, &place).await?;
-        let reading = LoadObservation { head: read.state.head, said: read.state.processed, found: read.found };
+        let reading = LoadObservation { head: read.state.head, expected: read.state.processed, actual: read.found };
         let edited = match check.check(place.head, reading, self.clock.monotonic_ms()) {
             LoadConsistency::Whole => None,
             LoadConsistency::ManuallyEdited => Some(edited(&self.job, reading)),
@@ -373,7 +373,7 @@ impl Loader {
         let (head, tables) = (place.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
-            said,
+            stored_checksum: said,
             head,
             book,
             tables: tables.clone(),

@@ -94,7 +94,7 @@ pub fn laid_beside(tab: &Tab) -> Option<Anomaly> {
 
 /// What people are told of a tab of keys that they have edited.
 pub fn edited(job: &str, reading: LoadObservation) -> Anomaly {
-    let (said, found) = (reading.said.count, reading.found.count);
+    let (said, found) = (reading.expected.count, reading.actual.count);
     let message = format!(
         "tab Processed {job}: {found} rows are there and {said} were written: somebody edited it; keys whose rows are gone will \
          be processed again"
