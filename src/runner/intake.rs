@@ -418,7 +418,7 @@ impl Intake {
             self.header.admit(row, column.name())?;
         }
         self.key_column = Some(column);
-        Ok(Output::of(self.tab.clone(), rows))
+        Ok(Output::new(self.tab.clone(), rows))
     }
 
     /// Checks that the tab is not another user's table, before anything is written to it.

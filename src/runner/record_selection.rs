@@ -113,9 +113,9 @@ impl Intake {
         if !again.accepts(version) {
             return Some(why_unordered(&version.0));
         }
-        let done =
-            RankKind::of(self.index.newest_version(key.fingerprint())).filter(|_| again == ReprocessPolicy::OnNewer)?;
-        (RankKind::of(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
+        let done = RankKind::from_rank(self.index.newest_version(key.fingerprint()))
+            .filter(|_| again == ReprocessPolicy::OnNewer)?;
+        (RankKind::from_rank(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
     }
 }
 
@@ -128,7 +128,7 @@ fn unlike(version: &Version, kind: RankKind) -> String {
         "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \
          give all records one form of version, and use run --force if the form has changed",
         quote(&version.0),
-        own.words(),
-        kind.words()
+        own.as_words(),
+        kind.as_words()
     )
 }

@@ -162,7 +162,7 @@ pub enum RunError {
         keys: u64,
     },
     /// A stop was requested before anything was written.
-    #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.word())]
+    #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.as_str())]
     Stopped {
         /// The reason of the request.
         reason: StopReason,

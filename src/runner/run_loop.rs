@@ -468,7 +468,7 @@ impl RunLoop {
     fn on_stop_requested(&mut self) {
         self.stop_intake();
         self.stop_reason = self.stop.requested();
-        let why = self.stop_reason.map_or("a request", StopReason::word).to_owned();
+        let why = self.stop_reason.map_or("a request", StopReason::as_str).to_owned();
         self.emit(Event::Stopping { why });
     }
 
@@ -565,7 +565,7 @@ impl RunLoop {
                     (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
                 }
                 (None, Some(reason)) => {
-                    (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
+                    (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.as_str()))
                 }
                 (None, None) if run.counts.failed > 0 => (
                     RunStatus::Partial,

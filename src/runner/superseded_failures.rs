@@ -34,8 +34,8 @@ impl Intake {
         let is_other = prior.version != hash;
         // Otherwise the source could yield an unordered version beside the one that counts, in
         // every run.
-        let has_order =
-            self.index.policy() != ReprocessPolicy::OnNewer || RankKind::of(prior.version) == RankKind::of(hash);
+        let has_order = self.index.policy() != ReprocessPolicy::OnNewer
+            || RankKind::from_rank(prior.version) == RankKind::from_rank(hash);
         let is_at_rest = !self.index.is_in_hand(&item.key) && !self.index.has_failed_here(&item.key, prior.version);
         if prior.in_doubt || !is_other || !has_order || !is_at_rest {
             return None;

@@ -234,7 +234,7 @@ fn book(held: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
             failures.insert(key, tried);
         }
     }
-    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
+    let doings: Vec<_> = held.processed.iter().map(|(_, _, run)| VersionUse::from_cell(run)).collect();
     let done = ProcessedSet::from_changes(again, done, &doings, forgotten, held.state.gaps.clone());
     ProcessedIndex::new(done, failures)
         .with_suppressed_counts(held.state.suppressed_failures.clone())

@@ -136,7 +136,7 @@ async fn look(
         let why = "results of steps wait on this machine for the sheet: run the job once, then say it again";
         return Err(refused(why.to_owned(), true));
     }
-    let heritage = Predecessors::of(&known.snapshot.state, ids.0);
+    let heritage = Predecessors::from_state(&known.snapshot.state, ids.0);
     Ok(RolloverFindings {
         moving,
         heritage,

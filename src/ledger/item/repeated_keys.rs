@@ -34,7 +34,7 @@ enum RecordPlace {
 }
 
 impl RecordPlace {
-    fn of(place: &Position) -> Self {
+    fn from_position(place: &Position) -> Self {
         let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         place.line.map_or_else(|| Self::Record(short(place.record)), |line| Self::Line(short(line)))
     }
@@ -49,8 +49,8 @@ impl RecordPlace {
 
 impl RepeatedRecord {
     /// Creates the first record of a key.
-    pub fn of(content: u32, place: &Position) -> Self {
-        Self { content, place: RecordPlace::of(place), is_reported: false }
+    pub fn new(content: u32, place: &Position) -> Self {
+        Self { content, place: RecordPlace::from_position(place), is_reported: false }
     }
 
     /// Compares a further record. Returns both positions at the first difference.
@@ -59,7 +59,7 @@ impl RepeatedRecord {
             return None;
         }
         self.is_reported = true;
-        Some([self.place, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
+        Some([self.place, RecordPlace::from_position(place)].map(|spot| spot.words(&place.origin)))
     }
 }
 
@@ -245,7 +245,7 @@ fn compare(
     place: &Position,
     content: u32,
 ) {
-    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::of(content, place));
+    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, place));
     repeats.add(key, first.difference(content, place));
 }
 

@@ -91,8 +91,8 @@ impl SourceSurvey {
         versions.sort_by_key(|row| row.0);
         for group in versions.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
             let Some((key_hash, first)) = group.first() else { continue };
-            let kind = RankKind::of(done(*key_hash)).or(RankKind::of(*first));
-            let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
+            let kind = RankKind::from_rank(done(*key_hash)).or(RankKind::from_rank(*first));
+            let of_kind = group.iter().filter(|row| RankKind::from_rank(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
             repeated.insert(*key_hash, DoubledKey { counting_index: places(newest), kind, ..DoubledKey::default() });
         }
@@ -163,12 +163,14 @@ impl RecordSelector {
         let key_hash = key.fingerprint();
         self.seen.add(key_hash);
         let Some(repeated) = self.repeated.get_mut(&key_hash) else { return RecordUse::Counts };
-        if let Some(kind) = repeated.kind.filter(|kind| RankKind::of(self.again.version_hash(version)) != Some(*kind)) {
+        if let Some(kind) =
+            repeated.kind.filter(|kind| RankKind::from_rank(self.again.version_hash(version)) != Some(*kind))
+        {
             return RecordUse::Unordered(kind);
         }
         match &mut repeated.first {
             Some(first) => self.repeats.add(key, first.difference(content(), place)),
-            none => *none = Some(RepeatedRecord::of(content(), place)),
+            none => *none = Some(RepeatedRecord::new(content(), place)),
         }
         repeated.seen = repeated.seen.saturating_add(1);
         if repeated.seen == repeated.counting_index.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }

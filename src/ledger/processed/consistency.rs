@@ -16,8 +16,8 @@ pub struct RowDigest(u64, u32);
 
 impl RowDigest {
     /// Returns the digest of this key.
-    pub fn of(key: &str) -> Self {
-        let Fingerprint(first, second) = Fingerprint::of(key);
+    pub fn from_key(key: &str) -> Self {
+        let Fingerprint(first, second) = Fingerprint::new(key);
         Self(first, u32::try_from(second >> 32).unwrap_or_default())
     }
 }
@@ -37,7 +37,7 @@ struct Row {
 type MarkBits = (u32, u32);
 
 impl Row {
-    fn of(key: RowDigest, hash: u64, row: u32) -> Self {
+    fn new(key: RowDigest, hash: u64, row: u32) -> Self {
         let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
         Self { first: key.0, second: key.1, hash: (half(hash >> 32), half(hash)), number: row }
     }
@@ -90,22 +90,22 @@ impl Inconsistencies {
 impl ConsistencyCheck {
     /// Adds a row of Processed with the state done.
     pub fn done(&mut self, key: RowDigest, version: u64, row: u32) {
-        self.done.push(Row::of(key, version, row));
+        self.done.push(Row::new(key, version, row));
     }
 
     /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
     pub fn earlier(&mut self, key: RowDigest, version: u64) {
-        self.done.push(Row::of(key, version, 0));
+        self.done.push(Row::new(key, version, 0));
     }
 
     /// Adds a row of Processed that revokes another.
     pub fn forgotten(&mut self, key: RowDigest, version: u64) {
-        self.forgotten.push(Row::of(key, version, 0));
+        self.forgotten.push(Row::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
     pub fn data(&mut self, key: RowDigest, cells: u64, row: u32) {
-        self.data.push(Row::of(key, cells, row));
+        self.data.push(Row::new(key, cells, row));
     }
 
     /// Adds a data row without a key.
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn print(key: &str) -> RowDigest {
-        RowDigest::of(key)
+        RowDigest::from_key(key)
     }
 
     #[test]

@@ -416,7 +416,7 @@ impl ProcessedIndex {
         }
         for (key, run_cell) in rows {
             if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
-                latest.change = VersionUse::of(&run_cell);
+                latest.change = VersionUse::from_cell(&run_cell);
             }
         }
     }
@@ -574,7 +574,7 @@ impl ProcessedIndex {
         let fingerprint = key.fingerprint();
         let mut parts: Vec<String> = self.done.versions(fingerprint).map(|hash| hash.to_string()).collect();
         if let Some(prior) = self.failures.get(&fingerprint) {
-            parts.push(format!("{} {} {}", prior.state.word(), prior.version, prior.last_seen));
+            parts.push(format!("{} {} {}", prior.state.as_str(), prior.version, prior.last_seen));
         }
         parts.extend(self.redo.noticed_after(fingerprint).map(|commit| format!("again after {commit}")));
         let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());

@@ -112,14 +112,14 @@ mod tests {
     #[test]
     fn as_many_as_are_kept_fit_a_cell_and_read_back() {
         let mut redo = Redo { unknown: 12, ..Redo::default() };
-        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::of(&n.to_string())), 99_999_999_999);
+        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::new(&n.to_string())), 99_999_999_999);
         assert_eq!((redo.keys(), redo.unknown), (MAX_KEYS as u64, 17));
         let text = redo.text();
         assert!(text.len() < 50_000 && Redo::read(&text) == redo);
-        redo.add(std::iter::once(Fingerprint::of("0")), 7);
-        assert_eq!(redo.noticed_after(Fingerprint::of("0")), Some(99_999_999_999), "the first notice counts");
-        redo.remove(Fingerprint::of("0"));
-        assert_eq!(redo.noticed_after(Fingerprint::of("0")), None);
+        redo.add(std::iter::once(Fingerprint::new("0")), 7);
+        assert_eq!(redo.noticed_after(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
+        redo.remove(Fingerprint::new("0"));
+        assert_eq!(redo.noticed_after(Fingerprint::new("0")), None);
     }
 
     proptest! {

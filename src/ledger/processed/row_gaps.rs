@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn key(n: usize) -> Fingerprint {
-        Fingerprint::of(&n.to_string())
+        Fingerprint::new(&n.to_string())
     }
 
     #[test]

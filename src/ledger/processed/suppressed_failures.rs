@@ -77,14 +77,14 @@ mod tests {
     fn as_many_as_are_counted_fit_a_cell_and_read_back() {
         let mut tries = SuppressedFailureCounts::default();
         for n in 0..MAX_COUNTS + 5 {
-            let key = Fingerprint::of(&n.to_string());
+            let key = Fingerprint::new(&n.to_string());
             assert_eq!((tries.count(key), tries.get(key) > 0), (n < MAX_COUNTS, n < MAX_COUNTS));
             tries.count(key);
         }
         let text = tries.text();
         assert!(text.len() < 50_000 && SuppressedFailureCounts::read(&text) == tries);
-        tries.remove(Fingerprint::of("0"));
-        assert_eq!((tries.get(Fingerprint::of("0")), tries.get(Fingerprint::of("1"))), (0, 2));
+        tries.remove(Fingerprint::new("0"));
+        assert_eq!((tries.get(Fingerprint::new("0")), tries.get(Fingerprint::new("1"))), (0, 2));
     }
 
     proptest! {

@@ -37,7 +37,7 @@ pub struct VersionUse {
 
 impl VersionUse {
     /// Parses the cell `run` of a row.
-    pub fn of(run_cell: &str) -> Self {
+    pub fn from_cell(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
         let id = (fnv(run_cell) << 1) | u64::from(order.is_some());
         Self { id, commit: order.map_or(0, |order| order.commit) }
@@ -140,7 +140,10 @@ mod tests {
 
     fn history(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        VersionHistory::new(rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::of(cell))), Gaps::read("", before))
+        VersionHistory::new(
+            rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))),
+            Gaps::read("", before),
+        )
     }
 
     fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {
@@ -148,7 +151,7 @@ mod tests {
     }
 
     fn follows(hash: u64, cell: &str) -> String {
-        format!("after {hash:016x} {:016x}", VersionUse::of(cell).id)
+        format!("after {hash:016x} {:016x}", VersionUse::from_cell(cell).id)
     }
 
     #[test]
@@ -195,7 +198,7 @@ mod tests {
         let of = |lost: u64| {
             let mut gaps = Gaps::default();
             gaps.add(lost, 5);
-            let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::of("r #1.2"))];
+            let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::from_cell("r #1.2"))];
             VersionHistory::new(rows.into_iter(), gaps).change_id(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
@@ -204,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_this_run_has_done_comes_after_all_rows() {
-        let since = Some((2, VersionUse::of("s #2.4")));
+        let since = Some((2, VersionUse::from_cell("s #2.4")));
         let name = |rows: &[(u64, &str)], to, known: &[u64]| {
             history(rows, None).change_id(Fingerprint(7, 7), to, known, since)
         };
@@ -215,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_doing_is_frozen() {
-        assert_eq!(VersionUse::of("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
+        assert_eq!(VersionUse::from_cell("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
     }
 
     /// Computed once by this code.

@@ -316,6 +316,6 @@ fn on_failure(row: u32, cells: &[Value], tab: &Tab, see: &mut (dyn FnMut(Scanned
     }
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-        see(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::of_word(&action) });
+        see(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::parse(&action) });
     }
 }

@@ -89,7 +89,7 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 
 /// Whether a row of Failures says how a failure stands, but not where the header says, which reads `state` there.
 pub fn is_failure_beside(row: &[Value], state: &str) -> bool {
-    let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
+    let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.as_str() == text);
     !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_cell(&text(cell)))
 }
 
@@ -179,16 +179,16 @@ impl FailureRows {
             last_seen: moment(5),
             version: self.again.version_hash(&Version(version)),
             error: failure_hash(&step, &error),
-            state: FailureState::of_word(&state),
+            state: FailureState::from_cell(&state),
             in_doubt: step == IN_DOUBT,
             requested: None,
             row: number,
         };
-        let typed = RequestedAction::of_word(&action);
+        let typed = RequestedAction::parse(&action);
         if typed.is_none() && !action.trim().is_empty() && self.strange.len() < TOLD {
             self.strange.push((number, action.chars().take(40).collect()));
         }
-        let told = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| FailureHistory {
+        let told = self.known.entry(Fingerprint::new(&key)).or_insert_with(|| FailureHistory {
             newest: (order, tried),
             action: None,
             answer: None,
@@ -202,7 +202,7 @@ impl FailureRows {
             (kept, None) => kept,
         };
         told.action = later(told.action, typed);
-        told.answer = later(told.answer, RequestedAction::of_word(&answered));
+        told.answer = later(told.answer, RequestedAction::parse(&answered));
     }
 
     /// Failures that are not closed, and what was odd.

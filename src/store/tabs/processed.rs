@@ -81,9 +81,9 @@ impl ProcessedRows {
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
             if self.again != ReprocessPolicy::EachVersion {
-                self.key_sums.add(Fingerprint::of(key));
+                self.key_sums.add(Fingerprint::new(key));
                 if read_run_cell(run).1.is_none() {
-                    self.unordered.push(Fingerprint::of(key));
+                    self.unordered.push(Fingerprint::new(key));
                 }
             }
             if beside {
@@ -97,7 +97,7 @@ impl ProcessedRows {
             if self.keep.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep {
                 self.recent.insert(key.clone());
             }
-            let entry = (Fingerprint::of(key), self.again.version_hash(&Version(version.clone())));
+            let entry = (Fingerprint::new(key), self.again.version_hash(&Version(version.clone())));
             if state == FORGOTTEN {
                 self.forgotten.push(entry);
                 continue;
@@ -105,7 +105,7 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
-                self.doings.push(VersionUse::of(run));
+                self.doings.push(VersionUse::from_cell(run));
             }
         }
     }

@@ -118,7 +118,7 @@ impl RowIndex {
 
 /// 64 bits of a key: two keys that share them would share a hint, and the witness tells them apart.
 fn mark(key: &str) -> u64 {
-    Fingerprint::of(key).0
+    Fingerprint::new(key).0
 }
 
 #[cfg(test)]
