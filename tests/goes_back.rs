@@ -131,7 +131,7 @@ impl Shop {
     /// Returns whether a scan of the sheet finds manual edits of Processed, as fsck does.
     async fn edited(&self) -> bool {
         let loaded = self.fixture.store(7).load().await.expect("a load").snapshot.expect("it has run");
-        loaded.said != loaded.state.processed || !loaded.state.redo.is_empty()
+        loaded.stored_checksum != loaded.state.processed || !loaded.state.redo.is_empty()
     }
 
     /// Runs as usual. Returns the report and its notes.

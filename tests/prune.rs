@@ -277,7 +277,7 @@ async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
             assert!(all(&after) <= all(&before) + 1, "{tab}");
             assert_eq!(fixture.keys().await, ["a", "b", "c", "d", "x"], "{tab}");
             let listing = fixture.listing().await;
-            assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "{tab}");
+            assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "{tab}");
             assert!(listing.snapshot.anomalies.is_empty(), "{tab}: {:?}", listing.snapshot.anomalies);
             fixture.prune(fixture.older_than(5, false)).await;
             assert_eq!(fixture.column("Processed j", "state").await, ["done"; 5], "{tab}");
@@ -460,7 +460,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("put back")).count();
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
             assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
-            assert_eq!(listing.snapshot.said, listing.snapshot.state.processed, "seed {seed}");
+            assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "seed {seed}");
             let runs: Vec<_> = listing.runs.iter().map(|(_, run)| &run.id).collect();
             let lost: Vec<_> = kept.iter().filter(|run| !runs.contains(run)).collect();
             assert!(lost.is_empty(), "seed {seed}: {lost:?} are gone from Runs");

@@ -79,7 +79,7 @@ impl Desk {
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.steal) = (WriteMode::Upsert, true);
         job.plan.columns.order = ["id", "a", "b"].map(str::to_owned).into();
-        job.plan.definition.mode = WriteMode::Upsert.word().into();
+        job.plan.definition.mode = WriteMode::Upsert.as_str().into();
         let sheets = Arc::new(self.proxy.sheets(job.seed));
         let store = SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock));
         let is_alike = self.is_alike;

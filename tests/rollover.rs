@@ -121,7 +121,7 @@ impl Estate {
     /// Does the first half of a move.
     async fn begin(&self, from: usize) -> ScannedTabs {
         let (old, errands, _) = self.would(from).await.expect("nothing is against it");
-        let into = Rollover::Into(Predecessors::of(&old.snapshot.state, &self.ids[from]));
+        let into = Rollover::Into(Predecessors::from_state(&old.snapshot.state, &self.ids[from]));
         self.run_for(from + 1, &[], RetryScope::None, errands, Some(into)).await.expect("a beginning");
         old
     }

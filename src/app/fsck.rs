@@ -168,13 +168,13 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         let texts = store.texts(tab, column, &firsts).await?;
         let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
             // The text is read by position after the scan, so another key may be there by now.
-            let key = Some(text).filter(|text| RowDigest::of(text) == key);
+            let key = Some(text).filter(|text| RowDigest::from_key(text) == key);
             Discrepancy { what, key, tab: tab.title.clone(), rows }
         });
         findings.extend(told);
     }
     let notes = surveyed.snapshot.anomalies.iter().map(|blemish| blemish.message.clone()).collect();
-    let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
+    let (said, there) = (surveyed.snapshot.stored_checksum, surveyed.snapshot.state.processed);
     // A deletion that a run has noticed stays a finding until its keys are processed again.
     let redo = &surveyed.snapshot.state.redo;
     let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
@@ -256,16 +256,16 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
         let mut see = |sight: ScannedRow<'_>| match sight {
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
-                    (RowDigest::of(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
+                    (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.done(key, version, row) }
             }
             ScannedRow::Earlier { key, version, state, .. } => {
                 let (key, version) =
-                    (RowDigest::of(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
+                    (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
                 if state == FORGOTTEN { audit.forgotten(key, version) } else { audit.earlier(key, version) }
             }
             ScannedRow::Data { key: "", .. } => audit.keyless(),
-            ScannedRow::Data { row, key, cells } => audit.data(RowDigest::of(key), cells, row),
+            ScannedRow::Data { row, key, cells } => audit.data(RowDigest::from_key(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
         let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::Drop, ..ScanScope::default() };
@@ -292,7 +292,7 @@ async fn forgotten(
         else {
             return;
         };
-        if !keys.contains(&RowDigest::of(key)) {
+        if !keys.contains(&RowDigest::from_key(key)) {
             return;
         }
         if let Ok(key) = Key::new(key) {
@@ -321,7 +321,7 @@ async fn adopted(
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
     let mut see = |sight: ScannedRow<'_>| {
         let ScannedRow::Data { key, .. } = sight else { return };
-        let print = RowDigest::of(key);
+        let print = RowDigest::from_key(key);
         if keys.contains(&print) && seen.insert(print) {
             found.extend(Key::new(key));
         }
@@ -331,7 +331,7 @@ async fn adopted(
     let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
-        let version = versions.get(&RowDigest::of(key.as_str())).cloned().unwrap_or_default();
+        let version = versions.get(&RowDigest::from_key(key.as_str())).cloned().unwrap_or_default();
         ItemResult::Done { key, version, may_have_rows: true, output: Output::default(), closes: None }
     };
     Ok(stands.then(|| found.into_iter().map(done).collect()))
@@ -349,7 +349,7 @@ async fn versions(settings: &Settings, keys: &HashSet<RowDigest>) -> Result<Hash
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else { continue };
         let Ok((key, version)) = identify.identify(&body).await else { continue };
-        let print = RowDigest::of(key.as_str());
+        let print = RowDigest::from_key(key.as_str());
         if keys.contains(&print) {
             found.insert(print, version);
         }

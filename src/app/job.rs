@@ -281,7 +281,7 @@ pub fn definition(settings: &Settings) -> Definition {
     Definition {
         spreadsheet: String::new(),
         tab: settings.tab.clone(),
-        mode: settings.mode.word().to_owned(),
+        mode: settings.mode.as_str().to_owned(),
         key: key.to_owned(),
         hash: Definition::hash_of(kind, key, &settings.step_expressions()),
     }

@@ -99,7 +99,7 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
     let known = runs.as_deref().unwrap_or_default();
     let prices = match seen(tabs.data.as_ref()) {
         Some(tab) if known.len() > 1 => prices(&sheet, tab, &snapshot).await?,
-        _ => CellCosts::of(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
+        _ => CellCosts::new(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
     };
     let forecast = forecast(cells, known, prices);
     let standing = stands(&snapshot, runs, cells, forecast, loaded.service_time);
@@ -113,7 +113,7 @@ async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellC
     let (_, last) = ends(sheet, data, 1, false).await?;
     let rows = u64::from(last.saturating_sub(1));
     let keys = snapshot.state.processed.count;
-    Ok(CellCosts::of(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
+    Ok(CellCosts::new(rows, u64::from(data.columns), keys, PROCESSED.len() as u64, RUNS.len() as u64))
 }
 
 /// Connects to an existing sheet. A command that only reads creates no file.

@@ -41,7 +41,7 @@ pub(crate) fn columns(collect: &mut ValueReader<'_>, sheet: &SheetSection, timez
 
 fn kind(collect: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
     let text = collect.text(at)?;
-    let kind = ColumnType::from_word(&text);
+    let kind = ColumnType::parse(&text);
     if kind.is_none() {
         let words = ColumnType::WORDS.map(|(word, _)| word);
         let help = match closest(&text, words.into_iter()) {

@@ -326,7 +326,7 @@ fn tab(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
 fn mode(collect: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
     let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
     let word = collect.text(at)?;
-    if let Some(mode) = WriteMode::from_word(&word) {
+    if let Some(mode) = WriteMode::parse(&word) {
         return Some(mode);
     }
     if word == "mirror" {

@@ -128,7 +128,7 @@ mod tests {
             row("a", "1", false, "r3"),
             row("a", "2", false, "r1"),
         ];
-        let key = Fingerprint::of("a");
+        let key = Fingerprint::new("a");
         let every = VersionCounts::of(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
         let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
         let told = every.before(key, mark("1"));

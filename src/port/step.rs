@@ -91,7 +91,7 @@ pub trait Identify: Send + Sync {
     fn identify<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity>;
 
     /// Like `identify`, for a reduced record: a version that is the record's content is left empty.
-    fn sight<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
+    fn identify_reduced<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         self.identify(body)
     }
 

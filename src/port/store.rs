@@ -39,7 +39,7 @@ pub trait Store: Send + Sync {
         rows: &'a [(Fingerprint, u32)],
     ) -> BoxFuture<'a, Result<Vec<StoredFailure>, StoreError>>;
 
-    /// Returns the hashes of the records of such failures (`failure::record_mark`), if they are
+    /// Returns the hashes of the records of such failures (`failure::record_hash`), if they are
     /// stored.
     fn read_record_hashes<'a>(
         &'a self,

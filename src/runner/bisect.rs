@@ -16,16 +16,16 @@ impl Committer {
     /// Returns refused items to the queue. Parts of them are sent until the rejected item is known.
     pub(super) fn suspect(
         &mut self,
-        how: Confidence,
-        ending: CommitOutcome,
+        confidence: Confidence,
+        outcome: CommitOutcome,
         intake: &mut Intake,
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
         let items = self.drafts.requeue_newest();
-        let (number, suspects) = (ending.commit.to.commit, items.len());
-        self.bisection.on_refused(suspects, how);
-        self.emit(Event::Suspected { number, items: suspects as u64, why: ending.why.clone() });
-        self.refusal = ending.why;
+        let (number, suspects) = (outcome.commit.to.commit, items.len());
+        self.bisection.on_refused(suspects, confidence);
+        self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.why.clone() });
+        self.refusal = outcome.why;
         queue.put_back(items, self.now_ms());
         self.closing_run = ClosingRun::No;
         self.set_rejected_item_aside(intake, queue)

@@ -50,34 +50,34 @@ impl CommitDriver {
     pub async fn drive(self, commit: Arc<Commit>, drafted: DraftIds) -> CommitOutcome {
         let began = self.clock.monotonic_ms();
         let number = commit.to.commit;
-        let carries = !commit.changes.settled.is_empty();
-        let (mut settlement, mut next) =
-            if carries { CommitMachine::begin_with_items() } else { CommitMachine::begin() };
+        let has_items = !commit.changes.settled.is_empty();
+        let (mut machine, mut next) =
+            if has_items { CommitMachine::begin_with_items() } else { CommitMachine::begin() };
         let (mut why, mut fault) = (String::new(), Fault::Transient);
-        let mut doubted = false;
+        let mut was_in_doubt = false;
         let end = loop {
             next = match next {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let reply = self.store.commit(&commit).await;
                     (why, fault) = reply_error(&reply).unwrap_or((why, fault));
-                    settlement.on_reply(commit.to, &reply)
+                    machine.on_reply(commit.to, &reply)
                 }
                 CommitStep::ReadHead { after_ms } => {
-                    if !doubted {
-                        doubted = true;
+                    if !was_in_doubt {
+                        was_in_doubt = true;
                         (self.events)(Event::InDoubt { number, why: why.clone() });
                     }
                     self.wait(after_ms).await;
                     match self.read_head(&mut why, &mut fault).await {
-                        Some(sighting) => settlement.on_head_status(&drafted, sighting),
+                        Some(status) => machine.on_head_status(&drafted, status),
                         None => CommitStep::End(CommitEnd::Unclear),
                     }
                 }
                 CommitStep::End(end) => break end,
             };
         };
-        if doubted {
+        if was_in_doubt {
             (self.events)(Event::Judged { number, verdict: verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
@@ -88,7 +88,7 @@ impl CommitDriver {
     async fn read_head(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
         for _ in 0..HEAD_READ_RETRIES {
             let error = match self.store.read_head().await {
-                Ok(sighting) => return Some(sighting),
+                Ok(status) => return Some(status),
                 Err(error) => error,
             };
             (*why, *fault) = (error.to_string(), error.final_fault());

@@ -94,36 +94,27 @@ pub(super) enum ClosingRun {
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(settler: CommitDriver, chance: Arc<dyn Rng>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
-        let RunContext {
-            chain,
-            intake,
-            table_exists,
-            abandoned_runs: buried,
-            run,
-            service,
-            began_ms,
-            lease_request: claimant,
-            ..
-        } = opened;
+        let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
+            opened;
         let ttl_ms = plan.ttl_ms;
-        let forced = ReprocessState::new(&plan.retrying, &run.id, chain.state());
+        let reprocess = ReprocessState::new(&plan.retrying, &run.id, chain.state());
         let committer = Self {
             lease_validity: LeaseValidity::new(began_ms, ttl_ms),
             last_commit_ms: settler.clock.monotonic_ms(),
             driver: settler,
             chance,
             chain,
-            abandoned_runs: buried,
+            abandoned_runs,
             run,
             service,
             table_exists,
             ttl_ms,
-            lease_request: claimant,
+            lease_request,
             drafts: InFlight::default(),
             commit_future: None,
             closing_run: ClosingRun::No,
             begun: Vec::new(),
-            reprocess: forced,
+            reprocess,
             rollover: plan.rollover.clone(),
             is_run_row_written: false,
             bisection: Bisection::default(),
@@ -239,8 +230,8 @@ impl Committer {
         if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {
             return Ok(());
         }
-        let sighting = self.driver.store.read_head().await?;
-        match self.chain.draft_ids().resolve(sighting) {
+        let status = self.driver.store.read_head().await?;
+        match self.chain.draft_ids().resolve(status) {
             Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
             Resolution::Fenced => return Err(self.fenced_error().await),
             Resolution::HeadMissing => return Err(head_missing_error()),
@@ -273,12 +264,12 @@ impl Committer {
         if close.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
-        let forced = self.reprocess.after(close.is_some(), run.status);
+        let reprocess_runs = self.reprocess.after(close.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_after(&items);
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
         let mut redo = intake.index.redo_after(done);
-        if forced.is_empty() && !self.chain.state().forced.is_empty() {
+        if reprocess_runs.is_empty() && !self.chain.state().forced.is_empty() {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
@@ -288,20 +279,20 @@ impl Committer {
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
             state.begun = begun;
-            state.forced = forced;
+            state.forced = reprocess_runs;
             if let Some(rollover) = rollover {
                 rollover.apply(state);
             }
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
-        let terms =
+        let metadata =
             CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
-        let drafted = self.chain.draft(self.chance.bits(), changes, &terms);
+        let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
         let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
         self.drafts.note(Arc::clone(&commit), items);
         self.closing_run = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
-        let settling = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
-        self.commit_future = Some(Box::pin(settling));
+        let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
+        self.commit_future = Some(Box::pin(driving));
         Ok(())
     }
 
@@ -309,24 +300,24 @@ impl Committer {
     /// in a last commit.
     pub async fn on_commit_end(
         &mut self,
-        ending: CommitOutcome,
+        outcome: CommitOutcome,
         intake: &mut Intake,
         queue: &mut CommitQueue,
         close: &dyn Fn(Run) -> Run,
     ) -> Result<(), RunError> {
         self.commit_future = None;
         self.note_throttling();
-        if let CommitEnd::Applied(id) = ending.end {
-            self.on_applied(id, ending.commit.to, ending.took_ms, intake, queue)?;
+        if let CommitEnd::Applied(id) = outcome.end {
+            self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue)?;
             self.set_rejected_item_aside(intake, queue)?;
             return self.check_misplaced_writes().await;
         }
-        if self.is_run_row_written && ending.end == CommitEnd::Fenced {
+        if self.is_run_row_written && outcome.end == CommitEnd::Fenced {
             self.end_after_takeover();
             return Ok(());
         }
         let close = Some(close).filter(|_| self.closing_run == ClosingRun::UnderWay);
-        match self.chain.on_end(&ending.commit, &ending.end) {
+        match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::GoOn => Ok(()),
             NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, close),
             NextAction::Halve => {
@@ -335,9 +326,9 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            NextAction::Suspect(how) => self.suspect(how, ending, intake, queue),
-            NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&ending.commit), intake, queue).await,
-            NextAction::Stop(halt) => Err(self.halt_error(halt, ending).await),
+            NextAction::Suspect(confidence) => self.suspect(confidence, outcome, intake, queue),
+            NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
+            NextAction::Stop(halt) => Err(self.halt_error(halt, outcome).await),
         }
     }
 
@@ -394,13 +385,13 @@ impl Committer {
         Ok(())
     }
 
-    async fn halt_error(&self, halt: Halt, ending: CommitOutcome) -> RunError {
+    async fn halt_error(&self, halt: Halt, outcome: CommitOutcome) -> RunError {
         match halt {
             Halt::Fenced => self.fenced_error().await,
             Halt::Corrupt => head_missing_error(),
-            Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: ending.why }),
-            Halt::Unclear | Halt::NotExecuted => unfinished_error(ending.why, ending.fault),
-            Halt::Refused(part) => self.refused_error(part, ending.why).await,
+            Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
+            Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
+            Halt::Refused(part) => self.refused_error(part, outcome.why).await,
             Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
         }
     }

@@ -37,17 +37,18 @@ pub struct FailureRecords {
 
 impl FailureRecords {
     /// Wraps a source, for the failures that are requested in the index.
-    pub fn new(inner: Box<dyn Source>, book: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
-        let asked = book.failures().into_iter().filter(|(_, tried)| tried.requested == Some(RequestedAction::Retry));
-        let asked = asked.map(|(key, tried)| (key, tried.version)).collect();
+    pub fn new(inner: Box<dyn Source>, index: &ProcessedIndex, identify: Arc<dyn Identify>, events: Events) -> Self {
+        let requested =
+            index.failures().into_iter().filter(|(_, prior)| prior.requested == Some(RequestedAction::Retry));
+        let requested = requested.map(|(key, prior)| (key, prior.version)).collect();
         Self {
             inner,
             is_broken: false,
             is_reported: false,
             keyed: KeyedRecords::default(),
             identify,
-            again: book.policy(),
-            requested: asked,
+            again: index.policy(),
+            requested,
             events,
         }
     }

@@ -65,42 +65,42 @@ impl RetryScope {
     }
 
     /// Returns the first requested key that has no failure.
-    pub fn unknown_key(&self, book: &ProcessedIndex) -> Option<&Key> {
+    pub fn unknown_key(&self, index: &ProcessedIndex) -> Option<&Key> {
         match self {
             Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
-            Self::Selected(keys, _) => keys.iter().find(|key| book.prior_failure(key).is_none()),
+            Self::Selected(keys, _) => keys.iter().find(|key| index.prior_failure(key).is_none()),
         }
     }
 
     /// Marks the failures to retry or skip in the index, and returns the rows to read.
-    pub fn select_failures(&self, book: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
+    pub fn select_failures(&self, index: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
         match self {
             Self::Default => {}
             Self::None | Self::Reprocess => return Vec::new(),
             Self::FailuresOnly => {
-                let skipped = book.failures().into_iter().filter(|(_, tried)| is_skipped(tried)).map(|(key, _)| key);
+                let skipped = index.failures().into_iter().filter(|(_, prior)| is_skipped(prior)).map(|(key, _)| key);
                 let skipped: HashSet<_> = skipped.collect();
-                book.request_action(RequestedAction::Retry, |key| !skipped.contains(&key));
+                index.request_action(RequestedAction::Retry, |key| !skipped.contains(&key));
             }
             Self::Selected(keys, answer) => {
                 let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
-                book.request_action(*answer, |key| wanted.contains(&key));
-                let these = book.failures().into_iter().filter(|(key, _)| wanted.contains(key));
-                return these.map(|(key, tried)| (key, tried.row)).collect();
+                index.request_action(*answer, |key| wanted.contains(&key));
+                let these = index.failures().into_iter().filter(|(key, _)| wanted.contains(key));
+                return these.map(|(key, prior)| (key, prior.row)).collect();
             }
         }
-        let all = book.failures();
-        let asked = all.iter().filter(|(_, tried)| tried.requested.is_some());
-        let open = all.iter().filter(|(key, tried)| {
-            let waits = tried.requested.is_none() && tried.state == FailureState::Open;
-            self.reads_source() && waits && !book.has_fingerprint(*key)
+        let all = index.failures();
+        let requested = all.iter().filter(|(_, prior)| prior.requested.is_some());
+        let open = all.iter().filter(|(key, prior)| {
+            let waits = prior.requested.is_none() && prior.state == FailureState::Open;
+            self.reads_source() && waits && !index.has_fingerprint(*key)
         });
-        asked.chain(open.take(MAX_FAILURES)).map(|(key, tried)| (*key, tried.row)).collect()
+        requested.chain(open.take(MAX_FAILURES)).map(|(key, prior)| (*key, prior.row)).collect()
     }
 }
 
-fn is_skipped(tried: &PriorFailure) -> bool {
-    tried.state == FailureState::Skipped && tried.requested != Some(RequestedAction::Retry)
+fn is_skipped(prior: &PriorFailure) -> bool {
+    prior.state == FailureState::Skipped && prior.requested != Some(RequestedAction::Retry)
 }
 
 /// One input of the run.
@@ -148,20 +148,21 @@ impl InputQueue {
     /// source, then failures that it did not yield: requested ones before open ones. Records beyond
     /// the memory limit are left to the next run; their number is returned.
     pub fn new(
-        kept: Vec<StoredFailure>,
+        stored: Vec<StoredFailure>,
         source: Option<SourcePasses>,
-        book: &ProcessedIndex,
+        index: &ProcessedIndex,
         identify: Arc<dyn Identify>,
     ) -> (Self, usize) {
-        let asked = |kept: &StoredFailure| book.prior_failure(&kept.failure.key).and_then(|tried| tried.requested);
-        let comes_first = |kept: &StoredFailure| kept.is_edited || asked(kept) == Some(RequestedAction::Skip);
-        let (first, left): (Vec<_>, Vec<_>) = kept.into_iter().partition(comes_first);
-        let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|kept| asked(kept).is_some());
-        let (mut chars, mut beyond) = (0, 0);
+        let requested =
+            |stored: &StoredFailure| index.prior_failure(&stored.failure.key).and_then(|prior| prior.requested);
+        let comes_first = |stored: &StoredFailure| stored.is_edited || requested(stored) == Some(RequestedAction::Skip);
+        let (first, left): (Vec<_>, Vec<_>) = stored.into_iter().partition(comes_first);
+        let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|stored| requested(stored).is_some());
+        let (mut chars, mut left_out) = (0, 0);
         let mut left = VecDeque::from(retried);
-        for kept in open.into_iter().filter(|kept| kept.failure.kept) {
-            chars += kept.failure.payload.iter().map(String::len).sum::<usize>();
-            if chars > MAX_RECORD_CHARS { beyond += 1 } else { left.push_back(kept) }
+        for stored in open.into_iter().filter(|stored| stored.failure.kept) {
+            chars += stored.failure.payload.iter().map(String::len).sum::<usize>();
+            if chars > MAX_RECORD_CHARS { left_out += 1 } else { left.push_back(stored) }
         }
         let feed = Self {
             identify,
@@ -175,7 +176,7 @@ impl InputQueue {
             source,
             remaining_failures: left,
         };
-        (feed, beyond)
+        (feed, left_out)
     }
 
     /// Adds journalled results in front.
@@ -194,28 +195,28 @@ impl InputQueue {
 
     /// Drops prepared row deletions.
     pub fn drop_deletions(&mut self) {
-        self.prepared.retain(|errand| errand.removals().is_empty());
+        self.prepared.retain(|change| change.removals().is_empty());
     }
 
     /// Returns the next input; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<RunInput>, SourceError> {
-        if let Some(errand) = self.prepared.pop_front() {
-            return Ok(Some(RunInput::Prepared(Box::new(errand))));
+        if let Some(change) = self.prepared.pop_front() {
+            return Ok(Some(RunInput::Prepared(Box::new(change))));
         }
         if let Some(result) = self.results.pop_front() {
             return Ok(Some(RunInput::Result(Box::new(result))));
         }
-        if let Some(kept) = self.answered_failures.pop_front() {
-            self.pending_failure = Some(reread(kept, Arc::clone(&self.identify)));
+        if let Some(stored) = self.answered_failures.pop_front() {
+            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
         }
-        if let Some(fed) = self.next_failure().await {
-            return Ok(Some(fed));
+        if let Some(input) = self.next_failure().await {
+            return Ok(Some(input));
         }
-        if let Some(fed) = self.next_from_source().await? {
-            return Ok(Some(fed));
+        if let Some(input) = self.next_from_source().await? {
+            return Ok(Some(input));
         }
-        if let Some(kept) = self.remaining_failures.pop_front() {
-            self.pending_failure = Some(reread(kept, Arc::clone(&self.identify)));
+        if let Some(stored) = self.remaining_failures.pop_front() {
+            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
         }
         Ok(self.next_failure().await)
     }
@@ -223,9 +224,9 @@ impl InputQueue {
     /// Returns the failure whose record is being identified. The future stays here, so the caller
     /// may cancel at any point.
     async fn next_failure(&mut self) -> Option<RunInput> {
-        let fed = self.pending_failure.as_mut()?.await;
+        let input = self.pending_failure.as_mut()?.await;
         self.pending_failure = None;
-        Some(fed)
+        Some(input)
     }
 
     /// Returns the source's next input in order, and reads ahead up to the next barrier. The caller
@@ -235,16 +236,16 @@ impl InputQueue {
             let (waits, has_room) = (!self.lookups.is_empty(), self.lookups.len() < MAX_LOOKUPS && !self.has_barrier);
             let Some(source) = self.source.as_mut().filter(|_| has_room) else {
                 return match self.lookups.next().await {
-                    Some(fed) => Ok(Some(self.lift_barrier(fed))),
+                    Some(input) => Ok(Some(self.lift_barrier(input))),
                     None => self.source_error.take().map_or(Ok(None), Err),
                 };
             };
             let next_input = tokio::select! {
                 biased;
-                Some(fed) = self.lookups.next(), if waits => return Ok(Some(self.lift_barrier(fed))),
+                Some(input) = self.lookups.next(), if waits => return Ok(Some(self.lift_barrier(input))),
                 next_input = source.next() => next_input,
             };
-            let mut fed = match next_input {
+            let mut input = match next_input {
                 Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
                 Ok(Some(NextRecord::Read)) => self.barrier(RunInput::SourceRead),
@@ -258,25 +259,25 @@ impl InputQueue {
                     continue;
                 }
             };
-            if !waits && let Some(fed) = (&mut fed).now_or_never() {
-                return Ok(Some(self.lift_barrier(fed)));
+            if !waits && let Some(input) = (&mut input).now_or_never() {
+                return Ok(Some(self.lift_barrier(input)));
             }
-            self.lookups.push_back(fed);
+            self.lookups.push_back(input);
         }
     }
 
     /// Makes a barrier: nothing is read beyond it until the caller has it and decides how the
     /// source continues.
-    fn barrier(&mut self, fed: RunInput) -> BoxFuture<'static, RunInput> {
+    fn barrier(&mut self, input: RunInput) -> BoxFuture<'static, RunInput> {
         self.has_barrier = true;
-        std::future::ready(fed).boxed()
+        std::future::ready(input).boxed()
     }
 
-    fn lift_barrier(&mut self, fed: RunInput) -> RunInput {
-        if !matches!(fed, RunInput::Record(..)) {
+    fn lift_barrier(&mut self, input: RunInput) -> RunInput {
+        if !matches!(input, RunInput::Record(..)) {
             self.has_barrier = false;
         }
-        fed
+        input
     }
 
     /// Starts a comparison of records in one more pass over the source.
@@ -296,19 +297,19 @@ fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static,
     find_key(record, identify, Extent::Whole).map(|(record, identity)| RunInput::Record(record, identity)).boxed()
 }
 
-fn reread(kept: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
+fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
     async move {
-        if !kept.failure.kept {
-            return RunInput::Failure(Box::new(kept), None);
+        if !stored.failure.kept {
+            return RunInput::Failure(Box::new(stored), None);
         }
-        let again = match exact_number::parse(&kept.failure.payload.concat()) {
+        let again = match exact_number::parse(&stored.failure.payload.concat()) {
             Ok(body) => {
                 let found = identify.identify(&body).await;
                 Ok((body, found))
             }
             Err(error) => Err(format!("the kept record is no JSON: {error}")),
         };
-        RunInput::Failure(Box::new(kept), Some(again))
+        RunInput::Failure(Box::new(stored), Some(again))
     }
     .boxed()
 }

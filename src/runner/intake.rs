@@ -145,17 +145,17 @@ impl Intake {
 
     /// Takes the result of the steps: rows or a failure. Returns `None` if there is nothing to
     /// write.
-    pub fn on_steps_done(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let (place, left) = (worked.place, is_left(&worked) && worked.begun);
-        let waiting = self.settle_outcome(worked, now);
+    pub fn on_steps_done(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
+        let (place, left) = (outcome.place, is_left(&outcome) && outcome.begun);
+        let waiting = self.settle_outcome(outcome, now);
         if waiting.is_none() && !left {
             self.unmark_begun(&[place]);
         }
         waiting
     }
 
-    fn settle_outcome(&mut self, worked: StepOutcome, now: Timestamp) -> Option<PendingItem> {
-        let StepOutcome { item, place, result, retries, .. } = worked;
+    fn settle_outcome(&mut self, outcome: StepOutcome, now: Timestamp) -> Option<PendingItem> {
+        let StepOutcome { item, place, result, retries, .. } = outcome;
         self.counts.retries += retries;
         if self.index.is_done(&item.key, &item.version) {
             // Another run has done it while it was in the steps.
@@ -192,13 +192,13 @@ impl Intake {
         if mended {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
-        let Some(tried) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
-        match tried.requested {
+        let Some(prior) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
+        match prior.requested {
             Some(RequestedAction::Skip) => {
                 IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))
             }
             // The source has yielded the key, in this version or another, and that record counts.
-            None if tried.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
+            None if prior.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
                 IntakeResult::Skip
             }
             Some(RequestedAction::Retry) if !mended && self.has_newer_record(&failure.key) => {
@@ -273,14 +273,14 @@ impl Intake {
         self.counts.read += 1;
         self.counts.skipped += 1;
         let place = self.watermark.add(None);
-        let answered = self.index.prior_failure(&failure.key).and_then(|tried| tried.requested);
+        let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.requested);
         let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);
         let last_seen = now;
         let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
-        if let Some(tried) = self.index.prior_failure(&left.key) {
+        if let Some(prior) = self.index.prior_failure(&left.key) {
             self.index.on_failed(
                 &left.key,
-                PriorFailure { state, requested: None, attempts, last_seen, ..tried },
+                PriorFailure { state, requested: None, attempts, last_seen, ..prior },
                 true,
             );
         }
@@ -370,10 +370,10 @@ impl Intake {
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
             let (record, position) = (exact_number::render(&item.body), item.position.to_string());
-            let told = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
-            return told.map_or(IntakeResult::Skip, IntakeResult::Pending);
+            let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
+            return pending.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
-        if matches!(&admission, Admission::Again(tried) if tried.requested == Some(RequestedAction::Retry)) {
+        if matches!(&admission, Admission::Again(prior) if prior.requested == Some(RequestedAction::Retry)) {
             self.note_retry(&item.key, false);
         }
         match admission {
@@ -418,7 +418,7 @@ impl Intake {
             self.header.admit(row, column.name())?;
         }
         self.key_column = Some(column);
-        Ok(Output::of(self.tab.clone(), rows))
+        Ok(Output::new(self.tab.clone(), rows))
     }
 
     /// Checks that the tab is not another user's table, before anything is written to it.
@@ -455,8 +455,8 @@ impl Intake {
         at: String,
         now: Timestamp,
     ) -> Option<Box<Failure>> {
-        let tried = self.index.prior_failure(&failed)?;
-        if tried.version != self.index.policy().version_hash(&of) && self.index.has_failed_here(&failed, tried.version)
+        let prior = self.index.prior_failure(&failed)?;
+        if prior.version != self.index.policy().version_hash(&of) && self.index.has_failed_here(&failed, prior.version)
         {
             // Another record of the key failed in this same run, and will in the next one.
             return None;
@@ -464,13 +464,13 @@ impl Intake {
         Some(Box::new(Failure {
             step: String::new(),
             error: String::new(),
-            attempts: self.index.attempts(&failed, &of).max(tried.attempts) + 1,
-            first_seen: tried.first_seen,
+            attempts: self.index.attempts(&failed, &of).max(prior.attempts) + 1,
+            first_seen: prior.first_seen,
             last_seen: now,
             run: self.run.clone(),
             order: None,
             state: FailureState::Recovered,
-            answered: tried.requested,
+            answered: prior.requested,
             place: at,
             payload: Vec::new(),
             kept: false,
@@ -523,14 +523,14 @@ impl Intake {
         let Failed { key, version, step, error, record, position } = failed;
         self.counts.failed += 1;
         let error = shortened(&error);
-        let told = failure_hash(step, &error);
-        let mark = self.index.policy().version_hash(&version);
-        let before = self.index.prior_failure(&key).filter(|tried| tried.version == mark);
+        let error_hash = failure_hash(step, &error);
+        let hash = self.index.policy().version_hash(&version);
+        let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
         // A failure that is already recorded is no evidence against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
             self.probation.failed(step, &error, &position, record);
         }
-        let answered = self.index.prior_failure(&key).and_then(|tried| tried.requested);
+        let answered = self.index.prior_failure(&key).and_then(|prior| prior.requested);
         let attempts = self.index.attempts(&key, &version) + 1;
         let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
         let event = Event::ItemFailed {
@@ -540,25 +540,25 @@ impl Intake {
             error: error.clone(),
         };
         (self.events)(event);
-        let same = before.filter(|tried| tried.error == told && tried.state == state && answered.is_none());
-        let first_seen = before.map_or(now, |tried| tried.first_seen);
+        let same = before.filter(|prior| prior.error == error_hash && prior.state == state && answered.is_none());
+        let first_seen = before.map_or(now, |prior| prior.first_seen);
         let last_seen = now;
         let unchanged = same.is_some() && self.index.count_suppressed(&key);
-        let row = before.map_or(0, |tried| tried.row);
+        let row = before.map_or(0, |prior| prior.row);
         // Attempts that are counted in the state only are not in the row.
-        let in_row = if unchanged { before.map_or(attempts, |tried| tried.attempts) } else { attempts };
-        let tried = PriorFailure {
+        let in_row = if unchanged { before.map_or(attempts, |prior| prior.attempts) } else { attempts };
+        let prior = PriorFailure {
             attempts: in_row,
             first_seen,
             last_seen,
-            version: mark,
-            error: told,
+            version: hash,
+            error: error_hash,
             state,
             in_doubt: step == IN_DOUBT,
             requested: None,
             row,
         };
-        self.index.on_failed(&key, tried, !unchanged);
+        self.index.on_failed(&key, prior, !unchanged);
         if unchanged {
             self.watermark.settle(place);
             return None;
@@ -586,7 +586,7 @@ impl Intake {
 
 /// True if the item is left to the next run: its steps were abandoned, or this machine had an
 /// error.
-fn is_left(worked: &StepOutcome) -> bool {
+fn is_left(outcome: &StepOutcome) -> bool {
     let is_left = |failure: &StepFailure| matches!(failure.error, StepError::Cancelled | StepError::Machine { .. });
-    worked.result.as_ref().is_err_and(is_left)
+    outcome.result.as_ref().is_err_and(is_left)
 }

@@ -54,15 +54,15 @@ impl Replay {
     /// step may run, because it may have run before.
     pub fn open(
         target: Option<JournalTarget>,
-        book: &ProcessedIndex,
+        index: &ProcessedIndex,
         events: Events,
     ) -> Result<(Self, Vec<StepResult>), JournalFault> {
         let mut replay = Self { target, used: Vec::new(), to_quarantine: Vec::new(), events };
-        let Some(keeping) = replay.target.clone() else { return Ok((replay, Vec::new())) };
-        let left = keeping.journal.take_leftovers()?;
+        let Some(target) = replay.target.clone() else { return Ok((replay, Vec::new())) };
+        let left = target.journal.take_leftovers()?;
         let mut results = Vec::new();
         for one in left {
-            results.extend(replay.read_results(&keeping, &one, book));
+            results.extend(replay.read_results(&target, &one, index));
         }
         if !results.is_empty() {
             let count = results.len();
@@ -73,9 +73,9 @@ impl Replay {
 
     fn read_results(
         &mut self,
-        keeping: &JournalTarget,
+        target: &JournalTarget,
         left: &LeftoverJournal,
-        book: &ProcessedIndex,
+        index: &ProcessedIndex,
     ) -> Vec<StepResult> {
         let journal = match read(&left.bytes) {
             Ok(journal) => journal,
@@ -84,26 +84,26 @@ impl Replay {
                 self.used.push(left.name.clone());
                 return Vec::new();
             }
-            Err(error) => return self.quarantine(keeping, &left.name, &error.to_string()),
+            Err(error) => return self.quarantine(target, &left.name, &error.to_string()),
         };
-        if let Some(why) = journal.head.foreign_to(&keeping.head) {
-            return self.quarantine(keeping, &left.name, why);
+        if let Some(why) = journal.head.foreign_to(&target.head) {
+            return self.quarantine(target, &left.name, why);
         }
         let Read { results, damaged, .. } = journal;
-        let mut counting = Vec::new();
+        let mut usable = Vec::new();
         let mut overtaken = 0;
         for result in results {
             let Ok(key) = Key::new(&result.key) else { continue };
-            if book.is_done(&key, &Version(result.version.clone())) {
+            if index.is_done(&key, &Version(result.version.clone())) {
                 continue;
             }
-            if book.state_digest(&key) == result.shown { counting.push(result) } else { overtaken += 1 }
+            if index.state_digest(&key) == result.shown { usable.push(result) } else { overtaken += 1 }
         }
         let name = left.name.clone();
         let why = match (damaged, overtaken) {
             (0, 0) => {
                 self.used.push(name);
-                return counting;
+                return usable;
             }
             (0, count) => format!(
                 "{count} results of the journal {name} are not used, because the sheet shows something newer for their keys"
@@ -114,15 +114,15 @@ impl Replay {
             }
         };
         self.to_quarantine.push((name, why));
-        counting
+        usable
     }
 
-    fn quarantine(&self, keeping: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
-        let told = match keeping.journal.quarantine(name) {
+    fn quarantine(&self, target: &JournalTarget, name: &str, why: &str) -> Vec<StepResult> {
+        let message = match target.journal.quarantine(name) {
             Ok(aside) => format!("the journal {name} of an earlier run is not used: {why}; it is kept as {aside}"),
             Err(error) => format!("the journal {name} of an earlier run is not used: {why}; {error}"),
         };
-        self.note(told);
+        self.note(message);
         Vec::new()
     }
 
@@ -141,11 +141,11 @@ impl Replay {
             self.note(error.to_string());
         }
         for (name, why) in &self.to_quarantine {
-            let told = match journal.quarantine(name) {
+            let message = match journal.quarantine(name) {
                 Ok(aside) => format!("{why}; it is kept as {aside}"),
                 Err(error) => error.to_string(),
             };
-            self.note(told);
+            self.note(message);
         }
     }
 

@@ -19,7 +19,7 @@ pub type KeyedRecord = (Record, Option<Identity>);
 pub enum Extent {
     /// The whole record.
     Whole,
-    /// The members that contain key and version, or more (`Identify::sight`).
+    /// The members that contain key and version, or more (`Identify::identify_reduced`).
     Survey,
 }
 
@@ -53,7 +53,7 @@ pub fn find_key(record: Record, identify: Arc<dyn Identify>, extent: Extent) -> 
     async move {
         let found = match (&record.body, extent) {
             (Ok(body), Extent::Whole) => Some(identify.identify(body).await),
-            (Ok(body), Extent::Survey) => Some(identify.sight(body).await),
+            (Ok(body), Extent::Survey) => Some(identify.identify_reduced(body).await),
             (Err(_), _) => None,
         };
         (record, found)

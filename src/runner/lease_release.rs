@@ -21,8 +21,8 @@ impl Committer {
         let close =
             |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
         if self.is_busy() {
-            let ending = self.commit_finished().await;
-            if self.on_commit_end(ending, intake, queue, &close).await.is_err() || self.is_busy() {
+            let outcome = self.commit_finished().await;
+            if self.on_commit_end(outcome, intake, queue, &close).await.is_err() || self.is_busy() {
                 return;
             }
         }
@@ -31,20 +31,20 @@ impl Committer {
                 return;
             }
             self.chain.allow_release();
-            let told = self.is_run_row_written;
+            let was_written = self.is_run_row_written;
             self.is_run_row_written |= !with_its_row;
             if self.begin(Vec::new(), intake, Some(&close)).is_err() {
                 return;
             }
-            let ending = self.commit_finished().await;
+            let outcome = self.commit_finished().await;
             self.commit_future = None;
-            match ending.end {
+            match outcome.end {
                 CommitEnd::Applied(id) => {
-                    let applied = self.on_applied(id, ending.commit.to, ending.took_ms, intake, queue);
+                    let applied = self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue);
                     tracing::debug!(?applied, with_its_row, "the lease was given back");
                     return;
                 }
-                CommitEnd::Refused(_) => self.is_run_row_written = told,
+                CommitEnd::Refused(_) => self.is_run_row_written = was_written,
                 _ => return,
             }
         }

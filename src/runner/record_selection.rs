@@ -25,7 +25,7 @@ impl Intake {
     /// Takes the survey of the source: from now on one record of each key counts.
     pub fn use_survey(&mut self, survey: SourceSurvey) {
         let book = &self.index;
-        self.selection.selector = Some(survey.into_selector(|print| book.newest_version(print)));
+        self.selection.selector = Some(survey.into_selector(|fingerprint| book.newest_version(fingerprint)));
     }
 
     /// Handles the end of the source. Returns what to compare in one more pass.
@@ -47,8 +47,8 @@ impl Intake {
 
     /// Counts a record without a usable key or version.
     pub(super) fn select_nameless(&mut self) {
-        if let Some(sieve) = &mut self.selection.selector {
-            sieve.add_nameless();
+        if let Some(selector) = &mut self.selection.selector {
+            selector.add_nameless();
         }
     }
 
@@ -60,12 +60,12 @@ impl Intake {
         place: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
-        let told = failure_hash(failed.step, &shortened(&failed.error));
-        let mark = self.index.policy().version_hash(&failed.version);
+        let error_hash = failure_hash(failed.step, &shortened(&failed.error));
+        let hash = self.index.policy().version_hash(&failed.version);
         if self
             .index
             .prior_failure(&failed.key)
-            .is_none_or(|tried| tried.is_recorded(mark, told) || tried.requested.is_some())
+            .is_none_or(|prior| prior.is_recorded(hash, error_hash) || prior.requested.is_some())
         {
             return self.fail(failed, place, now);
         }
@@ -84,16 +84,16 @@ impl Intake {
         place: &Position,
         body: &Value,
     ) -> Result<bool, String> {
-        let RecordSelection { selector: sieve, watch, .. } = &mut self.selection;
+        let RecordSelection { selector, watch, .. } = &mut self.selection;
         if let Some(watch) = watch {
             watch.add(key, version, place, body);
         }
-        let sifted = match sieve {
-            Some(sieve) if self.index.policy().accepts(version) => {
-                sieve.decide(key, version, place, || content_hash(body))
+        let sifted = match selector {
+            Some(selector) if self.index.policy().accepts(version) => {
+                selector.decide(key, version, place, || content_hash(body))
             }
-            Some(sieve) => {
-                sieve.add_unordered(key);
+            Some(selector) => {
+                selector.add_unordered(key);
                 RecordUse::Counts
             }
             None => RecordUse::Counts,
@@ -113,9 +113,9 @@ impl Intake {
         if !again.accepts(version) {
             return Some(why_unordered(&version.0));
         }
-        let done =
-            RankKind::of(self.index.newest_version(key.fingerprint())).filter(|_| again == ReprocessPolicy::OnNewer)?;
-        (RankKind::of(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
+        let done = RankKind::from_rank(self.index.newest_version(key.fingerprint()))
+            .filter(|_| again == ReprocessPolicy::OnNewer)?;
+        (RankKind::from_rank(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
     }
 }
 
@@ -128,7 +128,7 @@ fn unlike(version: &Version, kind: RankKind) -> String {
         "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \
          give all records one form of version, and use run --force if the form has changed",
         quote(&version.0),
-        own.words(),
-        kind.words()
+        own.as_words(),
+        kind.as_words()
     )
 }

@@ -106,14 +106,14 @@ impl Committer {
     fn use_tables(
         &mut self,
         tables: &[Table],
-        gone: &[String],
+        deleted: &[String],
         intake: &mut Intake,
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
         let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
         self.table_exists = true;
-        self.chain.update_state(|state| state.deleted = gone.to_vec());
-        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, gone);
+        self.chain.update_state(|state| state.deleted = deleted.to_vec());
+        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, deleted);
         let key = intake.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
             return Err(column_missing_error(tab, key));
@@ -129,13 +129,13 @@ impl Committer {
 
 /// True if a load contains the item's result: a draft of this run was applied after all, or another
 /// run did it.
-fn is_applied(book: &ProcessedIndex, settled: &ItemResult) -> bool {
+fn is_applied(index: &ProcessedIndex, settled: &ItemResult) -> bool {
     match settled {
-        ItemResult::Done { key, version, .. } => book.is_done(key, version),
-        ItemResult::Revoked { key, version } => !book.is_done(key, version),
+        ItemResult::Done { key, version, .. } => index.is_done(key, version),
+        ItemResult::Revoked { key, version } => !index.is_done(key, version),
         // Its row may have moved by now; the next prune scans again.
         ItemResult::Removed(_) => true,
-        ItemResult::Failed(failure) => book.has_row_of(failure, failure_hash(&failure.step, &failure.error)),
+        ItemResult::Failed(failure) => index.has_row_of(failure, failure_hash(&failure.step, &failure.error)),
     }
 }
 

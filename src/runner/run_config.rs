@@ -73,12 +73,12 @@ pub struct PreparedChanges {
 impl PreparedChanges {
     /// Returns the changes that are still due. A key whose rows were removed from Processed
     /// meanwhile is not revoked again.
-    pub fn due(self, book: &ProcessedIndex) -> Vec<ItemResult> {
+    pub fn due(self, index: &ProcessedIndex) -> Vec<ItemResult> {
         // If only one version of a key counts, an older one is not done by itself and is revoked
         // with it.
-        let one_counts = book.policy() != ReprocessPolicy::EachVersion;
+        let one_counts = index.policy() != ReprocessPolicy::EachVersion;
         let is_due = |settled: &ItemResult| match settled {
-            ItemResult::Revoked { key, version } => book.is_done(key, version) || (one_counts && book.has_key(key)),
+            ItemResult::Revoked { key, version } => index.is_done(key, version) || (one_counts && index.has_key(key)),
             ItemResult::Done { .. } | ItemResult::Failed(_) | ItemResult::Removed(_) => true,
         };
         self.settled.into_iter().filter(is_due).collect()
@@ -162,7 +162,7 @@ pub enum RunError {
         keys: u64,
     },
     /// A stop was requested before anything was written.
-    #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.word())]
+    #[error("run the job: stopped by {} while the state was being read; nothing was written", reason.as_str())]
     Stopped {
         /// The reason of the request.
         reason: StopReason,

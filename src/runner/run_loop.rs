@@ -121,7 +121,7 @@ impl RunLoop {
             clock,
             chance,
             journal: parts_journal,
-            prepared: errands,
+            prepared,
             events,
             ..
         } = parts;
@@ -130,11 +130,11 @@ impl RunLoop {
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
         let claim_first = first || outside || !rereadable;
-        let keeping = parts_journal.filter(|_| outside && plan.retrying.processes_items()).map(|journal| {
+        let target = parts_journal.filter(|_| outside && plan.retrying.processes_items()).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             JournalTarget { journal, head }
         });
-        let (replay, results) = Replay::open(keeping, &opened.intake.index, Arc::clone(&events))
+        let (replay, results) = Replay::open(target, &opened.intake.index, Arc::clone(&events))
             .map_err(|JournalFault(trouble)| RunError::Store(StoreError::Machine { trouble }))?;
         let worker = StepExecutor {
             steps: steps.into(),
@@ -148,10 +148,10 @@ impl RunLoop {
             journal: replay.target().cloned(),
             cancel: CancellationToken::new(),
         };
-        let settler = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
+        let driver = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
         let began_ms = opened.began_ms;
-        let errands = errands.map(|errands| errands.due(&opened.intake.index)).unwrap_or_default();
+        let prepared = prepared.map(|prepared| prepared.due(&opened.intake.index)).unwrap_or_default();
         for result in &results {
             opened.intake.clear_doubt(&result.key, &result.version);
         }
@@ -165,12 +165,12 @@ impl RunLoop {
         };
         let passes =
             source.map(|source| SourcePasses::new(source, Arc::clone(&identify), opened.intake.index.policy()));
-        let (feed, beyond) =
+        let (feed, left_out) =
             InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
-        let (committer, intake) = Committer::new(settler, chance, &plan, opened);
-        if beyond > 0 {
+        let (committer, intake) = Committer::new(driver, chance, &plan, opened);
+        if left_out > 0 {
             let message = format!(
-                "{beyond} failures are not tried again automatically, because their records are too large; run --retry-failures"
+                "{left_out} failures are not tried again automatically, because their records are too large; run --retry-failures"
             );
             (committer.driver.events)(Event::Anomaly { message });
         }
@@ -181,7 +181,7 @@ impl RunLoop {
             stop,
             clock,
             store,
-            inputs: Some(feed.with_results(results).with_prepared(errands)),
+            inputs: Some(feed.with_results(results).with_prepared(prepared)),
             source_error: None,
             trouble: None,
             executor: worker,
@@ -258,18 +258,18 @@ impl RunLoop {
         while !self.committer.is_closed() {
             self.commit_if_due().await?;
             match self.next().await {
-                LoopEvent::Input(Ok(Some(fed))) => self.take_input(fed),
+                LoopEvent::Input(Ok(Some(input))) => self.take_input(input),
                 LoopEvent::Input(Ok(None)) => self.on_input_end(),
                 LoopEvent::Input(Err(error)) => {
                     self.inputs = None;
                     self.source_error = Some(error);
                     self.end_probation();
                 }
-                LoopEvent::StepsDone(worked) => {
-                    self.on_steps_done(worked);
+                LoopEvent::StepsDone(steps_outcome) => {
+                    self.on_steps_done(steps_outcome);
                     self.check_tab_ownership()?;
                 }
-                LoopEvent::CommitEnded(ending) => self.on_commit_end(ending).await?,
+                LoopEvent::CommitEnded(outcome) => self.on_commit_end(outcome).await?,
                 LoopEvent::StopRequested => self.on_stop_requested(),
                 LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
                 LoopEvent::AbandonTimeout => self.active_steps.clear(),
@@ -296,12 +296,12 @@ impl RunLoop {
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
-            ending = committer.commit_finished() => LoopEvent::CommitEnded(ending),
-            Some(worked) = works.next(), if working => LoopEvent::StepsDone(worked),
+            outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
+            Some(steps_outcome) = works.next(), if working => LoopEvent::StepsDone(steps_outcome),
             () = stop.wait(), if reading => LoopEvent::StopRequested,
             patience = stop.forced(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
-            fed = next_input(feed), if reading && room && !unclaimed => LoopEvent::Input(fed),
+            input = next_input(feed), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
         }
     }
@@ -361,14 +361,14 @@ impl RunLoop {
         }
     }
 
-    fn take_input(&mut self, fed: RunInput) {
+    fn take_input(&mut self, input: RunInput) {
         let now = self.committer.service_time();
-        let is_of_source = matches!(fed, RunInput::Record(..)) && self.plan.retrying.reads_source();
+        let is_of_source = matches!(input, RunInput::Record(..)) && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         if is_of_source {
             self.intake.probation.read();
         }
-        let taken = match fed {
+        let taken = match input {
             RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
             | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => {
                 return self.stop_for_machine(trouble);
@@ -379,7 +379,7 @@ impl RunLoop {
             RunInput::SourceRead => return self.on_source_read(),
             RunInput::Compared(repeats) => return self.intake.on_compared(repeats),
             RunInput::Result(result) => return self.take_result(*result),
-            RunInput::Prepared(errand) => IntakeResult::Pending(self.intake.enqueue_prepared(*errand)),
+            RunInput::Prepared(change) => IntakeResult::Pending(self.intake.enqueue_prepared(*change)),
         };
         match taken {
             IntakeResult::Work(item, place) if self.is_at_most_once() => {
@@ -425,19 +425,19 @@ impl RunLoop {
         }
     }
 
-    fn on_steps_done(&mut self, worked: StepOutcome) {
-        if let Some(JournalFault(trouble)) = &worked.journal_error {
+    fn on_steps_done(&mut self, steps_outcome: StepOutcome) {
+        if let Some(JournalFault(trouble)) = &steps_outcome.journal_error {
             // The result itself still goes to the sheet. A further result could be lost by a crash.
             self.stop_for_machine(trouble.clone());
         }
-        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &worked.result {
+        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &steps_outcome.result {
             self.stop_for_machine(trouble.clone());
         }
         // Results of programs are written in any case, so that the attempt is counted.
-        let is_of_source = worked.item.again.is_none() && self.plan.retrying.reads_source();
+        let is_of_source = steps_outcome.item.again.is_none() && self.plan.retrying.reads_source();
         self.intake.probation.watch(is_of_source);
         let may_be_held = is_of_source && !self.executor.has_outside_effects();
-        if let Some(waiting) = self.intake.on_steps_done(worked, self.committer.service_time()) {
+        if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
             self.enqueue(waiting, may_be_held);
         }
         self.check_first_records();
@@ -468,7 +468,7 @@ impl RunLoop {
     fn on_stop_requested(&mut self) {
         self.stop_intake();
         self.stop_reason = self.stop.requested();
-        let why = self.stop_reason.map_or("a request", StopReason::word).to_owned();
+        let why = self.stop_reason.map_or("a request", StopReason::as_str).to_owned();
         self.emit(Event::Stopping { why });
     }
 
@@ -523,9 +523,9 @@ impl RunLoop {
         self.committer.begin(items, &mut self.intake, Some(&close as &dyn Fn(Run) -> Run).filter(|_| last))
     }
 
-    async fn on_commit_end(&mut self, ending: CommitOutcome) -> Result<(), RunError> {
+    async fn on_commit_end(&mut self, outcome: CommitOutcome) -> Result<(), RunError> {
         let close = self.run_closer();
-        self.committer.on_commit_end(ending, &mut self.intake, &mut self.queue, &close).await?;
+        self.committer.on_commit_end(outcome, &mut self.intake, &mut self.queue, &close).await?;
         self.drop_stale_deletions();
         self.start_markers.shown(&self.committer.begun);
         self.executor.fence = self.committer.chain.fence();
@@ -552,7 +552,7 @@ impl RunLoop {
         // meanwhile.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let finished = self.committer.run.started.add_ms(took_ms);
-        let said = if self.plan.retrying == RetryScope::Reprocess {
+        let note = if self.plan.retrying == RetryScope::Reprocess {
             "forgot keys for a forced run".to_owned()
         } else {
             String::new()
@@ -565,13 +565,13 @@ impl RunLoop {
                     (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())
                 }
                 (None, Some(reason)) => {
-                    (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.word()))
+                    (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.as_str()))
                 }
                 (None, None) if run.counts.failed > 0 => (
                     RunStatus::Partial,
                     join_sentences(format!("{} failed; see Failures {job}", run.counts.failed), &rowless),
                 ),
-                (None, None) => (RunStatus::Succeeded, join_sentences(said.clone(), &rowless)),
+                (None, None) => (RunStatus::Succeeded, join_sentences(note.clone(), &rowless)),
             };
             let repaired = Some(run.message.clone());
             let message =
@@ -648,10 +648,10 @@ fn rowless_phrase(items: u64) -> String {
 }
 
 /// Joins two sentences, if both are there.
-fn join_sentences(said: String, more: &str) -> String {
-    match (said.is_empty(), more.is_empty()) {
-        (_, true) => said,
+fn join_sentences(note: String, more: &str) -> String {
+    match (note.is_empty(), more.is_empty()) {
+        (_, true) => note,
         (true, false) => more.to_owned(),
-        (false, false) => format!("{said}; {more}"),
+        (false, false) => format!("{note}; {more}"),
     }
 }

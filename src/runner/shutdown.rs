@@ -24,7 +24,7 @@ pub enum StopReason {
 
 impl StopReason {
     /// Returns the text for messages.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",

@@ -113,16 +113,16 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
-    let claimant = LeaseRequest::from_config(plan, &parts.processes);
-    let mut buried = Vec::new();
+    let lease_request = LeaseRequest::from_config(plan, &parts.processes);
+    let mut abandoned_runs = Vec::new();
     if let Some(snapshot) = snapshot {
         check_job_location(snapshot, plan.rollover.as_ref())?;
         if !plan.adopt {
             check_definition(snapshot, &definition)?;
         }
-        buried.extend(check_lease(snapshot, &claimant, loaded.service_time)?);
+        abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
-    for run in &buried {
+    for run in &abandoned_runs {
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
     let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
@@ -131,7 +131,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let mut chain = CommitChain::new(snapshot, fresh, me);
     let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
-    let gone =
+    let deleted =
         snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.deleted_columns.clone()).unwrap_or_default();
     chain.update_state(|state| {
         if begins_anew {
@@ -143,7 +143,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         if let Some(rollover) = &plan.rollover {
             rollover.apply(state);
         }
-        (state.definition, state.deleted) = (definition, gone);
+        (state.definition, state.deleted) = (definition, deleted);
         state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
     });
     let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
@@ -151,7 +151,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
     }
     let rows = plan.retrying.select_failures(&mut intake.index);
-    let kept = if rows.is_empty() { Vec::new() } else { parts.store.read_failures(&rows).await? };
+    let failures = if rows.is_empty() { Vec::new() } else { parts.store.read_failures(&rows).await? };
     let resting = intake.index.suppressed_failures();
     if plan.retrying.reads_source() && !resting.is_empty() {
         intake.index.with_known_records(parts.store.read_record_hashes(&resting).await?);
@@ -164,22 +164,22 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         chain,
         intake,
         table_exists,
-        abandoned_runs: buried,
+        abandoned_runs,
         run,
         service,
         began_ms,
         spreadsheet,
         first_spreadsheet: origin,
-        failures: kept,
-        lease_request: claimant,
+        failures,
+        lease_request,
     })
 }
 
 /// Returns the time zone of data timestamps: the job's own, else the state's, else the
 /// spreadsheet's at the job's first run.
-fn zone_name(plan: &RunConfig, kept: Option<String>, of_place: Option<&str>) -> Option<String> {
+fn zone_name(plan: &RunConfig, stored: Option<String>, of_place: Option<&str>) -> Option<String> {
     let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
-    own.or(kept).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
+    own.or(stored).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
 
 fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
@@ -204,8 +204,8 @@ fn report_loaded(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64
     let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), check_not_blocked)?;
-    for blemish in snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default() {
-        (parts.events)(Event::Anomaly { message: blemish.message.clone() });
+    for anomaly in snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default() {
+        (parts.events)(Event::Anomaly { message: anomaly.message.clone() });
     }
     Ok(())
 }
@@ -213,8 +213,8 @@ fn report_loaded(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64
 /// Stops at the first blocking anomaly. The processed index of such a snapshot can't be trusted
 /// either.
 pub fn check_not_blocked(snapshot: &Snapshot) -> Result<(), RunError> {
-    match snapshot.anomalies.iter().find(|blemish| blemish.blocking) {
-        Some(blemish) => Err(StoreError::Corrupt { why: blemish.message.clone() }.into()),
+    match snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {
+        Some(anomaly) => Err(StoreError::Corrupt { why: anomaly.message.clone() }.into()),
         None => Ok(()),
     }
 }
@@ -251,11 +251,11 @@ pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<
 }
 
 /// Checks whether the lease may be claimed. Returns the abandoned run that left it, as crashed.
-pub fn check_lease(snapshot: &Snapshot, claimant: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
+pub fn check_lease(snapshot: &Snapshot, lease_request: &LeaseRequest, now: Timestamp) -> Result<Option<Run>, RunError> {
     let lease = &snapshot.state.lease;
-    let holder = match lease.status(|holder| claimant.has_outlived(holder), now) {
+    let holder = match lease.status(|holder| lease_request.has_outlived(holder), now) {
         LeaseStatus::Free => return Ok(None),
-        LeaseStatus::Held { holder, until } if !claimant.steal => {
+        LeaseStatus::Held { holder, until } if !lease_request.steal => {
             return Err(RunError::Held { holder: Box::new(holder), since: lease.since, until });
         }
         LeaseStatus::Dead(holder) | LeaseStatus::Held { holder, .. } => holder,
@@ -299,8 +299,8 @@ fn intake(
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
         _ => Header::open(plan.tab.clone(), &plan.columns.order),
     };
-    let gone = chain.state().deleted.as_slice();
-    let header = header.with(plan.columns.new_columns, gone);
+    let deleted = chain.state().deleted.as_slice();
+    let header = header.with(plan.columns.new_columns, deleted);
     let key_column =
         chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
             ADDED_KEY_COLUMN => KeyColumn::Added,

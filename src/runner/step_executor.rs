@@ -104,28 +104,28 @@ impl StepExecutor {
     }
 
     /// Runs an item through all steps.
-    pub async fn run(self, item: Item, place: SequenceNumber, known: PriorState) -> StepOutcome {
-        let mut tally = RetryCount::default();
-        let result = self.run_steps(&item, known.change_id.as_deref(), &mut tally).await;
+    pub async fn run(self, item: Item, place: SequenceNumber, prior_state: PriorState) -> StepOutcome {
+        let mut counts = RetryCount::default();
+        let result = self.run_steps(&item, prior_state.change_id.as_deref(), &mut counts).await;
         let unkept = match (&self.journal, &result) {
-            (Some(keeping), Ok(values)) => keeping.keep(&item, known.state_digest, values).await.err(),
+            (Some(journal), Ok(values)) => journal.keep(&item, prior_state.state_digest, values).await.err(),
             _ => None,
         };
-        StepOutcome { item, place, result, retries: tally.retries, begun: tally.begun, journal_error: unkept }
+        StepOutcome { item, place, result, retries: counts.retries, begun: counts.begun, journal_error: unkept }
     }
 
     async fn run_steps(
         &self,
         item: &Item,
         change: Option<&str>,
-        tally: &mut RetryCount,
+        counts: &mut RetryCount,
     ) -> Result<Vec<Value>, StepFailure> {
         let mut values = vec![item.body.clone()];
         for step in self.steps.iter() {
             let mut made = Vec::with_capacity(values.len());
             for value in values {
                 let failed = |error| StepFailure { step: step.name().to_owned(), error };
-                made.extend(self.run_with_retries(step.as_ref(), (item, change), value, tally).await.map_err(failed)?);
+                made.extend(self.run_with_retries(step.as_ref(), (item, change), value, counts).await.map_err(failed)?);
                 if made.len() > MAX_VALUES {
                     let error = StepError::Rejected(format!("makes more than {MAX_VALUES} values of one item"));
                     return Err(StepFailure { step: step.name().to_owned(), error });
@@ -141,7 +141,7 @@ impl StepExecutor {
         step: &dyn Step,
         (item, change): (&Item, Option<&str>),
         value: Value,
-        tally: &mut RetryCount,
+        counts: &mut RetryCount,
     ) -> Result<Vec<Value>, StepError> {
         let began = self.clock.monotonic_ms();
         let mut attempt = 1;
@@ -149,7 +149,7 @@ impl StepExecutor {
             let context = self.context(step, (item, change), attempt);
             let ended = step.run(value.clone(), &context).await;
             let kept_off = matches!(&ended, Err(StepError::Machine { begun: false, .. }));
-            tally.begun |= step.has_outside_effects() && !kept_off;
+            counts.begun |= step.has_outside_effects() && !kept_off;
             let error = match ended {
                 Ok(made) => return Ok(made),
                 Err(error) => error,
@@ -178,7 +178,7 @@ impl StepExecutor {
                 }
             }
             attempt += 1;
-            tally.retries += 1;
+            counts.retries += 1;
         }
     }
 

@@ -28,16 +28,16 @@ impl Intake {
         place: SequenceNumber,
         now: Timestamp,
     ) -> Option<PendingItem> {
-        let tried =
+        let prior =
             self.index.prior_failure(&item.key).filter(|_| self.index.policy() != ReprocessPolicy::EachVersion)?;
-        let mark = self.index.policy().version_hash(&item.version);
-        let is_other = tried.version != mark;
+        let hash = self.index.policy().version_hash(&item.version);
+        let is_other = prior.version != hash;
         // Otherwise the source could yield an unordered version beside the one that counts, in
         // every run.
-        let has_order =
-            self.index.policy() != ReprocessPolicy::OnNewer || RankKind::of(tried.version) == RankKind::of(mark);
-        let is_at_rest = !self.index.is_in_hand(&item.key) && !self.index.has_failed_here(&item.key, tried.version);
-        if tried.in_doubt || !is_other || !has_order || !is_at_rest {
+        let has_order = self.index.policy() != ReprocessPolicy::OnNewer
+            || RankKind::from_rank(prior.version) == RankKind::from_rank(hash);
+        let is_at_rest = !self.index.is_in_hand(&item.key) && !self.index.has_failed_here(&item.key, prior.version);
+        if prior.in_doubt || !is_other || !has_order || !is_at_rest {
             return None;
         }
         let closed = self.closing_failure(item.key.clone(), item.version.clone(), item.position.to_string(), now)?;

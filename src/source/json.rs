@@ -255,7 +255,7 @@ mod tests {
                 (1, Some(1), Ok(json!({"id": 1}))),
                 (2, Some(2), Err("the record is no JSON: expected value at byte 8 (JSON has no NaN)".into())),
                 (3, Some(2), Err("the record is no valid UTF-8 at byte 9".into())),
-                (4, Some(4), Ok(json!({"id": exact_number::of("12345678901234567890123")}))),
+                (4, Some(4), Ok(json!({"id": exact_number::from_token("12345678901234567890123")}))),
             ]
         );
         assert_eq!(records[1].bytes, b"{\"id\": NaN}");

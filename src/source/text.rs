@@ -74,12 +74,12 @@ mod tests {
         let text = r#"{"id": 12345678901234567890123, "max": 18446744073709551615, "neg": -99999999999999999999,
             "in": "12345678901234567890123", "f": 0.12345678901234567890, "e": 12345678901234567890123e2, "n": 42}"#;
         let value = parse(text.as_bytes(), &Depth::Whole).expect("a record");
-        assert_eq!(value["id"], exact_number::of("12345678901234567890123"));
+        assert_eq!(value["id"], exact_number::from_token("12345678901234567890123"));
         assert_eq!(value["max"], json!(u64::MAX));
-        assert_eq!(value["neg"], exact_number::of("-99999999999999999999"));
+        assert_eq!(value["neg"], exact_number::from_token("-99999999999999999999"));
         assert_eq!(value["in"], json!("12345678901234567890123"));
-        assert_eq!(value["f"], exact_number::of("0.12345678901234567890"));
-        assert_eq!(value["e"], exact_number::of("12345678901234567890123e2"));
+        assert_eq!(value["f"], exact_number::from_token("0.12345678901234567890"));
+        assert_eq!(value["e"], exact_number::from_token("12345678901234567890123e2"));
         assert_eq!(value["n"], json!(42));
     }
 

@@ -53,7 +53,7 @@ impl Identify for JqIdentify {
         .boxed()
     }
 
-    fn sight<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
+    fn identify_reduced<'a>(&'a self, body: &'a Value) -> BoxFuture<'a, Identity> {
         self.found(body).boxed()
     }
     fn paths(&self) -> Vec<(&'static str, MemberPath)> {
@@ -170,8 +170,8 @@ mod tests {
             (json!({"id": 9_007_199_254_740_993_u64}), "9007199254740993"),
             (json!({"id": "12345678901234567890"}), "12345678901234567890"),
             (json!({"id": " a "}), " a "),
-            (json!({"id": exact_number::of("1234567890123456.789")}), "1234567890123456.789"),
-            (json!({"id": exact_number::of("9007199254740993.0")}), "9007199254740993.0"),
+            (json!({"id": exact_number::from_token("1234567890123456.789")}), "1234567890123456.789"),
+            (json!({"id": exact_number::from_token("9007199254740993.0")}), "9007199254740993.0"),
         ] {
             assert_eq!(find(".id", &body), Ok((key.into(), String::new())), "{body}");
         }

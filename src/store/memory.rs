@@ -107,7 +107,7 @@ impl MemoryStore {
         let tables: Vec<_> = contents.tables.iter().map(|(tab, (columns, _))| (tab.clone(), columns.clone())).collect();
         let snapshot = contents.head.map(|head| Snapshot {
             state: contents.state.clone(),
-            said: contents.state.processed,
+            stored_checksum: contents.state.processed,
             head,
             book: book(&contents, self.again),
             tables: tables.clone(),
@@ -235,7 +235,7 @@ fn book(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
             failures.insert(key, tried);
         }
     }
-    let doings: Vec<_> = contents.processed.iter().map(|(_, _, run)| VersionUse::of(run)).collect();
+    let doings: Vec<_> = contents.processed.iter().map(|(_, _, run)| VersionUse::from_cell(run)).collect();
     let done = ProcessedSet::from_changes(again, done, &doings, forgotten, contents.state.gaps.clone());
     ProcessedIndex::new(done, failures)
         .with_suppressed_counts(contents.state.suppressed_failures.clone())

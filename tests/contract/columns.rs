@@ -222,7 +222,7 @@ async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run
         let upsert = |seed| {
             let mut job = Job::new(world.clock());
             (job.seed, job.plan.mode) = (seed, WriteMode::Upsert);
-            job.plan.definition.mode = WriteMode::Upsert.word().into();
+            job.plan.definition.mode = WriteMode::Upsert.as_str().into();
             job
         };
         let versions = |v: &str| Values::of((0..3).map(|n| json!({"id": format!("k{n}"), "v": v, "n": v})));

@@ -119,7 +119,7 @@ async fn a_new_column_of_days_shows_days_in_rows_that_are_written_over_too_and_i
         let run = |seed, items: Vec<Value>| {
             let mut job = runner(&world, seed);
             job.plan.mode = WriteMode::Upsert;
-            job.plan.definition.mode = WriteMode::Upsert.word().into();
+            job.plan.definition.mode = WriteMode::Upsert.as_str().into();
             job.plan.columns.types = ["day", "next"].map(|name| (name.to_owned(), ColumnType::Date)).to_vec();
             let store = world.store_of("j", "Data").with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange);
             async move { job.run(store, Values::of(items)).await.expect("a clean run").run.counts }

@@ -309,7 +309,7 @@ async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn StoreF
     for round in 0..2 {
         writer.put(Changes { settled: vec![forgotten()], ..Changes::default() }).await;
         let loaded = snapshot(&*ground.store()).await;
-        assert_eq!((loaded.said, loaded.anomalies.len()), (loaded.state.processed, 0), "round {round}");
+        assert_eq!((loaded.stored_checksum, loaded.anomalies.len()), (loaded.state.processed, 0), "round {round}");
         assert!(!loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
         assert!(loaded.book.is_done(&key("k"), &Version("2".into())), "another version is left alone");
         let again = vec![done(&writer, "k", "1")];
@@ -344,7 +344,7 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
     writer.put(Changes { settled: vec![ItemResult::Removed(together)], ..Changes::default() }).await;
     assert_eq!(writer.store.misplaced_writes().await, Ok(MisplacedWrites::default()));
     let loaded = snapshot(&*ground.store()).await;
-    assert_eq!((loaded.said, loaded.anomalies.len()), (loaded.state.processed, 0));
+    assert_eq!((loaded.stored_checksum, loaded.anomalies.len()), (loaded.state.processed, 0));
     assert!(!loaded.book.is_done(&key("k"), &Version("1".into())));
     assert!(loaded.book.is_done(&key("k"), &Version("2".into())));
     assert_eq!(loaded.book.open_failures(), 0);

@@ -162,7 +162,7 @@ pub fn done(writer: &Writer, text: &str, version: &str) -> ItemResult {
             ("text".to_owned(), Cell::text(format!("row of {text} {version}"))),
         ],
     };
-    let output = Output::of(writer.tab.clone(), vec![row]);
+    let output = Output::new(writer.tab.clone(), vec![row]);
     ItemResult::Done {
         key: key(text),
         version: Version(version.to_owned()),

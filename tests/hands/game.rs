@@ -133,7 +133,7 @@ impl Game {
         job.plan.max_rows = 1 + usize::try_from(self.below(6)).expect("few");
         job.plan.mode = WriteMode::Upsert;
         job.plan.columns.order = JOBS.map(str::to_owned).into();
-        job.plan.definition.mode = WriteMode::Upsert.word().into();
+        job.plan.definition.mode = WriteMode::Upsert.as_str().into();
         job.plan.steal = true;
         let items: Vec<_> = {
             let mut table = self.desk.table.lock().await;

@@ -412,12 +412,12 @@ fn load(rules: Rules, meta: &Sheet, state: &Sheet, keys: &Sheet) -> Option<Load>
     let late = rules.is(Mutation::HeadAfterData);
     let tab = if late { state.sight().1?.tab } else { place.tab };
     let cell = state.cell(tab)?;
-    let mut reading = LoadObservation { head: cell.state.head, said: cell.state.processed, found: keys.tally() };
+    let mut reading = LoadObservation { head: cell.state.head, expected: cell.state.processed, actual: keys.tally() };
     if rules.is(Mutation::HeadNotCompared) {
         reading.head = Some(head);
     }
     if rules.is(Mutation::TallyNotCompared) {
-        reading.found = reading.said;
+        reading.actual = reading.expected;
     }
     let held_against = if late { reading.head? } else { head };
     // A difference within one version never counts as a manual edit: that requires ten seconds.
@@ -437,7 +437,7 @@ fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
     let book = ProcessedIndex::new(ProcessedSet::from_rows(ReprocessPolicy::EachVersion, rows), HashMap::new());
     let (tables, gone, blemishes) = (Vec::new(), Vec::new(), Vec::new());
     Snapshot {
-        said: state.processed,
+        stored_checksum: state.processed,
         state,
         head,
         book,

@@ -354,7 +354,7 @@ impl Game {
         plan.ttl_ms = self.ttl_ms;
         plan.steal = lane.below(10) == 0;
         plan.mode = self.mode;
-        plan.definition.mode = self.mode.word().into();
+        plan.definition.mode = self.mode.as_str().into();
         job
     }
 

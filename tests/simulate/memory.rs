@@ -78,7 +78,7 @@ impl InMemory {
             runs: held
                 .runs
                 .iter()
-                .map(|run| RunRow { run: run.id.clone(), status: run.status.word().to_owned(), new: run.counts.new })
+                .map(|run| RunRow { run: run.id.clone(), status: run.status.as_str().to_owned(), new: run.counts.new })
                 .collect(),
         }
     }

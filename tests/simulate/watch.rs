@@ -27,7 +27,7 @@ impl Watch {
 
     /// A run ended well.
     pub fn finished(&mut self, run: &Run) {
-        self.finished.insert(run.id.clone(), (run.status.word().to_owned(), run.counts.new));
+        self.finished.insert(run.id.clone(), (run.status.as_str().to_owned(), run.counts.new));
     }
 
     /// Checks what holds at every moment, and tells whether somebody has just taken over from a holder who did not give back.

@@ -35,10 +35,10 @@ pub struct MachineTrouble {
 }
 
 impl MachineTrouble {
-    /// Converts `error` of the operation `deed` (such as "the journal can't be written"). Returns
+    /// Converts `error` of the operation `operation` (such as "the journal can't be written"). Returns
     /// `None` if the request was wrong and not the machine.
-    pub fn from_io(deed: &str, error: &io::Error) -> Option<Self> {
-        refused(error).map(|refused| Self { refused, why: format!("{deed}: {error}") })
+    pub fn from_io(operation: &str, error: &io::Error) -> Option<Self> {
+        refused(error).map(|refused| Self { refused, why: format!("{operation}: {error}") })
     }
 
     /// Creates the error of a refused resource with this message.

@@ -52,7 +52,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
     let mut out = format!("{} · key {}\n", visible(job), visible(&life.key));
     for row in &life.failures {
         let failure = &row.failure;
-        let state = failure.state.word();
+        let state = failure.state.as_str();
         let tries = if failure.attempts == 1 { "attempt" } else { "attempts" };
         let _ = write!(out, "  {}  {state} after {} {tries}", failure.last_seen, failure.attempts);
         if failure.step.is_empty() && !failure.error.is_empty() {
@@ -63,7 +63,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
         }
         let _ = writeln!(out, "  (Failures row {}, run {}{})", row.row, visible(&failure.run), commit(failure.order));
         if let Some(action) = row.action {
-            let _ = writeln!(out, "      requested there: {}", action.word());
+            let _ = writeln!(out, "      requested there: {}", action.as_str());
         }
     }
     for row in &life.done {
@@ -82,7 +82,7 @@ fn told(life: &ItemHistory, job: &str) -> String {
         rows => writeln!(out, "  in {} at row {}", visible(tab), joined(rows)),
     };
     for run in &life.runs {
-        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.word(), ended(run));
+        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.as_str(), ended(run));
     }
     let _ = writeln!(out, "  next: {}", life.next);
     out
@@ -168,7 +168,7 @@ impl<'a> Document<'a> {
         });
         let failures = life.failures.iter().map(|row| FailureDocument {
             row: row.row,
-            state: row.failure.state.word(),
+            state: row.failure.state.as_str(),
             step: &row.failure.step,
             error: &row.failure.error,
             attempts: row.failure.attempts,
@@ -177,12 +177,12 @@ impl<'a> Document<'a> {
             run: &row.failure.run,
             commit: row.failure.order.map(|order| order.commit),
             version: &row.failure.version.0,
-            action: row.action.map(RequestedAction::word),
-            answered: row.failure.answered.map(RequestedAction::word),
+            action: row.action.map(RequestedAction::as_str),
+            answered: row.failure.answered.map(RequestedAction::as_str),
         });
         let runs = life.runs.iter().map(|run| RunDocument {
             run: &run.id,
-            status: run.status.word(),
+            status: run.status.as_str(),
             started: run.started.to_string(),
             finished: run.finished.map(|at| at.to_string()),
             host: &run.host,

@@ -47,8 +47,8 @@ async fn list(
     let rows = found.some.iter().map(|(failure, asked)| {
         vec![
             failure.key.as_str().to_owned(),
-            failure.state.word().to_owned(),
-            asked.map_or_else(String::new, |asked| asked.word().to_owned()),
+            failure.state.as_str().to_owned(),
+            asked.map_or_else(String::new, |asked| asked.as_str().to_owned()),
             failure.attempts.to_string(),
             failure.last_seen.to_string(),
             failure.step.clone(),

@@ -138,7 +138,7 @@ async fn look(
             "results of steps on this machine are not on the sheet yet: run the job once, then repeat the command";
         return Err(refused(why.to_owned(), true));
     }
-    let heritage = Predecessors::of(&known.snapshot.state, ids.0);
+    let heritage = Predecessors::from_state(&known.snapshot.state, ids.0);
     Ok(RolloverFindings {
         moving,
         heritage,

@@ -132,7 +132,7 @@ impl<'a> RunDocument<'a> {
             schema_version: SCHEMA_VERSION,
             job: &run.job,
             run: &run.id,
-            status: run.status.word(),
+            status: run.status.as_str(),
             message: &run.message,
             counts: CountsDocument {
                 read: counts.read,

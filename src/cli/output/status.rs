@@ -97,7 +97,7 @@ impl JobStatus {
             spreadsheet: &self.place.spreadsheet,
             last_run: self.last_run.as_ref().and_then(Option::as_ref).map(|run| LastRunDocument {
                 run: &run.id,
-                status: run.status.word(),
+                status: run.status.as_str(),
                 started: run.started.to_string(),
                 finished: run.finished.map(|end| end.to_string()),
                 seconds: run.seconds(),
@@ -203,7 +203,7 @@ pub fn standing(open: u64, dead: u64) -> String {
 const AHEAD_MS: u64 = 60_000;
 
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
-    let verdict = format!("{} {}", sign(run.status), run.status.word());
+    let verdict = format!("{} {}", sign(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&verdict),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),

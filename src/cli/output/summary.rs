@@ -86,7 +86,7 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
 }
 
 fn headline(run: &Run, palette: Palette) -> String {
-    let (sign, word) = (sign(run.status), run.status.word());
+    let (sign, word) = (sign(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),

@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
         assert_eq!(
             run_on(". * 10", json!(u64::MAX)),
-            Ok(vec![crate::ledger::columns::exact_number::of("184467440737095516150")])
+            Ok(vec![crate::ledger::columns::exact_number::from_token("184467440737095516150")])
         );
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }

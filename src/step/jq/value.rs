@@ -108,7 +108,7 @@ fn number_from_jaq(number: &Num) -> Result<Value, Unrepresentable> {
                 .parse::<i64>()
                 .map(Value::from)
                 .or_else(|_| digits.parse::<u64>().map(Value::from))
-                .unwrap_or_else(|_| exact_number::of(&digits)));
+                .unwrap_or_else(|_| exact_number::from_token(&digits)));
         }
         Num::Float(f) => *f,
         Num::Dec(digits) => match exact_number::from_inexact(digits) {
@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn a_number_that_no_double_holds_goes_through_as_it_is_written() {
         for digits in ["1234567890123456.789", "1e-400", "1E400", "-0.1234567890123456789", "12345678901234567890123"] {
-            let value = json!({"a": [exact_number::of(digits)]});
+            let value = json!({"a": [exact_number::from_token(digits)]});
             assert_eq!(from_jaq(&to_jaq(value.clone())), Ok(value));
         }
     }

@@ -111,7 +111,7 @@ impl RowDeletionBatch {
         out.push(put(state_tab, STATE_ROWS, 0, vec![texts(&about)], VALUE));
         let expectations = self.rows.iter().map(|removal| {
             let mark = removal.mark.map_or(BLANK.to_owned(), |mark| format!("{mark:016x}"));
-            texts(&[removal.role.word().to_owned(), mark])
+            texts(&[removal.role.as_str().to_owned(), mark])
         });
         out.push(put(state_tab, FIRST, 0, expectations.collect(), VALUE));
         for (header, role) in (HEADERS..).zip(TabKind::ALL) {

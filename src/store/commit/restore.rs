@@ -74,7 +74,7 @@ fn parse_rows(rows: &[Vec<Value>], count: &str, state_tab: i32) -> Option<Deleti
     let mut clean = true;
     for at in (FIRST..).take(count.parse().ok()?) {
         let field = |column: usize| cells(rows, at).get(column).map(text).unwrap_or_default();
-        let role = TabKind::of_word(&field(0))?;
+        let role = TabKind::parse(&field(0))?;
         let expected = Some(field(1)).filter(|mark| mark != BLANK);
         let expected = expected.map(|mark| u64::from_str_radix(&mark, 16)).transpose().ok()?;
         let there = copy(at);

@@ -153,7 +153,7 @@ impl Loader {
             _ => return Err(head_missing(&self.job).into()),
         };
         let read = self.read_tabs(&metadata, &location).await?;
-        let reading = LoadObservation { head: read.state.head, said: read.state.processed, found: read.found };
+        let reading = LoadObservation { head: read.state.head, expected: read.state.processed, actual: read.found };
         let manually_edited = match check.check(location.head, reading, self.clock.monotonic_ms()) {
             LoadConsistency::Whole => None,
             LoadConsistency::ManuallyEdited => Some(manually_edited(&self.job, reading)),
@@ -386,7 +386,7 @@ impl Loader {
         let (head, tables) = (location.head, tables_of(&self.data_tab, &tabs));
         let snapshot = Snapshot {
             state,
-            said,
+            stored_checksum: said,
             head,
             book,
             tables: tables.clone(),

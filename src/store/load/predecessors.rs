@@ -106,8 +106,8 @@ impl Loader {
             }
             rows.sort_by_order(&FirstCommits::default());
             rows.keep_gaps(state.gaps.before);
-            let reading = LoadObservation { head: state.head, said: state.processed, found: rows.found };
-            if reading.said == reading.found {
+            let reading = LoadObservation { head: state.head, expected: state.processed, actual: rows.found };
+            if reading.expected == reading.actual {
                 return Ok((state, rows, None));
             }
             if attempts == MAX_READ_ATTEMPTS {

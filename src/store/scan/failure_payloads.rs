@@ -63,7 +63,7 @@ impl Loader {
         };
         let (mut found, mut unmarked) = (Vec::new(), Vec::new());
         for (key, row) in wanted {
-            let is_there = cell(&keys, *row).is_some_and(|text| Fingerprint::of(&text) == *key);
+            let is_there = cell(&keys, *row).is_some_and(|text| Fingerprint::new(&text) == *key);
             match cell(&marks, *row).filter(|_| is_there) {
                 Some(mark) => found.push((*key, mark)),
                 None => unmarked.push((*key, *row)),

@@ -319,6 +319,6 @@ fn on_failure(row: u32, cells: &[Value], tab: &Tab, on_row: &mut (dyn FnMut(Scan
     }
     if let Some(failure) = read_failure_row(|name| cell_in(tab, cells, name)) {
         let action = tab.position("action").and_then(|at| cells.get(at)).map(text).unwrap_or_default();
-        on_row(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::of_word(&action) });
+        on_row(ScannedRow::Failure { row, failure: Box::new(failure), action: RequestedAction::parse(&action) });
     }
 }

@@ -94,7 +94,7 @@ pub fn reordered_rows(tab: &Tab) -> Option<Anomaly> {
 
 /// The anomaly for a manually edited tab of keys.
 pub fn manually_edited(job: &str, reading: LoadObservation) -> Anomaly {
-    let (expected, found) = (reading.said.count, reading.found.count);
+    let (expected, found) = (reading.expected.count, reading.actual.count);
     let message = format!(
         "tab Processed {job}: {found} rows exist and {expected} were written: the tab was edited; keys whose rows are gone will \
          be processed again"

@@ -91,7 +91,7 @@ pub fn cell_in(tab: &Tab, cells: &[Value], name: &str) -> Cell {
 /// Whether a row of Failures has a failure state and a run, but not in the header's columns.
 /// `state` is the text in the header's state column.
 pub fn is_failure_in_other_columns(row: &[Value], state: &str) -> bool {
-    let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.word() == text);
+    let is_word = |text: &str| FailureState::ALL.iter().any(|state| state.as_str() == text);
     !is_word(state) && row.iter().any(|cell| is_word(&text(cell))) && row.iter().any(|cell| is_run_cell(&text(cell)))
 }
 
@@ -183,16 +183,16 @@ impl FailureRows {
             last_seen: timestamp(5),
             version: self.again.version_hash(&Version(version)),
             error: failure_hash(&step, &error),
-            state: FailureState::of_word(&state),
+            state: FailureState::from_cell(&state),
             in_doubt: step == IN_DOUBT,
             requested: None,
             row: number,
         };
-        let typed = RequestedAction::of_word(&action);
+        let typed = RequestedAction::parse(&action);
         if typed.is_none() && !action.trim().is_empty() && self.unknown_actions.len() < MAX_LISTED {
             self.unknown_actions.push((number, action.chars().take(40).collect()));
         }
-        let history = self.known.entry(Fingerprint::of(&key)).or_insert_with(|| FailureHistory {
+        let history = self.known.entry(Fingerprint::new(&key)).or_insert_with(|| FailureHistory {
             newest: (order, failure),
             action: None,
             answer: None,
@@ -206,7 +206,7 @@ impl FailureRows {
             (kept, None) => kept,
         };
         history.action = later(history.action, typed);
-        history.answer = later(history.answer, RequestedAction::of_word(&answered));
+        history.answer = later(history.answer, RequestedAction::parse(&answered));
     }
 
     /// Returns the failures that are not closed, and the anomalies.

@@ -84,9 +84,9 @@ impl ProcessedRows {
             let [key, version, state, run] = &texts;
             self.found.add(&[key, version, state, run]);
             if self.again != ReprocessPolicy::EachVersion {
-                self.key_sums.add(Fingerprint::of(key));
+                self.key_sums.add(Fingerprint::new(key));
                 if read_run_cell(run).1.is_none() {
-                    self.unordered.push(Fingerprint::of(key));
+                    self.unordered.push(Fingerprint::new(key));
                 }
             }
             if is_shifted {
@@ -100,7 +100,7 @@ impl ProcessedRows {
             if self.keep_commit.is_some() && read_run_cell(run).1.map(|order| order.commit) == self.keep_commit {
                 self.recent.insert(key.clone());
             }
-            let entry = (Fingerprint::of(key), self.again.version_hash(&Version(version.clone())));
+            let entry = (Fingerprint::new(key), self.again.version_hash(&Version(version.clone())));
             if state == FORGOTTEN {
                 self.forgotten.push(entry);
                 continue;
@@ -108,7 +108,7 @@ impl ProcessedRows {
             self.rows.push(entry);
             if self.again == ReprocessPolicy::OnChange {
                 self.sequence.push(run);
-                self.version_uses.push(VersionUse::of(run));
+                self.version_uses.push(VersionUse::from_cell(run));
             }
         }
     }

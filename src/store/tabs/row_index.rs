@@ -119,7 +119,7 @@ impl RowIndex {
 
 /// 64 bits of a key. Two keys with the same bits share a hint, and the undo log distinguishes them.
 fn mark(key: &str) -> u64 {
-    Fingerprint::of(key).0
+    Fingerprint::new(key).0
 }
 
 #[cfg(test)]

@@ -305,7 +305,7 @@ mod tests {
     #[test]
     fn a_number_that_a_double_changes_is_never_rounded() {
         for digits in ["1234567890123456.789", "0.1234567890123456789", "9007199254740993.0", "1e-400", "1E400"] {
-            let number = exact_number::of(digits);
+            let number = exact_number::from_token(digits);
             for kind in [ColumnType::Auto, ColumnType::Text] {
                 assert_eq!(cell(number.clone(), kind), Ok(Cell::text(digits)));
             }
@@ -314,7 +314,7 @@ mod tests {
                 assert!(why.contains(&format!("would change the number {digits},")), "{why}");
             }
             assert!(cell(number, ColumnType::Duration).is_err_and(|why| why.contains(digits)));
-            let nested = cell(json!({"a": [exact_number::of(digits)]}), ColumnType::Auto);
+            let nested = cell(json!({"a": [exact_number::from_token(digits)]}), ColumnType::Auto);
             assert_eq!(nested, Ok(Cell::text(format!("{{\"a\":[{digits}]}}"))));
         }
         for (text, number) in [("0.30000000000000004", 0.300_000_000_000_000_04), ("1e23", 1e23), ("+5.", 5.0)] {

@@ -62,7 +62,7 @@ impl ColumnType {
     ];
 
     /// Parses the word of a job file.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, kind)| *kind)
     }
 }
@@ -204,10 +204,10 @@ mod tests {
     #[test]
     fn every_word_names_its_type_and_no_other_word_names_one() {
         for (word, kind) in ColumnType::WORDS {
-            assert_eq!(ColumnType::from_word(word), Some(kind));
+            assert_eq!(ColumnType::parse(word), Some(kind));
         }
-        assert_eq!(ColumnType::from_word("auto"), None);
-        assert_eq!(ColumnType::from_word("Number"), None);
+        assert_eq!(ColumnType::parse("auto"), None);
+        assert_eq!(ColumnType::parse("Number"), None);
     }
 
     #[test]

@@ -138,23 +138,23 @@ pub fn is_exact(token: &str) -> bool {
 /// Returns the double that holds the number of a text and prints with the same value; `None` if it
 /// would print another value, or if the text is no number. `.5`, `5.` and `+5` are numbers here.
 pub fn double(text: &str) -> Option<f64> {
-    let written = Decimal::of(text)?;
+    let written = Decimal::parse(text)?;
     let double: f64 = text.parse().ok()?;
     // If two texts are equally short and near, the standard library may print one of them and
     // serde_json the other.
     let printed = [format!("{double:e}"), serde_json::Number::from_f64(double)?.to_string()];
-    printed.iter().any(|printed| Decimal::of(printed).as_ref() == Some(&written)).then_some(double)
+    printed.iter().any(|printed| Decimal::parse(printed).as_ref() == Some(&written)).then_some(double)
 }
 
 /// True if a text is a number of any size.
 pub fn is_number(text: &str) -> bool {
-    Decimal::of(text).is_some()
+    Decimal::parse(text).is_some()
 }
 
 /// Returns the absolute value of a whole number in any notation; `None` for other texts, and beyond
 /// 64 bits.
 pub fn whole(text: &str) -> Option<u64> {
-    let Decimal { digits, point, .. } = Decimal::of(text)?;
+    let Decimal { digits, point, .. } = Decimal::parse(text)?;
     let zeros = usize::try_from(point).ok()?.checked_sub(digits.len()).filter(|zeros| *zeros <= 20)?;
     let digits = String::from_utf8(digits).ok()? + &"0".repeat(zeros);
     if digits.is_empty() { Some(0) } else { digits.parse().ok() }
@@ -169,7 +169,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    fn of(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
         let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -198,13 +198,13 @@ impl Decimal {
 }
 
 /// Returns the value for a number that can't be held.
-pub fn of(token: &str) -> Value {
+pub fn from_token(token: &str) -> Value {
     Value::String(format!("{MARKER}{token}"))
 }
 
-/// Like `of`, for any token: `None` if it can be held or is no number.
+/// Like `from_token`, for any token: `None` if it can be held or is no number.
 pub fn from_inexact(token: &str) -> Option<Value> {
-    (is_json_number(token) && !is_exact(token)).then(|| of(token))
+    (is_json_number(token) && !is_exact(token)).then(|| from_token(token))
 }
 
 /// Returns the number that a text stands for, as written; `None` for any other text.
@@ -322,7 +322,7 @@ mod tests {
             let value = parse(&token).expect("a number");
             match &value {
                 Value::Number(number) => {
-                    prop_assert_eq!(Decimal::of(&number.to_string()), Decimal::of(&token));
+                    prop_assert_eq!(Decimal::parse(&number.to_string()), Decimal::parse(&token));
                 }
                 other => prop_assert_eq!(other.as_str().and_then(digits), Some(token.as_str())),
             }

@@ -31,7 +31,7 @@ pub enum RankKind {
 
 impl RankKind {
     /// Returns the kind of the version with this hash; `None` for no version.
-    pub fn of(mark: u64) -> Option<Self> {
+    pub fn from_rank(mark: u64) -> Option<Self> {
         match (mark, mark & TIMESTAMP_BIT) {
             (0, _) => None,
             (_, 0) => Some(Self::Number),
@@ -40,7 +40,7 @@ impl RankKind {
     }
 
     /// Returns the words with an article.
-    pub fn words(self) -> &'static str {
+    pub fn as_words(self) -> &'static str {
         match self {
             Self::Number => "a number",
             Self::Timestamp => "a moment",
@@ -168,7 +168,7 @@ mod tests {
         assert!(ranks.is_sorted_by(|a, b| a < b), "{ranks:x?}");
         assert_eq!(rank("-0.0"), rank("0"));
         assert_eq!(
-            (RankKind::of(ranks[0]), RankKind::of(ranks[ranks.len() - 1])),
+            (RankKind::from_rank(ranks[0]), RankKind::from_rank(ranks[ranks.len() - 1])),
             (Some(RankKind::Number), Some(RankKind::Timestamp))
         );
     }

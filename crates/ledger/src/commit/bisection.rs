@@ -56,15 +56,15 @@ enum Search {
 
 impl Bisection {
     /// Records that a batch of the first `items` items was refused.
-    pub fn on_refused(&mut self, items: usize, how: Confidence) {
+    pub fn on_refused(&mut self, items: usize, confidence: Confidence) {
         // If a commit without items was accepted some time ago, it proves nothing when the service
         // does not answer now.
-        let proved = self.accepts_empty && how == Confidence::Refused;
+        let proved = self.accepts_empty && confidence == Confidence::Refused;
         self.search = match (items, proved) {
             (0, _) => Search::Idle,
             (1, true) => Search::Found,
-            (items, true) => Search::Narrowing(items, how),
-            (items, false) => Search::ProbingEmpty(items, how),
+            (items, true) => Search::Narrowing(items, confidence),
+            (items, false) => Search::ProbingEmpty(items, confidence),
         };
     }
 
@@ -73,11 +73,11 @@ impl Bisection {
         self.search = match self.search {
             // A draft that seemed lost was applied after all.
             Search::ProbingEmpty(suspects, _) | Search::Narrowing(suspects, _) if items >= suspects => Search::Idle,
-            Search::ProbingEmpty(suspects, how) => {
+            Search::ProbingEmpty(suspects, confidence) => {
                 self.accepts_empty = true;
-                narrow(suspects - items, how, suspects == 1)
+                narrow(suspects - items, confidence, suspects == 1)
             }
-            Search::Narrowing(suspects, how) => narrow(suspects - items, how, false),
+            Search::Narrowing(suspects, confidence) => narrow(suspects - items, confidence, false),
             same => same,
         };
     }
@@ -109,12 +109,12 @@ impl Bisection {
     }
 }
 
-fn narrow(suspects: usize, how: Confidence, alone: bool) -> Search {
-    match (suspects, how) {
+fn narrow(suspects: usize, confidence: Confidence, alone: bool) -> Search {
+    match (suspects, confidence) {
         (1, Confidence::Refused) => Search::Found,
         // It was already sent alone, three times.
         (1, Confidence::Unanswered) if alone => Search::Found,
-        (suspects, how) => Search::Narrowing(suspects, how),
+        (suspects, confidence) => Search::Narrowing(suspects, confidence),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
 
     /// Simulates a service that refuses some of `n` items. Returns the rejected and the written
     /// items, and the number of batches.
-    fn play(n: usize, bad: &HashSet<usize>, how: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
+    fn play(n: usize, bad: &HashSet<usize>, confidence: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
         let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
         while !queue.is_empty() || blame.batch_limit().is_some() {
@@ -136,7 +136,7 @@ mod tests {
             let batch = &queue[..items];
             batches += 1;
             if batch.iter().any(|item| bad.contains(item)) {
-                blame.on_refused(items, how);
+                blame.on_refused(items, confidence);
             } else {
                 written.extend_from_slice(batch);
                 queue.drain(..items);

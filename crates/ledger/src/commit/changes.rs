@@ -117,23 +117,23 @@ impl ItemResult {
     /// Returns the versions that become done: its own, and the closed failure's if the user edited
     /// that record.
     pub fn done(&self) -> impl Iterator<Item = (&Key, &Version)> {
-        let (own, mended) = match self {
+        let (own, closed_version) = match self {
             Self::Done { key, version, closes, .. } => {
                 let other = closes.as_deref().filter(|closed| (&closed.key, &closed.version) != (key, version));
                 (Some((key, version)), other.map(|closed| (&closed.key, &closed.version)))
             }
             Self::Failed(_) | Self::Revoked { .. } | Self::Removed(_) => (None, None),
         };
-        own.into_iter().chain(mended)
+        own.into_iter().chain(closed_version)
     }
 
     /// Returns what it adds to Processed: key, version and state word.
     pub fn processed(&self) -> impl Iterator<Item = (&Key, &Version, &'static str)> {
-        let forgotten = match self {
+        let revoked = match self {
             Self::Revoked { key, version } => Some((key, version, FORGOTTEN)),
             Self::Done { .. } | Self::Failed(_) | Self::Removed(_) => None,
         };
-        self.done().map(|(key, version)| (key, version, DONE)).chain(forgotten)
+        self.done().map(|(key, version)| (key, version, DONE)).chain(revoked)
     }
 
     /// True if it settles this version of the key.

@@ -141,17 +141,17 @@ impl CommitChain {
     /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
     /// The same content, or a part of it, may be drafted once after `ended` has allowed it. If one
     /// of those drafts is applied, the guard refuses the others.
-    pub fn draft(&mut self, nonce: u64, mut changes: Changes, terms: &CommitMetadata) -> Result<Commit, InDoubt> {
+    pub fn draft(&mut self, nonce: u64, mut changes: Changes, metadata: &CommitMetadata) -> Result<Commit, InDoubt> {
         if self.draft_ids.has_doubts() && !self.may_redraft {
             return Err(InDoubt);
         }
         self.may_redraft = false;
         let from = self.draft_ids.base();
         let to = from.map_or(HeadId { commit: 0, nonce }, |head| head.next(nonce));
-        let state = self.state_after(to, &changes, terms);
+        let state = self.state_after(to, &changes, metadata);
         changes.assign_order(state.lease.fence, to.commit);
         self.draft_ids.note(to, state.lease.fence);
-        Ok(Commit { from, to, kind: self.kind(), run: terms.run.id.clone(), state, changes })
+        Ok(Commit { from, to, kind: self.kind(), run: metadata.run.id.clone(), state, changes })
     }
 
     /// Takes the end of a commit and returns what follows.
@@ -222,10 +222,10 @@ impl CommitChain {
         Ok(())
     }
 
-    fn state_after(&self, to: HeadId, changes: &Changes, terms: &CommitMetadata) -> State {
+    fn state_after(&self, to: HeadId, changes: &Changes, metadata: &CommitMetadata) -> State {
         let mut state = self.state.clone();
-        state.lease = self.lease_after(terms);
-        for (key, version, word, run) in changes.processed(&terms.run.id, state.lease.fence, to.commit) {
+        state.lease = self.lease_after(metadata);
+        for (key, version, word, run) in changes.processed(&metadata.run.id, state.lease.fence, to.commit) {
             state.processed.add(&processed_row(key, version, word, &run));
             if let Some(sums) = &mut state.key_sums {
                 sums.add(key.fingerprint());
@@ -248,19 +248,19 @@ impl CommitChain {
         }
         state.columns = changes.owned_columns(state.columns);
         state.head = Some(to);
-        state.cursor.clone_from(&terms.cursor);
-        state.run = (!terms.release).then(|| terms.run.clone());
+        state.cursor.clone_from(&metadata.cursor);
+        state.run = (!metadata.release).then(|| metadata.run.clone());
         state
     }
 
-    fn lease_after(&self, terms: &CommitMetadata) -> Lease {
+    fn lease_after(&self, metadata: &CommitMetadata) -> Lease {
         let lease = &self.state.lease;
         let held = if self.claimed {
-            lease.renewed(terms.now, terms.ttl_ms)
+            lease.renewed(metadata.now, metadata.ttl_ms)
         } else {
-            lease.claimed(self.own_holder.clone(), terms.now, terms.ttl_ms)
+            lease.claimed(self.own_holder.clone(), metadata.now, metadata.ttl_ms)
         };
-        if terms.release { held.released(terms.now) } else { held }
+        if metadata.release { held.released(metadata.now) } else { held }
     }
 }
 

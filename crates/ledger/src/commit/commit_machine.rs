@@ -133,14 +133,14 @@ impl CommitMachine {
     }
 
     /// Takes the result of a head read and returns the next step.
-    pub fn on_head_status(&mut self, drafted: &DraftIds, sighting: HeadStatus) -> CommitStep {
-        match drafted.resolve(sighting) {
+    pub fn on_head_status(&mut self, drafted: &DraftIds, status: HeadStatus) -> CommitStep {
+        match drafted.resolve(status) {
             Resolution::Applied(id) => CommitStep::End(CommitEnd::Applied(id)),
             Resolution::Stale => self.read_head(REREAD_DELAY_MS),
             Resolution::ConcurrentCommit => CommitStep::End(CommitEnd::Reload),
             Resolution::Fenced => CommitStep::End(CommitEnd::Fenced),
             // A read from before the job's first commit looks like a wiped spreadsheet.
-            Resolution::HeadMissing if sighting == HeadStatus::NotInitialized && !self.was_absent => {
+            Resolution::HeadMissing if status == HeadStatus::NotInitialized && !self.was_absent => {
                 self.was_absent = true;
                 self.read_head(REREAD_DELAY_MS)
             }

@@ -99,8 +99,8 @@ impl DraftIds {
     }
 
     /// Resolves the drafts from one read of the head.
-    pub fn resolve(&self, sighting: HeadStatus) -> Resolution {
-        match sighting {
+    pub fn resolve(&self, status: HeadStatus) -> Resolution {
+        match status {
             HeadStatus::NotInitialized if self.base.is_none() => Resolution::NotApplied,
             HeadStatus::NotInitialized | HeadStatus::Missing => Resolution::HeadMissing,
             HeadStatus::At { head, .. } if self.is_in_doubt(head) => Resolution::Applied(head),
@@ -150,8 +150,8 @@ mod tests {
             (HeadStatus::Missing, Resolution::HeadMissing),
             (HeadStatus::NotInitialized, Resolution::HeadMissing),
         ];
-        for (sighting, verdict) in table {
-            assert_eq!(drafted.resolve(sighting), verdict, "{sighting:?}");
+        for (status, verdict) in table {
+            assert_eq!(drafted.resolve(status), verdict, "{status:?}");
         }
     }
 

@@ -29,7 +29,7 @@ impl TabKind {
     pub const ALL: [Self; 4] = [Self::Processed, Self::Failures, Self::Runs, Self::Data];
 
     /// Returns the word that is stored on the sheet.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Processed => "processed",
             Self::Failures => "failures",
@@ -39,8 +39,8 @@ impl TabKind {
     }
 
     /// Parses the stored word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.word() == word)
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == word)
     }
 }
 

@@ -40,7 +40,7 @@ impl FailureState {
     pub const ALL: [Self; 4] = [Self::Open, Self::Dead, Self::Skipped, Self::Recovered];
 
     /// Returns the word that is stored on the sheet.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Open => "open",
             Self::Dead => "dead",
@@ -50,10 +50,10 @@ impl FailureState {
     }
 
     /// Parses a word of the sheet; any other text counts as open.
-    pub fn of_word(word: &str) -> Self {
+    pub fn from_cell(word: &str) -> Self {
         [Self::Dead, Self::Skipped, Self::Recovered]
             .into_iter()
-            .find(|state| state.word() == word)
+            .find(|state| state.as_str() == word)
             .unwrap_or(Self::Open)
     }
 
@@ -74,7 +74,7 @@ pub enum RequestedAction {
 
 impl RequestedAction {
     /// Returns the word that is stored on the sheet.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Retry => "retry",
             Self::Skip => "skip",
@@ -82,9 +82,9 @@ impl RequestedAction {
     }
 
     /// Parses the user's text, ignoring case and blanks; `None` for any other word.
-    pub fn of_word(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         let word = word.trim().to_lowercase();
-        [Self::Retry, Self::Skip].into_iter().find(|answer| answer.word() == word)
+        [Self::Retry, Self::Skip].into_iter().find(|answer| answer.as_str() == word)
     }
 }
 
@@ -155,8 +155,8 @@ pub fn record_hash_of(payload: &[String], kept: bool) -> Option<String> {
     if kept {
         return Some(payload_hash(payload));
     }
-    let told = payload.first()?.split_once(SHA256)?.1;
-    let digits = told.get(..2 * HASH_BYTES)?;
+    let hash_text = payload.first()?.split_once(SHA256)?.1;
+    let digits = hash_text.get(..2 * HASH_BYTES)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| digits.to_owned())
 }
 
@@ -188,7 +188,7 @@ pub fn payload_cells(record: &[u8], place: &str) -> (Vec<String>, bool) {
 
 /// Returns a hash of step and error, equal for two failures of the same kind.
 pub fn failure_hash(step: &str, error: &str) -> Fingerprint {
-    Fingerprint::of(&format!("{step}\u{1f}{error}"))
+    Fingerprint::new(&format!("{step}\u{1f}{error}"))
 }
 
 /// Returns the text for a record that can't be kept: the reason, its size, a hash, and its origin.

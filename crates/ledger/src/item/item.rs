@@ -56,7 +56,7 @@ pub struct Output {
 
 impl Output {
     /// Creates an output with rows for one tab.
-    pub fn of(tab: impl Into<String>, rows: Vec<Row>) -> Self {
+    pub fn new(tab: impl Into<String>, rows: Vec<Row>) -> Self {
         Self { tables: vec![(tab.into(), rows)] }
     }
 

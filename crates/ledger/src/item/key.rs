@@ -62,7 +62,7 @@ impl Key {
     /// Returns 128 bits that identify the key in memory. Keys may come from third parties, so the
     /// hash is cryptographic.
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::of(&self.0)
+        Fingerprint::new(&self.0)
     }
 }
 
@@ -79,7 +79,7 @@ pub struct Version(pub String);
 impl Version {
     /// Returns 64 bits that identify the version in memory.
     pub fn hash(&self) -> u64 {
-        Fingerprint::of(&self.0).0
+        Fingerprint::new(&self.0).0
     }
 }
 
@@ -95,7 +95,7 @@ pub struct Fingerprint(pub u64, pub u64);
 
 impl Fingerprint {
     /// Computes the fingerprint of a text.
-    pub fn of(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(word(&digest, 0), word(&digest, 8))
     }

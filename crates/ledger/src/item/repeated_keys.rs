@@ -34,7 +34,7 @@ enum RecordPlace {
 }
 
 impl RecordPlace {
-    fn of(place: &Position) -> Self {
+    fn from_position(place: &Position) -> Self {
         let short = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
         place.line.map_or_else(|| Self::Record(short(place.record)), |line| Self::Line(short(line)))
     }
@@ -49,8 +49,8 @@ impl RecordPlace {
 
 impl RepeatedRecord {
     /// Creates the first record of a key.
-    pub fn of(content: u32, place: &Position) -> Self {
-        Self { content, place: RecordPlace::of(place), is_reported: false }
+    pub fn new(content: u32, place: &Position) -> Self {
+        Self { content, place: RecordPlace::from_position(place), is_reported: false }
     }
 
     /// Compares a further record. Returns both positions at the first difference.
@@ -59,7 +59,7 @@ impl RepeatedRecord {
             return None;
         }
         self.is_reported = true;
-        Some([self.place, RecordPlace::of(place)].map(|spot| spot.words(&place.origin)))
+        Some([self.place, RecordPlace::from_position(place)].map(|spot| spot.words(&place.origin)))
     }
 }
 
@@ -181,10 +181,12 @@ impl RepeatWatch {
 
     /// Adds the next record.
     pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) {
-        let mark = version_hash(key, version);
+        let hash = version_hash(key, version);
         match self {
-            Self::Hashes(marks) => marks.push(mark),
-            Self::FirstRecords(twins, repeats) => compare(twins, repeats, mark, key, place, content_hash(body)),
+            Self::Hashes(hashes) => hashes.push(hash),
+            Self::FirstRecords(first_records, repeats) => {
+                compare(first_records, repeats, hash, key, place, content_hash(body))
+            }
         }
     }
 
@@ -192,18 +194,14 @@ impl RepeatWatch {
     pub fn end(self) -> (Option<Comparison>, RepeatedKeys) {
         match self {
             Self::FirstRecords(_, repeats) => (None, repeats),
-            Self::Hashes(mut marks) => {
-                let records = marks.len();
-                marks.sort_unstable();
+            Self::Hashes(mut hashes) => {
+                let records = hashes.len();
+                hashes.sort_unstable();
                 let mut last = None;
-                marks.retain(|mark| last.replace(*mark) == Some(*mark));
-                marks.dedup();
-                let comparison = Comparison {
-                    hashes: marks,
-                    records,
-                    first_records: BTreeMap::new(),
-                    repeats: RepeatedKeys::default(),
-                };
+                hashes.retain(|hash| last.replace(*hash) == Some(*hash));
+                hashes.dedup();
+                let comparison =
+                    Comparison { hashes, records, first_records: BTreeMap::new(), repeats: RepeatedKeys::default() };
                 ((!comparison.hashes.is_empty()).then_some(comparison), RepeatedKeys::default())
             }
         }
@@ -226,9 +224,9 @@ impl Comparison {
     pub fn add(&mut self, key: &Key, version: &Version, place: &Position, body: &Value) -> bool {
         let Some(left) = self.records.checked_sub(1) else { return false };
         self.records = left;
-        let mark = version_hash(key, version);
-        if self.hashes.binary_search(&mark).is_ok() {
-            compare(&mut self.first_records, &mut self.repeats, mark, key, place, content_hash(body));
+        let hash = version_hash(key, version);
+        if self.hashes.binary_search(&hash).is_ok() {
+            compare(&mut self.first_records, &mut self.repeats, hash, key, place, content_hash(body));
         }
         true
     }
@@ -240,15 +238,15 @@ impl Comparison {
 }
 
 fn compare(
-    twins: &mut BTreeMap<u64, RepeatedRecord>,
+    first_records: &mut BTreeMap<u64, RepeatedRecord>,
     repeats: &mut RepeatedKeys,
-    mark: u64,
+    hash: u64,
     key: &Key,
     place: &Position,
     content: u32,
 ) {
-    let twin = twins.entry(mark).or_insert_with(|| RepeatedRecord::of(content, place));
-    repeats.add(key, twin.difference(content, place));
+    let first = first_records.entry(hash).or_insert_with(|| RepeatedRecord::new(content, place));
+    repeats.add(key, first.difference(content, place));
 }
 
 /// Returns 64 bits that identify a version of a key. A collision only makes a report wrong.
@@ -307,10 +305,10 @@ mod tests {
 
     #[test]
     fn the_order_of_members_makes_no_other_content() {
-        let mark = |value: &Value| content_hash(value);
-        assert_eq!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&json!({"b": [2, {}], "a": 1})));
+        let hash = |value: &Value| content_hash(value);
+        assert_eq!(hash(&json!({"a": 1, "b": [2, {}]})), hash(&json!({"b": [2, {}], "a": 1})));
         for other in [json!({"a": 1, "b": [{}, 2]}), json!({"a": 2, "b": [2, {}]}), json!({"a": "1", "b": [2, {}]})] {
-            assert_ne!(mark(&json!({"a": 1, "b": [2, {}]})), mark(&other));
+            assert_ne!(hash(&json!({"a": 1, "b": [2, {}]})), hash(&other));
         }
     }
 

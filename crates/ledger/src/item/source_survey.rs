@@ -40,9 +40,9 @@ struct KeyTrace {
 }
 
 impl KeyTrace {
-    fn add(&mut self, print: Fingerprint) {
+    fn add(&mut self, key_hash: Fingerprint) {
         self.records += 1;
-        self.sum = (self.sum.rotate_left(5) ^ print.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.sum = (self.sum.rotate_left(5) ^ key_hash.0).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     }
 }
 
@@ -56,17 +56,17 @@ impl SourceSurvey {
     }
 
     /// Adds the next record, with its key and version if they are usable.
-    pub fn add(&mut self, head_status: Option<(&Key, &Version)>) {
-        let Some((key, version)) = head_status else { return self.trace.add(NAMELESS) };
-        let print = key.fingerprint();
-        self.trace.add(print);
+    pub fn add(&mut self, identity: Option<(&Key, &Version)>) {
+        let Some((key, version)) = identity else { return self.trace.add(NAMELESS) };
+        let key_hash = key.fingerprint();
+        self.trace.add(key_hash);
         match self.again {
             // A version without an order fails its own record, not the others.
             ReprocessPolicy::OnNewer if self.again.accepts(version) => {
-                self.versions.push((print, self.again.version_hash(version)))
+                self.versions.push((key_hash, self.again.version_hash(version)))
             }
             ReprocessPolicy::OnNewer => {}
-            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.keys.push(print),
+            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.keys.push(key_hash),
         }
     }
 
@@ -79,24 +79,25 @@ impl SourceSurvey {
     /// of a key, 0 if there is none.
     pub fn into_selector(self, done: impl Fn(Fingerprint) -> u64) -> RecordSelector {
         let Self { again, mut keys, mut versions, trace } = self;
-        let mut doubled = HashMap::new();
+        let mut repeated = HashMap::new();
         keys.sort_unstable();
         for group in keys.chunk_by(|a, b| a == b).filter(|group| group.len() > 1) {
-            if let [print, others @ ..] = group {
-                doubled.insert(*print, DoubledKey { counting_index: places(others.len()), ..DoubledKey::default() });
+            if let [key_hash, others @ ..] = group {
+                repeated
+                    .insert(*key_hash, DoubledKey { counting_index: places(others.len()), ..DoubledKey::default() });
             }
         }
         // Stable: records of one key keep the order of the source.
         versions.sort_by_key(|row| row.0);
         for group in versions.chunk_by(|a, b| a.0 == b.0).filter(|group| group.len() > 1) {
-            let Some((print, first)) = group.first() else { continue };
-            let kind = RankKind::of(done(*print)).or(RankKind::of(*first));
-            let of_kind = group.iter().filter(|row| RankKind::of(row.1) == kind);
+            let Some((key_hash, first)) = group.first() else { continue };
+            let kind = RankKind::from_rank(done(*key_hash)).or(RankKind::from_rank(*first));
+            let of_kind = group.iter().filter(|row| RankKind::from_rank(row.1) == kind);
             let newest = of_kind.enumerate().max_by_key(|(_, row)| row.1).map_or(0, |(at, _)| at);
-            doubled.insert(*print, DoubledKey { counting_index: places(newest), kind, ..DoubledKey::default() });
+            repeated.insert(*key_hash, DoubledKey { counting_index: places(newest), kind, ..DoubledKey::default() });
         }
-        doubled.shrink_to_fit();
-        RecordSelector { again, doubled, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
+        repeated.shrink_to_fit();
+        RecordSelector { again, repeated, expected: trace, seen: KeyTrace::default(), repeats: RepeatedKeys::default() }
     }
 }
 
@@ -134,7 +135,7 @@ pub enum RecordUse {
 #[derive(Debug)]
 pub struct RecordSelector {
     again: ReprocessPolicy,
-    doubled: HashMap<Fingerprint, DoubledKey>,
+    repeated: HashMap<Fingerprint, DoubledKey>,
     expected: KeyTrace,
     seen: KeyTrace,
     repeats: RepeatedKeys,
@@ -159,18 +160,20 @@ impl RecordSelector {
         place: &Position,
         content: impl FnOnce() -> u32,
     ) -> RecordUse {
-        let print = key.fingerprint();
-        self.seen.add(print);
-        let Some(doubled) = self.doubled.get_mut(&print) else { return RecordUse::Counts };
-        if let Some(kind) = doubled.kind.filter(|kind| RankKind::of(self.again.version_hash(version)) != Some(*kind)) {
+        let key_hash = key.fingerprint();
+        self.seen.add(key_hash);
+        let Some(repeated) = self.repeated.get_mut(&key_hash) else { return RecordUse::Counts };
+        if let Some(kind) =
+            repeated.kind.filter(|kind| RankKind::from_rank(self.again.version_hash(version)) != Some(*kind))
+        {
             return RecordUse::Unordered(kind);
         }
-        match &mut doubled.first {
-            Some(twin) => self.repeats.add(key, twin.difference(content(), place)),
-            none => *none = Some(RepeatedRecord::of(content(), place)),
+        match &mut repeated.first {
+            Some(first) => self.repeats.add(key, first.difference(content(), place)),
+            none => *none = Some(RepeatedRecord::new(content(), place)),
         }
-        doubled.seen = doubled.seen.saturating_add(1);
-        if doubled.seen == doubled.counting_index.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
+        repeated.seen = repeated.seen.saturating_add(1);
+        if repeated.seen == repeated.counting_index.saturating_add(1) { RecordUse::Counts } else { RecordUse::Passed }
     }
 
     /// Returns the keys so far that came more than once with different content.

@@ -32,7 +32,7 @@ impl WriteMode {
     pub const WORDS: [(&'static str, Self); 2] = [("append", Self::Append), ("upsert", Self::Upsert)];
 
     /// Returns the word used in job files and in the state.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Append => "append",
             Self::Upsert => "upsert",
@@ -40,7 +40,7 @@ impl WriteMode {
     }
 
     /// Parses the word.
-    pub fn from_word(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         Self::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mode)| *mode)
     }
 }
@@ -88,9 +88,9 @@ mod tests {
     #[test]
     fn every_mode_reads_back_from_its_word() {
         for (word, mode) in WriteMode::WORDS {
-            assert_eq!((mode.word(), WriteMode::from_word(word)), (word, Some(mode)));
+            assert_eq!((mode.as_str(), WriteMode::parse(word)), (word, Some(mode)));
         }
-        assert_eq!(WriteMode::from_word("mirror"), None);
+        assert_eq!(WriteMode::parse("mirror"), None);
     }
 
     #[test]

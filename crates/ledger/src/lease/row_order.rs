@@ -162,11 +162,11 @@ impl CommitSequence {
             let name = names.get(usize::try_from(entry).ok()?)?;
             known.get(*name).map(|commit| packed(RowOrder { commit: *commit, ..RowOrder::default() }))
         };
-        let told = |entry: u64| if entry & ORDERED == 0 { commit(entry) } else { Some(entry) };
-        if self.is_as_written(told) {
+        let order_of = |entry: u64| if entry & ORDERED == 0 { commit(entry) } else { Some(entry) };
+        if self.is_as_written(order_of) {
             return (0..self.rows.len() as u64).collect();
         }
-        let mut unknown: Vec<usize> = (0..names.len()).filter(|number| told(*number as u64).is_none()).collect();
+        let mut unknown: Vec<usize> = (0..names.len()).filter(|number| order_of(*number as u64).is_none()).collect();
         unknown.sort_by_key(|number| names.get(*number));
         let mut by_name = vec![0_u64; names.len()];
         for (rank, number) in (0..).zip(unknown) {
@@ -175,7 +175,7 @@ impl CommitSequence {
             }
         }
         let rank = |entry: &u64| {
-            told(*entry).unwrap_or_else(|| {
+            order_of(*entry).unwrap_or_else(|| {
                 usize::try_from(*entry).ok().and_then(|number| by_name.get(number)).copied().unwrap_or_default()
             })
         };
@@ -184,9 +184,9 @@ impl CommitSequence {
 
     /// True if the rows are in append order, as far as it can be checked: the rows of each run
     /// together, later ones below. If no run has two rows, the first condition proves nothing.
-    fn is_as_written(&self, told: impl Fn(u64) -> Option<u64>) -> bool {
+    fn is_as_written(&self, order_of: impl Fn(u64) -> Option<u64>) -> bool {
         let unordered = || self.rows.iter().filter(|entry| **entry & ORDERED == 0);
-        if unordered().any(|entry| told(*entry).is_none()) && unordered().count() == self.runs.len() {
+        if unordered().any(|entry| order_of(*entry).is_none()) && unordered().count() == self.runs.len() {
             return false;
         }
         let mut seen = vec![false; self.runs.len()];
@@ -199,11 +199,11 @@ impl CommitSequence {
                 }
             }
             before = Some(*entry);
-            if let Some(told) = told(*entry) {
-                if told < latest {
+            if let Some(order_of) = order_of(*entry) {
+                if order_of < latest {
                     return false;
                 }
-                latest = told;
+                latest = order_of;
             }
         }
         true

@@ -16,8 +16,8 @@ pub struct RowDigest(u64, u32);
 
 impl RowDigest {
     /// Returns the digest of this key.
-    pub fn of(key: &str) -> Self {
-        let Fingerprint(first, second) = Fingerprint::of(key);
+    pub fn from_key(key: &str) -> Self {
+        let Fingerprint(first, second) = Fingerprint::new(key);
         Self(first, u32::try_from(second >> 32).unwrap_or_default())
     }
 }
@@ -28,7 +28,7 @@ struct Row {
     first: u64,
     second: u32,
     /// The hash of its version, or of its cells.
-    mark: MarkBits,
+    hash: MarkBits,
     /// Its row number.
     number: u32,
 }
@@ -37,9 +37,9 @@ struct Row {
 type MarkBits = (u32, u32);
 
 impl Row {
-    fn of(key: RowDigest, mark: u64, row: u32) -> Self {
+    fn new(key: RowDigest, hash: u64, row: u32) -> Self {
         let half = |bits: u64| u32::try_from(bits & u64::from(u32::MAX)).unwrap_or_default();
-        Self { first: key.0, second: key.1, mark: (half(mark >> 32), half(mark)), number: row }
+        Self { first: key.0, second: key.1, hash: (half(hash >> 32), half(hash)), number: row }
     }
 
     fn key(&self) -> RowDigest {
@@ -47,7 +47,7 @@ impl Row {
     }
 
     fn version(&self) -> (RowDigest, MarkBits) {
-        (self.key(), self.mark)
+        (self.key(), self.hash)
     }
 }
 
@@ -90,22 +90,22 @@ impl Inconsistencies {
 impl ConsistencyCheck {
     /// Adds a row of Processed with the state done.
     pub fn done(&mut self, key: RowDigest, version: u64, row: u32) {
-        self.done.push(Row::of(key, version, row));
+        self.done.push(Row::new(key, version, row));
     }
 
     /// Adds a done row of a predecessor spreadsheet, which holds its data rows.
     pub fn earlier(&mut self, key: RowDigest, version: u64) {
-        self.done.push(Row::of(key, version, 0));
+        self.done.push(Row::new(key, version, 0));
     }
 
     /// Adds a row of Processed that revokes another.
     pub fn forgotten(&mut self, key: RowDigest, version: u64) {
-        self.forgotten.push(Row::of(key, version, 0));
+        self.forgotten.push(Row::new(key, version, 0));
     }
 
     /// Adds a data row; `cells` is a hash of the job's own cells in it.
     pub fn data(&mut self, key: RowDigest, cells: u64, row: u32) {
-        self.data.push(Row::of(key, cells, row));
+        self.data.push(Row::new(key, cells, row));
     }
 
     /// Adds a data row without a key.
@@ -128,7 +128,7 @@ impl ConsistencyCheck {
             if of_key(&self.data, first.key()).is_empty() {
                 found.missing.push((first.key(), first.number));
             }
-            let same = versions.chunk_by(|a, b| a.mark == b.mark).filter(|same| same.len() > 1 && !repeats);
+            let same = versions.chunk_by(|a, b| a.hash == b.hash).filter(|same| same.len() > 1 && !repeats);
             found.twice.extend(same.map(|same| (first.key(), rows(same))));
         }
         for of in self.data.chunk_by(|a, b| a.key() == b.key()) {
@@ -146,8 +146,8 @@ impl ConsistencyCheck {
                     // A version that was revoked and done again, as by a reprocess, still has its
                     // earlier rows.
                     let times = versions + of_key(&self.forgotten, key).len();
-                    let alike = of.chunk_by(|a, b| a.mark == b.mark).filter(|alike| alike.len() > times);
-                    found.doubled.extend(alike.map(|alike| (key, rows(alike))));
+                    let equal = of.chunk_by(|a, b| a.hash == b.hash).filter(|equal| equal.len() > times);
+                    found.doubled.extend(equal.map(|equal| (key, rows(equal))));
                 }
             }
         }
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     fn print(key: &str) -> RowDigest {
-        RowDigest::of(key)
+        RowDigest::from_key(key)
     }
 
     #[test]
@@ -253,8 +253,8 @@ mod tests {
         let tabs = || audit(&[("a", 1)], &[("a", 5), ("a", 6)]);
         assert!(tabs().finish(WriteMode::Append, false).doubled.is_empty());
         assert_eq!(tabs().finish(WriteMode::Upsert, false).doubled, [(print("a"), vec![2, 3])]);
-        let alike = audit(&[("a", 1)], &[("a", 5), ("a", 5)]).finish(WriteMode::Append, false);
-        assert_eq!(alike.doubled, [(print("a"), vec![2, 3])]);
+        let equal = audit(&[("a", 1)], &[("a", 5), ("a", 5)]).finish(WriteMode::Append, false);
+        assert_eq!(equal.doubled, [(print("a"), vec![2, 3])]);
         assert!(audit(&[("a", 1), ("a", 2)], &[("a", 5), ("a", 5)]).finish(WriteMode::Append, false).is_clean());
     }
 

@@ -113,9 +113,10 @@ impl KeySums {
     /// Returns the keys with more or fewer rows in `found` than in these sums; `None` if they are
     /// too many to identify.
     pub fn differing(&self, found: &Self) -> Option<DifferingSums> {
-        let gone = self.count.checked_sub(found.count);
-        let count = gone.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |gone| gone % PRIME);
-        let sums = self.sums.iter().zip(found.sums).map(|(said, found)| minus(*said, found));
+        let removed = self.count.checked_sub(found.count);
+        let count =
+            removed.map_or_else(|| minus(0, found.count.abs_diff(self.count) % PRIME), |removed| removed % PRIME);
+        let sums = self.sums.iter().zip(found.sums).map(|(expected, found)| minus(*expected, found));
         let differences: Vec<u64> = std::iter::once(count).chain(sums).collect();
         let only_added = || {
             let turned: Vec<u64> = differences.iter().map(|difference| minus(0, *difference)).collect();
@@ -123,7 +124,7 @@ impl KeySums {
             find_one_sided(&turned, added).map(|roots| DifferingSums { roots, rows: KeySumRows::Gained })
         };
         let only_deleted =
-            || find_one_sided(&differences, gone?).map(|roots| DifferingSums { roots, rows: KeySumRows::Lost });
+            || find_one_sided(&differences, removed?).map(|roots| DifferingSums { roots, rows: KeySumRows::Lost });
         find_few(&differences).or_else(only_deleted).or_else(only_added)
     }
 }
@@ -222,21 +223,21 @@ fn find_few(sequence: &[u64]) -> Option<DifferingSums> {
     (2 * length < sequence.len()).then_some(DifferingSums { roots: now, rows })
 }
 
-/// Returns the polynomial of the keys if all `gone` rows were deleted, or all were added (Newton's
+/// Returns the polynomial of the keys if all `removed` rows were deleted, or all were added (Newton's
 /// identities), and the remaining sums agree.
-fn find_one_sided(differences: &[u64], gone: u64) -> Option<Vec<u64>> {
-    let gone = usize::try_from(gone).ok().filter(|gone| (1..SUMS).contains(gone))?;
+fn find_one_sided(differences: &[u64], removed: u64) -> Option<Vec<u64>> {
+    let removed = usize::try_from(removed).ok().filter(|removed| (1..SUMS).contains(removed))?;
     let sum = |n: usize| differences.get(n).copied().unwrap_or(0);
     // With e for the elementary symmetric polynomials: n·e(n) = e(n-1)·s(1) - e(n-2)·s(2) + …
     let mut signed = vec![1_u64];
-    for n in 1..=gone {
+    for n in 1..=removed {
         let total = (1..=n).fold(0, |total, i| {
             let factor = signed.get(n - i).copied().unwrap_or(0);
             minus(total, times(factor, sum(i)))
         });
         signed.push(times(total, inverse(n as u64)));
     }
-    let agrees = (gone + 1..=SUMS).all(|n| {
+    let agrees = (removed + 1..=SUMS).all(|n| {
         let total = signed.iter().enumerate().fold(0, |total, (i, factor)| plus(total, times(*factor, sum(n - i))));
         total == 0
     });
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
 
     fn key(n: usize) -> Fingerprint {
-        Fingerprint::of(&n.to_string())
+        Fingerprint::new(&n.to_string())
     }
 
     fn sums(keys: impl IntoIterator<Item = usize>) -> KeySums {
@@ -259,82 +260,82 @@ mod tests {
         sums
     }
 
-    fn found(said: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
-        let differing = said.differing(there)?;
+    fn found(expected: &KeySums, there: &KeySums) -> Option<Vec<usize>> {
+        let differing = expected.differing(there)?;
         Some((0..300).filter(|n| differing.has_lost(key(*n))).collect())
     }
 
     #[test]
     fn keys_whose_rows_are_gone_are_found() {
-        let said = sums((0..200).chain(0..200));
-        for gone in [vec![], vec![7], vec![7, 8], (20..31).collect(), vec![3, 3, 4]] {
+        let written = sums((0..200).chain(0..200));
+        for removed in [vec![], vec![7], vec![7, 8], (20..31).collect(), vec![3, 3, 4]] {
             let mut left: Vec<usize> = (0..200).chain(0..200).collect();
-            for one in &gone {
+            for one in &removed {
                 let at = left.iter().position(|n| n == one).expect("it is there");
                 left.remove(at);
             }
-            let mut expected = gone.clone();
+            let mut expected = removed.clone();
             expected.dedup();
-            assert_eq!(found(&said, &sums(left)), Some(expected), "{gone:?}");
+            assert_eq!(found(&written, &sums(left)), Some(expected), "{removed:?}");
         }
     }
 
     #[test]
     fn keys_that_were_typed_over_are_found_and_not_what_was_typed() {
-        let said = sums(0..200);
+        let expected = sums(0..200);
         let there = sums((0..200).map(|n| if n == 7 { 250 } else { n }));
-        assert_eq!(found(&said, &there), Some(vec![7]));
+        assert_eq!(found(&expected, &there), Some(vec![7]));
         let more = sums((0..200).chain([250, 251]));
-        assert_eq!(found(&said, &more), Some(vec![]));
+        assert_eq!(found(&expected, &more), Some(vec![]));
         let many = sums((0..200).chain(250..261));
-        assert_eq!(found(&said, &many), Some(vec![]));
+        assert_eq!(found(&expected, &many), Some(vec![]));
         let more_than_gone = sums((0..200).filter(|n| *n != 7).chain([250, 251, 251, 9, 9]));
-        assert_eq!(found(&said, &more_than_gone), Some(vec![7]));
+        assert_eq!(found(&expected, &more_than_gone), Some(vec![7]));
     }
 
     #[test]
     fn what_is_known_to_be_gone_is_taken_out_first() {
-        let said = sums((0..200).chain(0..100));
+        let expected = sums((0..200).chain(0..100));
         // All rows of 100 keys, one of two rows of another key, and a key that never had a row.
         let there = sums((0..100).chain(0..100).filter(|n| *n != 7).chain([7]));
-        assert_eq!(found(&said, &there), None);
-        let less = said.without((100..200).chain([250]).map(|n| key(n).0));
+        assert_eq!(found(&expected, &there), None);
+        let less = expected.without((100..200).chain([250]).map(|n| key(n).0));
         assert_eq!(found(&less, &there), Some(vec![7]));
     }
 
     #[test]
     fn too_many_are_not_taken_for_fewer() {
-        let said = sums(0..200);
-        assert_eq!(found(&said, &sums(12..200)), None);
-        assert_eq!(found(&said, &sums(100..200)), None);
+        let expected = sums(0..200);
+        assert_eq!(found(&expected, &sums(12..200)), None);
+        assert_eq!(found(&expected, &sums(100..200)), None);
         let typed_over = sums((0..200).map(|n| if n < 7 { n + 250 } else { n }));
-        assert_eq!(found(&said, &typed_over), None);
+        assert_eq!(found(&expected, &typed_over), None);
     }
 
     proptest! {
         #[test]
-        fn any_eleven_deleted_rows_are_found(gone in prop::collection::vec(0_usize..60, 0..12)) {
+        fn any_eleven_deleted_rows_are_found(removed in prop::collection::vec(0_usize..60, 0..12)) {
             let mut left: Vec<usize> = (0..60).flat_map(|n| [n; 12]).collect();
-            let said = sums(left.iter().copied());
-            for one in &gone {
+            let written = sums(left.iter().copied());
+            for one in &removed {
                 let at = left.iter().position(|n| n == one).expect("twelve of each");
                 left.remove(at);
             }
-            let mut expected = gone.clone();
+            let mut expected = removed.clone();
             expected.sort_unstable();
             expected.dedup();
-            prop_assert_eq!(found(&said, &sums(left)), Some(expected));
+            prop_assert_eq!(found(&written, &sums(left)), Some(expected));
         }
 
         #[test]
         fn of_any_six_keys_those_that_lost_rows_are_found(
             changed in prop::collection::btree_map(0_usize..60, -3_i32..=3, 0..7),
         ) {
-            let said = sums((0..60).flat_map(|n| [n; 3]));
+            let expected = sums((0..60).flat_map(|n| [n; 3]));
             let rows = |n: usize| usize::try_from(3 - changed.get(&n).copied().unwrap_or(0)).expect("none below 0");
             let there = sums((0..60).flat_map(|n| std::iter::repeat_n(n, rows(n))));
             let lost: Vec<usize> = changed.iter().filter(|(_, rows)| **rows > 0).map(|(n, _)| *n).collect();
-            prop_assert_eq!(found(&said, &there), Some(lost));
+            prop_assert_eq!(found(&expected, &there), Some(lost));
         }
 
         #[test]

@@ -66,8 +66,8 @@ impl PriorFailure {
     }
 
     /// True if this failure (same version hash, same error) is already recorded.
-    pub fn is_recorded(&self, mark: u64, error: Fingerprint) -> bool {
-        self.version == mark && self.error == error
+    pub fn is_recorded(&self, hash: u64, error: Fingerprint) -> bool {
+        self.version == hash && self.error == error
     }
 }
 
@@ -105,13 +105,13 @@ impl ProcessedSet {
         Self { again, rows, keys, revoked: Vec::new(), history: VersionHistory::default() }
     }
 
-    /// Creates a set from rows with the change that wrote each. `doings` has one entry per row, or
+    /// Creates a set from rows with the change that wrote each. `changes` has one entry per row, or
     /// none if the policy does not need it. All versions of a key's last change count. The keys in
     /// `gaps` have lost rows.
     pub fn from_changes(
         again: ReprocessPolicy,
         rows: Vec<(Fingerprint, u64)>,
-        doings: &[VersionUse],
+        changes: &[VersionUse],
         revoked: Vec<(Fingerprint, u64)>,
         gaps: Gaps,
     ) -> Self {
@@ -119,8 +119,8 @@ impl ProcessedSet {
             return Self::with_revoked(again, rows, revoked);
         }
         let keys = sorted_keys(&revoked);
-        let all = || rows.iter().zip(doings).map(|((key, mark), doing)| (*key, *mark, *doing));
-        let past = VersionHistory::new(all(), gaps);
+        let all = || rows.iter().zip(changes).map(|((key, hash), change)| (*key, *hash, *change));
+        let history = VersionHistory::new(all(), gaps);
         let mut left: Vec<_> = all().collect();
         without(&mut left, revoked, |row| (row.0, row.1));
         left.sort_by_key(|row| row.0);
@@ -134,10 +134,10 @@ impl ProcessedSet {
         counting.dedup();
         counting.shrink_to_fit();
         let count = counting.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows: counting, keys: count, revoked: keys, history: past }
+        Self { again, rows: counting, keys: count, revoked: keys, history }
     }
 
-    /// Creates a set in which each entry of `forgotten` has revoked one of the rows.
+    /// Creates a set in which each entry of `revoked` has revoked one of the rows.
     pub fn with_revoked(
         again: ReprocessPolicy,
         mut rows: Vec<(Fingerprint, u64)>,
@@ -172,9 +172,9 @@ impl ProcessedSet {
     }
 
     /// True if a version of the key whose fingerprint starts with these 64 bits is done.
-    fn has_key_prefix(&self, mark: u64) -> bool {
-        let at = self.rows.partition_point(|row| row.0.0 < mark);
-        self.rows.get(at).is_some_and(|row| row.0.0 == mark)
+    fn has_key_prefix(&self, prefix: u64) -> bool {
+        let at = self.rows.partition_point(|row| row.0.0 < prefix);
+        self.rows.get(at).is_some_and(|row| row.0.0 == prefix)
     }
 
     /// Returns each key with a done version.
@@ -202,14 +202,14 @@ fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
     keys
 }
 
-/// Removes revoked rows in place, keeping the order. Each entry of `forgotten` removes the first
+/// Removes revoked rows in place, keeping the order. Each entry of `revoked` removes the first
 /// row with the same key and version, which existed when the revocation was written.
-fn without<R>(done: &mut Vec<R>, forgotten: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
-    if forgotten.is_empty() {
+fn without<R>(done: &mut Vec<R>, revoked: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
+    if revoked.is_empty() {
         return;
     }
     let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
-    for row in forgotten {
+    for row in revoked {
         *owed.entry(row).or_default() += 1;
     }
     done.retain(|row| match owed.get_mut(&of(row)) {
@@ -266,7 +266,7 @@ pub struct ProcessedIndex {
 impl ProcessedIndex {
     /// Creates an index from a load. A failure whose version is done by now is closed.
     pub fn new(done: ProcessedSet, failures: HashMap<Fingerprint, PriorFailure>) -> Self {
-        let open = |(key, tried): &(Fingerprint, PriorFailure)| !done.has(*key, tried.version);
+        let open = |(key, prior): &(Fingerprint, PriorFailure)| !done.has(*key, prior.version);
         let failures = failures.into_iter().filter(open).collect();
         Self { done, failures, ..Self::default() }
     }
@@ -280,7 +280,7 @@ impl ProcessedIndex {
     #[must_use]
     pub fn with_suppressed_counts(mut self, mut tries: SuppressedFailureCounts) -> Self {
         let open: HashSet<u64> = self.failures.keys().map(|key| key_prefix(*key)).collect();
-        tries.retain(|mark| open.contains(&mark));
+        tries.retain(|prefix| open.contains(&prefix));
         self.suppressed = tries;
         self
     }
@@ -309,13 +309,13 @@ impl ProcessedIndex {
     }
 
     /// True if a loaded version of the key whose fingerprint starts with these 64 bits is done.
-    pub fn has_key_prefix(&self, mark: u64) -> bool {
-        self.done.has_key_prefix(mark)
+    pub fn has_key_prefix(&self, prefix: u64) -> bool {
+        self.done.has_key_prefix(prefix)
     }
 
     /// Returns the loaded keys that match `is_one`.
     pub fn keys_of<'b>(&'b self, is_one: impl Fn(Fingerprint) -> bool + 'b) -> impl Iterator<Item = Fingerprint> + 'b {
-        self.done.key_fingerprints().filter(move |print| is_one(*print))
+        self.done.key_fingerprints().filter(move |fingerprint| is_one(*fingerprint))
     }
 
     /// Returns the counts of unchanged failures.
@@ -336,8 +336,8 @@ impl ProcessedIndex {
     /// Returns the suppressed failures with their rows. The hash of a record shows whether the
     /// source has changed it.
     pub fn suppressed_failures(&self) -> Vec<(Fingerprint, u32)> {
-        let rests = |tried: &PriorFailure| tried.is_suppressed() && !tried.in_doubt;
-        self.failures().into_iter().filter(|(_, tried)| rests(tried)).map(|(key, tried)| (key, tried.row)).collect()
+        let rests = |prior: &PriorFailure| prior.is_suppressed() && !prior.in_doubt;
+        self.failures().into_iter().filter(|(_, prior)| rests(prior)).map(|(key, prior)| (key, prior.row)).collect()
     }
 
     /// Adds the hashes of the records of failures.
@@ -349,35 +349,35 @@ impl ProcessedIndex {
     /// attempt. The first of several records in one source decides. Otherwise each of two bad
     /// records would be a new attempt beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
-        let (print, of) = (key.fingerprint(), self.policy().version_hash(version));
-        let rests = self.failures.get(&print).is_some_and(|tried| tried.version == of && tried.is_suppressed());
-        let decides = rests && !self.has(print, of) && self.compared.insert(print);
-        if decides && self.records.get(&print).is_some_and(|mark| *mark != record()) {
-            self.renewed.insert(print);
-            self.failures.entry(print).and_modify(renew);
+        let (fingerprint, of) = (key.fingerprint(), self.policy().version_hash(version));
+        let rests = self.failures.get(&fingerprint).is_some_and(|prior| prior.version == of && prior.is_suppressed());
+        let decides = rests && !self.has(fingerprint, of) && self.compared.insert(fingerprint);
+        if decides && self.records.get(&fingerprint).is_some_and(|hash| *hash != record()) {
+            self.renewed.insert(fingerprint);
+            self.failures.entry(fingerprint).and_modify(renew);
         }
         self.admit(key, version)
     }
 
     /// Admits an item or returns why it is skipped.
     pub fn admit(&mut self, key: &Key, version: &Version) -> Admission {
-        let (print, mark) = (key.fingerprint(), self.policy().version_hash(version));
-        if self.failures.contains_key(&print) {
-            self.seen.insert(print);
+        let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
+        if self.failures.contains_key(&fingerprint) {
+            self.seen.insert(fingerprint);
         }
-        if self.has(print, mark) {
+        if self.has(fingerprint, hash) {
             return Admission::Done;
         }
-        if self.failures.get(&print).is_some_and(|tried| tried.version == mark && tried.is_suppressed()) {
+        if self.failures.get(&fingerprint).is_some_and(|prior| prior.version == hash && prior.is_suppressed()) {
             return Admission::Rests;
         }
-        let before = self.state_of((print, mark));
+        let before = self.state_of((fingerprint, hash));
         match before.next(KeyEvent::Admit) {
             Ok(next) if before == KeyState::Unknown => {
-                self.states.insert((print, mark), next);
-                match self.failures.get(&print) {
-                    Some(tried) => Admission::Again(*tried),
-                    None if self.has_fingerprint(print) => Admission::Changed,
+                self.states.insert((fingerprint, hash), next);
+                match self.failures.get(&fingerprint) {
+                    Some(prior) => Admission::Again(*prior),
+                    None if self.has_fingerprint(fingerprint) => Admission::Changed,
                     None => Admission::Fresh,
                 }
             }
@@ -388,14 +388,14 @@ impl ProcessedIndex {
 
     /// Marks the admitted item as processed.
     pub fn on_done(&mut self, key: &Key, version: &Version) {
-        let (print, mark) = (key.fingerprint(), self.policy().version_hash(version));
-        self.new_keys += u64::from(!self.has_fingerprint(print));
-        self.redo.remove(print);
-        self.advance((print, mark), KeyEvent::Done);
+        let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
+        self.new_keys += u64::from(!self.has_fingerprint(fingerprint));
+        self.redo.remove(fingerprint);
+        self.advance((fingerprint, hash), KeyEvent::Done);
         // If every version counts and the job has no version expression, a key can't come a second
         // time.
         if self.policy() != ReprocessPolicy::EachVersion || !version.0.is_empty() {
-            self.latest.insert(print, Latest { hashes: [mark; 2], ..Latest::default() });
+            self.latest.insert(fingerprint, Latest { hashes: [hash; 2], ..Latest::default() });
         }
     }
 
@@ -416,7 +416,7 @@ impl ProcessedIndex {
         }
         for (key, run_cell) in rows {
             if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
-                latest.change = VersionUse::of(&run_cell);
+                latest.change = VersionUse::from_cell(&run_cell);
             }
         }
     }
@@ -424,37 +424,37 @@ impl ProcessedIndex {
     /// Returns the id of the change to this version, if the key returns to it; `None` for its first
     /// time.
     pub fn change_id(&self, key: &Key, version: &Version) -> Option<String> {
-        let (print, to) = (key.fingerprint(), self.policy().version_hash(version));
-        if let Some(commit) = self.redo.noticed_after(print) {
+        let (fingerprint, to) = (key.fingerprint(), self.policy().version_hash(version));
+        if let Some(commit) = self.redo.noticed_after(fingerprint) {
             // The row that it follows is gone.
             return Some(format!("again after commit {commit}"));
         }
         if self.policy() != ReprocessPolicy::OnChange {
             return None;
         }
-        let since = self.latest.get(&print).map(|latest| (latest.hashes[1], latest.change));
-        let known: Vec<u64> = self.done.versions(print).collect();
-        self.done.history.change_id(print, to, &known, since)
+        let since = self.latest.get(&fingerprint).map(|latest| (latest.hashes[1], latest.change));
+        let known: Vec<u64> = self.done.versions(fingerprint).collect();
+        self.done.history.change_id(fingerprint, to, &known, since)
     }
 
-    /// Records a failure of the admitted item. `told` is true if it gets a row.
-    pub fn on_failed(&mut self, key: &Key, tried: PriorFailure, told: bool) {
-        let print = key.fingerprint();
-        self.advance((print, tried.version), KeyEvent::Fail);
-        if self.state_of((print, tried.version)) == KeyState::Unknown {
+    /// Records a failure of the admitted item. `has_row` is true if it gets a row.
+    pub fn on_failed(&mut self, key: &Key, prior: PriorFailure, has_row: bool) {
+        let fingerprint = key.fingerprint();
+        self.advance((fingerprint, prior.version), KeyEvent::Fail);
+        if self.state_of((fingerprint, prior.version)) == KeyState::Unknown {
             // A version without an order is never admitted.
-            self.states.insert((print, tried.version), KeyState::Failed);
+            self.states.insert((fingerprint, prior.version), KeyState::Failed);
         }
-        self.failures.insert(print, tried);
-        if told {
-            self.suppressed.remove(print);
+        self.failures.insert(fingerprint, prior);
+        if has_row {
+            self.suppressed.remove(fingerprint);
         }
     }
 
     /// Closes a failure that was not retried; its closing row waits for a commit.
     pub fn close_untried(&mut self, key: &Key, now: Timestamp) {
-        if let Some(tried) = self.failures.get_mut(&key.fingerprint()) {
-            (tried.state, tried.requested, tried.last_seen) = (FailureState::Recovered, None, now);
+        if let Some(prior) = self.failures.get_mut(&key.fingerprint()) {
+            (prior.state, prior.requested, prior.last_seen) = (FailureState::Recovered, None, now);
         }
     }
 
@@ -475,35 +475,35 @@ impl ProcessedIndex {
 
     /// Returns the number of runs in which this version has failed.
     pub fn attempts(&self, key: &Key, version: &Version) -> u64 {
-        let print = key.fingerprint();
-        let tried = self.prior_failure(key).filter(|tried| tried.version == self.policy().version_hash(version));
-        tried.map_or(0, |tried| tried.attempts + self.suppressed.get(print))
+        let fingerprint = key.fingerprint();
+        let prior = self.prior_failure(key).filter(|prior| prior.version == self.policy().version_hash(version));
+        prior.map_or(0, |prior| prior.attempts + self.suppressed.get(fingerprint))
     }
 
     /// Removes the key's failure, whose closing row is applied.
     pub fn on_failure_closed(&mut self, key: &Key) {
-        let print = key.fingerprint();
-        self.failures.remove(&print);
-        self.suppressed.remove(print);
+        let fingerprint = key.fingerprint();
+        self.failures.remove(&fingerprint);
+        self.suppressed.remove(fingerprint);
     }
 
     /// Sets the requested action of all failures that match, which ends their suppression.
     pub fn request_action(&mut self, answer: RequestedAction, which: impl Fn(Fingerprint) -> bool) {
-        for (_, tried) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
-            tried.requested = Some(answer);
+        for (_, prior) in self.failures.iter_mut().filter(|(key, _)| which(**key)) {
+            prior.requested = Some(answer);
         }
     }
 
     /// True if an item of this key is in its steps, or waits for a commit.
     pub fn is_in_hand(&self, key: &Key) -> bool {
-        let print = key.fingerprint();
-        self.states.iter().any(|((of, _), entry)| *of == print && *entry == KeyState::InHand)
+        let fingerprint = key.fingerprint();
+        self.states.iter().any(|((of, _), entry)| *of == fingerprint && *entry == KeyState::InHand)
     }
 
     /// Returns the failures in the order of their rows.
     pub fn failures(&self) -> Vec<(Fingerprint, PriorFailure)> {
-        let mut all: Vec<_> = self.failures.iter().map(|(key, tried)| (*key, *tried)).collect();
-        all.sort_unstable_by_key(|(_, tried)| tried.row);
+        let mut all: Vec<_> = self.failures.iter().map(|(key, prior)| (*key, *prior)).collect();
+        all.sort_unstable_by_key(|(_, prior)| prior.row);
         all
     }
 
@@ -514,27 +514,27 @@ impl ProcessedIndex {
 
     /// True if this version is done as loaded; used for redrafts after a reload.
     pub fn is_done(&self, key: &Key, version: &Version) -> bool {
-        let (print, mark) = (key.fingerprint(), self.policy().version_hash(version));
-        !self.is_to_redo(print, mark) && self.done.has(print, mark)
+        let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
+        !self.is_to_redo(fingerprint, hash) && self.done.has(fingerprint, hash)
     }
 
     /// True if the failure is recorded already, in a row that this run has written.
     pub fn has_row_of(&self, failure: &Failure, error: Fingerprint) -> bool {
         match (failure.state, self.prior_failure(&failure.key)) {
-            (FailureState::Recovered, tried) => tried.is_none(),
+            (FailureState::Recovered, prior) => prior.is_none(),
             (_, None) => false,
-            (state, Some(tried)) => {
+            (state, Some(prior)) => {
                 let same =
-                    tried.is_recorded(self.policy().version_hash(&failure.version), error) && tried.state == state;
-                same && tried.attempts >= failure.attempts
-                    && (failure.answered.is_none() || tried.requested != failure.answered)
+                    prior.is_recorded(self.policy().version_hash(&failure.version), error) && prior.state == state;
+                same && prior.attempts >= failure.attempts
+                    && (failure.answered.is_none() || prior.requested != failure.answered)
             }
         }
     }
 
     /// True if this version failed before with the same error.
     pub fn is_recorded(&self, key: &Key, version: &Version, error: Fingerprint) -> bool {
-        self.prior_failure(key).is_some_and(|tried| tried.is_recorded(self.policy().version_hash(version), error))
+        self.prior_failure(key).is_some_and(|prior| prior.is_recorded(self.policy().version_hash(version), error))
     }
 
     /// Replaces the loaded data with a newer load. Versions that the load settles are dropped, and
@@ -547,19 +547,19 @@ impl ProcessedIndex {
         } else {
             std::mem::take(&mut self.suppressed)
         };
-        self.states.retain(|(print, mark), entry| {
-            let unsettled = matches!(entry, KeyState::InHand | KeyState::Failed) && !done.has(*print, *mark);
-            if let (true, KeyState::Failed, Some(tried)) = (unsettled, &entry, self.failures.get(print)) {
-                failures.entry(*print).or_insert(*tried);
+        self.states.retain(|(fingerprint, hash), entry| {
+            let unsettled = matches!(entry, KeyState::InHand | KeyState::Failed) && !done.has(*fingerprint, *hash);
+            if let (true, KeyState::Failed, Some(prior)) = (unsettled, &entry, self.failures.get(fingerprint)) {
+                failures.entry(*fingerprint).or_insert(*prior);
             }
             unsettled
         });
-        for (key, tried) in &mut failures {
+        for (key, prior) in &mut failures {
             let before = self.failures.get(key).filter(|_| self.renewed.contains(key));
-            if before.is_some_and(|before| before.version == tried.version && before.row == tried.row) {
-                renew(tried);
+            if before.is_some_and(|before| before.version == prior.version && before.row == prior.row) {
+                renew(prior);
             }
-            tried.requested = tried.requested.or(self.failures.get(key).and_then(|known| known.requested));
+            prior.requested = prior.requested.or(self.failures.get(key).and_then(|known| known.requested));
         }
         self.settled.clear();
         self.latest.clear();
@@ -571,55 +571,59 @@ impl ProcessedIndex {
     /// Returns a digest of the key's visible state. It changes when a new version is processed or a
     /// failure row is written.
     pub fn state_digest(&self, key: &Key) -> String {
-        let print = key.fingerprint();
-        let mut parts: Vec<String> = self.done.versions(print).map(|mark| mark.to_string()).collect();
-        if let Some(tried) = self.failures.get(&print) {
-            parts.push(format!("{} {} {}", tried.state.word(), tried.version, tried.last_seen));
+        let fingerprint = key.fingerprint();
+        let mut parts: Vec<String> = self.done.versions(fingerprint).map(|hash| hash.to_string()).collect();
+        if let Some(prior) = self.failures.get(&fingerprint) {
+            parts.push(format!("{} {} {}", prior.state.as_str(), prior.version, prior.last_seen));
         }
-        parts.extend(self.redo.noticed_after(print).map(|commit| format!("again after {commit}")));
+        parts.extend(self.redo.noticed_after(fingerprint).map(|commit| format!("again after {commit}")));
         let digest = digest_of(&parts.iter().map(String::as_str).collect::<Vec<_>>());
         data_encoding::HEXLOWER.encode(digest.get(..8).unwrap_or(&digest))
     }
 
     /// Returns the number of open failures.
     pub fn open_failures(&self) -> usize {
-        self.failures.values().filter(|tried| tried.state == FailureState::Open).count()
+        self.failures.values().filter(|prior| prior.state == FailureState::Open).count()
     }
 
     /// Returns the number of dead failures.
     pub fn dead_failures(&self) -> usize {
-        self.failures.values().filter(|tried| tried.state == FailureState::Dead).count()
+        self.failures.values().filter(|prior| prior.state == FailureState::Dead).count()
     }
 
     /// True if this version is done, as loaded or in this run, and none that counts instead has
     /// followed it.
-    fn has(&self, print: Fingerprint, mark: u64) -> bool {
-        if self.is_to_redo(print, mark) {
+    fn has(&self, fingerprint: Fingerprint, hash: u64) -> bool {
+        if self.is_to_redo(fingerprint, hash) {
             return false;
         }
-        match (self.policy(), self.latest.get(&print)) {
-            (ReprocessPolicy::EachVersion, _) | (_, None) => self.done.has(print, mark),
-            (ReprocessPolicy::OnChange, Some(latest)) => latest.hashes.contains(&mark),
-            (ReprocessPolicy::OnNewer, Some(latest)) => mark <= latest.newest(),
+        match (self.policy(), self.latest.get(&fingerprint)) {
+            (ReprocessPolicy::EachVersion, _) | (_, None) => self.done.has(fingerprint, hash),
+            (ReprocessPolicy::OnChange, Some(latest)) => latest.hashes.contains(&hash),
+            (ReprocessPolicy::OnNewer, Some(latest)) => hash <= latest.newest(),
         }
     }
 
     /// True if rows of the key were deleted, so that a version is done again although other rows
     /// are left. If versions are ordered, one older than those rows is not.
-    fn is_to_redo(&self, print: Fingerprint, mark: u64) -> bool {
-        let is_older = self.policy() == ReprocessPolicy::OnNewer && mark < self.newest_version(print);
-        self.redo.noticed_after(print).is_some() && !is_older
+    fn is_to_redo(&self, fingerprint: Fingerprint, hash: u64) -> bool {
+        let is_older = self.policy() == ReprocessPolicy::OnNewer && hash < self.newest_version(fingerprint);
+        self.redo.noticed_after(fingerprint).is_some() && !is_older
     }
 
     /// Returns the hash of the version that was done last, or of the newest one if versions are
     /// ordered; 0 if none is done.
-    pub fn newest_version(&self, print: Fingerprint) -> u64 {
-        self.latest.get(&print).map(Latest::newest).or_else(|| self.done.versions(print).last()).unwrap_or(0)
+    pub fn newest_version(&self, fingerprint: Fingerprint) -> u64 {
+        self.latest
+            .get(&fingerprint)
+            .map(Latest::newest)
+            .or_else(|| self.done.versions(fingerprint).last())
+            .unwrap_or(0)
     }
 
     /// True if the version with this hash has failed in this run.
-    pub fn has_failed_here(&self, key: &Key, mark: u64) -> bool {
-        self.state_of((key.fingerprint(), mark)) == KeyState::Failed
+    pub fn has_failed_here(&self, key: &Key, hash: u64) -> bool {
+        self.state_of((key.fingerprint(), hash)) == KeyState::Failed
     }
 
     /// True if any version of the key is done, as loaded or in this run.
@@ -633,8 +637,8 @@ impl ProcessedIndex {
     }
 
     /// True if any version of the key with this fingerprint is done.
-    pub fn has_fingerprint(&self, print: Fingerprint) -> bool {
-        self.done.has_key(print) || self.latest.contains_key(&print)
+    pub fn has_fingerprint(&self, fingerprint: Fingerprint) -> bool {
+        self.done.has_key(fingerprint) || self.latest.contains_key(&fingerprint)
     }
 
     fn state_of(&self, id: (Fingerprint, u64)) -> KeyState {
@@ -662,8 +666,8 @@ impl ProcessedIndex {
 
 /// Resets a failure because its record has changed: it is retried as if it had never failed, and
 /// its result is written.
-fn renew(tried: &mut PriorFailure) {
-    (tried.state, tried.attempts, tried.error) = (FailureState::Open, 0, Fingerprint(0, 0));
+fn renew(prior: &mut PriorFailure) {
+    (prior.state, prior.attempts, prior.error) = (FailureState::Open, 0, Fingerprint(0, 0));
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Redo {
     /// Encodes the set as text, empty if there is none.
     pub fn text(&self) -> String {
         let unknown = (self.unknown > 0).then(|| format!("?:{}", self.unknown));
-        let keys = self.keys.iter().map(|(mark, commit)| format!("{mark:012x}:{commit}"));
+        let keys = self.keys.iter().map(|(prefix, commit)| format!("{prefix:012x}:{commit}"));
         unknown.into_iter().chain(keys).collect::<Vec<_>>().join(" ")
     }
 
@@ -70,10 +70,10 @@ impl Redo {
     pub fn read(text: &str) -> Self {
         let mut read = Self::default();
         for one in text.split_ascii_whitespace() {
-            match one.split_once(':').map(|(mark, number)| (mark, number.parse())) {
+            match one.split_once(':').map(|(prefix, number)| (prefix, number.parse())) {
                 Some(("?", Ok(unknown))) => read.unknown = unknown,
-                Some((mark, Ok(commit))) if read.keys.len() < MAX_KEYS => {
-                    read.keys.extend(u64::from_str_radix(mark, 16).ok().map(|mark| (mark, commit)));
+                Some((prefix, Ok(commit))) if read.keys.len() < MAX_KEYS => {
+                    read.keys.extend(u64::from_str_radix(prefix, 16).ok().map(|prefix| (prefix, commit)));
                 }
                 _ => {}
             }
@@ -111,14 +111,14 @@ mod tests {
     #[test]
     fn as_many_as_are_kept_fit_a_cell_and_read_back() {
         let mut redo = Redo { unknown: 12, ..Redo::default() };
-        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::of(&n.to_string())), 99_999_999_999);
+        redo.add((0..MAX_KEYS + 5).map(|n| Fingerprint::new(&n.to_string())), 99_999_999_999);
         assert_eq!((redo.keys(), redo.unknown), (MAX_KEYS as u64, 17));
         let text = redo.text();
         assert!(text.len() < 50_000 && Redo::read(&text) == redo);
-        redo.add(std::iter::once(Fingerprint::of("0")), 7);
-        assert_eq!(redo.noticed_after(Fingerprint::of("0")), Some(99_999_999_999), "the first notice counts");
-        redo.remove(Fingerprint::of("0"));
-        assert_eq!(redo.noticed_after(Fingerprint::of("0")), None);
+        redo.add(std::iter::once(Fingerprint::new("0")), 7);
+        assert_eq!(redo.noticed_after(Fingerprint::new("0")), Some(99_999_999_999), "the first notice counts");
+        redo.remove(Fingerprint::new("0"));
+        assert_eq!(redo.noticed_after(Fingerprint::new("0")), None);
     }
 
     proptest! {

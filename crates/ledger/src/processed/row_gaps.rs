@@ -66,14 +66,14 @@ impl Gaps {
 
     /// Encodes the named keys as text; `None` if there are none.
     pub fn text(&self) -> Option<String> {
-        let marks: Vec<String> = self.keys.iter().map(|mark| format!("{mark:012x}")).collect();
-        (!marks.is_empty()).then(|| marks.join(" "))
+        let prefixes: Vec<String> = self.keys.iter().map(|prefix| format!("{prefix:012x}")).collect();
+        (!prefixes.is_empty()).then(|| prefixes.join(" "))
     }
 
     /// Decodes the text, with the commit before which any key counts; invalid parts are skipped.
     pub fn read(text: &str, before: Option<u64>) -> Self {
-        let marks = text.split_ascii_whitespace().filter_map(|mark| u64::from_str_radix(mark, 16).ok());
-        Self { keys: marks.take(MAX_DECODED_KEYS).collect(), before }
+        let prefixes = text.split_ascii_whitespace().filter_map(|prefix| u64::from_str_radix(prefix, 16).ok());
+        Self { keys: prefixes.take(MAX_DECODED_KEYS).collect(), before }
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn key(n: usize) -> Fingerprint {
-        Fingerprint::of(&n.to_string())
+        Fingerprint::new(&n.to_string())
     }
 
     #[test]

@@ -38,20 +38,20 @@ impl SuppressedFailureCounts {
 
     /// Keeps the counts that match `open`, and drops those of failures that users deleted.
     pub fn retain(&mut self, open: impl Fn(u64) -> bool) {
-        self.0.retain(|mark, _| open(*mark));
+        self.0.retain(|prefix, _| open(*prefix));
     }
 
     /// Encodes the counts as text.
     pub fn text(&self) -> String {
-        let told: Vec<_> = self.0.iter().map(|(mark, times)| format!("{mark:012x}:{times}")).collect();
-        told.join(" ")
+        let entries: Vec<_> = self.0.iter().map(|(prefix, times)| format!("{prefix:012x}:{times}")).collect();
+        entries.join(" ")
     }
 
     /// Decodes the text; invalid parts are skipped.
     pub fn read(text: &str) -> Self {
         let counts = text.split_ascii_whitespace().filter_map(|one| {
-            let (mark, times) = one.split_once(':')?;
-            Some((u64::from_str_radix(mark, 16).ok()?, times.parse().ok()?))
+            let (prefix, times) = one.split_once(':')?;
+            Some((u64::from_str_radix(prefix, 16).ok()?, times.parse().ok()?))
         });
         Self(counts.take(MAX_COUNTS).collect())
     }
@@ -62,7 +62,7 @@ pub fn key_prefix(key: Fingerprint) -> u64 {
     key_prefix_of(key.0)
 }
 
-/// Like `mark`, from the first 64 bits of a fingerprint.
+/// Like `prefix`, from the first 64 bits of a fingerprint.
 pub fn key_prefix_of(key: u64) -> u64 {
     key >> 16
 }
@@ -77,14 +77,14 @@ mod tests {
     fn as_many_as_are_counted_fit_a_cell_and_read_back() {
         let mut tries = SuppressedFailureCounts::default();
         for n in 0..MAX_COUNTS + 5 {
-            let key = Fingerprint::of(&n.to_string());
+            let key = Fingerprint::new(&n.to_string());
             assert_eq!((tries.count(key), tries.get(key) > 0), (n < MAX_COUNTS, n < MAX_COUNTS));
             tries.count(key);
         }
         let text = tries.text();
         assert!(text.len() < 50_000 && SuppressedFailureCounts::read(&text) == tries);
-        tries.remove(Fingerprint::of("0"));
-        assert_eq!((tries.get(Fingerprint::of("0")), tries.get(Fingerprint::of("1"))), (0, 2));
+        tries.remove(Fingerprint::new("0"));
+        assert_eq!((tries.get(Fingerprint::new("0")), tries.get(Fingerprint::new("1"))), (0, 2));
     }
 
     proptest! {

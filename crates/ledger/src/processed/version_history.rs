@@ -37,7 +37,7 @@ pub struct VersionUse {
 
 impl VersionUse {
     /// Parses the cell `run` of a row.
-    pub fn of(run_cell: &str) -> Self {
+    pub fn from_cell(run_cell: &str) -> Self {
         let order = read_run_cell(run_cell).1;
         let id = (fnv(run_cell) << 1) | u64::from(order.is_some());
         Self { id, commit: order.map_or(0, |order| order.commit) }
@@ -69,8 +69,8 @@ fn fnv(text: &str) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Row {
     key: Fingerprint,
-    mark: u64,
-    doing: VersionUse,
+    hash: u64,
+    change: VersionUse,
 }
 
 /// The rows of keys with several rows, and of keys that have lost rows.
@@ -86,17 +86,17 @@ impl VersionHistory {
     /// Creates the history from rows in writing order, each with the hash of its version. The keys
     /// in `gaps` have lost rows.
     pub fn new(rows: impl Iterator<Item = (Fingerprint, u64, VersionUse)>, gaps: Gaps) -> Self {
-        let mut rows: Vec<_> = rows.map(|(key, mark, doing)| Row { key, mark, doing }).collect();
+        let mut rows: Vec<_> = rows.map(|(key, hash, change)| Row { key, hash, change }).collect();
         rows.sort_by_key(|row| row.key);
-        let mut past = Self { rows: Vec::new(), gaps };
+        let mut history = Self { rows: Vec::new(), gaps };
         for of_key in rows.chunk_by(|a, b| a.key == b.key) {
-            let first = of_key.first().filter(|first| past.gaps.has(first.key, Some(first.doing.commit)));
+            let first = of_key.first().filter(|first| history.gaps.has(first.key, Some(first.change.commit)));
             if of_key.len() > 1 || first.is_some() {
-                past.rows.extend_from_slice(of_key);
+                history.rows.extend_from_slice(of_key);
             }
         }
-        past.rows.shrink_to_fit();
-        past
+        history.rows.shrink_to_fit();
+        history
     }
 
     /// Limits the keys that have lost rows to these, a subset of those before.
@@ -117,20 +117,20 @@ impl VersionHistory {
         let from = self.rows.partition_point(|row| row.key < key);
         let to_end = self.rows.get(from..).unwrap_or_default();
         let mut rows: Vec<Row> = to_end.iter().take_while(|row| row.key == key).copied().collect();
-        let has_gaps = self.gaps.has(key, rows.first().map(|row| row.doing.commit));
-        rows.extend(since.map(|(mark, doing)| Row { key, mark, doing }));
+        let has_gaps = self.gaps.has(key, rows.first().map(|row| row.change.commit));
+        rows.extend(since.map(|(hash, change)| Row { key, hash, change }));
         // Repeating the last change is the same change.
         while let Some(last) = rows.last().copied() {
-            let same = rows.iter().rev().take_while(|row| row.doing.is_same_change(last.doing)).count().max(1);
+            let same = rows.iter().rev().take_while(|row| row.change.is_same_change(last.change)).count().max(1);
             let first = rows.len() - same;
-            if !rows.get(first..).unwrap_or_default().iter().any(|row| row.mark == to) {
+            if !rows.get(first..).unwrap_or_default().iter().any(|row| row.hash == to) {
                 break;
             }
             rows.truncate(first);
         }
         let follows = rows.last()?;
-        let was_done = has_gaps || rows.iter().any(|row| row.mark == to) || (since.is_some() && known.contains(&to));
-        was_done.then(|| format!("after {:016x} {:016x}", follows.mark, follows.doing.id))
+        let was_done = has_gaps || rows.iter().any(|row| row.hash == to) || (since.is_some() && known.contains(&to));
+        was_done.then(|| format!("after {:016x} {:016x}", follows.hash, follows.change.id))
     }
 }
 
@@ -138,17 +138,20 @@ impl VersionHistory {
 mod tests {
     use super::*;
 
-    fn past(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
+    fn history(rows: &[(u64, &str)], before: Option<u64>) -> VersionHistory {
         let key = Fingerprint(7, 7);
-        VersionHistory::new(rows.iter().map(|(mark, cell)| (key, *mark, VersionUse::of(cell))), Gaps::read("", before))
+        VersionHistory::new(
+            rows.iter().map(|(hash, cell)| (key, *hash, VersionUse::from_cell(cell))),
+            Gaps::read("", before),
+        )
     }
 
     fn change_id(rows: &[(u64, &str)], to: u64) -> Option<String> {
-        past(rows, None).change_id(Fingerprint(7, 7), to, &[], None)
+        history(rows, None).change_id(Fingerprint(7, 7), to, &[], None)
     }
 
-    fn follows(mark: u64, cell: &str) -> String {
-        format!("after {mark:016x} {:016x}", VersionUse::of(cell).id)
+    fn follows(hash: u64, cell: &str) -> String {
+        format!("after {hash:016x} {:016x}", VersionUse::from_cell(cell).id)
     }
 
     #[test]
@@ -183,7 +186,7 @@ mod tests {
 
     #[test]
     fn where_rows_were_taken_out_no_version_counts_as_new() {
-        let known = |rows: &[(u64, &str)], to| past(rows, Some(5)).change_id(Fingerprint(7, 7), to, &[], None);
+        let known = |rows: &[(u64, &str)], to| history(rows, Some(5)).change_id(Fingerprint(7, 7), to, &[], None);
         assert_eq!(known(&[(2, "r #1.2")], 1), Some(follows(2, "r #1.2")));
         assert_eq!(known(&[(2, "r #1.2")], 2), None);
         assert_eq!(known(&[(2, "r #1.6")], 1), None, "it began later");
@@ -195,7 +198,7 @@ mod tests {
         let of = |lost: u64| {
             let mut gaps = Gaps::default();
             gaps.add(lost, 5);
-            let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::of("r #1.2"))];
+            let rows = [(Fingerprint(7 << 16, 7), 2, VersionUse::from_cell("r #1.2"))];
             VersionHistory::new(rows.into_iter(), gaps).change_id(Fingerprint(7 << 16, 7), 1, &[], None)
         };
         assert_eq!(of(8 << 16), None);
@@ -204,9 +207,10 @@ mod tests {
 
     #[test]
     fn what_this_run_has_done_comes_after_all_rows() {
-        let since = Some((2, VersionUse::of("s #2.4")));
-        let name =
-            |rows: &[(u64, &str)], to, known: &[u64]| past(rows, None).change_id(Fingerprint(7, 7), to, known, since);
+        let since = Some((2, VersionUse::from_cell("s #2.4")));
+        let name = |rows: &[(u64, &str)], to, known: &[u64]| {
+            history(rows, None).change_id(Fingerprint(7, 7), to, known, since)
+        };
         assert_eq!(name(&[], 1, &[1]), Some(follows(2, "s #2.4")), "its one row is known by the book");
         assert_eq!(name(&[], 1, &[]), None);
         assert_eq!(name(&[(1, "r #1.1"), (3, "r #1.2")], 1, &[3]), Some(follows(2, "s #2.4")));
@@ -214,7 +218,7 @@ mod tests {
 
     #[test]
     fn the_id_of_a_doing_is_frozen() {
-        assert_eq!(VersionUse::of("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
+        assert_eq!(VersionUse::from_cell("20260921-141320-00d40 #3.17"), VersionUse { id: FROZEN, commit: 17 });
     }
 
     /// Computed once by this code.

@@ -89,9 +89,9 @@ fn is_blank(row: &[String]) -> bool {
 /// Formats texts as `"Report" and "May 2024"`.
 fn quoted_texts(row: &[String]) -> String {
     let texts: Vec<_> = row.iter().filter(|text| !text.is_empty()).collect();
-    let told: Vec<_> = texts.iter().take(SHOWN).map(|text| quote(text)).collect();
+    let quoted: Vec<_> = texts.iter().take(SHOWN).map(|text| quote(text)).collect();
     let more = if texts.len() > SHOWN { ", …" } else { "" };
-    format!("{}{more}", told.join(", "))
+    format!("{}{more}", quoted.join(", "))
 }
 
 #[cfg(test)]

@@ -86,11 +86,11 @@ fn check_members(members: &Map<String, Value>) -> Result<(), ValueRejection> {
 
 /// Rejects two names that are equal without the blanks around them, because headers have none.
 fn check_blank_variants(members: &Map<String, Value>, name: &str) -> Result<(), ValueRejection> {
-    let twin = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
-    twin.map_or(Ok(()), |twin| {
+    let other_name = members.keys().find(|other| *other != name && header_text(other) == header_text(name));
+    other_name.map_or(Ok(()), |other_name| {
         Err(ValueRejection(format!(
             "the output has the columns {} and {}, which differ only in the blanks around them: rename one in the step",
-            quote(twin),
+            quote(other_name),
             quote(name)
         )))
     })

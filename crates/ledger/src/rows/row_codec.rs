@@ -94,11 +94,11 @@ pub fn failure_row(failure: &Failure) -> Vec<Cell> {
         Cell::DateTime(failure.first_seen.serial()),
         Cell::DateTime(failure.last_seen.serial()),
         Cell::text(run_cell(&failure.run, failure.order)),
-        Cell::text(failure.state.word()),
+        Cell::text(failure.state.as_str()),
         Cell::text(&*failure.place),
         Cell::text(&*failure.version.0),
         Cell::Empty,
-        failure.answered.map_or(Cell::Empty, |answer| Cell::text(answer.word())),
+        failure.answered.map_or(Cell::Empty, |answer| Cell::text(answer.as_str())),
         Cell::text(retryable),
     ];
     let before = row.len();
@@ -118,7 +118,7 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         Cell::Number(number) => float_text(number),
         _ => String::new(),
     };
-    let moment = |name: &str| match cell(name) {
+    let timestamp = |name: &str| match cell(name) {
         Cell::Number(days) => Timestamp::from_serial(days),
         _ => Timestamp::default(),
     };
@@ -140,12 +140,12 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
         step: text("step"),
         error: text("error"),
         attempts,
-        first_seen: moment("first_seen (UTC)"),
-        last_seen: moment("last_seen (UTC)"),
+        first_seen: timestamp("first_seen (UTC)"),
+        last_seen: timestamp("last_seen (UTC)"),
         run: run.to_owned(),
         order,
-        state: FailureState::of_word(&text("state")),
-        answered: RequestedAction::of_word(&text("answered")),
+        state: FailureState::from_cell(&text("state")),
+        answered: RequestedAction::parse(&text("answered")),
         place: text("where"),
         kept: text("retryable") == "yes" && !payload.is_empty(),
         payload,
@@ -156,17 +156,17 @@ pub fn read_failure_row(cell: impl Fn(&str) -> Cell) -> Option<Failure> {
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
 pub fn run_row(run: &Run) -> Vec<Cell> {
     let number = |n: u64| Cell::Number(n as f64);
-    let moment = |at: Option<Timestamp>| at.map_or(Cell::Empty, |t| Cell::DateTime(t.serial()));
+    let timestamp = |at: Option<Timestamp>| at.map_or(Cell::Empty, |t| Cell::DateTime(t.serial()));
     let text = |t: &str| if t.is_empty() { Cell::Empty } else { Cell::text(t) };
     vec![
         text(&run.id),
         text(&run.job),
         text(run.trigger.run_key.as_deref().unwrap_or_default()),
         text(&run.trigger.kind),
-        moment(run.trigger.scheduled_for),
-        moment(Some(run.started)),
-        moment(run.finished),
-        text(run.status.word()),
+        timestamp(run.trigger.scheduled_for),
+        timestamp(Some(run.started)),
+        timestamp(run.finished),
+        text(run.status.as_str()),
         number(run.counts.read),
         number(run.counts.new),
         number(run.counts.skipped),
@@ -195,7 +195,7 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
     };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what a u64 holds exactly")]
     let count = |name: &str| number(name) as u64;
-    let moment = |name: &str| match cell(name) {
+    let timestamp = |name: &str| match cell(name) {
         Cell::Number(days) => Some(Timestamp::from_serial(days)),
         _ => None,
     };
@@ -205,11 +205,11 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
         trigger: Trigger {
             kind: text("trigger"),
             run_key: Some(text("run_key")).filter(|key| !key.is_empty()),
-            scheduled_for: moment("scheduled_for"),
+            scheduled_for: timestamp("scheduled_for"),
         },
-        started: moment("started")?,
-        finished: moment("finished"),
-        status: RunStatus::of_word(&text("status"))?,
+        started: timestamp("started")?,
+        finished: timestamp("finished"),
+        status: RunStatus::parse(&text("status"))?,
         counts: Counts {
             read: count("read"),
             new: count("new"),

@@ -47,7 +47,7 @@ pub struct CellCosts {
 impl CellCosts {
     /// Computes the costs so far: `rows` of data with `columns` each came from `keys` rows of
     /// Processed, which have `beside` cells.
-    pub fn of(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
+    pub fn new(rows: u64, columns: u64, keys: u64, beside: u64, run: u64) -> Self {
         let data = rows.saturating_mul(columns).saturating_mul(1_000).checked_div(keys).unwrap_or(0);
         Self { key_in_thousandths: data.saturating_add(beside.saturating_mul(1_000)), run }
     }
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_job_that_grows_every_day_says_when_the_spreadsheet_is_full() {
-        let prices = CellCosts::of(2_000, 10, 1_000, 4, 21);
+        let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
         assert_eq!(prices.key_in_thousandths, 24_000);
         let runs = [run(0, 500_000), run(1, 100), run(2, 300)];
         let told = forecast(9_000_000, &runs, prices).expect("two runs and more");
@@ -118,14 +118,14 @@ mod tests {
 
     #[test]
     fn one_run_or_none_is_no_ground_for_a_forecast() {
-        let prices = CellCosts::of(0, 0, 0, 4, 21);
+        let prices = CellCosts::new(0, 0, 0, 4, 21);
         assert_eq!(forecast(5, &[], prices), None);
         assert_eq!(forecast(5, &[run(0, 9)], prices), None);
     }
 
     #[test]
     fn what_lies_beyond_a_century_has_no_date_and_a_full_spreadsheet_has_no_run_left() {
-        let prices = CellCosts::of(0, 0, 0, 4, 21);
+        let prices = CellCosts::new(0, 0, 0, 4, 21);
         let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));
         let full = forecast(CELL_LIMIT, &[run(0, 0), run(1, 0)], prices).expect("two runs");

@@ -168,9 +168,9 @@ fn ended_line(rest: &[u8]) -> Option<&[u8]> {
 
 /// Returns the JSON of a line with a correct checksum.
 fn json_of(line: &[u8]) -> Option<&[u8]> {
-    let (told, rest) = line.split_at_checked(SUM_DIGITS)?;
+    let (checksum, rest) = line.split_at_checked(SUM_DIGITS)?;
     let json = rest.strip_prefix(b" ")?;
-    (told == sum(json).as_bytes()).then_some(json)
+    (checksum == sum(json).as_bytes()).then_some(json)
 }
 
 fn sum(json: &[u8]) -> String {

@@ -29,7 +29,7 @@ pub enum RunStatus {
 
 impl RunStatus {
     /// Returns the word that is stored on the sheet.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Running => "running",
             Self::Succeeded => "succeeded",
@@ -42,7 +42,7 @@ impl RunStatus {
     }
 
     /// Parses the stored word.
-    pub fn of_word(word: &str) -> Option<Self> {
+    pub fn parse(word: &str) -> Option<Self> {
         let all = [
             Self::Running,
             Self::Succeeded,
@@ -52,13 +52,13 @@ impl RunStatus {
             Self::TimedOut,
             Self::Crashed,
         ];
-        all.into_iter().find(|status| status.word() == word)
+        all.into_iter().find(|status| status.as_str() == word)
     }
 }
 
 impl fmt::Display for RunStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
+        f.write_str(self.as_str())
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Predecessors {
 
 impl Predecessors {
     /// Collects what a job takes along from the spreadsheet with this id.
-    pub fn of(state: &State, spreadsheet: &str) -> Self {
+    pub fn from_state(state: &State, spreadsheet: &str) -> Self {
         let previous = std::iter::once(spreadsheet.to_owned()).chain(state.previous.iter().cloned());
         Self {
             previous: previous.collect(),
@@ -57,11 +57,11 @@ impl Rollover {
     /// Changes the state that this run's commits write.
     pub fn apply(&self, state: &mut State) {
         match self {
-            Self::Into(heritage) if state.previous != heritage.previous => {
-                state.previous.clone_from(&heritage.previous);
-                state.timezone.clone_from(&heritage.timezone);
-                state.cursor.clone_from(&heritage.cursor);
-                state.alerts.clone_from(&heritage.alerts);
+            Self::Into(predecessors) if state.previous != predecessors.previous => {
+                state.previous.clone_from(&predecessors.previous);
+                state.timezone.clone_from(&predecessors.timezone);
+                state.cursor.clone_from(&predecessors.cursor);
+                state.alerts.clone_from(&predecessors.alerts);
             }
             Self::Into(_) => {}
             Self::OutTo(next) => state.next = Some(next.clone()),
@@ -77,7 +77,7 @@ mod tests {
     fn the_new_state_names_all_earlier_spreadsheets_and_the_old_one_names_the_new() {
         let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
-        Rollover::Into(Predecessors::of(&old, "second")).apply(&mut new);
+        Rollover::Into(Predecessors::from_state(&old, "second")).apply(&mut new);
         assert_eq!(
             (new.previous.as_slice(), new.next.as_deref()),
             (&["second".to_owned(), "first".to_owned()][..], None)

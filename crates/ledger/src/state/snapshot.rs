@@ -165,7 +165,7 @@ pub struct Snapshot {
     /// manual edits.
     pub state: State,
     /// The checksum of Processed as stored in the state.
-    pub said: RowChecksum,
+    pub stored_checksum: RowChecksum,
     /// The head.
     pub head: HeadId,
     /// Processed keys and failures.
@@ -196,9 +196,9 @@ pub struct LoadObservation {
     /// The head in the state.
     pub head: Option<HeadId>,
     /// The checksum of Processed as stored in the state.
-    pub said: RowChecksum,
+    pub expected: RowChecksum,
     /// The checksum of the rows found in Processed.
-    pub found: RowChecksum,
+    pub actual: RowChecksum,
 }
 
 /// Whether a load may be used.
@@ -253,7 +253,7 @@ impl LoadCheck {
     /// Checks one load; `head` was read strictly before the rest. `now_ms` is monotonic.
     pub fn check(&mut self, head: HeadId, reading: LoadObservation, now_ms: u64) -> LoadConsistency {
         self.loads += 1;
-        if reading.head == Some(head) && reading.said == reading.found {
+        if reading.head == Some(head) && reading.expected == reading.actual {
             return LoadConsistency::Whole;
         }
         let since_ms = *self.since_ms.get_or_insert(now_ms);
@@ -329,20 +329,20 @@ mod tests {
 
     #[test]
     fn a_load_is_whole_only_if_head_count_and_sum_agree() {
-        let whole = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found: tally(&["a"]) };
+        let whole = LoadObservation { head: Some(head(3)), expected: tally(&["a"]), actual: tally(&["a"]) };
         assert_eq!(LoadCheck::default().check(head(3), whole, 0), LoadConsistency::Whole);
         let stale_state = LoadObservation { head: Some(head(2)), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), stale_state, 0), LoadConsistency::Retry { .. }));
-        let stale_keys = LoadObservation { found: tally(&[]), ..whole };
+        let stale_keys = LoadObservation { actual: tally(&[]), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), stale_keys, 0), LoadConsistency::Retry { .. }));
-        let other_key = LoadObservation { found: tally(&["b"]), ..whole };
+        let other_key = LoadObservation { actual: tally(&["b"]), ..whole };
         assert!(matches!(LoadCheck::default().check(head(3), other_key, 0), LoadConsistency::Retry { .. }));
     }
 
     #[test]
     fn the_same_difference_in_three_loads_over_ten_seconds_is_peoples_hands() {
         let mut check = LoadCheck::default();
-        let edited = LoadObservation { head: Some(head(3)), said: tally(&["a", "b"]), found: tally(&["a"]) };
+        let edited = LoadObservation { head: Some(head(3)), expected: tally(&["a", "b"]), actual: tally(&["a"]) };
         assert!(matches!(check.check(head(3), edited, 0), LoadConsistency::Retry { .. }));
         assert!(matches!(check.check(head(3), edited, 2_000), LoadConsistency::Retry { .. }));
         assert!(matches!(check.check(head(3), edited, 9_999), LoadConsistency::Retry { .. }));
@@ -356,7 +356,7 @@ mod tests {
             let verdicts: Vec<_> = (0..MAX_LOADS)
                 .map(|n| {
                     let found = tally(&[&n.to_string()]);
-                    let reading = LoadObservation { head: Some(head(3)), said: tally(&["a"]), found };
+                    let reading = LoadObservation { head: Some(head(3)), expected: tally(&["a"]), actual: found };
                     check.check(head(3), reading, u64::from(n) * load_ms)
                 })
                 .collect();
@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn a_difference_with_the_wrong_head_never_counts_as_peoples_hands_and_ends_after_a_bound() {
         let mut check = LoadCheck::default();
-        let torn = LoadObservation { head: Some(head(2)), said: tally(&["a"]), found: tally(&[]) };
+        let torn = LoadObservation { head: Some(head(2)), expected: tally(&["a"]), actual: tally(&[]) };
         let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();
         assert!(verdicts.iter().rev().skip(1).all(|v| matches!(v, LoadConsistency::Retry { .. })));
         assert_eq!(verdicts.last(), Some(&LoadConsistency::Inconsistent));

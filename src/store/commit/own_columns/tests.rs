@@ -29,7 +29,7 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
         key: Key::new("k").expect("a usable key"),
         version: Version::default(),
         may_have_rows: false,
-        output: Output::of("T", vec![Row { cells }]),
+        output: Output::new("T", vec![Row { cells }]),
         closes: None,
     };
     let changes = Changes { columns: names(columns), settled: vec![done], ..Changes::default() };

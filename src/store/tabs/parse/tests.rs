@@ -64,7 +64,7 @@ fn a_forgotten_row_takes_back_one_done_row_of_its_version_in_whatever_order_they
             written.rotate_left(turned);
             rows.read(&written);
             let (done, _) = rows.finish(&tab(&PROCESSED));
-            let knows = ["a", "b", "c"].map(|key| done.has_key(Fingerprint::of(key)));
+            let knows = ["a", "b", "c"].map(|key| done.has_key(Fingerprint::new(key)));
             assert_eq!(knows, [false, true, false], "{again:?} {turned}");
         }
     }
@@ -84,7 +84,7 @@ fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab
         rows.read(&written);
         let (done, _) = rows.finish(&tab(&PROCESSED));
         let has = |version: &str| {
-            done.has(Fingerprint::of("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
+            done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
         };
         assert_eq!((has("1"), has("2")), (true, false), "{turned}");
     }
@@ -106,7 +106,7 @@ fn the_version_of_the_last_commit_counts_whatever_clocks_said() {
         assert!(!rows.has_doubt(), "Runs is not asked");
         let (done, _) = rows.finish(&tab(&PROCESSED));
         let has = |version: &str| {
-            done.has(Fingerprint::of("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
+            done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version(version.into())))
         };
         assert_eq!((has("1"), has("2"), has("3")), (true, false, false), "{turned}");
     }
@@ -125,7 +125,7 @@ fn old_rows_of_a_wrong_clock_go_by_the_commits_in_runs() {
     let runs = [("20260101-090000-r1", 0), ("20260101-090500-r2", 2), ("20260101-090001-r3", 3)];
     rows.sort_by_order(&runs.map(|(run, commit)| (run.to_owned(), commit)).into());
     let (done, _) = rows.finish(&tab(&PROCESSED));
-    assert!(done.has(Fingerprint::of("a"), ReprocessPolicy::OnChange.version_hash(&Version("3".into()))));
+    assert!(done.has(Fingerprint::new("a"), ReprocessPolicy::OnChange.version_hash(&Version("3".into()))));
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_key_that_a_person_retyped_as_a_number_is_still_that_key() {
     let mut rows = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
     rows.read(&[row(&json!([42, "", "done", "r"]))]);
     let (done, _) = rows.finish(&tab(&PROCESSED));
-    assert!(done.has_key(Fingerprint::of("42")));
+    assert!(done.has_key(Fingerprint::new("42")));
 }
 
 fn failure(
@@ -198,7 +198,7 @@ fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_
     ];
     for turn in 0..4 {
         let open = standing(&rows);
-        let tried = open[&Fingerprint::of("a")];
+        let tried = open[&Fingerprint::new("a")];
         assert_eq!((open.len(), tried.attempts, tried.error), (1, 2, failure_hash("s", "e2")), "{turn}");
         rows.rotate_left(1);
     }
@@ -217,7 +217,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
         failure_row(3, 25_569.0, "dead", "19700101-000010-r3 #3.6"),
     ];
     for turn in 0..3 {
-        let tried = standing(&rows)[&Fingerprint::of("a")];
+        let tried = standing(&rows)[&Fingerprint::new("a")];
         assert_eq!((tried.attempts, tried.state), (3, FailureState::Dead), "{turn}");
         rows.rotate_left(1);
     }
@@ -225,7 +225,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
 
 #[test]
 fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change_of_mind_is_not_lost() {
-    let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::of("a")].requested;
+    let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::new("a")].requested;
     let mut rows = vec![failure("a", "e", 1, 45_000.5, "open", " Retry", "")];
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
     rows.push(failure("a", "e", 2, 45_001.5, "open", "", "retry"));
@@ -238,7 +238,7 @@ fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change
     rows[1] = failure("a", "e", 2, 45_001.5, "open", "retry", "retry");
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
     rows.push(failure("a", "e", 3, 45_003.5, "open", "retry", "retry"));
-    assert_eq!((asked(&rows), standing(&rows)[&Fingerprint::of("a")].row), (Some(RequestedAction::Retry), 5));
+    assert_eq!((asked(&rows), standing(&rows)[&Fingerprint::new("a")].row), (Some(RequestedAction::Retry), 5));
 }
 
 #[test]
@@ -247,7 +247,7 @@ fn an_action_that_is_neither_word_is_told_and_changes_nothing() {
     let mut read = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     read.read(&[failure("a", "e", 1, 45_000.5, "open", "later", "")], 2);
     let (open, reported) = read.finish(&tab);
-    assert_eq!(open[&Fingerprint::of("a")].requested, None);
+    assert_eq!(open[&Fingerprint::new("a")].requested, None);
     assert!(reported.len() == 1 && reported[0].message.contains("row 2") && reported[0].message.contains("\"later\""));
 }
 
@@ -290,7 +290,7 @@ fn a_failure_that_stands_beside_its_columns_is_passed_over_and_told() {
     let mut rows = FailureRows::new(&tab, ReprocessPolicy::EachVersion);
     rows.read(&[right, failure("b")], 3);
     let (open, reported) = rows.finish(&tab);
-    assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::of("a")]);
+    assert_eq!(open.keys().collect::<Vec<_>>(), [&Fingerprint::new("a")]);
     assert!(
         reported.len() == 1 && reported[0].message.contains("1 rows have their cells in other columns"),
         "{reported:?}"

@@ -49,7 +49,7 @@ fn one(key: &str) -> Changes {
 fn loaded(state: &State, head: HeadId) -> Snapshot {
     let state = State { head: Some(head), ..state.clone() };
     Snapshot {
-        said: state.processed,
+        stored_checksum: state.processed,
         state,
         head,
         book: ProcessedIndex::default(),

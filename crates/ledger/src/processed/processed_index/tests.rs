@@ -14,7 +14,7 @@ fn tried_once() -> PriorFailure {
         first_seen: Timestamp(0),
         last_seen: Timestamp(0),
         version: 0,
-        error: Fingerprint::of("e"),
+        error: Fingerprint::new("e"),
         state: FailureState::Open,
         in_doubt: false,
         requested: None,
@@ -97,7 +97,7 @@ fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed()
             first_seen: Timestamp(0),
             last_seen: Timestamp(0),
             version: version("").hash(),
-            error: Fingerprint::of("e"),
+            error: Fingerprint::new("e"),
             ..tried_once()
         },
         true,
@@ -111,7 +111,7 @@ fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
         attempts: 1,
         first_seen: Timestamp(1),
         version: version("2").hash(),
-        error: Fingerprint::of("e"),
+        error: Fingerprint::new("e"),
         ..tried_once()
     };
     let done =
@@ -128,7 +128,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
         attempts: 2,
         first_seen: Timestamp(1),
         version: version("").hash(),
-        error: Fingerprint::of("e"),
+        error: Fingerprint::new("e"),
         ..tried_once()
     };
     let failures = HashMap::from([(key("a").fingerprint(), tried)]);
