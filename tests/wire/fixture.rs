@@ -100,7 +100,7 @@ impl WireFixture {
         });
         job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
         (job.plan.mode, job.plan.max_rows) = (self.mode, self.max_rows);
-        job.plan.definition.mode = self.mode.word().into();
+        job.plan.definition.mode = self.mode.as_str().into();
         job
     }
 
@@ -211,7 +211,7 @@ impl WireFixture {
         let mut into = self.job();
         into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
-            (RetryScope::None, Some(Rollover::Into(Predecessors::of(&old.snapshot.state, ID))));
+            (RetryScope::None, Some(Rollover::Into(Predecessors::from_state(&old.snapshot.state, ID))));
         self.run_job_at(to, &into, &[]).await;
         let mut out = self.job();
         out.errands = Some(PreparedChanges { from: Some(old.snapshot.head), settled: Vec::new() });

@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::clock::Clock;
 use crate::google::sheets::Sheets;
-use crate::google::types::response_types::{SpreadsheetInfo, TabInfo as Seen};
-use crate::google::types::{SpreadsheetInfo, TabInfo};
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
 use crate::ledger::item::key::Fingerprint;

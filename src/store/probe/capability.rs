@@ -6,9 +6,9 @@
 
 use crate::fault::Fault;
 use crate::google::errors::call_error::ErrorCause;
-use crate::google::sheets::{BatchReply as Answer, Sheets};
+use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::{BatchReply, Sheets};
+use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
 
