@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::auth::protection::Writable;
-use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
+use crate::batch::cells::{autofill, basic_filter, find_replace, formatting, merge, paste, paste_text, range_edits};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
 use crate::batch::request_body::{BatchBody, RawRequest, open};
@@ -112,26 +112,26 @@ fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiErro
         "deleteDeveloperMetadata" => reader.checked(developer_metadata::delete),
         "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
         "deleteDimensionGroup" => reader.lean(|batch, request| dimension_groups::delete(batch, &request)),
-        "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
+        "deleteDuplicates" => reader.lean(|batch, request| range_edits::delete_duplicates(batch, &request)),
         "deleteNamedRange" => reader.lean(|batch, request| named_ranges::delete(batch, &request)),
         "deleteProtectedRange" => reader.lean(|batch, request| named_ranges::unprotect(batch, &request)),
-        "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
+        "deleteRange" => reader.lean(|batch, request| range_edits::delete(batch, &request)),
         "deleteSheet" => reader.lean(|batch, request| sheet::delete(batch, &request)),
         "duplicateSheet" => reader.lean(sheet::duplicate),
-        "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
+        "findReplace" => reader.lean(|batch, request| find_replace::find_replace(batch, &request)),
         "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
-        "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
-        "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
+        "insertRange" => reader.lean(|batch, request| range_edits::insert(batch, &request)),
+        "mergeCells" => reader.lean(|batch, request| merge::merge(batch, &request)),
         "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
         "pasteData" => reader.lean(|batch, request| paste_text::paste(batch, &request)),
         "randomizeRange" => reader.lean(|batch, request| paste_text::shuffle(batch, &request)),
         "repeatCell" => reader.lean(write_cells::repeat),
         "setBasicFilter" => reader.checked(basic_filter::set),
         "setDataValidation" => reader.checked(write_cells::validation),
-        "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
+        "sortRange" => reader.lean(|batch, request| range_edits::sort(batch, &request)),
         "textToColumns" => reader.lean(|batch, request| paste_text::split(batch, &request)),
         "trimWhitespace" => reader.lean(|batch, request| formatting::trim(batch, &request)),
-        "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
+        "unmergeCells" => reader.lean(|batch, request| merge::unmerge(batch, &request)),
         "updateBorders" => reader.checked(|batch, request| formatting::borders(batch, &request)),
         "updateCells" => reader.lean(write_cells::update),
         "updateConditionalFormatRule" => reader.checked(formatting::update_rule),
