@@ -197,7 +197,7 @@ impl Emulator {
         let fault = lock(&self.state.faults).meet(name, metric, &request.body, self.state.random.as_ref());
         match fault {
             Some(fault) if fault.action == FaultAction::Late && metric == Some(QuotaMetric::Write) => {
-                lock(&self.state.delayed).lose(request, fault.after);
+                lock(&self.state.delayed).delay(request, fault.after);
                 Err(ConnectionDropped)
             }
             Some(fault) if fault.action == FaultAction::Refuse => Ok(refusal(&fault, &request).into()),

@@ -1,7 +1,8 @@
-//! Replays what Google was recorded to answer against the emulator, over a real socket, with a plain HTTP client.
+//! Replays recorded responses of Google against the emulator, over a real socket, with a plain HTTP
+//! client.
 //!
-//! Each file of `fixtures/wire/` is one exchange. What has to be there before is sent first, by calls of the same API;
-//! status and body must then be Google's, but for ids that the service draws.
+//! Each file of `fixtures/wire/` is one exchange. Calls of the same API prepare the spreadsheet. The
+//! status and the body must then be Google's, except for ids that the service draws.
 
 use std::sync::Arc;
 
@@ -32,7 +33,7 @@ impl Drop for Client {
     }
 }
 
-/// An emulator with an empty spreadsheet, and a client for it.
+/// Starts an emulator with an empty spreadsheet, and returns a client for it.
 async fn start(options: EmulatorOptions) -> Client {
     let options =
         EmulatorOptions { spreadsheet_id: Some(ID.to_owned()), trusted_token: Some(TOKEN.to_owned()), ..options };
@@ -71,10 +72,10 @@ impl Client {
         (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
     }
 
-    /// A call that must succeed, under the spreadsheet of the samples.
+    /// Sends a call to the spreadsheet of the samples, which must succeed.
     async fn prepare(&self, method: &str, below: &str, body: Value) {
-        let (status, told) = self.call(method, &format!("/v4/spreadsheets/{ID}{below}"), Some(&body)).await;
-        assert_eq!(status, 200, "{below}: {told}");
+        let (status, got) = self.call(method, &format!("/v4/spreadsheets/{ID}{below}"), Some(&body)).await;
+        assert_eq!(status, 200, "{below}: {got}");
     }
 
     async fn rows(&self, range: &str, values: Value) {
@@ -88,7 +89,7 @@ impl Client {
     }
 }
 
-/// What a sample finds when it arrives.
+/// Prepares the spreadsheet for a sample.
 async fn set_the_scene(client: &Client, sample: &str) {
     let cactus = "🌵 test_values_batch_get 1";
     let add_cactus = json!([{"addSheet": {"properties": {"title": cactus,
@@ -128,7 +129,7 @@ async fn set_the_scene(client: &Client, sample: &str) {
     }
 }
 
-/// Ids that the service draws are no part of what is compared.
+/// Removes ids that the service draws from the comparison.
 fn without_drawn_ids(sample: &str, mut body: Value) -> Value {
     let next_input = match sample {
         "batch-update-add-sheet" => "/replies/0/addSheet/properties/sheetId",
@@ -190,8 +191,8 @@ async fn http2_chunked_bodies_and_bare_posts_are_served_too() {
     assert_eq!(response.headers()[header::CONTENT_TYPE], "application/json; charset=UTF-8");
     assert_eq!(response.headers()[header::DATE], "Mon, 21 Sep 2026 14:13:20 GMT");
     let body = response.into_body().collect().await.expect("a body").to_bytes();
-    let told: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!(told["clearedRange"], "Sheet1!A1:Z1000");
+    let got: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(got["clearedRange"], "Sheet1!A1:Z1000");
     assert!(body.starts_with(b"{\n  \""), "pretty unless told otherwise");
 }
 
@@ -207,8 +208,8 @@ async fn only_tokens_that_it_issued_are_good() {
     };
     for bad in [None, Some("Bearer nonsense"), Some("Basic eDp5"), Some("Bearer")] {
         let (status, headers, body) = get(bad).await;
-        let told: Value = serde_json::from_slice(&body).expect("JSON");
-        assert_eq!((status, &told["error"]["status"]), (401, &json!("UNAUTHENTICATED")), "{bad:?}");
+        let got: Value = serde_json::from_slice(&body).expect("JSON");
+        assert_eq!((status, &got["error"]["status"]), (401, &json!("UNAUTHENTICATED")), "{bad:?}");
         assert!(headers.contains_key(header::WWW_AUTHENTICATE));
     }
     let form = "grant_type=refresh_token&client_id=x&client_secret=y&refresh_token=z";
@@ -218,8 +219,8 @@ async fn only_tokens_that_it_issued_are_good() {
         .body(Full::new(Bytes::from(form)))
         .expect("a request");
     let (status, _, body) = client.send(request).await;
-    let told: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!((status, &told["error"]), (401, &json!("invalid_client")));
+    let got: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, &got["error"]), (401, &json!("invalid_client")));
 }
 
 #[tokio::test]
@@ -237,8 +238,8 @@ async fn an_api_key_reads_what_is_shared_with_everybody_and_a_read_may_come_as_a
     let shared = client.call("POST", &format!("/drive/v3/files/{ID}/permissions"), Some(&everybody)).await;
     assert_eq!(shared.0, 200, "{}", shared.1);
     let (status, _, body) = ask(&format!("{book}/values:batchGet"), "POST", "ranges=A1&ranges=B2%3AC3").await;
-    let told: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!((status, told["valueRanges"].as_array().map(Vec::len)), (200, Some(2)));
+    let got: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, got["valueRanges"].as_array().map(Vec::len)), (200, Some(2)));
     let by_parameter =
         Request::get(format!("{book}?key=any&fields=spreadsheetId")).header(header::HOST, &client.address);
     assert_eq!(client.send(by_parameter.body(Full::default()).expect("a request")).await.0, 200);
@@ -262,12 +263,12 @@ async fn a_fault_may_end_the_connection_before_or_after_the_write() {
             .body(Full::new(Bytes::from_static(br#"{"values": [[1]]}"#)))
             .expect("a request");
         assert!(sender.send_request(request).await.is_err(), "no answer comes");
-        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
-        assert_eq!(told["values"], left, "{fault}");
+        let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
+        assert_eq!(got["values"], left, "{fault}");
     }
 }
 
-/// A write of one cell over a connection of its own: the status and the whole body, as far as they come.
+/// Writes one cell over its own connection. Returns the status and the body, as far as they arrive.
 async fn lonely_write(client: &Client, cell: &str) -> Result<(u16, Vec<u8>), hyper::Error> {
     let stream = TcpStream::connect(&client.address).await.expect("the emulator listens");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/1.1");
@@ -298,9 +299,9 @@ async fn an_answer_may_be_a_page_break_off_or_be_empty_although_the_write_is_app
             ("applied-empty", Ok((200, body))) => assert!(body.is_empty()),
             (_, other) => panic!("{fault}: {other:?}"),
         }
-        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/B2"), None).await;
+        let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/B2"), None).await;
         let applied = if fault.starts_with("applied") { json!([["B2"]]) } else { Value::Null };
-        assert_eq!(told["values"], applied, "{fault}");
+        assert_eq!(got["values"], applied, "{fault}");
     }
 }
 
@@ -308,8 +309,8 @@ async fn an_answer_may_be_a_page_break_off_or_be_empty_although_the_write_is_app
 async fn a_late_write_arrives_after_the_next_ones_or_when_it_is_told_to() {
     let client = start(EmulatorOptions { faults: vec![fault_of("late,after=2")], ..EmulatorOptions::default() }).await;
     let there = || async {
-        let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1:E1"), None).await;
-        told["values"].clone()
+        let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1:E1"), None).await;
+        got["values"].clone()
     };
     assert!(lonely_write(&client, "A1").await.is_err(), "no answer comes");
     assert_eq!(client.call("GET", "/_emulator/late", None).await.1, json!({"underWay": 1}));
@@ -355,12 +356,12 @@ async fn answers_are_packed_for_who_takes_it_and_packed_requests_are_taken() {
         } else {
             text = String::from_utf8(body.to_vec()).expect("JSON");
         }
-        let told: Value = serde_json::from_str(&text).expect("JSON");
-        assert_eq!(told["values"][199], json!(["row 199"]));
+        let got: Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(got["values"][199], json!(["row 199"]));
     }
 }
 
-/// A write to one cell by the account of the token.
+/// Writes one cell as the account of the token.
 async fn put_cell(client: &Client, cell: &str, value: &str) -> (u16, Value) {
     let path = format!("/v4/spreadsheets/{ID}/values/{cell}?valueInputOption=RAW");
     client.call("PUT", &path, Some(&json!({"values": [[value]]}))).await
@@ -377,28 +378,28 @@ async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_on
         range.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
         json!({"requests": [{"addProtectedRange": {"protectedRange": range}}]})
     };
-    let (status, told) = client.call("POST", &hands, Some(&protect(json!({"protectedRangeId": 7})))).await;
-    assert_eq!(status, 200, "{told}");
+    let (status, got) = client.call("POST", &hands, Some(&protect(json!({"protectedRangeId": 7})))).await;
+    assert_eq!(status, 200, "{got}");
     assert_eq!(put_cell(&client, "A2", "free").await.0, 200);
-    let (status, told) = put_cell(&client, "B2", "closed").await;
-    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(TOLD)));
+    let (status, got) = put_cell(&client, "B2", "closed").await;
+    assert_eq!((status, got["error"]["message"].as_str()), (400, Some(TOLD)));
     let batch = json!({"requests": [
         {"updateCells": {"start": {"sheetId": 0, "rowIndex": 8, "columnIndex": 0}, "fields": "userEnteredValue",
             "rows": [{"values": [{"userEnteredValue": {"stringValue": "not to stay"}}]}]}},
         {"repeatCell": {"range": {"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2}, "fields": "note", "cell": {"note": "n"}}},
     ]});
-    let (status, told) = client.call("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&batch)).await;
+    let (status, got) = client.call("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&batch)).await;
     let expected = format!("Invalid requests[1].repeatCell: {TOLD}");
-    assert_eq!((status, told["error"]["message"].as_str()), (400, Some(expected.as_str())));
-    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A9"), None).await;
-    assert_eq!(told["values"], Value::Null, "the batch is refused whole");
-    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}?fields=sheets.protectedRanges"), None).await;
-    let shown = &told["sheets"][0]["protectedRanges"][0];
+    assert_eq!((status, got["error"]["message"].as_str()), (400, Some(expected.as_str())));
+    let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A9"), None).await;
+    assert_eq!(got["values"], Value::Null, "the batch is refused whole");
+    let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}?fields=sheets.protectedRanges"), None).await;
+    let shown = &got["sheets"][0]["protectedRanges"][0];
     assert_eq!(
         (&shown["protectedRangeId"], shown.get("requestingUserCanEdit"), shown.get("_addedBy")),
         (&json!(7), None, None)
     );
-    // The same range, with the account among its editors, or as a warning only, or deleted, is open.
+    // The range is writable for its editors, as a warning, and after its protection is deleted.
     let me = sheets_emulator::TEST_ACCOUNT;
     for more in [json!({"editors": {"users": [me]}}), json!({"warningOnly": true})] {
         let drop = json!({"requests": [{"deleteProtectedRange": {"protectedRangeId": 7}}]});
@@ -428,15 +429,15 @@ async fn faults_and_counts_are_steered_over_http() {
         }
     };
     assert_eq!((write(1).await, write(2).await), (503, 500));
-    let (_, told) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
-    assert_eq!(told["values"], json!([["1"]]), "the first was applied, the second was not");
+    let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await;
+    assert_eq!(got["values"], json!([["1"]]), "the first was applied, the second was not");
     let (_, stats) = client.call("GET", "/_emulator/stats", None).await;
     let by_method = json!({"spreadsheets.values.get": 1, "spreadsheets.values.update": 1});
     assert_eq!(stats, json!({"reads": 1, "writes": 1, "tokens": 0, "throttled": 0, "by_method": by_method}));
     assert_eq!(client.call("POST", "/_emulator/stats:reset", None).await.0, 200);
     assert_eq!(client.call("GET", "/_emulator/stats", None).await.1["reads"], 0);
-    let (code, told) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
-    assert_eq!(code, 400, "{told}");
+    let (code, got) = client.call("POST", "/_emulator/faults", Some(&json!([{"speed": 1}]))).await;
+    assert_eq!(code, 400, "{got}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -467,7 +468,7 @@ async fn inside_a_process_it_is_served_over_memory_on_the_callers_clock() {
     }
 }
 
-/// A signed token request, as client libraries make it from a key file.
+/// Returns a signed token request, as client libraries make it from a key file.
 fn assertion(file: &Value, now: i64) -> String {
     let key = file["private_key"].as_str().expect("a key");
     let lines = key.lines().filter(|line| !line.starts_with("-----")).collect::<String>();
@@ -522,11 +523,11 @@ async fn launched_it_writes_credentials_that_open_it_and_ends_in_order() {
         .body(Full::new(Bytes::from(form)))
         .expect("a request");
     let (status, _, body) = client.send(request).await;
-    let told: Value = serde_json::from_slice(&body).expect("JSON");
-    assert_eq!((status, &told["expires_in"], &told["token_type"]), (200, &json!(3599), &json!("Bearer")), "{told}");
+    let got: Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((status, &got["expires_in"], &got["token_type"]), (200, &json!(3599), &json!("Bearer")), "{got}");
     let request = Request::get(format!("/v4/spreadsheets/{ID}/values/A1"))
         .header(header::HOST, &client.address)
-        .header(header::AUTHORIZATION, format!("Bearer {}", told["access_token"].as_str().expect("a token")))
+        .header(header::AUTHORIZATION, format!("Bearer {}", got["access_token"].as_str().expect("a token")))
         .body(Full::default())
         .expect("a request");
     let in_hand = client.send(request);

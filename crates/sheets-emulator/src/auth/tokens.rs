@@ -121,7 +121,7 @@ impl TokenIssuer {
         let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
         let bearer = match field("grant_type") {
             "urn:ietf:params:oauth:grant-type:jwt-bearer" => read_assertion(field("assertion"), host, now_ms)?,
-            "refresh_token" => refreshed(field("client_id"), field("client_secret"), field("refresh_token"))?,
+            "refresh_token" => check_refresh_token(field("client_id"), field("client_secret"), field("refresh_token"))?,
             other => {
                 return Err(TokenError::new(400, "unsupported_grant_type", format!("Invalid grant_type: {other}")));
             }
@@ -205,7 +205,7 @@ fn check_time(iat: Option<f64>, exp: Option<f64>, now_ms: i64) -> Result<(), Tok
     if fresh && exp > now && exp > iat && exp - iat <= 3600.0 { Ok(()) } else { Err(TokenError::grant(BAD_TIME)) }
 }
 
-fn refreshed(client: &str, secret: &str, token: &str) -> Result<TokenHolder, TokenError> {
+fn check_refresh_token(client: &str, secret: &str, token: &str) -> Result<TokenHolder, TokenError> {
     if client != TEST_CLIENT_ID || secret != TEST_CLIENT_SECRET {
         return Err(TokenError::new(401, "invalid_client", "The OAuth client was not found."));
     }

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::auth::protection::Writable;
-use crate::batch::cells::{autofill, basic_filter, formatting, paste, paste_text, ranges, view};
+use crate::batch::cells::{autofill, basic_filter, find_replace, formatting, merge, paste, paste_text, range_edits};
 use crate::batch::context::{Batch, UnknownBehaviors};
 use crate::batch::objects::{developer_metadata, embedded_objects, named_ranges};
 use crate::batch::request_body::{BatchBody, RawRequest, open};
@@ -51,7 +51,7 @@ pub(crate) fn batch_update(
     answer.insert("spreadsheetId".to_owned(), id.into());
     answer.insert("replies".to_owned(), Value::Array(replies));
     if request_body.include_spreadsheet {
-        answer.insert("updatedSpreadsheet".to_owned(), after(&batch, id, request_body, mask)?);
+        answer.insert("updatedSpreadsheet".to_owned(), spreadsheet_after(&batch, id, request_body, mask)?);
     }
     drop(batch);
     tx.commit()?;
@@ -59,7 +59,12 @@ pub(crate) fn batch_update(
 }
 
 /// Returns the spreadsheet after the batch, before another writer can change it.
-fn after(batch: &Batch<'_, '_>, id: &str, request_body: BatchBody<'_>, mask: &ResponseMask) -> Result<Value, ApiError> {
+fn spreadsheet_after(
+    batch: &Batch<'_, '_>,
+    id: &str,
+    request_body: BatchBody<'_>,
+    mask: &ResponseMask,
+) -> Result<Value, ApiError> {
     let grid_data = match mask {
         ResponseMask::All => request_body.include_grid_data,
         ResponseMask::Members(_) => mask.covers("updatedSpreadsheet.sheets.data"),
@@ -95,79 +100,87 @@ impl PreparedRequest {
 fn prepare(n: usize, request: RawRequest<'_>) -> Result<PreparedRequest, ApiError> {
     let reader = RequestReader { path: format!("requests[{n}].{}", snake(request.kind)), request };
     match request.kind {
-        "addConditionalFormatRule" => reader.checked(formatting::add_rule),
-        "addDimensionGroup" => reader.lean(|batch, request| dimension_groups::add(batch, &request)),
-        "addNamedRange" => reader.lean(named_ranges::add),
-        "addProtectedRange" => reader.checked(named_ranges::protect),
-        "addSheet" => reader.checked(|batch, request| sheet::add(batch, &request)),
-        "appendCells" => reader.lean(write_cells::append),
-        "appendDimension" => reader.lean(|batch, request| dimensions::append(batch, &request)),
-        "autoFill" => reader.lean(|batch, request| autofill::fill(batch, &request)),
-        "autoResizeDimensions" => reader.lean(|batch, request| dimension_groups::auto_resize(batch, &request)),
-        "clearBasicFilter" => reader.lean(|batch, request| basic_filter::clear(batch, &request)),
-        "copyPaste" => reader.lean(|batch, request| paste::copy(batch, &request)),
-        "createDeveloperMetadata" => reader.checked(developer_metadata::create),
-        "cutPaste" => reader.lean(|batch, request| paste::cut(batch, &request)),
-        "deleteConditionalFormatRule" => reader.lean(|batch, request| formatting::delete_rule(batch, &request)),
-        "deleteDeveloperMetadata" => reader.checked(developer_metadata::delete),
-        "deleteDimension" => reader.lean(|batch, request| dimensions::delete(batch, &request)),
-        "deleteDimensionGroup" => reader.lean(|batch, request| dimension_groups::delete(batch, &request)),
-        "deleteDuplicates" => reader.lean(|batch, request| ranges::delete_duplicates(batch, &request)),
-        "deleteNamedRange" => reader.lean(|batch, request| named_ranges::delete(batch, &request)),
-        "deleteProtectedRange" => reader.lean(|batch, request| named_ranges::unprotect(batch, &request)),
-        "deleteRange" => reader.lean(|batch, request| ranges::delete(batch, &request)),
-        "deleteSheet" => reader.lean(|batch, request| sheet::delete(batch, &request)),
-        "duplicateSheet" => reader.lean(sheet::duplicate),
-        "findReplace" => reader.lean(|batch, request| view::find_replace(batch, &request)),
-        "insertDimension" => reader.lean(|batch, request| dimensions::insert(batch, &request)),
-        "insertRange" => reader.lean(|batch, request| ranges::insert(batch, &request)),
-        "mergeCells" => reader.lean(|batch, request| view::merge(batch, &request)),
-        "moveDimension" => reader.lean(|batch, request| dimensions::relocate(batch, &request)),
-        "pasteData" => reader.lean(|batch, request| paste_text::paste(batch, &request)),
-        "randomizeRange" => reader.lean(|batch, request| paste_text::shuffle(batch, &request)),
-        "repeatCell" => reader.lean(write_cells::repeat),
-        "setBasicFilter" => reader.checked(basic_filter::set),
-        "setDataValidation" => reader.checked(write_cells::validation),
-        "sortRange" => reader.lean(|batch, request| ranges::sort(batch, &request)),
-        "textToColumns" => reader.lean(|batch, request| paste_text::split(batch, &request)),
-        "trimWhitespace" => reader.lean(|batch, request| formatting::trim(batch, &request)),
-        "unmergeCells" => reader.lean(|batch, request| view::unmerge(batch, &request)),
-        "updateBorders" => reader.checked(|batch, request| formatting::borders(batch, &request)),
-        "updateCells" => reader.lean(write_cells::update),
-        "updateConditionalFormatRule" => reader.checked(formatting::update_rule),
-        "updateDeveloperMetadata" => reader.checked(developer_metadata::update),
-        "updateDimensionProperties" => reader.checked(|batch, request| dimensions::properties(batch, &request)),
-        "updateNamedRange" => reader.lean(named_ranges::update),
-        "updateProtectedRange" => reader.checked(named_ranges::update_protected),
-        "updateSheetProperties" => reader.checked(sheet::update),
-        "updateSpreadsheetProperties" => reader.checked(|batch, request| sheet::update_spreadsheet(batch, &request)),
-        _ => prepare_drawn(n, &reader),
+        "addConditionalFormatRule" => reader.parse_checked(formatting::add_rule),
+        "addDimensionGroup" => reader.parse(|batch, request| dimension_groups::add(batch, &request)),
+        "addNamedRange" => reader.parse(named_ranges::add),
+        "addProtectedRange" => reader.parse_checked(named_ranges::protect),
+        "addSheet" => reader.parse_checked(|batch, request| sheet::add(batch, &request)),
+        "appendCells" => reader.parse(write_cells::append),
+        "appendDimension" => reader.parse(|batch, request| dimensions::append(batch, &request)),
+        "autoFill" => reader.parse(|batch, request| autofill::fill(batch, &request)),
+        "autoResizeDimensions" => reader.parse(|batch, request| dimension_groups::auto_resize(batch, &request)),
+        "clearBasicFilter" => reader.parse(|batch, request| basic_filter::clear(batch, &request)),
+        "copyPaste" => reader.parse(|batch, request| paste::copy(batch, &request)),
+        "createDeveloperMetadata" => reader.parse_checked(developer_metadata::create),
+        "cutPaste" => reader.parse(|batch, request| paste::cut(batch, &request)),
+        "deleteConditionalFormatRule" => reader.parse(|batch, request| formatting::delete_rule(batch, &request)),
+        "deleteDeveloperMetadata" => reader.parse_checked(developer_metadata::delete),
+        "deleteDimension" => reader.parse(|batch, request| dimensions::delete(batch, &request)),
+        "deleteDimensionGroup" => reader.parse(|batch, request| dimension_groups::delete(batch, &request)),
+        "deleteDuplicates" => reader.parse(|batch, request| range_edits::delete_duplicates(batch, &request)),
+        "deleteNamedRange" => reader.parse(|batch, request| named_ranges::delete(batch, &request)),
+        "deleteProtectedRange" => reader.parse(|batch, request| named_ranges::unprotect(batch, &request)),
+        "deleteRange" => reader.parse(|batch, request| range_edits::delete(batch, &request)),
+        "deleteSheet" => reader.parse(|batch, request| sheet::delete(batch, &request)),
+        "duplicateSheet" => reader.parse(sheet::duplicate),
+        "findReplace" => reader.parse(|batch, request| find_replace::find_replace(batch, &request)),
+        "insertDimension" => reader.parse(|batch, request| dimensions::insert(batch, &request)),
+        "insertRange" => reader.parse(|batch, request| range_edits::insert(batch, &request)),
+        "mergeCells" => reader.parse(|batch, request| merge::merge(batch, &request)),
+        "moveDimension" => reader.parse(|batch, request| dimensions::relocate(batch, &request)),
+        "pasteData" => reader.parse(|batch, request| paste_text::paste(batch, &request)),
+        "randomizeRange" => reader.parse(|batch, request| paste_text::shuffle(batch, &request)),
+        "repeatCell" => reader.parse(write_cells::repeat),
+        "setBasicFilter" => reader.parse_checked(basic_filter::set),
+        "setDataValidation" => reader.parse_checked(write_cells::validation),
+        "sortRange" => reader.parse(|batch, request| range_edits::sort(batch, &request)),
+        "textToColumns" => reader.parse(|batch, request| paste_text::split(batch, &request)),
+        "trimWhitespace" => reader.parse(|batch, request| formatting::trim(batch, &request)),
+        "unmergeCells" => reader.parse(|batch, request| merge::unmerge(batch, &request)),
+        "updateBorders" => reader.parse_checked(|batch, request| formatting::borders(batch, &request)),
+        "updateCells" => reader.parse(write_cells::update),
+        "updateConditionalFormatRule" => reader.parse_checked(formatting::update_rule),
+        "updateDeveloperMetadata" => reader.parse_checked(developer_metadata::update),
+        "updateDimensionProperties" => reader.parse_checked(|batch, request| dimensions::properties(batch, &request)),
+        "updateNamedRange" => reader.parse(named_ranges::update),
+        "updateProtectedRange" => reader.parse_checked(named_ranges::update_protected),
+        "updateSheetProperties" => reader.parse_checked(sheet::update),
+        "updateSpreadsheetProperties" => {
+            reader.parse_checked(|batch, request| sheet::update_spreadsheet(batch, &request))
+        }
+        _ => prepare_object_request(n, &reader),
     }
 }
 
 /// Parses requests about embedded objects, and rejects unknown kinds.
-fn prepare_drawn(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
+fn prepare_object_request(n: usize, reader: &RequestReader<'_>) -> Result<PreparedRequest, ApiError> {
     match reader.request.kind {
-        "addBanding" => reader.checked(embedded_objects::add_banding),
-        "addChart" => reader.checked(embedded_objects::add_chart),
-        "addFilterView" => reader.checked(embedded_objects::add_filter_view),
-        "addSlicer" => reader.checked(embedded_objects::add_slicer),
-        "deleteBanding" => reader.checked(|batch, request| embedded_objects::delete_banding(batch, &request)),
-        "deleteEmbeddedObject" => reader.checked(|batch, request| embedded_objects::delete_object(batch, &request)),
-        "deleteFilterView" => reader.checked(|batch, request| embedded_objects::delete_filter_view(batch, &request)),
-        "duplicateFilterView" => {
-            reader.checked(|batch, request| embedded_objects::duplicate_filter_view(batch, &request))
+        "addBanding" => reader.parse_checked(embedded_objects::add_banding),
+        "addChart" => reader.parse_checked(embedded_objects::add_chart),
+        "addFilterView" => reader.parse_checked(embedded_objects::add_filter_view),
+        "addSlicer" => reader.parse_checked(embedded_objects::add_slicer),
+        "deleteBanding" => reader.parse_checked(|batch, request| embedded_objects::delete_banding(batch, &request)),
+        "deleteEmbeddedObject" => {
+            reader.parse_checked(|batch, request| embedded_objects::delete_object(batch, &request))
         }
-        "updateBanding" => reader.checked(|batch, request| embedded_objects::update_banding(batch, &request)),
-        "updateChartSpec" => reader.checked(|batch, request| embedded_objects::update_chart(batch, &request)),
+        "deleteFilterView" => {
+            reader.parse_checked(|batch, request| embedded_objects::delete_filter_view(batch, &request))
+        }
+        "duplicateFilterView" => {
+            reader.parse_checked(|batch, request| embedded_objects::duplicate_filter_view(batch, &request))
+        }
+        "updateBanding" => reader.parse_checked(|batch, request| embedded_objects::update_banding(batch, &request)),
+        "updateChartSpec" => reader.parse_checked(|batch, request| embedded_objects::update_chart(batch, &request)),
         "updateEmbeddedObjectBorder" => {
-            reader.checked(|batch, request| embedded_objects::update_border(batch, &request))
+            reader.parse_checked(|batch, request| embedded_objects::update_border(batch, &request))
         }
         "updateEmbeddedObjectPosition" => {
-            reader.checked(|batch, request| embedded_objects::update_position(batch, &request))
+            reader.parse_checked(|batch, request| embedded_objects::update_position(batch, &request))
         }
-        "updateFilterView" => reader.checked(|batch, request| embedded_objects::update_filter_view(batch, &request)),
-        "updateSlicerSpec" => reader.checked(|batch, request| embedded_objects::update_slicer(batch, &request)),
+        "updateFilterView" => {
+            reader.parse_checked(|batch, request| embedded_objects::update_filter_view(batch, &request))
+        }
+        "updateSlicerSpec" => reader.parse_checked(|batch, request| embedded_objects::update_slicer(batch, &request)),
         other => Err(ApiError::unimplemented(format!("requests[{n}].{other} is not implemented in this emulator."))),
     }
 }
@@ -187,12 +200,15 @@ impl RequestReader<'_> {
     }
 
     /// Parses a message into a struct that has a field for every member.
-    fn lean<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
+    fn parse<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read(self.raw(), self.request.message, &self.path)?, run))
     }
 
     /// Parses a message that is stored as JSON.
-    fn checked<T: DeserializeOwned + 'static>(&self, run: RequestHandler<T>) -> Result<PreparedRequest, ApiError> {
+    fn parse_checked<T: DeserializeOwned + 'static>(
+        &self,
+        run: RequestHandler<T>,
+    ) -> Result<PreparedRequest, ApiError> {
         Ok(self.job(read_checked(self.raw(), self.request.message, &self.path)?, run))
     }
 

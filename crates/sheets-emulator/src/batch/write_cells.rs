@@ -72,7 +72,7 @@ pub(crate) fn append(batch: &Batch<'_, '_>, request: AppendCells) -> Result<Valu
     let mut sheet = batch.grid(request.sheet_id)?;
     let mask = CellMask::read(&request.fields)?;
     let start = Workbook::open(batch.tx)?.last_row_with_data(sheet.id)?.map_or(0, |row| row + 1);
-    let rows = checked(request.rows)?;
+    let rows = checked_cells(request.rows)?;
     let end = start.saturating_add(length(rows.len()));
     let width = length(rows.iter().map(Vec::len).max().unwrap_or(0));
     if end > sheet.row_count || width > sheet.column_count {
@@ -102,7 +102,7 @@ pub(crate) fn update(batch: &Batch<'_, '_>, request: UpdateCells) -> Result<Valu
         (Some(_), Some(_)) => return refuse("Only one of start and range may be specified."),
     };
     let mask = CellMask::read(&request.fields)?;
-    let rows = checked(request.rows)?;
+    let rows = checked_cells(request.rows)?;
     check_fit(&rows, &area)?;
     let covered = area.rows.start + length(rows.len());
     if clear {
@@ -252,7 +252,7 @@ pub(crate) fn change_rows(
 }
 
 /// Returns the cells of request rows, after a check of their lengths.
-fn checked(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
+fn checked_cells(rows: Vec<RowData>) -> Result<Vec<Vec<Cell>>, ApiError> {
     let unwrap = |CellData(cell)| check_cell(&cell).map(|()| cell);
     rows.into_iter().map(|row| row.values.into_iter().map(unwrap).collect()).collect()
 }

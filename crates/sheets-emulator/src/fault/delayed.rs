@@ -15,34 +15,34 @@ struct DelayedWrite {
 /// Writes on their way, in the order in which they were sent.
 #[derive(Debug, Default)]
 pub(crate) struct DelayedWrites {
-    under_way: Vec<DelayedWrite>,
+    pending: Vec<DelayedWrite>,
 }
 
 impl DelayedWrites {
     /// Delays a write until this many other writes have been applied.
-    pub(crate) fn lose(&mut self, call: ApiRequest, after: u32) {
-        self.under_way.push(DelayedWrite { call, after: after.max(1) });
+    pub(crate) fn delay(&mut self, call: ApiRequest, after: u32) {
+        self.pending.push(DelayedWrite { call, after: after.max(1) });
     }
 
     /// Counts an applied write. Returns the delayed writes that arrive after it.
     pub(crate) fn applied(&mut self) -> Vec<ApiRequest> {
-        for late in &mut self.under_way {
+        for late in &mut self.pending {
             late.after = late.after.saturating_sub(1);
         }
         let (arrived, left): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.under_way).into_iter().partition(|late| late.after == 0);
-        self.under_way = left;
+            std::mem::take(&mut self.pending).into_iter().partition(|late| late.after == 0);
+        self.pending = left;
         arrived.into_iter().map(|late| late.call).collect()
     }
 
     /// Returns all delayed writes.
     pub(crate) fn all(&mut self) -> Vec<ApiRequest> {
-        std::mem::take(&mut self.under_way).into_iter().map(|late| late.call).collect()
+        std::mem::take(&mut self.pending).into_iter().map(|late| late.call).collect()
     }
 
     /// Returns the number of delayed writes.
     pub(crate) fn len(&self) -> usize {
-        self.under_way.len()
+        self.pending.len()
     }
 }
 
@@ -65,12 +65,12 @@ mod tests {
     #[test]
     fn a_late_write_arrives_after_as_many_others_as_it_was_told() {
         let mut late = DelayedWrites::default();
-        late.lose(call("a"), 2);
-        late.lose(call("b"), 1);
+        late.delay(call("a"), 2);
+        late.delay(call("b"), 1);
         let paths = |calls: Vec<ApiRequest>| calls.into_iter().map(|call| call.path).collect::<Vec<_>>();
         assert_eq!(paths(late.applied()), ["b"]);
         assert_eq!(paths(late.applied()), ["a"]);
-        late.lose(call("c"), 5);
+        late.delay(call("c"), 5);
         assert_eq!((late.len(), paths(late.all()), late.len() == 0), (1, vec!["c".to_owned()], true));
     }
 }

@@ -61,9 +61,9 @@ pub(crate) fn moment(serial: f64, section: &str) -> Option<String> {
                 larger = true;
             }
             DateToken::Half(long, capital) => {
-                let half = if millis < 43_200_000 { "AM" } else { "PM" };
-                let half = if long { half } else { &half[..1] };
-                if capital { text.push_str(half) } else { text.push_str(&half.to_ascii_lowercase()) }
+                let meridiem = if millis < 43_200_000 { "AM" } else { "PM" };
+                let meridiem = if long { meridiem } else { &meridiem[..1] };
+                if capital { text.push_str(meridiem) } else { text.push_str(&meridiem.to_ascii_lowercase()) }
             }
             DateToken::Fraction(digits) => {
                 let fraction = format!("{:03}", millis % 1000);
@@ -98,8 +98,8 @@ fn tokens(section: &str) -> Vec<DateToken> {
                 found.extend(bracket(inner));
                 length = (inner.len() + 2).min(rest.len());
             }
-            'a' | 'p' if half(rest).is_some() => {
-                if let Some((token, used)) = half(rest) {
+            'a' | 'p' if meridiem(rest).is_some() => {
+                if let Some((token, used)) = meridiem(rest) {
                     found.push(token);
                     length = used;
                 }
@@ -123,7 +123,7 @@ fn tokens(section: &str) -> Vec<DateToken> {
 }
 
 /// Parses `am/pm`, `a/p`, or `AM` and `PM`. The long forms are always shown in capitals.
-fn half(rest: &str) -> Option<(DateToken, usize)> {
+fn meridiem(rest: &str) -> Option<(DateToken, usize)> {
     let starts = |word: &str| rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
     let long = ["am/pm", "am", "pm"].into_iter().find(|word| starts(word));
     match long {

@@ -184,12 +184,16 @@ mod tests {
 
     #[test]
     fn the_render_options_show_what_google_recorded() {
-        let half = Cell::of(CellValue::Formula { source: "=4/2".into(), result: Some(FormulaResult::Number(2.0)) });
+        let half =
+            Cell::from_value(CellValue::Formula { source: "=4/2".into(), result: Some(FormulaResult::Number(2.0)) });
         let options = [ValueRenderOption::Formatted, ValueRenderOption::Unformatted, ValueRenderOption::Formula];
         assert_eq!(options.map(|o| seen(&half, o, false)), ["\"2\"", "2", "\"=4/2\""]);
         assert_eq!(options.map(|o| seen(&dated(43_831.0), o, false)), ["\"2020-01-01\"", "43831", "43831"]);
         assert_eq!(seen(&dated(43_831.0), ValueRenderOption::Unformatted, true), "\"2020-01-01\"");
-        assert_eq!(options.map(|o| seen(&Cell::of(CellValue::Bool(true)), o, false)), ["\"TRUE\"", "true", "true"]);
+        assert_eq!(
+            options.map(|o| seen(&Cell::from_value(CellValue::Bool(true)), o, false)),
+            ["\"TRUE\"", "true", "true"]
+        );
         assert_eq!(options.map(|o| seen(&Cell::text("=x\"\n"), o, true)), ["\"=x\\\"\\n\""; 3]);
         assert_eq!(options.map(|o| seen(&Cell::default(), o, false)), ["\"\""; 3]);
     }

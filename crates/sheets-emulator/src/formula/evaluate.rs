@@ -70,7 +70,7 @@ struct FormulaReader<'a> {
 type BinaryOperator = fn(&Scalar, &Scalar) -> EvalResult<Scalar>;
 
 /// Applies an operator element by element.
-fn between(left: &Operand, right: &Operand, budget: &EvalBudget, make: BinaryOperator) -> Operand {
+fn apply_operator(left: &Operand, right: &Operand, budget: &EvalBudget, make: BinaryOperator) -> Operand {
     broadcast(&[left, right], budget, |given| match given {
         [left, right] => make(left, right),
         _ => Err("#ERROR!"),
@@ -120,14 +120,14 @@ impl<'a> FormulaReader<'a> {
                 (">", |a, b| ordered(a, b, [false, false, true])),
             ];
             let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
-            left = between(&left, &self.concatenation()?, self.budget(), holds);
+            left = apply_operator(&left, &self.concatenation()?, self.budget(), holds);
         }
     }
 
     fn concatenation(&mut self) -> EvalResult<Operand> {
         let mut left = self.sum()?;
         while self.take("&") {
-            left = between(&left, &self.sum()?, self.budget(), concatenation);
+            left = apply_operator(&left, &self.sum()?, self.budget(), concatenation);
         }
         Ok(left)
     }
@@ -136,9 +136,9 @@ impl<'a> FormulaReader<'a> {
         let mut left = self.product()?;
         loop {
             if self.take("+") {
-                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
+                left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
             } else if self.take("-") {
-                left = between(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
+                left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
             } else {
                 return Ok(left);
             }
@@ -149,9 +149,9 @@ impl<'a> FormulaReader<'a> {
         let mut left = self.power()?;
         loop {
             if self.take("*") {
-                left = between(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
+                left = apply_operator(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
             } else if self.take("/") {
-                left = between(&left, &self.power()?, self.budget(), divided);
+                left = apply_operator(&left, &self.power()?, self.budget(), divided);
             } else {
                 return Ok(left);
             }
@@ -161,7 +161,7 @@ impl<'a> FormulaReader<'a> {
     fn power(&mut self) -> EvalResult<Operand> {
         let mut left = self.unary()?;
         while self.take("^") {
-            left = between(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
+            left = apply_operator(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
         }
         Ok(left)
     }
@@ -181,13 +181,13 @@ impl<'a> FormulaReader<'a> {
     fn unary_inside(&mut self) -> EvalResult<Operand> {
         let zero = Operand::Single(Scalar::Number(0.0));
         let value = if self.take("-") {
-            between(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
+            apply_operator(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
         } else if self.take("+") {
             self.unary()?
         } else {
             let mut value = self.primary()?;
             while self.take("%") {
-                value = between(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
+                value = apply_operator(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
             }
             value
         };

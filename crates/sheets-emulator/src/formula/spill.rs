@@ -89,7 +89,7 @@ pub(crate) fn overlay(spills: &[Rc<Spill>], row: u32, cells: &mut Vec<Cell>) {
             match cells.get_mut(at) {
                 Some(cell) if cell.value.is_some() => {}
                 Some(cell) => cell.value = Some(CellValue::Spilled(result)),
-                None => put(cells, at, Cell::of(CellValue::Spilled(result))),
+                None => put(cells, at, Cell::from_value(CellValue::Spilled(result))),
             }
         }
     }

@@ -51,17 +51,17 @@ pub(crate) struct Cell {
 
 impl Cell {
     /// Creates a cell with this value only.
-    pub(crate) fn of(value: CellValue) -> Self {
+    pub(crate) fn from_value(value: CellValue) -> Self {
         Self { value: Some(value), members: None }
     }
 
     #[cfg(test)]
     pub(crate) fn text(text: impl Into<String>) -> Self {
-        Self::of(CellValue::Text(text.into()))
+        Self::from_value(CellValue::Text(text.into()))
     }
 
     pub(crate) fn number(number: f64) -> Self {
-        Self::of(CellValue::Number(number))
+        Self::from_value(CellValue::Number(number))
     }
 
     /// Returns whether the cell counts as data, which means it has a value. Formats, notes and

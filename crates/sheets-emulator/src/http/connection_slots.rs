@@ -25,7 +25,7 @@ pub(crate) struct ConnectionSlots {
 struct SlotsState {
     taken: BTreeMap<u64, SlotState>,
     /// A logical clock: a lower number is an earlier event.
-    moment: u64,
+    event_clock: u64,
 }
 
 #[derive(Debug)]
@@ -35,13 +35,13 @@ struct SlotState {
     /// Its active calls.
     calls: u32,
     has_called: bool,
-    leave: CancellationToken,
+    eviction: CancellationToken,
 }
 
 impl SlotsState {
     fn next(&mut self) -> u64 {
-        self.moment += 1;
-        self.moment
+        self.event_clock += 1;
+        self.event_clock
     }
 
     /// Returns the connection that was idle for longest.
@@ -56,7 +56,7 @@ impl SlotsState {
 pub(crate) struct ConnectionSlot {
     slots: Arc<ConnectionSlots>,
     number: u64,
-    leave: CancellationToken,
+    eviction: CancellationToken,
 }
 
 /// An active call. It ends when this value is dropped.
@@ -91,10 +91,10 @@ impl ConnectionSlots {
             let idle = state.longest_idle()?;
             state.evict(idle);
         }
-        let (number, leave) = (state.next(), CancellationToken::new());
-        let taken = SlotState { last_request: number, calls: 0, has_called: false, leave: leave.clone() };
+        let (number, eviction) = (state.next(), CancellationToken::new());
+        let taken = SlotState { last_request: number, calls: 0, has_called: false, eviction: eviction.clone() };
         state.taken.insert(number, taken);
-        Some(ConnectionSlot { slots: Arc::clone(self), number, leave })
+        Some(ConnectionSlot { slots: Arc::clone(self), number, eviction })
     }
 
     /// Evicts the connection that was idle for longest, if the system itself has no room for more.
@@ -109,7 +109,7 @@ impl ConnectionSlots {
 impl SlotsState {
     fn evict(&mut self, slot: u64) {
         if let Some(taken) = self.taken.remove(&slot) {
-            taken.leave.cancel();
+            taken.eviction.cancel();
         }
     }
 }
@@ -117,7 +117,7 @@ impl SlotsState {
 impl ConnectionSlot {
     /// Resolves when the slot was given to another connection.
     pub(crate) async fn evicted(&self) {
-        self.leave.cancelled().await;
+        self.eviction.cancelled().await;
     }
 
     /// Returns whether a call has arrived on the connection.

@@ -216,7 +216,7 @@ impl Emulator {
         if let Some(Err(refusal)) =
             connection.host_check.as_ref().map(|host_check| host_check.check(head.uri.path(), &host, &head.headers))
         {
-            return Ok(self.into_response(refusal.into(), pretty, false));
+            return Ok(self.build_response(refusal.into(), pretty, false));
         }
         let by_key = || text(HeaderName::from_static("x-goog-api-key")).map(|key| format!("{API_KEY}{key}"));
         let authorization = text(AUTHORIZATION).or_else(by_key);
@@ -235,7 +235,7 @@ impl Emulator {
             }
             Err(refusal) => refusal,
         };
-        Ok(self.into_response(answer, pretty, compressed))
+        Ok(self.build_response(answer, pretty, compressed))
     }
 
     async fn read_body<B>(&self, body: B, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse>
@@ -257,7 +257,7 @@ impl Emulator {
         }
     }
 
-    fn into_response(&self, answer: ApiResponse, pretty: bool, compressed: bool) -> Response<ResponseBody> {
+    fn build_response(&self, answer: ApiResponse, pretty: bool, compressed: bool) -> Response<ResponseBody> {
         let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (extra, breaks_off) = (answer.headers.clone(), answer.breaks_off);
         let (mut bytes, kind) = answer.body(pretty);

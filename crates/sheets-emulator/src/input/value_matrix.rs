@@ -133,7 +133,7 @@ impl ValueMatrix {
             {
                 let at = usize::try_from(column).unwrap_or(usize::MAX);
                 let before = cells.get_mut(at).map(std::mem::take).unwrap_or_default();
-                put(&mut cells, at, datum.over(before, input)?);
+                put(&mut cells, at, datum.written_cell(before, input)?);
                 written.columns.insert(column);
                 written.cells += 1;
             }
@@ -146,7 +146,7 @@ impl ValueMatrix {
 
 impl InputValue {
     /// Returns the cell with this value.
-    fn over(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
+    fn written_cell(&self, mut cell: Cell, input: ValueInputOption) -> Result<Cell, ApiError> {
         let entry = match self {
             Self::Keep => return Ok(cell),
             Self::Typed(typed) => EnteredValue { value: typed.value.clone(), format: None },
@@ -182,14 +182,14 @@ fn merges_of(transaction: &Transaction<'_>, sheet: &SheetProperties) -> Result<V
 
 /// Returns the cell with this text, as if typed.
 pub(crate) fn enter_text(cell: Cell, text: &str) -> Result<Cell, ApiError> {
-    InputValue::Text(text.to_owned()).over(cell, ValueInputOption::Typed)
+    InputValue::Text(text.to_owned()).written_cell(cell, ValueInputOption::Typed)
 }
 
 fn read_datum(value: &Value, row: usize, column: usize) -> Result<InputValue, ApiError> {
     Ok(match value {
         Value::Null => InputValue::Keep,
         Value::String(text) => InputValue::Text(text.clone()),
-        Value::Bool(truth) => InputValue::Typed(Cell::of(CellValue::Bool(*truth))),
+        Value::Bool(truth) => InputValue::Typed(Cell::from_value(CellValue::Bool(*truth))),
         Value::Number(number) => InputValue::Typed(Cell::number(number.as_f64().unwrap_or_default())),
         Value::Array(_) | Value::Object(_) => {
             let kind = if value.is_array() { "list_value" } else { "struct_value" };

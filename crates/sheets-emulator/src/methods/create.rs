@@ -43,7 +43,7 @@ pub(crate) fn create(
     for (n, (sheet, row)) in list("sheets").iter().zip(tx.sheets()?).enumerate() {
         for data in sheet.get("data").and_then(Value::as_array).into_iter().flatten() {
             let error = |error: ApiError| error.within(&format!("Invalid sheets[{n}].data: "));
-            fill(&batch, &row, data).map_err(error)?;
+            write_grid_data(&batch, &row, data).map_err(error)?;
         }
     }
     for (n, name) in list("namedRanges").iter().enumerate() {
@@ -72,7 +72,7 @@ fn refuse_unsupported(described: &Value, sheets: &[Value]) -> Result<(), ApiErro
 }
 
 /// Writes the `GridData` of a new sheet. Sizes of rows and columns in it are ignored.
-fn fill(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<(), ApiError> {
+fn write_grid_data(batch: &Batch<'_, '_>, sheet: &SheetProperties, data: &Value) -> Result<(), ApiError> {
     let start = |name: &str| data.get(name).and_then(Value::as_i64).unwrap_or(0);
     let Some(rows) = data.get("rowData") else { return Ok(()) };
     let request = json!({

@@ -49,7 +49,7 @@ pub(crate) fn append(
         answer.insert("tableRange".to_owned(), name_area(&sheet, &table).into());
     }
     // The rows have changed, and the grid may have grown.
-    let updates = echo.to_json(&Workbook::open(&transaction)?, id, None, &written)?;
+    let updates = echo.response_json(&Workbook::open(&transaction)?, id, None, &written)?;
     answer.insert("updates".to_owned(), Value::Object(updates));
     transaction.commit()?;
     Ok(Value::Object(answer))

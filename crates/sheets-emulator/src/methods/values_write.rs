@@ -32,7 +32,7 @@ pub(crate) fn update(
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find(range)?;
     let written = block.write(&transaction, &place.sheet, block.fit(&place)?, input)?;
-    let answer = echo.to_json(&workbook, id, Some(&place), &written)?;
+    let answer = echo.response_json(&workbook, id, Some(&place), &written)?;
     transaction.commit()?;
     Ok(Value::Object(answer))
 }
@@ -74,7 +74,7 @@ pub(crate) fn batch_update(store: &impl Writable, id: &str, body: &Map<String, V
     }
     for (at, place, written) in &places {
         let (data, _, echo) = &blocks[*at];
-        let mut reply = echo.to_json(&workbook, id, Some(place), written)?;
+        let mut reply = echo.response_json(&workbook, id, Some(place), written)?;
         if let Some(filter) = data.get("dataFilter") {
             reply.shift_remove("spreadsheetId");
             reply.insert("dataFilter".to_owned(), filter.clone());
@@ -102,8 +102,8 @@ impl ResponseValues {
 
     /// Returns the `UpdateValuesResponse` of one write. It shows the requested range, or else the
     /// written area. Zero counts are omitted, as in Google's responses.
-    pub(crate) fn to_json(
-        &self,
+    pub(crate) fn response_json(
+        self,
         workbook: &Workbook<'_, '_>,
         id: &str,
         requested: Option<&SheetRange>,

@@ -16,11 +16,13 @@ pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The version of the schema, stored in `SQLite`'s `user_version`.
 const SCHEMA_VERSION: i64 = 2;
 
-/// The tables. A sheet's key is the spreadsheet's number × 2^32 + the sheet's id, so that rows need
-/// no join with their sheet. Rows with data (`bare` 0) and rows with formats or notes only (`bare`
-/// 1) are separate in the primary key, so that the last row with data is one index step. `formulas`
-/// is 1 for a row with formulas, and 2 if one may fill several cells; its index has those rows
-/// only.
+/// The tables.
+///
+/// A sheet's key is the spreadsheet's number × 2^32 plus the sheet's id, so that rows need no join
+/// with their sheet. The column `bare` is 0 for rows with data, and 1 for rows with formats or notes
+/// only. It is part of the primary key, so that the last row with data is one index step. The column
+/// `formulas` is 1 for a row with formulas, and 2 if a formula may fill several cells. Its index has
+/// those rows only.
 pub(crate) const SCHEMA: &str = "
 CREATE TABLE spreadsheets (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -14,7 +14,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 #[derive(Debug, Default)]
 pub(crate) struct GroupCommit {
     state: Mutex<GroupState>,
-    moved: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ struct GroupState {
     /// Commits so far.
     committed: u64,
     /// Commits that are in the file.
-    settled: u64,
+    checkpointed: u64,
     is_led: bool,
 }
 
@@ -63,7 +63,7 @@ impl GroupCommit {
     /// Returns the role of a writer for its commit, without waiting.
     pub(crate) fn join(&self, commit: u64) -> CommitRole<'_> {
         let mut state = self.state();
-        if state.settled >= commit {
+        if state.checkpointed >= commit {
             return CommitRole::Done;
         }
         if std::mem::replace(&mut state.is_led, true) {
@@ -75,9 +75,9 @@ impl GroupCommit {
 
     /// Waits until the commit is in the file. Returns the leader's role if the leader failed.
     pub(crate) fn wait(&self, commit: u64) -> Option<GroupLeader<'_>> {
-        let waiting = self.moved.wait_while(self.state(), |state| state.settled < commit && state.is_led);
+        let waiting = self.changed.wait_while(self.state(), |state| state.checkpointed < commit && state.is_led);
         let mut state = waiting.unwrap_or_else(PoisonError::into_inner);
-        if state.settled >= commit {
+        if state.checkpointed >= commit {
             return None;
         }
         state.is_led = true;
@@ -87,16 +87,16 @@ impl GroupCommit {
 
 impl GroupLeader<'_> {
     /// Records that all commits up to this number are in the file.
-    pub(crate) fn settled(self, through: u64) {
+    pub(crate) fn checkpointed(self, through: u64) {
         let mut state = self.0.state();
-        state.settled = state.settled.max(through);
+        state.checkpointed = state.checkpointed.max(through);
     }
 }
 
 impl Drop for GroupLeader<'_> {
     fn drop(&mut self) {
         self.0.state().is_led = false;
-        self.0.moved.notify_all();
+        self.0.changed.notify_all();
     }
 }
 
@@ -119,7 +119,7 @@ mod tests {
         assert!(matches!(group.join(second), CommitRole::Waits));
         let through = group.last();
         let third = group.commit();
-        link_target.settled(through);
+        link_target.checkpointed(through);
         assert!(matches!(group.join(second), CommitRole::Done) && group.wait(second).is_none());
         assert!(matches!(group.join(third), CommitRole::Leads(_)), "it came later");
     }
@@ -131,7 +131,7 @@ mod tests {
         let link_target = lead(group.join(first));
         assert!(matches!(group.join(second), CommitRole::Waits));
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.settled(group.last())).is_some());
+            let waiting = scope.spawn(|| group.wait(second).map(|lead| lead.checkpointed(group.last())).is_some());
             drop(link_target);
             assert!(waiting.join().unwrap(), "it leads now");
         });

@@ -186,7 +186,7 @@ impl SpreadsheetStore {
         };
         let settled = self.checkpoint_all(checkpointer, &connection);
         self.return_connection(connection);
-        lead.settled(settled?);
+        lead.checkpointed(settled?);
         Ok(())
     }
 
@@ -248,7 +248,7 @@ mod tests {
         let tx = store.write("s").unwrap();
         tx.put_row(0, 0, vec![Cell::text("plain")]).unwrap();
         let formula = CellValue::Formula { source: "=ARRAYFORMULA(A1:A)".to_owned(), result: None };
-        tx.put_row(0, 1, vec![Cell::of(formula)]).unwrap();
+        tx.put_row(0, 1, vec![Cell::from_value(formula)]).unwrap();
         tx.commit().unwrap();
         drop(store);
         let before = "DROP INDEX formulas; ALTER TABLE rows DROP COLUMN formulas; PRAGMA user_version = 1";

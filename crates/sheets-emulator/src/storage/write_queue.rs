@@ -11,7 +11,7 @@ use std::time::Duration;
 #[derive(Debug, Default)]
 pub(crate) struct WriteQueue {
     state: Mutex<QueueState>,
-    moved: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl QueueState {
 /// A turn. Dropping it passes the turn on.
 #[derive(Debug)]
 pub(crate) struct WriteTurn<'t> {
-    turns: &'t WriteQueue,
+    queue: &'t WriteQueue,
     ticket: u64,
 }
 
@@ -48,14 +48,14 @@ impl WriteQueue {
 
     /// Waits for a turn up to this time.
     pub(crate) fn take(&self, wait: Duration) -> Option<WriteTurn<'_>> {
-        let (turn, has_come) = self.queue(wait);
+        let (turn, has_come) = self.enqueue(wait);
         has_come.then_some(turn)
     }
 
     /// The same, but after `patience` the caller precedes all other waiting writers, which had time
     /// to go first.
     pub(crate) fn take_after_others(&self, patience: Duration, wait: Duration) -> Option<WriteTurn<'_>> {
-        let (turn, has_come) = self.queue(patience);
+        let (turn, has_come) = self.enqueue(patience);
         if has_come { Some(turn) } else { self.take_now_or_next(turn, wait) }
     }
 
@@ -69,10 +69,10 @@ impl WriteQueue {
     }
 
     /// Queues a ticket. Returns it, and whether its turn came within this time.
-    fn queue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
+    fn enqueue(&self, wait: Duration) -> (WriteTurn<'_>, bool) {
         let mut state = self.state();
         state.issued += 1;
-        let turn = WriteTurn { turns: self, ticket: state.issued };
+        let turn = WriteTurn { queue: self, ticket: state.issued };
         state.tickets.push_back(turn.ticket);
         let has_come = self.wait_until_first(state, turn.ticket, wait);
         (turn, has_come)
@@ -81,7 +81,7 @@ impl WriteQueue {
     /// Releases the lock before it returns, because dropping a turn needs it.
     fn wait_until_first(&self, state: MutexGuard<'_, QueueState>, ticket: u64, wait: Duration) -> bool {
         let is_not_first = |state: &mut QueueState| state.tickets.front() != Some(&ticket);
-        let waited = self.moved.wait_timeout_while(state, wait, is_not_first);
+        let waited = self.changed.wait_timeout_while(state, wait, is_not_first);
         let (_line, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
@@ -89,8 +89,8 @@ impl WriteQueue {
 
 impl Drop for WriteTurn<'_> {
     fn drop(&mut self) {
-        self.turns.state().tickets.retain(|ticket| *ticket != self.ticket);
-        self.turns.moved.notify_all();
+        self.queue.state().tickets.retain(|ticket| *ticket != self.ticket);
+        self.queue.changed.notify_all();
     }
 }
 
@@ -104,17 +104,17 @@ mod tests {
 
     #[test]
     fn who_came_first_is_served_first() {
-        let turns = WriteQueue::default();
-        let first = turns.take(LONG).unwrap();
+        let queue = WriteQueue::default();
+        let first = queue.take(LONG).unwrap();
         let (served, order) = channel();
         std::thread::scope(|scope| {
             for name in 0..4 {
-                let (turns, served) = (&turns, served.clone());
+                let (queue, served) = (&queue, served.clone());
                 scope.spawn(move || {
-                    let _turn = turns.take(LONG).unwrap();
+                    let _turn = queue.take(LONG).unwrap();
                     served.send(name).unwrap();
                 });
-                while turns.state().tickets.len() < name + 2 {
+                while queue.state().tickets.len() < name + 2 {
                     std::thread::yield_now();
                 }
             }
@@ -125,22 +125,22 @@ mod tests {
 
     #[test]
     fn who_lets_others_go_first_does_so_for_a_while() {
-        let turns = WriteQueue::default();
-        let first = turns.take(LONG).unwrap();
+        let queue = WriteQueue::default();
+        let first = queue.take(LONG).unwrap();
         let (served, order) = channel();
         std::thread::scope(|scope| {
             let waiting = |count: usize| {
-                while turns.state().tickets.len() < count {
+                while queue.state().tickets.len() < count {
                     std::thread::yield_now();
                 }
             };
             let take = |name: &'static str, patience: Option<Duration>| {
                 let served = served.clone();
-                let turns = &turns;
+                let queue = &queue;
                 scope.spawn(move || {
                     let _turn = match patience {
-                        Some(patience) => turns.take_after_others(patience, LONG).unwrap(),
-                        None => turns.take(LONG).unwrap(),
+                        Some(patience) => queue.take_after_others(patience, LONG).unwrap(),
+                        None => queue.take(LONG).unwrap(),
                     };
                     served.send(name).unwrap();
                 });
@@ -153,7 +153,7 @@ mod tests {
             waiting(4);
             take("last", None);
             waiting(5);
-            while turns.state().tickets.get(1) != Some(&3) {
+            while queue.state().tickets.get(1) != Some(&3) {
                 std::thread::yield_now();
             }
             drop(first);
@@ -173,23 +173,23 @@ mod tests {
 
     #[test]
     fn a_turn_that_ends_as_patience_does_stalls_nobody() {
-        let turns = WriteQueue::default();
-        let first = turns.take(LONG).unwrap();
+        let queue = WriteQueue::default();
+        let first = queue.take(LONG).unwrap();
         // The leader's patience ends. The previous turn ends before the leader takes the lock
         // again.
-        let (leader, has_come) = turns.queue(Duration::ZERO);
+        let (leader, has_come) = queue.enqueue(Duration::ZERO);
         assert!(!has_come);
         let (served, order) = channel();
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                let _turn = turns.take(LONG).unwrap();
+                let _turn = queue.take(LONG).unwrap();
                 served.send("other").unwrap();
             });
-            while turns.state().tickets.len() < 3 {
+            while queue.state().tickets.len() < 3 {
                 std::thread::yield_now();
             }
             drop(first);
-            let turn = turns.take_now_or_next(leader, Duration::ZERO).unwrap();
+            let turn = queue.take_now_or_next(leader, Duration::ZERO).unwrap();
             served.send("leader").unwrap();
             drop(turn);
         });
@@ -198,10 +198,10 @@ mod tests {
 
     #[test]
     fn who_has_waited_long_enough_goes_and_holds_up_nobody() {
-        let turns = WriteQueue::default();
-        let first = turns.take(LONG).unwrap();
-        assert!(turns.take(Duration::ZERO).is_none());
+        let queue = WriteQueue::default();
+        let first = queue.take(LONG).unwrap();
+        assert!(queue.take(Duration::ZERO).is_none());
         drop(first);
-        assert!(turns.take(Duration::ZERO).is_some());
+        assert!(queue.take(Duration::ZERO).is_some());
     }
 }

@@ -113,7 +113,7 @@ impl Workbook<'_, '_> {
     /// Returns the value of a cell.
     pub(crate) fn value_at(&self, sheet: i32, row: u32, column: u32, cell: &Cell) -> Scalar {
         match &cell.value {
-            Some(CellValue::Formula { source, .. }) if may_spill(source) => self.anchored(sheet, row, column),
+            Some(CellValue::Formula { source, .. }) if may_spill(source) => self.value_at_anchor(sheet, row, column),
             Some(CellValue::Formula { source, .. }) => {
                 let place = (sheet, row, column);
                 if let Some(known) = self.results.borrow().get(&place) {
@@ -153,7 +153,7 @@ impl Workbook<'_, '_> {
     }
 
     /// Returns the value in the cell of a formula that may fill several cells.
-    fn anchored(&self, sheet: i32, row: u32, column: u32) -> Scalar {
+    fn value_at_anchor(&self, sheet: i32, row: u32, column: u32) -> Scalar {
         let detail = |error| {
             tracing::error!(%error, "the formulas of a sheet can't be read");
             Scalar::Error("#ERROR!")
@@ -167,7 +167,7 @@ impl Workbook<'_, '_> {
             };
         // A formula beyond the limit is not found.
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
-        match self.finished(sheet, index) {
+        match self.result_of(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
             Ok(None) => Scalar::Error("#REF!"),
             Err(error) => detail(error),
@@ -206,7 +206,7 @@ impl Workbook<'_, '_> {
             if !reaches {
                 continue;
             }
-            if let Some(spill) = self.finished(sheet, index)?
+            if let Some(spill) = self.result_of(sheet, index)?
                 && !spill.area.intersect(area).is_empty()
             {
                 found.push(spill);
@@ -216,7 +216,7 @@ impl Workbook<'_, '_> {
     }
 
     /// Returns the result of one of these formulas; `None` while it is in progress.
-    fn finished(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
+    fn result_of(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {
             let mut sheets = self.spilling.borrow_mut();
             let Some(anchor) = sheets.get_mut(&sheet).and_then(|list| list.get_mut(index)) else { return Ok(None) };
@@ -229,7 +229,7 @@ impl Workbook<'_, '_> {
             (anchor.row, anchor.column, anchor.source.clone())
         };
         let value = self.evaluated(sheet, row, column, &source);
-        let spill = Rc::new(self.placed(sheet, row, column, value)?);
+        let spill = Rc::new(self.place_result(sheet, row, column, value)?);
         if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
             anchor.state = SpillState::Done(Rc::clone(&spill));
         }
@@ -238,7 +238,7 @@ impl Workbook<'_, '_> {
 
     /// Places a result in its cells. If it would leave the grid or cover entered cells, it is
     /// `#REF!` in the formula's own cell.
-    fn placed(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
+    fn place_result(&self, sheet: i32, row: u32, column: u32, value: Operand) -> Result<Spill, StorageError> {
         let cells = value.into_matrix();
         let area = Area::new(row..row.saturating_add(cells.height), column..column.saturating_add(cells.width));
         let stored = cells.cells().len() as u64;

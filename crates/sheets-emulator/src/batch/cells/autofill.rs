@@ -94,7 +94,7 @@ impl FillRule {
         if self.back {
             line.reverse();
         }
-        let series = CellSeries::of(&line, self.alternate)?;
+        let series = CellSeries::detect(&line, self.alternate)?;
         let mut filled = Vec::with_capacity(count);
         for at in 0..count {
             let source = at % line.len();
@@ -124,7 +124,7 @@ struct CellSeries {
 
 impl CellSeries {
     /// Returns the series that a line begins; `None` if its cells are repeated.
-    fn of(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
+    fn detect(line: &[Cell], alternate: bool) -> Result<Option<Self>, ApiError> {
         let unknown = || Err(ApiError::unimplemented("This emulator carries on series of equal steps only."));
         let parts: Vec<Option<(Option<&str>, f64)>> = line.iter().map(part).collect();
         if parts.iter().all(Option::is_none) {
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn formulas_move_with_the_cells_that_they_fill() {
-        let formula = |source: &str| Cell::of(CellValue::Formula { source: source.to_owned(), result: None });
+        let formula = |source: &str| Cell::from_value(CellValue::Formula { source: source.to_owned(), result: None });
         let way = FillRule { across: false, back: false, alternate: false };
         let filled = way.continue_series(vec![formula("=A1*2"), formula("=$A$1")], 3).unwrap();
         assert_eq!(filled, [formula("=A3*2"), formula("=$A$1"), formula("=A5*2")]);

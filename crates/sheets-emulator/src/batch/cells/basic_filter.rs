@@ -10,7 +10,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::batch::cells::ranges::{SortSpec, sort_rows};
+use crate::batch::cells::range_edits::{SortSpec, sort_rows};
 use crate::batch::context::{Batch, refuse};
 use crate::batch::request_types::GridRangeMessage;
 use crate::error::ApiError;

@@ -1,11 +1,11 @@
-//! What batches are held to: the rules one by one, recorded answers, what is shown after them, a model.
+//! Tests of batches: the rules one by one, recorded responses, visible effects, a model.
 
 mod clients;
-mod drawn;
+mod objects_and_filters;
 mod formulas;
 mod killed_writers;
 mod model;
-mod poured;
+mod paste_text;
 mod recorded;
 mod rules;
-mod shown;
+mod visible_effects;

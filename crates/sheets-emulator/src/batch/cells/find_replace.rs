@@ -1,6 +1,6 @@
-//! Merged cells, find and replace.
+//! Find and replace.
 //!
-//! In scope: merges that are stored and returned, replacing texts, regular expressions.
+//! In scope: replacing texts, numbers and formulas, regular expressions.
 //! Out of scope: filters (`basic_filter`).
 
 use regex::{Regex, RegexBuilder};
@@ -8,33 +8,12 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::batch::context::{Batch, refuse};
-use crate::batch::field_mask::CellMask;
 use crate::batch::request_types::GridRangeMessage;
-use crate::batch::shift_cells::body_range;
-use crate::batch::write_cells::{change_rows, clear_area};
+use crate::batch::write_cells::change_rows;
 use crate::error::ApiError;
-use crate::grid::area::{Area, GridRange};
+use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::transaction::SheetProperties;
-
-/// `MergeCellsRequest` and `UnmergeCellsRequest`.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub(crate) struct MergeCells {
-    range: GridRangeMessage,
-    merge_type: MergeType,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Deserialize)]
-enum MergeType {
-    #[default]
-    #[serde(rename = "MERGE_ALL")]
-    All,
-    #[serde(rename = "MERGE_COLUMNS")]
-    Columns,
-    #[serde(rename = "MERGE_ROWS")]
-    Rows,
-}
 
 /// `FindReplaceRequest`.
 #[derive(Debug, Default, Deserialize)]
@@ -50,50 +29,6 @@ pub(crate) struct FindReplace {
     range: Option<GridRangeMessage>,
     sheet_id: Option<i32>,
     all_sheets: bool,
-}
-
-/// Merges cells. Each merge keeps the value of its first cell only.
-pub(crate) fn merge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
-    let (sheet, area) = batch.area(&request.range)?;
-    release(batch, &sheet, &area)?;
-    let parts: Vec<Area> = match request.merge_type {
-        MergeType::All => vec![area],
-        MergeType::Columns => area.cols.clone().map(|col| Area::new(area.rows.clone(), col..col + 1)).collect(),
-        MergeType::Rows => area.rows.clone().map(|row| Area::new(row..row + 1, area.cols.clone())).collect(),
-    };
-    let next = batch.tx.objects(Some(sheet.id), "merge")?.last().map_or(0, |(id, _)| id + 1);
-    for (id, part) in (next..).zip(parts) {
-        let rest = CellMask::read("userEnteredValue")?;
-        let (top, left) = (part.rows.start, part.cols.start);
-        clear_area(batch, &sheet, &Area::new(top..top + 1, left + 1..part.cols.end), &rest)?;
-        clear_area(batch, &sheet, &Area::new(top + 1..part.rows.end, part.cols.clone()), &rest)?;
-        let body = json!({"range": GridRange::closed(sheet.id, &part).to_json()});
-        batch.tx.put_object(Some(sheet.id), "merge", id, &body)?;
-    }
-    Ok(json!({}))
-}
-
-/// Removes the merges of a range.
-pub(crate) fn unmerge(batch: &Batch<'_, '_>, request: &MergeCells) -> Result<Value, ApiError> {
-    let (sheet, area) = batch.area(&request.range)?;
-    release(batch, &sheet, &area)?;
-    Ok(json!({}))
-}
-
-fn release(batch: &Batch<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<(), ApiError> {
-    for (id, body) in batch.tx.objects(Some(sheet.id), "merge")? {
-        let Some(range) = body_range(&body) else { continue };
-        let merged = range.resolve(sheet.row_count, sheet.column_count);
-        let common = merged.intersect(area);
-        if common.is_empty() {
-            continue;
-        }
-        if common != merged {
-            return refuse("You must select all cells in a merged range to merge or unmerge them.");
-        }
-        batch.tx.remove_object(Some(sheet.id), "merge", id)?;
-    }
-    Ok(())
 }
 
 /// Number and positions of replacements.
