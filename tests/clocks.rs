@@ -26,7 +26,7 @@ use futures_util::future::BoxFuture;
 use serde_json::{Value, json};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::clock::Clock;
 use sheetkeep::port::step::StepError;
 use sheetkeep::time::Timestamp;
@@ -187,7 +187,7 @@ async fn prune_keeps_the_version_of_the_last_commit() {
         house.clock.sleep(Duration::from_hours(24 * 100)).await;
         let listing = house.listing().await;
         let age = RowAge { before: Timestamp(house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: house.mode, again: house.again }, age);
+        let found = plan_prune(&listing, &[], PrunePolicy { mode: house.mode, again: house.again }, age);
         let gone: Vec<u32> = found
             .settled
             .iter()

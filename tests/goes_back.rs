@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use sheetkeep::ledger::item::key::{Key, Version, idempotency_key};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
@@ -119,7 +119,7 @@ impl Shop {
     async fn prune(&self) {
         let listing = self.house.listing().await;
         let age = RowAge { before: Timestamp(self.house.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
+        let found = plan_prune(&listing, &[], PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
         assert!(found.settled_rows > 0);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
         self.house.run(&[], RetryScope::None, Some(errands)).await.expect("a run");

@@ -29,10 +29,10 @@ use sheetkeep::google::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
-use sheetkeep::maintain::reprocess::forcing;
-use sheetkeep::maintain::reset::resetting;
-use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, moving};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
+use sheetkeep::maintain::reprocess::plan_reprocess;
+use sheetkeep::maintain::reset::plan_reset;
+use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, plan_rollover};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input_queue::RetryScope;
@@ -112,7 +112,7 @@ impl Estate {
     ) -> Result<(ScannedTabs, Option<PreparedChanges>, RolloverPlan), RolloverRefusal> {
         let old = self.listing(from).await;
         let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
-        let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.house.clock.now())?;
+        let found = plan_rollover(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.house.clock.now())?;
         let errands = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
         Ok((old, Some(errands), found))
     }
@@ -134,11 +134,11 @@ impl Estate {
 
     /// What `rollover --yes` does.
     async fn roll_over(&self, from: usize) {
-        if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Over {
+        if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Complete {
             let old = self.begin(from).await;
             self.leave(from, &old).await.expect("it leaves");
         }
-        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Over);
+        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Complete);
     }
 
     /// A column of a tab of one of the spreadsheets; nothing where the tab is not there.
@@ -198,7 +198,7 @@ async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
             let estate = Estate::new(mode, again, nth).await;
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x")]).await.expect("a run");
             let (_, _, would) = estate.would(0).await.expect("nothing is against it");
-            assert_eq!((would.stage, would.keys, would.failures), (RolloverStage::NotBegun, 2, 1));
+            assert_eq!((would.stage, would.keys, would.failures), (RolloverStage::NotStarted, 2, 1));
             Box::pin(estate.roll_over(0)).await;
             let report =
                 estate.run(1, &[item("a", "1"), item("b", "1"), item("c", "1"), bad("x")]).await.expect("a run");
@@ -305,7 +305,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let items = [item("a", "1"), item("c", "1")];
-    let found = forcing(&listing, ReprocessPolicy::EachVersion, &mut Values::of(items.to_vec()), &ById)
+    let found = plan_reprocess(&listing, ReprocessPolicy::EachVersion, &mut Values::of(items.to_vec()), &ById)
         .await
         .expect("a source");
     assert_eq!((found.again, found.fresh), (1, 1));
@@ -346,7 +346,7 @@ async fn what_stands_against_a_move_is_said() {
     let order = Some(Rollover::OutTo(other.clone()));
     estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
     let now = estate.house.clock.now();
-    let found = moving(&estate.listing(0).await, None, from, other, now).map(|_| ());
+    let found = plan_rollover(&estate.listing(0).await, None, from, other, now).map(|_| ());
     assert_eq!(found, Err(RolloverRefusal::Gone(other.clone())));
 }
 
@@ -357,7 +357,7 @@ impl Estate {
         let listing = store.listing(wanted).await.expect("a listing").expect("it has run");
         let ends = store.ends().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.house.clock.now().0 - 5 * 86_400_000), keys };
-        let found = pruning(&listing, &ends, PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.house.mode, again: self.house.again }, age);
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
@@ -415,7 +415,7 @@ async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
-    let settled = resetting(&listing, ReprocessPolicy::EachVersion, estate.house.clock.now()).settled;
+    let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.house.clock.now()).settled;
     let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
     assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::item::key::Key;
@@ -25,7 +25,7 @@ use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Reads before a concurrent run counts as busy.
-const LOOKS: u32 = 3;
+const MAX_READS: u32 = 3;
 /// Rows of one tab that are kept for a key at most.
 const MOST_ROWS: usize = 1_000;
 
@@ -49,7 +49,7 @@ pub struct DoneRow {
 
 impl DoneRow {
     /// Creates a row of Processed from its texts.
-    fn of(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
+    fn new(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
         let [version, state, cell] = texts;
         let (run, order) = read_run_cell(cell);
         let (version, state, run) = (version.to_owned(), state.to_owned(), run.to_owned());
@@ -100,34 +100,34 @@ pub async fn explain(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<ItemHistory, AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
-    file.judge(whole_life(&store, settings, key).await)
+    file.check(whole_life(&store, settings, key).await)
 }
 
 async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<ItemHistory, AppError> {
-    for _ in 0..LOOKS {
-        if let Some(life) = life(store, settings, key).await? {
-            return Ok(life);
+    for _ in 0..MAX_READS {
+        if let Some(history) = read_history(store, settings, key).await? {
+            return Ok(history);
         }
     }
     Err(AppError::Pass(RunError::MovedOn))
 }
 
 /// Reads all tabs once; `None` if a run wrote meanwhile, so that the reads may be inconsistent.
-async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
+async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut see = |sight: ScannedRow<'_>| match sight {
         ScannedRow::Processed { row, key: of, version, state, run, .. }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            done.push(DoneRow::of(row, None, [version, state, run]));
+            done.push(DoneRow::new(row, None, [version, state, run]));
         }
         ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            done.push(DoneRow::of(WAITING, Some(spreadsheet), [version, state, run]));
+            done.push(DoneRow::new(WAITING, Some(spreadsheet), [version, state, run]));
         }
         ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
         ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
@@ -151,15 +151,15 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         done.iter().map(|row| row.run.as_str()).chain(failures.iter().map(|row| row.failure.run.as_str())).collect();
     runs.retain(|run| named.contains(run.id.as_str()));
     runs.sort_by_key(|run| run.first_commit);
-    in_order(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
-    let next = next(settings, &surveyed.snapshot, key, &done);
+    sort_rows(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
+    let next = next_action(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
     Ok(Some(ItemHistory { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
 
 /// Sorts the rows of a key in the order in which they were written, those of earlier spreadsheets
 /// first.
-fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
+fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     let mut sequence = CommitSequence::default();
     for row in &*done {
         sequence.push_row(&row.run, row.order);
@@ -171,7 +171,7 @@ fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 }
 
 /// Returns what the next run will do with a key.
-fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
+fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let book = &snapshot.book;
     if let Some(next) = &snapshot.state.next {
         return format!("nothing here: the job continues in spreadsheet {next}");
@@ -181,7 +181,7 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     }
     if let Some(tried) = book.tried(key) {
         // An unchanged failure has one row; the state counts its further runs.
-        return of_failure(&tried, tried.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
+        return next_failure_action(&tried, tried.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
     }
     if book.knows(key) {
         let what = match (settings.mode, settings.version.is_some()) {
@@ -199,7 +199,7 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     .to_owned()
 }
 
-fn of_failure(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
+fn next_failure_action(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
     match (tried.asked, tried.state) {
         (Some(RequestedAction::Retry), _) => {
             format!("a retry is requested in row {}: the next run makes it", tried.row)

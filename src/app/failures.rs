@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, RequestedAction};
 use crate::port::chance::Chance;
@@ -36,11 +36,11 @@ pub async fn failures(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<FailureList, AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).keeping(settings.mode, settings.again);
     let store = store.missing(MissingTab::ReadOn);
-    file.judge(failures_in(&store, count).await)
+    file.check(failures_in(&store, count).await)
 }
 
 async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::item::Output;
@@ -29,9 +29,9 @@ use crate::store::tabs::load_plan::{MissingTab, gone_tabs};
 use crate::store::tabs::schema::Tab;
 
 /// Reads before a concurrent run counts as busy.
-const LOOKS: u32 = 3;
+const MAX_SCANS: u32 = 3;
 /// Findings of one kind that are listed.
-pub const TOLD: usize = 20;
+pub const LISTED: usize = 20;
 
 /// A kind of inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,21 +39,21 @@ pub enum DiscrepancyKind {
     /// A done key has no data row.
     Missing,
     /// A key has more data rows than it can have.
-    Doubled,
+    DuplicateRows,
     /// A data row's key is not done.
-    Strange,
+    UnknownRow,
     /// A key is done twice in the same version, according to Processed.
-    Twice,
+    ProcessedTwice,
 }
 
 impl DiscrepancyKind {
     /// Returns the name, for people and for machines.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::Doubled => "duplicate rows",
-            Self::Strange => "unknown rows",
-            Self::Twice => "processed twice",
+            Self::DuplicateRows => "duplicate rows",
+            Self::UnknownRow => "unknown rows",
+            Self::ProcessedTwice => "processed twice",
         }
     }
 }
@@ -99,19 +99,19 @@ pub struct FsckReport {
     /// The first findings of each kind.
     pub findings: Vec<Discrepancy>,
     /// Missing machine tabs that can be recreated.
-    pub gone: Vec<String>,
+    pub missing_tabs: Vec<String>,
     /// Further anomalies.
-    pub notes: Vec<String>,
+    pub anomalies: Vec<String>,
 }
 
 impl FsckReport {
     /// Returns whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.gone.is_empty() && self.agrees()
+        self.missing_tabs.is_empty() && self.is_consistent()
     }
 
     /// Returns whether rows and keys are consistent.
-    pub fn agrees(&self) -> bool {
+    pub fn is_consistent(&self) -> bool {
         self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
@@ -134,7 +134,7 @@ pub enum Repair {
 
 impl Repair {
     /// Returns the name, for people and for machines.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Tabs => "tabs",
             Self::Reprocess => "reprocess",
@@ -150,20 +150,20 @@ pub async fn check(
     chance: Arc<dyn Chance>,
 ) -> Result<FsckReport, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    file.judge(checked(&store, settings).await)
+    file.check(checked(&store, settings).await)
 }
 
 async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport, AppError> {
-    let (surveyed, found) = audit(store, settings).await?;
+    let (surveyed, found) = scan_until_steady(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
     let sorts: [(DiscrepancyKind, &Tab, &str, CappedFindings); 4] = [
         (DiscrepancyKind::Missing, &processed, "key", one(&found.missing)),
-        (DiscrepancyKind::Doubled, &data, &key, many(&found.doubled)),
-        (DiscrepancyKind::Strange, &data, &key, one(&found.strange)),
-        (DiscrepancyKind::Twice, &processed, "key", many(&found.twice)),
+        (DiscrepancyKind::DuplicateRows, &data, &key, many(&found.doubled)),
+        (DiscrepancyKind::UnknownRow, &data, &key, one(&found.strange)),
+        (DiscrepancyKind::ProcessedTwice, &processed, "key", many(&found.twice)),
     ];
     let mut counts = Vec::new();
     for (what, tab, column, (count, rows)) in sorts {
@@ -177,7 +177,7 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         });
         findings.extend(told);
     }
-    let notes = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
+    let anomalies = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
     let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
     // A deletion that a run has noticed stays a finding until its keys are processed again.
     let redo = &surveyed.snapshot.state.redo;
@@ -187,8 +187,17 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         written,
         found: there.count,
     });
-    let gone = gone_tabs(&settings.job, &surveyed.tabs);
-    Ok(FsckReport { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+    let missing_tabs = gone_tabs(&settings.job, &surveyed.tabs);
+    Ok(FsckReport {
+        missing_tabs,
+        keys: found.keys,
+        rows: found.rows,
+        keyless: found.keyless,
+        edited,
+        counts,
+        findings,
+        anomalies,
+    })
 }
 
 /// The number of findings of a kind, and the first of them by row.
@@ -197,34 +206,34 @@ type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
-    (rows.len() as u64, first.into_iter().take(TOLD).map(|(row, key)| (key, vec![row])).collect())
+    (rows.len() as u64, first.into_iter().take(LISTED).map(|(row, key)| (key, vec![row])).collect())
 }
 
 fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
-    (rows.len() as u64, first.into_iter().take(TOLD).cloned().collect())
+    (rows.len() as u64, first.into_iter().take(LISTED).cloned().collect())
 }
 
 /// Returns the changes of a repair; an error if it can't be prepared.
-pub async fn errands(
+pub async fn prepare_repair(
     settings: &Settings,
     repair: Repair,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Chance>,
 ) -> Result<PreparedChanges, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    file.judge(repair_of(&store, settings, repair).await)
+    file.check(repair_of(&store, settings, repair).await)
 }
 
 async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<PreparedChanges, AppError> {
-    for _ in 0..LOOKS {
-        let (surveyed, found) = audit(store, settings).await?;
+    for _ in 0..MAX_SCANS {
+        let (surveyed, found) = scan_until_steady(store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Tabs => Some(Vec::new()),
-            Repair::Reprocess => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Accept => adopted(store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Reprocess => revoking_rows(store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Accept => accepting_rows(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(PreparedChanges { from: Some(from), settled });
@@ -235,7 +244,7 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
 
 /// Returns whether unknown rows may count as done. They may not where each version has a row of its
 /// own: an accepted key would get another row as soon as the source yields it with its version.
-pub fn may_adopt(settings: &Settings) -> bool {
+pub fn can_accept(settings: &Settings) -> bool {
     settings.mode == WriteMode::Upsert || settings.version.is_none()
 }
 
@@ -244,7 +253,7 @@ fn store(
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Chance>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
     Ok((store.keeping(settings.mode, settings.again).missing(MissingTab::Remade), file))
 }
@@ -254,8 +263,11 @@ fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
 }
 
 /// Reads until no run writes meanwhile.
-async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary, Inconsistencies), AppError> {
-    for _ in 0..LOOKS {
+async fn scan_until_steady(
+    store: &SheetsStore,
+    settings: &Settings,
+) -> Result<(ScanSummary, Inconsistencies), AppError> {
+    for _ in 0..MAX_SCANS {
         let mut audit = ConsistencyCheck::default();
         let mut see = |sight: ScannedRow<'_>| match sight {
             ScannedRow::Processed { key, version, state, row, .. } => {
@@ -283,7 +295,7 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
 }
 
 /// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.
-async fn forgotten(
+async fn revoking_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
@@ -317,7 +329,7 @@ async fn forgotten(
 }
 
 /// Returns a row that records each of these keys as done; `None` if a run committed meanwhile.
-async fn adopted(
+async fn accepting_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,

@@ -62,7 +62,7 @@ pub async fn probe(
     chance: Arc<dyn Chance>,
     stop: &Stop,
 ) -> Result<ProbeReport, StoreError> {
-    let desk = ProbeClient::open(sheets, id, clock, chance).await?;
+    let client = ProbeClient::open(sheets, id, clock, chance).await?;
     let mut findings = Vec::new();
     let mut ended = None;
     for question in Assumption::all() {
@@ -70,11 +70,11 @@ pub async fn probe(
             ended = Some(ProbeEnd::Stopped(reason));
             break;
         }
-        let asked = tokio::select! {
-            asked = ask(&desk, question) => asked,
+        let questions = tokio::select! {
+            questions = ask(&client, question) => questions,
             _ = stop.forced() => continue,
         };
-        match asked {
+        match questions {
             Ok(finding) => findings.push(finding),
             Err(error) => {
                 ended = Some(ProbeEnd::Error(error));
@@ -82,6 +82,6 @@ pub async fn probe(
             }
         }
     }
-    let swept = sweep(&desk).await;
+    let swept = sweep(&client).await;
     Ok(ProbeReport { findings, swept, ended })
 }

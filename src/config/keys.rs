@@ -65,7 +65,7 @@ impl<'s> Checker<'s> {
 
     /// Checks whether the value has the type of the schema.
     fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
-        let schema = fitting(self.resolve(schema), value.get_ref());
+        let schema = matching_alternative(self.resolve(schema), value.get_ref());
         let span = value.span();
         let wanted = type_of(schema);
         match (wanted, value.get_mut()) {
@@ -111,7 +111,7 @@ impl<'s> Checker<'s> {
             if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
         let problem = match span {
             Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
-            None => ConfigProblem::of(message),
+            None => ConfigProblem::new(message),
         };
         self.problems.push(match about.and_then(Value::as_str) {
             Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
@@ -162,7 +162,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
-fn fitting<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
     let taken =
         |way: &&Value| matches!((type_of(way), value), ("object", DeValue::Table(_)) | ("string", DeValue::String(_)));

@@ -12,7 +12,7 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::maintain::close_failure::closed;
+use crate::maintain::close_failure::closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
@@ -34,20 +34,20 @@ pub struct ResetPlan {
 }
 
 /// Computes the plan from the listing; failures are closed at `now`.
-pub fn resetting(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
-    let tallies = VersionCounts::of(again, &listing.rows, &[], None);
+pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
+    let tallies = VersionCounts::new(again, &listing.rows, &[], None);
     let done = tallies.done();
     let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
-    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::taken_back).collect();
+    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::revoking_rows).collect();
     let rows = settled.len() as u64;
-    let closing = closing(listing, again, now);
+    let closing = closing_rows(listing, again, now);
     let failures = closing.len() as u64;
     settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
     ResetPlan { keys, failures, rows, settled }
 }
 
 /// Returns a row for each failure that is not closed, later than its other rows.
-fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
+fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
@@ -57,5 +57,5 @@ fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec
         newest.insert(failure.key.fingerprint(), failure);
     }
     let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));
-    open.map(|(failure, tried)| closed(failure, tried, WHY, now)).collect()
+    open.map(|(failure, tried)| closing_row(failure, tried, WHY, now)).collect()
 }

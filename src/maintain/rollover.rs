@@ -16,7 +16,7 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_EARLIER;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::maintain::close_failure::closed;
+use crate::maintain::close_failure::closing_row;
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
@@ -27,11 +27,11 @@ const WHY: &str = "done in the spreadsheet before, while the job was moved";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloverStage {
     /// The new spreadsheet holds nothing of the job.
-    NotBegun,
+    NotStarted,
     /// The job exists in the new spreadsheet.
-    Begun,
+    Started,
     /// The job has left the old spreadsheet.
-    Over,
+    Complete,
 }
 
 /// The plan of a move.
@@ -90,15 +90,15 @@ impl RolloverRefusal {
 
 /// Computes the plan. `from` is the old spreadsheet's id, `to` the new one's, and `new` the new
 /// one's contents. Failures that were processed meanwhile are closed at `now`.
-pub fn moving(
+pub fn plan_rollover(
     old: &ScannedTabs,
     new: Option<&Snapshot>,
     from: &str,
     to: &str,
     now: Timestamp,
 ) -> Result<RolloverPlan, RolloverRefusal> {
-    let said = &old.snapshot.state;
-    if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
+    let recorded = &old.snapshot.state;
+    if let Some(next) = recorded.next.as_deref().filter(|next| *next != to) {
         return Err(RolloverRefusal::Elsewhere(next.to_owned()));
     }
     if let Some(previous) = old.snapshot.unmoved.clone() {
@@ -108,28 +108,28 @@ pub fn moving(
         return Err(RolloverRefusal::Taken(to.to_owned()));
     }
     let book = &old.snapshot.book;
-    let stage = match (new, said.next.is_some()) {
+    let stage = match (new, recorded.next.is_some()) {
         // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
-        (Some(_), true) => RolloverStage::Over,
-        (Some(_), false) => RolloverStage::Begun,
-        (None, false) => RolloverStage::NotBegun,
+        (Some(_), true) => RolloverStage::Complete,
+        (Some(_), false) => RolloverStage::Started,
+        (None, false) => RolloverStage::NotStarted,
     };
     let failures = failures(old).ok_or(RolloverRefusal::Unread)?;
     let (keys, count) = (book.keys(), failures.len() as u64);
-    if stage == RolloverStage::Over {
+    if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
     if book.failures().iter().any(|(_, tried)| tried.asked.is_some()) {
         return Err(RolloverRefusal::Asked);
     }
-    if !said.begun.is_empty() {
+    if !recorded.begun.is_empty() {
         return Err(RolloverRefusal::InDoubt);
     }
-    if !said.forced.is_empty() {
+    if !recorded.forced.is_empty() {
         return Err(RolloverRefusal::Forced);
     }
-    if said.previous.len() >= MAX_EARLIER {
+    if recorded.previous.len() >= MAX_EARLIER {
         return Err(RolloverRefusal::TooMany);
     }
     let mut settled = Vec::new();
@@ -138,7 +138,7 @@ pub fn moving(
         // The closing rows are made from the failures' rows, which the old spreadsheet still has.
         let over = old.failures.iter().map(|(_, failure)| failure);
         let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(done_meanwhile(over, &new.book, now));
+        settled.extend(processed_meanwhile(over, &new.book, now));
     }
     let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
     settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| ItemResult::Failed(Box::new(one))));
@@ -171,7 +171,7 @@ fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
 }
 
 /// Returns rows that close failures of the new spreadsheet which are done by now.
-fn done_meanwhile<'f>(
+fn processed_meanwhile<'f>(
     over: impl Iterator<Item = &'f Failure>,
     new: &ProcessedIndex,
     now: Timestamp,
@@ -179,7 +179,7 @@ fn done_meanwhile<'f>(
     let mut met = HashSet::new();
     let due = over.filter_map(|failure| {
         let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(ItemResult::Failed(Box::new(closed(failure, tried, WHY, now))))
+        Some(ItemResult::Failed(Box::new(closing_row(failure, tried, WHY, now))))
     });
     due.collect()
 }

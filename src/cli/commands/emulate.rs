@@ -32,7 +32,7 @@ pub async fn command(
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
-    let watch = SignalWatch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
+    let watch = SignalWatch::start(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {
