@@ -118,7 +118,7 @@ async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Resu
 /// Reads all tabs once; `None` if a run wrote meanwhile, so that the reads may be inconsistent.
 async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut see = |sight: ScannedRow<'_>| match sight {
+    let mut on_row = |row: ScannedRow<'_>| match row {
         ScannedRow::Processed { row, key: of, version, state, run, .. }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
@@ -139,7 +139,7 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     let surveyed = store
         .survey(
             ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Kept },
-            &mut see,
+            &mut on_row,
         )
         .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
@@ -179,9 +179,9 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
-    if let Some(tried) = book.tried(key) {
+    if let Some(prior) = book.tried(key) {
         // An unchanged failure has one row; the state counts its further runs.
-        return next_failure_action(&tried, tried.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
+        return next_failure_action(&prior, prior.attempts + book.tries().of(key.fingerprint()), settings.max_attempts);
     }
     if book.knows(key) {
         let what = match (settings.mode, settings.version.is_some()) {
@@ -199,15 +199,15 @@ fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[Done
     .to_owned()
 }
 
-fn next_failure_action(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
-    match (tried.asked, tried.state) {
+fn next_failure_action(prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
+    match (prior.asked, prior.state) {
         (Some(RequestedAction::Retry), _) => {
-            format!("a retry is requested in row {}: the next run makes it", tried.row)
+            format!("a retry is requested in row {}: the next run makes it", prior.row)
         }
         (Some(RequestedAction::Skip), _) => {
-            format!("a skip is requested in row {}: from the next run on it is skipped", tried.row)
+            format!("a skip is requested in row {}: from the next run on it is skipped", prior.row)
         }
-        (None, FailureState::Dead) if tried.in_doubt => {
+        (None, FailureState::Dead) if prior.in_doubt => {
             "it is unknown whether it was done; it is skipped until you request retry or skip".to_owned()
         }
         (None, FailureState::Dead) => {

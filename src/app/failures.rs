@@ -47,18 +47,19 @@ async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, App
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
-        let odd = snapshot.blemishes.iter().filter(|blemish| blemish.blocking);
-        let notes = odd.map(|blemish| blemish.message.clone()).collect();
+        let blocking = snapshot.blemishes.iter().filter(|anomaly| anomaly.blocking);
+        let notes = blocking.map(|anomaly| anomaly.message.clone()).collect();
         return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-    let rows: Vec<_> = all.iter().skip(spare).map(|(key, tried)| (*key, tried.row)).collect();
-    let kept = store.kept(&rows).await?;
-    let some = kept.into_iter().map(|kept| {
-        let tried = snapshot.book.tried(&kept.failure.key);
-        let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
-        (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.asked))
+    let rows: Vec<_> = all.iter().skip(spare).map(|(key, prior)| (*key, prior.row)).collect();
+    let stored = store.kept(&rows).await?;
+    let some = stored.into_iter().map(|stored| {
+        let prior = snapshot.book.tried(&stored.failure.key);
+        let attempts =
+            snapshot.book.attempts(&stored.failure.key, &stored.failure.version).max(stored.failure.attempts);
+        (Failure { attempts, ..stored.failure }, prior.and_then(|prior| prior.asked))
     });
     Ok(FailureList {
         tab: store.failures_title(),

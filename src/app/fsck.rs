@@ -170,22 +170,22 @@ async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport,
         counts.push((what, count));
         let firsts: Vec<u32> = rows.iter().filter_map(|(_, rows)| rows.first().copied()).collect();
         let texts = store.texts(tab, column, &firsts).await?;
-        let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
+        let listed = rows.into_iter().zip(texts).map(|((key, rows), text)| {
             // The text is read by position after the scan, so another key may be there by now.
             let key = Some(text).filter(|text| RowDigest::of(text) == key);
             Discrepancy { what, key, tab: tab.title.clone(), rows }
         });
-        findings.extend(told);
+        findings.extend(listed);
     }
-    let anomalies = surveyed.snapshot.blemishes.iter().map(|blemish| blemish.message.clone()).collect();
-    let (said, there) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
+    let anomalies = surveyed.snapshot.blemishes.iter().map(|anomaly| anomaly.message.clone()).collect();
+    let (expected, actual) = (surveyed.snapshot.said, surveyed.snapshot.state.processed);
     // A deletion that a run has noticed stays a finding until its keys are processed again.
     let redo = &surveyed.snapshot.state.redo;
-    let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
-    let edited = (said != there || !redo.is_empty()).then(|| EditedRows {
+    let written = expected.count.max(actual.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
+    let edited = (expected != actual || !redo.is_empty()).then(|| EditedRows {
         tab: processed.title.clone(),
         written,
-        found: there.count,
+        found: actual.count,
     });
     let missing_tabs = gone_tabs(&settings.job, &surveyed.tabs);
     Ok(FsckReport {
@@ -269,7 +269,7 @@ async fn scan_until_steady(
 ) -> Result<(ScanSummary, Inconsistencies), AppError> {
     for _ in 0..MAX_SCANS {
         let mut audit = ConsistencyCheck::default();
-        let mut see = |sight: ScannedRow<'_>| match sight {
+        let mut on_row = |row: ScannedRow<'_>| match row {
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
                     (RowDigest::of(key), ReprocessPolicy::EachVersion.mark(&Version(version.to_owned())));
@@ -285,7 +285,7 @@ async fn scan_until_steady(
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
         let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() };
-        let surveyed = store.survey(wanted, &mut see).await?;
+        let surveyed = store.survey(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.steady {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
@@ -302,9 +302,8 @@ async fn revoking_rows(
     keys: &HashSet<RowDigest>,
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
-    let mut see = |sight: ScannedRow<'_>| {
-        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) =
-            sight
+    let mut on_row = |row: ScannedRow<'_>| {
+        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) = row
         else {
             return;
         };
@@ -316,7 +315,7 @@ async fn revoking_rows(
         }
     };
     let surveyed = store
-        .survey(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see)
+        .survey(ScanScope { earlier: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut on_row)
         .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
@@ -324,8 +323,8 @@ async fn revoking_rows(
     });
     let settled: Vec<_> = settled.collect();
     tracing::debug!(job = settings.job, keys = keys.len(), rows = settled.len(), "rows that are to be forgotten");
-    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
-    Ok(stands.then_some(settled))
+    let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+    Ok(is_unchanged.then_some(settled))
 }
 
 /// Returns a row that records each of these keys as done; `None` if a run committed meanwhile.
@@ -336,22 +335,23 @@ async fn accepting_rows(
     keys: &HashSet<RowDigest>,
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    let mut see = |sight: ScannedRow<'_>| {
-        let ScannedRow::Data { key, .. } = sight else { return };
+    let mut on_row = |row: ScannedRow<'_>| {
+        let ScannedRow::Data { key, .. } = row else { return };
         let print = RowDigest::of(key);
         if keys.contains(&print) && seen.insert(print) {
             found.extend(Key::new(key));
         }
     };
-    let surveyed =
-        store.survey(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut see).await?;
-    let stands = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
+    let surveyed = store
+        .survey(ScanScope { data: true, book: IndexRetention::LetGo, ..ScanScope::default() }, &mut on_row)
+        .await?;
+    let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.steady && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
         let version = versions.get(&RowDigest::of(key.as_str())).cloned().unwrap_or_default();
         ItemResult::Done { key, version, known: true, output: Output::default(), closes: None }
     };
-    Ok(stands.then(|| found.into_iter().map(done).collect()))
+    Ok(is_unchanged.then(|| found.into_iter().map(done).collect()))
 }
 
 /// Returns the version in which the source yields each key today, which is the one to accept. Empty

@@ -79,7 +79,7 @@ pub async fn run(
     stop: Stop,
 ) -> Result<RunReport, AppError> {
     let began_ms = clock.monotonic_ms();
-    let mut told = String::new();
+    let mut reported = String::new();
     let mut notes = OneTimeWarnings::default();
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
@@ -96,9 +96,9 @@ pub async fn run(
         if clock.monotonic_ms().saturating_sub(began_ms) >= wait_ms {
             return tried;
         }
-        if told != by {
+        if reported != by {
             events(Event::Waiting { why: format!("{by} is running") });
-            told = by;
+            reported = by;
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}

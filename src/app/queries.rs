@@ -147,7 +147,7 @@ fn stands(
         keys: Some(snapshot.book.keys()),
         failures: Some((snapshot.book.open_failures() as u64, snapshot.book.dead_failures() as u64)),
         cells,
-        anomalies: elsewhere.chain(snapshot.blemishes.iter().map(|blemish| blemish.message.clone())).collect(),
+        anomalies: elsewhere.chain(snapshot.blemishes.iter().map(|anomaly| anomaly.message.clone())).collect(),
     }
 }
 

@@ -225,15 +225,15 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
 }
 
 fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
-    let kept = snapshot.state.key_column.as_deref().filter(|_| !begins_anew(snapshot, definition));
-    let key_column = kept.or(settings.key_column.as_deref());
-    let stands = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
+    let stored = snapshot.state.key_column.as_deref().filter(|_| !begins_anew(snapshot, definition));
+    let key_column = stored.or(settings.key_column.as_deref());
+    let check_key_column = || key_column_stands(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
     let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
-    let scan = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| stands());
+    let scan = unblocked(snapshot).and_then(|()| is_own_job(snapshot, None)).and_then(|()| check_key_column());
     lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
-    let odd = snapshot.blemishes.iter().filter(|anomaly| !anomaly.blocking);
-    lines.extend(odd.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
+    let warnings = snapshot.blemishes.iter().filter(|anomaly| !anomaly.blocking);
+    lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
 
 /// Returns the line about the lease, for a run that starts here and now.

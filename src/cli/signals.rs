@@ -216,8 +216,8 @@ mod tests {
     #[tokio::test]
     async fn signals_are_told_by_name_and_number_and_the_first_is_kept() {
         let clock = Arc::new(Moved::default());
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let on = move |signal, nth| sender.send((signal, nth)).expect("the test listens");
         let watch = SignalWatch::start(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
         let signals = [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2), ("-HUP", Signal::HangUp, 3)];
         // Under nohup the last signal is ignored, as it should be.
@@ -225,7 +225,7 @@ mod tests {
         for (flag, signal, nth) in signals.into_iter().take(heard) {
             let me = std::process::id().to_string();
             std::process::Command::new("kill").args([flag, &me]).status().expect("kill runs");
-            assert_eq!(told.recv().await, Some((signal, nth)));
+            assert_eq!(receiver.recv().await, Some((signal, nth)));
             clock.0.fetch_add(SAME_REQUEST_MS, Ordering::SeqCst);
         }
         assert_eq!(watch.first(), Some(Signal::Terminate));
@@ -234,8 +234,8 @@ mod tests {
     #[test]
     fn a_process_under_nohup_is_known_by_its_mask() {
         let hang_up = rustix::process::Signal::HUP.as_raw();
-        let said = ["SigIgn:\t0000000000001001", "SigIgn:\t0000000000001000", "Name:\tsheetkeep"];
-        let is_ignored = said.map(|status| is_ignored(&format!("State:\tR\n{status}\n"), hang_up));
+        let statuses = ["SigIgn:\t0000000000001001", "SigIgn:\t0000000000001000", "Name:\tsheetkeep"];
+        let is_ignored = statuses.map(|status| is_ignored(&format!("State:\tR\n{status}\n"), hang_up));
         assert_eq!(is_ignored, [true, false, true]);
     }
 

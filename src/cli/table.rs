@@ -134,8 +134,8 @@ fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
     if fitting(tab, &all, width) == all.len() {
         return all;
     }
-    let told = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
-    let mut some: Vec<usize> = all.iter().copied().filter(|&at| told(at)).collect();
+    let has_content = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
+    let mut some: Vec<usize> = all.iter().copied().filter(|&at| has_content(at)).collect();
     if some.is_empty() {
         some = all;
     }

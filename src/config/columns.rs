@@ -50,7 +50,7 @@ fn kind(reader: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<Col
     if kind.is_none() {
         let words = ColumnType::WORDS.map(|(word, _)| word);
         let help = match closest(&text, words.into_iter()) {
-            Some(meant) => format!("did you mean \"{meant}\"?"),
+            Some(suggestion) => format!("did you mean \"{suggestion}\"?"),
             None => format!("the types are {}", words.join(", ")),
         };
         reader.add_problem_at(at, format!("column `{name}` has an unknown type"), "no type", &help);
@@ -102,9 +102,10 @@ fn new_columns(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<NewColum
     let word = reader.text(at)?;
     let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
     if found.is_none() {
-        let meant = closest(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
-        let help = meant
-            .map_or("the words are add, ignore and refuse".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+        let suggestion = closest(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
+        let help = suggestion.map_or("the words are add, ignore and refuse".to_owned(), |suggestion| {
+            format!("did you mean \"{suggestion}\"?")
+        });
         reader.add_problem_at(at, "`sheet.new_columns` is no policy", "unknown word", &help);
     }
     found

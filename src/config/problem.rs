@@ -106,7 +106,7 @@ impl ConfigError {
 
     /// Returns each problem in one plain line: `file:line:column: message; help`.
     pub fn lines(&self) -> Vec<String> {
-        let told = |problem: &ConfigProblem| {
+        let to_line = |problem: &ConfigProblem| {
             let place = problem.span.as_ref().map_or(String::new(), |span| {
                 let before = self.source_text.inner().get(..span.start).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
@@ -117,7 +117,7 @@ impl ConfigError {
             let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
             format!("{}{place}: {}{label}{help}", self.source_text.name(), problem.message)
         };
-        self.problems.iter().map(told).collect()
+        self.problems.iter().map(to_line).collect()
     }
 }
 

@@ -183,12 +183,12 @@ pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let told = |error: toml::de::Error| {
+        let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
             ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
         };
-        return Err(ConfigError::new(path, text, errors.into_iter().map(told).collect()));
+        return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut reader = ValueReader::new(text, folder, environment);
@@ -334,8 +334,9 @@ fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode>
         reader.add_problem_at(at, "mode `mirror` is not built yet", "known, but not built yet", help);
         return None;
     }
-    let meant = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
-    let help = meant.map_or("the modes are append and upsert".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+    let suggestion = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
+    let help = suggestion
+        .map_or("the modes are append and upsert".to_owned(), |suggestion| format!("did you mean \"{suggestion}\"?"));
     reader.add_problem_at(at, "`sheet.mode` is no mode", "unknown mode", &help);
     None
 }
@@ -358,9 +359,10 @@ fn reprocess_policy(
         Some((_, ReprocessPolicy::OnNewer)) => Some(ReprocessPolicy::OnNewer),
         Some(_) => Some(of_mode),
         None => {
-            let meant = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
-            let help =
-                meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
+            let suggestion = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
+            let help = suggestion.map_or("the orders are any and newer".to_owned(), |suggestion| {
+                format!("did you mean \"{suggestion}\"?")
+            });
             reader.add_problem_at(at, "`item.order` is no order", "unknown order", &help);
             None
         }

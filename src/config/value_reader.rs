@@ -120,8 +120,8 @@ impl<'a> ValueReader<'a> {
         let file = self.environment.file_path().display();
         let problem = match lack {
             MissingVariable::Name(name) => {
-                let meant = closest(name, self.environment.names());
-                let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+                let suggestion = closest(name, self.environment.names());
+                let help = suggestion.map_or_else(String::new, |suggestion| format!("did you mean {suggestion}? "));
                 ConfigProblem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
@@ -238,7 +238,7 @@ impl<'a> ValueReader<'a> {
         }
         let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
         let help = match closest(&name, known.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean {meant}?"),
+            Some(suggestion) => format!("did you mean {suggestion}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };
         self.add_problem_at(at, format!("{what} is no time zone that this machine knows"), "unknown zone", &help);

@@ -21,7 +21,7 @@ pub(crate) fn report_misspelt(reader: &mut ValueReader<'_>) {
         let place = environment.place(in_file);
         let help = match kind {
             VariableKind::Fine => continue,
-            VariableKind::Misspelt(meant) => format!("did you mean {meant}? {name} is set in {place}"),
+            VariableKind::Misspelt(suggestion) => format!("did you mean {suggestion}? {name} is set in {place}"),
             VariableKind::Unknown => format!("take it out of {place}; the names are {}", SETTINGS.join(", ")),
         };
         reader.add_problem(ConfigProblem::new(format!("{name} is set, but no setting has that name")).help(help));

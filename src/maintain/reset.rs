@@ -37,7 +37,7 @@ pub struct ResetPlan {
 pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
     let tallies = VersionCounts::new(again, &listing.rows, &[], None);
     let done = tallies.done();
-    let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
+    let keys = done.iter().map(|counted| &counted.key).collect::<HashSet<_>>().len() as u64;
     let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::revoking_rows).collect();
     let rows = settled.len() as u64;
     let closing = closing_rows(listing, again, now);
@@ -51,11 +51,11 @@ fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
-        book.tried(&failure.key).is_some_and(|tried| tried.version == again.mark(&failure.version))
+        book.tried(&failure.key).is_some_and(|prior| prior.version == again.mark(&failure.version))
     };
     for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);
     }
-    let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));
-    open.map(|(failure, tried)| closing_row(failure, tried, WHY, now)).collect()
+    let open = book.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
+    open.map(|(failure, prior)| closing_row(failure, prior, WHY, now)).collect()
 }

@@ -120,7 +120,7 @@ pub fn plan_rollover(
     if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
-    if book.failures().iter().any(|(_, tried)| tried.asked.is_some()) {
+    if book.failures().iter().any(|(_, prior)| prior.asked.is_some()) {
         return Err(RolloverRefusal::Asked);
     }
     if !recorded.begun.is_empty() {
@@ -136,12 +136,14 @@ pub fn plan_rollover(
     if let Some(new) = new {
         let going: HashSet<_> = failures.iter().map(|failure| failure.key.fingerprint()).collect();
         // The closing rows are made from the failures' rows, which the old spreadsheet still has.
-        let over = old.failures.iter().map(|(_, failure)| failure);
-        let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(processed_meanwhile(over, &new.book, now));
+        let done_failures = old.failures.iter().map(|(_, failure)| failure);
+        let done_failures = done_failures.filter(|failure| !going.contains(&failure.key.fingerprint()));
+        settled.extend(processed_meanwhile(done_failures, &new.book, now));
     }
-    let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
-    settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| ItemResult::Failed(Box::new(one))));
+    let is_recorded = |failure: &Failure| new.is_some_and(|new| is_recorded_in(&new.book, failure));
+    settled.extend(
+        failures.into_iter().filter(|failure| !is_recorded(failure)).map(|one| ItemResult::Failed(Box::new(one))),
+    );
     Ok(RolloverPlan { stage, keys, failures: count, settled })
 }
 
@@ -155,31 +157,31 @@ fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
         of.map(|(_, failure)| failure).max_by_key(|failure| (failure.order, failure.last_seen, failure.attempts))
     };
     let mut found: Vec<_> = book.failures();
-    found.sort_by_key(|(_, tried)| tried.row);
-    let along = found.into_iter().map(|(key, tried)| {
-        let attempts = tried.attempts + book.tries().of(key);
-        Some(Failure { attempts, ..row(tried.row, key)?.clone() })
+    found.sort_by_key(|(_, prior)| prior.row);
+    let along = found.into_iter().map(|(key, prior)| {
+        let attempts = prior.attempts + book.tries().of(key);
+        Some(Failure { attempts, ..row(prior.row, key)?.clone() })
     });
     along.collect()
 }
 
-fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
-    book.tried(&failure.key).is_some_and(|tried| {
-        let same = tried.tells(book.again().mark(&failure.version), failure_mark(&failure.step, &failure.error));
-        same && tried.state == failure.state && tried.attempts == failure.attempts
+fn is_recorded_in(book: &ProcessedIndex, failure: &Failure) -> bool {
+    book.tried(&failure.key).is_some_and(|prior| {
+        let same = prior.tells(book.again().mark(&failure.version), failure_mark(&failure.step, &failure.error));
+        same && prior.state == failure.state && prior.attempts == failure.attempts
     })
 }
 
 /// Returns rows that close failures of the new spreadsheet which are done by now.
 fn processed_meanwhile<'f>(
-    over: impl Iterator<Item = &'f Failure>,
+    done_failures: impl Iterator<Item = &'f Failure>,
     new: &ProcessedIndex,
     now: Timestamp,
 ) -> Vec<ItemResult> {
     let mut met = HashSet::new();
-    let due = over.filter_map(|failure| {
-        let tried = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(ItemResult::Failed(Box::new(closing_row(failure, tried, WHY, now))))
+    let due = done_failures.filter_map(|failure| {
+        let prior = new.tried(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
+        Some(ItemResult::Failed(Box::new(closing_row(failure, prior, WHY, now))))
     });
     due.collect()
 }

@@ -40,7 +40,7 @@ pub async fn command(
     };
     let served = launch(options, clock, chance, ready, async move { stopped.cancelled().await }).await;
     drop(watch);
-    served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
+    served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))
 }
 
 fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
@@ -81,7 +81,7 @@ fn exit(lasting: Option<Lasting>) -> Exit {
     }
 }
 
-fn trouble(error: &LaunchError) -> CliError {
+fn to_cli_error(error: &LaunchError) -> CliError {
     let exit = match error {
         LaunchError::Storage(error) => exit(error.lasting()),
         LaunchError::Trouble(trouble) => exit(Some(trouble.lasting)),
