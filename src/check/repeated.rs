@@ -79,7 +79,7 @@ pub async fn scan_repeated_keys(
             // A version without an order is a failure of its record, and of no other.
             ReprocessPolicy::OnNewer if !again.takes(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
-                watch.see(&key, &Version::default(), &record.position, body)
+                watch.see(&key, &Version::default(), &record.position, body);
             }
         }
     }

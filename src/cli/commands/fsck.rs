@@ -118,13 +118,12 @@ fn report_text(
         let _ = writeln!(out, "warning: {}", visible(note));
     }
     let sums = format!("{}, {}", format_count(checked.keys, "key"), format_count(checked.rows, "data row"));
-    if checked.is_clean() {
-        let _ = writeln!(out, "{}: {sums}; consistent", visible(&settings.job));
-    } else if checked.is_consistent() {
-        let _ = writeln!(out, "{}: {sums}; consistent, but a tab is gone", visible(&settings.job));
-    } else {
-        let _ = writeln!(out, "{}: {sums}; not consistent", visible(&settings.job));
-    }
+    let verdict = match (checked.is_clean(), checked.is_consistent()) {
+        (true, _) => "consistent",
+        (false, true) => "consistent, but a tab is gone",
+        (false, false) => "not consistent",
+    };
+    let _ = writeln!(out, "{}: {sums}; {verdict}", visible(&settings.job));
     for tab in &checked.missing_tabs {
         let _ = writeln!(
             out,
