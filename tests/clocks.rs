@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::time::Timestamp;
 
@@ -189,7 +189,7 @@ async fn prune_keeps_the_version_of_the_last_commit() {
         fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
         let listing = fixture.listing().await;
         let age = RowAge { before: Timestamp(fixture.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: fixture.mode, again: fixture.again }, age);
+        let found = plan_prune(&listing, &[], PrunePolicy { mode: fixture.mode, again: fixture.again }, age);
         let gone: Vec<u32> = found
             .settled
             .iter()

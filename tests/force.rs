@@ -23,8 +23,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::reprocess::{ReprocessPlan, forcing};
-use sheetkeep::maintain::reset::resetting;
+use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
+use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
@@ -35,7 +35,8 @@ use crate::support::{ById, Values};
 impl JobFixture {
     async fn would(&self, items: &[Value]) -> (ScannedTabs, ReprocessPlan) {
         let listing = self.listing().await;
-        let found = forcing(&listing, self.again, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
+        let found =
+            plan_reprocess(&listing, self.again, &mut Values::of(items.to_vec()), &ById).await.expect("a source");
         (listing, found)
     }
 
@@ -63,7 +64,7 @@ impl JobFixture {
     /// Does what `reset --yes` does. Returns how many keys and failures it revoked and closed.
     async fn reset(&self) -> (u64, u64) {
         let listing = self.listing().await;
-        let found = resetting(&listing, self.again, self.clock.now());
+        let found = plan_reset(&listing, self.again, self.clock.now());
         if !found.settled.is_empty() {
             let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
             self.run(&[], RetryScope::None, Some(errands)).await.expect("it is forgotten");

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use sheetkeep::ledger::item::key::{Key, Version, idempotency_key};
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
@@ -122,7 +122,7 @@ impl Shop {
     async fn prune(&self) {
         let listing = self.fixture.listing().await;
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
-        let found = pruning(&listing, &[], PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
+        let found = plan_prune(&listing, &[], PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
         assert!(found.settled_rows > 0);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
         self.fixture.run(&[], RetryScope::None, Some(errands)).await.expect("a run");

@@ -28,9 +28,9 @@ use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::commit::row_deletion::TabKind;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, pruning, yielded};
-use sheetkeep::maintain::reprocess::forcing;
-use sheetkeep::maintain::reset::resetting;
+use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, count_yielded, plan_prune};
+use sheetkeep::maintain::reprocess::plan_reprocess;
+use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
@@ -58,7 +58,7 @@ impl JobFixture {
         let wanted = sheetkeep::store::scan::scanner::ScanScope { failures: true, runs: true, ..Default::default() };
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
         let ends = store.tab_extents().await.expect("the ends of its tabs");
-        let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
         (found, errands)
     }
@@ -89,7 +89,7 @@ impl JobFixture {
         let listing = fixture.listing().await;
         let errands = PreparedChanges {
             from: Some(listing.snapshot.head),
-            settled: resetting(&listing, again, fixture.clock.now()).settled,
+            settled: plan_reset(&listing, again, fixture.clock.now()).settled,
         };
         fixture.run(&[], RetryScope::None, Some(errands)).await.expect("all is forgotten");
         fixture.usual(&items(&["a", "b", "c", "x"], "1")).await;
@@ -200,7 +200,8 @@ async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_
     let age = fixture.older_than(5, true);
     let (found, _) = fixture.prunable(age).await;
     assert_eq!(found.keys, (4, 12));
-    let again = yielded(&found, &mut Values::of(items(&["a", "a", "d", "z"], "1")), &ById).await.expect("a source");
+    let again =
+        count_yielded(&found, &mut Values::of(items(&["a", "a", "d", "z"], "1")), &ById).await.expect("a source");
     assert_eq!(again, 1, "of the keys that would go it yields a");
     fixture.prune(age).await;
     assert_eq!(fixture.keys().await, ["d"]);
@@ -332,7 +333,8 @@ impl JobFixture {
 
     async fn force(&self, id: &str) -> usize {
         let listing = self.listing().await;
-        let found = forcing(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
+        let found =
+            plan_reprocess(&listing, self.again, &mut Values::of(items(&[id], "1")), &ById).await.expect("a source");
         let count = found.settled.len();
         let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
         self.run(&items(&[id], "1"), RetryScope::Reprocess, Some(errands)).await.expect("it is forgotten");

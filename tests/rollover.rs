@@ -30,10 +30,10 @@ use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::run::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
-use sheetkeep::maintain::reprocess::forcing;
-use sheetkeep::maintain::reset::resetting;
-use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, moving};
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
+use sheetkeep::maintain::reprocess::plan_reprocess;
+use sheetkeep::maintain::reset::plan_reset;
+use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, plan_rollover};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input_queue::RetryScope;
@@ -113,7 +113,7 @@ impl Estate {
     ) -> Result<(ScannedTabs, Option<PreparedChanges>, RolloverPlan), RolloverRefusal> {
         let old = self.listing(from).await;
         let new = self.store(from + 1, 8).load().await.expect("a load").snapshot;
-        let found = moving(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.fixture.clock.now())?;
+        let found = plan_rollover(&old, new.as_ref(), &self.ids[from], &self.ids[from + 1], self.fixture.clock.now())?;
         let errands = PreparedChanges { from: new.map(|new| new.head), settled: found.settled.clone() };
         Ok((old, Some(errands), found))
     }
@@ -135,11 +135,11 @@ impl Estate {
 
     /// Does what `rollover --yes` does.
     async fn roll_over(&self, from: usize) {
-        if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Over {
+        if self.would(from).await.expect("nothing is against it").2.stage != RolloverStage::Complete {
             let old = self.begin(from).await;
             self.leave(from, &old).await.expect("it leaves");
         }
-        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Over);
+        assert_eq!(self.would(from).await.expect("nothing is against it").2.stage, RolloverStage::Complete);
     }
 
     /// Returns a column of a tab of one of the spreadsheets; empty if the tab does not exist.
@@ -199,7 +199,7 @@ async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
             let estate = Estate::new(mode, again, nth).await;
             estate.run(0, &[item("a", "1"), item("b", "1"), bad("x")]).await.expect("a run");
             let (_, _, would) = estate.would(0).await.expect("nothing is against it");
-            assert_eq!((would.stage, would.keys, would.failures), (RolloverStage::NotBegun, 2, 1));
+            assert_eq!((would.stage, would.keys, would.failures), (RolloverStage::NotStarted, 2, 1));
             Box::pin(estate.roll_over(0)).await;
             let report =
                 estate.run(1, &[item("a", "1"), item("b", "1"), item("c", "1"), bad("x")]).await.expect("a run");
@@ -306,7 +306,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
     let items = [item("a", "1"), item("c", "1")];
-    let found = forcing(&listing, ReprocessPolicy::EachVersion, &mut Values::of(items.to_vec()), &ById)
+    let found = plan_reprocess(&listing, ReprocessPolicy::EachVersion, &mut Values::of(items.to_vec()), &ById)
         .await
         .expect("a source");
     assert_eq!((found.again, found.fresh), (1, 1));
@@ -348,7 +348,7 @@ async fn what_stands_against_a_move_is_said() {
     let order = Some(Rollover::OutTo(other.clone()));
     estate.run_for(0, &[], RetryScope::None, Some(out), order).await.expect("it names a place that was emptied since");
     let now = estate.fixture.clock.now();
-    let found = moving(&estate.listing(0).await, None, from, other, now).map(|_| ());
+    let found = plan_rollover(&estate.listing(0).await, None, from, other, now).map(|_| ());
     assert_eq!(found, Err(RolloverRefusal::Gone(other.clone())));
 }
 
@@ -359,7 +359,8 @@ impl Estate {
         let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
         let ends = store.tab_extents().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 5 * 86_400_000), keys };
-        let found = pruning(&listing, &ends, PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
+        let found =
+            plan_prune(&listing, &ends, PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
 
@@ -418,7 +419,7 @@ async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
     let listing = estate.listing(1).await;
-    let settled = resetting(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
+    let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
     let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
     assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);

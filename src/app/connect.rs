@@ -60,7 +60,7 @@ impl SheetFile {
     /// problem of the file is the cause of any failure. A success does not count if the file is no
     /// longer in its place.
     #[cfg(feature = "emulator")]
-    pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
+    pub fn check<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         let Some((emulator, path)) = &self.emulator else { return ended };
         // The machine's refusal came first, and caused the file's problem.
         if matches!(ended, Err(AppError::Pass(RunError::Machine { .. }))) {
@@ -74,7 +74,7 @@ impl SheetFile {
 
     /// Returns the result of an operation on the sheet.
     #[cfg(not(feature = "emulator"))]
-    pub fn judge<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
+    pub fn check<T>(&self, ended: Result<T, AppError>) -> Result<T, AppError> {
         ended
     }
 }

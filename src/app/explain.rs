@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, FailureState, RequestedAction};
@@ -25,7 +25,7 @@ use crate::store::scan::scanner::{IndexRetention, ScanScope, ScannedRow};
 use crate::store::spreadsheet::store::SheetsStore;
 
 /// Reads before a concurrent run counts as busy.
-const LOOKS: u32 = 3;
+const MAX_READS: u32 = 3;
 /// Rows of one tab that are kept for a key at most.
 const MOST_ROWS: usize = 1_000;
 
@@ -49,7 +49,7 @@ pub struct DoneRow {
 
 impl DoneRow {
     /// Creates a row of Processed from its texts.
-    fn of(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
+    fn new(row: u32, spreadsheet: Option<&str>, texts: [&str; 3]) -> Self {
         let [version, state, cell] = texts;
         let (run, order) = read_run_cell(cell);
         let (version, state, run) = (version.to_owned(), state.to_owned(), run.to_owned());
@@ -100,34 +100,34 @@ pub async fn explain(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<ItemHistory, AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
-    file.judge(whole_life(&store, settings, key).await)
+    file.check(whole_life(&store, settings, key).await)
 }
 
 async fn whole_life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<ItemHistory, AppError> {
-    for _ in 0..LOOKS {
-        if let Some(life) = life(store, settings, key).await? {
-            return Ok(life);
+    for _ in 0..MAX_READS {
+        if let Some(history) = read_history(store, settings, key).await? {
+            return Ok(history);
         }
     }
     Err(AppError::Pass(RunError::MovedOn))
 }
 
 /// Reads all tabs once; `None` if a run wrote meanwhile, so that the reads may be inconsistent.
-async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
+async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Option<ItemHistory>, AppError> {
     let (mut data, mut done, mut failures, mut runs) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut see = |sight: ScannedRow<'_>| match sight {
+    let mut on_row = |row: ScannedRow<'_>| match row {
         ScannedRow::Processed { row, key: of, version, state, run, .. }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            done.push(DoneRow::of(row, None, [version, state, run]));
+            done.push(DoneRow::new(row, None, [version, state, run]));
         }
         ScannedRow::Earlier { spreadsheet, key: of, version, state, run }
             if of == key.as_str() && done.len() < MOST_ROWS =>
         {
-            done.push(DoneRow::of(PENDING_ROW, Some(spreadsheet), [version, state, run]));
+            done.push(DoneRow::new(PENDING_ROW, Some(spreadsheet), [version, state, run]));
         }
         ScannedRow::Data { row, key: of, .. } if of == key.as_str() && data.len() < MOST_ROWS => data.push(row),
         ScannedRow::Failure { row, failure, action } if failure.key == *key && failures.len() < MOST_ROWS => {
@@ -137,7 +137,10 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         _ => {}
     };
     let surveyed = store
-        .scan(ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Keep }, &mut see)
+        .scan(
+            ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Keep },
+            &mut on_row,
+        )
         .await?;
     let surveyed = surveyed.ok_or(AppError::NeverRan)?;
     if !surveyed.is_consistent {
@@ -148,15 +151,15 @@ async fn life(store: &SheetsStore, settings: &Settings, key: &Key) -> Result<Opt
         done.iter().map(|row| row.run.as_str()).chain(failures.iter().map(|row| row.failure.run.as_str())).collect();
     runs.retain(|run| named.contains(run.id.as_str()));
     runs.sort_by_key(|run| run.first_commit);
-    in_order(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
-    let next = next(settings, &surveyed.snapshot, key, &done);
+    sort_rows(&mut done, runs.iter().chain(&surveyed.snapshot.state.run));
+    let next = next_action(settings, &surveyed.snapshot, key, &done);
     let title = surveyed.tabs.data.map_or_else(|| settings.tab.clone(), |tab| tab.title);
     Ok(Some(ItemHistory { key: key.as_str().to_owned(), data: (title, data), done, failures, runs, next }))
 }
 
 /// Sorts the rows of a key in the order in which they were written, those of earlier spreadsheets
 /// first.
-fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
+fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
     let mut sequence = CommitSequence::default();
     for row in &*done {
         sequence.push_row(&row.run, row.order);
@@ -168,7 +171,7 @@ fn in_order<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 }
 
 /// Returns what the next run will do with a key.
-fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
+fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
     let book = &snapshot.book;
     if let Some(next) = &snapshot.state.next {
         return format!("nothing here: the job continues in spreadsheet {next}");
@@ -176,11 +179,11 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
-    if let Some(tried) = book.prior_failure(key) {
+    if let Some(prior) = book.prior_failure(key) {
         // An unchanged failure has one row; the state counts its further runs.
-        return of_failure(
-            &tried,
-            tried.attempts + book.suppressed_counts().get(key.fingerprint()),
+        return next_failure_action(
+            &prior,
+            prior.attempts + book.suppressed_counts().get(key.fingerprint()),
             settings.max_attempts,
         );
     }
@@ -200,15 +203,15 @@ fn next(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -
     .to_owned()
 }
 
-fn of_failure(tried: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
-    match (tried.requested, tried.state) {
+fn next_failure_action(prior: &PriorFailure, attempts: u64, max_attempts: u64) -> String {
+    match (prior.requested, prior.state) {
         (Some(RequestedAction::Retry), _) => {
-            format!("a retry is requested in row {}: the next run makes it", tried.row)
+            format!("a retry is requested in row {}: the next run makes it", prior.row)
         }
         (Some(RequestedAction::Skip), _) => {
-            format!("a skip is requested in row {}: from the next run on it is skipped", tried.row)
+            format!("a skip is requested in row {}: from the next run on it is skipped", prior.row)
         }
-        (None, FailureState::Dead) if tried.in_doubt => {
+        (None, FailureState::Dead) if prior.in_doubt => {
             "it is unknown whether it was done; it is skipped until you request retry or skip".to_owned()
         }
         (None, FailureState::Dead) => {

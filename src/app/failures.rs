@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::failure::{Failure, RequestedAction};
@@ -36,29 +36,30 @@ pub async fn failures(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<FailureList, AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, &chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, &chance)?;
     let store =
         SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock).with_mode(settings.mode, settings.again);
     let store = store.with_missing_tabs(MissingTab::ReadOn);
-    file.judge(failures_in(&store, count).await)
+    file.check(failures_in(&store, count).await)
 }
 
 async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, AppError> {
     let Some(snapshot) = store.load().await?.snapshot else { return Err(AppError::NeverRan) };
     let tabs = store.tabs();
     if !(tabs.failures_are_readable() && tabs.keys_are_readable()) {
-        let odd = snapshot.anomalies.iter().filter(|blemish| blemish.blocking);
-        let notes = odd.map(|blemish| blemish.message.clone()).collect();
+        let blocking = snapshot.anomalies.iter().filter(|anomaly| anomaly.blocking);
+        let notes = blocking.map(|anomaly| anomaly.message.clone()).collect();
         return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }
     let all = snapshot.book.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
-    let rows: Vec<_> = all.iter().skip(spare).map(|(key, tried)| (*key, tried.row)).collect();
-    let kept = store.read_failures(&rows).await?;
-    let some = kept.into_iter().map(|kept| {
-        let tried = snapshot.book.prior_failure(&kept.failure.key);
-        let attempts = snapshot.book.attempts(&kept.failure.key, &kept.failure.version).max(kept.failure.attempts);
-        (Failure { attempts, ..kept.failure }, tried.and_then(|tried| tried.requested))
+    let rows: Vec<_> = all.iter().skip(spare).map(|(key, prior)| (*key, prior.row)).collect();
+    let stored = store.read_failures(&rows).await?;
+    let some = stored.into_iter().map(|stored| {
+        let prior = snapshot.book.prior_failure(&stored.failure.key);
+        let attempts =
+            snapshot.book.attempts(&stored.failure.key, &stored.failure.version).max(stored.failure.attempts);
+        (Failure { attempts, ..stored.failure }, prior.and_then(|prior| prior.requested))
     });
     Ok(FailureList {
         tab: store.failures_title(),

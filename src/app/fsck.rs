@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
@@ -29,9 +29,9 @@ use crate::store::tabs::load_plan::{MissingTab, missing_tabs};
 use crate::store::tabs::schema::Tab;
 
 /// Reads before a concurrent run counts as busy.
-const LOOKS: u32 = 3;
+const MAX_SCANS: u32 = 3;
 /// Findings of one kind that are listed.
-pub const TOLD: usize = 20;
+pub const LISTED: usize = 20;
 
 /// A kind of inconsistency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,21 +39,21 @@ pub enum DiscrepancyKind {
     /// A done key has no data row.
     Missing,
     /// A key has more data rows than it can have.
-    Doubled,
+    DuplicateRows,
     /// A data row's key is not done.
-    Strange,
+    UnknownRow,
     /// A key is done twice in the same version, according to Processed.
-    Twice,
+    ProcessedTwice,
 }
 
 impl DiscrepancyKind {
     /// Returns the name, for people and for machines.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Missing => "missing",
-            Self::Doubled => "duplicate rows",
-            Self::Strange => "unknown rows",
-            Self::Twice => "processed twice",
+            Self::DuplicateRows => "duplicate rows",
+            Self::UnknownRow => "unknown rows",
+            Self::ProcessedTwice => "processed twice",
         }
     }
 }
@@ -99,19 +99,19 @@ pub struct FsckReport {
     /// The first findings of each kind.
     pub findings: Vec<Discrepancy>,
     /// Missing machine tabs that can be recreated.
-    pub gone: Vec<String>,
+    pub missing_tabs: Vec<String>,
     /// Further anomalies.
-    pub notes: Vec<String>,
+    pub anomalies: Vec<String>,
 }
 
 impl FsckReport {
     /// Returns whether nothing was found.
     pub fn is_clean(&self) -> bool {
-        self.gone.is_empty() && self.agrees()
+        self.missing_tabs.is_empty() && self.is_consistent()
     }
 
     /// Returns whether rows and keys are consistent.
-    pub fn agrees(&self) -> bool {
+    pub fn is_consistent(&self) -> bool {
         self.edited.is_none() && self.counts.iter().all(|(_, count)| *count == 0)
     }
 
@@ -134,7 +134,7 @@ pub enum Repair {
 
 impl Repair {
     /// Returns the name, for people and for machines.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Tabs => "tabs",
             Self::Reprocess => "reprocess",
@@ -146,45 +146,54 @@ impl Repair {
 /// Checks every row.
 pub async fn check(settings: &Settings, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<FsckReport, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    file.judge(checked(&store, settings).await)
+    file.check(checked(&store, settings).await)
 }
 
 async fn checked(store: &SheetsStore, settings: &Settings) -> Result<FsckReport, AppError> {
-    let (surveyed, found) = audit(store, settings).await?;
+    let (surveyed, found) = scan_until_steady(store, settings).await?;
     let mut findings = Vec::new();
     let processed = surveyed.tabs.processed.clone().unwrap_or_default();
     let data = surveyed.tabs.data.clone().unwrap_or_default();
     let key = surveyed.snapshot.state.key_column.clone().unwrap_or_default();
     let sorts: [(DiscrepancyKind, &Tab, &str, CappedFindings); 4] = [
         (DiscrepancyKind::Missing, &processed, "key", one(&found.missing)),
-        (DiscrepancyKind::Doubled, &data, &key, many(&found.doubled)),
-        (DiscrepancyKind::Strange, &data, &key, one(&found.strange)),
-        (DiscrepancyKind::Twice, &processed, "key", many(&found.twice)),
+        (DiscrepancyKind::DuplicateRows, &data, &key, many(&found.doubled)),
+        (DiscrepancyKind::UnknownRow, &data, &key, one(&found.strange)),
+        (DiscrepancyKind::ProcessedTwice, &processed, "key", many(&found.twice)),
     ];
     let mut counts = Vec::new();
     for (what, tab, column, (count, rows)) in sorts {
         counts.push((what, count));
         let firsts: Vec<u32> = rows.iter().filter_map(|(_, rows)| rows.first().copied()).collect();
         let texts = store.texts(tab, column, &firsts).await?;
-        let told = rows.into_iter().zip(texts).map(|((key, rows), text)| {
+        let listed = rows.into_iter().zip(texts).map(|((key, rows), text)| {
             // The text is read by position after the scan, so another key may be there by now.
             let key = Some(text).filter(|text| RowDigest::from_key(text) == key);
             Discrepancy { what, key, tab: tab.title.clone(), rows }
         });
-        findings.extend(told);
+        findings.extend(listed);
     }
-    let notes = surveyed.snapshot.anomalies.iter().map(|blemish| blemish.message.clone()).collect();
-    let (said, there) = (surveyed.snapshot.stored_checksum, surveyed.snapshot.state.processed);
+    let anomalies = surveyed.snapshot.anomalies.iter().map(|anomaly| anomaly.message.clone()).collect();
+    let (expected, actual) = (surveyed.snapshot.stored_checksum, surveyed.snapshot.state.processed);
     // A deletion that a run has noticed stays a finding until its keys are processed again.
     let redo = &surveyed.snapshot.state.redo;
-    let written = said.count.max(there.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
-    let edited = (said != there || !redo.is_empty()).then(|| EditedRows {
+    let written = expected.count.max(actual.count.saturating_add(redo.keys()).saturating_add(redo.unknown));
+    let edited = (expected != actual || !redo.is_empty()).then(|| EditedRows {
         tab: processed.title.clone(),
         written,
-        found: there.count,
+        found: actual.count,
     });
-    let gone = missing_tabs(&settings.job, &surveyed.tabs);
-    Ok(FsckReport { gone, keys: found.keys, rows: found.rows, keyless: found.keyless, edited, counts, findings, notes })
+    let missing_tabs = missing_tabs(&settings.job, &surveyed.tabs);
+    Ok(FsckReport {
+        missing_tabs,
+        keys: found.keys,
+        rows: found.rows,
+        keyless: found.keyless,
+        edited,
+        counts,
+        findings,
+        anomalies,
+    })
 }
 
 /// The number of findings of a kind, and the first of them by row.
@@ -193,34 +202,34 @@ type CappedFindings = (u64, Vec<(RowDigest, Vec<u32>)>);
 fn one(rows: &[(RowDigest, u32)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().map(|(key, row)| (*row, *key)).collect();
     first.sort_unstable();
-    (rows.len() as u64, first.into_iter().take(TOLD).map(|(row, key)| (key, vec![row])).collect())
+    (rows.len() as u64, first.into_iter().take(LISTED).map(|(row, key)| (key, vec![row])).collect())
 }
 
 fn many(rows: &[(RowDigest, Vec<u32>)]) -> CappedFindings {
     let mut first: Vec<_> = rows.iter().collect();
     first.sort_unstable_by_key(|(_, rows)| rows.first());
-    (rows.len() as u64, first.into_iter().take(TOLD).cloned().collect())
+    (rows.len() as u64, first.into_iter().take(LISTED).cloned().collect())
 }
 
 /// Returns the changes of a repair; an error if it can't be prepared.
-pub async fn errands(
+pub async fn prepare_repair(
     settings: &Settings,
     repair: Repair,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<PreparedChanges, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    file.judge(repair_of(&store, settings, repair).await)
+    file.check(repair_of(&store, settings, repair).await)
 }
 
 async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> Result<PreparedChanges, AppError> {
-    for _ in 0..LOOKS {
-        let (surveyed, found) = audit(store, settings).await?;
+    for _ in 0..MAX_SCANS {
+        let (surveyed, found) = scan_until_steady(store, settings).await?;
         let from = surveyed.snapshot.head;
         let settled = match repair {
             Repair::Tabs => Some(Vec::new()),
-            Repair::Reprocess => forgotten(store, settings, from, &keys_of(&found.missing)).await?,
-            Repair::Accept => adopted(store, settings, from, &keys_of(&found.strange)).await?,
+            Repair::Reprocess => revoking_rows(store, settings, from, &keys_of(&found.missing)).await?,
+            Repair::Accept => accepting_rows(store, settings, from, &keys_of(&found.strange)).await?,
         };
         if let Some(settled) = settled {
             return Ok(PreparedChanges { from: Some(from), settled });
@@ -231,7 +240,7 @@ async fn repair_of(store: &SheetsStore, settings: &Settings, repair: Repair) -> 
 
 /// Returns whether unknown rows may count as done. They may not where each version has a row of its
 /// own: an accepted key would get another row as soon as the source yields it with its version.
-pub fn may_adopt(settings: &Settings) -> bool {
+pub fn can_accept(settings: &Settings) -> bool {
     settings.mode == WriteMode::Upsert || settings.version.is_none()
 }
 
@@ -240,7 +249,7 @@ fn store(
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
     Ok((store.with_mode(settings.mode, settings.again).with_missing_tabs(MissingTab::Remade), file))
 }
@@ -250,10 +259,13 @@ fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {
 }
 
 /// Reads until no run writes meanwhile.
-async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary, Inconsistencies), AppError> {
-    for _ in 0..LOOKS {
+async fn scan_until_steady(
+    store: &SheetsStore,
+    settings: &Settings,
+) -> Result<(ScanSummary, Inconsistencies), AppError> {
+    for _ in 0..MAX_SCANS {
         let mut audit = ConsistencyCheck::default();
-        let mut see = |sight: ScannedRow<'_>| match sight {
+        let mut on_row = |row: ScannedRow<'_>| match row {
             ScannedRow::Processed { key, version, state, row, .. } => {
                 let (key, version) =
                     (RowDigest::from_key(key), ReprocessPolicy::EachVersion.version_hash(&Version(version.to_owned())));
@@ -269,7 +281,7 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
         let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::Drop, ..ScanScope::default() };
-        let surveyed = store.scan(wanted, &mut see).await?;
+        let surveyed = store.scan(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
             return Ok((surveyed, audit.finish(settings.mode, settings.again == ReprocessPolicy::OnChange)));
@@ -279,16 +291,15 @@ async fn audit(store: &SheetsStore, settings: &Settings) -> Result<(ScanSummary,
 }
 
 /// Returns a row that revokes each done row of these keys; `None` if a run committed meanwhile.
-async fn forgotten(
+async fn revoking_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
     keys: &HashSet<RowDigest>,
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let mut due: BTreeMap<(Key, String), i64> = BTreeMap::new();
-    let mut see = |sight: ScannedRow<'_>| {
-        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) =
-            sight
+    let mut on_row = |row: ScannedRow<'_>| {
+        let (ScannedRow::Processed { key, version, state, .. } | ScannedRow::Earlier { key, version, state, .. }) = row
         else {
             return;
         };
@@ -299,42 +310,43 @@ async fn forgotten(
             *due.entry((key, version.to_owned())).or_default() += if state == FORGOTTEN { -1 } else { 1 };
         }
     };
-    let surveyed =
-        store.scan(ScanScope { earlier: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut see).await?;
+    let surveyed = store
+        .scan(ScanScope { earlier: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
     });
     let settled: Vec<_> = settled.collect();
     tracing::debug!(job = settings.job, keys = keys.len(), rows = settled.len(), "rows that are to be forgotten");
-    let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
-    Ok(stands.then_some(settled))
+    let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
+    Ok(is_unchanged.then_some(settled))
 }
 
 /// Returns a row that records each of these keys as done; `None` if a run committed meanwhile.
-async fn adopted(
+async fn accepting_rows(
     store: &SheetsStore,
     settings: &Settings,
     from: HeadId,
     keys: &HashSet<RowDigest>,
 ) -> Result<Option<Vec<ItemResult>>, AppError> {
     let (mut found, mut seen) = (Vec::new(), HashSet::new());
-    let mut see = |sight: ScannedRow<'_>| {
-        let ScannedRow::Data { key, .. } = sight else { return };
+    let mut on_row = |row: ScannedRow<'_>| {
+        let ScannedRow::Data { key, .. } = row else { return };
         let print = RowDigest::from_key(key);
         if keys.contains(&print) && seen.insert(print) {
             found.extend(Key::new(key));
         }
     };
     let surveyed =
-        store.scan(ScanScope { data: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut see).await?;
-    let stands = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
+        store.scan(ScanScope { data: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row).await?;
+    let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {
         let version = versions.get(&RowDigest::from_key(key.as_str())).cloned().unwrap_or_default();
         ItemResult::Done { key, version, may_have_rows: true, output: Output::default(), closes: None }
     };
-    Ok(stands.then(|| found.into_iter().map(done).collect()))
+    Ok(is_unchanged.then(|| found.into_iter().map(done).collect()))
 }
 
 /// Returns the version in which the source yields each key today, which is the one to accept. Empty

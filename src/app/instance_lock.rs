@@ -20,7 +20,7 @@ use crate::private;
 use crate::rng::Rng;
 
 /// Bytes of a lock file that are read at most.
-const MAX_TOLD: u64 = 1_000;
+const MAX_HOLDER_BYTES: u64 = 1_000;
 
 /// An installation, with its lock held for as long as it lives.
 #[derive(Debug)]
@@ -51,12 +51,12 @@ impl Installation {
         };
         let id = match id_in(dir, &fresh) {
             Ok(id) => id,
-            Err(error) => return Self::without(fresh, dir, &error),
+            Err(error) => return Self::unlocked(fresh, dir, &error),
         };
         match lock_in(dir, job, target) {
             Ok(Locked::Mine(file)) => Ok(Self { id, unlocked: None, lock: Some(file) }),
-            Ok(Locked::Theirs(told)) => Err(LockHeld::Alive(told)),
-            Err(error) => Self::without(id, dir, &error),
+            Ok(Locked::Theirs(holder)) => Err(LockHeld::Alive(holder)),
+            Err(error) => Self::unlocked(id, dir, &error),
         }
     }
 
@@ -66,7 +66,7 @@ impl Installation {
     }
 
     /// Writes the holder's name into the lock file; best effort, for people only.
-    pub fn tell(&self, words: &str) {
+    pub fn write_holder(&self, words: &str) {
         if let Some(file) = &self.lock
             && let Err(error) = write_over(file, words)
         {
@@ -76,7 +76,7 @@ impl Installation {
 
     /// Continues without a directory that is read only or belongs to another user. A full or broken
     /// disk is an error.
-    fn without(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
+    fn unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
         let deed = format!("the state directory {} can't be used", dir.display());
         match MachineTrouble::from_io(&deed, error) {
             Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
@@ -86,16 +86,16 @@ impl Installation {
 }
 
 /// Returns the lock file's text if a run of this installation is alive. Creates nothing.
-pub fn alive(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
+pub fn active_holder(dir: Option<&Path>, job: &str, target: &str) -> Option<String> {
     let file = private::open(&lock_path(dir?, job, target)).ok()?;
-    match held_by(file).ok()? {
+    match lock_or_read(file).ok()? {
         Locked::Mine(_) => None,
-        Locked::Theirs(told) => Some(told),
+        Locked::Theirs(holder) => Some(holder),
     }
 }
 
 /// Returns the id of this state directory's installation, if it has one. Creates nothing.
-pub fn known(dir: Option<&Path>) -> Option<String> {
+pub fn known_id(dir: Option<&Path>) -> Option<String> {
     let text = read(&dir?.join("installation")).ok()?;
     Some(text.trim().to_owned()).filter(|id| !id.is_empty())
 }
@@ -122,7 +122,7 @@ fn id_in(dir: &Path, fresh: &str) -> io::Result<String> {
 /// Reads a file of the state directory. Links are not followed, because the id goes to the sheet.
 fn read(path: &Path) -> io::Result<String> {
     let mut text = String::new();
-    private::open(path)?.take(MAX_TOLD).read_to_string(&mut text)?;
+    private::open(path)?.take(MAX_HOLDER_BYTES).read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -155,20 +155,20 @@ fn lock_in(dir: &Path, job: &str, target: &str) -> io::Result<Locked> {
     if let Some(locks) = path.parent() {
         private::make_folder(locks)?;
     }
-    held_by(private::open_or_create(&path)?)
+    lock_or_read(private::open_or_create(&path)?)
 }
 
 /// Locks a file, or reads the holder's name.
-fn held_by(mut file: File) -> io::Result<Locked> {
+fn lock_or_read(mut file: File) -> io::Result<Locked> {
     match file.try_lock() {
         Ok(()) => Ok(Locked::Mine(file)),
         Err(TryLockError::Error(error)) => Err(error),
         Err(TryLockError::WouldBlock) => {
-            let mut told = String::new();
-            let read = Read::by_ref(&mut file).take(MAX_TOLD).read_to_string(&mut told);
-            let told = told.trim();
-            let known = read.is_ok() && !told.is_empty();
-            Ok(Locked::Theirs(if known { told.to_owned() } else { "another run".to_owned() }))
+            let mut holder = String::new();
+            let read = Read::by_ref(&mut file).take(MAX_HOLDER_BYTES).read_to_string(&mut holder);
+            let holder = holder.trim();
+            let known = read.is_ok() && !holder.is_empty();
+            Ok(Locked::Theirs(if known { holder.to_owned() } else { "another run".to_owned() }))
         }
     }
 }
@@ -189,11 +189,11 @@ mod tests {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, two) = (SeededRng::new(1), SeededRng::new(2));
         let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");
-        first.tell("run r1 on host a");
-        assert_eq!(alive(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
-        assert_eq!((alive(Some(dir.path()), "k", "s"), alive(None, "j", "s")), (None, None));
-        let told = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
-        assert_eq!(told, LockHeld::Alive("run r1 on host a".into()));
+        first.write_holder("run r1 on host a");
+        assert_eq!(active_holder(Some(dir.path()), "j", "s").as_deref(), Some("run r1 on host a"));
+        assert_eq!((active_holder(Some(dir.path()), "k", "s"), active_holder(None, "j", "s")), (None, None));
+        let holder = Installation::enter(Some(dir.path()), "j", "s", &two).expect_err("the first one is there");
+        assert_eq!(holder, LockHeld::Alive("run r1 on host a".into()));
         let other_job = Installation::enter(Some(dir.path()), "k", "s", &two).expect("another job");
         assert_eq!(other_job.id, first.id);
         drop(first);
@@ -230,10 +230,10 @@ mod tests {
         std::fs::remove_file(&lock).expect("it is there");
         symlink(&precious, &lock).expect("a link");
         let entered = Installation::enter(Some(&state), "j", "s", &chance).expect("nobody is there");
-        entered.tell("a run");
+        entered.write_holder("a run");
         assert!(!entered.is_locked());
         assert_eq!(std::fs::read_to_string(&precious).expect("text"), "kept");
-        assert_eq!(alive(Some(&state), "j", "s"), None);
+        assert_eq!(active_holder(Some(&state), "j", "s"), None);
     }
 
     #[test]

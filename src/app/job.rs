@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::instance_lock::{Installation, LockHeld, alive};
+use crate::app::instance_lock::{Installation, LockHeld, active_holder};
 use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
@@ -39,7 +39,7 @@ use crate::store::tabs::load_plan::MissingTab;
 
 /// Items processed at the same time if steps have no outside effects. Expressions of unknown
 /// duration are evaluated one after another; this many items wait for them.
-const ITEMS_IN_HAND: usize = 64;
+const CONCURRENT_ITEMS: usize = 64;
 /// Approximate bytes of one commit; Google recommends payloads of at most 2 MB.
 const MAX_BATCH_BYTES: usize = 2_000_000;
 
@@ -47,17 +47,17 @@ const MAX_BATCH_BYTES: usize = 2_000_000;
 #[derive(Debug, Clone, Default)]
 pub struct RunRequest {
     /// Accept a changed definition.
-    pub adopt: bool,
+    pub accept_changes: bool,
     /// What to do if another run is active.
     pub overlap: Overlap,
     /// Which failures are tried again.
     pub retrying: RetryScope,
     /// Prepared changes that the run writes.
-    pub errands: Option<PreparedChanges>,
+    pub changes: Option<PreparedChanges>,
     /// The rollover that the run is part of.
     pub rollover: Option<Rollover>,
     /// Whether missing machine tabs are recreated.
-    pub remakes: bool,
+    pub recreates_tabs: bool,
     /// What started the run.
     pub trigger: Trigger,
     /// The machine's name.
@@ -66,39 +66,39 @@ pub struct RunRequest {
 
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the
 /// lock.
-const LOOK_AGAIN: Duration = Duration::from_secs(10);
+const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 const TRY_THE_LOCK: Duration = Duration::from_secs(1);
 
 /// Runs a job once. If another run is active and the policy is to wait, waits for its end first.
 pub async fn run(
     settings: &Settings,
-    wish: RunRequest,
+    request: RunRequest,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
     events: Events,
     stop: Stop,
 ) -> Result<RunReport, AppError> {
     let began_ms = clock.monotonic_ms();
-    let mut told = String::new();
-    let mut notes = Notes::default();
+    let mut reported = String::new();
+    let mut notes = OneTimeWarnings::default();
     loop {
         let (clock, chance, events) = (Arc::clone(&clock), Arc::clone(&chance), Arc::clone(&events));
         let here = RunLocation { clock: Arc::clone(&clock), chance, events: Arc::clone(&events) };
-        let tried = run_once(settings, &wish, here, stop.clone(), &mut notes).await;
-        let Overlap::Queue { wait_ms } = wish.overlap else { return tried };
+        let tried = run_once(settings, &request, here, stop.clone(), &mut notes).await;
+        let Overlap::Queue { wait_ms } = request.overlap else { return tried };
         let (by, again) = match &tried {
             Err(AppError::Busy { holder }) => (holder.clone(), TRY_THE_LOCK),
             Err(AppError::Pass(RunError::Held { holder, .. })) => {
-                (format!("run {} on {}", holder.run, holder.host), LOOK_AGAIN)
+                (format!("run {} on {}", holder.run, holder.host), CHECK_INTERVAL)
             }
             _ => return tried,
         };
         if clock.monotonic_ms().saturating_sub(began_ms) >= wait_ms {
             return tried;
         }
-        if told != by {
+        if reported != by {
             events(Event::Waiting { why: format!("{by} is running") });
-            told = by;
+            reported = by;
         }
         tokio::select! {
             () = clock.sleep(again.min(Duration::from_millis(wait_ms))) => {}
@@ -116,11 +116,11 @@ struct RunLocation {
 
 /// Warnings that are reported once, however often a waiting run checks again.
 #[derive(Default)]
-struct Notes {
+struct OneTimeWarnings {
     unlocked: bool,
 }
 
-impl Notes {
+impl OneTimeWarnings {
     /// Warns that there is neither a lock nor a journal, which weakens some promises.
     fn warn_about_missing_lock(&mut self, why: &str, has_programs: bool, events: &Events) {
         if std::mem::replace(&mut self.unlocked, true) {
@@ -138,36 +138,36 @@ impl Notes {
 
 async fn run_once(
     settings: &Settings,
-    wish: &RunRequest,
+    request: &RunRequest,
     here: RunLocation,
     stop: Stop,
-    notes: &mut Notes,
+    notes: &mut OneTimeWarnings,
 ) -> Result<RunReport, AppError> {
     let RunLocation { clock, chance, events } = here;
-    if wish.retrying.processes_items() {
+    if request.retrying.processes_items() {
         ensure_programs_exist(settings)?;
     }
-    let mut source = source_for(settings, &wish.retrying, &events)?;
-    let installation = Arc::new(enter(settings, chance.as_ref())?);
-    installation.tell(&format!("a run on {}", wish.host));
+    let mut source = source_for(settings, &request.retrying, &events)?;
+    let installation = Arc::new(take_lock(settings, chance.as_ref())?);
+    installation.write_holder(&format!("a run on {}", request.host));
     // Checked before anything is created, a local file included. A pipe can't be read twice: the
     // run checks it once it has the lease.
-    let source_is_read = wish.retrying.reads_source();
+    let source_is_read = request.retrying.reads_source();
     if let Some(source) = source.as_mut().filter(|source| source_is_read && source.rereadable()) {
         check_header(source.as_mut(), &settings.identify(), &events, &stop).await?;
     }
     let Sheet { sheets, id, file } = connect(settings, &clock, &chance)?;
-    let preview = if wish.retrying.reads_source() { settings.preview(&clock) } else { None };
-    let has_programs = settings.steps.iter().any(|step| matches!(step.deed, StepAction::Command(_)));
+    let preview = if request.retrying.reads_source() { settings.preview(&clock) } else { None };
+    let has_programs = settings.steps.iter().any(|step| matches!(step.action, StepAction::Command(_)));
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .with_mode(settings.mode, settings.again)
-        .allow_missing_predecessors(wish.adopt)
+        .allow_missing_predecessors(request.accept_changes)
         .with_preview(preview)
-        .with_missing_tabs(if wish.remakes { MissingTab::Remade } else { MissingTab::Stops });
-    let plan = plan(settings, wish, &installation);
+        .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
+    let plan = plan(settings, request, &installation);
     let parts = Dependencies {
         store: Arc::new(store),
         source,
@@ -175,12 +175,12 @@ async fn run_once(
         steps: settings.make_steps(&clock),
         journal: journal(settings).filter(|_| installation.is_locked()),
         processes: Arc::new(SystemProcesses),
-        prepared: wish.errands.clone(),
-        events: telling(installation, &wish.host, clock.now(), events),
+        prepared: request.changes.clone(),
+        events: name_holder(installation, &request.host, clock.now(), events),
         clock,
         chance,
     };
-    file.judge(pass(parts, plan, stop).await.map_err(AppError::from))
+    file.check(pass(parts, plan, stop).await.map_err(AppError::from))
 }
 
 /// Returns the source, if the run reads it. A run that retries failures looks for their records
@@ -209,7 +209,7 @@ fn source_for(
 /// attempts.
 fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
-        let StepAction::Command(command) = &step.deed else { continue };
+        let StepAction::Command(command) = &step.action else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
     }
     Ok(())
@@ -222,25 +222,25 @@ fn journal(settings: &Settings) -> Option<Arc<dyn Journal>> {
 }
 
 /// Returns whether results of an earlier run wait on this machine, or can't be read.
-pub fn results_wait(settings: &Settings) -> bool {
+pub fn has_pending_results(settings: &Settings) -> bool {
     journal(settings).is_some_and(|journal| journal.take_leftovers().map_or(true, |left| !left.is_empty()))
 }
 
 /// Returns the file that remembers a forced run; `None` without a disk.
 pub fn request_file(settings: &Settings) -> Option<RequestFile> {
-    Some(RequestFile::of(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
+    Some(RequestFile::new(settings.state_dir.as_deref()?, &settings.job, &target_name(settings)))
 }
 
 /// Returns the name of the job's spreadsheet on this machine.
 fn target_name(settings: &Settings) -> String {
     match &settings.target {
         Target::Google { id } => id.clone(),
-        Target::Embedded { file } => real(file).display().to_string(),
+        Target::Embedded { file } => real_path(file).display().to_string(),
     }
 }
 
 /// Takes the lock. It is held until the last part of the run that may report something is dropped.
-fn enter(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
+fn take_lock(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError> {
     Installation::enter(settings.state_dir.as_deref(), &settings.job, &target_name(settings), chance).map_err(
         |barred| match barred {
             LockHeld::Alive(holder) => AppError::Busy { holder },
@@ -250,13 +250,13 @@ fn enter(settings: &Settings, chance: &dyn Rng) -> Result<Installation, AppError
 }
 
 /// Returns the holder's name if a run of the job is alive on this machine.
-pub fn running_here(settings: &Settings) -> Option<String> {
-    alive(settings.state_dir.as_deref(), &settings.job, &target_name(settings))
+pub fn active_run(settings: &Settings) -> Option<String> {
+    active_holder(settings.state_dir.as_deref(), &settings.job, &target_name(settings))
 }
 
 /// Returns the real path of a file, so that two paths to it use the same lock. The file need not
 /// exist.
-fn real(file: &Path) -> PathBuf {
+fn real_path(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let parent = absolute.parent().and_then(|parent| parent.canonicalize().ok());
     let beside = parent.and_then(|parent| absolute.file_name().map(|name| parent.join(name)));
@@ -264,12 +264,12 @@ fn real(file: &Path) -> PathBuf {
 }
 
 /// Writes the run's id into the lock file once it is known, so that a second run can name it.
-fn telling(installation: Arc<Installation>, host: &str, now: crate::time::Timestamp, events: Events) -> Events {
+fn name_holder(installation: Arc<Installation>, host: &str, now: crate::time::Timestamp, events: Events) -> Events {
     let host = host.to_owned();
     let process = std::process::id();
     Arc::new(move |event| {
         if let Event::Started { run, .. } = &event {
-            installation.tell(&format!("run {run} on {host} (process {process}, since {now})"));
+            installation.write_holder(&format!("run {run} on {host} (process {process}, since {now})"));
         }
         events(event);
     })
@@ -287,7 +287,7 @@ pub fn definition(settings: &Settings) -> Definition {
     }
 }
 
-fn plan(settings: &Settings, wish: &RunRequest, installation: &Installation) -> RunConfig {
+fn plan(settings: &Settings, request: &RunRequest, installation: &Installation) -> RunConfig {
     let definition = definition(settings);
     // At-most-once steps are never retried automatically, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
@@ -302,21 +302,21 @@ fn plan(settings: &Settings, wish: &RunRequest, installation: &Installation) -> 
         holder: Holder {
             install: installation.id.clone(),
             run: String::new(),
-            host: wish.host.clone(),
+            host: request.host.clone(),
             process: SystemProcesses.own(),
         },
         locked: installation.is_locked(),
-        steal: wish.overlap == Overlap::Replace,
-        adopt: wish.adopt,
-        trigger: wish.trigger.clone(),
+        steal: request.overlap == Overlap::Replace,
+        adopt: request.accept_changes,
+        trigger: request.trigger.clone(),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,
         max_bytes: MAX_BATCH_BYTES,
-        concurrency: if settings.programs().is_empty() { ITEMS_IN_HAND } else { 1 },
+        concurrency: if settings.programs().is_empty() { CONCURRENT_ITEMS } else { 1 },
         retry,
-        retrying: wish.retrying.clone(),
-        rollover: wish.rollover.clone(),
+        retrying: request.retrying.clone(),
+        rollover: request.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
         stop_after: settings.stop_after,
         delivery: settings.delivery,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::app::connect::{Sheet, SheetFile};
 use crate::app::error::AppError;
-use crate::app::queries::existing;
+use crate::app::queries::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::state::snapshot::Snapshot;
@@ -27,7 +27,7 @@ pub async fn listing(
     chance: Arc<dyn Rng>,
 ) -> Result<ScannedTabs, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    file.judge(listed(&store, wanted).await)
+    file.check(listed(&store, wanted).await)
 }
 
 /// Reads the same, and the ends of the job's tabs.
@@ -39,7 +39,7 @@ pub async fn listing_with_ends(
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
     let (store, file) = store(settings, clock, &chance)?;
     let both = async { Ok((listed(&store, wanted).await?, store.tab_extents().await?)) };
-    file.judge(both.await)
+    file.check(both.await)
 }
 
 async fn listed(store: &SheetsStore, wanted: ScanScope) -> Result<ScannedTabs, AppError> {
@@ -59,7 +59,7 @@ pub async fn loaded(
     chance: Arc<dyn Rng>,
 ) -> Result<Option<Snapshot>, AppError> {
     let (store, file) = store(settings, clock, &chance)?;
-    Ok(file.judge(store.load().await.map_err(AppError::from))?.snapshot)
+    Ok(file.check(store.load().await.map_err(AppError::from))?.snapshot)
 }
 
 fn store(
@@ -67,7 +67,7 @@ fn store(
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let Sheet { sheets, id, file } = existing(settings, &clock, chance)?;
+    let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
     Ok((store.with_mode(settings.mode, settings.again), file))
 }

@@ -51,7 +51,7 @@ pub struct JobOverview {
     /// When the spreadsheet will be full, if the runs so far allow an estimate.
     pub forecast: Option<Forecast>,
     /// The anomalies that the load reported.
-    pub blemishes: Vec<String>,
+    pub anomalies: Vec<String>,
 }
 
 /// The last rows of a tab.
@@ -70,14 +70,14 @@ pub struct LastRows {
 }
 
 /// Reads a job's status.
-pub async fn standing(
+pub async fn job_overview(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<JobOverview, AppError> {
-    let sheet = existing(settings, &clock, &chance)?;
+    let sheet = connect_existing(settings, &clock, &chance)?;
     let file = sheet.file.clone();
-    file.judge(standing_of(sheet, settings, clock).await)
+    file.check(standing_of(sheet, settings, clock).await)
 }
 
 async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -> Result<JobOverview, AppError> {
@@ -117,7 +117,7 @@ async fn prices(sheet: &Sheet, data: &Seen, snapshot: &Snapshot) -> Result<CellC
 }
 
 /// Connects to an existing sheet. A command that only reads creates no file.
-pub fn existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         _ => connect(settings, clock, chance),
@@ -146,7 +146,7 @@ fn stands(
         keys: Some(snapshot.book.keys()),
         failures: Some((snapshot.book.open_failures() as u64, snapshot.book.dead_failures() as u64)),
         cells,
-        blemishes: elsewhere.chain(snapshot.anomalies.iter().map(|blemish| blemish.message.clone())).collect(),
+        anomalies: elsewhere.chain(snapshot.anomalies.iter().map(|anomaly| anomaly.message.clone())).collect(),
     }
 }
 
@@ -158,8 +158,8 @@ pub async fn last_rows(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<LastRows, AppError> {
-    let sheet = existing(settings, &clock, &chance)?;
-    sheet.file.judge(last_rows_of(&sheet, settings, tab, count).await)
+    let sheet = connect_existing(settings, &clock, &chance)?;
+    sheet.file.check(last_rows_of(&sheet, settings, tab, count).await)
 }
 
 async fn last_rows_of(sheet: &Sheet, settings: &Settings, tab: Option<&str>, count: u64) -> Result<LastRows, AppError> {

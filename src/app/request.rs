@@ -25,7 +25,7 @@ pub struct RequestFile(PathBuf);
 
 impl RequestFile {
     /// Returns the file of `job` at `target`.
-    pub fn of(dir: &Path, job: &str, target: &str) -> Self {
+    pub fn new(dir: &Path, job: &str, target: &str) -> Self {
         let digest = Sha256::digest(format!("{target}\u{1f}{job}").as_bytes());
         let name = format!("{}.forced", HEXLOWER.encode(digest.get(..12).unwrap_or(&digest)));
         Self(dir.join("requests").join(name))
@@ -67,13 +67,13 @@ mod tests {
     #[test]
     fn a_request_is_remembered_until_its_file_is_removed() {
         let dir = tempfile::tempdir().expect("a directory");
-        let file = RequestFile::of(&dir.path().join("state"), "j", "s");
+        let file = RequestFile::new(&dir.path().join("state"), "j", "s");
         assert_eq!(file.read(), None);
         for asked in [RequestOrder { commit: None }, RequestOrder { commit: Some(7) }] {
             file.write(asked).expect("it can be written");
             assert_eq!(file.read(), Some(asked));
         }
-        assert_eq!(RequestFile::of(&dir.path().join("state"), "other", "s").read(), None);
+        assert_eq!(RequestFile::new(&dir.path().join("state"), "other", "s").read(), None);
         fs::remove_file(file.path()).expect("it is there");
         assert_eq!(file.read(), None);
     }

@@ -5,7 +5,7 @@
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome};
 
 /// Returns the consequence for the job, in one sentence.
-pub fn meaning(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
+pub fn consequence(question: Assumption, outcome: AssumptionOutcome) -> &'static str {
     match outcome {
         AssumptionOutcome::Held => "as the protocol assumes",
         AssumptionOutcome::NotHeld => otherwise(question),

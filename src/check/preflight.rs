@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::check::repeated::{RepeatedKeyScan, look};
+use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::clock::Clock;
 use crate::config::limits::Overlap;
@@ -50,7 +50,7 @@ pub struct PlannedRun {
 
 /// Checks the source: whether it can be opened, its first record, and whether a run would stop on
 /// its first records. If the source can be read again, also returns repeated keys.
-pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
+pub async fn check_source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
     let subject = Subject::Source;
     let name = settings.source.input.name();
     if settings.source.input == Input::Stdin {
@@ -72,11 +72,11 @@ pub async fn source(settings: &Settings, clock: &dyn Clock) -> (Vec<CheckItem>, 
     if is_stopped || !source.rereadable() || source.rewind().is_err() {
         return (lines, None);
     }
-    let mut looked = look(source.as_mut(), Arc::new(identify), settings.again, clock).await;
+    let mut scan = scan_repeated_keys(source.as_mut(), Arc::new(identify), settings.again, clock).await;
     let hint = "the run says so too; see docs/settings.md, *A key twice in one source*";
-    lines.extend(looked.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
-    lines.extend(looked.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
-    (lines, Some(looked))
+    lines.extend(scan.sentence().map(|sentence| CheckItem::warning(subject, sentence, Some(hint))));
+    lines.extend(scan.broken.take().map(|error| CheckItem::problem(subject, StartBlocker::Source(error))));
+    (lines, Some(scan))
 }
 
 /// Checks the first record, and further ones as long as none has a key.
@@ -132,8 +132,8 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
 }
 
 /// Checks the spreadsheet and the job's tabs. Returns true if the spreadsheet can be read.
-pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
-    let metadata = match coming.sheets.metadata(&coming.id).await {
+pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
+    let metadata = match planned.sheets.metadata(&planned.id).await {
         Ok(metadata) => metadata,
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
@@ -141,22 +141,22 @@ pub async fn spreadsheet(settings: &Settings, coming: &PlannedRun, lines: &mut V
             return false;
         }
     };
-    lines.push(CheckItem::fine(Subject::Credentials, account(coming)));
-    lines.push(seen(&metadata, matches!(settings.target, Target::Embedded { .. })));
-    let fetcher = Loader {
-        sheets: Arc::clone(&coming.sheets),
-        id: coming.id.clone(),
+    lines.push(CheckItem::fine(Subject::Credentials, credentials_line(planned)));
+    lines.push(spreadsheet_line(&metadata, matches!(settings.target, Target::Embedded { .. })));
+    let loader = Loader {
+        sheets: Arc::clone(&planned.sheets),
+        id: planned.id.clone(),
         job: settings.job.clone(),
         data_tab: settings.tab.clone(),
         mode: settings.mode,
         again: settings.again,
         abandons_predecessors: false,
         missing: MissingTab::Stops,
-        preview: settings.preview(&coming.clock),
-        clock: Arc::clone(&coming.clock),
+        preview: settings.preview(&planned.clock),
+        clock: Arc::clone(&planned.clock),
     };
-    match fetcher.load().await {
-        Ok(found) => job(settings, coming, &found, lines),
+    match loader.load().await {
+        Ok(found) => add_job_lines(settings, planned, &found, lines),
         Err(error) => lines.push(CheckItem::problem(Subject::Tabs, error)),
     }
     true
@@ -170,8 +170,8 @@ fn is_about_credentials(error: &CallError) -> bool {
     }
 }
 
-fn account(coming: &PlannedRun) -> String {
-    match coming.sheets.client_email() {
+fn credentials_line(planned: &PlannedRun) -> String {
+    match planned.sheets.client_email() {
         Some(email) => format!("access token obtained for {email}"),
         None => "access token obtained".to_owned(),
     }
@@ -179,7 +179,7 @@ fn account(coming: &PlannedRun) -> String {
 
 /// Returns the line about the spreadsheet. Write access is unknown before a write, except in a
 /// local file, which has no accounts.
-fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
+fn spreadsheet_line(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     let title = &metadata.title;
     if let Some(crowded) = capacity::capacity_warning(CellBudget::from_metadata(metadata).cells()) {
         return CheckItem::warning(Subject::Spreadsheet, format!("\"{title}\" can be read; {crowded}"), None);
@@ -192,7 +192,7 @@ fn seen(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
 }
 
 /// Adds the lines about what a run would check after its load.
-fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
+fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
@@ -202,8 +202,8 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
         lines.push(CheckItem::fine(Subject::Guard, "the first run verifies it before it writes a row"));
         return;
     };
-    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..coming.definition.clone() };
-    tabs(settings, snapshot, &definition, lines);
+    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..planned.definition.clone() };
+    add_tab_lines(settings, snapshot, &definition, lines);
     let moved = definition.changed_parts(&snapshot.state.definition).join(" and ");
     lines.push(match check_definition(snapshot, &definition) {
         Ok(()) if moved.is_empty() => {
@@ -215,7 +215,7 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
         ),
         Err(error) => CheckItem::problem(Subject::Definition, StartBlocker::Pass(error)),
     });
-    lines.push(lease(settings, coming, fetched, snapshot));
+    lines.push(lease_line(settings, planned, fetched, snapshot));
     lines.push(CheckItem::fine(
         Subject::Guard,
         match fetched.support {
@@ -226,26 +226,27 @@ fn job(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, lines: &m
     ));
 }
 
-fn tabs(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
-    let kept = snapshot.state.key_column.as_deref().filter(|_| !starts_afresh(snapshot, definition));
-    let key_column = kept.or(settings.key_column.as_deref());
-    let stands = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
+fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definition, lines: &mut Vec<CheckItem>) {
+    let stored = snapshot.state.key_column.as_deref().filter(|_| !starts_afresh(snapshot, definition));
+    let key_column = stored.or(settings.key_column.as_deref());
+    let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
     let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
-    let looked = check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| stands());
-    lines.push(looked.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
-    let odd = snapshot.anomalies.iter().filter(|blemish| !blemish.blocking);
-    lines.extend(odd.map(|blemish| CheckItem::warning(Subject::Tabs, blemish.message.clone(), None)));
+    let scan =
+        check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
+    lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));
+    let warnings = snapshot.anomalies.iter().filter(|anomaly| !anomaly.blocking);
+    lines.extend(warnings.map(|anomaly| CheckItem::warning(Subject::Tabs, anomaly.message.clone(), None)));
 }
 
 /// Returns the line about the lease, for a run that starts here and now.
-fn lease(settings: &Settings, coming: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
+fn lease_line(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, snapshot: &Snapshot) -> CheckItem {
     let subject = Subject::Lease;
-    if let Some(holder) = coming.running.clone() {
+    if let Some(holder) = planned.running.clone() {
         return CheckItem::problem(subject, StartBlocker::Busy { holder });
     }
     let lease = &snapshot.state.lease;
-    let install = coming.install.as_deref();
+    let install = planned.install.as_deref();
     match lease.status(|_| false, fetched.loaded.service_time) {
         LeaseStatus::Free => CheckItem::fine(subject, "free"),
         LeaseStatus::Dead(holder) => {

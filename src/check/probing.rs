@@ -63,7 +63,7 @@ pub async fn probe(
     chance: Arc<dyn Rng>,
     stop: &Stop,
 ) -> Result<ProbeReport, StoreError> {
-    let desk = ProbeClient::open(sheets, id, clock, chance).await?;
+    let client = ProbeClient::open(sheets, id, clock, chance).await?;
     let mut findings = Vec::new();
     let mut ended = None;
     for question in Assumption::all() {
@@ -71,11 +71,11 @@ pub async fn probe(
             ended = Some(ProbeEnd::Stopped(reason));
             break;
         }
-        let asked = tokio::select! {
-            asked = check(&desk, question) => asked,
+        let questions = tokio::select! {
+            questions = check(&client, question) => questions,
             _ = stop.forced() => continue,
         };
-        match asked {
+        match questions {
             Ok(finding) => findings.push(finding),
             Err(error) => {
                 ended = Some(ProbeEnd::Error(error));
@@ -83,6 +83,6 @@ pub async fn probe(
             }
         }
     }
-    let swept = clean_up(&desk).await;
+    let swept = clean_up(&client).await;
     Ok(ProbeReport { findings, swept, ended })
 }

@@ -7,13 +7,13 @@ use crate::config::settings::Settings;
 use crate::config::steps::{StepAction, StepSettings};
 
 /// Returns one line for each step that runs a program.
-pub fn programs(settings: &Settings) -> Vec<CheckItem> {
+pub fn check_programs(settings: &Settings) -> Vec<CheckItem> {
     settings.steps.iter().filter_map(of_step).collect()
 }
 
 fn of_step(step: &StepSettings) -> Option<CheckItem> {
     let name = step.name.clone();
-    match &step.deed {
+    match &step.action {
         StepAction::Map(..) => None,
         StepAction::Command(command) => Some(match command.program() {
             Ok(path) => CheckItem::fine(Subject::Step, format!("{name} runs {}", path.display())),

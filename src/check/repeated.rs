@@ -37,13 +37,13 @@ pub struct RepeatedKeyScan {
 impl RepeatedKeyScan {
     /// Returns a sentence about the keys, without a full stop; `None` if no key was repeated.
     pub fn sentence(&self) -> Option<String> {
-        let said = self.repeats.sentence(self.again)?;
-        Some(if self.is_whole { said } else { format!("in its first {} records: {said}", self.records) })
+        let sentence = self.repeats.sentence(self.again)?;
+        Some(if self.is_whole { sentence } else { format!("in its first {} records: {sentence}", self.records) })
     }
 }
 
 /// Reads the first records of a source at its start.
-pub async fn look(
+pub async fn scan_repeated_keys(
     source: &mut dyn Source,
     identify: Arc<dyn Identify>,
     again: ReprocessPolicy,
@@ -79,7 +79,7 @@ pub async fn look(
             // A version without an order is a failure of its record, and of no other.
             ReprocessPolicy::OnNewer if !again.accepts(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
-                watch.add(&key, &Version::default(), &record.position, body)
+                watch.add(&key, &Version::default(), &record.position, body);
             }
         }
     }

@@ -35,7 +35,7 @@ pub enum Subject {
 
 impl Subject {
     /// Returns the name, for people and for machines.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::JobFile => "job file",
             Self::Source => "source",
@@ -61,7 +61,7 @@ pub enum CheckVerdict {
         /// What is unusual.
         what: String,
         /// What to do, if anything.
-        mend: Option<String>,
+        help: Option<String>,
     },
     /// A run would stop on this.
     Problem(StartBlocker),
@@ -112,8 +112,8 @@ impl CheckItem {
     }
 
     /// Creates a warning.
-    pub fn warning(subject: Subject, what: impl Into<String>, mend: Option<&str>) -> Self {
-        Self { subject, verdict: CheckVerdict::Warning { what: what.into(), mend: mend.map(str::to_owned) } }
+    pub fn warning(subject: Subject, what: impl Into<String>, help: Option<&str>) -> Self {
+        Self { subject, verdict: CheckVerdict::Warning { what: what.into(), help: help.map(str::to_owned) } }
     }
 
     /// Creates a line for something on which a run would stop.

@@ -248,7 +248,7 @@ impl Args {
 
 impl RunArgs {
     /// Returns a run of this job, without flags.
-    pub fn of(job: &JobArgs) -> Self {
+    pub fn new(job: &JobArgs) -> Self {
         Self {
             job: job.clone(),
             input: None,
@@ -265,8 +265,8 @@ impl RunArgs {
     }
 
     /// Returns a run that prints nothing unless something is wrong.
-    pub fn quietly(job: &JobArgs) -> Self {
-        Self { fail_on: FailOn::None, quiet: true, ..Self::of(&JobArgs { json: false, ..job.clone() }) }
+    pub fn quiet(job: &JobArgs) -> Self {
+        Self { fail_on: FailOn::None, quiet: true, ..Self::new(&JobArgs { json: false, ..job.clone() }) }
     }
 }
 

@@ -11,7 +11,7 @@ use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
 use serde::Serialize;
 
 use crate::cli::exit::Exit;
-use crate::cli::output::json::line;
+use crate::cli::output::json::json_line;
 use crate::cli::terminal::{OutputStream, Terminal, visible};
 use crate::redact::redacted;
 
@@ -32,13 +32,13 @@ impl CliError {
     }
 
     /// Creates an error from `error`, whose text completes "failed to …", with its causes.
-    pub fn of(error: &(dyn Error + 'static), exit: Exit) -> Self {
+    pub fn from_error(error: &(dyn Error + 'static), exit: Exit) -> Self {
         Self { causes: causes(error), ..Self::new(format!("failed to {error}"), exit) }
     }
 
     /// Creates an error from a diagnostic of the job file or the environment, with the affected
     /// lines.
-    pub fn of_diagnostic(diagnostic: impl Diagnostic + Send + Sync + 'static, exit: Exit) -> Self {
+    pub fn from_diagnostic(diagnostic: impl Diagnostic + Send + Sync + 'static, exit: Exit) -> Self {
         let help = diagnostic.help().map(|help| help.to_string());
         let boxed = Box::new(diagnostic);
         Self { help, diagnostic: Some(boxed), ..Self::new(String::new(), exit) }.with_message_of_diagnostic()
@@ -71,10 +71,10 @@ impl CliError {
     }
 
     /// Writes the error to standard error, as JSON or as lines; `verbose` includes the causes.
-    pub fn tell(&self, terminal: &Terminal, json: bool, verbose: bool) {
+    pub fn report(&self, terminal: &Terminal, json: bool, verbose: bool) {
         let err = terminal.err();
         if json {
-            err.put(&line(&self.document()));
+            err.put(&json_line(&self.document()));
         } else if let Some(diagnostic) = &self.diagnostic {
             err.put(&rendered(diagnostic.as_ref(), err));
         } else {
@@ -186,14 +186,14 @@ fn advice(exit: Exit) -> Option<&'static str> {
 /// Returns the texts of all causes, except those that the error's own text contains.
 fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
-    let mut told = error.to_string();
+    let mut shown = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if !told.contains(&text) {
+        if !shown.contains(&text) {
             texts.push(hidden(&text));
         }
-        told = text;
+        shown = text;
         next = cause.source();
     }
     texts
@@ -229,17 +229,17 @@ mod tests {
         Outer(Inner(std::fmt::Error))
     }
 
-    fn told(trouble: &CliError, json: bool, verbose: bool) -> String {
+    fn shown(error: &CliError, json: bool, verbose: bool) -> String {
         let (terminal, captured) = fixtures::pipes();
-        trouble.tell(&terminal, json, verbose);
+        error.report(&terminal, json, verbose);
         assert_eq!(captured.out(), "");
         captured.err()
     }
 
     #[test]
     fn an_error_is_one_line_and_one_line_of_help() {
-        let trouble = CliError::of(&outer(), Exit::Unavailable);
-        insta::assert_snapshot!(told(&trouble, false, false), @r"
+        let error = CliError::from_error(&outer(), Exit::Unavailable);
+        insta::assert_snapshot!(shown(&error, false, false), @r"
         error: failed to write to the sheet
          help: the next run continues where this one stopped
         ");
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn verbose_errors_tell_each_cause_once() {
-        let trouble = CliError::of(&outer(), Exit::Unavailable);
-        insta::assert_snapshot!(told(&trouble, false, true), @r"
+        let error = CliError::from_error(&outer(), Exit::Unavailable);
+        insta::assert_snapshot!(shown(&error, false, true), @r"
         error: failed to write to the sheet
           caused by: connection reset: an error occurred when formatting an argument
          help: the next run continues where this one stopped
@@ -257,14 +257,14 @@ mod tests {
 
     #[test]
     fn an_error_for_machines_has_code_hint_and_whether_to_try_again() {
-        let trouble = CliError::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
+        let error = CliError::new("another run holds the lease: 20180207-012613-00abc on box", Exit::TempFail)
             .with_help("wait until 01:31:13, or use --take-over if you know that it is dead");
-        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or use --take-over if you know that it is dead","retryable":true,"exit_code":75}}"#);
+        insta::assert_snapshot!(shown(&error, true, false), @r#"{"error":{"code":"tempfail","message":"another run holds the lease: 20180207-012613-00abc on box","hint":"wait until 01:31:13, or use --take-over if you know that it is dead","retryable":true,"exit_code":75}}"#);
     }
 
     #[test]
     fn an_error_can_not_steer_the_terminal() {
-        let text = told(&CliError::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
+        let text = shown(&CliError::new("no column \u{1b}]0;x\u{7}", Exit::DataErr), false, false);
         assert!(!text.contains('\u{1b}') && !text.contains('\u{7}'), "{text}");
     }
 
@@ -284,8 +284,8 @@ mod tests {
             .with_help("did you mean `tab`?")
             .with_label(LabeledSpan::new_with_span(Some("here".into()), (24, 4)));
         let file = JobFile { source_code: NamedSource::new("quakes.toml", text.into()), related: vec![problem] };
-        let trouble = CliError::of_diagnostic(file, Exit::Config);
-        insta::assert_snapshot!(told(&trouble, false, false), @r#"
+        let error = CliError::from_diagnostic(file, Exit::Config);
+        insta::assert_snapshot!(shown(&error, false, false), @r#"
           × the job file has a mistake
 
         Error:
@@ -298,7 +298,7 @@ mod tests {
            ╰────
           help: did you mean `tab`?
         "#);
-        insta::assert_snapshot!(told(&trouble, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
+        insta::assert_snapshot!(shown(&error, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
     }
 
     #[test]

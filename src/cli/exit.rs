@@ -121,7 +121,7 @@ impl Exit {
     }
 
     /// Returns the exit of a run with a report. `signal` is the one that stopped it, if any.
-    pub fn of_run(report: &RunReport, fail_on: FailOn, signal: Option<Signal>) -> Self {
+    pub fn for_run(report: &RunReport, fail_on: FailOn, signal: Option<Signal>) -> Self {
         match report.run.status {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
             RunStatus::TimedOut => Self::Timeout,
@@ -289,16 +289,16 @@ mod tests {
         let mut partial = report();
         partial.run.status = RunStatus::Partial;
         partial.run.counts.failed = 1;
-        let of = |report, fail_on| Exit::of_run(report, fail_on, None);
-        assert_eq!([of(&clean, FailOn::Any), of(&clean, FailOn::Partial)], [Exit::Partial, Exit::Ok]);
-        assert_eq!([of(&partial, FailOn::Partial), of(&partial, FailOn::None)], [Exit::Partial, Exit::Ok]);
+        let exit_of = |report, fail_on| Exit::for_run(report, fail_on, None);
+        assert_eq!([exit_of(&clean, FailOn::Any), exit_of(&clean, FailOn::Partial)], [Exit::Partial, Exit::Ok]);
+        assert_eq!([exit_of(&partial, FailOn::Partial), exit_of(&partial, FailOn::None)], [Exit::Partial, Exit::Ok]);
     }
 
     #[test]
     fn a_stopped_run_exits_with_its_signal() {
         let mut report = crate::cli::output::fixtures::report();
         report.run.status = RunStatus::Interrupted;
-        let code = |signal| Exit::of_run(&report, FailOn::Partial, signal).code();
+        let code = |signal| Exit::for_run(&report, FailOn::Partial, signal).code();
         assert_eq!([code(Some(Signal::Interrupt)), code(Some(Signal::Terminate)), code(None)], [130, 143, 130]);
     }
 }

@@ -4,7 +4,7 @@
 //! machines.
 
 /// Formats `1707` as `1,707`.
-pub fn grouped(number: u64) -> String {
+pub fn format_number(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -17,7 +17,7 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// Formats milliseconds as `42 ms`, `0.4 s`, `1.2 s`, `48 s`, `2 min 05 s`, `3 h 07 min`.
-pub fn lasting(ms: u64) -> String {
+pub fn format_duration(ms: u64) -> String {
     let seconds = ms / 1_000;
     match seconds {
         0 if ms < 100 => format!("{ms} ms"),
@@ -29,8 +29,8 @@ pub fn lasting(ms: u64) -> String {
 }
 
 /// Formats `1 row`, `2 rows`, `1,707 rows`.
-pub fn counted(number: u64, word: &str) -> String {
-    format!("{} {word}{}", grouped(number), if number == 1 { "" } else { "s" })
+pub fn format_count(number: u64, word: &str) -> String {
+    format!("{} {word}{}", format_number(number), if number == 1 { "" } else { "s" })
 }
 
 /// Returns `part` of `whole` in percent, rounded down; 100 only when complete.
@@ -45,14 +45,14 @@ mod tests {
 
     #[test]
     fn thousands_are_grouped() {
-        let all: Vec<String> = [0, 7, 999, 1_000, 1_707, 10_000_000, u64::MAX].map(grouped).into();
+        let all: Vec<String> = [0, 7, 999, 1_000, 1_707, 10_000_000, u64::MAX].map(format_number).into();
         assert_eq!(all, ["0", "7", "999", "1,000", "1,707", "10,000,000", "18,446,744,073,709,551,615"]);
     }
 
     #[test]
     fn lengths_of_time_keep_two_units_at_most() {
         let all: Vec<String> =
-            [0, 99, 100, 1_234, 9_999, 10_000, 59_999, 125_000, 3_600_000, 90_061_000].map(lasting).into();
+            [0, 99, 100, 1_234, 9_999, 10_000, 59_999, 125_000, 3_600_000, 90_061_000].map(format_duration).into();
         assert_eq!(
             all,
             ["0 ms", "99 ms", "0.1 s", "1.2 s", "9.9 s", "10 s", "59 s", "2 min 05 s", "1 h 00 min", "25 h 01 min"]

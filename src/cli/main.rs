@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 
 use crate::cli::args::CliCommand;
 use crate::cli::commands;
-use crate::cli::commands::error_report::of_machine;
+use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
@@ -38,23 +38,23 @@ pub fn main(words: impl IntoIterator<Item = OsString>) -> Exit {
     #[cfg(feature = "failpoints")]
     crate::failpoint::arm(&process_variable("SHEETKEEP_FAILPOINT").unwrap_or_default());
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
-    let session = match Session::begin(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
+    let session = match Session::start(words, &process_variable, &clock, QUIET_LOG_DIRECTIVES) {
         Ok(session) => session,
         Err(exit) => return exit,
     };
     let runtime = match provisions::runtime() {
         Ok(runtime) => runtime,
-        Err(trouble) => return session.end(Err(of_machine(&trouble))),
+        Err(trouble) => return session.finish(Err(from_machine(&trouble))),
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| perform(&runtime, &session, clock)));
-    let exit = session.end(outcome.unwrap_or_else(|_| Err(broken())));
+    let exit = session.finish(outcome.unwrap_or_else(|_| Err(panic_error())));
     runtime.shutdown_timeout(CLOSING);
-    session.leave();
+    session.remove_marked_files();
     exit
 }
 
 /// Returns the error after a panic, whose own message is on standard error already.
-fn broken() -> CliError {
+fn panic_error() -> CliError {
     CliError::new(
         "this is an error in sheetkeep itself; what was committed stays, and the next run continues",
         Exit::Software,

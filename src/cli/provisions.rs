@@ -92,15 +92,15 @@ fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
 
 /// Starts the runtime's blocking threads; returns whether all of them started.
 fn begin_blocking_threads(runtime: &Runtime) -> bool {
-    let (tell, told) = channel();
+    let (sender, receiver) = channel();
     let mut holds = Vec::new();
     for _ in 0..BLOCKING {
         let (keep, waiting) = channel::<()>();
         holds.push(keep);
-        let tell = tell.clone();
-        runtime.spawn_blocking(move || wait(&waiting, tell.send(()).is_ok()));
+        let sender = sender.clone();
+        runtime.spawn_blocking(move || wait(&waiting, sender.send(()).is_ok()));
     }
-    (0..BLOCKING).all(|_| told.recv_timeout(BEGIN) != Err(RecvTimeoutError::Timeout))
+    (0..BLOCKING).all(|_| receiver.recv_timeout(BEGIN) != Err(RecvTimeoutError::Timeout))
 }
 
 /// Keeps a thread from taking the next task before all of them have started.

@@ -23,14 +23,14 @@ pub struct Session {
     /// The output streams.
     pub terminal: Arc<Terminal>,
     /// Files that are removed at the very end.
-    leaving: Mutex<Vec<PathBuf>>,
+    marked_files: Mutex<Vec<PathBuf>>,
 }
 
 impl Session {
     /// Parses the command line and sets up streams and logs. Without a command to run (help,
     /// version, usage error) it prints the reply and returns the exit. `caps` are log directives
     /// that nothing can raise.
-    pub fn begin(
+    pub fn start(
         words: impl IntoIterator<Item = OsString>,
         env: TerminalEnvironment<'_>,
         clock: &Arc<dyn Clock>,
@@ -48,22 +48,22 @@ impl Session {
             quiet: matches!(&args.command, CliCommand::Run(run) if run.quiet),
             directives: env("SHEETKEEP_LOG"),
         };
-        let session = Self { args, terminal, leaving: Mutex::default() };
+        let session = Self { args, terminal, marked_files: Mutex::default() };
         match begin_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
-            Err(error) => Err(session.end(Err(CliError::of(&error, Exit::Config)))),
+            Err(error) => Err(session.finish(Err(CliError::from_error(&error, Exit::Config)))),
         }
     }
 
     /// Marks a file for removal after all output is written and closed.
-    pub fn remove_at_the_end(&self, file: &Path) {
-        self.leaving.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
+    pub fn mark_for_removal(&self, file: &Path) {
+        self.marked_files.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
     }
 
     /// Removes the marked files, as the last action.
-    pub fn leave(&self) {
+    pub fn remove_marked_files(&self) {
         failpoint::pass(failpoint::LEAVE);
-        for file in self.leaving.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+        for file in self.marked_files.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if let Err(error) = std::fs::remove_file(&file) {
                 tracing::debug!(file = %file.display(), %error, "a file that is no longer needed could not be removed");
             }
@@ -78,16 +78,16 @@ impl Session {
 
     /// Reports the error, if any, and returns the exit. A summary that can't be written is an
     /// error, too.
-    pub fn end(&self, outcome: Result<Exit, CliError>) -> Exit {
-        let exit = outcome.unwrap_or_else(|trouble| {
-            trouble.tell(&self.terminal, self.reports_json(), self.args.verbose > 0);
-            trouble.exit()
+    pub fn finish(&self, outcome: Result<Exit, CliError>) -> Exit {
+        let exit = outcome.unwrap_or_else(|error| {
+            error.report(&self.terminal, self.reports_json(), self.args.verbose > 0);
+            error.exit()
         });
         match self.terminal.finish() {
             Ok(()) => exit,
             Err(error) => {
-                let trouble = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
-                trouble.tell(&self.terminal, self.reports_json(), false);
+                let error = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
+                error.report(&self.terminal, self.reports_json(), false);
                 if exit == Exit::Ok { Exit::IoErr } else { exit }
             }
         }
@@ -103,24 +103,24 @@ mod tests {
     fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
         let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
-        (Session { args, terminal, leaving: Mutex::default() }, captured)
+        (Session { args, terminal, marked_files: Mutex::default() }, captured)
     }
 
     #[test]
     fn an_error_is_told_as_the_command_asked_for() {
-        let trouble = || CliError::new("the quota is used up", Exit::TempFail);
+        let error = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
-        assert_eq!(plain.end(Err(trouble())), Exit::TempFail);
+        assert_eq!(plain.finish(Err(error())), Exit::TempFail);
         assert!(text.err().starts_with("error: the quota is used up\n"), "{}", text.err());
         let (json, text) = session("sheetkeep run q.toml --json");
-        assert_eq!(json.end(Err(trouble())), Exit::TempFail);
+        assert_eq!(json.finish(Err(error())), Exit::TempFail);
         assert!(text.err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.err());
     }
 
     #[test]
     fn a_good_end_says_nothing() {
         let (session, text) = session("sheetkeep run q.toml");
-        assert_eq!(session.end(Ok(Exit::Ok)), Exit::Ok);
+        assert_eq!(session.finish(Ok(Exit::Ok)), Exit::Ok);
         assert_eq!((text.out(), text.err()), (String::new(), String::new()));
     }
 }

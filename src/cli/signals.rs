@@ -48,20 +48,20 @@ impl fmt::Display for Signal {
 
 /// A signal that arrives sooner than this after the last one that counted is the same request, in
 /// milliseconds.
-const SAME_WISH_MS: u64 = 1_000;
+const SAME_REQUEST_MS: u64 = 1_000;
 
 /// Counts stop requests.
 #[derive(Debug, Default)]
-struct Wishes {
+struct StopRequests {
     count: u32,
     last_ms: u64,
 }
 
-impl Wishes {
+impl StopRequests {
     /// Records a signal. Returns the ordinal of the request, from 1, unless it repeats the one
     /// before.
-    fn heard(&mut self, now_ms: u64) -> Option<u32> {
-        if self.count > 0 && now_ms.saturating_sub(self.last_ms) < SAME_WISH_MS {
+    fn record(&mut self, now_ms: u64) -> Option<u32> {
+        if self.count > 0 && now_ms.saturating_sub(self.last_ms) < SAME_REQUEST_MS {
             return None;
         }
         (self.count, self.last_ms) = (self.count.saturating_add(1), now_ms);
@@ -79,14 +79,14 @@ pub struct SignalWatch {
 impl SignalWatch {
     /// Starts to receive signals, within a tokio runtime. Calls `on` for every request, with its
     /// ordinal from 1: the first asks for a graceful stop. Signals within a second are one request.
-    pub fn begin(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
+    pub fn start(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
         let first = Arc::new(OnceLock::new());
         let kept = Arc::clone(&first);
         let mut ears = SignalStreams::new()?;
         let task = tokio::spawn(async move {
-            let mut wishes = Wishes::default();
+            let mut wishes = StopRequests::default();
             while let Some(signal) = ears.next().await {
-                if let Some(ordinal) = wishes.heard(clock.monotonic_ms()) {
+                if let Some(ordinal) = wishes.record(clock.monotonic_ms()) {
                     let _ = kept.set(signal);
                     on(signal, ordinal);
                 }
@@ -216,17 +216,17 @@ mod tests {
     #[tokio::test]
     async fn signals_are_told_by_name_and_number_and_the_first_is_kept() {
         let clock = Arc::new(Moved::default());
-        let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-        let on = move |signal, nth| tell.send((signal, nth)).expect("the test listens");
-        let watch = SignalWatch::begin(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+        let on = move |signal, nth| sender.send((signal, nth)).expect("the test listens");
+        let watch = SignalWatch::start(Arc::clone(&clock) as Arc<dyn Clock>, on).expect("signals can be heard");
         let signals = [("-TERM", Signal::Terminate, 1), ("-INT", Signal::Interrupt, 2), ("-HUP", Signal::HangUp, 3)];
         // Under nohup the last signal is ignored, as it should be.
         let heard = if ignores_hang_ups() { 2 } else { 3 };
         for (flag, signal, nth) in signals.into_iter().take(heard) {
             let me = std::process::id().to_string();
             std::process::Command::new("kill").args([flag, &me]).status().expect("kill runs");
-            assert_eq!(told.recv().await, Some((signal, nth)));
-            clock.0.fetch_add(SAME_WISH_MS, Ordering::SeqCst);
+            assert_eq!(receiver.recv().await, Some((signal, nth)));
+            clock.0.fetch_add(SAME_REQUEST_MS, Ordering::SeqCst);
         }
         assert_eq!(watch.first(), Some(Signal::Terminate));
     }
@@ -234,15 +234,15 @@ mod tests {
     #[test]
     fn a_process_under_nohup_is_known_by_its_mask() {
         let hang_up = rustix::process::Signal::HUP.as_raw();
-        let said = ["SigIgn:\t0000000000001001", "SigIgn:\t0000000000001000", "Name:\tsheetkeep"];
-        let is_ignored = said.map(|status| is_ignored(&format!("State:\tR\n{status}\n"), hang_up));
+        let statuses = ["SigIgn:\t0000000000001001", "SigIgn:\t0000000000001000", "Name:\tsheetkeep"];
+        let is_ignored = statuses.map(|status| is_ignored(&format!("State:\tR\n{status}\n"), hang_up));
         assert_eq!(is_ignored, [true, false, true]);
     }
 
     #[test]
     fn signals_within_a_second_of_the_last_that_counted_are_one() {
-        let mut wishes = Wishes::default();
-        let heard = [0, 1, 400, 999, 1_000, 1_900, 2_500, 2_600].map(|now_ms| wishes.heard(now_ms));
+        let mut wishes = StopRequests::default();
+        let heard = [0, 1, 400, 999, 1_000, 1_900, 2_500, 2_600].map(|now_ms| wishes.record(now_ms));
         assert_eq!(heard, [Some(1), None, None, None, Some(2), None, Some(3), None]);
     }
 }

@@ -8,9 +8,9 @@ use comfy_table::{
 };
 use serde::Serialize;
 
-use crate::cli::format::{counted, grouped};
+use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::terminal::{Terminal, visible};
 
 /// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
@@ -71,7 +71,7 @@ pub fn show(tab: &TabRows, terminal: &Terminal, json: bool) {
 
 /// Returns one JSON document; cells are texts as the sheet shows them.
 pub fn document(tab: &TabRows) -> String {
-    line(&TabDocument {
+    json_line(&TabDocument {
         schema_version: SCHEMA_VERSION,
         tab: &tab.tab,
         columns: &tab.header,
@@ -134,8 +134,8 @@ fn columns_that_fit(tab: &TabRows, width: usize) -> Vec<usize> {
     if fitting(tab, &all, width) == all.len() {
         return all;
     }
-    let told = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
-    let mut some: Vec<usize> = all.iter().copied().filter(|&at| told(at)).collect();
+    let has_content = |at: usize| tab.rows.iter().filter_map(|row| row.get(at)).any(|cell| !cell.is_empty());
+    let mut some: Vec<usize> = all.iter().copied().filter(|&at| has_content(at)).collect();
     if some.is_empty() {
         some = all;
     }
@@ -173,15 +173,20 @@ fn footer(tab: &TabRows, shown: &[usize]) -> String {
     let total = tab.total.unwrap_or(length);
     let rows = match length {
         0 => format!("{title}: no rows"),
-        n if n == total => format!("{title}: {}", counted(n, "row")),
-        n => format!("{title}: rows {}–{} of {}", grouped(tab.first), grouped(tab.first + n - 1), grouped(total)),
+        n if n == total => format!("{title}: {}", format_count(n, "row")),
+        n => format!(
+            "{title}: rows {}–{} of {}",
+            format_number(tab.first),
+            format_number(tab.first + n - 1),
+            format_number(total)
+        ),
     };
     let hidden = tab.header.iter().enumerate().filter(|(at, _)| !shown.contains(at));
     let left_out: Vec<_> = hidden.map(|(_, name)| visible(name)).collect();
     if left_out.is_empty() {
         return rows;
     }
-    let columns = counted(u64::try_from(left_out.len()).unwrap_or(u64::MAX), "more column");
+    let columns = format_count(u64::try_from(left_out.len()).unwrap_or(u64::MAX), "more column");
     format!("{rows} · {columns}: {}", left_out.join(", "))
 }
 

@@ -63,8 +63,8 @@ impl Terminal {
                 ColorChoice::Auto if set("FORCE_COLOR") || set("CLICOLOR_FORCE") => true,
                 ColorChoice::Auto => is_terminal && env("TERM").as_deref() != Some("dumb"),
             };
-            let told = env("COLUMNS").and_then(|text| text.trim().parse().ok());
-            let width = told.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
+            let from_env = env("COLUMNS").and_then(|text| text.trim().parse().ok());
+            let width = from_env.or(columns.filter(|_| is_terminal).map(usize::from)).unwrap_or(PLAIN_WIDTH);
             OutputStyle { is_terminal, colour, width: width.max(LEAST_WIDTH) }
         };
         let out = manner(io::stdout().is_terminal(), Table::new().width());
@@ -119,7 +119,7 @@ pub struct OutputStream {
 struct Inner {
     writer: Box<dyn Write + Send>,
     bar: Option<ProgressBar>,
-    gone: bool,
+    is_closed: bool,
     failed: Option<io::Error>,
 }
 
@@ -131,7 +131,7 @@ impl std::fmt::Debug for OutputStream {
 
 impl OutputStream {
     fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, animated: bool) -> Self {
-        Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, gone: false, failed: None }) }
+        Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None }) }
     }
 
     /// Returns whether the stream is a terminal.
@@ -163,7 +163,7 @@ impl OutputStream {
     /// reader has left, which is no failure.
     pub fn put(&self, text: &str) -> bool {
         let mut inner = self.lock();
-        if inner.gone {
+        if inner.is_closed {
             return false;
         }
         let bar = inner.bar.clone();
@@ -172,12 +172,12 @@ impl OutputStream {
             None => write_all(&mut inner.writer, text),
         };
         if let Err(error) = written {
-            inner.gone = true;
+            inner.is_closed = true;
             if error.kind() != io::ErrorKind::BrokenPipe {
                 inner.failed = Some(error);
             }
         }
-        !inner.gone
+        !inner.is_closed
     }
 
     /// Writes `text` and a line break.

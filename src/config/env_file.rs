@@ -18,7 +18,7 @@ const MAX_BYTES: u64 = 64 << 10;
 /// line and shows nothing of it.
 pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
     let unreadable = |why: &str| {
-        ConfigProblem::of(format!("{} can't be read: {why}", path.display()))
+        ConfigProblem::new(format!("{} can't be read: {why}", path.display()))
             .help("make it readable for this user, or remove it; without it, settings come from the environment alone")
     };
     let text = match open(path) {
@@ -28,7 +28,7 @@ pub(crate) fn read(path: &Path) -> Result<BTreeMap<String, String>, ConfigProble
         Err(error) => return Err(unreadable(&why(path, &error))),
     };
     parse(text.trim_start_matches('\u{feff}')).map_err(|line| {
-        ConfigProblem::of(format!("{} can't be read: line {line} is no NAME=VALUE", path.display())).help(
+        ConfigProblem::new(format!("{} can't be read: line {line} is no NAME=VALUE", path.display())).help(
             "each line is NAME=VALUE; put a value with spaces, quotes or $ into single quotes. The line is not shown, for it may hold a secret",
         )
     })

@@ -72,7 +72,7 @@ impl Environment {
     }
 
     /// Creates an environment from these variables and these lines of a `.env` file.
-    pub fn of(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
+    pub fn from_pairs(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
         let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Self { real: own(real), file: own(file), file_path: PathBuf::from(env_file::NAME), ..Self::default() }
     }
@@ -204,7 +204,8 @@ mod tests {
 
     #[test]
     fn the_real_environment_wins_over_the_file_and_an_empty_value_counts_as_none() {
-        let environment = Environment::of(&[("A", "real"), ("B", "")], &[("A", "file"), ("B", "file"), ("C", "file")]);
+        let environment =
+            Environment::from_pairs(&[("A", "real"), ("B", "")], &[("A", "file"), ("B", "file"), ("C", "file")]);
         assert_eq!(
             (environment.get("A"), environment.get("B"), environment.get("C")),
             (Some("real"), Some("file"), Some("file"))

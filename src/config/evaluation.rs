@@ -47,16 +47,16 @@ impl EvaluationSettings {
 }
 
 /// Reads the settings of `[jq]`.
-pub(super) fn settings(collect: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
+pub(super) fn settings(reader: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
     let mut bounds = Bounds::default();
     if let Some(jq) = &raw.jq {
         if let Some(at) = &jq.timeout
-            && let Some(ms) = collect.duration_ms(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
+            && let Some(ms) = reader.duration_ms(at, "jq.timeout", 1..=MAX_TIMEOUT_MS)
         {
             bounds.time = Duration::from_millis(ms);
         }
         if let Some(at) = &jq.memory
-            && let Some(memory) = collect.whole(at, "jq.memory", MEMORY_MB)
+            && let Some(memory) = reader.whole_number(at, "jq.memory", MEMORY_MB)
         {
             bounds.memory = memory << 20;
         }

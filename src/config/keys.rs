@@ -65,7 +65,7 @@ impl<'s> Checker<'s> {
 
     /// Checks whether the value has the type of the schema.
     fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
-        let schema = fitting(self.resolve(schema), value.get_ref());
+        let schema = matching_alternative(self.resolve(schema), value.get_ref());
         let span = value.span();
         let wanted = type_of(schema);
         match (wanted, value.get_mut()) {
@@ -111,7 +111,7 @@ impl<'s> Checker<'s> {
             if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
         let problem = match span {
             Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
-            None => ConfigProblem::of(message),
+            None => ConfigProblem::new(message),
         };
         self.problems.push(match about.and_then(Value::as_str) {
             Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
@@ -128,7 +128,7 @@ impl<'s> Checker<'s> {
         let known: Vec<&str> = known.collect();
         let place = if path.is_empty() { "a job file".to_owned() } else { format!("[{path}]") };
         let help = match closest(name, known.iter().copied()) {
-            Some(meant) => format!("did you mean `{meant}`?"),
+            Some(suggestion) => format!("did you mean `{suggestion}`?"),
             None => format!("{place} has {}", known.join(", ")),
         };
         let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
@@ -162,7 +162,7 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
-fn fitting<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
     let taken =
         |way: &&Value| matches!((type_of(way), value), ("object", DeValue::Table(_)) | ("string", DeValue::String(_)));
@@ -176,7 +176,7 @@ pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> O
     let near = known.map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate));
     near.filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).clamp(1, 3))
         .min_by_key(|(edits, _)| *edits)
-        .map(|(_, meant)| meant)
+        .map(|(_, suggestion)| suggestion)
 }
 
 /// Returns the edit distance of two words: insertions, deletions, replacements, and swaps of
@@ -210,8 +210,9 @@ mod tests {
 
     fn problems(text: &str) -> Vec<String> {
         let mut table = DeTable::parse(text).expect("TOML");
-        let told = |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
-        check(&mut table, &job_file_schema()).iter().map(told).collect()
+        let to_line =
+            |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
+        check(&mut table, &job_file_schema()).iter().map(to_line).collect()
     }
 
     const WHOLE: &str = "name = 'q'\n[source]\ncsv = 'a.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n";

@@ -88,9 +88,9 @@ fn is_of_a_cluster(name: &str) -> bool {
 
 /// Returns the nearest setting, if at least half of the text after the prefix is the same.
 fn nearest(name: &str) -> Option<&'static str> {
-    let (distance, meant) = SETTINGS.into_iter().map(|known| (edits(name, known), known)).min()?;
-    let longer = name.len().max(meant.len()).saturating_sub(PREFIX.len());
-    (distance <= longer / 2).then_some(meant)
+    let (distance, suggestion) = SETTINGS.into_iter().map(|known| (edits(name, known), known)).min()?;
+    let longer = name.len().max(suggestion.len()).saturating_sub(PREFIX.len());
+    (distance <= longer / 2).then_some(suggestion)
 }
 
 #[cfg(test)]
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn what_nearly_is_a_name_is_told_with_the_name() {
-        for (name, meant) in [
+        for (name, suggestion) in [
             ("SHEETKEEP_SPREADSHEETID", Some(SPREADSHEET)),
             ("SHEETKEEP_SPREADSHEET", Some(SPREADSHEET)),
             ("SHEETKEP_SPREADSHEET_ID", Some(SPREADSHEET)),
@@ -113,7 +113,7 @@ mod tests {
             ("SHEETKEEP_CREDENTIALS", Some(CREDENTIALS_JSON)),
             ("SHEETKEEP_FROBNICATE", None),
         ] {
-            assert_eq!(kind(name), meant.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
+            assert_eq!(kind(name), suggestion.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
         }
     }
 

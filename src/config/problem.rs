@@ -34,7 +34,7 @@ impl ConfigProblem {
     }
 
     /// Creates a problem outside the job file, or of the file as a whole.
-    pub(crate) fn of(message: impl Into<String>) -> Self {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), span: None, label: String::new(), help: None }
     }
 
@@ -106,7 +106,7 @@ impl ConfigError {
 
     /// Returns each problem in one plain line: `file:line:column: message; help`.
     pub fn lines(&self) -> Vec<String> {
-        let told = |problem: &ConfigProblem| {
+        let to_line = |problem: &ConfigProblem| {
             let place = problem.span.as_ref().map_or(String::new(), |span| {
                 let before = self.source_text.inner().get(..span.start).unwrap_or_default();
                 let line = before.matches('\n').count() + 1;
@@ -117,7 +117,7 @@ impl ConfigError {
             let help = problem.help.as_ref().map_or(String::new(), |help| format!("; {help}"));
             format!("{}{place}: {}{label}{help}", self.source_text.name(), problem.message)
         };
-        self.problems.iter().map(told).collect()
+        self.problems.iter().map(to_line).collect()
     }
 }
 
@@ -155,7 +155,7 @@ mod tests {
         let problems = vec![
             ConfigProblem::at(at..at + 11, "unknown key `private_key`", "not a key of a job file"),
             ConfigProblem::at(text.len() - 10..text.len() - 5, "unknown key `zebra`", ""),
-            ConfigProblem::of("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
+            ConfigProblem::new("invalid type: string \"ya29.hunter\"").help("Bearer hunter2 is no help"),
         ];
         let error = ConfigError::new(Path::new("q.toml"), text, problems);
         let mut shown = error.lines().join("\n");
@@ -169,7 +169,7 @@ mod tests {
         let text = "name = \"quakes\"\nnmae = 1\n";
         let problems = vec![
             ConfigProblem::at(16..20, "unknown key `nmae`", "not a key of a job file").help("did you mean `name`?"),
-            ConfigProblem::of("SHEETKEEP_API_URL is no URL"),
+            ConfigProblem::new("SHEETKEEP_API_URL is no URL"),
         ];
         let error = ConfigError::new(Path::new("jobs/q.toml"), text, problems);
         assert_eq!(

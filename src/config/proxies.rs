@@ -12,27 +12,27 @@ use crate::google::transport::proxy::{Proxies, Proxy};
 const CGI: &str = "REQUEST_METHOD";
 
 /// Reads the proxies of the environment; adds a problem for each invalid value.
-pub(crate) fn proxies(collect: &mut ValueReader<'_>) -> Proxies {
-    let environment = collect.environment;
+pub(crate) fn proxies(reader: &mut ValueReader<'_>) -> Proxies {
+    let environment = reader.environment;
     let of_http: &[&str] = match environment.find(CGI) {
         Some(found) if !found.in_file => &["http_proxy"],
         _ => &["http_proxy", "HTTP_PROXY"],
     };
-    let https = proxy(collect, &["https_proxy", "HTTPS_PROXY"]);
-    let http = proxy(collect, of_http);
+    let https = proxy(reader, &["https_proxy", "HTTPS_PROXY"]);
+    let http = proxy(reader, of_http);
     let without = environment.first(&["no_proxy", "NO_PROXY"]).map(|(name, found)| (name, found.value));
     Proxies::new(https, http, without)
 }
 
-fn proxy(collect: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
-    let environment = collect.environment;
+fn proxy(reader: &mut ValueReader<'_>, names: &[&str]) -> Option<Proxy> {
+    let environment = reader.environment;
     let (name, found) = environment.first(names).or_else(|| environment.first(&["all_proxy", "ALL_PROXY"]))?;
     match Proxy::parse(name, found.value) {
         Ok(proxy) => Some(proxy),
         Err(why) => {
             let message = format!("{name} {why}");
-            if collect.problems.iter().all(|problem| problem.message != message) {
-                collect.say(ConfigProblem::of(message).help(format!(
+            if reader.problems.iter().all(|problem| problem.message != message) {
+                reader.add_problem(ConfigProblem::new(message).help(format!(
                     "write it as http://proxy.example:3128, or http://USER:PASSWORD@proxy.example:3128 with special characters as %40 \
                      and the like; it is set in {} and not shown, for it may hold a password",
                     environment.place(found.in_file)

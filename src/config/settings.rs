@@ -139,7 +139,7 @@ impl Settings {
 
     /// Returns the names of steps that run programs.
     pub fn programs(&self) -> Vec<&str> {
-        let runs = self.steps.iter().filter(|step| matches!(step.deed, StepAction::Command(_)));
+        let runs = self.steps.iter().filter(|step| matches!(step.action, StepAction::Command(_)));
         runs.map(|step| step.name.as_str()).collect()
     }
 
@@ -159,7 +159,7 @@ impl Settings {
 /// holds all problems.
 pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
     let unreadable = |missing, why: &str| {
-        let problem = ConfigProblem::of(format!("the job file {} {why}", path.display()));
+        let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
         ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
     };
     let about = std::fs::metadata(path).map_err(|error| match error.kind() {
@@ -183,66 +183,66 @@ pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
-        let told = |error: toml::de::Error| {
+        let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
             ConfigProblem::at(span, format!("this is no TOML: {message}"), message)
         };
-        return Err(ConfigError::new(path, text, errors.into_iter().map(told).collect()));
+        return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut collect = ValueReader::new(text, folder, environment);
-    collect.problems = check(&mut table, &job_file_schema());
+    let mut reader = ValueReader::new(text, folder, environment);
+    reader.problems = check(&mut table, &job_file_schema());
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
-            collect.say(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
-            return Err(ConfigError::new(path, text, collect.problems));
+            reader.add_problem(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            return Err(ConfigError::new(path, text, reader.problems));
         }
     };
-    match settings(&mut collect, path, flags, &raw) {
-        Some(settings) if collect.problems.is_empty() => Ok(settings),
-        _ => Err(ConfigError::new(path, text, collect.problems)),
+    match settings(&mut reader, path, flags, &raw) {
+        Some(settings) if reader.problems.is_empty() => Ok(settings),
+        _ => Err(ConfigError::new(path, text, reader.problems)),
     }
 }
 
 /// Reads every part before giving up on any, so that all problems are found. `None` only with a
 /// problem.
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
-fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
-    let job = raw.name.as_ref().and_then(|at| job_name(collect, at));
-    let schedule = limits::schedule(collect, raw.schedule.as_ref());
-    let source = raw.source.as_ref().and_then(|at| source::settings(collect, at, flags.input.as_ref()));
+fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
+    let job = raw.name.as_ref().and_then(|at| job_name(reader, at));
+    let schedule = limits::schedule(reader, raw.schedule.as_ref());
+    let source = raw.source.as_ref().and_then(|at| source::settings(reader, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
-    let key = item.and_then(|item| item.key.as_ref()).and_then(|at| collect.program(at, "`item.key`"));
-    let version = item.and_then(|item| item.version.as_ref()).and_then(|at| collect.program(at, "`item.version`"));
-    let evaluation = evaluation::settings(collect, raw);
+    let key = item.and_then(|item| item.key.as_ref()).and_then(|at| reader.program(at, "`item.key`"));
+    let version = item.and_then(|item| item.version.as_ref()).and_then(|at| reader.program(at, "`item.version`"));
+    let evaluation = evaluation::settings(reader, raw);
     let jq_timeout_ms = u64::try_from(evaluation.bounds.time.as_millis()).unwrap_or(u64::MAX);
-    let steps = steps::settings(collect, raw, path, job.as_deref(), jq_timeout_ms);
-    let delivery = steps::delivery(collect, raw);
-    wrong_place::misspelt(collect);
-    let (target, choice) = target::target(collect, flags, raw, job.as_deref(), path).unzip();
+    let steps = steps::settings(reader, raw, path, job.as_deref(), jq_timeout_ms);
+    let delivery = steps::delivery(reader, raw);
+    wrong_place::report_misspelt(reader);
+    let (target, choice) = target::target(reader, flags, raw, job.as_deref(), path).unzip();
     let sheet = raw.sheet.as_ref();
-    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(collect, at));
-    let mode = sheet.and_then(|sheet| mode(collect, sheet));
-    let again = mode.and_then(|mode| again(collect, item, mode));
-    let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| collect.zone(at, "`sheet.timezone`"));
-    let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| collect.word(at, "`sheet.key`"));
+    let tab = sheet.and_then(|sheet| sheet.tab.as_ref()).and_then(|at| tab(reader, at));
+    let mode = sheet.and_then(|sheet| mode(reader, sheet));
+    let again = mode.and_then(|mode| reprocess_policy(reader, item, mode));
+    let zone = sheet.and_then(|sheet| sheet.timezone.as_ref()).and_then(|at| reader.zone(at, "`sheet.timezone`"));
+    let key_column = sheet.and_then(|sheet| sheet.key.as_ref()).and_then(|at| reader.non_empty(at, "`sheet.key`"));
     let key_column = key_column.map(|name| header_text(&name).to_owned());
     let (timezone, zone): (Option<String>, Option<TimeZone>) = zone.unzip();
-    let columns = sheet.map(|sheet| columns(collect, sheet, zone)).unwrap_or_default();
-    let api_url = target::api_url(collect, flags, choice.as_ref());
-    let credentials = target::credentials(collect, flags);
-    let state_dir = target::state_dir(collect, flags, raw);
-    let proxies = on_the_way(collect, target.as_ref(), &credentials);
-    wrong_place::beside_the_link(collect, path);
-    let commit = limits::commit(collect, raw.commit.as_ref());
-    let retry = limits::retry(collect, raw.retry.as_ref());
-    let pacing = limits::pacing(collect, raw.quota.as_ref());
-    let max_attempts = limits::max_attempts(collect, raw.failures.as_ref());
-    let stop_after = limits::stop_after(collect, raw.failures.as_ref());
-    let lease_ttl_ms = limits::lease_ttl_ms(collect, raw.lease.as_ref());
-    let overlap = limits::overlap(collect, raw.lease.as_ref());
+    let columns = sheet.map(|sheet| columns(reader, sheet, zone)).unwrap_or_default();
+    let api_url = target::api_url(reader, flags, choice.as_ref());
+    let credentials = target::credentials(reader, flags);
+    let state_dir = target::state_dir(reader, flags, raw);
+    let proxies = read_proxies(reader, target.as_ref(), &credentials);
+    wrong_place::warn_of_ignored_env(reader, path);
+    let commit = limits::commit(reader, raw.commit.as_ref());
+    let retry = limits::retry(reader, raw.retry.as_ref());
+    let pacing = limits::pacing(reader, raw.quota.as_ref());
+    let max_attempts = limits::max_attempts(reader, raw.failures.as_ref());
+    let stop_after = limits::stop_after(reader, raw.failures.as_ref());
+    let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
+    let overlap = limits::overlap(reader, raw.lease.as_ref());
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -257,7 +257,7 @@ fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: 
         choice: choice?,
         credentials,
         api_url,
-        certificates: collect.environment.get("SSL_CERT_FILE").map(PathBuf::from),
+        certificates: reader.environment.get("SSL_CERT_FILE").map(PathBuf::from),
         proxies,
         tab: tab?,
         mode: mode?,
@@ -273,24 +273,24 @@ fn settings(collect: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: 
         lease_ttl_ms,
         overlap,
         state_dir,
-        notes: std::mem::take(&mut collect.notes),
+        notes: std::mem::take(&mut reader.notes),
     })
 }
 
 /// Reads the proxies, and checks who may read the credentials file; nothing for a local file.
-fn on_the_way(collect: &mut ValueReader<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
+fn read_proxies(reader: &mut ValueReader<'_>, target: Option<&Target>, credentials: &CredentialSettings) -> Proxies {
     if !matches!(target, Some(Target::Google { .. })) {
         return Proxies::default();
     }
-    target::see_who_reads(collect, credentials);
-    proxies(collect)
+    target::warn_if_readable(reader, credentials);
+    proxies(reader)
 }
 
-fn job_name(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
-    let name = collect.word(at, "`name`")?;
+fn job_name(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+    let name = reader.non_empty(at, "`name`")?;
     let plain = |c: char| c.is_ascii_alphanumeric() || " _.-".contains(c);
     if name.chars().count() > MAX_NAME_CHARS {
-        collect.wrong(
+        reader.add_problem_at(
             at,
             "`name` has more than 50 characters",
             "too long",
@@ -300,64 +300,70 @@ fn job_name(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
     }
     if !name.chars().all(plain) || name.trim() != name {
         let help = "letters, digits, blanks, `_`, `.` and `-` make a name, and no blank at its ends";
-        collect.wrong(at, "`name` holds a character that a job's name can't have", "not a job's name", help);
+        reader.add_problem_at(at, "`name` holds a character that a job's name can't have", "not a job's name", help);
         return None;
     }
     Some(name)
 }
 
-fn tab(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
-    let title = collect.word(at, "`sheet.tab`")?;
+fn tab(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<String> {
+    let title = reader.non_empty(at, "`sheet.tab`")?;
     let lower = title.to_lowercase();
     let machine = ["runs", "jobs"].contains(&lower.as_str())
         || ["processed ", "failures ", "sheetkeep "].iter().any(|start| lower.starts_with(start));
     if machine {
         let help = "Runs, Jobs, and titles that start with Processed, Failures or sheetkeep belong to the tool";
-        collect.wrong(at, "`sheet.tab` is the title of one of the tool's own tabs", "taken", help);
+        reader.add_problem_at(at, "`sheet.tab` is the title of one of the tool's own tabs", "taken", help);
         return None;
     }
     if title.chars().count() > MAX_TITLE_CHARS || title.chars().any(char::is_control) {
-        collect.wrong(at, "`sheet.tab` has to be one line of at most 100 characters", "no title", "");
+        reader.add_problem_at(at, "`sheet.tab` has to be one line of at most 100 characters", "no title", "");
         return None;
     }
     Some(title)
 }
 
-fn mode(collect: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
+fn mode(reader: &mut ValueReader<'_>, sheet: &SheetSection) -> Option<WriteMode> {
     let Some(at) = &sheet.mode else { return Some(WriteMode::Append) };
-    let word = collect.text(at)?;
+    let word = reader.text(at)?;
     if let Some(mode) = WriteMode::parse(&word) {
         return Some(mode);
     }
     if word == "mirror" {
         let help = "rows can be appended, or kept one a key: mode = \"upsert\"";
-        collect.wrong(at, "mode `mirror` is not built yet", "known, but not built yet", help);
+        reader.add_problem_at(at, "mode `mirror` is not built yet", "known, but not built yet", help);
         return None;
     }
-    let meant = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
-    let help = meant.map_or("the modes are append and upsert".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
-    collect.wrong(at, "`sheet.mode` is no mode", "unknown mode", &help);
+    let suggestion = closest(&word, WriteMode::WORDS.iter().map(|(word, _)| *word));
+    let help = suggestion
+        .map_or("the modes are append and upsert".to_owned(), |suggestion| format!("did you mean \"{suggestion}\"?"));
+    reader.add_problem_at(at, "`sheet.mode` is no mode", "unknown mode", &help);
     None
 }
 
 /// Returns when a done key is processed again: by the mode, unless only newer versions count.
-fn again(collect: &mut ValueReader<'_>, item: Option<&ItemSection>, mode: WriteMode) -> Option<ReprocessPolicy> {
+fn reprocess_policy(
+    reader: &mut ValueReader<'_>,
+    item: Option<&ItemSection>,
+    mode: WriteMode,
+) -> Option<ReprocessPolicy> {
     let of_mode = if mode == WriteMode::Upsert { ReprocessPolicy::OnChange } else { ReprocessPolicy::EachVersion };
     let Some(at) = item.and_then(|item| item.order.as_ref()) else { return Some(of_mode) };
-    let word = collect.text(at)?;
+    let word = reader.text(at)?;
     match ReprocessPolicy::WORDS.iter().find(|(known, _)| *known == word) {
         Some((_, ReprocessPolicy::OnNewer)) if item.is_some_and(|item| item.version.is_none()) => {
             let help = "name a version, such as version = \".updated\", or leave the order out";
-            collect.wrong(at, "`item.order` is set, but `item` names no version", "an order of what?", help);
+            reader.add_problem_at(at, "`item.order` is set, but `item` names no version", "an order of what?", help);
             None
         }
         Some((_, ReprocessPolicy::OnNewer)) => Some(ReprocessPolicy::OnNewer),
         Some(_) => Some(of_mode),
         None => {
-            let meant = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
-            let help =
-                meant.map_or("the orders are any and newer".to_owned(), |meant| format!("did you mean \"{meant}\"?"));
-            collect.wrong(at, "`item.order` is no order", "unknown order", &help);
+            let suggestion = closest(&word, ReprocessPolicy::WORDS.iter().map(|(word, _)| *word));
+            let help = suggestion.map_or("the orders are any and newer".to_owned(), |suggestion| {
+                format!("did you mean \"{suggestion}\"?")
+            });
+            reader.add_problem_at(at, "`item.order` is no order", "unknown order", &help);
             None
         }
     }

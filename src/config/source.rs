@@ -109,7 +109,7 @@ fn extract(items: Expression) -> Extract {
 
 /// Reads the source of a job file, with the input that a flag names instead.
 pub(crate) fn settings(
-    collect: &mut ValueReader<'_>,
+    reader: &mut ValueReader<'_>,
     raw: &At<RawSource>,
     flag: Option<&PathBuf>,
 ) -> Option<SourceSettings> {
@@ -122,46 +122,46 @@ pub(crate) fn settings(
         [one] => *one,
         [] => {
             // A planned source was reported already.
-            if collect.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
+            if reader.problems.iter().all(|problem| !problem.message.ends_with("is not built yet")) {
                 let problem =
                     ConfigProblem::at(raw.span(), "`source` names no source", "csv, json or jsonl is missing here");
-                collect.say(problem.help("add one, such as: csv = \"items.csv\""));
+                reader.add_problem(problem.help("add one, such as: csv = \"items.csv\""));
             }
             return None;
         }
         [_, second, ..] => {
             let all: Vec<String> = named.iter().map(|(word, _)| format!("`{word}`")).collect();
             let message = format!("`source` names {}, and a job has one", all.join(" and "));
-            collect.wrong(second.1, message, "one too many", "make it two jobs, or take one out");
+            reader.add_problem_at(second.1, message, "one too many", "make it two jobs, or take one out");
             return None;
         }
     };
-    misplaced(collect, source, word);
-    let path = collect.word(at, "the source's path");
+    misplaced(reader, source, word);
+    let path = reader.non_empty(at, "the source's path");
     let format = match word {
         "csv" => source
             .delimiter
             .as_ref()
-            .map_or(Some(b','), |at| delimiter(collect, at))
+            .map_or(Some(b','), |at| delimiter(reader, at))
             .map(|delimiter| Format::Csv { delimiter }),
-        "json" => items(collect, source).map(|items| Format::Json { items }),
+        "json" => items(reader, source).map(|items| Format::Json { items }),
         _ => Some(Format::Jsonl),
     };
     let input = match (flag, path) {
         (Some(flag), _) => Input::from_path(flag),
         (None, Some(path)) if path == "-" => Input::Stdin,
-        (None, path) => Input::File(collect.folder.join(path?)),
+        (None, path) => Input::File(reader.folder.join(path?)),
     };
     Some(SourceSettings { input, format: format? })
 }
 
-fn misplaced(collect: &mut ValueReader<'_>, source: &RawSource, word: &str) {
+fn misplaced(reader: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     for (key, at, owner) in [("items", &source.items, "json"), ("delimiter", &source.delimiter, "csv")] {
         if let Some(at) = at
             && owner != word
         {
             let help = format!("take it out, or name the source as {owner}");
-            collect.wrong(
+            reader.add_problem_at(
                 at,
                 format!("`source.{key}` goes with {owner}, and this source is {word}"),
                 "not used",
@@ -171,21 +171,21 @@ fn misplaced(collect: &mut ValueReader<'_>, source: &RawSource, word: &str) {
     }
 }
 
-fn delimiter(collect: &mut ValueReader<'_>, at: &At<String>) -> Option<u8> {
-    let text = collect.text(at)?;
+fn delimiter(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<u8> {
+    let text = reader.text(at)?;
     match text.as_bytes() {
         [byte] if byte.is_ascii() && !b"\"\r\n\0".contains(byte) => Some(*byte),
         _ => {
             let help = "write one character, such as \",\", \";\" or \"\\t\"";
-            collect.wrong(at, "`source.delimiter` has to be one ASCII character", "not one character", help);
+            reader.add_problem_at(at, "`source.delimiter` has to be one ASCII character", "not one character", help);
             None
         }
     }
 }
 
-fn items(collect: &mut ValueReader<'_>, source: &RawSource) -> Option<Program> {
+fn items(reader: &mut ValueReader<'_>, source: &RawSource) -> Option<Program> {
     match &source.items {
-        Some(at) => collect.program(at, "`source.items`"),
+        Some(at) => reader.program(at, "`source.items`"),
         None => Program::compile(".[]").ok(),
     }
 }

@@ -26,7 +26,7 @@ pub struct StepSettings {
     /// The step's name.
     pub name: String,
     /// The step's action.
-    pub deed: StepAction,
+    pub action: StepAction,
 }
 
 /// The action of a step.
@@ -41,7 +41,7 @@ pub enum StepAction {
 impl StepSettings {
     /// Creates the step; `evaluation` sets how its expressions are evaluated.
     pub fn make(&self, clock: &Arc<dyn Clock>, evaluation: &EvaluationSettings) -> Arc<dyn Step> {
-        match &self.deed {
+        match &self.action {
             StepAction::Map(program, timeout_ms) => {
                 Arc::new(Map::new(self.name.clone(), evaluation.expression_within(program, *timeout_ms)))
             }
@@ -53,7 +53,7 @@ impl StepSettings {
 
     /// Returns the text that identifies the step in the job's definition.
     pub fn expression(&self) -> String {
-        match &self.deed {
+        match &self.action {
             StepAction::Map(program, _) => program.source().to_owned(),
             StepAction::Command(settings) => format!("command {}", settings.words.join("\u{1f}")),
         }
@@ -62,7 +62,7 @@ impl StepSettings {
 
 /// Reads the steps of a job file at `path`.
 pub(super) fn settings(
-    collect: &mut ValueReader<'_>,
+    reader: &mut ValueReader<'_>,
     raw: &JobFile,
     path: &Path,
     job: Option<&str>,
@@ -72,7 +72,7 @@ pub(super) fn settings(
     for (at, step) in raw.step.iter().enumerate() {
         let default = if step.command.is_some() { command_step::DEFAULT_NAME } else { map::DEFAULT_NAME };
         let name = match &step.name {
-            Some(at) => collect.word(at, "`step.name`"),
+            Some(at) => reader.non_empty(at, "`step.name`"),
             None if at == 0 => Some(default.to_owned()),
             None => Some(format!("{default} {}", at + 1)),
         };
@@ -80,16 +80,16 @@ pub(super) fn settings(
             && steps.iter().any(|other| other.name == *name)
         {
             let help = "failures are recorded under the step's name; give each its own";
-            collect.wrong(named, "two steps have this name", "taken", help);
+            reader.add_problem_at(named, "two steps have this name", "taken", help);
         }
-        let deed = deed(collect, raw, step, path, job, jq_timeout_ms);
-        steps.extend(name.zip(deed).map(|(name, deed)| StepSettings { name, deed }));
+        let action = action(reader, raw, step, path, job, jq_timeout_ms);
+        steps.extend(name.zip(action).map(|(name, action)| StepSettings { name, action }));
     }
     steps
 }
 
-fn deed(
-    collect: &mut ValueReader<'_>,
+fn action(
+    reader: &mut ValueReader<'_>,
     raw: &JobFile,
     step: &Raw,
     path: &Path,
@@ -99,33 +99,33 @@ fn deed(
     match (&step.map, &step.command) {
         (Some(_), Some(command)) => {
             let help = "make two steps of it, each with its own [[step]]";
-            collect.wrong(command, "a step has both `map` and `command`", "one too many", help);
+            reader.add_problem_at(command, "a step has both `map` and `command`", "one too many", help);
             None
         }
         (Some(map), None) => {
             if let Some(at) = &step.delivery {
-                collect.wrong(at, "`step.delivery` is for steps with a `command`", "of no use here", "");
+                reader.add_problem_at(at, "`step.delivery` is for steps with a `command`", "of no use here", "");
             }
             let timeout_ms = step
                 .timeout
                 .as_ref()
-                .map_or(Some(jq_timeout_ms), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
-            let program = collect.program(map, "`step.map`");
+                .map_or(Some(jq_timeout_ms), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+            let program = reader.program(map, "`step.map`");
             Some(StepAction::Map(program?, timeout_ms?))
         }
         (None, Some(command)) => {
-            let words = words(collect, command);
+            let words = words(reader, command);
             let timeout_ms = step
                 .timeout
                 .as_ref()
-                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| collect.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
+                .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
             let (words, timeout_ms, job) = (words?, timeout_ms?, job?.to_owned());
             Some(StepAction::Command(CommandSettings { words, timeout_ms, folder: folder.to_owned(), job }))
         }
         (None, None) => {
             let at = raw.name.as_ref()?;
-            collect.wrong(
+            reader.add_problem_at(
                 at,
                 "a [[step]] of this job has neither `map` nor `command`",
                 "this job",
@@ -136,31 +136,36 @@ fn deed(
     }
 }
 
-fn words(collect: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
+fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<String>> {
     let words = at.get();
     let wrong = if words.first().is_none_or(String::is_empty) {
         "`step.command` names no program"
     } else if words.iter().any(|word| word.contains('\0')) {
         "`step.command` holds a NUL"
-    } else if words.iter().any(|word| collect.takes_secret(at, word, |_, _| false)) {
+    } else if words.iter().any(|word| reader.takes_secret(at, word, |_, _| false)) {
         return None;
     } else {
         return Some(words.clone());
     };
-    collect.wrong(at, wrong, "here", "write the program and its arguments: command = [\"./notify.sh\", \"--quiet\"]");
+    reader.add_problem_at(
+        at,
+        wrong,
+        "here",
+        "write the program and its arguments: command = [\"./notify.sh\", \"--quiet\"]",
+    );
     None
 }
 
 /// Returns the delivery of items: at most once if any step sets that.
-pub(super) fn delivery(collect: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
+pub(super) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
     let mut delivery = Delivery::AtLeastOnce;
     for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
-        match collect.text(at).as_deref() {
+        match reader.text(at).as_deref() {
             Some(AT_MOST_ONCE) => delivery = Delivery::AtMostOnce,
             Some("at-least-once") | None => {}
             Some(_) => {
                 let help = "write at-least-once or at-most-once";
-                collect.wrong(at, "`step.delivery` is no way of delivery", "unknown", help);
+                reader.add_problem_at(at, "`step.delivery` is no way of delivery", "unknown", help);
             }
         }
     }

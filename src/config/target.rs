@@ -88,15 +88,15 @@ pub struct CredentialSettings {
 /// Reads the target: flag, then environment, then file; the embedded sheet next to the job file if
 /// no spreadsheet is configured.
 pub(crate) fn target(
-    collect: &mut ValueReader<'_>,
+    reader: &mut ValueReader<'_>,
     flags: &Overrides,
     raw: &JobFile,
     job: Option<&str>,
     path: &Path,
 ) -> Option<(Target, Choice)> {
     if flags.spreadsheet.is_some() && flags.file.is_some() {
-        collect.say(
-            ConfigProblem::of("a spreadsheet and a file for the embedded sheet are both named by flags")
+        reader.add_problem(
+            ConfigProblem::new("a spreadsheet and a file for the embedded sheet are both named by flags")
                 .help("name one of them"),
         );
         return None;
@@ -106,36 +106,35 @@ pub(crate) fn target(
     }
     if let Some(named) = &flags.spreadsheet {
         let choice = Choice::Flag("--spreadsheet");
-        return google(spreadsheet_id(named), choice)
-            .or_else(|| bad_id(collect, "the flag for the spreadsheet", named));
+        return google(spreadsheet_id(named), choice).or_else(|| bad_id(reader, "the flag for the spreadsheet", named));
     }
-    if let Some(named) = collect.environment.find(SPREADSHEET) {
-        let choice = Choice::Variable(named.in_file.then(|| collect.environment.file_path().to_owned()));
-        return google(spreadsheet_id(named.value), choice).or_else(|| bad_id(collect, SPREADSHEET, named.value));
+    if let Some(named) = reader.environment.find(SPREADSHEET) {
+        let choice = Choice::Variable(named.in_file.then(|| reader.environment.file_path().to_owned()));
+        return google(spreadsheet_id(named.value), choice).or_else(|| bad_id(reader, SPREADSHEET, named.value));
     }
     let in_sheet = raw.sheet.as_ref().and_then(|sheet| sheet.spreadsheet.as_ref());
     let in_state = raw.state.as_ref().and_then(|state| state.file.as_ref());
     match (in_sheet, in_state) {
         (Some(_), Some(at)) => {
             let message = "`sheet.spreadsheet` and `state.file` are set, but exclude each other";
-            collect.wrong(at, message, "the embedded sheet's file", "keep one of them");
+            reader.add_problem_at(at, message, "the embedded sheet's file", "keep one of them");
             None
         }
         (Some(at), None) => {
-            let named = collect.word(at, "`sheet.spreadsheet`")?;
+            let named = reader.non_empty(at, "`sheet.spreadsheet`")?;
             let id = spreadsheet_id(&named);
             if id.is_none() {
-                collect.wrong(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
+                reader.add_problem_at(at, "this is no spreadsheet's id or address", "no id", ID_HELP);
             }
             google(id, Choice::JobFile("`sheet.spreadsheet`"))
         }
         (None, Some(at)) => {
-            let file = collect.path(at, "`state.file`")?;
+            let file = reader.path(at, "`state.file`")?;
             Some((Target::Embedded { file }, Choice::JobFile("`state.file`")))
         }
         (None, None) => {
-            let choice = if collect.environment.is_empty(SPREADSHEET) { Choice::Empty } else { Choice::Unset };
-            wrong_place::unnamed(collect, path, job).map(|file| (Target::Embedded { file }, choice))
+            let choice = if reader.environment.is_empty(SPREADSHEET) { Choice::Empty } else { Choice::Unset };
+            wrong_place::default_file(reader, path, job).map(|file| (Target::Embedded { file }, choice))
         }
     }
 }
@@ -147,9 +146,9 @@ fn google(id: Option<String>, choice: Choice) -> Option<(Target, Choice)> {
     id.map(|id| (Target::Google { id }, choice))
 }
 
-fn bad_id(collect: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
-    let problem = ConfigProblem::of(format!("{place} is no spreadsheet's id or address"));
-    collect.say(if redact::may_hold_secret(named) || redact::is_key(named) {
+fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Target, Choice)> {
+    let problem = ConfigProblem::new(format!("{place} is no spreadsheet's id or address"));
+    reader.add_problem(if redact::may_hold_secret(named) || redact::is_key(named) {
         problem.help(format!("it looks like a key, which belongs into {CREDENTIALS_JSON}; it is not shown"))
     } else {
         problem.help(ID_HELP)
@@ -170,20 +169,21 @@ fn spreadsheet_id(named: &str) -> Option<String> {
 }
 
 /// Reads the API's root, with a slash at its end.
-pub(crate) fn api_url(collect: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
-    let (named, place) = match (&flags.api_url, collect.environment.get(API_URL)) {
+pub(crate) fn api_url(reader: &mut ValueReader<'_>, flags: &Overrides, choice: Option<&Choice>) -> String {
+    let (named, place) = match (&flags.api_url, reader.environment.get(API_URL)) {
         (Some(url), _) => (url.clone(), "the flag for the API's root"),
         (None, Some(url)) => (url.to_owned(), API_URL),
         (None, None) => return GOOGLE_API_URL.to_owned(),
     };
     if choice.is_some_and(Choice::is_default) {
-        let problem = ConfigProblem::of(format!("{place} is set, but no spreadsheet is named"));
-        collect.say(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
+        let problem = ConfigProblem::new(format!("{place} is set, but no spreadsheet is named"));
+        reader.add_problem(problem.help(format!("set {SPREADSHEET} too, or unset {place} to use the embedded sheet")));
     }
     match check_url(&named) {
         Ok(url) => url,
         Err(why) => {
-            collect.say(ConfigProblem::of(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
+            reader
+                .add_problem(ConfigProblem::new(format!("{place} {why}")).help("an example is http://127.0.0.1:8080/"));
             GOOGLE_API_URL.to_owned()
         }
     }
@@ -209,8 +209,8 @@ fn check_url(named: &str) -> Result<String, &'static str> {
 
 /// Reads where credentials are: a flag's path, else one of the two variables, else gcloud's or the
 /// machine's own.
-pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
-    let environment = collect.environment;
+pub(crate) fn credentials(reader: &mut ValueReader<'_>, flags: &Overrides) -> CredentialSettings {
+    let environment = reader.environment;
     let mut found = CredentialSettings {
         well_known: well_known(environment),
         metadata_host: metadata_host(environment),
@@ -227,21 +227,21 @@ pub(crate) fn credentials(collect: &mut ValueReader<'_>, flags: &Overrides) -> C
         let message = format!("{CREDENTIALS_PATH} and {CREDENTIALS_JSON} are set, but exclude each other");
         let places =
             format!("the first is in {}, the second in {}; unset one", place(path.in_file), place(inline.in_file));
-        collect.say(ConfigProblem::of(message).help(places));
+        reader.add_problem(ConfigProblem::new(message).help(places));
         return found;
     }
     if let Some(path) = path {
         // A path in `.env` is relative to that file, a path in the environment to the working
         // directory.
         let file = Path::new(path.value);
-        let file = if path.in_file { collect.folder.join(file) } else { file.to_owned() };
+        let file = if path.in_file { reader.folder.join(file) } else { file.to_owned() };
         if redact::is_no_path(path.value) && !file.exists() {
-            let problem = ConfigProblem::of(format!(
+            let problem = ConfigProblem::new(format!(
                 "{CREDENTIALS_PATH} holds {}, but it takes the path of a file",
                 kind(path.value)
             ));
             let place = environment.place(path.in_file);
-            collect.say(problem.help(format!(
+            reader.add_problem(problem.help(format!(
                 "put the whole content of the key file into {CREDENTIALS_JSON}, plain or in base64, or a path here; the value, which is \
                  set in {place}, is not shown"
             )));
@@ -266,16 +266,19 @@ fn kind(value: &str) -> &'static str {
 }
 
 /// Warns of a credentials file that others may read.
-pub(crate) fn see_who_reads(collect: &mut ValueReader<'_>, credentials: &CredentialSettings) {
+pub(crate) fn warn_if_readable(reader: &mut ValueReader<'_>, credentials: &CredentialSettings) {
     let inline = credentials.inline.is_some();
     let file = credentials.path.as_deref().or(credentials.well_known.as_deref().filter(|_| !inline));
-    let env_file = collect.environment.file_path();
+    let env_file = reader.environment.file_path();
     let files =
-        [(file, "the credentials file"), (Some(env_file).filter(|_| collect.environment.has_file()), "the file")];
+        [(file, "the credentials file"), (Some(env_file).filter(|_| reader.environment.has_file()), "the file")];
     for (file, what) in files.into_iter().filter_map(|(file, what)| Some((file?, what))) {
         if let Some(readers) = readers(file) {
             let shown = file.display();
-            collect.note(format!("{what} {shown} can be read or changed by {readers}"), format!("chmod 600 {shown}"));
+            reader.add_warning(
+                format!("{what} {shown} can be read or changed by {readers}"),
+                format!("chmod 600 {shown}"),
+            );
         }
     }
 }
@@ -302,15 +305,15 @@ fn well_known(environment: &Environment) -> Option<PathBuf> {
 }
 
 /// Returns the folder with the installation's id and lock; `None` if no home directory is known.
-pub(crate) fn state_dir(collect: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
+pub(crate) fn state_dir(reader: &mut ValueReader<'_>, flags: &Overrides, raw: &JobFile) -> Option<PathBuf> {
     if let Some(dir) = &flags.state_dir {
         return Some(dir.clone());
     }
     if let Some(at) = raw.state.as_ref().and_then(|state| state.dir.as_ref()) {
-        return collect.path(at, "`state.dir`");
+        return reader.path(at, "`state.dir`");
     }
     // The XDG specification says to ignore a relative path.
-    let named = |name: &str| collect.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let named = |name: &str| reader.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
     base.map(|base| base.join("sheetkeep"))
 }

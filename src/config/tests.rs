@@ -32,13 +32,13 @@ fn settings(environment: &Environment) -> Settings {
 }
 
 fn problems(text: &str) -> Vec<String> {
-    let environment = Environment::of(&[("TAB_NAME", "T")], &[]);
+    let environment = Environment::from_pairs(&[("TAB_NAME", "T")], &[]);
     read_with(text, &Overrides::default(), &environment).map(|_| ()).expect_err("problems").lines()
 }
 
 #[test]
 fn the_fixture_says_what_it_means() {
-    let settings = settings(&Environment::of(&[("HOME", "/home/a")], &[]));
+    let settings = settings(&Environment::from_pairs(&[("HOME", "/home/a")], &[]));
     assert_eq!((settings.job.as_str(), settings.tab.as_str(), settings.mode), ("quakes", "Quakes", WriteMode::Append));
     assert_eq!(settings.source.input, Input::File("jobs/usgs-all-week.geojson".into()));
     assert!(matches!(&settings.source.format, Format::Json { items } if items.source() == ".features[]"));
@@ -64,7 +64,7 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
         read_with(&text, flags, environment).expect("a valid job").target
     };
     let google = |id: &str| Target::Google { id: id.into() };
-    let (none, set) = (Environment::default(), Environment::of(&[(SPREADSHEET, "in-env")], &[]));
+    let (none, set) = (Environment::default(), Environment::from_pairs(&[(SPREADSHEET, "in-env")], &[]));
     let flags = Overrides { spreadsheet: Some("in-flag".into()), ..Overrides::default() };
     assert_eq!(target(&Overrides::default(), &none), google("in-file"));
     assert_eq!(target(&Overrides::default(), &set), google("in-env"));
@@ -77,28 +77,30 @@ fn a_flag_wins_over_the_environment_which_wins_over_the_file() {
 
 #[test]
 fn credentials_are_taken_from_one_place_and_never_printed() {
-    let one = settings(&Environment::of(&[], &[(CREDENTIALS_PATH, "key.json"), (SPREADSHEET, "x")]));
+    let one = settings(&Environment::from_pairs(&[], &[(CREDENTIALS_PATH, "key.json"), (SPREADSHEET, "x")]));
     assert_eq!(one.credentials.path, Some("jobs/key.json".into()));
-    let two =
-        settings(&Environment::of(&[(CREDENTIALS_JSON, "{\"hush\": 1}"), (SPREADSHEET, "x"), ("HOME", "/h")], &[]));
+    let two = settings(&Environment::from_pairs(
+        &[(CREDENTIALS_JSON, "{\"hush\": 1}"), (SPREADSHEET, "x"), ("HOME", "/h")],
+        &[],
+    ));
     assert_eq!(two.credentials.inline.as_ref().map(|s| s.expose_secret().len()), Some(11));
     assert_eq!(two.credentials.well_known, Some("/h/.config/gcloud/application_default_credentials.json".into()));
     assert!(!format!("{two:?}").contains("hush"));
-    let both = Environment::of(&[(CREDENTIALS_JSON, "{}")], &[(CREDENTIALS_PATH, "key.json")]);
+    let both = Environment::from_pairs(&[(CREDENTIALS_JSON, "{}")], &[(CREDENTIALS_PATH, "key.json")]);
     let error = read_with(QUAKES, &Overrides::default(), &both).expect_err("both are set").lines().join("\n");
     assert!(error.contains("are set, but exclude each other") && error.contains("the first is in .env"), "{error}");
-    let json = Environment::of(&[(CREDENTIALS_PATH, "{\"hush\": 1}")], &[]);
+    let json = Environment::from_pairs(&[(CREDENTIALS_PATH, "{\"hush\": 1}")], &[]);
     let error = read_with(QUAKES, &Overrides::default(), &json).expect_err("no path").lines().join("\n");
     assert!(error.contains("holds JSON") && !error.contains("hush"), "{error}");
 }
 
 #[test]
 fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
-    let alone = Environment::of(&[(API_URL, "http://127.0.0.1:1")], &[]);
+    let alone = Environment::from_pairs(&[(API_URL, "http://127.0.0.1:1")], &[]);
     assert!(read_with(QUAKES, &Overrides::default(), &alone).is_err());
-    let named = Environment::of(&[(API_URL, "http://127.0.0.1:1"), (SPREADSHEET, "x")], &[]);
+    let named = Environment::from_pairs(&[(API_URL, "http://127.0.0.1:1"), (SPREADSHEET, "x")], &[]);
     assert_eq!(settings(&named).api_url, "http://127.0.0.1:1/");
-    let far = Environment::of(&[(API_URL, "http://example.org"), (SPREADSHEET, "x")], &[]);
+    let far = Environment::from_pairs(&[(API_URL, "http://example.org"), (SPREADSHEET, "x")], &[]);
     assert!(read_with(QUAKES, &Overrides::default(), &far).is_err());
 }
 
@@ -149,7 +151,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
 fn names_in_braces_are_taken_from_the_environment_in_values_only() {
     let text =
         "# ${NO_SUCH}\nname = 'a'\n[source]\ncsv = 'x.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = '${TAB_NAME} $${x}'\n";
-    let environment = Environment::of(&[("TAB_NAME", "T")], &[]);
+    let environment = Environment::from_pairs(&[("TAB_NAME", "T")], &[]);
     let settings = read_with(text, &Overrides::default(), &environment).expect("a valid job");
     assert_eq!(settings.tab, "T ${x}");
     let found = problems(&text.replace("TAB_NAME", "TAB_NMAE"));
@@ -190,7 +192,7 @@ fn a_job_file_that_is_not_there_is_missing() {
 
 #[test]
 fn the_metadata_server_is_asked_where_it_is_named_and_on_cloud_run() {
-    let host = |real: &[(&str, &str)]| settings(&Environment::of(real, &[])).credentials.metadata_host;
+    let host = |real: &[(&str, &str)]| settings(&Environment::from_pairs(real, &[])).credentials.metadata_host;
     assert_eq!(host(&[("HOME", "/home/a")]), None);
     assert_eq!(host(&[("K_SERVICE", "sync")]).as_deref(), Some("metadata.google.internal"));
     assert_eq!(host(&[("CLOUD_RUN_JOB", "sync")]).as_deref(), Some("metadata.google.internal"));
@@ -200,7 +202,7 @@ fn the_metadata_server_is_asked_where_it_is_named_and_on_cloud_run() {
 #[test]
 fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
     let text = QUAKES.replace("key = \".id\"", "key = \". ${SECRET}\"");
-    let environment = Environment::of(&[("SECRET", "hunter two")], &[]);
+    let environment = Environment::from_pairs(&[("SECRET", "hunter two")], &[]);
     let told = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
     assert!(told.contains("filled in") && !told.contains("hunter") && !told.contains("two"), "{told}");
 }

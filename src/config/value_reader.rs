@@ -46,19 +46,25 @@ impl<'a> ValueReader<'a> {
     }
 
     /// Adds a problem.
-    pub(crate) fn say(&mut self, problem: ConfigProblem) {
+    pub(crate) fn add_problem(&mut self, problem: ConfigProblem) {
         self.problems.push(problem);
     }
 
     /// Adds a warning.
-    pub(crate) fn note(&mut self, what: impl Into<String>, help: impl Into<String>) {
+    pub(crate) fn add_warning(&mut self, what: impl Into<String>, help: impl Into<String>) {
         self.notes.push(ProblemNote { what: what.into(), help: help.into() });
     }
 
     /// Adds a problem of a value.
-    pub(crate) fn wrong<T>(&mut self, at: &At<T>, message: impl Into<String>, label: impl Into<String>, help: &str) {
+    pub(crate) fn add_problem_at<T>(
+        &mut self,
+        at: &At<T>,
+        message: impl Into<String>,
+        label: impl Into<String>,
+        help: &str,
+    ) {
         let problem = ConfigProblem::at(at.span(), message, label);
-        self.say(if help.is_empty() { problem } else { problem.help(help) });
+        self.add_problem(if help.is_empty() { problem } else { problem.help(help) });
     }
 
     /// Returns whether the job file takes this name from the environment.
@@ -86,7 +92,7 @@ impl<'a> ValueReader<'a> {
                     format!("{name} holds a secret, or may hold one"),
                     "it would be shown",
                 );
-                self.say(problem.help(format!(
+                self.add_problem(problem.help(format!(
                     "remove ${{{name}}}: values here appear in messages, in logs or on the sheet. Credentials are found without it; a value that is not secret can have a name that shows it"
                 )));
             }
@@ -114,8 +120,8 @@ impl<'a> ValueReader<'a> {
         let file = self.environment.file_path().display();
         let problem = match lack {
             MissingVariable::Name(name) => {
-                let meant = closest(name, self.environment.names());
-                let help = meant.map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+                let suggestion = closest(name, self.environment.names());
+                let help = suggestion.map_or_else(String::new, |suggestion| format!("did you mean {suggestion}? "));
                 ConfigProblem::at(place(&format!("${{{name}}}")), format!("{name} is not set"), "no such name")
                     .help(format!("{help}set it in the environment or in {file}"))
             }
@@ -126,18 +132,18 @@ impl<'a> ValueReader<'a> {
             MissingVariable::Unclosed => ConfigProblem::at(at.span(), "a ${ has no }", "never closed")
                 .help("to write ${ itself, double the dollar: $${"),
         };
-        self.say(problem);
+        self.add_problem(problem);
     }
 
     /// Reads a text that is not empty.
-    pub(crate) fn word(&mut self, at: &At<String>, what: &str) -> Option<String> {
+    pub(crate) fn non_empty(&mut self, at: &At<String>, what: &str) -> Option<String> {
         let text = self.text(at)?;
         self.not_empty(at, what, text)
     }
 
     fn not_empty(&mut self, at: &At<String>, what: &str, text: String) -> Option<String> {
         if text.trim().is_empty() {
-            self.wrong(at, format!("{what} is empty"), "empty", "");
+            self.add_problem_at(at, format!("{what} is empty"), "empty", "");
             return None;
         }
         Some(text)
@@ -145,7 +151,7 @@ impl<'a> ValueReader<'a> {
 
     /// Reads a path, relative to the job file's folder.
     pub(crate) fn path(&mut self, at: &At<String>, what: &str) -> Option<PathBuf> {
-        self.word(at, what).map(|text| self.folder.join(text))
+        self.non_empty(at, what).map(|text| self.folder.join(text))
     }
 
     /// Reads and compiles a jq expression; a problem is placed inside the text.
@@ -166,7 +172,7 @@ impl<'a> ValueReader<'a> {
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
                     ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
-                self.say(
+                self.add_problem(
                     problem.help(
                         "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs",
                     ),
@@ -192,9 +198,9 @@ impl<'a> ValueReader<'a> {
 
     /// Reads a duration in milliseconds, within bounds.
     pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
-        let text = self.word(at, what)?;
+        let text = self.non_empty(at, what)?;
         let Ok(span) = text.trim().parse::<SignedDuration>() else {
-            self.wrong(
+            self.add_problem_at(
                 at,
                 format!("{what} is no length of time"),
                 "no length of time",
@@ -205,16 +211,16 @@ impl<'a> ValueReader<'a> {
         let ms = u64::try_from(span.as_millis()).ok().filter(|ms| bounds.contains(ms));
         if ms.is_none() {
             let (least, most) = (told_ms(*bounds.start()), told_ms(*bounds.end()));
-            self.wrong(at, format!("{what} has to be between {least} and {most}"), "out of bounds", "");
+            self.add_problem_at(at, format!("{what} has to be between {least} and {most}"), "out of bounds", "");
         }
         ms
     }
 
     /// Reads a whole number within bounds.
-    pub(crate) fn whole(&mut self, at: &At<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+    pub(crate) fn whole_number(&mut self, at: &At<i64>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let found = u64::try_from(*at.get()).ok().filter(|n| bounds.contains(n));
         if found.is_none() {
-            self.wrong(
+            self.add_problem_at(
                 at,
                 format!("{what} has to be between {} and {}", bounds.start(), bounds.end()),
                 "out of bounds",
@@ -226,16 +232,16 @@ impl<'a> ValueReader<'a> {
 
     /// Reads a time zone by its IANA name.
     pub(crate) fn zone(&mut self, at: &At<String>, what: &str) -> Option<(String, TimeZone)> {
-        let name = self.word(at, what)?;
+        let name = self.non_empty(at, what)?;
         if let Ok(zone) = TimeZone::get(&name) {
             return Some((name, zone));
         }
         let known: Vec<String> = jiff::tz::db().available().map(|name| name.to_string()).collect();
         let help = match closest(&name, known.iter().map(String::as_str)) {
-            Some(meant) => format!("did you mean {meant}?"),
+            Some(suggestion) => format!("did you mean {suggestion}?"),
             None => "zones have IANA names, such as Europe/Berlin or UTC".to_owned(),
         };
-        self.wrong(at, format!("{what} is no time zone that this machine knows"), "unknown zone", &help);
+        self.add_problem_at(at, format!("{what} is no time zone that this machine knows"), "unknown zone", &help);
         None
     }
 }

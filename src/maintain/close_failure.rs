@@ -9,15 +9,15 @@ use crate::time::Timestamp;
 
 /// Returns a row that is later than the other rows of this failure, with the state in the index;
 /// `why` is its error text.
-pub fn closed(failure: &Failure, tried: PriorFailure, why: &str, now: Timestamp) -> Failure {
+pub fn closing_row(failure: &Failure, prior: PriorFailure, why: &str, now: Timestamp) -> Failure {
     Failure {
         step: String::new(),
         error: why.to_owned(),
-        attempts: tried.attempts,
-        first_seen: tried.first_seen,
-        last_seen: now.max(tried.last_seen.add_ms(1)),
+        attempts: prior.attempts,
+        first_seen: prior.first_seen,
+        last_seen: now.max(prior.last_seen.add_ms(1)),
         state: FailureState::Recovered,
-        answered: tried.requested,
+        answered: prior.requested,
         payload: Vec::new(),
         kept: false,
         ..failure.clone()

@@ -27,7 +27,7 @@ pub struct Placed<'l> {
 
 /// Returns all rows of a listing in the order in which they were written; those of earlier
 /// spreadsheets come first. `before` is the age limit.
-pub fn line_up(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
+pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     let own = || listing.rows.iter().filter(|row| !row.left);
     let mut sequence = CommitSequence::default();
     for row in own() {
@@ -37,7 +37,7 @@ pub fn line_up(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));
     let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
-    of_age(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
+    mark_old(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
 }
 
 fn first_commits(listing: &ScannedTabs) -> FirstCommits {
@@ -47,7 +47,7 @@ fn first_commits(listing: &ScannedTabs) -> FirstCommits {
 }
 
 /// Marks the old rows; a run that began after `latest` has a wrong clock.
-fn of_age(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
+fn mark_old(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
     // Run ids have whole seconds, and the second of the limit counts as over.
     let (before, latest) = (run_id(before, 0), run_id(latest, 0));
     let (before, latest) = (start_text(&before), start_text(&latest));
@@ -93,7 +93,7 @@ mod tests {
     fn old(days: &[i64]) -> Vec<bool> {
         let rows: Vec<_> = days.iter().map(|day| row(*day)).collect();
         let placed = rows.iter().map(|row| Placed { row, is_old: false }).collect();
-        let aged = of_age(placed, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
+        let aged = mark_old(placed, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
         aged.into_iter().map(|placed| placed.is_old).collect()
     }
 

@@ -16,7 +16,7 @@ use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::{Fingerprint, Key};
 use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::run::run::{Run, RunStatus};
-use crate::maintain::lineup::{Placed, line_up};
+use crate::maintain::lineup::{Placed, order_rows};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::commit::restore::PENDING_ROW;
@@ -78,50 +78,54 @@ pub struct PrunePlan {
 type PruneGroup = Vec<RowDeletion>;
 
 /// Computes the plan from the listing.
-pub fn pruning(listing: &ScannedTabs, ends: &[TabExtent], ways: PrunePolicy, age: RowAge) -> PrunePlan {
+pub fn plan_prune(listing: &ScannedTabs, ends: &[TabExtent], policy: PrunePolicy, age: RowAge) -> PrunePlan {
     let mut found = PrunePlan::default();
     // A failure is deleted before the key that closes it.
-    let mut going = closed_failures(listing, age.before, &mut found);
-    going.extend(old_runs(listing, age.before, &mut found));
-    going.extend(old_keys(listing, ways, age, &mut found));
+    let mut groups = add_closed_failures(listing, age.before, &mut found);
+    groups.extend(add_old_runs(listing, age.before, &mut found));
+    groups.extend(add_old_keys(listing, policy, age, &mut found));
     // Other jobs append to Runs.
     for end in ends.iter().filter(|end| end.role != TabKind::Runs) {
         let blank = end.blank.saturating_sub(KEPT_BLANK);
         found.blank += u64::from(blank);
         let first = end.rows.saturating_sub(blank);
-        going.extend(
+        groups.extend(
             (first + 1..=end.rows).map(|row| {
                 vec![RowDeletion { role: end.role, row, mark: None, key: None, gap: Gap::Nothing, bytes: 0 }]
             }),
         );
     }
     for end in ends {
-        keep_one(&mut going, end);
+        keep_one_row(&mut groups, end);
     }
     let width = |role| ends.iter().find(|end| end.role == role).map_or(0, |end| u64::from(end.columns));
-    found.cells = going.iter().flatten().map(|removal| width(removal.role)).sum();
+    found.cells = groups.iter().flatten().map(|removal| width(removal.role)).sum();
     let mut rows = 0;
     let fits = |group: &PruneGroup| {
         rows += group.len();
         rows <= MOST_ROWS
     };
-    found.more = going.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
-    found.settled = going.into_iter().take_while(fits).map(ItemResult::Removed).collect();
+    found.more = groups.iter().map(Vec::len).sum::<usize>() > MOST_ROWS;
+    found.settled = groups.into_iter().take_while(fits).map(ItemResult::Removed).collect();
     found
 }
 
 /// Keeps one row below the header, which a tab needs.
-fn keep_one(going: &mut Vec<PruneGroup>, end: &TabExtent) {
+fn keep_one_row(groups: &mut Vec<PruneGroup>, end: &TabExtent) {
     let of = |group: &PruneGroup| group.iter().filter(|removal| removal.role == end.role).count();
-    let all: usize = going.iter().map(of).sum();
+    let all: usize = groups.iter().map(of).sum();
     if all > 0 && all + 1 >= end.rows as usize {
-        let last = going.iter().rposition(|group| of(group) > 0);
-        last.map(|at| going.remove(at));
+        let last = groups.iter().rposition(|group| of(group) > 0);
+        last.map(|at| groups.remove(at));
     }
 }
 
 /// Counts the keys to delete that the source yields today; the next run would process them again.
-pub async fn yielded(found: &PrunePlan, source: &mut dyn Source, identify: &dyn Identify) -> Result<u64, SourceError> {
+pub async fn count_yielded(
+    found: &PrunePlan,
+    source: &mut dyn Source,
+    identify: &dyn Identify,
+) -> Result<u64, SourceError> {
     let mut met = HashSet::new();
     while let Some(record) = source.next().await? {
         let Ok(body) = record.body else { continue };
@@ -134,7 +138,7 @@ pub async fn yielded(found: &PrunePlan, source: &mut dyn Source, identify: &dyn 
 }
 
 /// Adds all rows of closed failures.
-fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
+fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
     for (_, failure) in &listing.failures {
@@ -143,10 +147,10 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
     }
     let is_old = |key: Fingerprint| newest.get(&key).is_some_and(|at| *at < before);
     let waiting: HashSet<_> =
-        listing.failures.iter().filter(|(row, _)| !stands(*row)).map(|(_, one)| &one.key).collect();
+        listing.failures.iter().filter(|(row, _)| !is_in_tab(*row)).map(|(_, one)| &one.key).collect();
     let is_closed = |failure: &Failure| book.prior_failure(&failure.key).is_none() && !waiting.contains(&failure.key);
     let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && is_closed(failure);
-    let mut going: BTreeMap<&Key, PruneGroup> = BTreeMap::new();
+    let mut groups: BTreeMap<&Key, PruneGroup> = BTreeMap::new();
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
         let bytes = failure.payload.iter().map(String::len).sum::<usize>() + failure.error.len();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -158,14 +162,14 @@ fn closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePl
             gap: Gap::Nothing,
             bytes,
         };
-        going.entry(&failure.key).or_default().push(removal);
+        groups.entry(&failure.key).or_default().push(removal);
     }
-    found.failures = (going.len() as u64, going.values().map(Vec::len).sum::<usize>() as u64);
-    going.into_values().collect()
+    found.failures = (groups.len() as u64, groups.values().map(Vec::len).sum::<usize>() as u64);
+    groups.into_values().collect()
 }
 
 /// Adds runs of the job. The last run that was not a prune stays, however old.
-fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
+fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let job = &listing.snapshot.state.job;
     let own = || listing.runs.iter().filter(|(_, run)| run.job == *job && run.status != RunStatus::Running);
     let others = own().filter(|(_, run)| run.trigger.kind != TRIGGER);
@@ -180,50 +184,50 @@ fn old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> 
             bytes: 0,
         }]
     };
-    let going: Vec<_> =
-        own().filter(|(row, run)| run.started < before && Some(*row) != last && stands(*row)).map(removal).collect();
-    found.runs = going.len() as u64;
-    going
+    let groups: Vec<_> =
+        own().filter(|(row, run)| run.started < before && Some(*row) != last && is_in_tab(*row)).map(removal).collect();
+    found.runs = groups.len() as u64;
+    groups
 }
 
 /// Adds rows of Processed: all rows of keys to delete, and rows without effect of other keys.
-fn old_keys(listing: &ScannedTabs, ways: PrunePolicy, age: RowAge, found: &mut PrunePlan) -> Vec<PruneGroup> {
+fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: &mut PrunePlan) -> Vec<PruneGroup> {
     let mut by_key: BTreeMap<Fingerprint, Vec<Placed<'_>>> = BTreeMap::new();
     // In the order in which they were done, as a load has them, however people sorted the tab.
-    for placed in line_up(listing, age.before) {
+    for placed in order_rows(listing, age.before) {
         by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
     }
     // If a version may come back, each change is identified by what was done before it.
-    let gap = if ways.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
-    let mut going = Vec::new();
+    let gap = if policy.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
+    let mut groups = Vec::new();
     for (key, mut rows) in by_key {
-        if rows.first().is_some_and(|placed| is_under_way(listing, &placed.row.key)) {
+        if rows.first().is_some_and(|placed| is_in_progress(listing, &placed.row.key)) {
             continue;
         }
         // Rows in earlier spreadsheets can't be deleted, so rows that answer them stay, too.
-        let old = rows.iter().all(may_go);
+        let old = rows.iter().all(is_deletable);
         found.old_keys += u64::from(old && !age.keys);
         if old && age.keys {
             found.keys = (found.keys.0 + 1, found.keys.1 + rows.len() as u64);
             found.forgotten.insert(key);
-            going.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
+            groups.push(rows.into_iter().map(|row| removal_of(row, Gap::Nothing)).collect());
             continue;
         }
-        let pairs = undone(&rows, ways);
+        let pairs = revoked_pairs(&rows, policy);
         rows.retain(|placed| {
             !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&placed.row.row))
         });
-        let followed = followed(&rows, ways.again);
-        found.settled_rows += (2 * pairs.len() + followed.len()) as u64;
-        going.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
-        going.extend(followed.into_iter().map(|row| vec![removal_of(row, gap)]));
+        let superseded_rows = superseded_rows(&rows, policy.again);
+        found.settled_rows += (2 * pairs.len() + superseded_rows.len()) as u64;
+        groups.extend(pairs.into_iter().map(|(one, other)| vec![removal_of(one, gap), removal_of(other, gap)]));
+        groups.extend(superseded_rows.into_iter().map(|row| vec![removal_of(row, gap)]));
     }
-    going
+    groups
 }
 
 /// Returns whether a key has a failure that is not closed, or an item with a start marker. A retry
 /// has to find the rows of its key as the first attempt did, or its idempotency key would change.
-fn is_under_way(listing: &ScannedTabs, key: &Key) -> bool {
+fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
     let snapshot = &listing.snapshot;
     snapshot.book.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
@@ -231,26 +235,26 @@ fn is_under_way(listing: &ScannedTabs, key: &Key) -> bool {
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
 /// `rows` are in the order in which they were written. Of several done rows, the first ones are
 /// revoked.
-fn undone<'l>(rows: &[Placed<'l>], ways: PrunePolicy) -> Vec<(Placed<'l>, Placed<'l>)> {
+fn revoked_pairs<'l>(rows: &[Placed<'l>], policy: PrunePolicy) -> Vec<(Placed<'l>, Placed<'l>)> {
     // In append mode only these rows explain why a key has more data rows than done versions.
-    if ways.mode == WriteMode::Append {
+    if policy.mode == WriteMode::Append {
         return Vec::new();
     }
     let mut versions: BTreeMap<u64, [Vec<Placed<'_>>; 2]> = BTreeMap::new();
     for placed in rows {
-        let [done, forgotten] = versions.entry(ways.again.version_hash(&placed.row.version)).or_default();
+        let [done, forgotten] = versions.entry(policy.again.version_hash(&placed.row.version)).or_default();
         if placed.row.forgotten { forgotten.push(*placed) } else { done.push(*placed) }
     }
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
-        let taken_back = done.into_iter().take(takers).filter(may_go);
-        taken_back.zip(forgotten.into_iter().filter(may_go)).collect::<Vec<_>>()
+        let taken_back = done.into_iter().take(takers).filter(is_deletable);
+        taken_back.zip(forgotten.into_iter().filter(is_deletable)).collect::<Vec<_>>()
     });
     pairs.collect()
 }
 
 /// Returns rows of versions that another one has superseded, where one version counts.
-fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> {
+fn superseded_rows<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> {
     // A pending revocation decides which rows count.
     if again == ReprocessPolicy::EachVersion || rows.iter().any(|placed| placed.row.forgotten) {
         return Vec::new();
@@ -266,16 +270,16 @@ fn followed<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> 
             placed.row.order.is_some() && placed.row.order == counts.row.order && placed.row.run == counts.row.run;
         placed.row.row == counts.row.row || (again == ReprocessPolicy::OnChange && one)
     };
-    rows.iter().copied().filter(|placed| !is_one(placed) && may_go(placed)).collect()
+    rows.iter().copied().filter(|placed| !is_one(placed) && is_deletable(placed)).collect()
 }
 
 /// Returns whether a row is old, and in a place from which it can be deleted.
-fn may_go(placed: &Placed<'_>) -> bool {
-    placed.is_old && stands(placed.row.row)
+fn is_deletable(placed: &Placed<'_>) -> bool {
+    placed.is_old && is_in_tab(placed.row.row)
 }
 
 /// Returns whether a row is in a tab of this spreadsheet.
-fn stands(row: u32) -> bool {
+fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 

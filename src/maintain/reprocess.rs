@@ -31,17 +31,17 @@ pub struct ReprocessPlan {
 
 /// Reads the source and computes the plan. Items without a key fail in every run and are not
 /// counted.
-pub async fn forcing(
+pub async fn plan_reprocess(
     listing: &ScannedTabs,
     again: ReprocessPolicy,
     source: &mut dyn Source,
     identify: &dyn Identify,
 ) -> Result<ReprocessPlan, SourceError> {
-    forcing_since(listing, again, None, source, identify).await
+    plan_reprocess_since(listing, again, None, source, identify).await
 }
 
 /// Computes the plan for a forced run that was requested before, at `asked`, without a known end.
-pub async fn forcing_since(
+pub async fn plan_reprocess_since(
     listing: &ScannedTabs,
     again: ReprocessPolicy,
     asked: Option<RequestOrder>,
@@ -49,7 +49,7 @@ pub async fn forcing_since(
     identify: &dyn Identify,
 ) -> Result<ReprocessPlan, SourceError> {
     let noted = &listing.snapshot.state.forced;
-    let tallies = VersionCounts::of(again, &listing.rows, noted, asked);
+    let tallies = VersionCounts::new(again, &listing.rows, noted, asked);
     let mut found =
         ReprocessPlan { again: 0, fresh: 0, over: 0, begun_by: noted.first().cloned(), settled: Vec::new() };
     let (mut seen, mut taken) = (HashSet::new(), HashSet::new());
@@ -61,14 +61,15 @@ pub async fn forcing_since(
             continue;
         }
         let before = tallies.before(of.0, of.1);
-        let done = before.iter().any(|told| told.times() > 0);
-        let forced = before.iter().any(|told| told.forced || (told.since && told.times() > 0));
+        let done = before.iter().any(|counted| counted.times() > 0);
+        let forced = before.iter().any(|counted| counted.forced || (counted.since && counted.times() > 0));
         match (done, forced) {
             (true, true) => found.over += 1,
             (true, false) => {
                 found.again += 1;
-                let due = before.into_iter().filter(|told| taken.insert((told.key.clone(), told.version.clone())));
-                found.settled.extend(due.flat_map(VersionCount::taken_back));
+                let due =
+                    before.into_iter().filter(|counted| taken.insert((counted.key.clone(), counted.version.clone())));
+                found.settled.extend(due.flat_map(VersionCount::revoking_rows));
             }
             (false, true) => found.again += 1,
             (false, false) => found.fresh += 1,

@@ -12,7 +12,7 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::item::failure::Failure;
 use crate::ledger::item::key::Fingerprint;
 use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::maintain::close_failure::closed;
+use crate::maintain::close_failure::closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
@@ -34,28 +34,28 @@ pub struct ResetPlan {
 }
 
 /// Computes the plan from the listing; failures are closed at `now`.
-pub fn resetting(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
-    let tallies = VersionCounts::of(again, &listing.rows, &[], None);
+pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> ResetPlan {
+    let tallies = VersionCounts::new(again, &listing.rows, &[], None);
     let done = tallies.done();
-    let keys = done.iter().map(|told| &told.key).collect::<HashSet<_>>().len() as u64;
-    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::taken_back).collect();
+    let keys = done.iter().map(|counted| &counted.key).collect::<HashSet<_>>().len() as u64;
+    let mut settled: Vec<ItemResult> = done.into_iter().flat_map(VersionCount::revoking_rows).collect();
     let rows = settled.len() as u64;
-    let closing = closing(listing, again, now);
+    let closing = closing_rows(listing, again, now);
     let failures = closing.len() as u64;
     settled.extend(closing.into_iter().map(|failure| ItemResult::Failed(Box::new(failure))));
     ResetPlan { keys, failures, rows, settled }
 }
 
 /// Returns a row for each failure that is not closed, later than its other rows.
-fn closing(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
+fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
     let book = &listing.snapshot.book;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
-        book.prior_failure(&failure.key).is_some_and(|tried| tried.version == again.version_hash(&failure.version))
+        book.prior_failure(&failure.key).is_some_and(|prior| prior.version == again.version_hash(&failure.version))
     };
     for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);
     }
-    let open = book.failures().into_iter().filter_map(|(key, tried)| Some((*newest.get(&key)?, tried)));
-    open.map(|(failure, tried)| closed(failure, tried, WHY, now)).collect()
+    let open = book.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
+    open.map(|(failure, prior)| closing_row(failure, prior, WHY, now)).collect()
 }

@@ -16,7 +16,7 @@ use crate::ledger::item::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;
-use crate::maintain::close_failure::closed;
+use crate::maintain::close_failure::closing_row;
 use crate::store::scan::rows::ScannedTabs;
 use crate::time::Timestamp;
 
@@ -27,11 +27,11 @@ const WHY: &str = "done in the spreadsheet before, while the job was moved";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RolloverStage {
     /// The new spreadsheet holds nothing of the job.
-    NotBegun,
+    NotStarted,
     /// The job exists in the new spreadsheet.
-    Begun,
+    Started,
     /// The job has left the old spreadsheet.
-    Over,
+    Complete,
 }
 
 /// The plan of a move.
@@ -90,15 +90,15 @@ impl RolloverRefusal {
 
 /// Computes the plan. `from` is the old spreadsheet's id, `to` the new one's, and `new` the new
 /// one's contents. Failures that were processed meanwhile are closed at `now`.
-pub fn moving(
+pub fn plan_rollover(
     old: &ScannedTabs,
     new: Option<&Snapshot>,
     from: &str,
     to: &str,
     now: Timestamp,
 ) -> Result<RolloverPlan, RolloverRefusal> {
-    let said = &old.snapshot.state;
-    if let Some(next) = said.next.as_deref().filter(|next| *next != to) {
+    let recorded = &old.snapshot.state;
+    if let Some(next) = recorded.next.as_deref().filter(|next| *next != to) {
         return Err(RolloverRefusal::Elsewhere(next.to_owned()));
     }
     if let Some(previous) = old.snapshot.not_yet_left.clone() {
@@ -108,40 +108,42 @@ pub fn moving(
         return Err(RolloverRefusal::Taken(to.to_owned()));
     }
     let book = &old.snapshot.book;
-    let stage = match (new, said.next.is_some()) {
+    let stage = match (new, recorded.next.is_some()) {
         // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
-        (Some(_), true) => RolloverStage::Over,
-        (Some(_), false) => RolloverStage::Begun,
-        (None, false) => RolloverStage::NotBegun,
+        (Some(_), true) => RolloverStage::Complete,
+        (Some(_), false) => RolloverStage::Started,
+        (None, false) => RolloverStage::NotStarted,
     };
     let failures = failures(old).ok_or(RolloverRefusal::Unread)?;
     let (keys, count) = (book.keys(), failures.len() as u64);
-    if stage == RolloverStage::Over {
+    if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
-    if book.failures().iter().any(|(_, tried)| tried.requested.is_some()) {
+    if book.failures().iter().any(|(_, prior)| prior.requested.is_some()) {
         return Err(RolloverRefusal::Asked);
     }
-    if !said.begun.is_empty() {
+    if !recorded.begun.is_empty() {
         return Err(RolloverRefusal::InDoubt);
     }
-    if !said.forced.is_empty() {
+    if !recorded.forced.is_empty() {
         return Err(RolloverRefusal::Forced);
     }
-    if said.previous.len() >= MAX_PREDECESSORS {
+    if recorded.previous.len() >= MAX_PREDECESSORS {
         return Err(RolloverRefusal::TooMany);
     }
     let mut settled = Vec::new();
     if let Some(new) = new {
         let going: HashSet<_> = failures.iter().map(|failure| failure.key.fingerprint()).collect();
         // The closing rows are made from the failures' rows, which the old spreadsheet still has.
-        let over = old.failures.iter().map(|(_, failure)| failure);
-        let over = over.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(done_meanwhile(over, &new.book, now));
+        let done_failures = old.failures.iter().map(|(_, failure)| failure);
+        let done_failures = done_failures.filter(|failure| !going.contains(&failure.key.fingerprint()));
+        settled.extend(processed_meanwhile(done_failures, &new.book, now));
     }
-    let told = |failure: &Failure| new.is_some_and(|new| tells(&new.book, failure));
-    settled.extend(failures.into_iter().filter(|failure| !told(failure)).map(|one| ItemResult::Failed(Box::new(one))));
+    let is_recorded = |failure: &Failure| new.is_some_and(|new| is_recorded_in(&new.book, failure));
+    settled.extend(
+        failures.into_iter().filter(|failure| !is_recorded(failure)).map(|one| ItemResult::Failed(Box::new(one))),
+    );
     Ok(RolloverPlan { stage, keys, failures: count, settled })
 }
 
@@ -155,32 +157,32 @@ fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
         of.map(|(_, failure)| failure).max_by_key(|failure| (failure.order, failure.last_seen, failure.attempts))
     };
     let mut found: Vec<_> = book.failures();
-    found.sort_by_key(|(_, tried)| tried.row);
-    let along = found.into_iter().map(|(key, tried)| {
-        let attempts = tried.attempts + book.suppressed_counts().get(key);
-        Some(Failure { attempts, ..row(tried.row, key)?.clone() })
+    found.sort_by_key(|(_, prior)| prior.row);
+    let along = found.into_iter().map(|(key, prior)| {
+        let attempts = prior.attempts + book.suppressed_counts().get(key);
+        Some(Failure { attempts, ..row(prior.row, key)?.clone() })
     });
     along.collect()
 }
 
-fn tells(book: &ProcessedIndex, failure: &Failure) -> bool {
-    book.prior_failure(&failure.key).is_some_and(|tried| {
-        let same = tried
+fn is_recorded_in(book: &ProcessedIndex, failure: &Failure) -> bool {
+    book.prior_failure(&failure.key).is_some_and(|prior| {
+        let same = prior
             .is_recorded(book.policy().version_hash(&failure.version), failure_hash(&failure.step, &failure.error));
-        same && tried.state == failure.state && tried.attempts == failure.attempts
+        same && prior.state == failure.state && prior.attempts == failure.attempts
     })
 }
 
 /// Returns rows that close failures of the new spreadsheet which are done by now.
-fn done_meanwhile<'f>(
-    over: impl Iterator<Item = &'f Failure>,
+fn processed_meanwhile<'f>(
+    done_failures: impl Iterator<Item = &'f Failure>,
     new: &ProcessedIndex,
     now: Timestamp,
 ) -> Vec<ItemResult> {
     let mut met = HashSet::new();
-    let due = over.filter_map(|failure| {
-        let tried = new.prior_failure(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
-        Some(ItemResult::Failed(Box::new(closed(failure, tried, WHY, now))))
+    let due = done_failures.filter_map(|failure| {
+        let prior = new.prior_failure(&failure.key).filter(|_| met.insert(failure.key.fingerprint()))?;
+        Some(ItemResult::Failed(Box::new(closing_row(failure, prior, WHY, now))))
     });
     due.collect()
 }

@@ -37,7 +37,7 @@ impl VersionCount {
     }
 
     /// Returns the rows that revoke all of it.
-    pub fn taken_back(&self) -> impl Iterator<Item = ItemResult> + use<> {
+    pub fn revoking_rows(&self) -> impl Iterator<Item = ItemResult> + use<> {
         let forgotten = ItemResult::Revoked { key: self.key.clone(), version: self.version.clone() };
         std::iter::repeat_n(forgotten, self.times() as usize)
     }
@@ -47,20 +47,20 @@ impl VersionCount {
 #[derive(Debug, Clone)]
 pub struct VersionCounts {
     again: ReprocessPolicy,
-    told: HashMap<CountedVersion, VersionCount>,
+    counted: HashMap<CountedVersion, VersionCount>,
     versions: HashMap<Fingerprint, Vec<u64>>,
 }
 
 impl VersionCounts {
     /// Counts rows. `forced` are the runs that revoked keys for a forced run; `asked` is the time
     /// of that request, if this machine remembers it.
-    pub fn of(again: ReprocessPolicy, rows: &[ProcessedRow], forced: &[String], asked: Option<RequestOrder>) -> Self {
+    pub fn new(again: ReprocessPolicy, rows: &[ProcessedRow], forced: &[String], asked: Option<RequestOrder>) -> Self {
         let forced: HashSet<&str> = forced.iter().map(String::as_str).collect();
-        let (mut told, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
+        let (mut counted, mut versions): (HashMap<CountedVersion, VersionCount>, HashMap<_, Vec<u64>>) =
             (HashMap::new(), HashMap::new());
         for row in rows {
             let of = (row.key.fingerprint(), again.version_hash(&row.version));
-            let one = told.entry(of).or_insert_with(|| {
+            let one = counted.entry(of).or_insert_with(|| {
                 versions.entry(of.0).or_default().push(of.1);
                 VersionCount {
                     key: row.key.clone(),
@@ -80,20 +80,20 @@ impl VersionCounts {
                 one.since |= !row.left && asked.is_some_and(|asked| asked.is_before(row.order));
             }
         }
-        Self { again, told, versions }
+        Self { again, counted, versions }
     }
 
     /// Returns everything that is done, by key and version.
     pub fn done(&self) -> Vec<&VersionCount> {
-        let mut done: Vec<&VersionCount> = self.told.values().filter(|told| told.times() > 0).collect();
-        done.sort_unstable_by_key(|told| (&told.key, &told.version.0));
+        let mut done: Vec<&VersionCount> = self.counted.values().filter(|counted| counted.times() > 0).collect();
+        done.sort_unstable_by_key(|counted| (&counted.key, &counted.version.0));
         done
     }
 
     /// Returns what prevents this version of a key from being processed: its own rows or, where one
     /// version counts, the rows of all versions, last first.
     pub fn before(&self, key: Fingerprint, mark: u64) -> Vec<&VersionCount> {
-        let one = |mark: u64| self.told.get(&(key, mark));
+        let one = |mark: u64| self.counted.get(&(key, mark));
         match self.again {
             ReprocessPolicy::EachVersion => one(mark).into_iter().collect(),
             ReprocessPolicy::OnChange | ReprocessPolicy::OnNewer => {
@@ -129,12 +129,12 @@ mod tests {
             row("a", "2", false, "r1"),
         ];
         let key = Fingerprint::new("a");
-        let every = VersionCounts::of(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
+        let every = VersionCounts::new(ReprocessPolicy::EachVersion, &rows, &["r2".to_owned()], None);
         let mark = |version: &str| ReprocessPolicy::EachVersion.version_hash(&Version(version.into()));
-        let told = every.before(key, mark("1"));
-        assert_eq!((told.len(), told[0].times(), told[0].forced), (1, 1, true));
+        let counted = every.before(key, mark("1"));
+        assert_eq!((counted.len(), counted[0].times(), counted[0].forced), (1, 1, true));
         assert!(every.before(key, mark("3")).is_empty());
-        let other = VersionCounts::of(ReprocessPolicy::OnChange, &rows, &[], None);
+        let other = VersionCounts::new(ReprocessPolicy::OnChange, &rows, &[], None);
         assert_eq!(other.before(key, mark("3")).len(), 2, "any version stands in the way where one counts");
     }
 }

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::instance_lock::known;
-use crate::app::job::{definition, running_here};
-use crate::app::queries::existing;
-use crate::check::consequences::meaning;
-use crate::check::preflight::{PlannedRun, source, spreadsheet};
+use crate::app::instance_lock::known_id;
+use crate::app::job::{active_run, definition};
+use crate::app::queries::connect_existing;
+use crate::check::consequences::consequence;
+use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
-use crate::check::programs::programs;
+use crate::check::programs::check_programs;
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::cli::args::CheckArgs;
-use crate::cli::commands::error_report::of_app;
+use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::check::{CheckLine, CheckOutput, ProbeAnswer};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::line;
+use crate::cli::output::json::json_line;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
@@ -38,36 +38,37 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
-    let place = Spreadsheet::of(&settings);
-    let mut lines = meant(args, &settings, &place);
-    let (of_source, looked) = source(&settings, clock.as_ref()).await;
+    let place = Spreadsheet::from_settings(&settings);
+    let mut lines = destination_lines(args, &settings, &place);
+    let (of_source, repeated_keys) = check_source(&settings, clock.as_ref()).await;
     lines.extend(of_source);
-    lines.extend(programs(&settings));
+    lines.extend(check_programs(&settings));
     let job = settings.job.clone();
-    let mut checked = CheckOutput { job, place, lines: Vec::new(), looked, probe: None, leftovers: 0, exit: Exit::Ok };
+    let mut checked =
+        CheckOutput { job, place, lines: Vec::new(), repeated_keys, probe: None, leftovers: 0, exit: Exit::Ok };
     let mut unreachable = None;
     let mut probed = None;
-    match existing(&settings, &clock, &chance) {
+    match connect_existing(&settings, &clock, &chance) {
         Ok(Sheet { sheets, id, file }) => {
-            let coming = PlannedRun {
+            let planned = PlannedRun {
                 sheets: Arc::clone(&sheets),
                 id: id.clone(),
                 definition: definition(&settings),
-                install: known(settings.state_dir.as_deref()),
-                running: running_here(&settings),
+                install: known_id(settings.state_dir.as_deref()),
+                running: active_run(&settings),
                 clock: Arc::clone(&clock),
             };
             let before = lines.len();
-            let can_be_read = spreadsheet(&settings, &coming, &mut lines).await;
-            if let Err(error) = file.judge(Ok(())) {
+            let can_be_read = check_spreadsheet(&settings, &planned, &mut lines).await;
+            if let Err(error) = file.check(Ok(())) {
                 lines.truncate(before);
-                unreachable = Some((Subject::Spreadsheet, of_app(&error, &settings)));
+                unreachable = Some((Subject::Spreadsheet, from_app(&error, &settings)));
             } else if can_be_read && args.probe {
                 let stop = Stop::default();
-                let watch = listen(&stop, &clock);
+                let watch = watch_signals(&stop, &clock);
                 let asked = probe(sheets, id, clock, chance, &stop).await;
                 drop(watch);
-                probed = Some(asked.map_err(|error| of_app(&AppError::Store(error), &settings))?);
+                probed = Some(asked.map_err(|error| from_app(&AppError::Store(error), &settings))?);
             }
         }
         Err(AppError::NeverRan) => {
@@ -77,35 +78,35 @@ pub async fn command(
         Err(error) => {
             let is_file = matches!(error, AppError::Embedded { .. });
             let subject = if is_file { Subject::Spreadsheet } else { Subject::Credentials };
-            unreachable = Some((subject, of_app(&error, &settings)));
+            unreachable = Some((subject, from_app(&error, &settings)));
         }
     }
-    checked.lines = lines.into_iter().map(|line| told(line, &settings, &mut checked.exit)).collect();
-    if let Some((subject, trouble)) = unreachable {
-        checked.lines.push(problem(subject, &trouble, &mut checked.exit));
+    checked.lines = lines.into_iter().map(|line| output_line(line, &settings, &mut checked.exit)).collect();
+    if let Some((subject, error)) = unreachable {
+        checked.lines.push(problem(subject, &error, &mut checked.exit));
     }
     if let Some(probed) = &probed {
-        answered(probed, &mut checked);
+        add_answers(probed, &mut checked);
     }
     let out = session.terminal.out();
-    out.put(&if args.job.json { line(&checked.document()) } else { checked.text(out.palette()) });
+    out.put(&if args.job.json { json_line(&checked.document()) } else { checked.text(out.palette()) });
     match probed {
-        Some(probed) => end(probed, checked.exit, &settings),
+        Some(probed) => probe_exit(probed, checked.exit, &settings),
         None => Ok(checked.exit),
     }
 }
 
 /// Returns the lines about the job file, its notes, the destination and the proxy.
-fn meant(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
-    let odd =
+fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
+    let warnings =
         settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
     let job_file = CheckItem::fine(Subject::JobFile, args.job.job.display().to_string());
     let place = CheckItem::fine(Subject::Spreadsheet, place.to_string());
-    std::iter::once(job_file).chain(odd).chain([place]).chain(way(settings)).collect()
+    std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
 }
 
 /// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
-fn way(settings: &Settings) -> Option<CheckItem> {
+fn proxy_line(settings: &Settings) -> Option<CheckItem> {
     let url = &settings.api_url;
     let what = match settings.proxies.route(&url.parse().ok()?) {
         ProxyRoute::Direct => return None,
@@ -119,11 +120,11 @@ fn way(settings: &Settings) -> Option<CheckItem> {
 }
 
 /// Converts a line for output. The first problem decides the exit, as in a run.
-fn told(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
-    let subject = line.subject.word();
+fn output_line(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
+    let subject = line.subject.as_str();
     match line.verdict {
         CheckVerdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
-        CheckVerdict::Warning { what, mend } => CheckLine { subject, verdict: "warning", message: what, hint: mend },
+        CheckVerdict::Warning { what, help } => CheckLine { subject, verdict: "warning", message: what, hint: help },
         CheckVerdict::Problem(blocker) => {
             let error = match blocker {
                 StartBlocker::Pass(error) => AppError::Pass(error),
@@ -132,30 +133,30 @@ fn told(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
                 StartBlocker::Busy { holder } => AppError::Busy { holder },
                 StartBlocker::Program { step, why } => AppError::NoProgram { step, why },
             };
-            problem(line.subject, &of_app(&error, settings), exit)
+            problem(line.subject, &from_app(&error, settings), exit)
         }
     }
 }
 
-fn problem(subject: Subject, trouble: &CliError, exit: &mut Exit) -> CheckLine {
+fn problem(subject: Subject, error: &CliError, exit: &mut Exit) -> CheckLine {
     if *exit == Exit::Ok {
-        *exit = trouble.exit();
+        *exit = error.exit();
     }
     CheckLine {
-        subject: subject.word(),
+        subject: subject.as_str(),
         verdict: "problem",
-        message: trouble.message().to_owned(),
-        hint: trouble.hint().map(str::to_owned),
+        message: error.message().to_owned(),
+        hint: error.hint().map(str::to_owned),
     }
 }
 
-fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
+fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
     let answers = probed.findings.iter().map(|found| ProbeAnswer {
         question: found.assumption.name(),
         assumption: found.assumption.description(),
         outcome: found.outcome.as_str(),
         seen: found.seen.clone(),
-        meaning: meaning(found.assumption, found.outcome),
+        meaning: consequence(found.assumption, found.outcome),
     });
     checked.probe = Some(answers.collect());
     checked.leftovers = probed.swept.leftovers;
@@ -165,7 +166,7 @@ fn answered(probed: &ProbeReport, checked: &mut CheckOutput) {
 }
 
 /// Returns the exit of a check with a probe.
-fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
+fn probe_exit(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
     let sure = probed.has_proven_guard();
     if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
         // A guard that does not hold is worse than leftovers.
@@ -173,7 +174,7 @@ fn end(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, Cli
         return Err(not_cleaned(&probed.swept, exit));
     }
     match probed.ended {
-        Some(ProbeEnd::Error(error)) => Err(of_app(&AppError::Store(error), settings)),
+        Some(ProbeEnd::Error(error)) => Err(from_app(&AppError::Store(error), settings)),
         Some(ProbeEnd::Stopped(StopReason::Interrupt)) => Ok(Exit::Interrupted),
         Some(ProbeEnd::Stopped(StopReason::HangUp)) => Ok(Exit::HungUp),
         Some(ProbeEnd::Stopped(_)) => Ok(Exit::Terminated),
@@ -196,9 +197,9 @@ fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
 
 /// The first signal ends the probe after the current question; the second one aborts that question.
 /// The probe cleans up in both cases.
-fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+fn watch_signals(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
     let stop = stop.clone();
-    let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
+    let watch = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
@@ -208,7 +209,7 @@ fn listen(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
             stop.force(Duration::ZERO);
         }
     });
-    heard.inspect_err(|error| tracing::warn!(%error, "signals can't be received")).ok()
+    watch.inspect_err(|error| tracing::warn!(%error, "signals can't be received")).ok()
 }
 
 #[cfg(test)]
@@ -227,8 +228,9 @@ mod tests {
             let probed = ProbeReport { findings: vec![finding], swept: CleanupReport::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::fixtures::place().spreadsheet;
-            let mut checked = CheckOutput { job, place, lines, looked: None, probe, leftovers: 0, exit: Exit::Ok };
-            answered(&probed, &mut checked);
+            let mut checked =
+                CheckOutput { job, place, lines, repeated_keys: None, probe, leftovers: 0, exit: Exit::Ok };
+            add_answers(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));
         }
@@ -237,10 +239,10 @@ mod tests {
     #[test]
     fn what_could_not_be_swept_up_is_told_by_name_and_so_is_a_sweep_that_saw_nothing() {
         let left = vec!["sheetkeep probe 1-0123456789abcdef-0".to_owned()];
-        let told = not_cleaned(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
-        assert!(told.message().contains("0123456789abcdef-0") && told.exit() == Exit::Unavailable);
+        let output_line = not_cleaned(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
+        assert!(output_line.message().contains("0123456789abcdef-0") && output_line.exit() == Exit::Unavailable);
         let why = Some(crate::port::store::StoreError::Missing { why: "no spreadsheet".into() });
-        let told = not_cleaned(&CleanupReport { why, ..CleanupReport::default() }, Exit::Protocol);
-        assert!(told.message().contains("no spreadsheet") && told.exit() == Exit::Protocol);
+        let output_line = not_cleaned(&CleanupReport { why, ..CleanupReport::default() }, Exit::Protocol);
+        assert!(output_line.message().contains("no spreadsheet") && output_line.exit() == Exit::Protocol);
     }
 }

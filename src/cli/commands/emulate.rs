@@ -33,7 +33,7 @@ pub async fn command(
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
-    let watch = SignalWatch::begin(Arc::clone(&clock), move |_, _| asked.cancel())
+    let watch = SignalWatch::start(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
     let out = session.terminal.out();
     let ready = |url: &str| {
@@ -42,7 +42,7 @@ pub async fn command(
     let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)));
     let served = launch(options, time, random, ready, async move { stopped.cancelled().await }).await;
     drop(watch);
-    served.map(|()| Exit::Ok).map_err(|error| trouble(&error))
+    served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))
 }
 
 fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
@@ -84,7 +84,7 @@ fn exit(lasting: Option<FailureCause>) -> Exit {
     }
 }
 
-fn trouble(error: &LaunchError) -> CliError {
+fn to_cli_error(error: &LaunchError) -> CliError {
     let exit = match error {
         LaunchError::Storage(error) => exit(error.failure_cause()),
         LaunchError::StorageFailure(trouble) => exit(Some(trouble.cause)),

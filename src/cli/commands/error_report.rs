@@ -18,29 +18,29 @@ use crate::runner::shutdown::StopReason;
 use crate::store::tabs::error::{EARLIER, store_error};
 
 /// Converts an error of the job file or the environment.
-pub fn of_config(error: ConfigError) -> CliError {
+pub fn from_config(error: ConfigError) -> CliError {
     let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
-    CliError::of_diagnostic(error, exit)
+    CliError::from_diagnostic(error, exit)
 }
 
 /// Converts any other error of a job with these settings.
-pub fn of_app(error: &AppError, settings: &Settings) -> CliError {
-    let exit = exit(error);
-    let trouble = CliError::of(error, exit);
+pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
+    let exit = app_exit(error);
+    let trouble = CliError::from_error(error, exit);
     if error.to_string().starts_with(EARLIER) {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
-    let of_proxy = || of_proxy(&trouble, settings);
-    let help = || advice(error, settings).or_else(|| help(error).map(str::to_owned));
-    match of_proxy().or_else(help).or_else(|| whereabouts(error, exit, settings)) {
+    let proxy_help = || proxy_help(&trouble, settings);
+    let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
+    match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
     }
 }
 
 /// Names the spreadsheet and the service if either was not found.
-fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
     match (exit, &settings.target) {
         (Exit::NoInput | Exit::Unavailable, Target::Google { id }) => {
@@ -51,26 +51,27 @@ fn whereabouts(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
             through.map(|proxy| format!("the call went through the proxy {proxy}; see what that answers"))
         }
         (Exit::NoInput, Target::Embedded { .. }) if matches!(error, AppError::NeverRan | AppError::NoTab { .. }) => {
-            Some(format!("this is about the {}", Spreadsheet::of(settings)))
+            Some(format!("this is about the {}", Spreadsheet::from_settings(settings)))
         }
         _ => None,
     }
 }
 
 /// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
-fn of_proxy(trouble: &CliError, settings: &Settings) -> Option<String> {
-    let is_no = matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+fn proxy_help(trouble: &CliError, settings: &Settings) -> Option<String> {
+    let is_refusal =
+        matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
     let url = &settings.api_url;
-    is_no.then(|| {
+    is_refusal.then(|| {
         format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one")
     })
 }
 
-fn exit(error: &AppError) -> Exit {
+fn app_exit(error: &AppError) -> Exit {
     match error {
-        AppError::Pass(error) => of_pass(error),
-        AppError::Store(error) => of_store(error),
-        AppError::Source(error) => of_source(error),
+        AppError::Pass(error) => run_exit(error),
+        AppError::Store(error) => store_exit(error),
+        AppError::Source(error) => source_exit(error),
         AppError::Call(error) => match store_error(error) {
             StoreError::Missing { .. } => Exit::NoInput,
             StoreError::Foreign { .. } => Exit::Protocol,
@@ -86,7 +87,7 @@ fn exit(error: &AppError) -> Exit {
     }
 }
 
-fn of_pass(error: &RunError) -> Exit {
+fn run_exit(error: &RunError) -> Exit {
     match error {
         RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn | RunError::Restless { .. } => {
             Exit::TempFail
@@ -98,18 +99,18 @@ fn of_pass(error: &RunError) -> Exit {
         RunError::Stopped { reason: StopReason::Terminate } => Exit::Terminated,
         RunError::Stopped { reason: StopReason::HangUp } => Exit::HungUp,
         RunError::Stopped { reason: StopReason::Deadline } => Exit::Timeout,
-        RunError::Store(error) => of_store(error),
+        RunError::Store(error) => store_exit(error),
         RunError::Refused { .. } => Exit::DataErr,
         RunError::NoFailure { .. } => Exit::Unknown,
-        RunError::Source { error, .. } | RunError::Input(error) => of_source(error),
-        RunError::AllAlike { cause, .. } => of_cause(cause),
+        RunError::Source { error, .. } | RunError::Input(error) => source_exit(error),
+        RunError::AllAlike { cause, .. } => cause_exit(cause),
         RunError::Machine { trouble, .. } => Exit::from(trouble.refused),
         RunError::Unfinished { fault: Fault::Transient, .. } => Exit::Unavailable,
         RunError::Unfinished { fault, .. } => Exit::from((*fault, Context::Service)),
     }
 }
 
-fn of_store(error: &StoreError) -> Exit {
+fn store_exit(error: &StoreError) -> Exit {
     match error {
         StoreError::Machine { trouble } => Exit::from(trouble.refused),
         StoreError::Missing { .. } => Exit::NoInput,
@@ -120,7 +121,7 @@ fn of_store(error: &StoreError) -> Exit {
     }
 }
 
-fn of_source(error: &SourceError) -> Exit {
+fn source_exit(error: &SourceError) -> Exit {
     match error {
         SourceError::Missing { .. } => Exit::NoInput,
         SourceError::Broken { .. } | SourceError::Ambiguous { .. } | SourceError::Foreign { .. } => Exit::DataErr,
@@ -131,7 +132,7 @@ fn of_source(error: &SourceError) -> Exit {
 
 /// Returns the exit for one common cause of all first failures: the job file's expressions, the
 /// data, or a program.
-fn of_cause(cause: &Cause) -> Exit {
+fn cause_exit(cause: &Cause) -> Exit {
     match cause.step.as_str() {
         "item" => Exit::Config,
         _ if cause.is_program => Exit::Failed,
@@ -140,7 +141,7 @@ fn of_cause(cause: &Cause) -> Exit {
 }
 
 /// Returns help that depends on the error's contents.
-fn advice(error: &AppError, settings: &Settings) -> Option<String> {
+fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
     match error {
         AppError::Source(SourceError::Foreign { advice, .. })
         | AppError::Pass(
@@ -222,7 +223,7 @@ fn help(error: &AppError) -> Option<&'static str> {
 const PAGE: &str =
     "log in to this network in a browser, or see what SHEETKEEP_API_URL and the proxy settings name; then run it again";
 /// Converts a refusal by this machine before the command has started.
-pub fn of_machine(trouble: &MachineTrouble) -> CliError {
+pub fn from_machine(trouble: &MachineTrouble) -> CliError {
     CliError::new(format!("failed to begin: {trouble}"), Exit::from(trouble.refused)).with_help(remedy(trouble.refused))
 }
 

@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use crate::app::explain::{ItemHistory, explain};
 use crate::cli::args::ExplainArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::{settings, whereabouts};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{destination_line, load_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
@@ -30,27 +30,31 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
+    let settings = load_settings(&args.job, None)?;
     let key =
         Key::new(args.key.as_str()).map_err(|error| CliError::new(format!("read the key: {error}"), Exit::Usage))?;
-    let life = explain(&settings, &key, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
-    if !life.is_known() {
-        let why = format!("key \"{}\" not found in any tab of job {}", life.key, settings.job);
+    let history = explain(&settings, &key, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    if !history.is_known() {
+        let why = format!("key \"{}\" not found in any tab of job {}", history.key, settings.job);
         return Err(CliError::new(why, Exit::Unknown)
             .with_help("keys are matched exactly; the source may not have yielded it yet"));
     }
-    let text = if args.job.json { line(&Document::of(&life, &settings)) } else { told(&life, &settings.job) };
+    let text = if args.job.json {
+        json_line(&Document::new(&history, &settings))
+    } else {
+        history_text(&history, &settings.job)
+    };
     session.terminal.out().put(&text);
     if !args.job.json {
-        session.terminal.out().put(&whereabouts(&settings));
+        session.terminal.out().put(&destination_line(&settings));
     }
     Ok(Exit::Ok)
 }
 
 /// Returns the history in lines, in the order in which it happened.
-fn told(life: &ItemHistory, job: &str) -> String {
-    let mut out = format!("{} · key {}\n", visible(job), visible(&life.key));
-    for row in &life.failures {
+fn history_text(history: &ItemHistory, job: &str) -> String {
+    let mut out = format!("{} · key {}\n", visible(job), visible(&history.key));
+    for row in &history.failures {
         let failure = &row.failure;
         let state = failure.state.as_str();
         let tries = if failure.attempts == 1 { "attempt" } else { "attempts" };
@@ -61,39 +65,45 @@ fn told(life: &ItemHistory, job: &str) -> String {
         if !failure.step.is_empty() {
             let _ = write!(out, ", at {}: {}", visible(&failure.step), visible(&failure.error));
         }
-        let _ = writeln!(out, "  (Failures row {}, run {}{})", row.row, visible(&failure.run), commit(failure.order));
+        let _ = writeln!(
+            out,
+            "  (Failures row {}, run {}{})",
+            row.row,
+            visible(&failure.run),
+            commit_suffix(failure.order)
+        );
         if let Some(action) = row.action {
             let _ = writeln!(out, "      requested there: {}", action.as_str());
         }
     }
-    for row in &life.done {
+    for row in &history.done {
         let version =
             if row.version.is_empty() { String::new() } else { format!(" in version {}", visible(&row.version)) };
         let _ = write!(out, "  {}{version} by run {}", visible(&row.state), visible(&row.run));
         let _ = match (&row.spreadsheet, row.row) {
             (Some(earlier), _) => writeln!(out, "  (Processed of the earlier spreadsheet {})", visible(earlier)),
-            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit(row.order)),
+            (None, Some(number)) => writeln!(out, "  (Processed row {number}{})", commit_suffix(row.order)),
             (None, None) => writeln!(out, "  (Processed; the next run puts its row back)"),
         };
     }
-    let (tab, rows) = &life.data;
+    let (tab, rows) = &history.data;
     let _ = match rows.as_slice() {
         [] => writeln!(out, "  no row in {}", visible(tab)),
-        rows => writeln!(out, "  in {} at row {}", visible(tab), joined(rows)),
+        rows => writeln!(out, "  in {} at row {}", visible(tab), join_rows(rows)),
     };
-    for run in &life.runs {
-        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.as_str(), ended(run));
+    for run in &history.runs {
+        let _ = writeln!(out, "  run {}: {}{}", visible(&run.id), run.status.as_str(), end_suffix(run));
     }
-    let _ = writeln!(out, "  next: {}", life.next);
+    let _ = writeln!(out, "  next: {}", history.next);
     out
 }
 
 /// Returns the commit that wrote a row, if the row contains it.
-fn commit(order: Option<RowOrder>) -> String {
+fn commit_suffix(order: Option<RowOrder>) -> String {
     order.map_or_else(String::new, |order| format!(", commit {}", order.commit))
 }
 
-fn ended(run: &Run) -> String {
+fn end_suffix(run: &Run) -> String {
     let message = if run.message.is_empty() { String::new() } else { format!(", {}", visible(&run.message)) };
     match run.finished {
         Some(finished) => format!(" at {finished} on {}{message}", visible(&run.host)),
@@ -102,7 +112,7 @@ fn ended(run: &Run) -> String {
 }
 
 /// Joins row numbers with commas.
-pub fn joined(rows: &[u32]) -> String {
+pub fn join_rows(rows: &[u32]) -> String {
     rows.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -157,8 +167,8 @@ struct RunDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(life: &'a ItemHistory, settings: &'a Settings) -> Self {
-        let processed = life.done.iter().map(|row| ProcessedDocument {
+    fn new(history: &'a ItemHistory, settings: &'a Settings) -> Self {
+        let processed = history.done.iter().map(|row| ProcessedDocument {
             row: row.row,
             spreadsheet: row.spreadsheet.as_deref(),
             version: &row.version,
@@ -166,7 +176,7 @@ impl<'a> Document<'a> {
             run: &row.run,
             commit: row.order.map(|order| order.commit),
         });
-        let failures = life.failures.iter().map(|row| FailureDocument {
+        let failures = history.failures.iter().map(|row| FailureDocument {
             row: row.row,
             state: row.failure.state.as_str(),
             step: &row.failure.step,
@@ -180,7 +190,7 @@ impl<'a> Document<'a> {
             action: row.action.map(RequestedAction::as_str),
             answered: row.failure.answered.map(RequestedAction::as_str),
         });
-        let runs = life.runs.iter().map(|run| RunDocument {
+        let runs = history.runs.iter().map(|run| RunDocument {
             run: &run.id,
             status: run.status.as_str(),
             started: run.started.to_string(),
@@ -191,14 +201,14 @@ impl<'a> Document<'a> {
         Self {
             schema_version: SCHEMA_VERSION,
             job: &settings.job,
-            spreadsheet: Spreadsheet::of(settings),
-            key: &life.key,
-            tab: &life.data.0,
-            rows: &life.data.1,
+            spreadsheet: Spreadsheet::from_settings(settings),
+            key: &history.key,
+            tab: &history.data.0,
+            rows: &history.data.1,
             processed: processed.collect(),
             failures: failures.collect(),
             runs: runs.collect(),
-            next: &life.next,
+            next: &history.next,
         }
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::app::failures::failures;
 use crate::cli::args::{FailuresAction, FailuresKeysArgs, FailuresListArgs, RunArgs};
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::settings;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -42,8 +42,8 @@ async fn list(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
-    let found = failures(&settings, args.last, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
+    let settings = load_settings(&args.job, None)?;
+    let found = failures(&settings, args.last, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let rows = found.some.iter().map(|(failure, asked)| {
         vec![
             failure.key.as_str().to_owned(),
@@ -63,7 +63,7 @@ async fn list(
     }
     let first = found.total.map_or(0, |total| total + 1 - (rows.len() as u64).min(total));
     let header = COLUMNS.map(str::to_owned).to_vec();
-    let (total, spreadsheet) = (found.total, Spreadsheet::of(&settings));
+    let (total, spreadsheet) = (found.total, Spreadsheet::from_settings(&settings));
     show(&TabRows { tab: found.tab, header, rows, first, total, spreadsheet }, &session.terminal, args.job.json);
     Ok(Exit::Ok)
 }
@@ -78,7 +78,7 @@ async fn answer(
 ) -> Result<Exit, CliError> {
     let keys = args.keys.iter().map(|key| Key::new(key.as_str())).collect::<Result<Vec<_>, _>>();
     let keys = keys.map_err(|error| CliError::new(format!("read the keys: {error}"), Exit::Usage))?;
-    let run = RunArgs::of(&args.job);
+    let run = RunArgs::new(&args.job);
     let order = run::RunOptions { retrying: RetryScope::Selected(keys, answer), ..run::RunOptions::default() };
-    run::of(session, &run, order, host, clock, chance).await
+    run::run_job(session, &run, order, host, clock, chance).await
 }

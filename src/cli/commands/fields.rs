@@ -16,18 +16,18 @@ pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
     if let (Some(delimiter), [line]) = (header_row.delimiter, header_row.fields.as_slice()) {
         let parts: Vec<String> = line.split(delimiter).map(|part| part.trim().trim_matches('"').to_owned()).collect();
         let delimiter = delimiter.to_string();
-        let found = match near(path, &parts).as_slice() {
+        let found = match similar_fields(path, &parts).as_slice() {
             [exact, ..] if *exact == path => format!("the header row then has {exact}"),
-            names => meant(what, names),
+            names => suggestion(what, names),
         };
         return format!(
             "the header row is one field with {delimiter:?} in it: write delimiter = {delimiter:?} below [source]; {found}"
         );
     }
-    meant(what, &near(path, &header_row.fields))
+    suggestion(what, &similar_fields(path, &header_row.fields))
 }
 
-fn meant(what: &str, names: &[String]) -> String {
+fn suggestion(what: &str, names: &[String]) -> String {
     match names {
         [] => format!("name one of the fields as `{what}` in [item]; nothing was written"),
         [name] => format!("did you mean {name}? see `{what}` in [item]; nothing was written"),
@@ -43,10 +43,10 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
             let shown: Vec<String> = members.iter().take(10).map(|name| format!("{name:?}")).collect();
             let has =
                 if shown.is_empty() { String::new() } else { format!("; the first record has {}", shown.join(", ")) };
-            let near = near(key, &members);
+            let near = similar_fields(key, &members);
             let is_found = near.first().is_some_and(|name| name == key);
-            let meant = near.first().filter(|_| !is_found).map(|name| format!("; did you mean key = {name:?}?"));
-            format!("see [item] in the job file{has}{}", meant.unwrap_or_default())
+            let suggestion = near.first().filter(|_| !is_found).map(|name| format!("; did you mean key = {name:?}?"));
+            format!("see [item] in the job file{has}{}", suggestion.unwrap_or_default())
         }
         "source" => "see whether the source is what the job file says, and whole".to_owned(),
         "output" => "see [sheet] columns in the job file, and what the records hold there".to_owned(),
@@ -64,7 +64,7 @@ pub fn all_alike(cause: &Cause, key: &str) -> String {
 
 /// Returns the fields, as jq, that `path` may mean: first similar names, then names that contain
 /// it.
-fn near(path: &str, fields: &[String]) -> Vec<String> {
+fn similar_fields(path: &str, fields: &[String]) -> Vec<String> {
     let Some(wanted) = MemberPath::parse(path) else { return Vec::new() };
     let wanted = wanted.members().join(".");
     let plain = |name: &str| name.trim().to_lowercase().replace([' ', '_', '-'], "");
@@ -80,11 +80,11 @@ fn near(path: &str, fields: &[String]) -> Vec<String> {
             names.push(name);
         }
     }
-    names.iter().take(MOST_NAMES).map(|name| written(name)).collect()
+    names.iter().take(MOST_NAMES).map(|name| as_jq(name)).collect()
 }
 
 /// Returns a field's name as jq.
-fn written(name: &str) -> String {
+fn as_jq(name: &str) -> String {
     let plain = format!(".{name}");
     if MemberPath::parse(&plain).is_some_and(|path| path.members() == [name]) { plain } else { format!(".{name:?}") }
 }
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn the_nearest_names_are_shown_as_jq() {
-        for (path, fields, meant) in [
+        for (path, fields, suggestion) in [
             (".id", &["ID", "name"][..], "did you mean .ID?"),
             (".id", &[" id", "name"], "did you mean .\" id\"?"),
             (".order_id", &["name", "Order ID"], "did you mean .\"Order ID\"?"),
@@ -110,7 +110,7 @@ mod tests {
             (".id", &["name", "mail"], "name one of the fields as `key`"),
         ] {
             let told = help(path, fields, None);
-            assert!(told.starts_with(meant), "{told}");
+            assert!(told.starts_with(suggestion), "{told}");
         }
     }
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::app::fsck::{DiscrepancyKind, FsckReport, Repair, check, errands, may_adopt};
+use crate::app::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::explain::joined;
-use crate::cli::commands::load_settings::{settings, whereabouts};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::explain::join_rows;
+use crate::cli::commands::load_settings::{destination_line, load_settings};
 use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::counted;
+use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::{FsckArgs, RepairChoice};
@@ -36,55 +36,57 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
-    let trouble = |error| of_app(&error, &settings);
+    let settings = load_settings(&args.job, None)?;
+    let to_error = |error| from_app(&error, &settings);
     let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
-    let asked = args.repair;
-    if asked == Some(RepairChoice::Accept) && !may_adopt(&settings) {
+    let choice = args.repair;
+    if choice == Some(RepairChoice::Accept) && !can_accept(&settings) {
         let why = "accept rows: this job appends a row for each version of a key, so an accepted key would get another row with its next run";
         return Err(CliError::new(why, Exit::Usage)
             .with_help("delete the rows, or leave them: rows of unknown origin are never changed"));
     }
-    let mut checked = look().await.map_err(trouble)?;
-    let repair = asked.map(|choice| meant(choice, &checked));
-    let (mut mended, mut remade) = (0, Vec::new());
+    let mut checked = look().await.map_err(to_error)?;
+    let repair = choice.map(|choice| chosen_repair(choice, &checked));
+    let (mut repaired, mut recreated) = (0, Vec::new());
     if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
-        let errands = errands(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(trouble)?;
-        mended = errands.settled.len() as u64;
+        let changes =
+            prepare_repair(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(to_error)?;
+        repaired = changes.settled.len() as u64;
         // Any run of this command recreates missing tabs.
-        remade.clone_from(&checked.gone);
+        recreated.clone_from(&checked.missing_tabs);
         let order = RunOptions {
             retrying: RetryScope::None,
-            errands: Some(errands),
-            remakes: true,
+            changes: Some(changes),
+            recreates_tabs: true,
             command: Some("fsck"),
             ..RunOptions::default()
         };
-        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
-            .await?;
+        let exit =
+            run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
+                .await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
-        checked = look().await.map_err(trouble)?;
+        checked = look().await.map_err(to_error)?;
     }
     let plan = repair.filter(|_| !args.yes);
     let text = if args.job.json {
-        line(&Document::of(&checked, &settings, plan, (mended, &remade)))
+        json_line(&Document::new(&checked, &settings, plan, (repaired, &recreated)))
     } else {
-        told(&checked, &settings, plan, (mended, &remade))
+        report_text(&checked, &settings, plan, (repaired, &recreated))
     };
     session.terminal.out().put(&text);
     if !args.job.json {
-        session.terminal.out().put(&whereabouts(&settings));
+        session.terminal.out().put(&destination_line(&settings));
     }
     Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
 }
 
 /// Returns the repair of a choice. `--repair` alone restores a missing tab first, so that a user
 /// who only wants the tab back revokes no key.
-fn meant(choice: RepairChoice, checked: &FsckReport) -> Repair {
+fn chosen_repair(choice: RepairChoice, checked: &FsckReport) -> Repair {
     match choice {
-        RepairChoice::Usual if checked.gone.is_empty() => Repair::Reprocess,
+        RepairChoice::Usual if checked.missing_tabs.is_empty() => Repair::Reprocess,
         RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
         RepairChoice::Reprocess => Repair::Reprocess,
         RepairChoice::Accept => Repair::Accept,
@@ -93,32 +95,36 @@ fn meant(choice: RepairChoice, checked: &FsckReport) -> Repair {
 
 fn affected(checked: &FsckReport, repair: Repair) -> u64 {
     match repair {
-        Repair::Tabs => checked.gone.len() as u64,
+        Repair::Tabs => checked.missing_tabs.len() as u64,
         Repair::Reprocess => checked.count(DiscrepancyKind::Missing),
-        Repair::Accept => checked.count(DiscrepancyKind::Strange),
+        Repair::Accept => checked.count(DiscrepancyKind::UnknownRow),
     }
 }
 
-fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended, remade): (u64, &[String])) -> String {
+fn report_text(
+    checked: &FsckReport,
+    settings: &Settings,
+    plan: Option<Repair>,
+    (repaired, recreated): (u64, &[String]),
+) -> String {
     let mut out = String::new();
-    for tab in remade {
+    for tab in recreated {
         let _ = writeln!(out, "{}: tab {} was recreated, empty", visible(&settings.job), visible(tab));
     }
-    if mended > 0 {
-        let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), counted(mended, "row"));
+    if repaired > 0 {
+        let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), format_count(repaired, "row"));
     }
-    for note in &checked.notes {
+    for note in &checked.anomalies {
         let _ = writeln!(out, "warning: {}", visible(note));
     }
-    let sums = format!("{}, {}", counted(checked.keys, "key"), counted(checked.rows, "data row"));
-    if checked.is_clean() {
-        let _ = writeln!(out, "{}: {sums}; consistent", visible(&settings.job));
-    } else if checked.agrees() {
-        let _ = writeln!(out, "{}: {sums}; consistent, but a tab is gone", visible(&settings.job));
-    } else {
-        let _ = writeln!(out, "{}: {sums}; not consistent", visible(&settings.job));
-    }
-    for tab in &checked.gone {
+    let sums = format!("{}, {}", format_count(checked.keys, "key"), format_count(checked.rows, "data row"));
+    let verdict = match (checked.is_clean(), checked.is_consistent()) {
+        (true, _) => "consistent",
+        (false, true) => "consistent, but a tab is gone",
+        (false, false) => "not consistent",
+    };
+    let _ = writeln!(out, "{}: {sums}; {verdict}", visible(&settings.job));
+    for tab in &checked.missing_tabs {
         let _ = writeln!(
             out,
             "  gone: tab {}: restore it from the file's version history, or use --repair=tabs --yes for an empty one",
@@ -126,26 +132,26 @@ fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended
         );
     }
     if let Some(edited) = &checked.edited {
-        let (tab, written) = (visible(&edited.tab), counted(edited.written, "row"));
+        let (tab, written) = (visible(&edited.tab), format_count(edited.written, "row"));
         let _ = match edited.found {
             found if found == edited.written => {
                 writeln!(out, "  edited: {tab} has {written}, but not those that runs wrote")
             }
-            found => writeln!(out, "  edited: {tab} has {}, and runs wrote {written}", counted(found, "row")),
+            found => writeln!(out, "  edited: {tab} has {}, and runs wrote {written}", format_count(found, "row")),
         };
     }
     for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
-        let _ = writeln!(out, "  {}: {} {}", what.word(), counted(*count, "key"), meaning(*what, settings));
-        let told = checked.findings.iter().filter(|finding| finding.what == *what);
+        let _ = writeln!(out, "  {}: {} {}", what.as_str(), format_count(*count, "key"), explanation(*what, settings));
+        let listed = checked.findings.iter().filter(|finding| finding.what == *what);
         let mut shown = 0;
-        for finding in told {
+        for finding in listed {
             shown += 1;
             let _ = writeln!(
                 out,
                 "    {}  ({} row {})",
                 finding.key.as_deref().map_or_else(|| MOVED.into(), visible),
                 visible(&finding.tab),
-                joined(&finding.rows)
+                join_rows(&finding.rows)
             );
         }
         if *count > shown {
@@ -156,40 +162,40 @@ fn told(checked: &FsckReport, settings: &Settings, plan: Option<Repair>, (mended
         let _ = writeln!(
             out,
             "  {} without a key: of unknown origin, left unchanged",
-            counted(checked.keyless, "data row")
+            format_count(checked.keyless, "data row")
         );
     }
     if let Some(repair) = plan {
-        let _ = writeln!(out, "{}", planned(checked, repair));
+        let _ = writeln!(out, "{}", plan_text(checked, repair));
     }
     out
 }
 
-fn meaning(what: DiscrepancyKind, settings: &Settings) -> &'static str {
+fn explanation(what: DiscrepancyKind, settings: &Settings) -> &'static str {
     match (what, settings.mode) {
         (DiscrepancyKind::Missing, _) => "done, without a row: it was deleted, or the steps made none",
-        (DiscrepancyKind::Doubled, WriteMode::Upsert) => "with several rows, where there should be one",
-        (DiscrepancyKind::Doubled, WriteMode::Append) => "with more identical rows than versions that are done",
-        (DiscrepancyKind::Strange, _) => "with a row, but not done: the row was typed, copied or changed",
-        (DiscrepancyKind::Twice, _) => "processed twice in the same version: rows of Processed were copied",
+        (DiscrepancyKind::DuplicateRows, WriteMode::Upsert) => "with several rows, where there should be one",
+        (DiscrepancyKind::DuplicateRows, WriteMode::Append) => "with more identical rows than versions that are done",
+        (DiscrepancyKind::UnknownRow, _) => "with a row, but not done: the row was typed, copied or changed",
+        (DiscrepancyKind::ProcessedTwice, _) => "processed twice in the same version: rows of Processed were copied",
     }
 }
 
-fn planned(checked: &FsckReport, repair: Repair) -> String {
+fn plan_text(checked: &FsckReport, repair: Repair) -> String {
     let count = affected(checked, repair);
     match repair {
         _ if count == 0 => "repair: this would change nothing".to_owned(),
         Repair::Tabs => format!(
             "repair: would recreate tab {}, empty; its former contents are lost; apply with --repair=tabs --yes",
-            visible(&checked.gone.join(" and "))
+            visible(&checked.missing_tabs.join(" and "))
         ),
         Repair::Reprocess => format!(
             "repair: would revoke {} in Processed, to be processed again when the source yields them; apply with --repair=reprocess --yes",
-            counted(count, "key")
+            format_count(count, "key")
         ),
         Repair::Accept => format!(
             "repair: would record {} in Processed as done, with their rows as they are; apply with --repair=accept --yes",
-            counted(count, "key")
+            format_count(count, "key")
         ),
     }
 }
@@ -240,15 +246,15 @@ struct FindingDocument<'a> {
 }
 
 impl<'a> Document<'a> {
-    fn of(
+    fn new(
         checked: &'a FsckReport,
         settings: &'a Settings,
         plan: Option<Repair>,
-        (mended, remade): (u64, &'a [String]),
+        (repaired, recreated): (u64, &'a [String]),
     ) -> Self {
         let findings = checked.findings.iter().map(|finding| FindingDocument {
             // The name of the field that counts these.
-            what: finding.what.word().replace(' ', "_"),
+            what: finding.what.as_str().replace(' ', "_"),
             key: finding.key.as_deref(),
             tab: &finding.tab,
             rows: &finding.rows,
@@ -256,26 +262,26 @@ impl<'a> Document<'a> {
         Self {
             schema_version: SCHEMA_VERSION,
             job: &settings.job,
-            spreadsheet: Spreadsheet::of(settings),
-            consistent: checked.agrees(),
+            spreadsheet: Spreadsheet::from_settings(settings),
+            consistent: checked.is_consistent(),
             keys: checked.keys,
             rows: checked.rows,
             rows_without_key: checked.keyless,
             missing: checked.count(DiscrepancyKind::Missing),
-            duplicate_rows: checked.count(DiscrepancyKind::Doubled),
-            unknown_rows: checked.count(DiscrepancyKind::Strange),
-            processed_twice: checked.count(DiscrepancyKind::Twice),
+            duplicate_rows: checked.count(DiscrepancyKind::DuplicateRows),
+            unknown_rows: checked.count(DiscrepancyKind::UnknownRow),
+            processed_twice: checked.count(DiscrepancyKind::ProcessedTwice),
             findings: findings.collect(),
-            gone: &checked.gone,
+            gone: &checked.missing_tabs,
             processed_checksum: checked.edited.as_ref().map(|edited| EditedDocument {
                 tab: &edited.tab,
                 written: edited.written,
                 found: edited.found,
             }),
-            anomalies: &checked.notes,
-            repair: plan.map(|repair| PlanDocument { how: repair.word(), keys: affected(checked, repair) }),
-            repaired: mended,
-            remade,
+            anomalies: &checked.anomalies,
+            repair: plan.map(|repair| PlanDocument { how: repair.as_str(), keys: affected(checked, repair) }),
+            repaired,
+            remade: recreated,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
-use crate::cli::commands::error_report::of_config;
+use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::destination::{Place, Spreadsheet};
@@ -14,12 +14,12 @@ use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
 
 /// Notes about the settings are logged once, however often a command reads them.
-static TOLD: Once = Once::new();
+static NOTES_LOGGED: Once = Once::new();
 
 /// Reads the job's settings, with flags first, and logs the notes about them.
-pub fn settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
+pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
     let settings = read_settings(job, input)?;
-    TOLD.call_once(|| {
+    NOTES_LOGGED.call_once(|| {
         for note in &settings.notes {
             tracing::warn!("{}: {}", note.what, note.help);
         }
@@ -37,7 +37,7 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         input,
         ..Overrides::default()
     };
-    let mut settings = load(&job.job, &flags).map_err(of_config)?;
+    let mut settings = load(&job.job, &flags).map_err(from_config)?;
     let workers = Workers::from_own_program(own_program(), Arc::new(SystemClock::new()));
     settings.evaluation.evaluator = Some(Arc::new(workers));
     Ok(settings)
@@ -53,13 +53,13 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
         job: settings.job.clone(),
         job_file: job.job.display().to_string(),
         tab: settings.tab.clone(),
-        spreadsheet: Spreadsheet::of(settings),
+        spreadsheet: Spreadsheet::from_settings(settings),
     }
 }
 
 /// Returns the last line of a report: the spreadsheet and the reason for it.
-pub fn whereabouts(settings: &Settings) -> String {
-    format!("  in {}\n", Spreadsheet::of(settings))
+pub fn destination_line(settings: &Settings) -> String {
+    format!("  in {}\n", Spreadsheet::from_settings(settings))
 }
 
 /// Returns which programs run again when items are reprocessed; empty for a job without programs.

@@ -11,21 +11,21 @@ use serde::Serialize;
 use crate::app::error::AppError;
 use crate::app::listing::{at_home, listing_with_ends};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::{settings, whereabouts};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{destination_line, load_settings};
 use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::{counted, grouped};
+use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::PruneArgs;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::lease::head::HeadId;
-use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, pruning, yielded};
+use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, count_yielded, plan_prune};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
@@ -43,58 +43,58 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
+    let settings = load_settings(&args.job, None)?;
     // The age limit is fixed once, so that rows which this command itself writes are never old.
-    let look = |before| prunable(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
-    let (mut head, first, before) = look(None).await.map_err(|error| of_app(&error, &settings))?;
+    let read = |before| read_plan(&settings, args, before, Arc::clone(&clock), Arc::clone(&chance));
+    let (mut head, first, before) = read(None).await.map_err(|error| from_app(&error, &settings))?;
     let again = if first.forgotten.is_empty() {
         Some(0)
     } else {
-        done_again(&settings, &first).await.map_err(|error| of_app(&error, &settings))?
+        count_yielded_keys(&settings, &first).await.map_err(|error| from_app(&error, &settings))?
     };
-    let told = PruneText { settings: &settings, before, found: &first, again };
+    let output = PruneText { settings: &settings, before, found: &first, again };
     if args.yes && !first.forgotten.is_empty() && !args.delete_yielded {
-        return Err(told.refused());
+        return Err(output.refusal());
     }
     let mut left = first.clone();
     for _ in 0..MAX_RUNS {
         if !args.yes || left.settled.is_empty() {
             break;
         }
-        let errands = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.settled) };
+        let changes = PreparedChanges { from: Some(head), settled: std::mem::take(&mut left.settled) };
         let order = RunOptions {
             retrying: RetryScope::None,
-            errands: Some(errands),
+            changes: Some(changes),
             command: Some(TRIGGER),
             ..RunOptions::default()
         };
-        let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
-        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host.clone(), now, luck).await?;
+        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+        let exit = run::run_job(session, &RunArgs::quiet(&args.job), order, host.clone(), clock, chance).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
         let cells = left.cells;
-        (head, left, _) = look(Some(before)).await.map_err(|error| of_app(&error, &settings))?;
+        (head, left, _) = read(Some(before)).await.map_err(|error| from_app(&error, &settings))?;
         if left.cells >= cells {
             break;
         }
     }
     let left = args.yes.then_some(&left);
-    let out = if args.job.json { line(&told.document(left)) } else { told.text(left) };
+    let out = if args.job.json { json_line(&output.document(left)) } else { output.text(left) };
     session.terminal.out().put(&out);
     if !args.job.json {
-        session.terminal.out().put(&whereabouts(&settings));
+        session.terminal.out().put(&destination_line(&settings));
     }
     Ok(if left.is_some_and(|left| left.cells > 0) { Exit::TempFail } else { Exit::Ok })
 }
 
 /// Largest difference between this machine's clock and the service's, in milliseconds, at which
 /// this clock counts as right. The service's time has whole seconds, and responses take time.
-const AGREEING_MS: u64 = 2_000;
+const CLOCK_TOLERANCE_MS: u64 = 2_000;
 
 /// Reads the job's tabs. Returns the head, the plan, and the age limit. Without a given `before`,
 /// the service's clock decides what is old, because this machine's clock may be wrong.
-async fn prunable(
+async fn read_plan(
     settings: &Settings,
     args: &PruneArgs,
     before: Option<Timestamp>,
@@ -105,24 +105,24 @@ async fn prunable(
     let clock_now = clock.now();
     let (listing, ends) = listing_with_ends(settings, wanted, clock, chance).await?;
     at_home(&listing)?;
-    let ways = PrunePolicy { mode: settings.mode, again: settings.again };
+    let policy = PrunePolicy { mode: settings.mode, again: settings.again };
     let past = i64::try_from(args.older_than.as_millis()).unwrap_or(i64::MAX);
     // This machine's clock is finer than the service's, and counts if the two agree.
-    let is_right = clock_now.0.abs_diff(listing.at.0) <= AGREEING_MS;
+    let is_right = clock_now.0.abs_diff(listing.at.0) <= CLOCK_TOLERANCE_MS;
     let now = if is_right { clock_now } else { listing.at };
     let before = before.unwrap_or(Timestamp(now.0.saturating_sub(past)));
     let age = RowAge { before, keys: args.keys || args.delete_yielded };
-    Ok((listing.snapshot.head, pruning(&listing, &ends, ways, age), before))
+    Ok((listing.snapshot.head, plan_prune(&listing, &ends, policy, age), before))
 }
 
 /// Returns how many of the keys to delete the source yields today; `None` if it can be read only
 /// once.
-async fn done_again(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
+async fn count_yielded_keys(settings: &Settings, found: &PrunePlan) -> Result<Option<u64>, AppError> {
     let mut source = settings.open_source().map_err(AppError::Source)?;
     if !source.rereadable() {
         return Ok(None);
     }
-    yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
+    count_yielded(found, source.as_mut(), &settings.identify()).await.map(Some).map_err(AppError::Source)
 }
 
 struct PruneText<'a> {
@@ -133,8 +133,8 @@ struct PruneText<'a> {
 }
 
 impl PruneText<'_> {
-    fn refused(&self) -> CliError {
-        let keys = counted(self.found.keys.0, "key");
+    fn refusal(&self) -> CliError {
+        let keys = format_count(self.found.keys.0, "key");
         let why = format!("delete {keys}: the source may still yield them; {}", self.consequence());
         CliError::new(why, Exit::Usage)
             .with_help("use --delete-yielded to delete them anyway, or omit --keys; nothing was written")
@@ -144,7 +144,7 @@ impl PruneText<'_> {
         match self.again {
             Some(0) => "it yields none of them today".to_owned(),
             Some(again) => {
-                format!("it yields {} of them today, which the next run would process again", grouped(again))
+                format!("it yields {} of them today, which the next run would process again", format_number(again))
             }
             None => "it can be read only once, so it was not read".to_owned(),
         }
@@ -157,32 +157,32 @@ impl PruneText<'_> {
         let date = format!("{} UTC", date.get(..16).unwrap_or(&date));
         let verb = if left.is_some() { "deleted" } else { "would delete" };
         let mut out = format!("{job}: {verb} rows older than {date}\n");
-        let mut say = |count: u64, tab: &str, what: String| {
+        let mut add_line = |count: u64, tab: &str, what: String| {
             if count > 0 {
                 let _ = writeln!(out, "  {tab}: {what}");
             }
         };
-        say(found.runs, "Runs", counted(found.runs, "run"));
+        add_line(found.runs, "Runs", format_count(found.runs, "run"));
         let (failures, rows) = found.failures;
-        let closed = format!("{} closed, in {}", counted(failures, "failure"), counted(rows, "row"));
-        say(failures, &format!("Failures {job}"), closed);
-        let idle = counted(found.settled_rows, "row");
-        say(found.settled_rows, &format!("Processed {job}"), format!("{idle} that are revoked or superseded"));
+        let closed = format!("{} closed, in {}", format_count(failures, "failure"), format_count(rows, "row"));
+        add_line(failures, &format!("Failures {job}"), closed);
+        let idle = format_count(found.settled_rows, "row");
+        add_line(found.settled_rows, &format!("Processed {job}"), format!("{idle} that are revoked or superseded"));
         let (keys, rows) = found.keys;
         let of_keys = format!(
             "{} in {}; the source may still yield them: {}",
-            counted(keys, "key"),
-            counted(rows, "row"),
+            format_count(keys, "key"),
+            format_count(rows, "row"),
             self.consequence()
         );
-        say(keys, &format!("Processed {job}"), of_keys);
-        let older = format!("{} that old, kept unless you use --delete-yielded", counted(found.old_keys, "key"));
-        say(found.old_keys, &format!("Processed {job}"), older);
-        say(found.blank, "ends of tabs", counted(found.blank, "blank row"));
-        let _ = writeln!(out, "  {} in all", counted(found.cells, "cell"));
+        add_line(keys, &format!("Processed {job}"), of_keys);
+        let older = format!("{} that old, kept unless you use --delete-yielded", format_count(found.old_keys, "key"));
+        add_line(found.old_keys, &format!("Processed {job}"), older);
+        add_line(found.blank, "ends of tabs", format_count(found.blank, "blank row"));
+        let _ = writeln!(out, "  {} in all", format_count(found.cells, "cell"));
         match left {
             Some(left) if left.cells > 0 => {
-                let cells = counted(left.cells, "cell");
+                let cells = format_count(left.cells, "cell");
                 let _ = writeln!(
                     out,
                     "  {cells} of them are left, probably because rows were moved meanwhile: repeat the command"
@@ -204,7 +204,7 @@ impl PruneText<'_> {
         PruneDocument {
             schema_version: SCHEMA_VERSION,
             job: &self.settings.job,
-            spreadsheet: Spreadsheet::of(self.settings),
+            spreadsheet: Spreadsheet::from_settings(self.settings),
             before: self.before.to_string(),
             written: left.is_some(),
             runs: found.runs,

@@ -8,21 +8,21 @@ use serde::Serialize;
 
 use crate::app::listing::{at_home, listing};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::{programs_again, settings, whereabouts};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
 use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::counted;
+use crate::cli::format::format_count;
 use crate::cli::output::destination::Spreadsheet;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::ResetArgs;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::item::write_mode::WriteMode;
-use crate::maintain::reset::{ResetPlan, resetting};
+use crate::maintain::reset::{ResetPlan, plan_reset};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
@@ -36,7 +36,7 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
+    let settings = load_settings(&args.job, None)?;
     let known = listing(
         &settings,
         ScanScope { failures: true, earlier: true, ..ScanScope::default() },
@@ -44,33 +44,36 @@ pub async fn command(
         Arc::clone(&chance),
     )
     .await;
-    let known = known.map_err(|error| of_app(&error, &settings))?;
-    at_home(&known).map_err(|error| of_app(&error, &settings))?;
-    let mut found = resetting(&known, settings.again, clock.now());
+    let known = known.map_err(|error| from_app(&error, &settings))?;
+    at_home(&known).map_err(|error| from_app(&error, &settings))?;
+    let mut found = plan_reset(&known, settings.again, clock.now());
     if args.yes && !found.settled.is_empty() {
-        let errands = PreparedChanges { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
+        let changes = PreparedChanges { from: Some(known.snapshot.head), settled: std::mem::take(&mut found.settled) };
         let order = RunOptions {
             retrying: RetryScope::None,
-            errands: Some(errands),
+            changes: Some(changes),
             command: Some("reset"),
             ..RunOptions::default()
         };
-        let exit = run::of(session, &RunArgs::quietly(&args.job), order, host, clock, chance).await?;
+        let exit = run::run_job(session, &RunArgs::quiet(&args.job), order, host, clock, chance).await?;
         if exit != Exit::Ok {
             return Ok(exit);
         }
     }
-    let told =
-        if args.job.json { line(&document(&settings, &found, args.yes)) } else { text(&settings, &found, args.yes) };
-    session.terminal.out().put(&told);
+    let output = if args.job.json {
+        json_line(&document(&settings, &found, args.yes))
+    } else {
+        text(&settings, &found, args.yes)
+    };
+    session.terminal.out().put(&output);
     if !args.job.json {
-        session.terminal.out().put(&whereabouts(&settings));
+        session.terminal.out().put(&destination_line(&settings));
     }
     Ok(Exit::Ok)
 }
 
 fn text(settings: &Settings, found: &ResetPlan, written: bool) -> String {
-    let (keys, failures) = (counted(found.keys, "key"), counted(found.failures, "failure"));
+    let (keys, failures) = (format_count(found.keys, "key"), format_count(found.failures, "failure"));
     let job = visible(&settings.job);
     let left = format!("the rows of tab {} stay unchanged", visible(&settings.tab));
     if written {
@@ -80,7 +83,7 @@ fn text(settings: &Settings, found: &ResetPlan, written: bool) -> String {
         WriteMode::Append => "the next run processes again what its source yields, and appends it beside them",
         WriteMode::Upsert => "the next run processes again what its source yields, and rewrites them",
     };
-    let rows = counted(found.rows, "row");
+    let rows = format_count(found.rows, "row");
     let programs = programs_again(settings);
     format!(
         "{job}: would revoke {keys} and close {failures}; {left}\n  \
@@ -102,6 +105,6 @@ struct ResetDocument<'a> {
 
 fn document<'a>(settings: &'a Settings, found: &ResetPlan, written: bool) -> ResetDocument<'a> {
     let ResetPlan { keys, failures, rows, .. } = *found;
-    let spreadsheet = Spreadsheet::of(settings);
+    let spreadsheet = Spreadsheet::from_settings(settings);
     ResetDocument { schema_version: SCHEMA_VERSION, job: &settings.job, spreadsheet, written, keys, failures, rows }
 }

@@ -8,17 +8,17 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::job::results_wait;
+use crate::app::job::has_pending_results;
 use crate::app::listing::{listing, loaded};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::settings;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run::{self, RunOptions};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::counted;
+use crate::cli::format::format_count;
 use crate::cli::job_args::JobArgs;
-use crate::cli::output::json::{SCHEMA_VERSION, line};
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::cli::upkeep_args::RolloverArgs;
@@ -28,7 +28,7 @@ use crate::config::target::Target;
 use crate::ledger::item::write_mode::WriteMode;
 use crate::ledger::lease::head::HeadId;
 use crate::ledger::state::rollover::{Predecessors, Rollover};
-use crate::maintain::rollover::{RolloverPlan, RolloverStage, moving};
+use crate::maintain::rollover::{RolloverPlan, RolloverStage, plan_rollover};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
@@ -43,57 +43,57 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
-    let old = settings(&args.job, None)?;
-    in_a_spreadsheet(&old)?;
-    let new = settings(&there, None);
+    let old = load_settings(&args.job, None)?;
+    ensure_remote(&old)?;
+    let new = load_settings(&there, None);
     let new = new.map_err(|_| CliError::new("move the job: --to names no spreadsheet's id or address", Exit::Usage))?;
-    let (from, to) = both(&old, &new)?;
-    let look = || look(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
-    let mut found = look().await?;
-    let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.moving.clone() };
-    if args.yes && found.moving.stage != RolloverStage::Over {
-        let order = |rollover, errands| RunOptions {
+    let (from, to) = spreadsheet_ids(&old, &new)?;
+    let read = || read_both(&old, &new, (&from, &to), Arc::clone(&clock), Arc::clone(&chance));
+    let mut found = read().await?;
+    let plan = RolloverText { settings: &old, from: &from, to: &to, before: found.plan.clone() };
+    if args.yes && found.plan.stage != RolloverStage::Complete {
+        let order = |rollover, changes| RunOptions {
             retrying: RetryScope::None,
-            errands: Some(errands),
+            changes: Some(changes),
             rollover: Some(rollover),
-            remakes: false,
+            recreates_tabs: false,
             command: Some("rollover"),
         };
         let into = order(
-            Rollover::Into(found.heritage),
-            PreparedChanges { from: found.new_head, settled: std::mem::take(&mut found.moving.settled) },
+            Rollover::Into(found.predecessors),
+            PreparedChanges { from: found.new_head, settled: std::mem::take(&mut found.plan.settled) },
         );
         let out =
             order(Rollover::OutTo(to.clone()), PreparedChanges { from: Some(found.old_head), settled: Vec::new() });
         for (job, order) in [(&there, into), (&args.job, out)] {
-            let (now, luck) = (Arc::clone(&clock), Arc::clone(&chance));
-            let exit = run::of(session, &RunArgs::quietly(job), order, host.clone(), now, luck).await?;
+            let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+            let exit = run::run_job(session, &RunArgs::quiet(job), order, host.clone(), clock, chance).await?;
             if exit != Exit::Ok {
                 return Ok(exit);
             }
         }
-        found = look().await?;
-        if found.moving.stage != RolloverStage::Over {
+        found = read().await?;
+        if found.plan.stage != RolloverStage::Complete {
             let why = "move the job: another run committed in between";
             return Err(CliError::new(why, Exit::TempFail).with_help("repeat the command; nothing is lost or doubled"));
         }
     }
-    let over = found.moving.stage == RolloverStage::Over;
-    let told = if args.job.json { line(&plan.document(over)) } else { plan.text(over) };
-    session.terminal.out().put(&told);
+    let over = found.plan.stage == RolloverStage::Complete;
+    let output = if args.job.json { json_line(&plan.document(over)) } else { plan.text(over) };
+    session.terminal.out().put(&output);
     Ok(Exit::Ok)
 }
 
 /// The findings of both spreadsheets.
 struct RolloverFindings {
-    moving: RolloverPlan,
-    heritage: Predecessors,
+    plan: RolloverPlan,
+    predecessors: Predecessors,
     old_head: HeadId,
     new_head: Option<HeadId>,
 }
 
 /// Refuses a local file: it has no relevant limit and no second file to move to.
-fn in_a_spreadsheet(old: &Settings) -> Result<(), CliError> {
+fn ensure_remote(old: &Settings) -> Result<(), CliError> {
     match &old.target {
         Target::Google { .. } => Ok(()),
         Target::Embedded { .. } => {
@@ -104,14 +104,14 @@ fn in_a_spreadsheet(old: &Settings) -> Result<(), CliError> {
 }
 
 /// Returns the ids of the old and the new spreadsheet.
-fn both(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
+fn spreadsheet_ids(old: &Settings, new: &Settings) -> Result<(String, String), CliError> {
     match (&old.target, &new.target) {
         (Target::Google { id: from }, Target::Google { id: to }) if from != to => Ok((from.clone(), to.clone())),
         _ => Err(CliError::new("move the job: --to names the spreadsheet in which it is", Exit::Usage)),
     }
 }
 
-async fn look(
+async fn read_both(
     old: &Settings,
     new: &Settings,
     ids: (&str, &str),
@@ -120,28 +120,28 @@ async fn look(
 ) -> Result<RolloverFindings, CliError> {
     let wanted = ScanScope { failures: true, ..ScanScope::default() };
     let known = listing(old, wanted, Arc::clone(&clock), Arc::clone(&chance)).await;
-    let known = known.map_err(|error| of_app(&error, old))?;
+    let known = known.map_err(|error| from_app(&error, old))?;
     let now = clock.now();
     let there = loaded(new, clock, chance).await;
     let there = there.map_err(|error: AppError| {
-        of_app(&error, new)
+        from_app(&error, new)
             .with_help("this is about the spreadsheet that --to names: is it shared with the job's account?")
     })?;
     let refused = |why: String, passes: bool| {
         let exit = if passes { Exit::TempFail } else { Exit::Config };
         CliError::new(format!("move the job: {why}"), exit).with_help("nothing was written")
     };
-    let moving = moving(&known, there.as_ref(), ids.0, ids.1, now);
+    let moving = plan_rollover(&known, there.as_ref(), ids.0, ids.1, now);
     let moving = moving.map_err(|refusal| refused(refusal.to_string(), refusal.passes()))?;
-    if moving.stage != RolloverStage::Over && results_wait(old) {
+    if moving.stage != RolloverStage::Complete && has_pending_results(old) {
         let why =
             "results of steps on this machine are not on the sheet yet: run the job once, then repeat the command";
         return Err(refused(why.to_owned(), true));
     }
-    let heritage = Predecessors::from_state(&known.snapshot.state, ids.0);
+    let predecessors = Predecessors::from_state(&known.snapshot.state, ids.0);
     Ok(RolloverFindings {
-        moving,
-        heritage,
+        plan: moving,
+        predecessors,
         old_head: known.snapshot.head,
         new_head: there.map(|snapshot| snapshot.head),
     })
@@ -159,14 +159,14 @@ impl RolloverText<'_> {
         let Self { from, to, .. } = self;
         let (job, tab) = (visible(&self.settings.job), visible(&self.settings.tab));
         if over {
-            let so_far = if self.before.stage == RolloverStage::Over { "already" } else { "from now on" };
+            let so_far = if self.before.stage == RolloverStage::Complete { "already" } else { "from now on" };
             return format!(
                 "{job}: continues in spreadsheet {to} {so_far}\n  \
                  set SHEETKEEP_SPREADSHEET_ID, or [sheet] spreadsheet, to {to}; a run on {from} ends with 78\n  \
                  keep {from} shared, and the spreadsheets that the job left before it: their keys count\n"
             );
         }
-        let keys = counted(self.before.keys, "key");
+        let keys = format_count(self.before.keys, "key");
         let failures = self.before.failures;
         let rows = match self.settings.mode {
             WriteMode::Append => format!("rows of tab {tab} stay where they are; new ones go to {to}"),
@@ -175,8 +175,8 @@ impl RolloverText<'_> {
             ),
         };
         let begun = match self.before.stage {
-            RolloverStage::NotBegun | RolloverStage::Over => "",
-            RolloverStage::Begun => "  the move has begun; the job still runs here\n",
+            RolloverStage::NotStarted | RolloverStage::Complete => "",
+            RolloverStage::Started => "  the move has begun; the job still runs here\n",
         };
         format!(
             "{job}: would continue in spreadsheet {to}\n{begun}  \

@@ -8,8 +8,8 @@ use tokio_util::sync::CancellationToken;
 use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::{place, settings};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::reporter::{Audience, Reporter};
@@ -33,7 +33,7 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
-    of(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
+    run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
 }
 
 /// What a run processes beside the job's own settings.
@@ -42,17 +42,17 @@ pub struct RunOptions {
     /// Which failures are tried, and whether the source is read.
     pub retrying: RetryScope,
     /// Changes that were prepared beforehand.
-    pub errands: Option<PreparedChanges>,
+    pub changes: Option<PreparedChanges>,
     /// The rollover that the run is part of.
     pub rollover: Option<Rollover>,
     /// Whether missing machine tabs are recreated.
-    pub remakes: bool,
+    pub recreates_tabs: bool,
     /// The command that starts the run, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
 }
 
 /// Runs the job with these options, and reports the result.
-pub async fn of(
+pub async fn run_job(
     session: &Session,
     args: &RunArgs,
     order: RunOptions,
@@ -60,7 +60,7 @@ pub async fn of(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, args.input.clone())?;
+    let settings = load_settings(&args.job, args.input.clone())?;
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
@@ -72,48 +72,48 @@ pub async fn of(
         Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
     let reporter = Arc::new(Mutex::new(reporter));
     let stop = Stop::default();
-    let at_once = CancellationToken::new();
-    let watch = listen(&stop, &at_once, &clock);
-    let wish = RunRequest {
-        adopt: args.accept_changes,
+    let abort = CancellationToken::new();
+    let watch = watch_signals(&stop, &abort, &clock);
+    let request = RunRequest {
+        accept_changes: args.accept_changes,
         overlap: overlap(args, settings.overlap),
         retrying: order.retrying,
-        errands: order.errands,
+        changes: order.changes,
         rollover: order.rollover,
-        remakes: order.remakes,
+        recreates_tabs: order.recreates_tabs,
         trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
         host,
     };
-    let deadline = watched(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = run(&settings, wish, clock, chance, events(&reporter), stop);
+    let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
+    let running = run(&settings, request, clock, chance, events(&reporter), stop);
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
-        () = at_once.cancelled() => None,
+        () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
     let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(ended) = ended else {
         reporter.abandon();
-        return Err(dropped(signal, args.deadline));
+        return Err(dropped_error(signal, args.deadline));
     };
     match ended {
         Ok(report) => {
-            let exit = Exit::of_run(&report, args.fail_on, signal);
+            let exit = Exit::for_run(&report, args.fail_on, signal);
             reporter.finish(&report, exit);
             Ok(exit)
         }
         Err(error) => {
-            let trouble = of_app(&error, &settings);
+            let cli_error = from_app(&error, &settings);
             match &error {
                 AppError::Pass(
                     RunError::Source { report, .. }
                     | RunError::Machine { report, .. }
                     | RunError::AllAlike { report: Some(report), .. },
-                ) => reporter.finish(report, trouble.exit()),
+                ) => reporter.finish(report, cli_error.exit()),
                 _ => reporter.abandon(),
             }
-            Err(trouble)
+            Err(cli_error)
         }
     }
 }
@@ -131,24 +131,24 @@ fn overlap(args: &RunArgs, of_file: Overlap) -> Overlap {
 
 /// How long programs may take to end once they are asked to. It is a little longer than the time
 /// after which they are killed.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PROGRAM_GRACE: Duration = Duration::from_secs(6);
 
 /// Requests a stop some time before the deadline, a forced stop after half of that time, and
 /// returns at the deadline.
-async fn watched(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
+async fn watch_deadline(deadline: Option<Duration>, stop: Stop, clock: Arc<dyn Clock>) {
     let Some(deadline) = deadline else { return std::future::pending().await };
     let margin = (deadline / 10).clamp(Duration::from_secs(1), Duration::from_secs(30)).min(deadline);
     clock.sleep(deadline.saturating_sub(margin)).await;
     stop.request(StopReason::Deadline);
     clock.sleep(margin / 2).await;
     // The rest of the time belongs to the last commit.
-    stop.force(PATIENCE.min(margin / 4));
+    stop.force(PROGRAM_GRACE.min(margin / 4));
     clock.sleep(margin / 2).await;
 }
 
 /// Returns the error of a run that was dropped by a third signal or its deadline while it was
 /// finishing.
-fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
+fn dropped_error(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
     let (why, exit) = match (signal, deadline) {
         (Some(signal), _) => ("stopped at once by a third signal", Exit::from(signal)),
         (None, Some(_)) => ("stopped at once at its deadline", Exit::Timeout),
@@ -160,9 +160,9 @@ fn dropped(signal: Option<Signal>, deadline: Option<Duration>) -> CliError {
 
 /// The first signal asks the run to finish the items in progress, the second one to end the
 /// programs that are still at work, the third one to stop at once.
-fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
-    let (stop, at_once) = (stop.clone(), at_once.clone());
-    let heard = SignalWatch::begin(Arc::clone(clock), move |signal, nth| {
+fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
+    let (stop, abort) = (stop.clone(), abort.clone());
+    let started = SignalWatch::start(Arc::clone(clock), move |signal, nth| {
         stop.request(match signal {
             Signal::Interrupt => StopReason::Interrupt,
             Signal::Terminate => StopReason::Terminate,
@@ -170,11 +170,11 @@ fn listen(stop: &Stop, at_once: &CancellationToken, clock: &Arc<dyn Clock>) -> O
         });
         match nth {
             0 | 1 => {}
-            2 => stop.force(PATIENCE),
-            _ => at_once.cancel(),
+            2 => stop.force(PROGRAM_GRACE),
+            _ => abort.cancel(),
         }
     });
-    match heard {
+    match started {
         Ok(watch) => Some(watch),
         Err(error) => {
             tracing::warn!(%error, "signals can't be received; the run can only be killed");

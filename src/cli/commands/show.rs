@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::app::queries::last_rows;
 use crate::cli::args::ShowArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::settings;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
@@ -21,11 +21,11 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
+    let settings = load_settings(&args.job, None)?;
     let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
         .await
-        .map_err(|error| of_app(&error, &settings))?;
-    let (total, spreadsheet) = (Some(read.total), Spreadsheet::of(&settings));
+        .map_err(|error| from_app(&error, &settings))?;
+    let (total, spreadsheet) = (Some(read.total), Spreadsheet::from_settings(&settings));
     let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
     show(&rows, &session.terminal, args.job.json);
     Ok(Exit::Ok)

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use crate::app::queries::standing;
+use crate::app::queries::job_overview;
 use crate::cli::args::StatusArgs;
-use crate::cli::commands::error_report::of_app;
-use crate::cli::commands::load_settings::{place, settings};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::line;
+use crate::cli::output::json::json_line;
 use crate::cli::output::status::JobStatus;
 use crate::cli::session::Session;
 use crate::clock::Clock;
@@ -21,9 +21,9 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = settings(&args.job, None)?;
+    let settings = load_settings(&args.job, None)?;
     let now = clock.now();
-    let found = standing(&settings, clock, chance).await.map_err(|error| of_app(&error, &settings))?;
+    let found = job_overview(&settings, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
     let status = JobStatus {
         place: place(&args.job, &settings),
         last_run: found.last_run,
@@ -32,10 +32,10 @@ pub async fn command(
         failures: found.failures,
         cells: found.cells,
         forecast: found.forecast,
-        anomalies: found.blemishes,
+        anomalies: found.anomalies,
     };
     let out = session.terminal.out();
-    let text = if args.job.json { line(&status.document()) } else { status.text(now, out.palette()) };
+    let text = if args.job.json { json_line(&status.document()) } else { status.text(now, out.palette()) };
     out.put(&text);
     Ok(Exit::Ok)
 }

@@ -50,7 +50,7 @@ pub struct CheckOutput {
     /// The lines, in the order in which a run would reach them.
     pub lines: Vec<CheckLine>,
     /// The repeated keys among the first records of the source, if these were read.
-    pub looked: Option<RepeatedKeyScan>,
+    pub repeated_keys: Option<RepeatedKeyScan>,
     /// The probe's answers; `None` without `--probe`.
     pub probe: Option<Vec<ProbeAnswer>>,
     /// Number of tabs and names of earlier probes that were removed.
@@ -81,7 +81,10 @@ impl CheckOutput {
             spreadsheet: &self.place,
             lines: &self.lines,
             probe: self.probe.as_deref(),
-            repeated_keys: self.looked.as_ref().and_then(|looked| RepeatedDocument::of(&looked.repeats, looked.again)),
+            repeated_keys: self
+                .repeated_keys
+                .as_ref()
+                .and_then(|repeated_keys| RepeatedDocument::from_repeats(&repeated_keys.repeats, repeated_keys.again)),
             exit_code: self.exit.code(),
         }
     }

@@ -48,17 +48,17 @@ pub enum Spreadsheet {
 
 impl Spreadsheet {
     /// Returns the spreadsheet that these settings name.
-    pub fn of(settings: &Settings) -> Self {
+    pub fn from_settings(settings: &Settings) -> Self {
         let because = settings.choice.to_string();
         match &settings.target {
             Target::Embedded { file } => Self::Embedded { file: file.display().to_string(), because },
-            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::of_google(id, because),
+            Target::Google { id } if settings.api_url == GOOGLE_API_URL => Self::google(id, because),
             Target::Google { id } => Self::Remote { id: id.clone(), url: None, because },
         }
     }
 
     /// Returns a spreadsheet of Google's service.
-    pub fn of_google(id: &str, because: String) -> Self {
+    pub fn google(id: &str, because: String) -> Self {
         let url = Some(format!("https://docs.google.com/spreadsheets/d/{id}/edit"));
         Self::Remote { id: id.to_owned(), url, because }
     }
@@ -96,29 +96,29 @@ impl Place {
 
     /// Returns the command that shows the failures.
     pub fn how_to_see_failures(&self) -> String {
-        let tab = shell_word(&format!("Failures {}", self.job));
+        let tab = quote_shell_word(&format!("Failures {}", self.job));
         format!("{} --tab {tab}", self.show())
     }
 
     /// Returns the command that retries failures.
     pub fn how_to_retry(&self) -> String {
-        self.typed("failures retry") + " KEY"
+        self.command_line("failures retry") + " KEY"
     }
 
     fn show(&self) -> String {
-        self.typed("show")
+        self.command_line("show")
     }
 
     /// Returns a command on this job, with the flag that chose the spreadsheet.
-    fn typed(&self, command: &str) -> String {
+    fn command_line(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref();
-        let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", shell_word(value)));
-        format!("sheetkeep {command} {}{chosen}", shell_word(&self.job_file))
+        let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", quote_shell_word(value)));
+        format!("sheetkeep {command} {}{chosen}", quote_shell_word(&self.job_file))
     }
 }
 
 /// Quotes `text` as one word of a shell command.
-pub fn shell_word(text: &str) -> String {
+pub fn quote_shell_word(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | ':' | '@' | '=' | '+' | ',');
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_path_with_a_blank_or_a_quote_is_one_word_of_the_shell() {
-        assert_eq!(shell_word("fixtures/quakes.toml"), "fixtures/quakes.toml");
-        assert_eq!(shell_word("it's here.toml"), r"'it'\''s here.toml'");
+        assert_eq!(quote_shell_word("fixtures/quakes.toml"), "fixtures/quakes.toml");
+        assert_eq!(quote_shell_word("it's here.toml"), r"'it'\''s here.toml'");
     }
 }

@@ -1,13 +1,13 @@
 //! Events as plain lines. They are few, so that a person can read them in a log.
 
-use crate::cli::format::{counted, grouped, lasting, percent};
+use crate::cli::format::{format_count, format_duration, format_number, percent};
 use crate::cli::output::destination::Place;
 use crate::cli::terminal::visible;
 use crate::ledger::run::event::Event;
 use crate::ledger::run::run::Counts;
 
 /// Failures that are printed one by one; further ones are counted.
-pub const FAILURES_TOLD: u64 = 10;
+pub const FAILURES_PRINTED: u64 = 10;
 /// Least time between two lines of progress, in milliseconds.
 const LEAST_GAP_MS: u64 = 2_000;
 /// Largest time between two lines of progress while events arrive, in milliseconds.
@@ -24,8 +24,8 @@ pub struct EventLines {
     with_progress: bool,
     failures: u64,
     retries: u64,
-    told_at_ms: u64,
-    told_percent: u64,
+    printed_at_ms: u64,
+    printed_percent: u64,
 }
 
 impl EventLines {
@@ -33,25 +33,25 @@ impl EventLines {
     /// `with_progress` includes progress.
     pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
         let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
-        Self { job, place, verbose, with_progress, failures: 0, retries: 0, told_at_ms: 0, told_percent: 0 }
+        Self { job, place, verbose, with_progress, failures: 0, retries: 0, printed_at_ms: 0, printed_percent: 0 }
     }
 
     /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
     pub fn on(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
-        let said = self.said(event, elapsed_ms)?;
-        Some(format!("{}: {said}", self.job))
+        let line = self.line(event, elapsed_ms)?;
+        Some(format!("{}: {line}", self.job))
     }
 
-    fn said(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
+    fn line(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
         match event {
             Event::Started { run, .. } => Some(format!("run {run} started")),
             Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
             Event::Loaded { first: true, .. } => Some(format!("first run in {}", self.place)),
             Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
                 "{} known, {} open ({})",
-                counted(*keys, "key"),
-                counted(*open_failures, "failure"),
-                lasting(*took_ms)
+                format_count(*keys, "key"),
+                format_count(*open_failures, "failure"),
+                format_duration(*took_ms)
             )),
             Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
             Event::RunAbandoned { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
@@ -61,7 +61,7 @@ impl EventLines {
                 "step {} of {}: attempt {attempt} of {of} in {}: {}",
                 visible(step),
                 visible(key.as_str()),
-                lasting(*delay_ms),
+                format_duration(*delay_ms),
                 visible(cause)
             )),
             Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
@@ -69,15 +69,15 @@ impl EventLines {
             Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
             Event::Committed { number, rows, keys, took_ms } if self.verbose => Some(format!(
                 "commit {number}: {}, {} ({})",
-                counted(*rows, "row"),
-                counted(*keys, "key"),
-                lasting(*took_ms)
+                format_count(*rows, "row"),
+                format_count(*keys, "key"),
+                format_duration(*took_ms)
             )),
             Event::InDoubt { number, why } if self.verbose => {
                 Some(format!("commit {number} in doubt: {}; reading the state marker", visible(why)))
             }
             Event::Suspected { number, items, why } if self.verbose => {
-                let items = counted(*items, "item");
+                let items = format_count(*items, "item");
                 Some(format!(
                     "commit {number} with {items} is rejected: {}; searching for the item that causes it",
                     visible(why)
@@ -90,44 +90,44 @@ impl EventLines {
 
     fn failed(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
         self.failures += 1;
-        (self.failures <= FAILURES_TOLD)
+        (self.failures <= FAILURES_PRINTED)
             .then(|| format!("failed {} at {}: {}: {}", visible(key), visible(place), visible(step), visible(error)))
     }
 
     fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
         self.retries += 1;
         let from = if from_kept { "the record stored in Failures" } else { "the source's record" };
-        (self.retries <= FAILURES_TOLD).then(|| format!("trying {} again, from {from}", visible(key)))
+        (self.retries <= FAILURES_PRINTED).then(|| format!("trying {} again, from {from}", visible(key)))
     }
 
     /// Returns the line that counts the failures without a line of their own.
-    pub fn untold(&self) -> Option<String> {
-        let untold = self.failures.checked_sub(FAILURES_TOLD).filter(|&n| n > 0)?;
-        Some(format!("{}: and {} more failed", self.job, grouped(untold)))
+    pub fn omitted_failures(&self) -> Option<String> {
+        let omitted_failures = self.failures.checked_sub(FAILURES_PRINTED).filter(|&n| n > 0)?;
+        Some(format!("{}: and {} more failed", self.job, format_number(omitted_failures)))
     }
 
     fn progress(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Option<String> {
-        let since = elapsed_ms.saturating_sub(self.told_at_ms);
+        let since = elapsed_ms.saturating_sub(self.printed_at_ms);
         let share = source.map(|(read, all)| percent(read, all));
-        let strode = share.is_some_and(|share| share / STRIDE > self.told_percent / STRIDE);
-        if !self.with_progress || !((strode && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
+        let has_advanced = share.is_some_and(|share| share / STRIDE > self.printed_percent / STRIDE);
+        if !self.with_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
             return None;
         }
-        self.told_at_ms = elapsed_ms;
-        self.told_percent = share.unwrap_or(0);
+        self.printed_at_ms = elapsed_ms;
+        self.printed_percent = share.unwrap_or(0);
         let share = share.map_or_else(String::new, |share| format!("{share} % · "));
-        Some(format!("{share}{} · {}", so_far(counts), lasting(elapsed_ms)))
+        Some(format!("{share}{} · {}", format_counts(counts), format_duration(elapsed_ms)))
     }
 }
 
 /// Returns the counts in the middle of a run.
-pub fn so_far(counts: &Counts) -> String {
+pub fn format_counts(counts: &Counts) -> String {
     format!(
         "read {} · new {} · skipped {} · failed {}",
-        grouped(counts.read),
-        grouped(counts.new),
-        grouped(counts.skipped),
-        grouped(counts.failed)
+        format_number(counts.read),
+        format_number(counts.new),
+        format_number(counts.skipped),
+        format_number(counts.failed)
     )
 }
 
@@ -159,14 +159,14 @@ mod tests {
         ]
     }
 
-    fn told(verbose: bool) -> String {
+    fn lines_of(verbose: bool) -> String {
         let mut lines = EventLines::new(&fixtures::place(), verbose, true);
         story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
     fn a_run_is_told_in_few_lines() {
-        insta::assert_snapshot!(told(false), @r"
+        insta::assert_snapshot!(lines_of(false), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
         quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
@@ -180,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_verbose_run_tells_of_commits_and_doubts_too() {
-        insta::assert_snapshot!(told(true), @r"
+        insta::assert_snapshot!(lines_of(true), @r"
         quakes: run 20180207-012613-00abc started
         quakes: 1,200 keys known, 3 failures open (0.4 s)
         quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
@@ -199,18 +199,18 @@ mod tests {
     #[test]
     fn failures_beyond_the_tenth_are_counted() {
         let mut lines = EventLines::new(&fixtures::place(), false, true);
-        let told: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
-        assert_eq!(told.len(), 10);
-        assert_eq!(lines.untold().as_deref(), Some("quakes: and 1,224 more failed"));
+        let lines_of: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
+        assert_eq!(lines_of.len(), 10);
+        assert_eq!(lines.omitted_failures().as_deref(), Some("quakes: and 1,224 more failed"));
     }
 
     #[test]
     fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
         let mut lines = EventLines::new(&fixtures::place(), false, true);
-        let told: Vec<String> = (0..100)
+        let lines_of: Vec<String> = (0..100)
             .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
             .collect();
-        assert_eq!(told.len(), 3);
-        assert_eq!(told[0], "quakes: read 0 · new 0 · skipped 0 · failed 0 · 30 s");
+        assert_eq!(lines_of.len(), 3);
+        assert_eq!(lines_of[0], "quakes: read 0 · new 0 · skipped 0 · failed 0 · 30 s");
     }
 }

@@ -107,7 +107,7 @@ struct RepeatedKeyDocument<'a> {
 
 impl<'a> RepeatedDocument<'a> {
     /// Returns the document for these keys; `None` if there are none.
-    pub fn of(repeats: &'a RepeatedKeys, again: ReprocessPolicy) -> Option<Self> {
+    pub fn from_repeats(repeats: &'a RepeatedKeys, again: ReprocessPolicy) -> Option<Self> {
         let document = |one: &'a RepeatedKey| RepeatedKeyDocument {
             key: &one.key,
             places: one.places.each_ref().map(String::as_str),
@@ -163,14 +163,14 @@ impl<'a> RunDocument<'a> {
             spreadsheet: &place.spreadsheet,
             failures,
             failures_omitted: left_out,
-            repeated_keys: RepeatedDocument::of(&report.repeats, report.again),
+            repeated_keys: RepeatedDocument::from_repeats(&report.repeats, report.again),
             exit_code: exit.code(),
         }
     }
 }
 
 /// Returns `document` on one line, with a line break.
-pub fn line(document: &impl Serialize) -> String {
+pub fn json_line(document: &impl Serialize) -> String {
     let mut text = serde_json::to_string(document).expect("our documents have text keys and no other failure");
     text.push('\n');
     text
@@ -247,6 +247,6 @@ mod tests {
           "exit_code": 3
         }
         "#);
-        assert_eq!(line(&document).matches('\n').count(), 1);
+        assert_eq!(json_line(&document).matches('\n').count(), 1);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::format::{grouped, lasting};
+use crate::cli::format::{format_duration, format_number};
 use crate::cli::terminal::OutputStream;
 use crate::ledger::run::run::Counts;
 
@@ -25,7 +25,7 @@ pub struct Bar {
 
 impl Bar {
     /// Starts a bar for `job` on `stream`; other output is written above it.
-    pub fn begin(job: &str, stream: &OutputStream) -> Self {
+    pub fn start(job: &str, stream: &OutputStream) -> Self {
         let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
         bar.enable_steady_tick(TICK);
         stream.hold(Some(bar.clone()));
@@ -33,8 +33,8 @@ impl Bar {
     }
 
     /// Shows the current phase, such as "reading the state".
-    pub fn say(&self, doing: &str) {
-        self.next_input.set_message(doing.to_owned());
+    pub fn show_phase(&self, phase: &str) {
+        self.next_input.set_message(phase.to_owned());
     }
 
     /// Shows the run's progress.
@@ -81,19 +81,19 @@ fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Stri
     let ok = counts.new + counts.skipped;
     let handled = if ok == 0 && counts.read > counts.failed {
         // Before the first commit, "0 ok" at 90 % would be misleading.
-        format!("{} read", grouped(counts.read))
+        format!("{} read", format_number(counts.read))
     } else {
-        format!("{} ok", grouped(ok))
+        format!("{} ok", format_number(ok))
     };
     let mut parts = vec![handled];
     if counts.failed > 0 {
-        parts.push(format!("{} failed", grouped(counts.failed)));
+        parts.push(format!("{} failed", format_number(counts.failed)));
     }
     if let Some(rate) = counts.read.saturating_mul(1_000).checked_div(elapsed_ms) {
-        parts.push(format!("{}/s", grouped(rate)));
+        parts.push(format!("{}/s", format_number(rate)));
     }
     if let Some(left_ms) = source.and_then(|(read, all)| left_ms(read, all, elapsed_ms)) {
-        parts.push(format!("{} left", lasting(left_ms)));
+        parts.push(format!("{} left", format_duration(left_ms)));
     }
     parts.join(" · ")
 }

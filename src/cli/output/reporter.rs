@@ -11,7 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::logs::LogFormat;
 use crate::cli::output::destination::Place;
 use crate::cli::output::event_lines::EventLines;
-use crate::cli::output::json::{FailureDocument, RunDocument, line};
+use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
@@ -58,7 +58,7 @@ impl Reporter {
         let animated =
             terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
-        let bar = animated.then(|| Bar::begin(&place.job, terminal.err()));
+        let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
         Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_omitted: 0 }
     }
@@ -69,30 +69,31 @@ impl Reporter {
         let elapsed_ms = self.clock.monotonic_ms().saturating_sub(self.started_ms);
         if let Some(bar) = &mut self.bar {
             match event {
-                Event::Started { .. } => return bar.say("reading the state"),
-                Event::Loaded { .. } => bar.say("reading the source"),
+                Event::Started { .. } => return bar.show_phase("reading the state"),
+                Event::Loaded { .. } => bar.show_phase("reading the source"),
                 Event::Progress { counts, source } => bar.show(counts, *source, elapsed_ms, self.terminal.err()),
                 Event::Finished(_) => self.end_bar(),
                 _ => {}
             }
         }
-        let told = match event {
+        let is_shown = match event {
             Event::ItemFailed { .. } => !self.audience.json,
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
         let warns = matches!(event, Event::ItemFailed { .. } | Event::Retrying { .. });
-        if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| told) {
-            self.say(&text, warns, fields(event));
+        if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| is_shown) {
+            self.write_line(&text, warns, fields(event));
         }
-        if let (Event::Finished(_), Some(text)) = (event, self.lines.untold().filter(|_| !self.audience.json)) {
-            self.say(&text, true, Map::new());
+        if let (Event::Finished(_), Some(text)) = (event, self.lines.omitted_failures().filter(|_| !self.audience.json))
+        {
+            self.write_line(&text, true, Map::new());
         }
     }
 
     /// Writes a line to standard error in the log format; as JSON, with the event's own fields.
-    fn say(&self, text: &str, warning: bool, fields: Map<String, Value>) {
+    fn write_line(&self, text: &str, warning: bool, fields: Map<String, Value>) {
         if self.audience.logs == LogFormat::Text {
             self.terminal.err().line(text);
             return;
@@ -103,7 +104,7 @@ impl Reporter {
         if let Some(members) = document.as_object_mut() {
             members.extend(fields);
         }
-        self.terminal.err().put(&line(&document));
+        self.terminal.err().put(&json_line(&document));
     }
 
     /// Writes the summary or the JSON document to standard output. A quiet run that succeeded
@@ -112,7 +113,7 @@ impl Reporter {
         self.end_bar();
         let out = self.terminal.out();
         if self.audience.json {
-            out.put(&line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));
+            out.put(&json_line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));
         } else if !self.audience.quiet || exit != Exit::Ok || (report.dead_failures > 0 && !self.audience.in_passing) {
             out.put(&summary(report, &self.place, out.palette()));
         }
@@ -222,7 +223,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_quiet_run_is_silent_unless_something_failed() {
         let quiet = Audience { quiet: true, ..Audience::default() };
-        let spreadsheet = Spreadsheet::of_google("1AbC", "--spreadsheet names it".into());
+        let spreadsheet = Spreadsheet::google("1AbC", "--spreadsheet names it".into());
         let far = || Place { spreadsheet: spreadsheet.clone(), ..fixtures::place() };
         assert_eq!(shown_at(quiet, 0, far()), (String::new(), String::new()));
         let (out, err) = shown_at(quiet, 12, far());

@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::cli::format::{counted, grouped, lasting};
+use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::output::summary::sign;
+use crate::cli::output::summary::status_symbol;
 use crate::cli::terminal::{Palette, visible};
 use crate::ledger::lease::lease::Holder;
 use crate::ledger::run::capacity::{CELL_LIMIT, Forecast, is_tight};
@@ -146,14 +146,14 @@ impl JobStatus {
             let until = format!("lease until {until}");
             row("running", format!("{} on {}, {until}", visible(&holder.run), visible(&holder.host)));
         }
-        row("keys", self.keys.map_or_else(|| UNKNOWN.to_owned(), grouped));
+        row("keys", self.keys.map_or_else(|| UNKNOWN.to_owned(), format_number));
         row(
             "failures",
             match self.failures {
                 None => UNKNOWN.to_owned(),
                 Some((0, 0)) => "none open".to_owned(),
                 Some((open, dead)) => {
-                    format!("{}  {}", palette.warn(&standing(open, dead)), self.place.how_to_see_failures())
+                    format!("{}  {}", palette.warn(&format_failures(open, dead)), self.place.how_to_see_failures())
                 }
             },
         );
@@ -179,7 +179,7 @@ impl JobStatus {
         let tenths = self.cells.saturating_mul(1_000) / CELL_LIMIT;
         let share = format!("{}.{} %", tenths / 10, tenths % 10);
         let share = if is_tight(self.cells) { palette.warn(&share) } else { share };
-        format!("{} of {} ({share})", grouped(self.cells), grouped(CELL_LIMIT))
+        format!("{} of {} ({share})", format_number(self.cells), format_number(CELL_LIMIT))
     }
 }
 
@@ -187,15 +187,15 @@ impl JobStatus {
 fn growth(forecast: Forecast) -> String {
     let day = forecast.full_at.map(|at| at.to_string().chars().take(10).collect::<String>());
     let when = day.map_or_else(String::new, |day| format!(", about {day}"));
-    let (cells, runs) = (counted(forecast.cells_a_run, "cell"), counted(forecast.runs_left, "run"));
+    let (cells, runs) = (format_count(forecast.cells_a_run, "cell"), format_count(forecast.runs_left, "run"));
     format!("about {cells} a run, full in {runs}{when}")
 }
 
 /// Returns `3 open, 2 exhausted`.
-pub fn standing(open: u64, dead: u64) -> String {
+pub fn format_failures(open: u64, dead: u64) -> String {
     match (open, dead) {
-        (open, 0) => format!("{} open", grouped(open)),
-        (open, dead) => format!("{} open, {} exhausted", grouped(open), grouped(dead)),
+        (open, 0) => format!("{} open", format_number(open)),
+        (open, dead) => format!("{} open, {} exhausted", format_number(open), format_number(dead)),
     }
 }
 
@@ -203,7 +203,7 @@ pub fn standing(open: u64, dead: u64) -> String {
 const AHEAD_MS: u64 = 60_000;
 
 fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
-    let verdict = format!("{} {}", sign(run.status), run.status.as_str());
+    let verdict = format!("{} {}", status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&verdict),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
@@ -215,20 +215,20 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
         if ahead {
             format!("at {at} by a clock ahead of this one")
         } else {
-            format!("{} ago", lasting(now.ms_since(at)))
+            format!("{} ago", format_duration(now.ms_since(at)))
         }
     };
     let ago = run.finished.map_or_else(
         || format!("begun {}", when(run.started)),
-        |end| format!("{}, took {}", when(end), lasting(end.ms_since(run.started))),
+        |end| format!("{}, took {}", when(end), format_duration(end.ms_since(run.started))),
     );
     let counts = &run.counts;
     let counts = format!(
         "{} read, {} new, {} skipped, {} failed",
-        grouped(counts.read),
-        grouped(counts.new),
-        grouped(counts.skipped),
-        grouped(counts.failed)
+        format_number(counts.read),
+        format_number(counts.new),
+        format_number(counts.skipped),
+        format_number(counts.failed)
     );
     let message = if run.message.is_empty() { String::new() } else { format!(" · {}", visible(&run.message)) };
     format!("{verdict} {ago} · {counts}{message}")
@@ -237,7 +237,7 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
 #[cfg(test)]
 mod tests {
     use crate::cli::output::fixtures;
-    use crate::cli::output::json::line;
+    use crate::cli::output::json::json_line;
 
     use super::*;
 
@@ -300,6 +300,6 @@ mod tests {
 
     #[test]
     fn the_document_of_a_status_is_frozen() {
-        insta::assert_snapshot!(line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
+        insta::assert_snapshot!(json_line(&status().document()).trim_end(), @r#"{"schema_version":2,"job":"quakes","tab":"Quakes","spreadsheet":{"kind":"embedded","file":"fixtures/quakes.sheet","because":"no spreadsheet is set"},"last_run":{"run":"20180207-012613-00abc","status":"partial","started":"2018-02-07T01:26:13.840Z","finished":"2018-02-07T01:28:18.840Z","seconds":125.0,"read":1707,"new":1500,"skipped":204,"failed":3,"recovered":2,"message":"3 items failed"},"running":{"run":"20180207-022613-00def","host":"box","lease_until":"2018-02-07T02:31:13.840Z"},"keys":1704,"open_failures":5,"dead_failures":0,"cells":{"used":8123456,"limit":10000000,"per_run":18021,"runs_left":104,"estimated_full_at":"2018-05-22T01:26:13.840Z"},"anomalies":["tab Quakes has two columns named id; the first is used"]}"#);
     }
 }

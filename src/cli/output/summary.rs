@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::cli::format::{counted, grouped, lasting};
+use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::Place;
 use crate::cli::terminal::{Palette, visible};
 use crate::ledger::run::event::{RetryCounts, RunReport};
@@ -19,44 +19,44 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     if let (RunStatus::Succeeded, Some(repeated)) = (report.run.status, report.repeats.sentence(report.again)) {
         let _ = writeln!(out, "  {}", palette.warn(&visible(&repeated)));
     }
-    let failed = format!("failed {}", grouped(counts.failed));
+    let failed = format!("failed {}", format_number(counts.failed));
     let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
-    let new = palette.strong(&format!("new {}", grouped(counts.new)));
+    let new = palette.strong(&format!("new {}", format_number(counts.new)));
     let _ = writeln!(
         out,
         "  read {} · {new} · skipped {} · {failed} · recovered {}",
-        grouped(counts.read),
-        grouped(counts.skipped),
-        grouped(counts.recovered)
+        format_number(counts.read),
+        format_number(counts.skipped),
+        format_number(counts.recovered)
     );
     let RetryCounts { from_source, from_kept } = report.tried_again;
     if from_source + from_kept > 0 {
-        let (source, kept) = (grouped(from_source), grouped(from_kept));
+        let (source, kept) = (format_number(from_source), format_number(from_kept));
         let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record stored in Failures");
     }
     let is_in_message = report.run.status != RunStatus::Succeeded && report.run.message.contains("made no row");
     if report.rowless > 0 && !is_in_message {
-        let _ = writeln!(out, "  {} made no row", counted(report.rowless, "item"));
+        let _ = writeln!(out, "  {} made no row", format_count(report.rowless, "item"));
     }
     let throttled = match report.throttled {
         0 => "no 429".to_owned(),
         n if report.is_quota_shared => {
-            palette.warn(&format!("{} × 429 (another program uses the same quota)", grouped(n)))
+            palette.warn(&format!("{} × 429 (another program uses the same quota)", format_number(n)))
         }
-        n => palette.warn(&format!("{} × 429", grouped(n))),
+        n => palette.warn(&format!("{} × 429", format_number(n))),
     };
     let updated = match report.updated {
         0 => String::new(),
-        n => format!(" · {} updated", counted(n, "row")),
+        n => format!(" · {} updated", format_count(n, "row")),
     };
     let _ = writeln!(
         out,
         "  tab {}: {} added{updated} · {} in all · {}, {}, {throttled}",
         visible(&place.tab),
-        counted(report.rows, "row"),
-        counted(report.keys, "key"),
-        counted(report.writes, "write"),
-        counted(report.reads, "read"),
+        format_count(report.rows, "row"),
+        format_count(report.keys, "key"),
+        format_count(report.writes, "write"),
+        format_count(report.reads, "read"),
     );
     let _ = writeln!(out, "  in {}", place.spreadsheet);
     out.push_str(&failures(report, place, palette));
@@ -71,8 +71,10 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
     let mut out = String::new();
     if report.open_failures + report.dead_failures > 0 {
         let open = match report.dead_failures {
-            0 => format!("{} open", counted(report.open_failures, "failure")),
-            dead => format!("{} open, {} exhausted", counted(report.open_failures, "failure"), grouped(dead)),
+            0 => format!("{} open", format_count(report.open_failures, "failure")),
+            dead => {
+                format!("{} open, {} exhausted", format_count(report.open_failures, "failure"), format_number(dead))
+            }
         };
         let open = palette.warn(&open);
         let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
@@ -86,18 +88,19 @@ fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
 }
 
 fn headline(run: &Run, palette: Palette) -> String {
-    let (sign, word) = (sign(run.status), run.status.as_str());
+    let (sign, word) = (status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),
         RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&format!("{sign} {word}")),
     };
-    let took = run.finished.map_or_else(String::new, |end| format!(" in {}", lasting(end.ms_since(run.started))));
+    let took =
+        run.finished.map_or_else(String::new, |end| format!(" in {}", format_duration(end.ms_since(run.started))));
     format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
 }
 
 /// Returns the symbol of a status, so that the status is visible without colour.
-pub fn sign(status: RunStatus) -> char {
+pub fn status_symbol(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
         RunStatus::Partial => '▲',
@@ -180,7 +183,7 @@ mod tests {
     #[test]
     fn a_sheet_of_google_is_a_link() {
         let place = Place {
-            spreadsheet: Spreadsheet::of_google("1AbC", "--spreadsheet names it".to_owned()),
+            spreadsheet: Spreadsheet::google("1AbC", "--spreadsheet names it".to_owned()),
             ..fixtures::place()
         };
         let text = summary(&fixtures::report(), &place, Palette::new(false));
