@@ -12,10 +12,10 @@ use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, pruning};
-use sheetkeep::maintain::reprocess::forcing;
-use sheetkeep::maintain::reset::resetting;
-use sheetkeep::maintain::rollover::moving;
+use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
+use sheetkeep::maintain::reprocess::plan_reprocess;
+use sheetkeep::maintain::reset::plan_reset;
+use sheetkeep::maintain::rollover::plan_rollover;
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input_queue::RetryScope;
@@ -165,7 +165,7 @@ impl WireFixture {
         let listing = self.listing().await;
         let ends = self.store_at(ID, 7).tab_extents().await.expect("the ends of its tabs");
         let age = RowAge { before: Timestamp(self.clock.now().0 - 5 * 86_400_000), keys: false };
-        let found = pruning(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
         assert!(!found.settled.is_empty(), "there is something to take out");
         PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
     }
@@ -178,7 +178,7 @@ impl WireFixture {
     /// What `reset --yes` does.
     pub async fn reset(&self) {
         let listing = self.listing().await;
-        let settled = resetting(&listing, self.again, self.clock.now()).settled;
+        let settled = plan_reset(&listing, self.again, self.clock.now()).settled;
         self.settle(PreparedChanges { from: Some(listing.snapshot.head), settled }, RetryScope::None).await;
     }
 
@@ -186,7 +186,7 @@ impl WireFixture {
     pub async fn force(&self, items: &[Value]) {
         let listing = self.listing().await;
         let mut source = Values::of(items.to_vec());
-        let found = forcing(&listing, self.again, &mut source, &ById).await.expect("a source");
+        let found = plan_reprocess(&listing, self.again, &mut source, &ById).await.expect("a source");
         self.settle(
             PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled },
             RetryScope::Reprocess,
@@ -207,7 +207,7 @@ impl WireFixture {
         let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
         let old = self.listing_at(ID, wanted).await;
         let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
-        let settled = moving(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
+        let settled = plan_rollover(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
         let mut into = self.job();
         into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =
