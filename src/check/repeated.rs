@@ -79,7 +79,7 @@ pub async fn look(
             // One that has no order is its record's failure, and none of the others'.
             ReprocessPolicy::OnNewer if !again.accepts(&version) => {}
             ReprocessPolicy::OnNewer | ReprocessPolicy::OnChange => {
-                watch.add(&key, &Version::default(), &record.position, body)
+                watch.add(&key, &Version::default(), &record.position, body);
             }
         }
     }
