@@ -109,7 +109,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let snapshot = loaded.snapshot.as_ref();
     report_loaded(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
     let head = snapshot.map(|snapshot| snapshot.head);
-    if parts.prepared.as_ref().is_some_and(|errands| head != errands.from) {
+    if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
         return Err(RunError::MovedOn);
     }
     let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
@@ -125,27 +125,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     for run in &abandoned_runs {
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
-    let me = Holder { run: run.id.clone(), ..plan.holder.clone() };
-    let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
-    let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
-    let mut chain = CommitChain::new(snapshot, fresh, me);
-    let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
-    let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
-    let deleted =
-        snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.deleted_columns.clone()).unwrap_or_default();
-    chain.update_state(|state| {
-        if begins_anew {
-            state.key_column = None;
-        }
-        if goes_elsewhere {
-            state.columns.clear();
-        }
-        if let Some(rollover) = &plan.rollover {
-            rollover.apply(state);
-        }
-        (state.definition, state.deleted) = (definition, deleted);
-        state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
-    });
+    let chain = start_chain(plan, &loaded, definition, &run.id);
     let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
     if let Some(key) = plan.retrying.unknown_key(&intake.index) {
         return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
@@ -173,6 +153,33 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         failures,
         lease_request,
     })
+}
+
+/// Creates the commit chain from the load, with the state that the next commit writes.
+fn start_chain(plan: &RunConfig, loaded: &Loaded, definition: Definition, run: &str) -> CommitChain {
+    let snapshot = loaded.snapshot.as_ref();
+    let me = Holder { run: run.to_owned(), ..plan.holder.clone() };
+    let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
+    let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
+    let mut chain = CommitChain::new(snapshot, fresh, me);
+    let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
+    let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
+    let deleted =
+        snapshot.filter(|_| !goes_elsewhere).map(|snapshot| snapshot.deleted_columns.clone()).unwrap_or_default();
+    chain.update_state(|state| {
+        if begins_anew {
+            state.key_column = None;
+        }
+        if goes_elsewhere {
+            state.columns.clear();
+        }
+        if let Some(rollover) = &plan.rollover {
+            rollover.apply(state);
+        }
+        (state.definition, state.deleted) = (definition, deleted);
+        state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
+    });
+    chain
 }
 
 /// Returns the time zone of data timestamps: the job's own, else the state's, else the

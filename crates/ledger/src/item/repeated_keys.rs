@@ -185,7 +185,7 @@ impl RepeatWatch {
         match self {
             Self::Hashes(hashes) => hashes.push(hash),
             Self::FirstRecords(first_records, repeats) => {
-                compare(first_records, repeats, hash, key, place, content_hash(body))
+                compare(first_records, repeats, hash, key, place, content_hash(body));
             }
         }
     }

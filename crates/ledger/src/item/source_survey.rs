@@ -63,7 +63,7 @@ impl SourceSurvey {
         match self.again {
             // A version without an order fails its own record, not the others.
             ReprocessPolicy::OnNewer if self.again.accepts(version) => {
-                self.versions.push((key_hash, self.again.version_hash(version)))
+                self.versions.push((key_hash, self.again.version_hash(version)));
             }
             ReprocessPolicy::OnNewer => {}
             ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => self.keys.push(key_hash),
