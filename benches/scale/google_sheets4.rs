@@ -1,7 +1,9 @@
 //! The crate google-sheets4 by itself, as its documentation shows it: `values.append`, a batch of
 //! rows at a time, without retries.
 //!
+//! ```text
 //! google_sheets4 URL KEY.json SPREADSHEET ROWS.csv BATCH
+//! ```
 //!
 //! `benches/run scale` builds it and compares with it. It is a `[[bench]]` without a harness only
 //! so that neither `cargo build` nor `cargo test` builds it.
