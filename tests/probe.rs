@@ -79,7 +79,7 @@ async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_an
             let some = FaultRule { on: FaultTarget::Writes, probability: 0.1, times: 1_000, ..fault.clone() };
             place.emulator.set_faults(vec![some]);
             let probed = probed(&place, seed + nth, &Stop::default()).await;
-            assert!(probed.swept.left.is_empty(), "{fault:?}: {:?}", probed.swept);
+            assert!(probed.cleanup.left.is_empty(), "{fault:?}: {:?}", probed.cleanup);
             assert_eq!(answers(&probed), expected(doubts), "{fault:?}: {:#?}", probed.findings);
             place.emulator.set_faults(Vec::new());
             assert_eq!(there(&place).await, before, "{fault:?}");
@@ -130,7 +130,7 @@ async fn what_an_earlier_probe_left_is_swept_up_once_it_is_old_and_a_tab_of_a_pe
     let before = there(&place).await;
     place.hands(json!(adds)).await;
     let probed = probed(&place, 9, &Stop::default()).await;
-    assert_eq!(probed.swept.leftovers, 1);
+    assert_eq!(probed.cleanup.leftovers, 1);
     let expected: Vec<_> = before.into_iter().chain(kept.map(|title| json!(title).to_string())).collect();
     assert_eq!(there(&place).await, expected);
 }

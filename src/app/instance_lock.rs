@@ -77,10 +77,10 @@ impl Installation {
     /// Continues without a directory that is read only or belongs to another user. A full or broken
     /// disk is an error.
     fn unlocked(id: String, dir: &Path, error: &io::Error) -> Result<Self, LockHeld> {
-        let deed = format!("the state directory {} can't be used", dir.display());
-        match MachineTrouble::from_io(&deed, error) {
+        let failure = format!("the state directory {} can't be used", dir.display());
+        match MachineTrouble::from_io(&failure, error) {
             Some(trouble) if error.kind() != io::ErrorKind::ReadOnlyFilesystem => Err(LockHeld::Machine(trouble)),
-            _ => Ok(Self { id, unlocked: Some(format!("{deed}: {error}")), lock: None }),
+            _ => Ok(Self { id, unlocked: Some(format!("{failure}: {error}")), lock: None }),
         }
     }
 }

@@ -51,8 +51,8 @@ impl FileJournal {
         Self { folder: state_dir.join("journals").join(name), own: Arc::default(), held: Mutex::default() }
     }
 
-    fn fault(&self, deed: &str, error: &io::Error) -> JournalFault {
-        fault(&format!("{deed} in {}", self.folder.display()), error)
+    fn fault(&self, action: &str, error: &io::Error) -> JournalFault {
+        fault(&format!("{action} in {}", self.folder.display()), error)
     }
 }
 
@@ -142,10 +142,11 @@ impl Own {
 
 /// Returns the fault of a journal that can't be written or read. The machine is the cause, even if
 /// the error is none of its known refusals.
-fn fault(deed: &str, error: &io::Error) -> JournalFault {
-    let deed = format!("failed to {deed}");
+fn fault(action: &str, error: &io::Error) -> JournalFault {
+    let action = format!("failed to {action}");
     JournalFault(
-        MachineTrouble::from_io(&deed, error).unwrap_or_else(|| MachineTrouble::storage(format!("{deed}: {error}"))),
+        MachineTrouble::from_io(&action, error)
+            .unwrap_or_else(|| MachineTrouble::storage(format!("{action}: {error}"))),
     )
 }
 

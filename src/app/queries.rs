@@ -102,10 +102,10 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
         _ => CellCosts::new(0, 0, 0, PROCESSED.len() as u64, RUNS.len() as u64),
     };
     let forecast = forecast(cells, known, prices);
-    let standing = stands(&snapshot, runs, cells, forecast, loaded.service_time);
-    let failures = standing.failures.filter(|_| tabs.failures_are_readable());
-    let keys = standing.keys.filter(|_| tabs.keys_are_readable());
-    Ok(JobOverview { keys, failures: failures.filter(|_| keys.is_some()), ..standing })
+    let overview = overview(&snapshot, runs, cells, forecast, loaded.service_time);
+    let failures = overview.failures.filter(|_| tabs.failures_are_readable());
+    let keys = overview.keys.filter(|_| tabs.keys_are_readable());
+    Ok(JobOverview { keys, failures: failures.filter(|_| keys.is_some()), ..overview })
 }
 
 /// Returns the cells that a key and a run have taken so far.
@@ -124,7 +124,7 @@ pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Ar
     }
 }
 
-fn stands(
+fn overview(
     snapshot: &Snapshot,
     runs: Option<Vec<Run>>,
     cells: u64,

@@ -22,7 +22,7 @@ pub struct ProbeReport {
     /// The answers, in the order of the questions.
     pub findings: Vec<AssumptionResult>,
     /// The result of the cleanup.
-    pub swept: CleanupReport,
+    pub cleanup: CleanupReport,
     /// Why the probe ended early; `None` if it asked every question.
     pub ended: Option<ProbeEnd>,
 }
@@ -83,6 +83,6 @@ pub async fn probe(
             }
         }
     }
-    let swept = clean_up(&client).await;
-    Ok(ProbeReport { findings, swept, ended })
+    let cleanup = clean_up(&client).await;
+    Ok(ProbeReport { findings, cleanup, ended })
 }

@@ -16,8 +16,8 @@ use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
+use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
-use crate::cli::upkeep_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::redact::redacted;
 
 const EXAMPLES: &str = "\
@@ -319,7 +319,7 @@ fn after_help() -> String {
 mod tests {
     use clap::CommandFactory;
 
-    use crate::cli::upkeep_args::RepairChoice;
+    use crate::cli::maintenance_args::RepairChoice;
 
     use super::*;
 

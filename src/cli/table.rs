@@ -113,13 +113,13 @@ pub fn table(tab: &TabRows, width: usize, colour: bool) -> String {
         table.enforce_styling();
     }
     let sides: Vec<CellAlignment> = shown.iter().map(|&at| side(tab, at)).collect();
-    let laid_out = |cells: &[String]| -> Vec<Cell> {
+    let table_row = |cells: &[String]| -> Vec<Cell> {
         let texts = shown.iter().map(|&at| cells.get(at).map_or("", String::as_str));
         texts.zip(&sides).map(|(text, side)| Cell::new(visible(text)).set_alignment(*side)).collect()
     };
-    table.set_header(laid_out(&tab.header).into_iter().map(|cell| cell.add_attribute(Attribute::Bold)));
+    table.set_header(table_row(&tab.header).into_iter().map(|cell| cell.add_attribute(Attribute::Bold)));
     for cells in &tab.rows {
-        let mut row = Row::from(laid_out(cells));
+        let mut row = Row::from(table_row(cells));
         row.max_height(1);
         table.add_row(row);
     }

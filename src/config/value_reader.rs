@@ -210,7 +210,7 @@ impl<'a> ValueReader<'a> {
         };
         let ms = u64::try_from(span.as_millis()).ok().filter(|ms| bounds.contains(ms));
         if ms.is_none() {
-            let (least, most) = (told_ms(*bounds.start()), told_ms(*bounds.end()));
+            let (least, most) = (format_ms(*bounds.start()), format_ms(*bounds.end()));
             self.add_problem_at(at, format!("{what} has to be between {least} and {most}"), "out of bounds", "");
         }
         ms
@@ -246,7 +246,7 @@ impl<'a> ValueReader<'a> {
     }
 }
 
-fn told_ms(ms: u64) -> String {
+fn format_ms(ms: u64) -> String {
     match ms {
         0 => "0s".into(),
         ms if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),

@@ -42,7 +42,7 @@ impl Intake {
     /// Reports the doubts about items that the source does not yield.
     pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
         let doubts = std::mem::take(&mut self.in_doubt);
-        let told = doubts.into_iter().filter_map(|(key, version)| {
+        let failures = doubts.into_iter().filter_map(|(key, version)| {
             if self.index.is_done(&key, &version) {
                 self.begun.retain(|((k, v), _)| (k, v) != (&key, &version));
                 return None;
@@ -52,7 +52,7 @@ impl Intake {
             self.index.admit(&key, &version);
             self.fail_in_doubt(key, version, None, "not seen again".to_owned(), place, now)
         });
-        told.collect()
+        failures.collect()
     }
 
     /// Reports an item that an earlier run had begun at most once: the user has to find out whether

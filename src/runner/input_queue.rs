@@ -188,8 +188,8 @@ impl InputQueue {
 
     /// Adds prepared changes in front.
     #[must_use]
-    pub fn with_prepared(mut self, errands: Vec<ItemResult>) -> Self {
-        self.prepared = errands.into();
+    pub fn with_prepared(mut self, prepared: Vec<ItemResult>) -> Self {
+        self.prepared = prepared.into();
         self
     }
 

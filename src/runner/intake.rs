@@ -188,8 +188,8 @@ impl Intake {
     /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
     /// kept.
     pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
-        let StoredFailure { failure, is_edited: mended, row } = kept;
-        if mended {
+        let StoredFailure { failure, is_edited, row } = kept;
+        if is_edited {
             self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
         }
         let Some(prior) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
@@ -201,7 +201,7 @@ impl Intake {
             None if prior.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
                 IntakeResult::Skip
             }
-            Some(RequestedAction::Retry) if !mended && self.has_newer_record(&failure.key) => {
+            Some(RequestedAction::Retry) if !is_edited && self.has_newer_record(&failure.key) => {
                 if self.index.is_in_hand(&failure.key) {
                     return IntakeResult::Skip;
                 }

@@ -14,7 +14,7 @@
 //! | Which event is handled next; when is a batch due? | `run_loop` |
 //! | How does a run load, check and prepare its lease? | `startup` |
 //! | What configures a run, and what does it depend on? | `run_config` |
-//! | Which input comes next: errands, results, failures, records? | `input_queue` |
+//! | Which input comes next: prepared changes, results, failures, records? | `input_queue` |
 //! | When is the source read twice, and what is found then? | `source_passes`, `record_selection` |
 //! | When are records of failures looked for in the source? | `keyed_records`, `failure_records` |
 //! | Which of the kept failures are obsolete? | `superseded_failures` |

@@ -292,14 +292,14 @@ impl RunLoop {
             self;
         let (reading, working) = (feed.is_some(), !works.is_empty());
         let left = leaving_until_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
-        let (may_hurry, leaving) = (left.is_none(), left.is_some() && working);
+        let (may_force, leaving) = (left.is_none(), left.is_some() && working);
         let left = left.unwrap_or_default();
         tokio::select! {
             biased;
             outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = works.next(), if working => LoopEvent::StepsDone(steps_outcome),
             () = stop.wait(), if reading => LoopEvent::StopRequested,
-            patience = stop.forced(), if working && !reading && may_hurry => LoopEvent::ForceStop(patience),
+            patience = stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
             input = next_input(feed), if reading && room && !unclaimed => LoopEvent::Input(input),
             () = clock.sleep(wait), if due.is_some() => LoopEvent::Tick,
@@ -501,11 +501,11 @@ impl RunLoop {
             // Repairs come before any other write. After the run's row was written, only repairs
             // are left.
             let close = self.run_closer();
-            let told = self.committer.is_run_row_written();
+            let is_written = self.committer.is_run_row_written();
             return self.committer.begin(
                 Vec::new(),
                 &mut self.intake,
-                Some(&close as &dyn Fn(Run) -> Run).filter(|_| told),
+                Some(&close as &dyn Fn(Run) -> Run).filter(|_| is_written),
             );
         }
         let claim = self.claim_first && !self.committer.chain.has_claimed();

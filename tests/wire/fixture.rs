@@ -207,7 +207,8 @@ impl WireFixture {
         let wanted = ScanScope { failures: true, earlier: true, ..ScanScope::default() };
         let old = self.listing_at(ID, wanted).await;
         let new = self.store_at(to, 8).load().await.expect("a load").snapshot;
-        let settled = plan_rollover(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
+        let settled =
+            plan_rollover(&old, new.as_ref(), ID, to, self.clock.now()).expect("nothing is against it").settled;
         let mut into = self.job();
         into.errands = Some(PreparedChanges { from: new.map(|new| new.head), settled });
         (into.plan.retrying, into.plan.rollover) =

@@ -159,7 +159,7 @@ fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
         meaning: consequence(found.assumption, found.outcome),
     });
     checked.probe = Some(answers.collect());
-    checked.leftovers = probed.swept.leftovers;
+    checked.leftovers = probed.cleanup.leftovers;
     if probed.unguarded().is_some() {
         checked.exit = Exit::Protocol;
     }
@@ -168,10 +168,10 @@ fn add_answers(probed: &ProbeReport, checked: &mut CheckOutput) {
 /// Returns the exit of a check with a probe.
 fn probe_exit(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Exit, CliError> {
     let sure = probed.has_proven_guard();
-    if !probed.swept.left.is_empty() || probed.swept.why.is_some() {
+    if !probed.cleanup.left.is_empty() || probed.cleanup.why.is_some() {
         // A guard that does not hold is worse than leftovers.
         let exit = if exit == Exit::Protocol { exit } else { Exit::Unavailable };
-        return Err(not_cleaned(&probed.swept, exit));
+        return Err(not_cleaned(&probed.cleanup, exit));
     }
     match probed.ended {
         Some(ProbeEnd::Error(error)) => Err(from_app(&AppError::Store(error), settings)),
@@ -186,10 +186,10 @@ fn probe_exit(probed: ProbeReport, exit: Exit, settings: &Settings) -> Result<Ex
     }
 }
 
-fn not_cleaned(swept: &CleanupReport, exit: Exit) -> CliError {
-    let left = swept.left.join("\", \"");
+fn not_cleaned(cleanup: &CleanupReport, exit: Exit) -> CliError {
+    let left = cleanup.left.join("\", \"");
     let what = if left.is_empty() { "tabs called sheetkeep probe …".to_owned() } else { format!("\"{left}\"") };
-    let why = swept.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    let why = cleanup.why.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
     let message = format!("failed to delete what the probe made: {what} may still be there{why}");
     let help = "the next --probe after an hour deletes it, or delete it yourself; your data was not touched";
     CliError::new(message, exit).with_help(help)
@@ -225,7 +225,7 @@ mod tests {
                 outcome: AssumptionOutcome::NotHeld,
                 seen: "the batch was applied".into(),
             };
-            let probed = ProbeReport { findings: vec![finding], swept: CleanupReport::default(), ended: None };
+            let probed = ProbeReport { findings: vec![finding], cleanup: CleanupReport::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::fixtures::place().spreadsheet;
             let mut checked =

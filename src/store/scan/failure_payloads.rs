@@ -92,8 +92,8 @@ pub fn parse_stored_failure(tab: &Tab, cells: &[Value], row: u32) -> Option<Stor
     })?;
     let mark = value(FAILURES[FAILURES.len() - 1]).map(text).unwrap_or_default();
     let is_changed = failure.kept && !mark.is_empty() && mark != payload_hash(&failure.payload);
-    let mended = is_changed && failure.state != FailureState::Recovered;
-    Some(StoredFailure { failure, is_edited: mended, row })
+    let is_edited = is_changed && failure.state != FailureState::Recovered;
+    Some(StoredFailure { failure, is_edited, row })
 }
 
 #[cfg(test)]

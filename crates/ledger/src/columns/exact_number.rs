@@ -16,7 +16,7 @@ use std::borrow::Cow;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
-/// The first character of a text that stands for a number.
+/// The first character of a text that represents a number.
 const MARKER: char = '\u{FFFF}';
 
 /// Number of digits up to which a double is exact for every number of usual size.
@@ -207,12 +207,12 @@ pub fn from_inexact(token: &str) -> Option<Value> {
     (is_json_number(token) && !is_exact(token)).then(|| from_token(token))
 }
 
-/// Returns the number that a text stands for, as written; `None` for any other text.
+/// Returns the number that a text represents, as written; `None` for any other text.
 pub fn digits(text: &str) -> Option<&str> {
     text.strip_prefix(MARKER).filter(|token| is_json_number(token) && !is_exact(token))
 }
 
-/// Returns the text, or the number that it stands for.
+/// Returns the text, or the number that it represents.
 pub fn plain(text: String) -> String {
     digits(&text).map(str::to_owned).unwrap_or(text)
 }

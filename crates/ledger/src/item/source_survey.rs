@@ -46,7 +46,7 @@ impl KeyTrace {
     }
 }
 
-/// Stands for a record without a usable key.
+/// Represents a record without a usable key.
 const NAMELESS: Fingerprint = Fingerprint(0, 0);
 
 impl SourceSurvey {
