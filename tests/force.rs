@@ -21,8 +21,8 @@ mod house;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::runner::input_queue::RetryScope;

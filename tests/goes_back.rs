@@ -24,9 +24,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::item::key::{Key, Version, idempotency_key};
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::items::key::{Key, Version, idempotency_key};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::emulator::{FaultRule, FaultTarget};
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::runs::event::RunReport;
 use support::{Job, Slow, Values};
 
 use crate::emulated::{Emulated, both};

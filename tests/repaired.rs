@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;

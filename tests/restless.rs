@@ -23,8 +23,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::runner::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 

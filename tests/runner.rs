@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
-use sheetkeep::ledger::item::failure::FailureState;
-use sheetkeep::ledger::item::write_mode::Delivery;
-use sheetkeep::ledger::run::event::Event;
-use sheetkeep::ledger::run::run::RunStatus;
+use sheetkeep::ledger::items::failure::FailureState;
+use sheetkeep::ledger::items::write_mode::Delivery;
+use sheetkeep::ledger::runs::event::Event;
+use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::step::{StepContext, StepError};
 use sheetkeep::runner::run_config::RunError;

@@ -30,8 +30,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
-use sheetkeep::ledger::columns::columns::ColumnType;
-use sheetkeep::ledger::item::write_mode::Delivery;
+use sheetkeep::ledger::items::write_mode::Delivery;
+use sheetkeep::ledger::values::columns::ColumnType;
 
 use crate::fixture::{Guard, WireFixture};
 use crate::front::ID;

@@ -1,6 +1,6 @@
 //! Formulas over blank cells: no text makes the evaluation panic or run for ever.
 use sheetkeep::emulator::internals::{
-    Area, CellSource, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
+    Area, FormulaCells, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
 };
 
 #[derive(Default)]
@@ -8,7 +8,7 @@ struct Blank {
     budget: EvalBudget,
 }
 
-impl CellSource for Blank {
+impl FormulaCells for Blank {
     fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
         Scalar::Number(f64::from(row) - f64::from(column))
     }

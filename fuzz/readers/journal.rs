@@ -1,5 +1,5 @@
 //! The journal of a run: no bytes make the parser panic.
-use sheetkeep::ledger::run::journal::{line, read};
+use sheetkeep::ledger::runs::journal::{line, read};
 
 /// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {

@@ -3,8 +3,8 @@
 //! The first byte selects a column's type, the bytes up to a line break are an expression, and the
 //! rest is the record.
 use serde_json::{Value, json};
-use sheetkeep::ledger::columns::columns::{ColumnType, Columns};
 use sheetkeep::ledger::rows::row_builder::row_of;
+use sheetkeep::ledger::values::columns::{ColumnType, Columns};
 use sheetkeep::step::jq::program::Program;
 
 /// Parses these bytes.

@@ -3,8 +3,8 @@
 //! anomalies, or an error.
 use serde_json::Value;
 use sheetkeep::grid::Cell;
-use sheetkeep::ledger::item::write_mode::ReprocessPolicy;
-use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::items::write_mode::ReprocessPolicy;
+use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_run_row};
 use sheetkeep::ledger::state::snapshot::RowChecksum;
 use sheetkeep::ledger::state::state_codec::read_state;

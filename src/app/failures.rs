@@ -10,7 +10,7 @@ use crate::app::error::AppError;
 use crate::app::queries::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::item::failure::{Failure, RequestedAction};
+use crate::ledger::items::failure::{Failure, RequestedAction};
 use crate::port::store::Store;
 use crate::rng::Rng;
 use crate::store::spreadsheet::store::SheetsStore;

@@ -1,7 +1,7 @@
 //! This installation: its id, and the lock that keeps two runs of one job apart on this machine.
 //!
 //! In scope: the id in the state directory, the lock for each job and spreadsheet, the holder's
-//! name in the lock file. Out of scope: leases (`ledger::lease::lease`). The lock only lets a run
+//! name in the lock file. Out of scope: leases (`ledger::leases::lease`). The lock only lets a run
 //! take over at once from a dead run of the same installation.
 //!
 //! Without a usable directory (a cloud function without a disk), the id is random for this process

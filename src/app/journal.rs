@@ -2,7 +2,7 @@
 //! sheet.
 //!
 //! In scope: one file for each run, synced before a result counts, and locked while the run lives;
-//! journals of earlier runs. Out of scope: the lines' format (`ledger::run::journal`), and whether
+//! journals of earlier runs. Out of scope: the lines' format (`ledger::runs::journal`), and whether
 //! a result still counts (`runner::journal_replay`).
 
 use std::fs::File;
@@ -15,7 +15,7 @@ use futures_util::future::{BoxFuture, FutureExt};
 use sha2::{Digest, Sha256};
 
 use crate::failpoint;
-use crate::ledger::run::journal::{JournalHead, StepResult, line};
+use crate::ledger::runs::journal::{JournalHead, StepResult, line};
 use crate::machine::MachineTrouble;
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::private;
@@ -181,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ledger::run::journal::read;
+    use crate::ledger::runs::journal::read;
 
     fn result(key: &str) -> StepResult {
         let [key, version, shown, place] = [key, "", "", ""].map(str::to_owned);

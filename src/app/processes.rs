@@ -1,12 +1,12 @@
 //! The processes of this machine, from Linux's `/proc`.
 //!
 //! In scope: this process's identity, and whether another process is alive. Out of scope: the
-//! consequences (`ledger::lease::lease`). Without `/proc` nothing is known, and a dead run's lease
+//! consequences (`ledger::leases::lease`). Without `/proc` nothing is known, and a dead run's lease
 //! has to expire.
 
 use std::fs;
 
-use crate::ledger::lease::process_id::ProcessId;
+use crate::ledger::leases::process_id::ProcessId;
 use crate::port::process::Processes;
 
 /// The processes in `/proc`.

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-use crate::ledger::lease::row_order::RequestOrder;
+use crate::ledger::leases::row_order::RequestOrder;
 use crate::private;
 
 /// The file's contents if the job had never run.

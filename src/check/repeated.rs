@@ -1,15 +1,15 @@
 //! Repeated keys of the source, before a run reports them.
 //!
 //! In scope: reading the first records within bounds. Out of scope: which record counts; a run
-//! decides that after it has read the whole source (`ledger::item::source_survey`).
+//! decides that after it has read the whole source (`ledger::items::source_survey`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Clock;
-use crate::ledger::item::key::Version;
-use crate::ledger::item::repeated_keys::{RepeatWatch, RepeatedKeys};
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::key::Version;
+use crate::ledger::items::repeated_keys::{RepeatWatch, RepeatedKeys};
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};

@@ -14,8 +14,8 @@ use clap::ValueEnum;
 
 use crate::cli::signals::Signal;
 use crate::fault::Fault;
-use crate::ledger::run::event::RunReport;
-use crate::ledger::run::run::RunStatus;
+use crate::ledger::runs::event::RunReport;
+use crate::ledger::runs::run::RunStatus;
 use crate::machine::Refused;
 
 /// The result of the process.

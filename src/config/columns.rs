@@ -1,14 +1,14 @@
 //! A job's columns: types, formats, time zones, order, and the policy for fields without a column.
 //!
 //! In scope: reading that part of the job file. Out of scope: converting values
-//! (`ledger::columns::coerce`).
+//! (`ledger::values::coerce`).
 
 use jiff::tz::TimeZone;
 
 use crate::config::keys::closest;
 use crate::config::raw::{At, ColumnSays, SheetSection};
 use crate::config::value_reader::ValueReader;
-use crate::ledger::columns::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 
 /// The longest number format, in characters.
 const MAX_FORMAT_CHARS: usize = 250;

@@ -9,7 +9,7 @@ use crate::config::raw::{
 };
 use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
-use crate::ledger::lease::lease::MAX_TTL_MS;
+use crate::ledger::leases::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
 use crate::runner::first_records::DEFAULT_STOP_AFTER;
 

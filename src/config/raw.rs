@@ -208,7 +208,7 @@ struct ColumnTable {
 }
 
 fn column_words(_generator: &mut SchemaGenerator) -> Schema {
-    let words: Vec<&str> = crate::ledger::columns::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
+    let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
     schemars::json_schema!({ "type": "string", "enum": words })
 }
 

@@ -28,8 +28,8 @@ use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::config::wrong_place;
 use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
-use crate::ledger::columns::columns::{Columns, header_text};
-use crate::ledger::item::write_mode::{Delivery, ReprocessPolicy, WriteMode};
+use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
+use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::raw::{At, JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
-use crate::ledger::item::write_mode::Delivery;
+use crate::ledger::items::write_mode::Delivery;
 use crate::port::step::Step;
 use crate::step::command::command_step::{self, Command, CommandSettings};
 use crate::step::jq::program::Program;

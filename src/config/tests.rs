@@ -15,7 +15,7 @@ use crate::config::problem::ConfigError;
 use crate::config::settings::{Settings, load, read};
 use crate::config::source::Format;
 use crate::config::target::Target;
-use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::items::write_mode::WriteMode;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
 use crate::source::input::Input;

@@ -3,7 +3,7 @@
 //! In scope: its contents. Out of scope: which failures are closed (`maintain::reset`,
 //! `maintain::rollover`).
 
-use crate::ledger::item::failure::{Failure, FailureState};
+use crate::ledger::items::failure::{Failure, FailureState};
 use crate::ledger::processed::processed_index::PriorFailure;
 use crate::time::Timestamp;
 

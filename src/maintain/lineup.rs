@@ -7,8 +7,8 @@
 //! its own run and each run before it began long ago. A time ahead of the service's clock is
 //! ignored: such a row is old if a later one is.
 
-use crate::ledger::lease::row_order::{CommitSequence, FirstCommits};
-use crate::ledger::run::run::{is_run_id, run_id, start_text};
+use crate::ledger::leases::row_order::{CommitSequence, FirstCommits};
+use crate::ledger::runs::run::{is_run_id, run_id, start_text};
 use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
@@ -72,7 +72,7 @@ fn mark_old(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::item::key::{Key, Version};
+    use crate::ledger::items::key::{Key, Version};
 
     const DAY: i64 = 86_400_000;
     const NOW: i64 = 20_000 * DAY;

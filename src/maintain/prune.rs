@@ -12,10 +12,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_run};
-use crate::ledger::item::failure::Failure;
-use crate::ledger::item::key::{Fingerprint, Key};
-use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::run::run::{Run, RunStatus};
+use crate::ledger::items::failure::Failure;
+use crate::ledger::items::key::{Fingerprint, Key};
+use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::runs::run::{Run, RunStatus};
 use crate::maintain::lineup::{Placed, order_rows};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;

@@ -7,8 +7,8 @@
 use std::collections::HashSet;
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::lease::row_order::RequestOrder;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;

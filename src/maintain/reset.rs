@@ -9,9 +9,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::Failure;
-use crate::ledger::item::key::Fingerprint;
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::failure::Failure;
+use crate::ledger::items::key::Fingerprint;
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::maintain::close_failure::closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::store::scan::rows::ScannedTabs;

@@ -11,8 +11,8 @@
 use std::collections::HashSet;
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::{Failure, failure_hash};
-use crate::ledger::item::key::Fingerprint;
+use crate::ledger::items::failure::{Failure, failure_hash};
+use crate::ledger::items::key::Fingerprint;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;

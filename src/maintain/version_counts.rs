@@ -5,9 +5,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::key::{Fingerprint, Key, Version};
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::lease::row_order::RequestOrder;
+use crate::ledger::items::key::{Fingerprint, Key, Version};
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::leases::row_order::RequestOrder;
 use crate::store::scan::rows::ProcessedRow;
 
 /// A version of a key: the key's fingerprint and the version's hash.

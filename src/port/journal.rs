@@ -4,7 +4,7 @@
 use futures_util::future::BoxFuture;
 use thiserror::Error;
 
-use crate::ledger::run::journal::{JournalHead, StepResult};
+use crate::ledger::runs::journal::{JournalHead, StepResult};
 use crate::machine::MachineTrouble;
 
 /// A durable place for the results of this run, and those of earlier runs.

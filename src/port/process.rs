@@ -1,6 +1,6 @@
 //! The processes of this machine.
 
-use crate::ledger::lease::process_id::ProcessId;
+use crate::ledger::leases::process_id::ProcessId;
 
 /// The process list of this machine.
 pub trait Processes: Send + Sync {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 use crate::fault::Fault;
-use crate::ledger::item::item::Position;
+use crate::ledger::items::item::Position;
 
 /// A record as the source read it.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,9 +6,9 @@ use thiserror::Error;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Fault;
-use crate::ledger::columns::json_path::MemberPath;
-use crate::ledger::item::key::{Key, KeyError, Version};
-use crate::ledger::lease::lease::Fence;
+use crate::ledger::items::key::{Key, KeyError, Version};
+use crate::ledger::leases::lease::Fence;
+use crate::ledger::values::json_path::MemberPath;
 use crate::machine::MachineTrouble;
 use crate::time::Timestamp;
 

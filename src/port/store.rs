@@ -7,8 +7,8 @@ use thiserror::Error;
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::item::failure::{StoredFailure, record_hash_of};
-use crate::ledger::item::key::Fingerprint;
+use crate::ledger::items::failure::{StoredFailure, record_hash_of};
+use crate::ledger::items::key::Fingerprint;
 use crate::ledger::state::snapshot::{Loaded, RowChecksum};
 use crate::machine::MachineTrouble;
 

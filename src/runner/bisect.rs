@@ -5,7 +5,7 @@
 //! rejected item (`runner::intake`).
 
 use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
 use crate::runner::commit_driver::CommitOutcome;
 use crate::runner::commit_queue::CommitQueue;
 use crate::runner::committer::{ClosingRun, Committer};

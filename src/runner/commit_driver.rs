@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_machine::{CommitEnd, CommitMachine, CommitStep};
 use crate::ledger::commit::commit_resolution::{DraftIds, HeadStatus};
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
 use crate::port::store::Store;
 use crate::runner::run_config::Events;
 

@@ -7,8 +7,8 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::ledger::commit::changes::{Commit, ItemResult};
-use crate::ledger::item::item::Position;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::items::item::Position;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 
 /// A settled item that waits for a commit.
@@ -232,8 +232,8 @@ impl InFlight {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::item::item::Output;
-    use crate::ledger::item::key::{Key, Version};
+    use crate::ledger::items::item::Output;
+    use crate::ledger::items::key::{Key, Version};
     use crate::ledger::processed::low_watermark::LowWatermark;
 
     fn waiting(low: &mut LowWatermark, key: &str) -> PendingItem {

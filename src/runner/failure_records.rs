@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 
-use crate::ledger::item::failure::RequestedAction;
-use crate::ledger::item::key::{Fingerprint, Key, Version};
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::failure::RequestedAction;
+use crate::ledger::items::key::{Fingerprint, Key, Version};
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};

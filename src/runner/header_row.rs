@@ -4,8 +4,8 @@
 //! In scope: plain paths such as `.id`. Out of scope: other jq expressions, which the first records
 //! test (`runner::first_records`).
 
-use crate::ledger::columns::json_path::MemberPath;
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
+use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::run_config::{Events, RunError};

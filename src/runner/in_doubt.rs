@@ -4,9 +4,9 @@
 //! Out of scope: when their steps start (`runner::start_markers`).
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::IN_DOUBT as DELIVERY;
-use crate::ledger::item::item::Item;
-use crate::ledger::item::key::{Key, Version};
+use crate::ledger::items::failure::IN_DOUBT as DELIVERY;
+use crate::ledger::items::item::Item;
+use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::commit_queue::PendingItem;
 use crate::runner::intake::{Failed, Intake};

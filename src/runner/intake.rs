@@ -9,24 +9,24 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::grid::Row;
-use crate::ledger::columns::columns::{Columns, ValueRejection};
-use crate::ledger::columns::exact_number;
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::{
+use crate::ledger::items::failure::{
     Failure, FailureState, IN_DOUBT, RequestedAction, StoredFailure, failure_hash, payload_cells, record_hash,
     shortened, unkept_text,
 };
-use crate::ledger::item::item::{Item, Output, Position};
-use crate::ledger::item::key::{Key, KeyError, Version};
-use crate::ledger::item::record_selection::RecordSelection;
-use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::items::item::{Item, Output, Position};
+use crate::ledger::items::key::{Key, KeyError, Version};
+use crate::ledger::items::record_selection::RecordSelection;
+use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::processed::low_watermark::{LowWatermark, SequenceNumber};
 use crate::ledger::processed::processed_index::{Admission, PriorFailure, ProcessedIndex};
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_builder::{build_rows, row_of};
 use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
-use crate::ledger::run::event::{Event, RetryCounts};
-use crate::ledger::run::run::Counts;
+use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::run::Counts;
+use crate::ledger::values::columns::{Columns, ValueRejection};
+use crate::ledger::values::exact_number;
 use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
 use crate::runner::commit_queue::{KeptRecord, PendingItem};

@@ -8,11 +8,11 @@
 
 use std::sync::Arc;
 
-use crate::ledger::item::item::{Item, Position};
-use crate::ledger::item::key::{Key, Version};
+use crate::ledger::items::item::{Item, Position};
+use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::processed_index::ProcessedIndex;
-use crate::ledger::run::event::Event;
-use crate::ledger::run::journal::{JournalHead, JournalReader as Read, StepResult, read};
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::journal::{JournalHead, JournalReader as Read, StepResult, read};
 use crate::port::journal::{Journal, JournalFault, LeftoverJournal};
 use crate::runner::run_config::Events;
 
@@ -80,7 +80,7 @@ impl Replay {
         let journal = match read(&left.bytes) {
             Ok(journal) => journal,
             // A run that died before its first result was complete.
-            Err(crate::ledger::run::journal::JournalError::Empty) => {
+            Err(crate::ledger::runs::journal::JournalError::Empty) => {
                 self.used.push(left.name.clone());
                 return Vec::new();
             }

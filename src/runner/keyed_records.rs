@@ -1,7 +1,7 @@
 //! Reads records of a source with their keys, one by one.
 //!
 //! In scope: a read that the caller may cancel at any point without loss.
-//! Out of scope: which records count (`ledger::item::source_survey`), reading ahead
+//! Out of scope: which records count (`ledger::items::source_survey`), reading ahead
 //! (`runner::input_queue`).
 
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 //! row and once without. If the service refuses both, the lease expires by itself.
 
 use crate::ledger::commit::commit_machine::CommitEnd;
-use crate::ledger::run::run::{Run, RunStatus};
+use crate::ledger::runs::run::{Run, RunStatus};
 use crate::runner::commit_queue::CommitQueue;
 use crate::runner::committer::Committer;
 use crate::runner::intake::Intake;

@@ -12,11 +12,11 @@ use futures_util::future::BoxFuture;
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
-use crate::ledger::columns::columns::Columns;
-use crate::ledger::item::key::{Key, Version};
-use crate::ledger::lease::lease::Fence;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::leases::lease::Fence;
 use crate::ledger::rows::row_builder::row_of;
 use crate::ledger::rows::table_header::{KeyColumn, choose_key_column};
+use crate::ledger::values::columns::Columns;
 use crate::port::preview::Preview;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{Identify, Step, StepContext};

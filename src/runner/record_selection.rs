@@ -6,17 +6,17 @@
 
 use serde_json::Value;
 
-use crate::ledger::columns::columns::quote;
-use crate::ledger::columns::version_order::{RankKind, why_unordered};
-use crate::ledger::item::failure::{failure_hash, shortened};
-use crate::ledger::item::item::Position;
-use crate::ledger::item::key::{Key, Version};
-use crate::ledger::item::record_selection::RecordSelection;
-use crate::ledger::item::repeated_keys::{Comparison, RepeatedKeys, content_hash};
-use crate::ledger::item::source_survey::{RecordSelector, RecordUse, SourceSurvey};
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::failure::{failure_hash, shortened};
+use crate::ledger::items::item::Position;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::items::record_selection::RecordSelection;
+use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys, content_hash};
+use crate::ledger::items::source_survey::{RecordSelector, RecordUse, SourceSurvey};
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
+use crate::ledger::values::columns::quote;
+use crate::ledger::values::version_order::{RankKind, why_unordered};
 use crate::runner::commit_queue::PendingItem;
 use crate::runner::intake::{Failed, Intake};
 use crate::time::Timestamp;

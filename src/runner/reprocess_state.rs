@@ -8,7 +8,7 @@
 //! either run dies, this marker shows the next forced run which keys are already revoked, so that
 //! none is processed a third time.
 
-use crate::ledger::run::run::RunStatus;
+use crate::ledger::runs::run::RunStatus;
 use crate::ledger::state::snapshot::State;
 use crate::runner::input_queue::RetryScope;
 

@@ -12,12 +12,12 @@ use futures_util::stream::{FuturesOrdered, StreamExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::ledger::item::item::Item;
-use crate::ledger::item::write_mode::Delivery;
+use crate::ledger::items::item::Item;
+use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::ledger::run::event::{Event, RunReport};
-use crate::ledger::run::journal::{JournalHead, StepResult};
-use crate::ledger::run::run::{Run, RunStatus};
+use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::journal::{JournalHead, StepResult};
+use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};

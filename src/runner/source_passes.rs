@@ -2,7 +2,7 @@
 //! records of one key are to be compared, a comparison comes last.
 //!
 //! In scope: the order of passes, and the end that the survey has set.
-//! Out of scope: which records count (`ledger::item::source_survey`), admission (`runner::intake`).
+//! Out of scope: which records count (`ledger::items::source_survey`), admission (`runner::intake`).
 //!
 //! ```text
 //!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
@@ -11,9 +11,9 @@
 
 use std::sync::Arc;
 
-use crate::ledger::item::repeated_keys::{Comparison, RepeatedKeys};
-use crate::ledger::item::source_survey::SourceSurvey;
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::source_survey::SourceSurvey;
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
 use crate::runner::keyed_records::{Extent, KeyedRecords};

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 
-use crate::ledger::item::item::Item;
-use crate::ledger::item::key::{Key, Version};
+use crate::ledger::items::item::Item;
+use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::runner::commit_queue::PendingItem;
 

@@ -8,20 +8,20 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use crate::ledger::columns::columns::Columns;
 use crate::ledger::commit::commit_chain::CommitChain;
-use crate::ledger::item::failure::StoredFailure;
-use crate::ledger::item::record_selection::RecordSelection;
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::lease::lease::{Holder, LeaseStatus};
+use crate::ledger::items::failure::StoredFailure;
+use crate::ledger::items::record_selection::RecordSelection;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::leases::lease::{Holder, LeaseStatus};
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
-use crate::ledger::run::event::{Event, RetryCounts};
-use crate::ledger::run::run::{Counts, Run, RunStatus, run_id};
+use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
+use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::first_records::FirstRecords;

@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::ledger::item::item::Item;
-use crate::ledger::item::key::idempotency_key_of;
-use crate::ledger::lease::lease::Fence;
+use crate::ledger::items::item::Item;
+use crate::ledger::items::key::idempotency_key_of;
+use crate::ledger::leases::lease::Fence;
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
 use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};

@@ -4,13 +4,13 @@
 //! In scope: the row that closes such a failure, and its text.
 //! Out of scope: retries, and failures closed by an item of another version (`runner::intake`).
 
-use crate::ledger::columns::columns::quote;
-use crate::ledger::columns::version_order::RankKind;
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::item::failure::{Failure, FailureState};
-use crate::ledger::item::item::Item;
-use crate::ledger::item::write_mode::ReprocessPolicy;
+use crate::ledger::items::failure::{Failure, FailureState};
+use crate::ledger::items::item::Item;
+use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::values::columns::quote;
+use crate::ledger::values::version_order::RankKind;
 use crate::runner::commit_queue::PendingItem;
 use crate::runner::intake::Intake;
 use crate::time::Timestamp;

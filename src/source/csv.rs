@@ -10,7 +10,7 @@ use std::io::Read;
 use memchr::{memchr, memchr_iter};
 use serde_json::{Map, Value};
 
-use crate::ledger::item::item::Position;
+use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
 use crate::source::magic::{ContentKind, is_error_page};

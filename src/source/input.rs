@@ -466,7 +466,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::ledger::item::item::Position;
+    use crate::ledger::items::item::Position;
 
     /// One record per byte, and an error at `!`.
     struct EachByte(Box<dyn Read + Send>, u64);

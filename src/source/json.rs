@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
 
-use crate::ledger::columns::json_path::MemberPath;
-use crate::ledger::item::item::Position;
+use crate::ledger::items::item::Position;
+use crate::ledger::values::json_path::MemberPath;
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
@@ -212,7 +212,7 @@ mod tests {
     use tempfile::NamedTempFile;
 
     use super::*;
-    use crate::ledger::columns::exact_number;
+    use crate::ledger::values::exact_number;
     use crate::port::source::Source;
 
     fn file(text: &[u8]) -> NamedTempFile {

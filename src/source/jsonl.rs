@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 
-use crate::ledger::item::item::Position;
+use crate::ledger::items::item::Position;
 use crate::port::source::{Record, SourceError};
 use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
 use crate::source::magic::ContentKind;

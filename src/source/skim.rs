@@ -2,7 +2,7 @@
 //! its records are processed.
 //!
 //! In scope: which members are built, parsing JSON without building the others. Out of scope: the
-//! survey itself (`ledger::item::source_survey`).
+//! survey itself (`ledger::items::source_survey`).
 //!
 //! The same parser reads the other members without building them. So a text is a valid record here
 //! exactly if it is one when it is read in full.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::values::json_path::MemberPath;
 
 /// How much of a record is built.
 #[derive(Debug, Clone, Default)]

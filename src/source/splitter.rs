@@ -10,7 +10,7 @@
 
 use std::io::{self, Read};
 
-use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::values::json_path::MemberPath;
 
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;

@@ -2,11 +2,11 @@
 //!
 //! In scope: the reason why a text is not a record. Out of scope: finding the text
 //! (`source::jsonl`, `source::splitter`), numbers that a double would change
-//! (`ledger::columns::exact_number`).
+//! (`ledger::values::exact_number`).
 
 use serde_json::Value;
 
-use crate::ledger::columns::exact_number;
+use crate::ledger::values::exact_number;
 use crate::port::source::BadRecord;
 use crate::source::skim::Depth;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::values::json_path::MemberPath;
 use crate::port::evaluator::{Bounds, Evaluation, EvaluationError, Evaluator};
 use crate::step::jq::program::{MAX_DOCUMENT_OUTPUTS, MAX_OUTPUTS, Program};
 

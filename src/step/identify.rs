@@ -1,15 +1,15 @@
 //! Finds an item's key and version with jq.
 //!
 //! In scope: which jq results can be a key or a version. Out of scope: what a key is
-//! (`ledger::item::key`).
+//! (`ledger::items::key`).
 
 use futures_util::future::{BoxFuture, FutureExt};
 use serde_json::Value;
 
-use crate::ledger::columns::coerce::number_text;
-use crate::ledger::columns::exact_number;
-use crate::ledger::columns::json_path::MemberPath;
-use crate::ledger::item::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
+use crate::ledger::items::key::{Key, KeyError, MAX_VERSION_CHARS, Version, digest_of};
+use crate::ledger::values::coerce::number_text;
+use crate::ledger::values::exact_number;
+use crate::ledger::values::json_path::MemberPath;
 use crate::port::evaluator::EvaluationError;
 use crate::port::step::{Identify, IdentifyError, Identity};
 use crate::step::expression::Expression;

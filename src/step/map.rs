@@ -61,8 +61,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ledger::item::key::{Key, Version};
-    use crate::ledger::lease::lease::Fence;
+    use crate::ledger::items::key::{Key, Version};
+    use crate::ledger::leases::lease::Fence;
     use crate::step::jq::program::Program;
 
     #[tokio::test]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::columns::NewColumns;
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::runs::event::{Event, RunReport};
+use sheetkeep::ledger::values::columns::NewColumns;
 use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::between::InterruptedStore;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sheetkeep::emulator::{FaultAction, FaultRule, FaultTarget, UnknownBehaviors};
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;

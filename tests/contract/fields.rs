@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::columns::columns::{ColumnType, NewColumns};
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::values::columns::{ColumnType, NewColumns};
 
 use crate::contract::between::{InterruptedStore, command};
 use crate::contract::emulated::{Emulated, both, id};

@@ -5,7 +5,7 @@ use std::future::Future;
 use serde_json::{Value, json};
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault as Kind;
-use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::runner::run_config::RunError;
 
 use crate::contract::emulated::{Emulated, both};

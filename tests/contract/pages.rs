@@ -2,9 +2,9 @@
 
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::commit::changes::{Changes, ItemResult};
-use sheetkeep::ledger::item::failure::FailureState;
-use sheetkeep::ledger::item::item::Output;
-use sheetkeep::ledger::item::key::Version;
+use sheetkeep::ledger::items::failure::FailureState;
+use sheetkeep::ledger::items::item::Output;
+use sheetkeep::ledger::items::key::Version;
 use sheetkeep::port::store::Store;
 
 use crate::contract::emulated::Emulated;

@@ -8,12 +8,12 @@ use sheetkeep::ledger::commit::changes::{Changes, Commit, CommitKind, CommitPart
 use sheetkeep::ledger::commit::commit_chain::HaltReason;
 use sheetkeep::ledger::commit::commit_resolution::{HeadStatus, Resolution};
 use sheetkeep::ledger::commit::row_deletion::{Gap, RowDeletion, TabKind, mark_of_failure, mark_of_key};
-use sheetkeep::ledger::item::failure::{Failure, FailureState};
-use sheetkeep::ledger::item::key::Version;
-use sheetkeep::ledger::lease::head::HeadId;
-use sheetkeep::ledger::lease::lease::Fence;
-use sheetkeep::ledger::lease::row_order::read_run_cell;
-use sheetkeep::ledger::run::run::{Run, RunStatus};
+use sheetkeep::ledger::items::failure::{Failure, FailureState};
+use sheetkeep::ledger::items::key::Version;
+use sheetkeep::ledger::leases::head::HeadId;
+use sheetkeep::ledger::leases::lease::Fence;
+use sheetkeep::ledger::leases::row_order::read_run_cell;
+use sheetkeep::ledger::runs::run::{Run, RunStatus};
 use sheetkeep::ledger::state::snapshot::Snapshot;
 use sheetkeep::port::store::{MisplacedWrites, Store};
 use sheetkeep::time::Timestamp;

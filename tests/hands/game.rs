@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::fault::Fault;
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::run_config::RunError;

@@ -16,7 +16,7 @@
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::commit::changes::{Commit, CommitKind, CommitPart, CommitReply};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::store::guard::head_guard::{self, GuardKind, GuardSupport};
 
 use crate::intern::{Interned, QuickMap, QuickSet};

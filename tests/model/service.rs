@@ -7,10 +7,10 @@
 
 use sheetkeep::ledger::commit::changes::{CommitKind, CommitPart};
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::item::key::{Key, Version};
-use sheetkeep::ledger::lease::head::HeadId;
-use sheetkeep::ledger::lease::lease::Fence;
-use sheetkeep::ledger::lease::row_order::{RowOrder, run_cell};
+use sheetkeep::ledger::items::key::{Key, Version};
+use sheetkeep::ledger::leases::head::HeadId;
+use sheetkeep::ledger::leases::lease::Fence;
+use sheetkeep::ledger::leases::row_order::{RowOrder, run_cell};
 use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
 use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, ListedRange, ListedTab, StateLocation};

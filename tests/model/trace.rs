@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
-use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::store::guard::head_guard::GuardRequest;
 
 use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
-use sheetkeep::ledger::item::write_mode::WriteMode;
-use sheetkeep::ledger::lease::lease::Holder;
-use sheetkeep::ledger::run::event::{Event, RunReport};
+use sheetkeep::ledger::items::write_mode::WriteMode;
+use sheetkeep::ledger::leases::lease::Holder;
+use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::machine::MachineTrouble;
 use sheetkeep::port::step::StepError;
 use sheetkeep::rng::Rng;

@@ -1,7 +1,7 @@
 //! The spreadsheet's JSON, read as a person would: tabs by title, columns by header. Nothing of the product's client is used.
 
 use serde_json::Value;
-use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::leases::head::HeadId;
 
 use crate::seen::{Marked, RunRow, Seen, Told};
 

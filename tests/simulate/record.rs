@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 
 use serde_json::{Value, json};
-use sheetkeep::ledger::item::write_mode::WriteMode;
-use sheetkeep::ledger::run::event::RunReport;
+use sheetkeep::ledger::items::write_mode::WriteMode;
+use sheetkeep::ledger::runs::event::RunReport;
 
 use crate::kind::Kind;
 use crate::seen::{CheckLevel, Seen};

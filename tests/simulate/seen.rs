@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sheetkeep::ledger::item::write_mode::WriteMode;
-use sheetkeep::ledger::lease::head::HeadId;
+use sheetkeep::ledger::items::write_mode::WriteMode;
+use sheetkeep::ledger::leases::head::HeadId;
 
 /// How closely the rows of the data tab are looked at while people edit it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

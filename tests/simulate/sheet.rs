@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response};
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{ApiRequest, FaultRule, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors};
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::port::store::Store;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 

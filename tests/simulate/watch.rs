@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sheetkeep::ledger::item::write_mode::WriteMode;
-use sheetkeep::ledger::lease::head::HeadId;
-use sheetkeep::ledger::run::run::Run;
+use sheetkeep::ledger::items::write_mode::WriteMode;
+use sheetkeep::ledger::leases::head::HeadId;
+use sheetkeep::ledger::runs::run::Run;
 
 use crate::seen::{CheckLevel, Marked, Seen, Told, Whole, rows_of};
 

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::google::types::address::SpreadsheetId;
-use sheetkeep::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
+use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
 use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::maintain::reprocess::plan_reprocess;

@@ -1,7 +1,7 @@
 //! Timestamps as values. This module never reads a clock.
 //!
 //! In scope: a timestamp in milliseconds, its text form, and the serial number of a spreadsheet.
-//! Out of scope: the present time (`clock`), time zones of data (`ledger::columns::columns`).
+//! Out of scope: the present time (`clock`), time zones of data (`ledger::values::columns`).
 
 use std::fmt;
 

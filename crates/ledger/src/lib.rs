@@ -6,10 +6,10 @@
 //!
 //! | question | folder |
 //! |---|---|
-//! | Which run may commit: the head, the lease, the fencing token? | `lease` |
-//! | How do JSON values become typed cells; how do versions compare? | `columns` |
-//! | What is a record's key and version; what is a failure? | `item` |
-//! | What does a run count and report; what does its journal hold? | `run` |
+//! | Which run may commit: the head, the lease, the fencing token? | `leases` |
+//! | How do JSON values become typed cells; how do versions compare? | `values` |
+//! | What is a record's key and version; what is a failure? | `items` |
+//! | What does a run count and report; what does its journal hold? | `runs` |
 //! | How do the columns and rows of the tabs look? | `rows` |
 //! | Which keys are done; which item is admitted? | `processed` |
 //! | What does the state tab hold; how is a load checked? | `state` |
@@ -69,11 +69,11 @@
 //! 8. The cursor never passes an item that is not settled.
 //! 9. Every write by position has an undo record.
 
-pub mod lease;
-pub mod columns;
+pub mod leases;
+pub mod values;
 pub mod grid;
-pub mod item;
-pub mod run;
+pub mod items;
+pub mod runs;
 pub mod rows;
 pub mod processed;
 pub mod state;

@@ -67,7 +67,7 @@ pub use crate::time::{SimulatedTimeSource, SystemTimeSource, TimeSource};
 pub mod internals {
     pub use crate::format::number_format::NumberFormat;
     pub use crate::formula::budget::EvalBudget;
-    pub use crate::formula::evaluate::{CellSource, evaluate, link};
+    pub use crate::formula::evaluate::{FormulaCells, evaluate, link};
     pub use crate::formula::matrix::Matrix;
     pub use crate::grid::a1::{A1Reference, CellSpan, column_index, quote_title};
     pub use crate::grid::area::Area;

@@ -17,10 +17,10 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::item::failure::RequestedAction;
-use crate::ledger::item::key::Key;
-use crate::ledger::lease::row_order::RowOrder;
-use crate::ledger::run::run::Run;
+use crate::ledger::items::failure::RequestedAction;
+use crate::ledger::items::key::Key;
+use crate::ledger::leases::row_order::RowOrder;
+use crate::ledger::runs::run::Run;
 use crate::rng::Rng;
 
 /// Shows the history of one key.

@@ -14,8 +14,8 @@ use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
-use crate::ledger::item::failure::RequestedAction;
-use crate::ledger::item::key::Key;
+use crate::ledger::items::failure::RequestedAction;
+use crate::ledger::items::key::Key;
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;
 

@@ -4,7 +4,7 @@
 //! missing field (`runner::first_records`).
 
 use crate::config::keys::closest;
-use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
 use crate::runner::first_records::Cause;
 

@@ -24,7 +24,7 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, count_yielded, plan_prune};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;

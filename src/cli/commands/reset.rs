@@ -21,7 +21,7 @@ use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::items::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, plan_reset};
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;

@@ -17,7 +17,7 @@ use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
 use crate::config::limits::Overlap;
-use crate::ledger::run::run::Trigger;
+use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
 use crate::runner::input_queue::RetryScope;

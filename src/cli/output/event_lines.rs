@@ -3,8 +3,8 @@
 use crate::cli::format::{format_count, format_duration, format_number, percent};
 use crate::cli::output::destination::Place;
 use crate::cli::terminal::visible;
-use crate::ledger::run::event::Event;
-use crate::ledger::run::run::Counts;
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::run::Counts;
 
 /// Failures that are printed one by one; further ones are counted.
 pub const FAILURES_PRINTED: u64 = 10;
@@ -134,7 +134,7 @@ pub fn format_counts(counts: &Counts) -> String {
 #[cfg(test)]
 mod tests {
     use crate::cli::output::fixtures;
-    use crate::ledger::lease::lease::Fence;
+    use crate::ledger::leases::lease::Fence;
 
     use super::*;
 

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::terminal::{Captured, OutputStyle, Terminal};
-use crate::ledger::item::key::Key;
-use crate::ledger::item::repeated_keys::RepeatedKeys;
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::run::event::{Event, RetryCounts, RunReport};
-use crate::ledger::run::run::{Counts, Run, RunStatus, Trigger};
+use crate::ledger::items::key::Key;
+use crate::ledger::items::repeated_keys::RepeatedKeys;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::runs::event::{Event, RetryCounts, RunReport};
+use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
 /// A successful first run over 1,707 quakes.

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::ledger::item::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::run::event::{RetryCounts, RunReport};
+use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::runs::event::{RetryCounts, RunReport};
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 2;

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::format::{format_duration, format_number};
 use crate::cli::terminal::OutputStream;
-use crate::ledger::run::run::Counts;
+use crate::ledger::runs::run::Counts;
 
 /// Length of the bar; shares of the source are scaled to it.
 const PARTS: u64 = 1_000;

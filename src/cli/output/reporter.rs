@@ -16,7 +16,7 @@ use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
 use crate::cli::terminal::Terminal;
 use crate::clock::Clock;
-use crate::ledger::run::event::{Event, RunReport};
+use crate::ledger::runs::event::{Event, RunReport};
 
 /// Failures that the JSON document lists.
 const FAILURES_KEPT: usize = 20;
@@ -172,7 +172,7 @@ impl Drop for Reporter {
 mod tests {
     use crate::cli::output::destination::Spreadsheet;
     use crate::cli::output::fixtures;
-    use crate::ledger::run::run::RunStatus;
+    use crate::ledger::runs::run::RunStatus;
     use crate::system::TestClock;
     use crate::time::Timestamp;
 

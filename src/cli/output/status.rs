@@ -12,9 +12,9 @@ use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
 use crate::cli::output::summary::status_symbol;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::lease::lease::Holder;
-use crate::ledger::run::capacity::{CELL_LIMIT, Forecast, is_tight};
-use crate::ledger::run::run::{Run, RunStatus};
+use crate::ledger::leases::lease::Holder;
+use crate::ledger::runs::capacity::{CELL_LIMIT, Forecast, is_tight};
+use crate::ledger::runs::run::{Run, RunStatus};
 use crate::time::Timestamp;
 
 /// Shown for values that can't be read; an anomaly gives the reason.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::Place;
 use crate::cli::terminal::{Palette, visible};
-use crate::ledger::run::event::{RetryCounts, RunReport};
-use crate::ledger::run::run::{Run, RunStatus};
+use crate::ledger::runs::event::{RetryCounts, RunReport};
+use crate::ledger::runs::run::{Run, RunStatus};
 
 /// Returns the text that people read when a run is over; it ends with a line break.
 pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {

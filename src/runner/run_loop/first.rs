@@ -5,7 +5,7 @@
 //! (`runner::first_records`).
 
 use crate::ledger::commit::changes::ItemResult;
-use crate::ledger::run::event::Event;
+use crate::ledger::runs::event::Event;
 use crate::runner::commit_queue::PendingItem;
 use crate::runner::run_loop::RunLoop;
 

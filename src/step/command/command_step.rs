@@ -28,7 +28,7 @@ use which::WhichConfig;
 use which::sys::RealSys;
 
 use crate::clock::Clock;
-use crate::ledger::columns::exact_number;
+use crate::ledger::values::exact_number;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::command::process_group::ProcessGroup;
@@ -266,8 +266,8 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::ledger::item::key::{Key, Version};
-    use crate::ledger::lease::lease::Fence;
+    use crate::ledger::items::key::{Key, Version};
+    use crate::ledger::leases::lease::Fence;
     use crate::system::SystemClock;
     use crate::time::Timestamp;
 

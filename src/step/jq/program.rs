@@ -16,7 +16,7 @@ use jaq_json::Val;
 use serde_json::Value;
 use thiserror::Error as ThisError;
 
-use crate::ledger::columns::json_path::MemberPath;
+use crate::ledger::values::json_path::MemberPath;
 use crate::step::jq::bounded::cost;
 use crate::step::jq::cost::Cost;
 use crate::step::jq::filters::{defs, funs};
@@ -354,7 +354,7 @@ mod tests {
         assert_eq!(run_on(".", json!(u64::MAX)), Ok(vec![json!(u64::MAX)]));
         assert_eq!(
             run_on(". * 10", json!(u64::MAX)),
-            Ok(vec![crate::ledger::columns::exact_number::from_token("184467440737095516150")])
+            Ok(vec![crate::ledger::values::exact_number::from_token("184467440737095516150")])
         );
         assert_eq!(run_on("tonumber", json!("42")), Ok(vec![json!(42)]));
     }

@@ -1,13 +1,13 @@
 //! Converts JSON values to jaq's values and back.
 //!
 //! In scope: both conversions, exact for every number, also for one that a double can't represent
-//! (`ledger::columns::exact_number`). jq passes such a number on unchanged, and calculates with the
+//! (`ledger::values::exact_number`). jq passes such a number on unchanged, and calculates with the
 //! nearest double. Out of scope: running jq (`step::jq::program`).
 
 use jaq_json::{Map, Num, Val};
 use serde_json::{Number, Value};
 
-use crate::ledger::columns::exact_number;
+use crate::ledger::values::exact_number;
 
 /// Maximum nesting of a result. Results are parsed again later, and `serde_json` parses 127 levels.
 const MAX_DEPTH: usize = 126;

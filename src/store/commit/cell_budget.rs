@@ -1,7 +1,7 @@
 //! Counts the cells of a spreadsheet, now and while the service executes a batch. Pure.
 //!
 //! In scope: the grids of all tabs, the effect of each request on them.
-//! Out of scope: the limit (`ledger::run::capacity`), finding blank rows at the end of a tab
+//! Out of scope: the limit (`ledger::runs::capacity`), finding blank rows at the end of a tab
 //! (`store::scan::trailing_blanks`).
 //!
 //! Empty cells count. Appended rows use blank rows at the end of the tab first. If their number is

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use crate::google::types::cell;
 use crate::google::types::requests::{PasteType, Request};
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::store::commit::row_writer::Scratch;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::VALUE;

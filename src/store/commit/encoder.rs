@@ -9,7 +9,7 @@ use crate::google::types::requests::{Dimension, GridProperties, GridRange, Reque
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
-use crate::ledger::item::failure::Failure;
+use crate::ledger::items::failure::Failure;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::ledger::state::state_codec::state_pairs;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};

@@ -18,11 +18,11 @@ use crate::google::types::requests::{
 };
 use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
-use crate::ledger::columns::columns::header_text;
 use crate::ledger::commit::changes::{Commit, ItemResult};
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::ledger::state::state_codec::columns_that_fit;
+use crate::ledger::values::columns::header_text;
 use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, to_cell_data};
 use crate::store::tabs::schema::{Tab, derived_id};
 

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::ledger::columns::columns::header_text;
+use crate::ledger::values::columns::header_text;
 use crate::store::tabs::parse::text;
 
 /// Returns the header and the keys from a batch's response; both are empty if it has none.

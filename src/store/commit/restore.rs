@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::google::types::requests::{PasteType, Request};
 use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
 use crate::store::commit::deletion::{BLANK, FIRST, HEADERS, MARGIN, SCRATCH_TAG};

@@ -21,7 +21,7 @@ use crate::google::types::cell::{self, NumberKind};
 use crate::google::types::requests::{PasteType, Request};
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
-use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::items::write_mode::WriteMode;
 use crate::store::commit::append_position::{AppendPosition, blocks};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, row_of_cells, to_cell_data};

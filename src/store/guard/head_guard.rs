@@ -30,8 +30,8 @@ use crate::google::types::requests::{GridCoordinate, GridProperties, GridRange, 
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::lease::head::HeadId;
-use crate::ledger::lease::lease::Fence;
+use crate::ledger::leases::head::HeadId;
+use crate::ledger::leases::lease::Fence;
 
 /// Rows of the state tab: names in column A, texts in B. Further rows are scratch rows.
 pub const STATE_ROWS: u32 = 64;

@@ -4,7 +4,7 @@
 //! Out of scope: the requests (`store::guard::head_guard`).
 
 use crate::ledger::commit::changes::{Commit, CommitKind};
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::store::guard::head_guard::{GuardKind, GuardSupport, StateLocation};
 
 /// The guard choice of a run: the probe's result, until the service refuses a batch that the probe
@@ -68,7 +68,7 @@ impl GuardStrategy {
 mod tests {
     use super::*;
     use crate::ledger::commit::changes::Changes;
-    use crate::ledger::lease::lease::Fence;
+    use crate::ledger::leases::lease::Fence;
     use crate::ledger::state::snapshot::State;
 
     const H0: HeadId = HeadId { commit: 0, nonce: 11 };

@@ -2,11 +2,11 @@
 //! carry no finer order than their run.
 //!
 //! In scope: one call that reads three columns of Runs.
-//! Out of scope: when the loader needs it, and the order that follows (`ledger::lease::row_order`).
+//! Out of scope: when the loader needs it, and the order that follows (`ledger::leases::row_order`).
 
-use crate::ledger::columns::coerce::cell_text;
-use crate::ledger::lease::row_order::FirstCommits;
+use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::state::snapshot::State;
+use crate::ledger::values::coerce::cell_text;
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::parse::column_range;

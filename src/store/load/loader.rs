@@ -16,15 +16,15 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
-use crate::ledger::item::key::Fingerprint;
-use crate::ledger::item::write_mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::lease::row_order::FirstCommits;
+use crate::ledger::items::key::Fingerprint;
+use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_codec::RUNS;
-use crate::ledger::run::capacity::capacity_warning;
+use crate::ledger::runs::capacity::capacity_warning;
 use crate::ledger::state::snapshot::{
     Anomaly, LoadCheck, LoadConsistency, LoadObservation, Loaded, MAX_LOAD_MS, RowChecksum, Snapshot, State,
 };

@@ -4,7 +4,7 @@
 //! Out of scope: the sums (`ledger::processed::key_sums`), the consequences
 //! (`ledger::processed::redo_keys`).
 
-use crate::ledger::item::key::Fingerprint;
+use crate::ledger::items::key::Fingerprint;
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::snapshot::{RowChecksum, State};

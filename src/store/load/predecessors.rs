@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::commit::commit_resolution::HeadStatus;
-use crate::ledger::lease::row_order::FirstCommits;
+use crate::ledger::leases::row_order::FirstCommits;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::ledger::state::state_codec::read_state;

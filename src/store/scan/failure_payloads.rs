@@ -7,8 +7,8 @@
 use serde_json::Value;
 
 use crate::grid::Cell;
-use crate::ledger::item::failure::{FailureState, StoredFailure, payload_hash, record_hash_of};
-use crate::ledger::item::key::Fingerprint;
+use crate::ledger::items::failure::{FailureState, StoredFailure, payload_hash, record_hash_of};
+use crate::ledger::items::key::Fingerprint;
 use crate::ledger::rows::row_codec::{FAILURES, read_failure_row};
 use crate::store::load::loader::Loader;
 use crate::store::tabs::error::LoadError;

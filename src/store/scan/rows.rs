@@ -6,11 +6,11 @@
 
 use crate::fault::Fault;
 use crate::ledger::commit::row_deletion::mark_of_key;
-use crate::ledger::item::failure::Failure;
-use crate::ledger::item::key::{Key, Version};
-use crate::ledger::lease::row_order::{RowOrder, read_run_cell};
+use crate::ledger::items::failure::Failure;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
 use crate::ledger::rows::row_codec::FORGOTTEN;
-use crate::ledger::run::run::Run;
+use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::port::store::StoreError;
 use crate::store::scan::scanner::{ScanScope, ScannedRow};

@@ -6,16 +6,16 @@
 use serde_json::Value;
 
 use crate::google::types::response_types::TabInfo;
-use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
-use crate::ledger::item::failure::{Failure, RequestedAction};
-use crate::ledger::item::key::digest_of;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::items::failure::{Failure, RequestedAction};
+use crate::ledger::items::key::digest_of;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, read_failure_row, read_run_row};
-use crate::ledger::run::run::Run;
+use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
+use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::port::store::{Store, StoreError};
 use crate::store::commit::restore::{PENDING_ROW, PendingRestores};
 use crate::store::load::loader::Loader;

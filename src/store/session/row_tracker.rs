@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::grid::{column_letters, quoted};
-use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::store::commit::append_position::AppendPosition;
 use crate::store::commit::row_writer::{RowContext, RowRequests, Scratch};

@@ -5,16 +5,16 @@
 
 use std::time::Duration;
 
-use crate::ledger::columns::columns::MAX_COLUMNS;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;
-use crate::ledger::item::write_mode::WriteMode;
-use crate::ledger::run::capacity::{CELL_LIMIT, capacity_error};
+use crate::ledger::items::write_mode::WriteMode;
+use crate::ledger::runs::capacity::{CELL_LIMIT, capacity_error};
+use crate::ledger::values::columns::MAX_COLUMNS;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::load::reread::TabReading;
 use crate::store::load::unstable_tabs::MAX_TITLES;
 use crate::store::session::row_tracker::RequiredRead;
-use crate::store::session::session::PreparedBatch;
+use crate::store::session::sheet_session::PreparedBatch;
 use crate::store::spreadsheet::store::{SheetsStore, not_executed};
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;

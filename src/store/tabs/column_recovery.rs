@@ -13,12 +13,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
-use crate::ledger::columns::coerce::cell_text as text;
 use crate::ledger::commit::row_deletion::mark_of_key;
-use crate::ledger::lease::row_order::{RowOrder, read_run_cell};
+use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN};
-use crate::ledger::run::run::is_run_cell;
+use crate::ledger::runs::run::is_run_cell;
 use crate::ledger::state::snapshot::RowChecksum;
+use crate::ledger::values::coerce::cell_text as text;
 
 /// The number of latest runs that may have such rows. A later run loads the current header.
 const MAX_RUNS: usize = 3;

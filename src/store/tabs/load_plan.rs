@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
-use crate::ledger::item::write_mode::WriteMode;
+use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;

@@ -2,7 +2,7 @@
 //!
 //! In scope: count and checksum of the rows, rows under another column order, the order in which
 //! versions were done.
-//! Out of scope: pages (`store::load::paging`), the row order itself (`ledger::lease::row_order`),
+//! Out of scope: pages (`store::load::paging`), the row order itself (`ledger::leases::row_order`),
 //! the resulting index (`ledger::processed::processed_index`).
 
 use std::collections::BTreeSet;
@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::ledger::item::key::{Fingerprint, Version};
-use crate::ledger::item::write_mode::ReprocessPolicy;
-use crate::ledger::lease::row_order::{CommitSequence, FirstCommits, read_run_cell};
+use crate::ledger::items::key::{Fingerprint, Version};
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::leases::row_order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedSet;
 use crate::ledger::processed::row_gaps::Gaps;

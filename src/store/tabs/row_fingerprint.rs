@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::ledger::item::key::digest_of;
+use crate::ledger::items::key::digest_of;
 use crate::store::tabs::column_map::ColumnMap;
 use crate::store::tabs::parse::text;
 

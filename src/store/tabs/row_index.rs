@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use crate::ledger::item::key::Fingerprint;
+use crate::ledger::items::key::Fingerprint;
 use crate::ledger::state::snapshot::Anomaly;
 use crate::store::tabs::parse::text;
 

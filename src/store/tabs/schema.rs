@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::ledger::commit::row_deletion::TabKind;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{self, PROCESSED as PROCESSED_COLUMNS};
 use crate::store::guard::head_guard::GuardSupport;
 use crate::store::tabs::column_recovery::ColumnRecovery;

@@ -34,8 +34,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Value, json};
 
-use crate::ledger::item::key::digest_of;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::items::key::digest_of;
+use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::state_codec::columns_that_fit;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{header, text};

@@ -7,15 +7,15 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::commit::row_deletion::RowDeletion;
-use crate::item::failure::Failure;
-use crate::item::item::Output;
-use crate::item::key::{Key, Version};
-use crate::item::write_mode::WriteMode;
-use crate::lease::head::HeadId;
-use crate::lease::lease::Fence;
-use crate::lease::row_order::{RowOrder, run_cell};
+use crate::items::failure::Failure;
+use crate::items::item::Output;
+use crate::items::key::{Key, Version};
+use crate::items::write_mode::WriteMode;
+use crate::leases::head::HeadId;
+use crate::leases::lease::Fence;
+use crate::leases::row_order::{RowOrder, run_cell};
 use crate::rows::row_codec::{DONE, FORGOTTEN};
-use crate::run::run::Run;
+use crate::runs::run::Run;
 use crate::state::snapshot::State;
 
 /// What a commit does besides applying its changes.

@@ -12,10 +12,10 @@ use crate::commit::changes::{Changes, Commit, CommitKind, CommitPart};
 use crate::commit::commit_machine::CommitEnd;
 use crate::commit::commit_resolution::DraftIds;
 use crate::commit::row_deletion::{Gap, TabKind};
-use crate::lease::head::HeadId;
-use crate::lease::lease::{Fence, Holder, Lease};
+use crate::leases::head::HeadId;
+use crate::leases::lease::{Fence, Holder, Lease};
 use crate::rows::row_codec::processed_row;
-use crate::run::run::Run;
+use crate::runs::run::Run;
 use crate::state::snapshot::{Snapshot, State};
 use sheetkeep_base::time::Timestamp;
 

@@ -7,7 +7,7 @@
 
 use crate::commit::changes::{CommitPart, CommitReply};
 use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};
-use crate::lease::head::HeadId;
+use crate::leases::head::HeadId;
 
 /// How often one identical batch is sent.
 pub const MAX_SENDS: u32 = 6;
@@ -189,7 +189,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lease::lease::Fence;
+    use crate::leases::lease::Fence;
 
     const BASE: HeadId = HeadId { commit: 4, nonce: 1 };
     const MINE: HeadId = HeadId { commit: 5, nonce: 2 };

@@ -5,8 +5,8 @@
 
 use std::collections::VecDeque;
 
-use crate::lease::head::HeadId;
-use crate::lease::lease::Fence;
+use crate::leases::head::HeadId;
+use crate::leases::lease::Fence;
 
 /// Number of in-doubt ids that are kept.
 pub const MAX_IN_DOUBT: usize = 8;

@@ -4,12 +4,12 @@
 //! (`maintain::prune`), and how a store deletes them without hitting others
 //! (`store::commit::deletion`).
 
-use crate::columns::coerce::float_text;
 use crate::grid::Cell;
-use crate::item::failure::Failure;
+use crate::items::failure::Failure;
 use crate::rows::row_codec::{failure_row, run_row};
-use crate::run::run::Run;
+use crate::runs::run::Run;
 use crate::state::snapshot::RowChecksum;
+use crate::values::coerce::float_text;
 
 /// The kinds of tabs that a job has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -7,8 +7,8 @@
 //! have made none, and equal rows may be intended. Nor is it known whether a row's cells are those
 //! that were written.
 
-use crate::item::key::Fingerprint;
-use crate::item::write_mode::WriteMode;
+use crate::items::key::Fingerprint;
+use crate::items::write_mode::WriteMode;
 
 /// 96 bits that stand for a key here, so that a row takes 24 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -21,7 +21,7 @@
 
 use data_encoding::BASE64_NOPAD;
 
-use crate::item::key::Fingerprint;
+use crate::items::key::Fingerprint;
 
 /// Number of power sums besides the count.
 const SUMS: usize = 12;

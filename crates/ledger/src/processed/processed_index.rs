@@ -7,9 +7,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::item::failure::{Failure, FailureState, RequestedAction};
-use crate::item::key::{Fingerprint, Key, Version, digest_of};
-use crate::item::write_mode::ReprocessPolicy;
+use crate::items::failure::{Failure, FailureState, RequestedAction};
+use crate::items::key::{Fingerprint, Key, Version, digest_of};
+use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::item::key::Fingerprint;
+use crate::items::key::Fingerprint;
 use crate::processed::suppressed_failures::key_prefix;
 
 /// Maximum number of keys. With 12 digits and a number each, they fit into a cell.

@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::item::key::Fingerprint;
+use crate::items::key::Fingerprint;
 use crate::processed::suppressed_failures::key_prefix_of;
 
 /// Maximum number of named keys: 13 KB, which each commit writes.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::item::key::Fingerprint;
+use crate::items::key::Fingerprint;
 
 /// Maximum number of counted failures. With 12 digits and a count each, they fit into a cell.
 /// Others get a row each time.

@@ -4,7 +4,7 @@
 //! In scope: the change that wrote a row of Processed, and the id of a change, if one version of a
 //! key counts.
 //! Out of scope: which version counts (`ledger::processed::processed_index`), and the use of the id
-//! (`ledger::item::key::idempotency_key_of`).
+//! (`ledger::items::key::idempotency_key_of`).
 //!
 //! A service that accepts each idempotency key once needs a different one for each *change*. From
 //! version 1 to version 2 and back to version 1 are two changes, and the second ends where the key
@@ -21,8 +21,8 @@
 //!  v1 v2 v1'              v2        follows v1''s row
 //! ```
 
-use crate::item::key::Fingerprint;
-use crate::lease::row_order::read_run_cell;
+use crate::items::key::Fingerprint;
+use crate::leases::row_order::read_run_cell;
 use crate::processed::row_gaps::Gaps;
 
 /// The change that wrote a row of Processed.

@@ -8,7 +8,7 @@
 //! A tab with content that is not the job's counts as another table: rows written beside it could
 //! not be separated later. One of the job's headers in row 1 proves that the tab was made for it.
 
-use crate::columns::columns::quote;
+use crate::values::columns::quote;
 
 /// Number of cells of a row that an error shows.
 const SHOWN: usize = 4;

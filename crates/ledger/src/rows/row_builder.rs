@@ -1,7 +1,7 @@
 //! Builds typed rows from the output of steps.
 //!
 //! In scope: turning a step's values into rows, and every reason for a rejection.
-//! Out of scope: coercing one value to a type (`ledger::columns::coerce`), the key column and the
+//! Out of scope: coercing one value to a type (`ledger::values::coerce`), the key column and the
 //! tab's header (`ledger::rows::table_header`), and how a cell is written (the store).
 //!
 //! A value is taken as it is or the item is rejected; it is never truncated, rounded or guessed. So
@@ -10,11 +10,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::columns::coerce::coerce;
-use crate::columns::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
 use crate::grid::{Cell, Row};
-use crate::item::key::Key;
+use crate::items::key::Key;
 use crate::rows::table_header::{KeyColumn, with_key};
+use crate::values::coerce::coerce;
+use crate::values::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
 
 /// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
 /// column. Fails with the first value that can't become a row, naming its column and content.
@@ -114,7 +114,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::columns::columns::ColumnType;
+    use crate::values::columns::ColumnType;
 
     fn key() -> Key {
         Key::new("k").expect("a valid key")

@@ -5,12 +5,12 @@
 //! Out of scope: the place of a tab and of its columns (`store`), the state
 //! (`ledger::state::state_codec`).
 
-use crate::columns::coerce::float_text;
 use crate::grid::Cell;
-use crate::item::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, record_hash_of};
-use crate::item::key::{Key, Version};
-use crate::lease::row_order::{read_run_cell, run_cell};
-use crate::run::run::{Counts, Run, RunStatus, Trigger};
+use crate::items::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, record_hash_of};
+use crate::items::key::{Key, Version};
+use crate::leases::row_order::{read_run_cell, run_cell};
+use crate::runs::run::{Counts, Run, RunStatus, Trigger};
+use crate::values::coerce::float_text;
 use sheetkeep_base::time::Timestamp;
 
 /// Columns of `Processed <job>`.
@@ -77,7 +77,7 @@ pub const DONE: &str = "done";
 pub const FORGOTTEN: &str = "forgotten";
 
 /// Returns a row of Processed as texts; `state` is one of the two words, `run` the run and the
-/// row's order (`ledger::lease::row_order`).
+/// row's order (`ledger::leases::row_order`).
 pub fn processed_row<'a>(key: &'a Key, version: &'a Version, state: &'a str, run: &'a str) -> [&'a str; 4] {
     [key.as_str(), &version.0, state, run]
 }
@@ -231,8 +231,8 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lease::lease::Fence;
-    use crate::lease::row_order::RowOrder;
+    use crate::leases::lease::Fence;
+    use crate::leases::row_order::RowOrder;
 
     #[test]
     fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {

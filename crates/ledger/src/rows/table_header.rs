@@ -5,11 +5,11 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use crate::columns::coerce::float_text;
-use crate::columns::columns::{MAX_COLUMNS, NewColumns, ValueRejection, header_text, quote};
-use crate::columns::json_path::MemberPath;
 use crate::grid::{Cell, Row};
-use crate::item::key::Key;
+use crate::items::key::Key;
+use crate::values::coerce::float_text;
+use crate::values::columns::{MAX_COLUMNS, NewColumns, ValueRejection, header_text, quote};
+use crate::values::json_path::MemberPath;
 
 /// Maximum number of ignored fields that are named.
 const MAX_IGNORED: usize = 20;

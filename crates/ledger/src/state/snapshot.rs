@@ -4,17 +4,17 @@
 //! Out of scope: the stored form of a state (`ledger::state::state_codec`), and reading it
 //! (`store`).
 
-use crate::item::key::{Key, Version, digest_of};
-use crate::item::write_mode::ReprocessPolicy;
-use crate::lease::head::HeadId;
-use crate::lease::lease::{Fence, Lease};
+use crate::items::key::{Key, Version, digest_of};
+use crate::items::write_mode::ReprocessPolicy;
+use crate::leases::head::HeadId;
+use crate::leases::lease::{Fence, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::processed_index::ProcessedIndex;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
-use crate::run::run::Run;
+use crate::runs::run::Run;
 use sheetkeep_base::time::Timestamp;
 
 /// The schema version of the state. A higher one was written by a newer version of this tool.

@@ -10,16 +10,16 @@ use std::hash::BuildHasher;
 
 use serde_json::Value;
 
-use crate::columns::columns::{MAX_CELL_UNITS, header_text, header_texts};
-use crate::item::key::{Key, Version};
-use crate::lease::head::HeadId;
-use crate::lease::lease::{Fence, Holder, Lease};
+use crate::items::key::{Key, Version};
+use crate::leases::head::HeadId;
+use crate::leases::lease::{Fence, Holder, Lease};
 use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
-use crate::run::run::{Counts, Run, RunStatus, Trigger};
+use crate::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
+use crate::values::columns::{MAX_CELL_UNITS, header_text, header_texts};
 use sheetkeep_base::time::Timestamp;
 
 /// Encodes the state as pairs of name and text, in reading order.
@@ -260,7 +260,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::lease::process_id::ProcessId;
+    use crate::leases::process_id::ProcessId;
 
     fn state() -> State {
         let process = ProcessId { boot: "b1".into(), namespace: "4026531836".into(), number: 7, started: 99 };

@@ -2,7 +2,7 @@
 //!
 //! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references,
 //! the arguments of functions.
-//! Out of scope: functions (`functions`), cell contents (`CellSource`), where array results go
+//! Out of scope: functions (`functions`), cell contents (`FormulaCells`), where array results go
 //! (`spill`). An unknown function yields `#NAME?`, as in Sheets.
 
 use crate::formula::budget::EvalBudget;
@@ -18,7 +18,7 @@ use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, sh
 const DEPTH_LIMIT: u32 = 64;
 
 /// The spreadsheet as one formula reads it. A title is the part before `!`, if any.
-pub trait CellSource {
+pub trait FormulaCells {
     /// Returns the value of a cell; row and column count from 0.
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar;
     /// Returns the cells of a reference, with open ends closed at the grid; `None` for an unknown
@@ -33,7 +33,7 @@ pub trait CellSource {
 }
 
 /// Evaluates the formula `text`, with or without its `=`.
-pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
+pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
     let text = text.strip_prefix('=').unwrap_or(text);
     let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
     match reader.argument() {
@@ -44,7 +44,7 @@ pub fn evaluate(text: &str, cell_source: &dyn CellSource) -> Operand {
 }
 
 /// Returns the target of a formula that is a single `HYPERLINK`.
-pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
+pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
     let text = text.strip_prefix('=').unwrap_or(text);
     let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
     if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
@@ -60,7 +60,7 @@ pub fn link(text: &str, cell_source: &dyn CellSource) -> Option<String> {
 /// Parses and evaluates in one pass. `Err` is a syntax error; any other error is a scalar.
 struct FormulaReader<'a> {
     rest: &'a str,
-    cell_source: &'a dyn CellSource,
+    cell_source: &'a dyn FormulaCells,
     depth: u32,
     /// Whether a range means all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use crate::format::render::{computed, effective};
 use crate::formula::budget::EvalBudget;
-use crate::formula::evaluate::{CellSource, evaluate, link};
+use crate::formula::evaluate::{FormulaCells, evaluate, link};
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
 use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
 use crate::grid::a1::CellSpan;
@@ -311,7 +311,7 @@ impl EvalContext<'_, '_, '_> {
     }
 }
 
-impl CellSource for EvalContext<'_, '_, '_> {
+impl FormulaCells for EvalContext<'_, '_, '_> {
     fn cell(&self, title: Option<&str>, row: u32, column: u32) -> Scalar {
         let Some(sheet) = self.sheet_of(title) else { return Scalar::Error("#REF!") };
         self.workbook.looks.set(self.workbook.looks.get().saturating_add(1));

@@ -3,8 +3,8 @@
 use super::*;
 use crate::grid::{Cell as Value, Row};
 use crate::ledger::commit::changes::{Changes, CommitKind};
-use crate::ledger::item::item::Output;
-use crate::ledger::item::key::{Key, Version};
+use crate::ledger::items::item::Output;
+use crate::ledger::items::key::{Key, Version};
 
 fn tab(header: &[&str], width: usize) -> Tab {
     Tab { id: 7, title: "T".into(), header: names(header), width, ..Tab::default() }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ledger::commit::changes::Changes;
-use crate::ledger::lease::lease::Lease;
+use crate::ledger::leases::lease::Lease;
 use crate::ledger::state::snapshot::State;
 
 const H0: HeadId = HeadId { commit: 0, nonce: 11 };

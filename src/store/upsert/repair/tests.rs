@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::commit::changes::ItemResult;
-use crate::item::item::Output;
-use crate::item::key::{Key, Version};
+use crate::items::item::Output;
+use crate::items::key::{Key, Version};
 use crate::processed::processed_index::ProcessedIndex;
-use crate::run::run::{Counts, RunStatus, Trigger};
+use crate::runs::run::{Counts, RunStatus, Trigger};
 
 fn me() -> Holder {
     holder("me")

@@ -7,7 +7,7 @@ struct Small {
     budget: EvalBudget,
 }
 
-impl CellSource for Small {
+impl FormulaCells for Small {
     fn cell(&self, _: Option<&str>, row: u32, column: u32) -> Scalar {
         match (row, column) {
             (0, 0) => Scalar::Number(2.0),

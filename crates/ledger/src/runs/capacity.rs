@@ -3,7 +3,7 @@
 //! In scope: the cell limit, the warning threshold, a forecast from the runs so far.
 //! Out of scope: counting cells, and what one batch adds (`store::commit::cell_budget`).
 
-use crate::run::run::Run;
+use crate::runs::run::Run;
 use sheetkeep_base::time::Timestamp;
 
 /// Maximum number of cells in a spreadsheet (Google, "Files you can store in Google Drive").
@@ -84,7 +84,7 @@ pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::run::{Counts, RunStatus, Trigger};
+    use crate::runs::run::{Counts, RunStatus, Trigger};
 
     const DAY_MS: i64 = 86_400_000;
 

@@ -2,11 +2,11 @@
 //! are repeated.
 //!
 //! In scope: both ways of collecting it. Out of scope: the decision itself
-//! (`ledger::item::source_survey`), comparing records (`ledger::item::repeated_keys`).
+//! (`ledger::items::source_survey`), comparing records (`ledger::items::repeated_keys`).
 
-use crate::item::repeated_keys::{RepeatWatch, RepeatedKeys};
-use crate::item::source_survey::RecordSelector;
-use crate::item::write_mode::ReprocessPolicy;
+use crate::items::repeated_keys::{RepeatWatch, RepeatedKeys};
+use crate::items::source_survey::RecordSelector;
+use crate::items::write_mode::ReprocessPolicy;
 
 /// A run's information on its source as a whole.
 #[derive(Debug, Default)]

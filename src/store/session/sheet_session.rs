@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::CommitPart;
 use crate::ledger::commit::commit_resolution::MAX_IN_DOUBT;
-use crate::ledger::lease::head::HeadId;
+use crate::ledger::leases::head::HeadId;
 use crate::store::commit::cell_budget::CellBudget;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 use crate::store::commit::restore::PendingRestores;

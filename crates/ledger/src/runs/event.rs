@@ -2,11 +2,11 @@
 //!
 //! In scope: events, and the report at the end of a run. Out of scope: how they are shown.
 
-use crate::item::key::Key;
-use crate::item::repeated_keys::RepeatedKeys;
-use crate::item::write_mode::ReprocessPolicy;
-use crate::lease::lease::Fence;
-use crate::run::run::{Counts, Run};
+use crate::items::key::Key;
+use crate::items::repeated_keys::RepeatedKeys;
+use crate::items::write_mode::ReprocessPolicy;
+use crate::leases::lease::Fence;
+use crate::runs::run::{Counts, Run};
 
 /// An event of a run.
 #[derive(Debug, Clone, PartialEq)]

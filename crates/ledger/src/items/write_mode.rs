@@ -4,8 +4,8 @@
 //! Out of scope: storing versions (`ledger::processed::processed_index`), finding a key's row (the
 //! store).
 
-use crate::columns::version_order::rank;
-use crate::item::key::Version;
+use crate::items::key::Version;
+use crate::values::version_order::rank;
 
 /// The delivery guarantee of outside effects for one version of a key, if a run dies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -3,7 +3,7 @@
 //! In scope: the data of a first pass over the source, and the decision on each record in the
 //! second.
 //! Out of scope: the two passes (`runner::source_passes`), and jobs in which each version counts
-//! (`ledger::item::repeated_keys`).
+//! (`ledger::items::repeated_keys`).
 //!
 //! ```text
 //!  first pass:   16 bytes a record, 24 if versions are ordered   ──▶  keys that come more than once
@@ -15,11 +15,11 @@
 
 use std::collections::HashMap;
 
-use crate::columns::version_order::RankKind;
-use crate::item::item::Position;
-use crate::item::key::{Fingerprint, Key, Version};
-use crate::item::repeated_keys::{RepeatedKeys, RepeatedRecord};
-use crate::item::write_mode::ReprocessPolicy;
+use crate::items::item::Position;
+use crate::items::key::{Fingerprint, Key, Version};
+use crate::items::repeated_keys::{RepeatedKeys, RepeatedRecord};
+use crate::items::write_mode::ReprocessPolicy;
+use crate::values::version_order::RankKind;
 
 /// The data of a first pass over the source.
 #[derive(Debug, Default)]

@@ -5,8 +5,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::item::key::{Fingerprint, Key, Version};
-use crate::lease::row_order::RowOrder;
+use crate::items::key::{Fingerprint, Key, Version};
+use crate::leases::row_order::RowOrder;
 use sheetkeep_base::time::Timestamp;
 
 /// UTF-16 units in one payload cell. A cell takes 50,000 characters; how Google counts them is not

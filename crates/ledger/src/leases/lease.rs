@@ -14,7 +14,7 @@
 
 use std::fmt;
 
-use crate::lease::process_id::ProcessId;
+use crate::leases::process_id::ProcessId;
 use sheetkeep_base::time::Timestamp;
 
 /// Maximum length of a lease, in milliseconds: a day.

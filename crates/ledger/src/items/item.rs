@@ -8,8 +8,8 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::grid::Row;
-use crate::item::failure::Failure;
-use crate::item::key::{Key, Version};
+use crate::items::failure::Failure;
+use crate::items::key::{Key, Version};
 
 /// An item's position in its source, for messages.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

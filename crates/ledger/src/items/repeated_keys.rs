@@ -2,16 +2,16 @@
 //! source.
 //!
 //! In scope: finding them, and the bounded report. Out of scope: which record counts
-//! (`ledger::item::source_survey`).
+//! (`ledger::items::source_survey`).
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::Value;
 
-use crate::item::item::Position;
-use crate::item::key::{Key, Version};
-use crate::item::write_mode::ReprocessPolicy;
+use crate::items::item::Position;
+use crate::items::key::{Key, Version};
+use crate::items::write_mode::ReprocessPolicy;
 
 /// Maximum number of keys that the report holds.
 const MAX_LISTED: usize = 20;

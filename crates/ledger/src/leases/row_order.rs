@@ -14,7 +14,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use crate::lease::lease::Fence;
+use crate::leases::lease::Fence;
 
 /// The order of a row among all rows that the job has written to its tab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -1,7 +1,7 @@
 //! The order of versions: numbers by value, timestamps by time, each exactly or not at all.
 //!
 //! In scope: the 64 bits that order versions, and which versions have none.
-//! Out of scope: when the order counts (`ledger::item::write_mode`).
+//! Out of scope: when the order counts (`ledger::items::write_mode`).
 //!
 //! ```text
 //!  0              no version
@@ -17,8 +17,8 @@
 
 use jiff::Timestamp;
 
-use crate::columns::columns::quote;
-use crate::columns::exact_number::{double, is_number, whole};
+use crate::values::columns::quote;
+use crate::values::exact_number::{double, is_number, whole};
 
 /// The kind of an ordered version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

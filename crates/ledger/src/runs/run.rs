@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::lease::row_order::read_run_cell;
+use crate::leases::row_order::read_run_cell;
 use sheetkeep_base::time::Timestamp;
 
 /// The status of a run.

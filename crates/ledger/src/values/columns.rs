@@ -2,7 +2,7 @@
 //!
 //! In scope: the types of columns, the sheet's time zone, the limits of a tab, the rejection of a
 //! value.
-//! Out of scope: coercing one value (`ledger::columns::coerce`), building rows
+//! Out of scope: coercing one value (`ledger::values::coerce`), building rows
 //! (`ledger::rows::row_builder`), the tab's header (`ledger::rows::table_header`).
 
 use std::collections::HashSet;
@@ -12,8 +12,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::columns::exact_number;
 use crate::grid::{Cell, Figure};
+use crate::values::exact_number;
 use sheetkeep_base::fault::Fault;
 
 /// Maximum number of columns in a tab: A to ZZZ (the Sheets API refuses more).

@@ -3,7 +3,7 @@
 //!
 //! In scope: which numbers a double can hold, parsing JSON without rounding, writing such numbers
 //! back.
-//! Out of scope: coercing one to a column (`ledger::columns::coerce`), processing one in jq
+//! Out of scope: coercing one to a column (`ledger::values::coerce`), processing one in jq
 //! (`step::jq::value`).
 //!
 //! `serde_json` holds a number as 64 bits or as a double, so such a number does not fit into a

@@ -1,16 +1,16 @@
 //! Coerces one value to the type of its column.
 //!
 //! In scope: the accepted values of each type, and the sentence for a rejected value.
-//! Out of scope: rows and their columns (`ledger::columns::columns`).
+//! Out of scope: rows and their columns (`ledger::values::columns`).
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::{Number, Value};
 
-use crate::columns::columns::{ColumnType, kind_of, quote};
-use crate::columns::exact_number;
 use crate::grid::Cell;
+use crate::values::columns::{ColumnType, kind_of, quote};
+use crate::values::exact_number;
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
