@@ -220,3 +220,15 @@ fn no_line_of_prose_is_longer_than_a_hundred_characters() {
 fn the_readme_is_at_most_250_lines() {
     assert!(README.lines().count() <= 250, "README.md has {} lines", README.lines().count());
 }
+
+#[test]
+fn every_path_that_the_documents_name_exists() {
+    let tops = ["src/", "crates/", "tests/", "benches/", "fuzz/", "docs/", "fixtures/", "examples/"];
+    let is_path = |word: &str| tops.iter().any(|top| word.starts_with(top)) && !word.contains([' ', '*', '…', '<']);
+    for Document { path, text } in documents() {
+        for word in quoted(&text).filter(|word| is_path(word)) {
+            let word = word.split(['#', ':']).next().unwrap_or(word);
+            assert!(root().join(word).exists(), "{path} names {word}, which does not exist");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! Formulas over blank cells: no text makes the evaluation panic or run for ever.
 use sheetkeep::emulator::internals::{
-    Area, FormulaCells, CellSpan, EvalBudget, EvalResult, Matrix, Scalar, evaluate, link,
+    Area, CellSpan, EvalBudget, EvalResult, FormulaCells, Matrix, Scalar, evaluate, link,
 };
 
 #[derive(Default)]

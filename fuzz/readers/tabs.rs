@@ -23,13 +23,15 @@ fn rows_of(bytes: &str) -> Vec<Vec<Value>> {
     bytes.split('\n').map(|row| row.split('\t').map(cell).collect()).collect()
 }
 
+const POLICIES: [ReprocessPolicy; 3] =
+    [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer];
+
 /// Parses these bytes.
 pub fn read_all(bytes: &[u8]) {
     let Some((which, bytes)) = bytes.split_first() else { return };
     let Ok(bytes) = std::str::from_utf8(bytes) else { return };
     let rows = rows_of(bytes);
-    let again =
-        [ReprocessPolicy::EachVersion, ReprocessPolicy::OnChange, ReprocessPolicy::OnNewer][usize::from(*which) % 3];
+    let again = POLICIES[usize::from(*which) % POLICIES.len()];
     let tab = |columns: &[&str]| Tab {
         title: "T".into(),
         header: columns.iter().map(|name| (*name).to_owned()).collect(),

@@ -140,6 +140,22 @@ fn report_text(
             found => writeln!(out, "  edited: {tab} has {}, and runs wrote {written}", format_count(found, "row")),
         };
     }
+    report_discrepancies(checked, settings, &mut out);
+    if checked.keyless > 0 {
+        let _ = writeln!(
+            out,
+            "  {} without a key: of unknown origin, left unchanged",
+            format_count(checked.keyless, "data row")
+        );
+    }
+    if let Some(repair) = plan {
+        let _ = writeln!(out, "{}", plan_text(checked, repair));
+    }
+    out
+}
+
+/// Writes each kind of discrepancy with the first of its keys.
+fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut String) {
     for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
         let _ = writeln!(out, "  {}: {} {}", what.as_str(), format_count(*count, "key"), explanation(*what, settings));
         let listed = checked.findings.iter().filter(|finding| finding.what == *what);
@@ -158,17 +174,6 @@ fn report_text(
             let _ = writeln!(out, "    and {} more", count - shown);
         }
     }
-    if checked.keyless > 0 {
-        let _ = writeln!(
-            out,
-            "  {} without a key: of unknown origin, left unchanged",
-            format_count(checked.keyless, "data row")
-        );
-    }
-    if let Some(repair) = plan {
-        let _ = writeln!(out, "{}", plan_text(checked, repair));
-    }
-    out
 }
 
 fn explanation(what: DiscrepancyKind, settings: &Settings) -> &'static str {

@@ -132,7 +132,14 @@ fn is_json_number(token: &str) -> bool {
 /// a double.
 pub fn is_exact(token: &str) -> bool {
     let is_whole = !token.contains(['.', 'e', 'E']);
-    if is_whole { token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() } else { double(token).is_some() }
+    if is_whole { token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok() } else { is_printed_back(token) }
+}
+
+/// True if a JSON document prints the double of this number with the same value. Of two texts that
+/// are equally short and near, it prints one.
+fn is_printed_back(token: &str) -> bool {
+    let printed = double(token).and_then(serde_json::Number::from_f64).map(|number| number.to_string());
+    printed.is_some_and(|printed| Decimal::parse(&printed) == Decimal::parse(token))
 }
 
 /// Returns the double that holds the number of a text and prints with the same value; `None` if it
@@ -262,6 +269,14 @@ mod tests {
         "1.2345e-320",
         "1.00000000000000000001",
     ];
+
+    #[test]
+    fn of_two_equally_near_texts_neither_becomes_the_other() {
+        for token in ["600000000000000.3", "600000000000000.2"] {
+            let value = parse(token).expect("a number");
+            assert_eq!(render(&value), token);
+        }
+    }
 
     #[test]
     fn a_number_that_a_double_changes_is_kept_as_written() {
