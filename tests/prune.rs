@@ -304,7 +304,7 @@ impl JobFixture {
             () = fixture.proxy.after_calls(answers) => {},
         }
         fixture.clock.sleep(Duration::from_mins(10)).await;
-        let waits = fixture.listing().await.snapshot.anomalies.iter().any(|one| one.message.contains("put back"));
+        let waits = fixture.listing().await.snapshot.anomalies.iter().any(|one| one.message.contains("restored below"));
         waits.then_some(fixture)
     }
 
@@ -459,7 +459,7 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             }
             fixture.clock.sleep(Duration::from_mins(10)).await;
             let listing = fixture.listing().await;
-            put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("put back")).count();
+            put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("restored below")).count();
             assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
             assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "seed {seed}");

@@ -381,7 +381,7 @@ impl Estate {
             }
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
-            if snapshot.anomalies.iter().any(|one| one.message.contains("put back")) {
+            if snapshot.anomalies.iter().any(|one| one.message.contains("restored below")) {
                 assert_eq!(snapshot.book.open_failures(), 1);
                 return estate;
             }

@@ -133,11 +133,9 @@ fn overview(
 ) -> JobOverview {
     let lease = &snapshot.state.lease;
     let left =
-        snapshot.state.next.as_ref().map(|next| format!("it goes on in spreadsheet {next}; a run here ends with 78"));
-    let coming = snapshot
-        .not_yet_left
-        .as_ref()
-        .map(|from| format!("its move here from spreadsheet {from} has not come to its end"));
+        snapshot.state.next.as_ref().map(|next| format!("it continues in spreadsheet {next}; a run here ends with 78"));
+    let coming =
+        snapshot.not_yet_left.as_ref().map(|from| format!("its move here from spreadsheet {from} is not complete"));
     let elsewhere = left.into_iter().chain(coming);
     JobOverview {
         last_run: runs.map(|mut runs| runs.pop()),

@@ -196,7 +196,7 @@ fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult
     let loaded = &fetched.loaded;
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
-            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run makes its tabs"),
+            Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run creates its tabs"),
             Err(error) => CheckItem::problem(Subject::Tabs, error),
         });
         lines.push(CheckItem::fine(Subject::Guard, "the first run verifies it before it writes a row"));
@@ -231,7 +231,7 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let key_column = stored.or(settings.key_column.as_deref());
     let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
     let keys = snapshot.book.keys();
-    let agree = |()| CheckItem::fine(Subject::Tabs, format!("they agree with the state; keys that are done: {keys}"));
+    let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());
     lines.push(scan.map_or_else(|error| CheckItem::problem(Subject::Tabs, StartBlocker::Pass(error)), agree));

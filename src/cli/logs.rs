@@ -102,9 +102,9 @@ fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
     Ok(EnvFilter::new(match (settings.quiet, settings.verbose) {
         (true, _) => "error",
         (false, 0) => "warn",
-        (false, 1) => "warn,sheetkeep=info",
-        (false, 2) => "info,sheetkeep=debug",
-        (false, _) => "debug,sheetkeep=trace",
+        (false, 1) => "warn,sheetkeep=info,sheets_emulator=info",
+        (false, 2) => "info,sheetkeep=debug,sheets_emulator=debug",
+        (false, _) => "debug,sheetkeep=trace,sheets_emulator=trace",
     }))
 }
 

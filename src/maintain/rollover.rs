@@ -77,7 +77,7 @@ pub enum RolloverRefusal {
     #[error("the record of a failure can't be found in the tab Failures: run the job once, then repeat the command")]
     Unread,
     /// The job has left too many spreadsheets.
-    #[error("it has left {MAX_PREDECESSORS} spreadsheets behind, and no more are read: begin a job of another name")]
+    #[error("it has left {MAX_PREDECESSORS} spreadsheets behind, and no more are read: start a job with another name")]
     TooMany,
 }
 

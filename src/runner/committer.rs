@@ -461,8 +461,8 @@ pub(super) fn taken_over_error(state: &State) -> RunError {
 
 /// Returns the error for a deleted head marker.
 pub(super) fn head_missing_error() -> RunError {
-    let why = "the job's head is gone from the spreadsheet although its tabs are there: restore the version before from the \
-               file's history, or see docs/runbook.md";
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
+               version from the file's version history, or see docs/runbook.md";
     RunError::Store(StoreError::Corrupt { why: why.into() })
 }
 

@@ -105,5 +105,5 @@ impl Source for FailureRecords {
 
 /// Returns the message for a source that can't be read.
 pub fn unreadable_message(error: &SourceError) -> String {
-    format!("the source can't be read ({error}), so failures are tried from the records that are kept in Failures")
+    format!("the source can't be read ({error}), so failures are tried from the records that are stored in Failures")
 }

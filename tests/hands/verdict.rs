@@ -17,7 +17,7 @@ impl Book {
                 self.check_blank(sight, at)?;
                 continue;
             };
-            if self.rows[&stamp].is_new && self.check_blank(sight, at).is_ok() {
+            if self.is_taken_back(sight, at, stamp) {
                 // The job appended here, and took it back.
                 emptied.push(stamp);
                 continue;
@@ -169,17 +169,31 @@ impl Book {
         }
     }
 
-    /// A row that nothing is owed to shows nothing but what was filled down.
-    pub fn check_blank(&self, sight: &Sight, at: usize) -> Result<(), String> {
+    /// Whether the job appended this row and took it back. A row of a key shows something, even if it shares words such as `open` with a
+    /// row that she deleted while that was empty.
+    pub fn is_taken_back(&self, sight: &Sight, at: usize, stamp: u32) -> bool {
+        let Some(row) = self.rows.get(&stamp).filter(|row| row.is_new) else { return false };
+        let is_keyed = matches!(row.whose, Whose::Key(_));
+        if is_keyed { self.foreign_text(sight, at).is_none() } else { self.check_blank(sight, at).is_ok() }
+    }
+
+    /// A text that was not filled down: its place, and the text.
+    fn foreign_text<'s>(&self, sight: &'s Sight, at: usize) -> Option<(usize, &'s String)> {
         let may_hold = |place: usize| {
             let column = sight.columns.get(place).copied().flatten().and_then(|stamp| self.columns.get(&stamp));
             column.is_some_and(|column| column.holds == Holds::Filled)
         };
+        let texts = sight.lines.get(at)?.entered.iter().enumerate();
+        texts.into_iter().find(|(place, text)| !text.is_empty() && !may_hold(*place))
+    }
+
+    /// A row that nothing is owed to shows nothing but what was filled down.
+    pub fn check_blank(&self, sight: &Sight, at: usize) -> Result<(), String> {
         let line = &sight.lines[at];
         if line.entered.iter().any(|text| self.emptied.contains(text)) {
             return Ok(());
         }
-        match line.entered.iter().enumerate().find(|(place, text)| !text.is_empty() && !may_hold(*place)) {
+        match self.foreign_text(sight, at) {
             Some((place, text)) => {
                 Err(format!("row {}, column {}: nobody knows {text:?}: {:?}", at + 1, letters(place), line.entered))
             }

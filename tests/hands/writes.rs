@@ -115,6 +115,8 @@ impl Book {
         let (waited, waiting) = (stamps(before), stamps(after));
         for (_, row) in self.rows.iter_mut().filter(|(stamp, _)| waited.contains(stamp) && waiting.contains(stamp)) {
             row.is_missed = true;
+            // She has changed these since the repair was planned: they stay, unless the version comes with another batch.
+            row.typed.values_mut().filter(|typed| typed.1 == Fate::Goes).for_each(|typed| typed.1 = Fate::Either);
             // Of a version that more than one batch was at, the document does not say which one has to have seen the row.
             if let Whose::Key(key) = &row.whose
                 && let Some(written) = self.written.get_mut(key)
@@ -128,9 +130,7 @@ impl Book {
     fn forget_emptied(&mut self, before: Option<&Sight>) {
         let Some(before) = before else { return };
         let stamps = before.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp?)));
-        let emptied = stamps.filter(|(at, stamp)| {
-            self.rows.get(stamp).is_some_and(|row| row.is_new) && self.check_blank(before, *at).is_ok()
-        });
+        let emptied = stamps.filter(|(at, stamp)| self.is_taken_back(before, *at, *stamp));
         for (_, stamp) in emptied.collect::<Vec<_>>() {
             self.rows.remove(&stamp);
         }

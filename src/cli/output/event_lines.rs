@@ -53,8 +53,10 @@ impl EventLines {
                 format_count(*open_failures, "failure"),
                 format_duration(*took_ms)
             )),
-            Event::Anomaly { message } => Some(format!("note: {}", visible(message))),
-            Event::RunAbandoned { run } => Some(format!("note: the earlier run {run} died; Runs tells it as crashed")),
+            Event::Anomaly { message } => Some(format!("warning: {}", visible(message))),
+            Event::RunAbandoned { run } => {
+                Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
+            }
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
             Event::Retrying { step, key, attempt, of, delay_ms, cause } => Some(format!(

@@ -125,6 +125,7 @@ impl Loader {
             .zip(&entered)
             .skip(1)
             .all(|(shown, entered)| key_of(shown) == key_of(entered) && has_same_constants(shown, entered));
+        let is_same = is_same && have_formulas(rows, &entered);
         match (is_same, whole.is_paged) {
             (true, _) => Ok(entered),
             (false, false) => Ok(Vec::new()),
@@ -206,6 +207,18 @@ impl Loader {
     }
 }
 
+/// Whether each cell that shows something without an entry may be filled by a formula: one above or
+/// in its row, and not to the right of it. Else rows moved between the two reads.
+fn have_formulas(shown: &[Vec<Value>], entered: &[Vec<Value>]) -> bool {
+    let mut leftmost = usize::MAX;
+    shown.iter().zip(entered).all(|(shown, entered)| {
+        let is_formula = |cell: &Value| cell.as_str().is_some_and(|text| text.starts_with('='));
+        leftmost = entered.iter().position(is_formula).map_or(leftmost, |at| leftmost.min(at));
+        let is_blank = |cell: Option<&Value>| cell.is_none_or(|cell| parse::text(cell).is_empty());
+        shown.iter().enumerate().all(|(at, cell)| at >= leftmost || is_blank(Some(cell)) || !is_blank(entered.get(at)))
+    })
+}
+
 /// Converts a row index to a row number (1-based).
 fn row_number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX).saturating_add(1)
@@ -222,4 +235,22 @@ fn has_same_constants(shown: &[Value], entered: &[Value]) -> bool {
         _ => true,
     };
     entered.iter().enumerate().all(is_same)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_cell_without_an_entry_has_a_formula_above_it_or_to_its_left() {
+        let rows =
+            |rows: &[Value]| rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect::<Vec<_>>();
+        let shown = rows(&[json!(["id", "arr"]), json!(["a", "x"]), json!(["", "x"])]);
+        let filled = rows(&[json!(["id", "={\"arr\";A2:A3}"]), json!(["a"]), json!([])]);
+        assert!(have_formulas(&shown, &filled));
+        let moved = rows(&[json!(["id", "arr"]), json!(["a", "x"]), json!([])]);
+        assert!(!have_formulas(&shown, &moved), "a row was inserted between the reads");
+    }
 }

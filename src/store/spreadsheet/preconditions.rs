@@ -22,6 +22,9 @@ use crate::store::upsert::repair::image::TabImage;
 
 /// Pause between two reads of key positions, of which the second confirms the first.
 const CONFIRM_PAUSE: Duration = Duration::from_secs(2);
+/// Maximum number of attempts to read all rows, and what was entered into them, without an edit in
+/// between.
+const PLAN_READS: u32 = 4;
 
 impl SheetsStore {
     /// Refuses a batch that would exceed the cell limit. Counts blank rows at the ends of tabs only
@@ -101,11 +104,19 @@ impl SheetsStore {
 
     /// Reads all rows and plans the repair of misplaced writes.
     async fn plan_repair(&self, tab: &Tab, own: &[String], key_column: &str) -> Result<(), CommitReply> {
-        let whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
-        let Some(key) = whole.tab.position(key_column) else {
-            return Err(to_reply(LoadError::stale(&whole.tab.title)));
+        let mut reads = 1;
+        let (whole, key, entered) = loop {
+            let whole = self.loader().read_whole(tab, own).await.map_err(to_reply)?;
+            let Some(key) = whole.tab.position(key_column) else {
+                return Err(to_reply(LoadError::stale(&whole.tab.title)));
+            };
+            let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
+            // Without the entered cells, computed cells can't be distinguished from constants.
+            if !entered.is_empty() || reads == PLAN_READS {
+                break (whole, key, entered);
+            }
+            reads += 1;
         };
-        let entered = self.loader().read_entered(&whole, key).await.map_err(to_reply)?;
         let TabReading { tab, rows, height, .. } = whole;
         let (finding, location) = {
             let session = self.session();

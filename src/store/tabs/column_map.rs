@@ -137,7 +137,8 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && !is_error(text)
 }
 
-fn is_error(text: &str) -> bool {
+/// Whether a header text is an error, as a broken formula shows it.
+pub fn is_error(text: &str) -> bool {
     text.starts_with('#')
 }
 

@@ -28,6 +28,9 @@ use sheetkeep_base::retry::{Decision, Exhausted, RetryBudget, RetryPolicy};
 use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
 
+/// The log target of calls, as users name it in `SHEETKEEP_LOG`.
+const LOG_TARGET: &str = "sheetkeep::google";
+
 /// How an attempt ended, for the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttemptOutcome {
@@ -138,7 +141,7 @@ impl ApiCaller {
         let adapter = BackoffAdapter { caller: self, progress: &progress };
         let notify = |failure: AttemptFailure, wait: Duration| {
             let cause = self.cause(method, failure);
-            tracing::warn!(method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
+            tracing::warn!(target: LOG_TARGET, method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
         };
         let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
         match result {
@@ -275,7 +278,7 @@ impl ApiCaller {
             Some(AttemptFailure::Lost { .. }) => AttemptOutcome::Lost,
         };
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
-        tracing::debug!(method = method.name(), ?outcome, ms, "called");
+        tracing::debug!(target: LOG_TARGET, method = method.name(), ?outcome, ms, "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {

@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::store::tabs::column_map::{ColumnMap, map_own_columns};
+use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::image::TabImage;
@@ -55,8 +55,11 @@ impl<'a> Correspondence<'a> {
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
         let found = map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), is_users);
+        let header = named_header(finding, &found);
         let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
-        let mut now = ColumnMap::between(&finding.header, &tab.header, &known.collect::<Vec<_>>());
+        let known: Vec<_> = known.chain(known_by_formula(&header, image)).collect();
+        let mut now = ColumnMap::between(&header, &tab.header, &known);
+        join_recovered_header(&mut now, &header, image);
         let key = found.get(undo_log.key).unwrap_or(undo_log.key);
         let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
         for (row, _) in image.rows() {
@@ -197,6 +200,42 @@ impl<'a> Correspondence<'a> {
             .collect()
     }
 
+    /// The row that a repair hit, if it was the intended one, in which a user had changed some
+    /// cells since the plan: no row that was not hit resembles the expected contents as much.
+    pub(super) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let row = self.row_of_hit(at)?;
+        let width = misplaced.shown.len().max(self.finding.header.len());
+        let own = fingerprint.moved(&self.found, width).compare(&misplaced.shown, |_| false);
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let unhit = self.image.rows().filter(|(row, _)| self.hit_at(number(*row)).is_none());
+        let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
+        // A row counts as gone once more of it was changed than is left.
+        let is_left = own.equal > 0 && own.equal >= own.different;
+        (is_left && best.is_none_or(|best| best < own.score())).then_some(row)
+    }
+
+    /// The row into which a user wrote the key that a repair was to restore there, if most of its
+    /// other cells are as expected.
+    pub(super) fn row_with_its_key_again(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        if !misplaced.target.columns.contains(&self.finding.undo_log.key) || !misplaced.target.moves.is_empty() {
+            return None;
+        }
+        let key = cell(&misplaced.after, self.finding.undo_log.key);
+        let row = self.row_of(&key).filter(|row| !key.is_empty() && self.hit_at(*row).is_none())?;
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        self.image.compare_but(&expected, row as usize, self.image.key).is_close().then_some(row)
+    }
+
+    /// Whether a user replaced the key of a hit row, so that it belongs to no key: it shows neither
+    /// the key nor what the write left in its place.
+    pub(super) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
+        let Some(hit) = self.finding.misplaced.get(at) else { return false };
+        let shown = self.image.shown(row as usize, self.image.key);
+        shown != cell(&hit.before, self.key) && shown != cell(&hit.after, self.key)
+    }
+
     /// The row with the contents that a repair expected: in each cell, or else with a better match
     /// than any other free row. Blank rows are all alike; the one nearest to `place` is used.
     pub(super) fn row_with_contents(
@@ -219,8 +258,21 @@ impl<'a> Correspondence<'a> {
         let mut close: Vec<_> = rows.filter(|(like, row)| like.is_close() && is_free(*row)).collect();
         close.sort_by_key(|(like, row)| (std::cmp::Reverse(like.score()), *row));
         let (first, row) = close.first()?;
+        // Several rows show this key, and one of them may be the key's own row.
+        if key.is_some() && !first.is_exact() {
+            return None;
+        }
         let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
         (first.is_exact() || is_alone).then_some(*row)
+    }
+
+    /// Whether the batch wrote a row of this key, or the key itself.
+    pub(super) fn is_written_key(&self, key: &str) -> bool {
+        let undo_log = &self.finding.undo_log;
+        let mut others = undo_log.recreated.iter().chain(&self.finding.shifted_appends);
+        let mut writes =
+            self.finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&undo_log.key));
+        others.any(|other| other == key) || writes.any(|misplaced| cell(&misplaced.after, undo_log.key) == key)
     }
 
     /// Keys that several rows show.
@@ -228,6 +280,54 @@ impl<'a> Correspondence<'a> {
         let shared = self.by_key.iter().filter(|(key, rows)| !key.is_empty() && rows.len() > 1);
         shared.map(|(key, _)| key)
     }
+}
+
+/// The header as found. For a formula that showed an error then, the text that the batch expected.
+fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
+    let named = |(at, text): (usize, &String)| {
+        let expected = found.origin(at).and_then(|at| finding.undo_log.header.get(at));
+        expected.filter(|_| is_error(text)).unwrap_or(text).clone()
+    };
+    finding.header.iter().enumerate().map(named).collect()
+}
+
+/// Joins the only unmatched column whose header showed an error with the only unmatched one whose
+/// header is a formula.
+fn join_recovered_header(now: &mut ColumnMap, header: &[String], image: &TabImage<'_>) {
+    let broken: Vec<_> = (0..header.len()).filter(|at| now.get(*at).is_none() && is_error(&header[*at])).collect();
+    let formulas: Vec<_> = now.unmatched().into_iter().filter(|at| image.header_formula(*at).is_some()).collect();
+    if let ([here], [there]) = (broken.as_slice(), formulas.as_slice()) {
+        now.correct(*here, *there);
+    }
+}
+
+/// Columns whose header shows an error now: the formula still contains the text that it showed. If
+/// two columns could be the one, neither is used.
+pub(super) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
+    let (now, entered) = (&image.tab.header, image.entered.first().map_or(&[][..], Vec::as_slice));
+    let formula = |at: usize| image.header_formula(at);
+    // The two reads must show the same header.
+    let is_same = |(at, shown): (usize, &String)| {
+        formula(at).is_some() || entered.get(at).and_then(Value::as_str).is_none_or(|entered| entered.trim() == shown)
+    };
+    if !now.iter().enumerate().all(is_same) {
+        return Vec::new();
+    }
+    let broken: Vec<_> = (0..now.len())
+        .filter(|at| now.get(*at).is_some_and(|text| is_error(text)))
+        .filter_map(|at| Some((at, formula(at)?)))
+        .collect();
+    let lost = header.iter().enumerate().filter(|(_, text)| !text.is_empty() && !is_error(text) && !now.contains(text));
+    let pairs: Vec<_> = lost
+        .flat_map(|(here, text)| {
+            let literal = format!("\"{}\"", text.replace('"', "\"\""));
+            let there = broken.iter().filter(move |(_, formula)| formula.contains(&literal));
+            there.map(move |(there, _)| (here, *there)).collect::<Vec<_>>()
+        })
+        .collect();
+    let is_alone =
+        |(here, there): &(usize, usize)| pairs.iter().filter(|pair| pair.0 == *here || pair.1 == *there).count() == 1;
+    pairs.iter().copied().filter(is_alone).collect()
 }
 
 /// Corrects columns by content: a written column is where its written cells are now, whatever the

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use crate::store::tabs::column_map::is_error;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
 use crate::store::tabs::schema::Tab;
@@ -37,8 +38,25 @@ impl TabImage<'_> {
         self.rows.get(row)?.get(column)
     }
 
+    /// Whether nothing was entered into a row. A formula elsewhere may still fill cells of it.
     pub(super) fn is_blank(&self, row: usize) -> bool {
-        self.rows.get(row).is_none_or(|cells| cells.iter().all(|cell| text(cell).is_empty()))
+        let entered = self.entered.get(row);
+        let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
+        let is_blank = |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at);
+        self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
+    }
+
+    /// The formula of a column's header.
+    pub(super) fn header_formula(&self, column: usize) -> Option<&str> {
+        let entered = self.entered.first()?.get(column)?.as_str()?;
+        let is_formula = entered.starts_with('=') && self.tab.header.get(column).is_some_and(|shown| shown != entered);
+        is_formula.then_some(entered)
+    }
+
+    /// Whether the formula of its header fills a column.
+    pub(super) fn is_filled_by_header(&self, column: usize) -> bool {
+        let is_well = |text: &String| !text.is_empty() && !is_error(text);
+        self.header_formula(column).is_some() && self.tab.header.get(column).is_some_and(is_well)
     }
 
     pub(super) fn shown(&self, row: usize, column: usize) -> String {
@@ -67,5 +85,11 @@ impl TabImage<'_> {
 
     pub(super) fn compare(&self, fingerprint: &RowFingerprint, row: usize) -> Likeness {
         fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), |column| self.is_computed(row, column))
+    }
+
+    /// As `compare`, without one column.
+    pub(super) fn compare_but(&self, fingerprint: &RowFingerprint, row: usize, left_out: usize) -> Likeness {
+        let is_skipped = |column| column == left_out || self.is_computed(row, column);
+        fingerprint.compare(self.rows.get(row).map_or(&[], Vec::as_slice), is_skipped)
     }
 }

@@ -16,7 +16,7 @@ use crate::store::upsert::repair::correspondence::{Correspondence, number};
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::repair::rows::RowLocation;
+use crate::store::upsert::repair::rows::{RowLocation, left_nothing};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
 /// The plan that repairs a finding.
@@ -149,7 +149,9 @@ impl RepairPlanner<'_> {
                     self.is_as_planned(target, row, copy) && (is_done || self.map.is_untouched(row, copy.to))
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
-                out.changed.extend(theirs.iter().map(|copy| (row, copy.to)));
+                let is_other =
+                    |copy: &&CellCopy| cell(&misplaced.after, copy.from) != self.map.image.shown(row as usize, copy.to);
+                out.changed.extend(theirs.iter().filter(is_other).map(|copy| (row, copy.to)));
                 out.add(Some(row), "", ours, Vec::new());
             }
             IntendedRow::Row(row) => self.repeat_moves(target, row, out),
@@ -165,15 +167,24 @@ impl RepairPlanner<'_> {
         let hit = self.map.row_of_hit(at);
         match &misplaced.target.expect {
             RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.map.hit_with_key(key) {
-                // The batch found the row of this key. If it is gone now, a user deleted it since.
-                Some(images) => self.map.row_of_hit(images).map_or(IntendedRow::Gone, IntendedRow::Row),
+                // The batch found the row of this key. If it is gone now, or has another key, a user
+                // did that since.
+                Some(images) => {
+                    let row = self.map.row_of_hit(images).filter(|row| !self.map.is_unkeyed(images, *row));
+                    row.map_or(IntendedRow::Gone, IntendedRow::Row)
+                }
                 None => match self.map.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
                     // The repair had read all rows just before. So this row was deleted since.
                     None if !undo_log.is_repair && misplaced.target.moves.is_empty() && !writes_key => {
                         IntendedRow::New(key)
                     }
-                    None => IntendedRow::Gone,
+                    // The row has another key now: a user changed it, or wrote the right one back.
+                    None => {
+                        let row = self.map.own_row_changed(at, misplaced);
+                        let row = row.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        row.map_or(IntendedRow::Gone, IntendedRow::Row)
+                    }
                 },
             },
             // The hit row was blank, so it belongs to the new row wherever its columns went. A row
@@ -187,10 +198,12 @@ impl RepairPlanner<'_> {
                 let own = held.contains(&at).then_some(hit).flatten();
                 let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+                let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
+                let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
                 let row =
                     row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
                 if row.is_none() && writes_key {
-                    let key = cell(&misplaced.after, self.map.found.get(undo_log.key).unwrap_or(undo_log.key));
+                    let key = cell(&misplaced.after, undo_log.key);
                     out.unrepaired.push(format!(
                         "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
                     ));
@@ -269,7 +282,7 @@ impl RepairPlanner<'_> {
             out.gone += usize::from(!is_blank);
             return;
         }
-        if misplaced.after.iter().all(|cell| text(cell).is_empty()) {
+        if left_nothing(misplaced, &self.map.now, self.map.image) {
             let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
             out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
         } else if self.map.row_of(key).is_none() {
@@ -342,7 +355,9 @@ impl RepairPlanner<'_> {
         let image = self.map.image;
         let Some(row) = repair.row.map(|row| row as usize) else { return repair };
         let key = image.shown(row, image.key);
-        let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key));
+        // A key that the repair takes out of this row is another row's.
+        let is_others = |key: &String| repair.columns().contains(&image.key) && self.map.is_written_key(key);
+        let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
         RowRepair { expect: RowPredicate::Row { key, fingerprint: image.fingerprint(row) }, ..repair }
     }
 

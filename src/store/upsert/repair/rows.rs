@@ -10,6 +10,7 @@
 //!                            else the best match, if no other matches as well
 //!                            and more cells are equal than different
 //!                            else the only row that still shows all that was written
+//!                            else the only row that differs in nothing but its key
 //! ```
 //!
 //! If two rows match equally well, neither is used: the run stops and reports both.
@@ -53,6 +54,8 @@ struct SoughtRow<'a> {
     misplaced: &'a MisplacedWrite,
     /// Its contents after the write, in current columns.
     fingerprint: RowFingerprint,
+    /// Whether the write left nothing in it.
+    is_left_blank: bool,
     /// Its key after the write.
     key: String,
     /// Its key before the write, if the batch overwrote it.
@@ -97,7 +100,9 @@ impl<'a> RowSearch<'a> {
                 .iter()
                 .filter_map(|&at| Some((columns.get(at)?, misplaced.after.get(at).and_then(mark_of)?)));
             SoughtRow {
-                fingerprint: RowFingerprint::new(&misplaced.after, |_| false).moved(columns, width),
+                fingerprint: RowFingerprint::new(&misplaced.after, |at| is_filled(columns, image, at))
+                    .moved(columns, width),
+                is_left_blank: left_nothing(misplaced, columns, image),
                 key: shown(&misplaced.after),
                 lost_key: is_overwritten.then_some(before).filter(|key| !key.is_empty() && !recreated.contains(key)),
                 written: written.collect(),
@@ -116,6 +121,7 @@ impl<'a> RowSearch<'a> {
         self.by_position();
         self.by_whole_content();
         self.by_likeness();
+        self.by_all_but_key();
         self.by_blank_row();
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
@@ -242,15 +248,39 @@ impl<'a> RowSearch<'a> {
         }
     }
 
+    /// Finds rows whose overwritten key users changed to another text, while all other cells are
+    /// unchanged. If two could be the one, neither is used.
+    fn by_all_but_key(&mut self) {
+        let key = self.image.key;
+        let keys: HashSet<String> = self.sought.iter().flat_map(|sought| sought.lost_key.clone()).collect();
+        let mut fits: Vec<(usize, usize)> = Vec::new();
+        for at in 0..self.sought.len() {
+            let sought = &self.sought[at];
+            if self.found[at].is_some() || sought.lost_key.is_none() {
+                continue;
+            }
+            let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
+            let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+            let is_it = |row: &usize| {
+                let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
+                let is_known = keys.contains(&self.image.shown(*row, key));
+                like.is_exact() && like.equal > 1 && !is_known && self.is_free(*row) && !self.others.contains(row)
+            };
+            fits.extend(rows.iter().filter(|row| is_it(row)).map(|row| (at, *row)));
+        }
+        for (at, row) in &fits {
+            if fits.iter().filter(|fit| fit.0 == *at || fit.1 == *row).count() == 1 {
+                self.take(*at, *row);
+            }
+        }
+    }
+
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
     /// fit into any. The nearest one is used.
     fn by_blank_row(&mut self) {
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
-            if self.found[at].is_some()
-                || !sought.fingerprint.is_blank()
-                || !sought.misplaced.after.iter().all(|cell| text(cell).is_empty())
-            {
+            if self.found[at].is_some() || !sought.fingerprint.is_blank() || !sought.is_left_blank {
                 continue;
             }
             let place = sought.misplaced.target.row as usize;
@@ -360,6 +390,17 @@ impl<'a> RowSearch<'a> {
         self.found[at] = Some(RowLocation::At(number(row)));
         self.taken.insert(row);
     }
+}
+
+/// Whether a formula in the header fills this column now.
+fn is_filled(columns: &ColumnMap, image: &TabImage<'_>, at: usize) -> bool {
+    columns.get(at).is_some_and(|column| image.is_filled_by_header(column))
+}
+
+/// Whether a write left nothing in a row, apart from what a formula in a header fills in.
+pub(super) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
+    let mut cells = misplaced.after.iter().enumerate();
+    cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
 }
 
 fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {

@@ -4,6 +4,7 @@ use super::*;
 use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
+use crate::store::upsert::repair::correspondence::known_by_formula;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 const BASE: u32 = 100;
@@ -210,4 +211,111 @@ fn a_blank_row_that_was_filled_under_other_headers_stays_and_its_cells_move() {
     let row = repairs.iter().find(|repair| repair.row == Some(1)).expect("its own row");
     assert_eq!(row.copies, [scratch(BASE + 1, 0, 1), scratch(BASE + 1, 1, 0)]);
     assert!(repairs.iter().all(|repair| repair.row.is_some()), "no second row: {repairs:?}");
+}
+
+/// A repair that wrote all cells of one row, which was to show `expected`.
+fn second(expected: &Value, before: &Value, after: &Value) -> UndoFinding {
+    let mut finding =
+        finding(&["id", "n", "mine"], &[("", 1)], std::slice::from_ref(before), std::slice::from_ref(after));
+    let cells = expected.as_array().cloned().unwrap_or_default();
+    let key = Some(cell(&cells, 0)).filter(|key| !key.is_empty());
+    let expect = RowPredicate::Row { key, fingerprint: RowFingerprint::new(&cells, |_| false) };
+    let target = RowWrite { expect, row: 1, columns: vec![0, 1, 2], moves: Vec::new() };
+    let (before, after) = (cells_of(before), cells_of(after));
+    finding.misplaced = vec![MisplacedWrite { index: 0, target: target.clone(), shown: before.clone(), before, after }];
+    finding.undo_log.targets = vec![target];
+    (finding.undo_log.is_repair, finding.undo_log.appended) = (true, 0);
+    finding
+}
+
+fn cells_of(row: &Value) -> Vec<Value> {
+    row.as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_repair_that_hit_its_row_stays_though_its_key_was_typed_over() {
+    let finding = second(&json!(["stray", 10, "note"]), &json!(["typed", 10, "note"]), &json!(["k", 7, "note"]));
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n", "mine"]), json!([]), json!(["k", 7, "note"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    // Only the typed cell comes back; the others are right.
+    let after = BASE + 1;
+    let copies = vec![scratch(after, 1, 1), scratch(after, 2, 2), scratch(BASE, 0, 0)];
+    assert_eq!((planned.repairs[0].row, &planned.repairs[0].copies), (Some(2), &copies));
+}
+
+#[test]
+fn a_row_whose_key_was_typed_back_still_gets_its_repair() {
+    let finding = second(&json!(["stray", 10, "note"]), &json!([]), &json!(["k", 7, "old"]));
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n", "mine"]), json!(["k", 7, "old"]), json!(["k", 10, "note"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let own = planned.repairs.iter().find(|repair| repair.row == Some(2)).expect("its row");
+    assert_eq!(own.copies, [scratch(BASE + 1, 1, 1), scratch(BASE + 1, 2, 2)]);
+    assert_eq!(planned.unrepaired, Vec::<String>::new(), "its key is right already");
+}
+
+#[test]
+fn a_broken_header_is_known_by_the_text_in_its_formula() {
+    let finding = finding(&["x", "id", "y", "n"], &[("a", 1)], &[json!(["", "a", "", 1])], &[json!(["", 10, "", 1])]);
+    let tab = tab(&["y", "id", "#REF!", "new", "n"]);
+    let now = rows(&[json!(tab.header), json!(["", 10, "", "", 1])]);
+    let entered = rows(&[json!(["y", "id", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
+    let image = TabImage { entered: &entered, ..present(&tab, &now) };
+    let header = known_by_formula(&finding.header, &image);
+    assert_eq!(header, [(0, 2)]);
+    let moved = rows(&[json!(["id", "y", "={\"x\";ARRAYFORMULA(A2:A9)}", "new", "n"])]);
+    let image = TabImage { entered: &moved, ..present(&tab, &now) };
+    assert_eq!(known_by_formula(&finding.header, &image), [], "the columns moved between the two reads");
+}
+
+#[test]
+fn a_row_whose_lost_key_was_typed_over_gets_its_other_cells_back() {
+    let found = &["n", "id", "x", "mine"];
+    let finding = finding(found, &[("a", 1)], &[json!([1, "a", 5, "note"])], &[json!([1, 10, 5, "note"])]);
+    let tab = tab(found);
+    let now = rows(&[json!(found), json!([]), json!([1, "odd", 5, "note"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.key() != Some("a")), "it belongs to no key: {planned:?}");
+    assert_eq!(planned.unrepaired, ["1 cells that people changed meanwhile are left as they are"]);
+    let twins = rows(&[json!(found), json!([1, "even", 5, "note"]), json!([1, "odd", 5, "note"])]);
+    assert!(plan(&finding, &present(&tab, &twins)).repairs.is_empty(), "nothing is guessed");
+}
+
+#[test]
+fn a_row_that_was_emptied_comes_back_though_an_array_fills_it() {
+    let found = &["id", "n", "arr"];
+    let mut finding = second(&json!([]), &json!(["k", 7, ""]), &json!(["", "", "x-"]));
+    finding.header = tab(found).header;
+    finding.undo_log.header = tab(found).header;
+    let tab = tab(found);
+    let now = rows(&[json!(found), json!(["b", 1, "x-b"]), json!(["", "", "x-"])]);
+    let entered = rows(&[json!(["id", "n", "={\"arr\";ARRAYFORMULA(A2:A9)}"]), json!(["b", 1]), json!([])]);
+    let image = TabImage { entered: &entered, ..present(&tab, &now) };
+    let planned = plan(&finding, &image);
+    let restored =
+        planned.repairs.iter().any(|repair| repair.row == Some(2) && repair.copies.contains(&scratch(BASE, 0, 0)));
+    assert!(restored, "{planned:?}");
+}
+
+#[test]
+fn the_new_row_of_a_key_is_not_taken_for_one_that_showed_it() {
+    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "note"]));
+    finding.undo_log.recreated = vec!["k".into()];
+    let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
+    *key = None;
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n", "mine"]), json!(["", 7, "note"]), json!(["k", 10]), json!(["k", 5, "typed"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "{planned:?}");
+}
+
+#[test]
+fn a_key_that_a_repair_takes_out_of_a_row_does_not_identify_it() {
+    let finding = second(&json!(["stray", 10, "note"]), &json!(["", 7, "own"]), &json!(["k", 10, "own"]));
+    let tab = tab(&["id", "n", "mine"]);
+    let now = rows(&[json!(["id", "n", "mine"]), json!(["k", 10, "own"]), json!(["stray", 10, "note"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    let expected = |row| planned.repairs.iter().find(|repair| repair.row == Some(row)).map(|repair| repair.key());
+    assert_eq!((expected(1), expected(2)), (Some(None), Some(Some("stray"))), "{planned:?}");
 }
