@@ -98,7 +98,9 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        banned_words(text).into_iter().for_each(|(line, what)| say(line, what));
+        for (line, what) in banned_words(text) {
+            say(line, what);
+        }
         if is_pure(path) {
             purity(&code, &names, &mut say);
         }

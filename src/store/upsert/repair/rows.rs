@@ -252,7 +252,7 @@ impl<'a> RowSearch<'a> {
     /// unchanged. If two could be the one, neither is used.
     fn by_all_but_key(&mut self) {
         let key = self.image.key;
-        let keys: HashSet<String> = self.sought.iter().flat_map(|sought| sought.lost_key.clone()).collect();
+        let keys: HashSet<String> = self.sought.iter().filter_map(|sought| sought.lost_key.clone()).collect();
         let mut fits: Vec<(usize, usize)> = Vec::new();
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
