@@ -31,6 +31,9 @@ const SPARE: usize = 2;
 const PIPES: usize = 9;
 /// Longer than any run: a started thread is kept.
 const KEPT: Duration = Duration::from_hours(365 * 24);
+/// Memory beside the stacks: what a thread needs while it starts. A thread that gets a stack and
+/// nothing else ends the process.
+const START_BYTES: usize = 8 << 20;
 /// How long a granted thread may take to start.
 const BEGIN: Duration = Duration::from_secs(10);
 
@@ -68,6 +71,13 @@ fn ensure_open_files() -> Result<(), MachineTrouble> {
 
 /// Starts as many threads as will be needed at the same time, and ends them again.
 fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
+    let refused = |error: &dyn std::fmt::Display| {
+        MachineTrouble::resource(format!(
+            "{count} threads are needed at the same time, and no more may be had: {error}"
+        ))
+    };
+    // Reserved and released: only the address space counts.
+    Vec::<u8>::new().try_reserve_exact(count * STACK_BYTES + START_BYTES).map_err(|error| refused(&error))?;
     let (keep, waiting) = channel::<()>();
     let waiting = std::sync::Arc::new(std::sync::Mutex::new(waiting));
     let begun: Result<Vec<_>, io::Error> = (0..count)
@@ -78,12 +88,7 @@ fn ensure_threads_start(count: usize) -> Result<(), MachineTrouble> {
         })
         .collect();
     drop(keep);
-    let refused = |error| {
-        MachineTrouble::resource(format!(
-            "{count} threads are needed at the same time, and no more may be had: {error}"
-        ))
-    };
-    for thread in begun.map_err(refused)? {
+    for thread in begun.map_err(|error| refused(&error))? {
         // The thread only waits.
         let _ended = thread.join();
     }
