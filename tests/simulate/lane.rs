@@ -127,7 +127,7 @@ impl Machine {
             Some((calls, _)) => *calls -= 1,
             None => {}
         }
-        let kind = (self.chance.draw() < fortune.faults).then(|| Kind::next_input(&self.chance, is_write))?;
+        let kind = (self.chance.draw() < fortune.faults).then(|| Kind::random(&self.chance, is_write))?;
         self.record.count_fault(kind);
         Some(kind)
     }
