@@ -7,6 +7,8 @@
 
 #[path = "floors/paths.rs"]
 mod paths;
+#[path = "floors/references.rs"]
+mod references;
 #[path = "floors/strip.rs"]
 mod strip;
 #[path = "floors/words.rs"]
@@ -16,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use paths::{Named, named};
+use references::dangling_references;
 use strip::{is_word, production_code, production_code_and_strings};
 use words::{banned_words, shared_type_names};
 
@@ -98,7 +101,7 @@ fn violations(files: &Files) -> Vec<String> {
             }
         }
         attributes(&code, &mut say);
-        for (line, what) in banned_words(text) {
+        for (line, what) in banned_words(text).into_iter().chain(dangling_references(path, text, files)) {
             say(line, what);
         }
         if is_pure(path) {
@@ -443,6 +446,10 @@ fn every_planted_violation_is_caught() {
         ("cli/bad.rs", "use crate::fault::Fault;\n", "opens without `//!`"),
         ("cli/mod.rs", "//! M.\npub mod args;\npub fn f() {}\n", "docs and `mod` lines only"),
         ("store/bad.rs", "//! M.\nconst A: &str = \"deleteNamedRange\";\n", "name of the guard"),
+        ("cli/bad.rs", "//! Uses `ledger::gone`.\n", "names nothing that exists"),
+        ("cli/bad.rs", "//! It tells nothing.\n", "plain words"),
+        ("cli/bad.rs", "//! M.\npub enum Fault { A }\n", "is a public type of"),
+        ("crates/ledger/src/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
         ("cli/bad.rs", "//! M.\nfn f(state_tab_id: u32) {}\n", "name of the guard"),
     ];
     for &(path, text, expected) in planted {

@@ -160,7 +160,7 @@ impl OutputStream {
     }
 
     /// Writes `text` unchanged, in one piece, above the bar if there is one. Returns false if the
-    /// reader has left, which is no failure.
+    /// reader has left, which is not a failure.
     pub fn put(&self, text: &str) -> bool {
         let mut inner = self.lock();
         if inner.is_closed {

@@ -108,7 +108,7 @@ pub type Identity = Result<(Key, Version), IdentifyError>;
 /// Why a record has no usable key or version.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum IdentifyError {
-    /// The value found is no key.
+    /// The value found is not a key.
     #[error(transparent)]
     Key(#[from] KeyError),
     /// The expression failed on this record.

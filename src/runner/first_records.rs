@@ -94,7 +94,7 @@ impl FirstRecords {
     }
 
     /// Notes a record that failed for the first time. A different cause than the first one ends the
-    /// probation. A record with a recorded failure is no evidence, because the user can see it in
+    /// probation. A record with a recorded failure does not count, because the user can see it in
     /// Failures.
     pub fn failed(&mut self, step: &str, error: &str, place: &str, record: &[u8]) {
         if self.is_over || !self.is_watching {
@@ -123,7 +123,7 @@ impl FirstRecords {
         self.cause.as_ref().filter(|cause| !self.is_over && cause.records >= self.stop_after)
     }
 
-    /// Returns the error of a source whose only record is no record, but an error document or a
+    /// Returns the error of a source whose only record is an error document or a
     /// list.
     pub fn source_refusal(&self) -> Option<SourceError> {
         let cause = self.cause.as_ref().filter(|cause| !self.is_over && self.records == 1 && cause.step == "item")?;

@@ -121,7 +121,7 @@ pub enum RunInput {
     Result(Box<StepResult>),
 }
 
-/// A kept record with its key and version, or the reason why it is no record.
+/// A kept record with its key and version, or the reason why it is not a record.
 pub type Reread = Result<(Value, Identity), String>;
 
 /// The merged inputs of a run.

@@ -169,7 +169,7 @@ impl Intake {
                     self.probation.passed();
                     return Some(self.complete(item, place, output, now));
                 }
-                // It is left to the next run; it is no failure.
+                // It is left to the next run, and not counted as a failure.
                 Err(_) if self.foreign_tab.is_some() => return None,
                 Err(rejection) => ("output".to_owned(), rejection.to_string()),
             },
@@ -526,7 +526,7 @@ impl Intake {
         let error_hash = failure_hash(step, &error);
         let hash = self.index.policy().version_hash(&version);
         let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
-        // A failure that is already recorded is no evidence against a job that has worked before.
+        // A failure that is already recorded does not count against a job that has worked before.
         if before.is_none() || self.index.keys() == 0 {
             self.probation.failed(step, &error, &position, record);
         }

@@ -20,7 +20,7 @@ pub struct EmulatorOptions {
     pub file: Option<PathBuf>,
     /// An initial spreadsheet. It is empty unless the file already holds it.
     pub spreadsheet_id: Option<String>,
-    /// Quotas; `None` is no limit.
+    /// Quotas; `None` means unlimited.
     pub quota: Option<QuotaLimits>,
     /// Whether a 429 has `Retry-After`. Google's recorded one does not.
     pub retry_after: bool,

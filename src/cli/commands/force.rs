@@ -160,7 +160,8 @@ fn text(settings: &Settings, found: &ReprocessPlan, pending: Option<RequestOrder
         );
     }
     if found.fresh > 0 {
-        let _ = writeln!(out, "  {} were never processed; any run would", format_count(found.fresh, "key"));
+        let were = if found.fresh == 1 { "was" } else { "were" };
+        let _ = writeln!(out, "  {} {were} never processed; any run would", format_count(found.fresh, "key"));
     }
     if found.again > 0 {
         out.push_str(&programs_again(settings));

@@ -220,7 +220,8 @@ impl Loader {
         Err(inconsistent().into())
     }
 
-    #[expect(clippy::too_many_lines, reason = "a list: what was read of each tab, in the order of the ranges")]
+    /// Puts together what was read, in the order of the ranges. The rows are parsed only if the tabs can
+    /// be used.
     async fn assemble(
         &self,
         location: &StateLocation,
@@ -230,7 +231,7 @@ impl Loader {
         values: Vec<Vec<Vec<Value>>>,
         there: &[TabInfo],
     ) -> Result<LoadedParts, LoadError> {
-        let mut state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+        let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
         let mut values = values.into_iter();
         let mut next = || values.next().unwrap_or_default();
@@ -268,26 +269,41 @@ impl Loader {
             anomalies.extend(parse::check_header(tab, &[]).filter(|_| unknown));
         }
         let can_read_on = self.missing == MissingTab::ReadOn && tabs.keys_are_readable();
-        if anomalies.iter().any(|anomaly| anomaly.blocking) && !can_read_on {
-            let (book, row_tracker) = (ProcessedIndex::default(), RowTracker::default());
-            let (found, pending_restores, unmoved) = (state.processed, None, None);
-            let key_sums = state.key_sums;
-            return Ok(LoadedParts {
-                state,
-                key_sums,
-                unordered: Vec::new(),
-                store_metadata,
-                found,
-                tabs,
-                row_tracker,
-                pending_restores,
-                book,
-                gone,
-                anomalies,
-                unmoved,
-                first,
-            });
+        let is_blocked = anomalies.iter().any(|anomaly| anomaly.blocking);
+        let mut parts = LoadedParts {
+            key_sums: state.key_sums,
+            unordered: Vec::new(),
+            store_metadata,
+            found: state.processed,
+            state,
+            tabs,
+            row_tracker: RowTracker::default(),
+            pending_restores: None,
+            book: ProcessedIndex::default(),
+            gone,
+            anomalies,
+            unmoved: None,
+            first,
+        };
+        if !is_blocked || can_read_on {
+            let rows = [processed_rows, failure_rows, bottom, keys, scratch];
+            self.add_rows(&mut parts, location, plan, rows).await?;
         }
+        Ok(parts)
+    }
+
+    /// Adds what the rows contain: keys, failures, rows to be restored, and where the data rows are.
+    /// `rows` are those of `Processed` and `Failures`, the bottom of the data tab, its key column, and
+    /// the scratch rows.
+    async fn add_rows(
+        &self,
+        parts: &mut LoadedParts,
+        location: &StateLocation,
+        plan: &LoadPlan<'_>,
+        rows: [Vec<Vec<Value>>; 5],
+    ) -> Result<(), LoadError> {
+        let LoadedParts { state, tabs, anomalies, .. } = parts;
+        let [processed_rows, failure_rows, bottom, keys, scratch] = rows;
         let (mut processed, failures) =
             (tabs.processed.clone().unwrap_or_default(), tabs.failures.clone().unwrap_or_default());
         let undo_log = UndoLog::parse(&scratch, location.head);
@@ -310,15 +326,15 @@ impl Loader {
             open.read_pending(&waiting.rows_in(TabKind::Failures, &failures));
         }
         let (found, key_sums, unordered) = (done.found, done.key_sums(), done.unordered());
-        let mut row_tracker = RowTracker::read(plan, &tabs, &state, self.mode, &bottom, &keys);
+        let mut row_tracker = RowTracker::read(plan, tabs, state, self.mode, &bottom, &keys);
         row_tracker.take_undo_log(location.tab, undo_log, &done.recent());
         anomalies.extend(pending_restores.as_ref().map(PendingRestores::anomaly));
         anomalies.extend(row_tracker.anomalies(&self.data_tab));
         if done.has_doubt() {
-            done.sort_by_order(&self.first_commits(&state, tabs.runs.as_ref()).await?);
+            done.sort_by_order(&self.first_commits(state, tabs.runs.as_ref()).await?);
         }
         done.sort_by_order(&FirstCommits::default());
-        let (reported, unmoved) = self.read_predecessors(&mut state, &mut done).await?;
+        let (reported, unmoved) = self.read_predecessors(state, &mut done).await?;
         anomalies.extend(reported);
         // Of which keys people have deleted rows is known only once all is read.
         let gaps = if found == state.processed { state.gaps.clone() } else { Gaps::any_key() };
@@ -326,22 +342,10 @@ impl Loader {
         anomalies.extend(reported);
         let (open, reported) = open.finish(&failures);
         anomalies.extend(reported);
-        let book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
-        Ok(LoadedParts {
-            state,
-            key_sums,
-            unordered,
-            store_metadata,
-            found,
-            tabs,
-            row_tracker,
-            pending_restores,
-            book,
-            gone,
-            anomalies,
-            unmoved,
-            first,
-        })
+        parts.book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
+        (parts.found, parts.key_sums, parts.unordered) = (found, key_sums, unordered);
+        (parts.row_tracker, parts.pending_restores, parts.unmoved) = (row_tracker, pending_restores, unmoved);
+        Ok(())
     }
 
     fn load_result(

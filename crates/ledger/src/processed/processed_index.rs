@@ -50,7 +50,7 @@ pub struct PriorFailure {
     pub error: Fingerprint,
     /// The failure's state; never recovered.
     pub state: FailureState,
-    /// True if the outcome of its steps is unknown, so that another record is no new attempt.
+    /// True if the outcome of its steps is unknown, so that another record is not a new attempt.
     pub in_doubt: bool,
     /// The user's requested action that no run has answered yet.
     pub requested: Option<RequestedAction>,

@@ -111,9 +111,9 @@ mod tests {
         let prices = CellCosts::new(2_000, 10, 1_000, 4, 21);
         assert_eq!(prices.key_in_thousandths, 24_000);
         let runs = [run(0, 500_000), run(1, 100), run(2, 300)];
-        let told = forecast(9_000_000, &runs, prices).expect("two runs and more");
-        assert_eq!((told.cells_a_run, told.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
-        assert_eq!(told.full_at, Some(Timestamp((2 + 207) * DAY_MS)));
+        let forecast = forecast(9_000_000, &runs, prices).expect("two runs and more");
+        assert_eq!((forecast.cells_a_run, forecast.runs_left), (200 * 24 + 21, 1_000_000 / (200 * 24 + 21)));
+        assert_eq!(forecast.full_at, Some(Timestamp((2 + 207) * DAY_MS)));
     }
 
     #[test]
@@ -133,9 +133,12 @@ mod tests {
     }
 
     #[test]
-    fn a_spreadsheet_is_told_of_from_eighty_percent_on() {
+    fn a_spreadsheet_is_reported_from_eighty_percent_on() {
         assert!(capacity_warning(7_999_999).is_none());
-        let told = capacity_warning(8_123_456).expect("it is tight");
-        assert!(told.contains("8123456 of 10,000,000 cells (81.2 %)") && told.contains("delete blank rows"), "{told}");
+        let warning = capacity_warning(8_123_456).expect("it is tight");
+        assert!(
+            warning.contains("8123456 of 10,000,000 cells (81.2 %)") && warning.contains("delete blank rows"),
+            "{warning}"
+        );
     }
 }

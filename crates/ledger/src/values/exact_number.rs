@@ -143,7 +143,7 @@ fn is_printed_back(token: &str) -> bool {
 }
 
 /// Returns the double that holds the number of a text and prints with the same value; `None` if it
-/// would print another value, or if the text is no number. `.5`, `5.` and `+5` are numbers here.
+/// would print another value, or if the text is not a number. `.5`, `5.` and `+5` are numbers here.
 pub fn double(text: &str) -> Option<f64> {
     let written = Decimal::parse(text)?;
     let double: f64 = text.parse().ok()?;
@@ -209,7 +209,7 @@ pub fn from_token(token: &str) -> Value {
     Value::String(format!("{MARKER}{token}"))
 }
 
-/// Like `from_token`, for any token: `None` if it can be held or is no number.
+/// Like `from_token`, for any token: `None` if it can be held or is not a number.
 pub fn from_inexact(token: &str) -> Option<Value> {
     (is_json_number(token) && !is_exact(token)).then(|| from_token(token))
 }

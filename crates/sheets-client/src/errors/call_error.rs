@@ -79,7 +79,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Reads an envelope. Returns `None` if `body` is no envelope, or if its code differs from the
+    /// Reads an envelope. Returns `None` if `body` is not an envelope, or if its code differs from the
     /// HTTP status.
     pub fn read(http_status: u16, body: &Value) -> Option<Self> {
         let error = body.get("error")?;

@@ -66,7 +66,7 @@ impl<'de> Deserialize<'de> for CellData {
     }
 }
 
-/// `ExtendedValue`; an empty text is no value.
+/// `ExtendedValue`; an empty text is not a value.
 struct ExtendedValue(Option<CellValue>);
 
 impl<'de> Deserialize<'de> for ExtendedValue {

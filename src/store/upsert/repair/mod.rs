@@ -9,6 +9,7 @@
 //! | What does a repair do to one row? | `row_repair` |
 //! | What does the tab contain now? | `image` |
 //! | Where is a row of the batch now? | `rows` |
+//! | Where is a column whose header no longer names it? | `column_search` |
 //! | Where are rows and columns together? | `correspondence` |
 //! | How do references change in a formula that returns after columns moved? | `formulas` |
 //! | Did a repaired cell keep its contents? | `check` |
@@ -22,6 +23,7 @@
 pub mod row_repair;
 pub mod image;
 pub mod rows;
+pub mod column_search;
 pub mod correspondence;
 pub mod formulas;
 pub mod check;

@@ -4,7 +4,7 @@ use super::*;
 use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::correspondence::known_by_formula;
+use crate::store::upsert::repair::column_search::known_by_formula;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 const BASE: u32 = 100;

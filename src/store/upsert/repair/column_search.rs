@@ -1,0 +1,106 @@
+//! Finds columns whose headers identify them no longer: by the text in a broken header's formula, and
+//! by what a batch wrote into them. Pure.
+//!
+//! In scope: additions to a column map, for one finding.
+//! Out of scope: columns with headers (`store::tabs::column_map`), rows
+//! (`store::upsert::repair::rows`).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::store::tabs::column_map::{ColumnMap, is_error};
+use crate::store::tabs::parse::text;
+use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::undo_log::UndoFinding;
+
+/// The header as found. For a formula that showed an error then, the text that the batch expected.
+pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
+    let named = |(at, text): (usize, &String)| {
+        let expected = found.origin(at).and_then(|at| finding.undo_log.header.get(at));
+        expected.filter(|_| is_error(text)).unwrap_or(text).clone()
+    };
+    finding.header.iter().enumerate().map(named).collect()
+}
+
+/// Joins the only unmatched column whose header showed an error with the only unmatched one whose
+/// header is a formula.
+pub(super) fn join_recovered_header(now: &mut ColumnMap, header: &[String], image: &TabImage<'_>) {
+    let broken: Vec<_> = (0..header.len()).filter(|at| now.get(*at).is_none() && is_error(&header[*at])).collect();
+    let formulas: Vec<_> = now.unmatched().into_iter().filter(|at| image.header_formula(*at).is_some()).collect();
+    if let ([here], [there]) = (broken.as_slice(), formulas.as_slice()) {
+        now.correct(*here, *there);
+    }
+}
+
+/// Columns whose header shows an error now: the formula still contains the text that it showed. If
+/// two columns could be the one, neither is used.
+pub(super) fn known_by_formula(header: &[String], image: &TabImage<'_>) -> Vec<(usize, usize)> {
+    let (now, entered) = (&image.tab.header, image.entered.first().map_or(&[][..], Vec::as_slice));
+    let formula = |at: usize| image.header_formula(at);
+    // The two reads must show the same header.
+    let is_same = |(at, shown): (usize, &String)| {
+        formula(at).is_some() || entered.get(at).and_then(Value::as_str).is_none_or(|entered| entered.trim() == shown)
+    };
+    if !now.iter().enumerate().all(is_same) {
+        return Vec::new();
+    }
+    let broken: Vec<_> = (0..now.len())
+        .filter(|at| now.get(*at).is_some_and(|text| is_error(text)))
+        .filter_map(|at| Some((at, formula(at)?)))
+        .collect();
+    let lost = header.iter().enumerate().filter(|(_, text)| !text.is_empty() && !is_error(text) && !now.contains(text));
+    let pairs: Vec<_> = lost
+        .flat_map(|(here, text)| {
+            let literal = format!("\"{}\"", text.replace('"', "\"\""));
+            let there = broken.iter().filter(move |(_, formula)| formula.contains(&literal));
+            there.map(move |(there, _)| (here, *there)).collect::<Vec<_>>()
+        })
+        .collect();
+    let is_alone =
+        |(here, there): &(usize, usize)| pairs.iter().filter(|pair| pair.0 == *here || pair.1 == *there).count() == 1;
+    pairs.iter().copied().filter(is_alone).collect()
+}
+
+/// Corrects columns by content: a written column is where its written cells are now, whatever the
+/// headers are.
+pub(super) fn correct_by_content(
+    now: &mut ColumnMap,
+    finding: &UndoFinding,
+    image: &TabImage<'_>,
+    key: usize,
+    by_key: &HashMap<String, Vec<usize>>,
+) {
+    let mut written: Vec<_> =
+        finding.misplaced.iter().flat_map(|misplaced| misplaced.target.columns.iter().copied()).collect();
+    written.sort_unstable();
+    written.dedup();
+    for column in written.into_iter().filter(|column| *column != key) {
+        let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
+        let cells = hit.filter_map(|misplaced| {
+            let (key, shown) = (cell(&misplaced.after, key), cell(&misplaced.after, column));
+            let row = by_key.get(&key)?.first()?;
+            (!key.is_empty() && !shown.is_empty()).then_some((*row, shown))
+        });
+        let cells: Vec<(usize, String)> = cells.collect();
+        let votes = |there: usize| cells.iter().filter(|(row, cell)| image.shown(*row, there) == *cell).count();
+        if cells.is_empty() || now.get(column).is_some_and(|there| votes(there) > 0) {
+            continue;
+        }
+        let others = now.unmatched().into_iter().chain([column]).filter(|there| *there < image.width());
+        let mut others: Vec<_> = others.map(|there| (votes(there), there)).filter(|(votes, _)| *votes > 0).collect();
+        others.sort_unstable();
+        others.dedup();
+        if let [.., (most, there)] = others.as_slice()
+            && others.iter().filter(|(votes, _)| votes == most).count() == 1
+            && *there != image.key
+        {
+            now.correct(column, *there);
+        }
+    }
+}
+
+/// The text of a cell; empty beyond the row's end.
+pub(super) fn cell(row: &[Value], column: usize) -> String {
+    row.get(column).map(text).unwrap_or_default()
+}
