@@ -5,7 +5,7 @@
 //! Out of scope: their content. On systems without such modes, the system's own rules apply.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Creates the folder and its missing parents for the owner only. Existing folders are unchanged.
@@ -63,6 +63,28 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
             options().read(true).write(true).open(path)
         }
     }
+}
+
+/// Replaces a file's contents as a whole, durably: a crash leaves the old contents or the new ones.
+/// The folder must exist.
+pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| is_named(folder)).unwrap_or(Path::new("."));
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let mut beside_name = name.to_owned();
+    beside_name.push(format!(".{}.new", std::process::id()));
+    let beside = folder.join(beside_name);
+    // Only this code writes this name, so an existing file was left by a dead process.
+    let _ = std::fs::remove_file(&beside);
+    let written = create_new(&beside).and_then(|mut file| {
+        file.write_all(contents)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    });
+    if written.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    written?;
+    File::open(folder)?.sync_all()
 }
 
 /// Opens a file for reading.
@@ -136,6 +158,22 @@ mod tests {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).expect("changed");
         assert_eq!((mode(&file), readers(&file)), (0o644, Some("others")));
         assert!(make_folder(&file).is_err());
+    }
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("f.json");
+        for contents in ["old and long", "new"] {
+            write_atomically(&file, contents.as_bytes()).expect("written");
+            assert_eq!(std::fs::read_to_string(&file).expect("text"), contents);
+        }
+        assert_eq!(mode(&file), 0o600);
+        assert!(write_atomically(&folder.path().join("none/f"), b"x").is_err());
+        assert!(write_atomically(folder.path(), b"x").is_err());
+        let names: Vec<_> =
+            std::fs::read_dir(folder.path()).expect("a list").flatten().map(|e| e.file_name()).collect();
+        assert_eq!(names, ["f.json"], "no file is left beside it");
     }
 
     #[test]

@@ -93,7 +93,20 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
         Target::Google { id } => to_google(settings, id, clock, chance),
-        Target::Embedded { file } => embedded(file, clock, chance),
+        Target::Embedded { file } => embedded(Some(file), clock, chance),
+    }
+}
+
+/// Connects to the sheet that the settings name, and creates no file: a local file that does not
+/// exist is replaced by an empty sheet in memory.
+pub fn connect_without_writing(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Embedded { file } if !file.exists() => embedded(None, clock, chance),
+        _ => connect(settings, clock, chance),
     }
 }
 
@@ -119,16 +132,17 @@ fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc
 }
 
 #[cfg(feature = "emulator")]
-fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+fn embedded(file: Option<&Path>, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     let options = EmulatorOptions {
-        file: Some(file.to_owned()),
+        file: file.map(Path::to_owned),
         spreadsheet_id: Some(EMBEDDED_ID.to_owned()),
         trusted_token: Some(EMBEDDED_TOKEN.to_owned()),
         ..EmulatorOptions::default()
     };
     let opened = emulator::open(options, Arc::clone(clock), Arc::clone(chance));
-    let emulator = opened.map_err(|error| embedded_trouble(file, error.to_string(), error.failure_cause()))?;
-    let file = SheetFile { emulator: Some((emulator.clone(), file.to_owned())) };
+    let named = file.unwrap_or(Path::new("the sheet in memory"));
+    let emulator = opened.map_err(|error| embedded_trouble(named, error.to_string(), error.failure_cause()))?;
+    let file = SheetFile { emulator: file.map(|file| (emulator.clone(), file.to_owned())) };
     let streams = move || {
         let (ours, theirs) = tokio::io::duplex(STREAM_BYTES);
         let emulator = emulator.clone();
@@ -143,6 +157,6 @@ fn embedded(file: &Path, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Resul
 }
 
 #[cfg(not(feature = "emulator"))]
-fn embedded(_: &std::path::Path, _: &Arc<dyn Clock>, _: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+fn embedded(_: Option<&std::path::Path>, _: &Arc<dyn Clock>, _: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     Err(AppError::NoEmbedded)
 }

@@ -72,6 +72,9 @@ pub enum AppError {
         /// The reason.
         why: String,
     },
+    /// The source can be read only once, and the command reads it several times.
+    #[error("read the source several times: it can be read only once; save it to a file and name that with --input")]
+    ReadOnce,
     /// The job has never run on this spreadsheet.
     #[error("find the job: it has never run on this spreadsheet; run it first")]
     NeverRan,
@@ -90,9 +93,12 @@ impl AppError {
             Self::Credentials(error) => error.fault(),
             Self::Address(error) => error.fault(),
             Self::Connect(error) => error.fault(),
-            Self::Embedded { .. } | Self::NoEmbedded | Self::NoTab { .. } | Self::NoProgram { .. } | Self::NeverRan => {
-                Fault::Corrupt
-            }
+            Self::Embedded { .. }
+            | Self::NoEmbedded
+            | Self::NoTab { .. }
+            | Self::NoProgram { .. }
+            | Self::NeverRan
+            | Self::ReadOnce => Fault::Corrupt,
         }
     }
 }

@@ -167,7 +167,7 @@ async fn run_once(
         .allow_missing_predecessors(request.accept_changes)
         .with_preview(preview)
         .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
-    let plan = plan(settings, request, &installation);
+    let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
         store: Arc::new(store),
         source,
@@ -185,7 +185,7 @@ async fn run_once(
 
 /// Returns the source, if the run reads it. A run that retries failures looks for their records
 /// there, if the source can be read more than once, and continues without it if it can't be opened.
-fn source_for(
+pub(super) fn source_for(
     settings: &Settings,
     retrying: &RetryScope,
     events: &Events,
@@ -207,7 +207,7 @@ fn source_for(
 
 /// Checks that the steps' programs can be run. Otherwise each item would fail and use up its
 /// attempts.
-fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
+pub(super) fn ensure_programs_exist(settings: &Settings) -> Result<(), AppError> {
     for step in &settings.steps {
         let StepAction::Command(command) = &step.action else { continue };
         command.program().map_err(|why| AppError::NoProgram { step: step.name.clone(), why })?;
@@ -232,7 +232,7 @@ pub fn request_file(settings: &Settings) -> Option<RequestFile> {
 }
 
 /// Returns the name of the job's spreadsheet on this machine.
-fn target_name(settings: &Settings) -> String {
+pub(super) fn target_name(settings: &Settings) -> String {
     match &settings.target {
         Target::Google { id } => id.clone(),
         Target::Embedded { file } => real_path(file).display().to_string(),
@@ -287,7 +287,8 @@ pub fn definition(settings: &Settings) -> Definition {
     }
 }
 
-fn plan(settings: &Settings, request: &RunRequest, installation: &Installation) -> RunConfig {
+/// Returns the configuration of a run of this installation. `is_locked`: the run holds the lock.
+pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &str, is_locked: bool) -> RunConfig {
     let definition = definition(settings);
     // At-most-once steps are never retried automatically, neither in this run nor in the next.
     let once = settings.delivery == Delivery::AtMostOnce;
@@ -300,12 +301,12 @@ fn plan(settings: &Settings, request: &RunRequest, installation: &Installation) 
         mode: settings.mode,
         definition,
         holder: Holder {
-            install: installation.id.clone(),
+            install: install.to_owned(),
             run: String::new(),
             host: request.host.clone(),
             process: SystemProcesses.own(),
         },
-        locked: installation.is_locked(),
+        locked: is_locked,
         steal: request.overlap == Overlap::Replace,
         adopt: request.accept_changes,
         trigger: request.trigger.clone(),

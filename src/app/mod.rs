@@ -4,6 +4,8 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
+//!   job files.
 //! - `connect`: which service or local file holds the job?
 //! - `instance_lock`, `processes`: is another run alive on this machine?
 //! - `journal`, `request`: what does the state directory remember?
@@ -25,4 +27,7 @@ pub mod explain;
 pub mod processes;
 pub mod connect;
 pub mod job;
+pub mod plan;
+pub mod plan_file;
+pub mod plan_comparison;
 pub mod queries;

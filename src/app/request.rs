@@ -6,8 +6,8 @@
 //! (`maintain::reprocess`). Without a disk nothing is remembered: a request after an unseen success
 //! is a new one.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
@@ -49,14 +49,8 @@ impl RequestFile {
     pub fn write(&self, asked: RequestOrder) -> io::Result<()> {
         let folder = self.0.parent().unwrap_or(Path::new("."));
         private::make_folder(folder)?;
-        let beside = self.0.with_extension(format!("{}.new", std::process::id()));
-        // Only this code writes this name, so an existing file was left by a dead process.
-        let _ = fs::remove_file(&beside);
-        let mut file = private::create_new(&beside)?;
-        writeln!(file, "{}", asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string()))?;
-        file.sync_all()?;
-        fs::rename(&beside, &self.0)?;
-        File::open(folder)?.sync_all()
+        let text = asked.commit.map_or_else(|| NEVER.to_owned(), |commit| commit.to_string());
+        private::write_atomically(&self.0, format!("{text}\n").as_bytes())
     }
 }
 

@@ -7,6 +7,7 @@
 //! - `preflight`: everything that a run checks before its first write.
 //! - `programs`: can the steps' programs be run?
 //! - `repeated`: does the source repeat keys?
+//! - `rerun`: what happens if each step runs twice?
 //! - `probing`, `consequences`: does the service behave as assumed, and what if not?
 //! - `report`: the lines of a check.
 
@@ -14,5 +15,6 @@ pub mod report;
 pub mod consequences;
 pub mod programs;
 pub mod repeated;
+pub mod rerun;
 pub mod preflight;
 pub mod probing;

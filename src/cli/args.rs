@@ -17,6 +17,7 @@ use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
+use crate::cli::plan_args::PlanArgs;
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
 
@@ -63,6 +64,8 @@ pub struct Args {
 pub enum CliCommand {
     /// Run a job once, over its whole source
     Run(RunArgs),
+    /// Print what a run would do, step by step; writes nothing
+    Plan(PlanArgs),
     /// Show a job's status: last run, failures, keys, cells used
     Status(StatusArgs),
     /// Show a tab of a job as a table
@@ -117,6 +120,12 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
+    /// Print what the run would do and write nothing; the same as `sheetkeep plan`
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
+    pub dry_run: bool,
+    /// Run only if nothing has moved since this plan was made (`sheetkeep plan --out FILE`)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
+    pub plan: Option<PathBuf>,
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -258,9 +267,24 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            dry_run: false,
+            plan: None,
             retry_failures: false,
             fail_on: FailOn::default(),
             quiet: false,
+        }
+    }
+
+    /// Returns the plan that `--dry-run` asks for.
+    pub fn as_plan(&self) -> PlanArgs {
+        PlanArgs {
+            job: self.job.clone(),
+            input: self.input.clone(),
+            accept_changes: self.accept_changes,
+            retry_failures: self.retry_failures,
+            out: None,
+            against: None,
+            note: false,
         }
     }
 
@@ -275,6 +299,7 @@ impl CliCommand {
     pub fn job(&self) -> Option<&JobArgs> {
         match self {
             Self::Run(args) => Some(&args.job),
+            Self::Plan(args) => Some(&args.job),
             Self::Status(args) => Some(&args.job),
             Self::Show(args) => Some(&args.job),
             Self::Check(args) => Some(&args.job),

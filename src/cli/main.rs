@@ -74,6 +74,11 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         CliCommand::Run(args) if args.force => {
             runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
         }
+        CliCommand::Run(args) if args.dry_run => {
+            let plan = args.as_plan();
+            runtime.block_on(commands::plan::command(session, &plan, host_name(), clock, chance))
+        }
+        CliCommand::Plan(args) => runtime.block_on(commands::plan::command(session, args, host_name(), clock, chance)),
         CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
         CliCommand::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
         CliCommand::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),

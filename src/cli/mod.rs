@@ -13,6 +13,7 @@ pub mod main;
 pub mod session;
 pub mod duration;
 pub mod job_args;
+pub mod plan_args;
 pub mod maintenance_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;

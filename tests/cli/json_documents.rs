@@ -115,6 +115,19 @@ fn deletes_row(client: &ApiClient, tab: &str, row: u32) {
 }
 
 #[test]
+fn the_documents_of_plans_are_frozen() {
+    let project = orders_after_a_run();
+    project.write(
+        "orders.jsonl",
+        "{\"id\": \"a\", \"v\": 2, \"price\": 3}\n{\"id\": \"d\", \"v\": 1, \"price\": \"cheap\"}\n",
+    );
+    assert_frozen("plan", &project, &project.run(&["plan", "orders.toml", "--json"]), 0);
+    project.write("old.toml", &JOB.replace("note}", "note: .v}"));
+    let args = ["plan", "orders.toml", "--against", "old.toml", "--json"];
+    assert_frozen("plan_against", &project, &project.run(&args), 0);
+}
+
+#[test]
 fn the_documents_of_runs_are_frozen() {
     let project = orders();
     assert_frozen("run", &project, &project.run(&["run", "orders.toml", "--json"]), 3);

@@ -1,6 +1,7 @@
 //! Errors of the commands: the exit of each, and the next step.
 
 use crate::app::error::AppError;
+use crate::app::plan_file::PlanFileError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -21,6 +22,21 @@ use crate::store::tabs::error::{EARLIER, store_error};
 pub fn from_config(error: ConfigError) -> CliError {
     let exit = if error.is_missing() { Exit::NoInput } else { Exit::Config };
     CliError::from_diagnostic(error, exit)
+}
+
+/// Converts an error of a stored plan.
+pub fn from_plan_file(error: &PlanFileError) -> CliError {
+    let (exit, help) = match error {
+        PlanFileError::ReadOnce { .. } => (Exit::Usage, "or plan without --out"),
+        PlanFileError::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::NotFound => {
+            (Exit::NoInput, "make a plan with: sheetkeep plan JOB.toml --out FILE")
+        }
+        PlanFileError::Unreadable { .. } => (Exit::IoErr, "look at the file's permissions"),
+        PlanFileError::Unwritable { .. } => (Exit::CantCreate, "name a file in a folder that you may write to"),
+        PlanFileError::NotAPlan { .. } => (Exit::DataErr, "make a new one with: sheetkeep plan JOB.toml --out FILE"),
+        PlanFileError::Moved { .. } => (Exit::DataErr, "nothing was written; make a new plan, read it, and run that"),
+    };
+    CliError::from_error(error, exit).with_help(help)
 }
 
 /// Converts any other error of a job with these settings.
@@ -84,6 +100,7 @@ fn app_exit(error: &AppError) -> Exit {
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
+        AppError::ReadOnce => Exit::Usage,
     }
 }
 

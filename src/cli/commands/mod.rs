@@ -7,6 +7,7 @@
 //! - `fields`: help for records without the job's fields.
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
+//! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`: commands that only read.
 //! - `emulate`: serves the emulator.
 
@@ -17,6 +18,7 @@ pub mod reset;
 pub mod prune;
 pub mod rollover;
 pub mod run;
+pub mod plan;
 pub mod status;
 pub mod show;
 pub mod check;

@@ -58,6 +58,7 @@ pub async fn command(
             rollover: Some(rollover),
             recreates_tabs: false,
             command: Some("rollover"),
+            plan: None,
         };
         let into = order(
             Rollover::Into(found.predecessors),

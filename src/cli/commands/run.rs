@@ -1,5 +1,6 @@
 //! `sheetkeep run`, and the runs by which other commands write.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -7,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run};
+use crate::app::plan_file::PlanFile;
 use crate::cli::args::RunArgs;
-use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -17,6 +19,7 @@ use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
 use crate::config::limits::Overlap;
+use crate::config::settings::Settings;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
@@ -32,8 +35,32 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    if let Some(path) = &args.plan {
+        return run_planned(session, args, path, host, clock, chance).await;
+    }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
+}
+
+/// Runs the job if nothing has moved since the plan was made. The run checks the head of the sheet
+/// once more, as the first thing after its load.
+async fn run_planned(
+    session: &Session,
+    args: &RunArgs,
+    path: &Path,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, None)?;
+    let plan = PlanFile::read(path).map_err(|error| from_plan_file(&error))?;
+    plan.check_files(&settings).map_err(|error| from_plan_file(&error))?;
+    let checked = plan.check_sheet(&settings, &clock, &chance).await;
+    let checked = checked.map_err(|error| from_app(&error, &settings))?;
+    let from = checked.map_err(|error| from_plan_file(&error))?;
+    let changes = Some(PreparedChanges { from, settled: Vec::new() });
+    let options = RunOptions { changes, plan: Some(plan), ..RunOptions::default() };
+    run_job(session, args, options, host, clock, chance).await
 }
 
 /// What a run processes beside the job's own settings.
@@ -49,6 +76,8 @@ pub struct RunOptions {
     pub recreates_tabs: bool,
     /// The command that starts the run, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
+    /// The plan that the run applies.
+    pub plan: Option<PlanFile>,
 }
 
 /// Runs the job with these options, and reports the result.
@@ -104,7 +133,7 @@ pub async fn run_job(
             Ok(exit)
         }
         Err(error) => {
-            let cli_error = from_app(&error, &settings);
+            let cli_error = error_of_run(&error, order.plan.as_ref(), &settings);
             match &error {
                 AppError::Pass(
                     RunError::Source { report, .. }
@@ -115,6 +144,14 @@ pub async fn run_job(
             }
             Err(cli_error)
         }
+    }
+}
+
+/// Returns the error of a run; one that applied a plan names the plan if the sheet has moved.
+fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) -> CliError {
+    match (error, plan) {
+        (AppError::Pass(RunError::MovedOn), Some(plan)) => from_plan_file(&plan.refusal_during_run()),
+        _ => from_app(error, settings),
     }
 }
 

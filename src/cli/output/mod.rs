@@ -21,3 +21,6 @@ pub mod reporter;
 pub mod fixtures;
 pub mod status;
 pub mod summary;
+pub mod cell_value;
+pub mod plan;
+pub mod plan_comparison;

@@ -299,6 +299,21 @@ impl RowTracker {
         });
     }
 
+    /// Updates the tracker for a batch that was only rehearsed. The spreadsheet does not have its
+    /// rows, so nothing is verified, and no further read can find them.
+    pub fn on_rehearsed(&mut self, mode: WriteMode) {
+        self.pending_verification = None;
+        self.reads = CONFIRMING_READS;
+        if mode == WriteMode::Upsert {
+            self.index.get_or_insert_default();
+        }
+    }
+
+    /// True if the last read found a row of this key.
+    pub fn has_row(&self, key: &str) -> bool {
+        self.index.as_ref().is_some_and(|index| index.row(key).is_some())
+    }
+
     /// The undo log that waits for verification.
     pub fn pending_verification(&self) -> Option<&PendingVerification> {
         self.pending_verification.as_ref()

@@ -6,8 +6,10 @@
 //! | What does a commit read before it is sent? | `preconditions` |
 //! | Did a batch write the rows that it was meant for? | `verify` |
 //! | What if tabs are renamed during a call? | `renamed_tabs` |
+//! | What would commits do, without sending them? | `rehearsal` |
 
 pub mod store;
 pub mod verify;
 pub mod preconditions;
+pub mod rehearsal;
 pub(crate) mod renamed_tabs;

@@ -200,7 +200,7 @@ impl SheetsStore {
 
     /// Encodes a commit from the session. Remembers the batch, so that a resend is identical byte
     /// for byte.
-    fn encode_commit(&self, commit: &Commit) -> PreparedBatch {
+    pub(super) fn encode_commit(&self, commit: &Commit) -> PreparedBatch {
         let mut session = self.session();
         let guard_kind = session.strategy.guard_kind(commit);
         let guard_requests =

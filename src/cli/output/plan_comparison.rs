@@ -1,0 +1,131 @@
+//! The difference between two job files, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use crate::app::plan_comparison::{CellDifference, PlanComparison};
+use crate::cli::format::{format_count, format_number};
+use crate::cli::output::cell_value::{cell_value, value_text};
+use crate::cli::output::json::SCHEMA_VERSION;
+use crate::cli::terminal::{Palette, visible};
+
+/// Characters of a value that are shown.
+const VALUE_CHARS: usize = 60;
+
+/// A comparison and its two job files.
+pub struct ComparisonOutput<'a> {
+    /// The job's name.
+    pub job: &'a str,
+    /// The old job file, as typed.
+    pub old: String,
+    /// The new job file, as typed.
+    pub new: String,
+    /// The difference.
+    pub comparison: &'a PlanComparison,
+}
+
+#[derive(Serialize)]
+struct ComparisonDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    old: &'a str,
+    new: &'a str,
+    written: bool,
+    rows_old: u64,
+    rows_new: u64,
+    failed_old: u64,
+    failed_new: u64,
+    same: u64,
+    different: u64,
+    only_old: u64,
+    only_new: u64,
+    columns: Vec<ColumnDocument<'a>>,
+    notes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ColumnDocument<'a> {
+    column: &'a str,
+    rows: u64,
+    examples: Vec<ExampleDocument<'a>>,
+}
+
+#[derive(Serialize)]
+struct ExampleDocument<'a> {
+    key: &'a str,
+    old: serde_json::Value,
+    new: serde_json::Value,
+}
+
+impl ComparisonOutput<'_> {
+    /// Returns the JSON document.
+    pub fn document(&self) -> impl Serialize + '_ {
+        let all = self.comparison;
+        let columns = all.columns.iter().map(|(column, difference)| ColumnDocument {
+            column,
+            rows: difference.rows,
+            examples: difference.examples.iter().map(example_document).collect(),
+        });
+        ComparisonDocument {
+            schema_version: SCHEMA_VERSION,
+            job: self.job,
+            old: &self.old,
+            new: &self.new,
+            written: false,
+            rows_old: all.rows.0,
+            rows_new: all.rows.1,
+            failed_old: all.failed.0,
+            failed_new: all.failed.1,
+            same: all.same,
+            different: all.different,
+            only_old: all.only_old,
+            only_new: all.only_new,
+            columns: columns.collect(),
+            notes: &all.notes,
+        }
+    }
+
+    /// Returns the text for people; it ends with a line break.
+    pub fn text(&self, palette: Palette) -> String {
+        let all = self.comparison;
+        let mut out = String::new();
+        let (old, new) = (visible(&self.old), visible(&self.new));
+        let _ = writeln!(out, "{}  {new} against {old}; nothing was written", palette.strong(&visible(self.job)));
+        let _ = writeln!(
+            out,
+            "  {} look different · {} the same · {} only in the old job · {} only in the new one",
+            palette.strong(&format_count(all.different, "row")),
+            format_number(all.same),
+            format_number(all.only_old),
+            format_number(all.only_new),
+        );
+        if all.failed.0 + all.failed.1 > 0 {
+            let (before, after) = (format_number(all.failed.0), format_number(all.failed.1));
+            let _ = writeln!(out, "  {}", palette.warn(&format!("records that fail: {before} before, {after} now")));
+        }
+        for note in &all.notes {
+            let _ = writeln!(out, "  {}", palette.warn(&visible(note)));
+        }
+        for (column, difference) in &all.columns {
+            let _ = writeln!(out, "\n{}: {}", visible(column), format_count(difference.rows, "row"));
+            for CellDifference { key, old, new } in &difference.examples {
+                let (old, new) = (shortened(&cell_value(old)), shortened(&cell_value(new)));
+                let _ = writeln!(out, "  {}: {} → {}", visible(key), visible(&old), visible(&new));
+            }
+        }
+        out
+    }
+}
+
+fn example_document(example: &CellDifference) -> ExampleDocument<'_> {
+    ExampleDocument { key: &example.key, old: cell_value(&example.old), new: cell_value(&example.new) }
+}
+
+fn shortened(value: &serde_json::Value) -> String {
+    let text = if value.is_null() { "(blank)".to_owned() } else { value_text(value) };
+    match text.char_indices().nth(VALUE_CHARS) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text,
+    }
+}

@@ -1,0 +1,237 @@
+//! `sheetkeep plan` and `run --dry-run`: what a run would do, and that nothing is written.
+
+use serde_json::{Value, json};
+
+use crate::wire::{EMBEDDED, Emulator};
+use crate::workshop::{Ended, TempProject};
+
+/// Returns what a plan predicts of a run, and what the run then reported.
+fn predicted(plan: &Value) -> Value {
+    json!({
+        "read": plan["read"], "new": plan["new"], "skipped": plan["unchanged"], "failed": plan["failed"],
+        "added": plan["rows"]["inserted"], "updated": plan["rows"]["updated"],
+        "reads": plan["calls"]["reads"], "writes": plan["calls"]["writes"],
+        "open": plan["open_failures"]["after"], "recovered": plan["open_failures"]["recovered"],
+    })
+}
+
+fn reported(run: &Value) -> Value {
+    let counts = &run["counts"];
+    json!({
+        "read": counts["read"], "new": counts["new"], "skipped": counts["skipped"], "failed": counts["failed"],
+        "added": run["rows"], "updated": run["updated"],
+        "reads": run["calls"]["reads"], "writes": run["calls"]["writes"],
+        "open": run["open_failures"], "recovered": counts["recovered"],
+    })
+}
+
+/// Plans, runs, and compares. The plan may not change any file.
+#[track_caller]
+fn plan_then_run(project: &TempProject, job: &str, exit: i32) -> Value {
+    let before = contents(project);
+    let plan = project.run(&["plan", job, "--json"]).exits(0).document();
+    assert_eq!(contents(project), before, "the plan wrote something");
+    let run = project.run(&["run", job, "--json"]).exits(exit).document();
+    assert_eq!(predicted(&plan), reported(&run));
+    plan
+}
+
+/// Returns each file of the project with its contents, those of the state directory included.
+fn contents(project: &TempProject) -> Vec<(String, Vec<u8>)> {
+    let read = |name: String| {
+        let bytes = std::fs::read(project.path(&name)).unwrap_or_default();
+        (name, bytes)
+    };
+    project.listed().into_iter().map(read).collect()
+}
+
+const ORDERS: &str = r#"
+name = "orders"
+
+[source]
+csv = "orders.csv"
+
+[item]
+key = ".id"
+
+[[step]]
+map = '{id, state, total: (.total | tonumber)}'
+
+[sheet]
+tab = "Orders"
+mode = "upsert"
+"#;
+
+fn orders() -> TempProject {
+    let project = TempProject::empty();
+    project.write("orders.toml", ORDERS);
+    project.write("orders.csv", "id,state,total\na,open,1\nb,open,2\nc,open,dear\n");
+    project
+}
+
+#[test]
+fn a_plan_predicts_the_run_and_writes_nothing() {
+    let project = TempProject::quakes().in_small_commits(500);
+    let plan = plan_then_run(&project, "quakes.toml", 0);
+    assert_eq!((&plan["new"], &plan["written"]), (&1_707.into(), &false.into()));
+    assert_eq!(plan["columns_added"].as_array().map(Vec::len), Some(8));
+    assert_eq!(plan["sample"][0]["action"], "insert");
+    let plan = plan_then_run(&project, "quakes.toml", 0);
+    assert_eq!((&plan["new"], &plan["unchanged"]), (&0.into(), &1_707.into()));
+    assert_eq!(plan["sample"], json!([]));
+    project.run(&["run", "quakes.toml", "--dry-run"]).exits(0).shows("nothing was written").shows("unchanged 1,707");
+    project.run(&["run", "quakes.toml", "-n", "--force"]).exits(2);
+}
+
+#[test]
+fn a_plan_tells_updates_inserts_and_failures_apart() {
+    let project = orders();
+    plan_then_run(&project, "orders.toml", 3);
+    project.write("orders.csv", "id,state,total\na,paid,1\nb,open,2\nc,open,3\nd,open,4\n");
+    let plan = plan_then_run(&project, "orders.toml", 0);
+    assert_eq!(plan["rows"], json!({"inserted": 2, "updated": 1}));
+    assert_eq!(plan["open_failures"], json!({"before": 1, "recovered": 1, "after": 0}));
+    let first = &plan["sample"][0];
+    assert_eq!((&first["key"], &first["action"]), (&"a".into(), &"update".into()));
+    assert_eq!(first["cells"], json!({"id": "a", "state": "paid", "total": 1}));
+    project.write("orders.csv", "id,state,total\ne,open,cheap\n");
+    let told = project.run(&["plan", "orders.toml"]);
+    told.exits(0).shows("would fail: e (orders.csv:2 (record 1)), step map");
+}
+
+#[test]
+fn a_plan_of_a_served_sheet_makes_no_write_call() {
+    let project = orders();
+    let emulator = Emulator::start(&project, &["--spreadsheet-id", EMBEDDED]);
+    for _ in 0..2 {
+        emulator.reset_stats();
+        emulator.run(&project, EMBEDDED, &["plan", "orders.toml"]).exits(0).shows("less than a minute of the quota");
+        let stats = emulator.stats();
+        assert_eq!(stats["writes"], 0, "{stats}");
+        assert_ne!(stats["reads"], 0, "{stats}");
+        emulator.run(&project, EMBEDDED, &["run", "orders.toml"]).exits(3);
+        project.write("orders.csv", "id,state,total\na,paid,1\nb,open,2\nc,open,dear\nd,open,4\n");
+    }
+}
+
+#[test]
+fn a_plan_starts_no_program_and_says_what_each_needs() {
+    let project = orders();
+    let steps = r#"
+[[step]]
+name = "keyless"
+command = ["sh", "post.sh"]
+
+[[step]]
+name = "keyed"
+command = ["sh", "-c", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\""]
+
+[sheet]"#;
+    project.change("orders.toml", "\n[sheet]", steps);
+    project.write("post.sh", "touch started; cat\n");
+    let plan = project.run(&["plan", "orders.toml", "--json"]).exits(0).document();
+    assert!(!project.path("started").exists(), "the program was started");
+    let verdict = |step: &str| {
+        let all = plan["reruns"].as_array().expect("a list");
+        all.iter().find(|one| one["step"] == step).map(|one| one["verdict"].clone())
+    };
+    assert_eq!(verdict("keyless"), Some("not_safe".into()));
+    assert_eq!(verdict("keyed"), Some("safe_with_key".into()));
+    assert_eq!(verdict("source").zip(verdict("sheet")), Some(("safe".into(), "safe".into())));
+    assert_eq!(plan["programs"][0], json!({"step": "keyless", "values": 2}));
+    project.write("post.sh", "curl -H \"Idempotency-Key: $SHEETKEEP_IDEMPOTENCY_KEY\" x\n");
+    let told = project.run(&["plan", "orders.toml"]);
+    told.exits(0).shows("write with key: safe").shows("its program would get 2 values");
+    project.change(
+        "orders.toml",
+        "command = [\"sh\", \"post.sh\"]",
+        "command = [\"sh\", \"post.sh\"]\ndelivery = \"at-most-once\"",
+    );
+    project.run(&["plan", "orders.toml"]).exits(0).shows("never runs twice");
+}
+
+#[test]
+fn a_note_is_markdown_that_keeps_names_as_they_are() {
+    let project = orders();
+    project.change("orders.toml", "tab = \"Orders\"", "tab = \"Or|ders\"");
+    let told = project.run(&["plan", "orders.toml", "--note"]);
+    told.exits(0)
+        .shows("## Plan of job orders")
+        .shows("| step | what it does | if it runs twice | what to add |")
+        .shows("keeps one row a key in tab Or\\|ders");
+}
+
+#[track_caller]
+fn refused(ended: &Ended, what: &str) {
+    ended.exits(65).says("apply the plan: ").says(what).says("nothing was written");
+}
+
+#[test]
+fn a_stored_plan_runs_only_while_nothing_has_moved() {
+    let project = orders();
+    let store = || {
+        project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0).says("run orders.toml --plan p.json");
+    };
+    let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
+    store();
+    apply().exits(3).shows("new 2");
+    refused(&apply(), "another run has written to the sheet");
+    store();
+    project.write("orders.csv", "id,state,total\na,paid,1\n");
+    refused(&apply(), "the source orders.csv has changed");
+    store();
+    project.change("orders.toml", "tonumber", "tonumber + 1");
+    refused(&apply(), "the job file orders.toml has changed");
+    store();
+    let other = project.run(&["run", "orders.toml", "--plan", "p.json", "--embedded", "other.sheet"]);
+    refused(&other, "the spreadsheet is ");
+    project.run(&["run", "orders.toml", "--plan", "none.json"]).exits(66).says("sheetkeep plan JOB.toml --out FILE");
+    project.run(&["run", "orders.toml", "--plan", "orders.csv"]).exits(65).says("use orders.csv as a plan");
+    project.run(&["plan", "orders.toml", "--out", "orders.csv"]).exits(73).says("it is the job file or the source");
+    project.run(&["plan", "orders.toml", "--out", "none/p.json"]).exits(73);
+    assert_eq!(project.read("orders.csv"), "id,state,total\na,paid,1\n");
+    apply().exits(3).shows("1 row updated");
+}
+
+#[test]
+fn a_comparison_shows_which_columns_would_look_different() {
+    let project = orders();
+    project.write("old.toml", &project.read("orders.toml"));
+    project.change("orders.toml", "{id, state,", "{id, state: (.state | ascii_upcase), again: .state,");
+    let told = project.run(&["plan", "orders.toml", "--against", "old.toml"]);
+    told.exits(0).shows("2 rows look different · 0 the same").shows("state: 2 rows").shows("a: open → OPEN");
+    let document = project.run(&["plan", "orders.toml", "--against", "old.toml", "--json"]).exits(0).document();
+    assert_eq!(document["failed_old"], 1);
+    let again = &document["columns"][0];
+    assert_eq!(
+        (&again["column"], &again["examples"][1]),
+        (&"again".into(), &json!({"key": "b", "old": null, "new": "open"}))
+    );
+    let same = project.run(&["plan", "old.toml", "--against", "old.toml", "--json"]).exits(0).document();
+    assert_eq!((&same["same"], &same["columns"]), (&2.into(), &json!([])));
+    assert!(!project.path("orders.sheet").exists());
+}
+
+#[test]
+fn a_plan_beside_an_active_run_names_it() {
+    let project = TempProject::few_quakes(6);
+    let whole = project.read("usgs-all-week.geojson");
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    first.hears("claimed");
+    project.run(&["plan", "quakes.toml"]).exits(0).shows("is active").shows("new 6");
+    first.feed(head);
+    first.feed(tail);
+    first.ends().exits(0).shows("new 6");
+    project.holds_each_quake_once(6);
+}
+
+#[test]
+fn a_plan_ends_with_the_error_that_the_run_would_end_with() {
+    let project = orders();
+    project.change("orders.toml", "key = \".id\"", "key = \".nr\"");
+    for command in ["plan", "run"] {
+        project.run(&[command, "orders.toml"]).exits(78).says(".nr");
+    }
+    project.run(&["plan", "gone.toml"]).exits(66);
+}
