@@ -25,6 +25,9 @@ mod main_job;
 #[path = "cli/plan.rs"]
 mod plan;
 
+#[path = "cli/heartbeat.rs"]
+mod heartbeat;
+
 #[path = "cli/anew.rs"]
 mod anew;
 

@@ -4,6 +4,7 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `heartbeat`: to whom is the end of a run reported?
 //! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
 //!   job files.
 //! - `connect`: which service or local file holds the job?
@@ -27,6 +28,7 @@ pub mod explain;
 pub mod processes;
 pub mod connect;
 pub mod job;
+pub mod heartbeat;
 pub mod plan;
 pub mod plan_file;
 pub mod plan_comparison;

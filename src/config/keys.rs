@@ -14,7 +14,7 @@ use crate::config::problem::ConfigProblem;
 
 /// Planned keys that this version lacks, by their table.
 const NOT_BUILT: [(&str, &[&str]); 5] = [
-    ("", &["alerts", "heartbeat"]),
+    ("", &["alerts"]),
     ("source", &["http", "sheet", "command", "sql", "singer", "cursor"]),
     ("step", &["http"]),
     ("sheet", &["rename"]),

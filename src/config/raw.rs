@@ -80,6 +80,8 @@ pub(crate) struct JobFile {
     pub(crate) failures: Option<FailuresSection>,
     /// Who is running.
     pub(crate) lease: Option<LeaseSection>,
+    /// Where the job reports that it is alive.
+    pub(crate) heartbeat: Option<HeartbeatSection>,
     /// What is kept on this machine.
     pub(crate) state: Option<StateSection>,
 }
@@ -349,5 +351,18 @@ pub(crate) struct StateSection {
     /// The folder of the installation's id and lock.
     pub(crate) dir: Option<Text>,
     /// The file of the embedded sheet, which is used where no spreadsheet is named.
+    pub(crate) file: Option<Text>,
+}
+
+/// Where the job reports that it is alive.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct HeartbeatSection {
+    /// The address of a ping service: start, success and failure of each run. It is a secret; write `${NAME}`.
+    pub(crate) url: Option<Text>,
+    /// The convention of the address: healthchecks, cronitor or sentry. The address itself decides if none is named.
+    pub(crate) kind: Option<Text>,
+    /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
 }

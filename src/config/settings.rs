@@ -15,6 +15,7 @@ use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::evaluation::{self, EvaluationSettings};
 use crate::config::flags::Overrides;
+use crate::config::heartbeat::{self, HeartbeatSettings};
 use crate::config::keys::{check, closest};
 use crate::config::limits::{self, CommitSettings, Overlap, ScheduleSettings};
 use crate::config::problem::{ConfigError, ConfigProblem};
@@ -104,6 +105,8 @@ pub struct Settings {
     pub lease_ttl_ms: u64,
     /// What a run does if another one is active.
     pub overlap: Overlap,
+    /// Where the job reports that it is alive.
+    pub heartbeat: HeartbeatSettings,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
     pub state_dir: Option<PathBuf>,
     /// Warnings that do not stop a run.
@@ -243,6 +246,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let stop_after = limits::stop_after(reader, raw.failures.as_ref());
     let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
     let overlap = limits::overlap(reader, raw.lease.as_ref());
+    let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -272,6 +276,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         stop_after,
         lease_ttl_ms,
         overlap,
+        heartbeat,
         state_dir,
         notes: std::mem::take(&mut reader.notes),
     })

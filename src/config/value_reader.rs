@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
+use secrecy::SecretString;
+
 use crate::config::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::keys::closest;
 use crate::config::names::OF_KEYS;
@@ -77,6 +79,11 @@ impl<'a> ValueReader<'a> {
     pub(crate) fn text(&mut self, at: &At<String>) -> Option<String> {
         let shown = |name: &str, value: &str| redact::names_secret(name) || redact::may_hold_secret(value);
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
+    }
+
+    /// Reads a text that is a secret itself. It is never shown.
+    pub(crate) fn secret_text(&mut self, at: &At<String>) -> Option<SecretString> {
+        if self.takes_secret(at, at.get(), |_, _| false) { None } else { self.filled(at).map(SecretString::from) }
     }
 
     /// Adds a problem for each secret that a text would take from the environment. `more` decides

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
+use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::plan_file::PlanFile;
 use crate::cli::args::RunArgs;
@@ -14,12 +15,17 @@ use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::output::destination::Place;
 use crate::cli::output::reporter::{Audience, Reporter};
+use crate::cli::output::summary::summary;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
+use crate::cli::terminal::Palette;
 use crate::clock::Clock;
+use crate::config::heartbeat::HeartbeatSettings;
 use crate::config::limits::Overlap;
 use crate::config::settings::Settings;
+use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
@@ -80,7 +86,7 @@ pub struct RunOptions {
     pub plan: Option<PlanFile>,
 }
 
-/// Runs the job with these options, and reports the result.
+/// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
 pub async fn run_job(
     session: &Session,
     args: &RunArgs,
@@ -90,16 +96,9 @@ pub async fn run_job(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let settings = load_settings(&args.job, args.input.clone())?;
-    let audience = Audience {
-        json: args.job.json,
-        quiet: args.quiet,
-        in_passing: !order.retrying.processes_items(),
-        verbose: session.args.verbose > 0,
-        logs: session.args.log_format,
-    };
-    let reporter =
-        Reporter::new(Arc::clone(&session.terminal), Arc::clone(&clock), audience, place(&args.job, &settings));
-    let reporter = Arc::new(Mutex::new(reporter));
+    let place = place(&args.job, &settings);
+    let heartbeat = heartbeat(&settings, &order, &clock);
+    let reporter = reporter(session, args, &order, &clock, place.clone());
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
@@ -114,37 +113,104 @@ pub async fn run_job(
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = run(&settings, request, clock, chance, events(&reporter), stop);
+    let running = run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop);
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
         () = abort.cancelled() => None,
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
-    let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(ended) = ended else {
-        reporter.abandon();
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
         return Err(dropped_error(signal, args.deadline));
     };
+    let concluded = {
+        let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
+        conclude(
+            &mut reporter,
+            &ended,
+            |report| Exit::for_run(report, args.fail_on, signal),
+            |error| error_of_run(error, order.plan.as_ref(), &settings),
+        )
+    };
+    heartbeat.finish(&heartbeat_end(&settings.job, &ended, &concluded, &place)).await;
+    concluded
+}
+
+/// Reports the end of a run to people. Returns the exit, or the error that ended the run.
+fn conclude(
+    reporter: &mut Reporter,
+    ended: &Result<RunReport, AppError>,
+    exit_of: impl FnOnce(&RunReport) -> Exit,
+    error_of: impl FnOnce(&AppError) -> CliError,
+) -> Result<Exit, CliError> {
     match ended {
         Ok(report) => {
-            let exit = Exit::for_run(&report, args.fail_on, signal);
-            reporter.finish(&report, exit);
+            let exit = exit_of(report);
+            reporter.finish(report, exit);
             Ok(exit)
         }
         Err(error) => {
-            let cli_error = error_of_run(&error, order.plan.as_ref(), &settings);
-            match &error {
-                AppError::Pass(
-                    RunError::Source { report, .. }
-                    | RunError::Machine { report, .. }
-                    | RunError::AllAlike { report: Some(report), .. },
-                ) => reporter.finish(report, cli_error.exit()),
-                _ => reporter.abandon(),
+            let cli_error = error_of(error);
+            match report_of(error) {
+                Some(report) => reporter.finish(report, cli_error.exit()),
+                None => reporter.abandon(),
             }
             Err(cli_error)
         }
     }
+}
+
+/// Returns the report of a run that an error ended, if it got far enough to make one.
+fn report_of(error: &AppError) -> Option<&RunReport> {
+    match error {
+        AppError::Pass(
+            RunError::Source { report, .. }
+            | RunError::Machine { report, .. }
+            | RunError::AllAlike { report: Some(report), .. },
+        ) => Some(report),
+        _ => None,
+    }
+}
+
+fn reporter(
+    session: &Session,
+    args: &RunArgs,
+    order: &RunOptions,
+    clock: &Arc<dyn Clock>,
+    place: Place,
+) -> Arc<Mutex<Reporter>> {
+    let audience = Audience {
+        json: args.job.json,
+        quiet: args.quiet,
+        in_passing: !order.retrying.processes_items(),
+        verbose: session.args.verbose > 0,
+        logs: session.args.log_format,
+    };
+    Arc::new(Mutex::new(Reporter::new(Arc::clone(&session.terminal), Arc::clone(clock), audience, place)))
+}
+
+/// Returns the heartbeat of the run. A run by which another command writes has none.
+fn heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) -> Heartbeat {
+    let silent = HeartbeatSettings::default();
+    let of_run = if order.command.is_none() { &settings.heartbeat } else { &silent };
+    Heartbeat::new(of_run, settings.certificates.as_deref(), Arc::clone(clock))
+}
+
+fn heartbeat_end<'a>(
+    job: &'a str,
+    ended: &'a Result<RunReport, AppError>,
+    concluded: &Result<Exit, CliError>,
+    place: &Place,
+) -> HeartbeatEnd<'a> {
+    let report = ended.as_ref().map_or_else(report_of, Some);
+    let summary = report.map(|report| summary(report, place, Palette::new(false))).unwrap_or_default();
+    let (exit, text) = match concluded {
+        Ok(exit) => (*exit, summary),
+        Err(error) => (error.exit(), format!("{summary}error: {}\n", error.message())),
+    };
+    let is_duplicate = matches!(ended, Err(AppError::Busy { .. } | AppError::Pass(RunError::Held { .. })));
+    HeartbeatEnd { job, exit_code: exit.code(), report, text, is_duplicate }
 }
 
 /// Returns the error of a run; one that applied a plan names the plan if the sheet has moved.

@@ -7,9 +7,11 @@
 //! | How is an https address reached through a proxy? | `tunnel` |
 //! | How is an http address reached through a proxy? | `forward` |
 //! | What is common to all streams? | `stream` |
+//! | How is another service sent one request? | `web_client` |
 
 pub mod connect;
 mod forward;
 pub mod proxy;
 mod stream;
 mod tunnel;
+pub mod web_client;
