@@ -13,7 +13,7 @@ use sheetkeep::ledger::leases::lease::Fence;
 use sheetkeep::ledger::leases::row_order::{RowOrder, run_cell};
 use sheetkeep::ledger::rows::row_codec::{DONE, processed_row};
 use sheetkeep::ledger::state::snapshot::{RowChecksum, State};
-use sheetkeep::store::guard::head_guard::{self, GuardRequest, GuardSupport, ListedRange, ListedTab, StateLocation};
+use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardSupport, ListedRange, ListedTab, StateLocation};
 
 /// The one job of the model.
 pub const JOB: &str = "j";
@@ -116,7 +116,7 @@ pub struct Draft {
 /// A batch on the wire.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Batch {
-    pub ops: Vec<GuardRequest>,
+    pub ops: Vec<BatchStep>,
     pub draft: Draft,
     pub proof: GuardSupport,
 }
@@ -156,8 +156,8 @@ impl Sheet {
         let mut next = self.clone();
         for op in &batch.ops {
             next.apply(op, batch, self, how).map_err(|()| match op {
-                GuardRequest::MakeTabs => CommitPart::Layout,
-                GuardRequest::Changes => CommitPart::Content,
+                BatchStep::MakeTabs => CommitPart::Layout,
+                BatchStep::Changes => CommitPart::Content,
                 _ => CommitPart::Guard,
             })?;
         }
@@ -167,26 +167,26 @@ impl Sheet {
     /// Returns whether a batch needs what is gone for good: its old state tab, its old named range,
     /// or a job that does not exist yet.
     pub fn never_takes(&self, batch: &Batch, how: Behaviour) -> bool {
-        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. }));
         batch.ops.iter().any(|op| match op {
-            GuardRequest::AssertTab { tab } => !self.has_tab(*tab),
-            GuardRequest::WriteState { tab } => !moves && !self.has_tab(*tab),
-            GuardRequest::DeleteRange { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
-            GuardRequest::MakeTabs => self.has_tab(PROCESSED),
+            BatchStep::AssertTab { tab } => !self.has_tab(*tab),
+            BatchStep::WriteState { tab } => !moves && !self.has_tab(*tab),
+            BatchStep::DeleteRange { id } => how.refuses && !self.names.iter().any(|(seen, _)| seen.id == *id),
+            BatchStep::MakeTabs => self.has_tab(PROCESSED),
             _ => false,
         })
     }
 
-    fn apply(&mut self, op: &GuardRequest, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
+    fn apply(&mut self, op: &BatchStep, batch: &Batch, before: &Self, how: Behaviour) -> Result<(), ()> {
         let taken_name = |sheet: &Self, name: &str| sheet.names.iter().any(|(seen, _)| seen.name == name);
         let taken_tab = |sheet: &Self, id: i32, title: &str| sheet.tabs.iter().any(|t| t.id == id || t.title == title);
         match op {
-            GuardRequest::DeleteRange { id } => {
+            BatchStep::DeleteRange { id } => {
                 let there = self.names.iter().any(|(seen, _)| seen.id == *id);
                 self.names.retain(|(seen, _)| seen.id != *id);
                 check(there || !how.refuses || how.toothless)
             }
-            GuardRequest::AddRange { id, name, tab } => {
+            BatchStep::AddRange { id, name, tab } => {
                 if how.toothless {
                     self.names.retain(|(seen, _)| seen.name != *name);
                 }
@@ -197,23 +197,23 @@ impl Sheet {
                 self.names.push((ListedRange { id, name: name.clone() }, *tab));
                 Ok(())
             }
-            GuardRequest::AssertTab { tab } => check(self.has_tab(*tab) || how.toothless),
-            GuardRequest::AddStateTab { tab, title } => {
+            BatchStep::AssertTab { tab } => check(self.has_tab(*tab) || how.toothless),
+            BatchStep::AddStateTab { tab, title } => {
                 check(!taken_tab(self, *tab, title))?;
                 check(!how.snapshot || !taken_tab(before, *tab, title))?;
                 self.add_tab(*tab, title);
                 Ok(())
             }
-            GuardRequest::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
-            GuardRequest::MakeTabs => {
+            BatchStep::WriteState { tab } => self.write(*tab, &batch.draft.state, batch.proof),
+            BatchStep::MakeTabs => {
                 let title = head_guard::processed_title(JOB);
                 check(!taken_tab(self, PROCESSED, &title))?;
                 self.add_tab(PROCESSED, &title);
                 self.inits += 1;
                 Ok(())
             }
-            GuardRequest::Changes => self.append(&batch.draft),
-            GuardRequest::DeleteStateTab { tab } => {
+            BatchStep::Changes => self.append(&batch.draft),
+            BatchStep::DeleteStateTab { tab } => {
                 check(self.has_tab(*tab) || how.toothless)?;
                 self.drop_tab(*tab, how);
                 Ok(())

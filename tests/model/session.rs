@@ -19,7 +19,7 @@ use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
 use sheetkeep::ledger::processed::processed_index::{ProcessedIndex, ProcessedSet};
 use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
-use sheetkeep::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
+use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
 use sheetkeep::store::guard::strategy::GuardStrategy;
 use sheetkeep::time::Timestamp;
 
@@ -167,18 +167,18 @@ impl Runner {
         let commit = commit_of(&draft);
         let mut stance = session.stance.clone();
         let form = stance.guard_kind(&commit);
-        let mut ops = head_guard::guard_requests(JOB, &commit, session.place.as_ref(), form);
+        let mut ops = head_guard::batch_steps(JOB, &commit, session.place.as_ref(), form);
         if rules.is(Mutation::NameNotAdded) {
-            ops.retain(|op| !matches!(op, GuardRequest::AddRange { .. }));
+            ops.retain(|op| !matches!(op, BatchStep::AddRange { .. }));
         }
         if rules.is(Mutation::InitOnMissing) && draft.state.alerts.is_some() {
-            ops.retain(|op| !matches!(op, GuardRequest::MakeTabs));
+            ops.retain(|op| !matches!(op, BatchStep::MakeTabs));
         }
         Some(Batch { ops, draft, proof: stance.support() })
     }
 
     /// Returns the probe that a proving runner sends.
-    pub fn probe(&self) -> Option<Vec<GuardRequest>> {
+    pub fn probe(&self) -> Option<Vec<BatchStep>> {
         let salt = 1_000_000 + u64::from(self.who) * 1_000 + u64::from(self.life);
         let (session, at) = match &self.stage {
             Stage::ProbeName(session) => (session, 0),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use sheetkeep::ledger::commit::commit_resolution::HeadStatus;
 use sheetkeep::ledger::leases::head::HeadId;
-use sheetkeep::store::guard::head_guard::GuardRequest;
+use sheetkeep::store::guard::head_guard::BatchStep;
 
 use crate::explore::{DROPS_NAME, DROPS_STATE, Event, Explorer, Outcome, World};
 use crate::service::{Draft, Writer, run_name};
@@ -72,7 +72,7 @@ impl Explorer {
         let Draft { from, to, kind, keys, release, .. } = &batch.draft;
         let from = from.map_or("nothing".into(), short);
         let keys = ["no key", "A", "B", "A and B"][usize::from(*keys)];
-        let moves = batch.ops.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. }));
+        let moves = batch.ops.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. }));
         let place = if moves { "moving" } else { "in place" };
         let end = if *release { ", release" } else { "" };
         format!("{kind:?} {from}→{} with {keys} {place}{end}", short(*to))

@@ -3,6 +3,9 @@
 //! In scope: the requests in order, each with its part of the commit; cells with their formats.
 //! Out of scope: the choice of the guard (`store::guard::head_guard`), sending
 //! (`store::spreadsheet::store`).
+//!
+//! The state comes before the changes: its tab holds the undo log, to which writes of the changes
+//! copy rows. The service applies a batch as a whole, so no reader sees one without the other.
 
 use crate::google::types::cell::{self, CellFormat, NumberKind};
 use crate::google::types::requests::{Dimension, GridProperties, GridRange, Request, SheetProperties};
@@ -16,7 +19,7 @@ use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 use crate::store::commit::own_columns::{self, OwnColumns};
 use crate::store::commit::restore::PendingRestores;
 use crate::store::commit::row_writer::{RowContext, RowRequests, encode_rows, without_scratch};
-use crate::store::guard::head_guard::{GuardRequest, GuardSupport, STATE_ROWS, failures_title, processed_title};
+use crate::store::guard::head_guard::{BatchStep, GuardSupport, STATE_ROWS, failures_title, processed_title};
 use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
 use crate::store::tabs::requests::{index, put};
 use crate::store::tabs::schema::{FIRST_ROWS, RUNS_TITLE, StoreMetadata, Tab, Tabs, derived_tab_id};
@@ -53,11 +56,11 @@ pub struct EncodeContext<'a> {
 }
 
 /// Encodes a commit.
-pub fn encode(commit: &Commit, guard_requests: &[GuardRequest], context: EncodeContext<'_>) -> EncodedBatch {
+pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext<'_>) -> EncodedBatch {
     let EncodeContext { tabs, recreates, support, row_context, pending_restores, deleted_rows } = context;
     let has_data_tab = tabs.data.is_some();
-    let state_tab = guard_requests.iter().find_map(|step| match step {
-        GuardRequest::WriteState { tab } => Some(*tab),
+    let state_tab = batch_steps.iter().find_map(|step| match step {
+        BatchStep::WriteState { tab } => Some(*tab),
         _ => None,
     });
     let rows = RowRequests::default();
@@ -76,7 +79,7 @@ pub fn encode(commit: &Commit, guard_requests: &[GuardRequest], context: EncodeC
     };
     encoder.plan_tables(recreates);
     let store_metadata = StoreMetadata::new(support, &encoder.tabs);
-    for step in guard_requests {
+    for step in batch_steps {
         encoder.push_step(step, &store_metadata);
     }
     let (parts, requests) = encoder.out.into_iter().unzip();
@@ -127,11 +130,11 @@ impl BatchEncoder<'_> {
         }
     }
 
-    fn push_step(&mut self, step: &GuardRequest, store_metadata: &StoreMetadata) {
+    fn push_step(&mut self, step: &BatchStep, store_metadata: &StoreMetadata) {
         let request = match step {
-            GuardRequest::MakeTabs => return self.create_job_tabs(),
-            GuardRequest::Changes => return self.push_changes(),
-            GuardRequest::WriteState { tab } => Some(write_state(*tab, self.commit, store_metadata)),
+            BatchStep::MakeTabs => return self.create_job_tabs(),
+            BatchStep::Changes => return self.push_changes(),
+            BatchStep::WriteState { tab } => Some(write_state(*tab, self.commit, store_metadata)),
             other => other.request(),
         };
         let Some(request) = request else { return };

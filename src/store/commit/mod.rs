@@ -2,7 +2,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | In which order are the requests of a commit? | `encoder` |
+//! | In which order are the requests of a commit? | `guard::head_guard` (steps), `encoder` (changes) |
 //! | How are rows written to the data tab? | `row_writer` |
 //! | Below which row are new rows written? | `append_position` |
 //! | Which columns are the job's own, and how are they marked? | `own_columns` |

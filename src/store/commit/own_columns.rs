@@ -213,8 +213,8 @@ impl OwnColumns<'_> {
                     let message =
                         format!("column \"{name}\" of tab {title} is now called \"{text}\": its values go there");
                     found.report(false, message);
-                    tab.renamed.retain(|(own, _)| *own != name);
-                    tab.renamed.push((name, text));
+                    tab.aliases.retain(|(own, _)| *own != name);
+                    tab.aliases.push((name, text));
                 }
             }
         }

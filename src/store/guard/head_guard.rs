@@ -125,7 +125,7 @@ pub struct ListedRange {
 
 /// A step of a batch, as far as the guard is concerned.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum GuardRequest {
+pub enum BatchStep {
     /// Delete the named range with this id.
     DeleteRange {
         /// The id of the named range.
@@ -168,7 +168,7 @@ pub enum GuardRequest {
     },
 }
 
-impl GuardRequest {
+impl BatchStep {
     /// Returns the API request of a guard step; `None` for the state, tabs and changes, which the
     /// encoder writes.
     pub fn request(&self) -> Option<Request> {
@@ -302,60 +302,60 @@ pub fn find_head(job: &str, tabs: &[ListedTab], names: &[ListedRange]) -> (HeadS
 
 /// Returns the guard steps of a commit, in order. `location` is the state's last known location,
 /// `guard_kind` the marker of the new head.
-pub fn guard_requests(
+pub fn batch_steps(
     job: &str,
     commit: &Commit,
     location: Option<&StateLocation>,
     guard_kind: GuardKind,
-) -> Vec<GuardRequest> {
+) -> Vec<BatchStep> {
     let (Some(location), Some(from)) = (location, commit.from) else { return init(job, commit) };
     let id = commit.to.to_string();
     let by_name = location.guard_kind == GuardKind::Name;
     if by_name && guard_kind == GuardKind::Name && commit.kind == CommitKind::Advance {
         return vec![
-            GuardRequest::DeleteRange { id: from.to_string() },
-            GuardRequest::AddRange { id, name: range_name(job), tab: location.tab },
-            GuardRequest::WriteState { tab: location.tab },
-            GuardRequest::Changes,
+            BatchStep::DeleteRange { id: from.to_string() },
+            BatchStep::AddRange { id, name: range_name(job), tab: location.tab },
+            BatchStep::WriteState { tab: location.tab },
+            BatchStep::Changes,
         ];
     }
     let tab = tab_id(commit.to);
     let mut requests = Vec::new();
     if by_name {
-        requests.push(GuardRequest::DeleteRange { id: from.to_string() });
+        requests.push(BatchStep::DeleteRange { id: from.to_string() });
     }
-    requests.push(GuardRequest::AssertTab { tab: location.tab });
+    requests.push(BatchStep::AssertTab { tab: location.tab });
     if let (false, GuardKind::Name, Some(id)) = (by_name, guard_kind, &location.range_id) {
-        requests.push(GuardRequest::DeleteRange { id: id.clone() });
+        requests.push(BatchStep::DeleteRange { id: id.clone() });
     }
-    requests.push(GuardRequest::AddStateTab {
+    requests.push(BatchStep::AddStateTab {
         tab,
         title: state_tab_title(job, commit.state.lease.fence, guard_kind, commit.to),
     });
     if guard_kind == GuardKind::Name {
-        requests.push(GuardRequest::AddRange { id, name: range_name(job), tab });
+        requests.push(BatchStep::AddRange { id, name: range_name(job), tab });
     }
     requests.extend([
-        GuardRequest::WriteState { tab },
-        GuardRequest::Changes,
-        GuardRequest::DeleteStateTab { tab: location.tab },
+        BatchStep::WriteState { tab },
+        BatchStep::Changes,
+        BatchStep::DeleteStateTab { tab: location.tab },
     ]);
     requests
 }
 
 /// The first commit marks its head both ways. The id of its named range then shows whether the
 /// service keeps ours.
-fn init(job: &str, commit: &Commit) -> Vec<GuardRequest> {
+fn init(job: &str, commit: &Commit) -> Vec<BatchStep> {
     let tab = tab_id(commit.to);
     vec![
-        GuardRequest::AddStateTab {
+        BatchStep::AddStateTab {
             tab,
             title: state_tab_title(job, commit.state.lease.fence, GuardKind::Title, commit.to),
         },
-        GuardRequest::MakeTabs,
-        GuardRequest::AddRange { id: commit.to.to_string(), name: range_name(job), tab },
-        GuardRequest::WriteState { tab },
-        GuardRequest::Changes,
+        BatchStep::MakeTabs,
+        BatchStep::AddRange { id: commit.to.to_string(), name: range_name(job), tab },
+        BatchStep::WriteState { tab },
+        BatchStep::Changes,
     ]
 }
 
@@ -394,11 +394,11 @@ pub fn location_after(
 
 /// Returns the two probe batches, which the service must refuse: one deletes a named range that
 /// never existed, one writes to a tab that never existed. `salt` yields unused ids.
-pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<GuardRequest>; 2] {
+pub fn probe_batches(location: &StateLocation, salt: u64) -> [Vec<BatchStep>; 2] {
     let never = HeadId { commit: location.head.commit, nonce: salt };
-    let gone = GuardRequest::AssertTab { tab: tab_id(never) };
-    let touch = GuardRequest::AssertTab { tab: location.tab };
-    [vec![GuardRequest::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
+    let gone = BatchStep::AssertTab { tab: tab_id(never) };
+    let touch = BatchStep::AssertTab { tab: location.tab };
+    [vec![BatchStep::DeleteRange { id: never.to_string() }, touch.clone()], vec![touch, gone]]
 }
 
 /// The result of the probe.

@@ -110,13 +110,13 @@ impl Loader {
             .map_err(|error| crate::store::tabs::error::load_error(&error))?;
         let shown = header(read.first().map_or(&[][..], Vec::as_slice));
         let moved =
-            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), info)| cell.is_string() && held != info);
+            row.iter().zip(&tab.header).zip(&shown).any(|((cell, held), shown)| cell.is_string() && held != shown);
         if moved || shown.len() != tab.header.len() {
             return Err(LoadError::stale(&tab.title));
         }
-        for ((cell, held), info) in row.iter().zip(&tab.header).zip(shown) {
-            if unlike(cell) && info != *held && !tab.header.contains(&info) {
-                tab.renamed.push((info, held.clone()));
+        for ((cell, held), displayed) in row.iter().zip(&tab.header).zip(shown) {
+            if unlike(cell) && displayed != *held && !tab.header.contains(&displayed) {
+                tab.aliases.push((displayed, held.clone()));
             }
         }
         Ok(())

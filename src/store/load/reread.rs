@@ -157,7 +157,7 @@ impl Loader {
 
     /// Returns the tab with the job's names for renamed columns: from `known`, or looked up again.
     async fn with_renamed(&self, known: &Tab, tab: Tab, own: &[String]) -> Result<Tab, LoadError> {
-        let mut tab = Tab { renamed: known.renamed.clone(), ..tab };
+        let mut tab = Tab { aliases: known.aliases.clone(), ..tab };
         // The load reports what blocks a run.
         let found = self.find_own_columns(&mut tab, None, own).await?;
         if found.blocks() { Err(LoadError::stale(&tab.title)) } else { Ok(tab) }

@@ -10,7 +10,7 @@ use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
-use crate::store::guard::head_guard::{self, GuardProof, GuardRequest, GuardSupport, StateLocation};
+use crate::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
 
 /// How often a probe is sent if its response is lost. It writes only a spare cell.
 const PROBE_SENDS: u32 = 3;
@@ -55,9 +55,9 @@ enum ProbeRefusal {
 async fn refused(
     sheets: &Sheets,
     id: &SpreadsheetId,
-    guard_requests: &[GuardRequest],
+    batch_steps: &[BatchStep],
 ) -> Result<Option<ProbeRefusal>, CommitReply> {
-    let batch = Batch::new(guard_requests.iter().filter_map(GuardRequest::request).collect());
+    let batch = Batch::new(batch_steps.iter().filter_map(BatchStep::request).collect());
     let (mut why, mut fault) = (String::new(), Fault::Transient);
     for _ in 0..PROBE_SENDS {
         match sheets.batch_update(id, &batch).await {

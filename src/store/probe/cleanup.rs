@@ -9,7 +9,7 @@ use crate::google::sheets::BatchReply;
 use crate::google::types::requests::{Batch, Request};
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::port::store::StoreError;
-use crate::store::guard::head_guard::GuardRequest;
+use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::client::ProbeClient;
 use crate::store::probe::scratch_names::{ScratchOrigin, parse_name, parse_title};
 use crate::store::tabs::error::store_error;
@@ -93,12 +93,12 @@ fn list_items(metadata: &SpreadsheetInfo, own: ScratchOrigin) -> Vec<ProbeItem> 
     let ours = |origin: ScratchOrigin| (origin == own, origin.seconds + LEFTOVER_S <= own.seconds);
     let names = metadata.names().filter_map(|(name, id)| {
         let (mine, old) = ours(parse_name(name)?);
-        let delete = GuardRequest::DeleteRange { id: id.to_owned() }.request()?;
+        let delete = BatchStep::DeleteRange { id: id.to_owned() }.request()?;
         (mine || old).then(|| ProbeItem { title: name.to_owned(), delete, mine })
     });
     let tabs = metadata.tabs.iter().filter_map(|tab| {
         let (mine, old) = ours(parse_title(&tab.title)?);
-        let delete = GuardRequest::DeleteStateTab { tab: tab.sheet_id }.request()?;
+        let delete = BatchStep::DeleteStateTab { tab: tab.sheet_id }.request()?;
         (mine || old).then(|| ProbeItem { title: tab.title.clone(), delete, mine })
     });
     names.chain(tabs).collect()

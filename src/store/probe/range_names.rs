@@ -4,7 +4,7 @@
 //! Out of scope: retries (`store::probe::run`).
 
 use crate::google::types::requests::{Batch, Request};
-use crate::store::guard::head_guard::GuardRequest;
+use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
 use crate::store::probe::tabs::{refused, whole_batch_refused};
@@ -28,13 +28,13 @@ async fn create(client: &ProbeClient) -> Result<GivenId, Unanswered> {
 }
 
 fn add(client: &ProbeClient, id: &str, name: &str) -> Result<Vec<Request>, Unanswered> {
-    let op = GuardRequest::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.home()?.id };
+    let op = BatchStep::AddRange { id: id.to_owned(), name: name.to_owned(), tab: client.home()?.id };
     Ok(op.request().into_iter().collect())
 }
 
 /// Deletes a named range that never existed, before a write.
 pub async fn missing(client: &ProbeClient) -> ProbeAnswer {
-    let never = GuardRequest::DeleteRange { id: client.scratch.id() };
+    let never = BatchStep::DeleteRange { id: client.scratch.id() };
     whole_batch_refused(client, never.request(), false).await
 }
 
@@ -63,7 +63,7 @@ pub async fn taken_name(client: &ProbeClient) -> ProbeAnswer {
 pub async fn again(client: &ProbeClient) -> ProbeAnswer {
     let created = create(client).await?;
     let new = client.scratch.id();
-    let drop = GuardRequest::DeleteRange { id: created.id }.request();
+    let drop = BatchStep::DeleteRange { id: created.id }.request();
     let requests = drop.into_iter().chain(add(client, &new, &created.name)?).collect();
     match client.send(Batch::new(requests)).await? {
         SentBatch::Applied(_) => Ok((AssumptionOutcome::Held, "it was free again within the batch".to_owned())),

@@ -5,7 +5,7 @@
 
 use crate::google::types::cell::CellData;
 use crate::google::types::requests::{Batch, Request};
-use crate::store::guard::head_guard::GuardRequest;
+use crate::store::guard::head_guard::BatchStep;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};
 
@@ -34,7 +34,7 @@ fn refusal_is_unclear(sent: SentBatch) -> Result<SentBatch, Unanswered> {
 
 /// Writes to a tab that never existed, after a cell of one that exists.
 pub async fn missing(client: &ProbeClient) -> ProbeAnswer {
-    let never = GuardRequest::AssertTab { tab: client.scratch.number() };
+    let never = BatchStep::AssertTab { tab: client.scratch.number() };
     whole_batch_refused(client, never.request(), true).await
 }
 

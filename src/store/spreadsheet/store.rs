@@ -203,8 +203,7 @@ impl SheetsStore {
     pub(super) fn encode_commit(&self, commit: &Commit) -> PreparedBatch {
         let mut session = self.session();
         let guard_kind = session.strategy.guard_kind(commit);
-        let guard_requests =
-            head_guard::guard_requests(&self.loader.job, commit, session.location.as_ref(), guard_kind);
+        let batch_steps = head_guard::batch_steps(&self.loader.job, commit, session.location.as_ref(), guard_kind);
         let location = head_guard::location_after(&self.loader.job, commit, session.location.as_ref(), guard_kind);
         let row_context =
             RowContext { own_columns: &session.own_columns, ..session.row_tracker.row_context(self.loader.mode) };
@@ -218,7 +217,7 @@ impl SheetsStore {
             pending_restores: session.pending_restores.as_ref(),
             deleted_rows: &session.deleted_rows,
         };
-        let EncodedBatch { requests, parts, tabs, rows, deletion } = encode(commit, &guard_requests, context);
+        let EncodedBatch { requests, parts, tabs, rows, deletion } = encode(commit, &batch_steps, context);
         let batch = match &rows.undo_log {
             Some(undo_log) => {
                 Batch::new(requests).with_response_ranges(PendingVerification::ranges(&location.title, undo_log))
@@ -329,9 +328,9 @@ impl Store for SheetsStore {
     fn misplaced_writes(&self) -> BoxFuture<'_, Result<MisplacedWrites, StoreError>> {
         Box::pin(async {
             let deletion = self.verify_deletes().await?;
-            let encode_commit = self.verify_upserts().await?;
+            let misplaced_upserts = self.verify_upserts().await?;
             let left = self.session().row_tracker.take_unrepaired();
-            Ok(MisplacedWrites { rows: deletion.rows + encode_commit, left, ..deletion })
+            Ok(MisplacedWrites { rows: deletion.rows + misplaced_upserts, left, ..deletion })
         })
     }
 

@@ -35,8 +35,9 @@ pub struct Tab {
     pub header: Vec<String>,
     /// The number of columns in its grid; 0 if not known.
     pub width: usize,
-    /// Columns of the job whose header a user changed: the job's name, and the current text.
-    pub renamed: Vec<(String, String)>,
+    /// Other names of columns: the job's name of a column whose header a user changed, or the
+    /// displayed form of a header that is a date or a number. Each with the current text.
+    pub aliases: Vec<(String, String)>,
     /// Rows of a tab of keys under another column order than the header's.
     pub recovery: Arc<ColumnRecovery>,
 }
@@ -45,7 +46,7 @@ impl Tab {
     /// The position of a column, 0-based.
     pub fn position(&self, column: &str) -> Option<usize> {
         let at = |name: &str| self.header.iter().position(|text| text == name);
-        at(column).or_else(|| self.renamed.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
+        at(column).or_else(|| self.aliases.iter().filter(|(own, _)| own == column).find_map(|(_, text)| at(text)))
     }
 
     /// The positions of all columns, for many lookups.
@@ -54,7 +55,7 @@ impl Tab {
         for (at, text) in self.header.iter().enumerate() {
             all.entry(text.as_str()).or_insert(at);
         }
-        for (own, text) in &self.renamed {
+        for (own, text) in &self.aliases {
             if let Some(at) = all.get(text.as_str()).copied() {
                 all.entry(own.as_str()).or_insert(at);
             }
@@ -65,7 +66,7 @@ impl Tab {
     /// The name of the column at this position: the job's own name if it has one.
     pub fn name(&self, at: usize) -> String {
         let text = self.header.get(at).cloned().unwrap_or_default();
-        self.renamed.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
+        self.aliases.iter().find(|(_, now)| *now == text).map_or(text, |(own, _)| own.clone())
     }
 
     /// The names of all columns with a name, with the job's own names where it has them.

@@ -83,9 +83,9 @@ fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_i
         (GuardKind::Name, GuardKind::Title),
     ] {
         for kind in [CommitKind::Advance, CommitKind::Claim, CommitKind::Relocate] {
-            let requests = guard_requests("j", &commit(Some(H0), H1, kind, 1), Some(&location(at)), guard_kind);
-            let touched = GuardRequest::AssertTab { tab: 11 };
-            let needs_tab = requests.contains(&touched) || requests.contains(&GuardRequest::WriteState { tab: 11 });
+            let requests = batch_steps("j", &commit(Some(H0), H1, kind, 1), Some(&location(at)), guard_kind);
+            let touched = BatchStep::AssertTab { tab: 11 };
+            let needs_tab = requests.contains(&touched) || requests.contains(&BatchStep::WriteState { tab: 11 });
             assert!(needs_tab, "{at:?} to {guard_kind:?}, {kind:?}: {requests:?}");
             let content = requests.iter().position(|op| !op.is_guard());
             assert!(content > Some(0), "the guard stands before what it guards");
@@ -98,28 +98,26 @@ fn a_claim_moves_the_state_to_a_tab_that_no_older_writer_knows() {
     let claim = commit(Some(H0), H1, CommitKind::Claim, 2);
     let new = tab_id(H1);
     let expected = vec![
-        GuardRequest::DeleteRange { id: H0.to_string() },
-        GuardRequest::AssertTab { tab: 11 },
-        GuardRequest::AddStateTab { tab: new, title: "sheetkeep j #2".into() },
-        GuardRequest::AddRange { id: H1.to_string(), name: range_name("j"), tab: new },
-        GuardRequest::WriteState { tab: new },
-        GuardRequest::Changes,
-        GuardRequest::DeleteStateTab { tab: 11 },
+        BatchStep::DeleteRange { id: H0.to_string() },
+        BatchStep::AssertTab { tab: 11 },
+        BatchStep::AddStateTab { tab: new, title: "sheetkeep j #2".into() },
+        BatchStep::AddRange { id: H1.to_string(), name: range_name("j"), tab: new },
+        BatchStep::WriteState { tab: new },
+        BatchStep::Changes,
+        BatchStep::DeleteStateTab { tab: 11 },
     ];
-    assert_eq!(guard_requests("j", &claim, Some(&location(GuardKind::Name)), GuardKind::Name), expected);
+    assert_eq!(batch_steps("j", &claim, Some(&location(GuardKind::Name)), GuardKind::Name), expected);
 }
 
 #[test]
 fn within_a_term_a_named_head_is_swapped_where_it_stands() {
     let advance = commit(Some(H0), H1, CommitKind::Advance, 1);
-    let requests = guard_requests("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
+    let requests = batch_steps("j", &advance, Some(&location(GuardKind::Name)), GuardKind::Name);
     assert!(
-        requests.contains(&GuardRequest::DeleteRange { id: H0.to_string() })
-            && requests.contains(&GuardRequest::WriteState { tab: 11 })
+        requests.contains(&BatchStep::DeleteRange { id: H0.to_string() })
+            && requests.contains(&BatchStep::WriteState { tab: 11 })
     );
-    assert!(
-        !requests.iter().any(|op| matches!(op, GuardRequest::AddStateTab { .. } | GuardRequest::DeleteStateTab { .. }))
-    );
+    assert!(!requests.iter().any(|op| matches!(op, BatchStep::AddStateTab { .. } | BatchStep::DeleteStateTab { .. })));
 }
 
 #[test]
@@ -152,7 +150,5 @@ fn the_name_is_proved_only_by_a_refusal_and_an_id_of_our_own_and_a_missing_tab_m
         assert_eq!(evaluate_probe(location, name, tab), proved);
     }
     let [first, second] = probe_batches(&ours, 99);
-    assert!(
-        first.contains(&GuardRequest::AssertTab { tab: 11 }) && second.contains(&GuardRequest::AssertTab { tab: 11 })
-    );
+    assert!(first.contains(&BatchStep::AssertTab { tab: 11 }) && second.contains(&BatchStep::AssertTab { tab: 11 }));
 }
