@@ -17,6 +17,9 @@ pub struct JobArgs {
     /// Use this local file as the sheet [default: NAME.sheet beside the job file]
     #[arg(long, value_name = "FILE")]
     pub embedded: Option<PathBuf>,
+    /// Read settings from FILE, instead of `.env` beside the job file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
     /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! The `.env` file beside the job file.
+//! The `.env` file beside the job file, or the file that a flag names in its place.
 //!
 //! In scope: finding and reading it, naming a wrong line without showing it. Out of scope:
 //! precedence of names (`config::environment`).
@@ -13,6 +13,15 @@ use crate::config::problem::ConfigProblem;
 pub(crate) const NAME: &str = ".env";
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
+
+/// Reads a file that a flag names; it has to exist.
+pub(crate) fn read_named(path: &Path) -> Result<BTreeMap<String, String>, ConfigProblem> {
+    if path.symlink_metadata().is_err() {
+        let problem = ConfigProblem::new(format!("{} was not found", path.display()));
+        return Err(problem.help("--env-file names a file with lines NAME=VALUE, from the present folder"));
+    }
+    read(path)
+}
 
 /// Reads the names and values of the file at `path`; none if there is no file. An error names the
 /// line and shows nothing of it.

@@ -56,11 +56,12 @@ pub(crate) struct EnvValue<'a> {
 }
 
 impl Environment {
-    /// Reads the process environment, and `.env` in `folder` if it exists; no other folder is
-    /// searched. Fails on an unreadable `.env`, without showing any of it.
-    pub fn read(folder: &Path) -> Result<Self, ConfigProblem> {
-        let file_path = folder.join(env_file::NAME);
-        let mut read = Self { file: env_file::read(&file_path)?, file_path, ..Self::default() };
+    /// Reads the process environment, and `named`, or else `.env` in `folder` if it exists; no
+    /// other folder is searched. Fails on an unreadable file, without showing any of it.
+    pub fn read(folder: &Path, named: Option<&Path>) -> Result<Self, ConfigProblem> {
+        let file_path = named.map_or_else(|| folder.join(env_file::NAME), Path::to_owned);
+        let file = if named.is_some() { env_file::read_named(&file_path) } else { env_file::read(&file_path) }?;
+        let mut read = Self { file, file_path, ..Self::default() };
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
             match value.into_string() {
@@ -234,11 +235,12 @@ mod tests {
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).expect("a folder");
         std::fs::write(folder.path().join(".env"), "# note\nexport SHEETKEEP_TEST_ONLY='a b'\n").expect("a file");
-        let read = |folder: &Path| Environment::read(folder).map(|e| e.get("SHEETKEEP_TEST_ONLY").map(str::to_owned));
+        let read =
+            |folder: &Path| Environment::read(folder, None).map(|e| e.get("SHEETKEEP_TEST_ONLY").map(str::to_owned));
         assert_eq!(read(folder.path()), Ok(Some("a b".into())));
         assert_eq!(read(&inner), Ok(None));
         std::fs::write(inner.join(".env"), "A=1\nhunter two\n").expect("a file");
-        let problem = Environment::read(&inner).expect_err("an unreadable file");
+        let problem = Environment::read(&inner, None).expect_err("an unreadable file");
         assert!(problem.message.contains("line 2") && !problem.message.contains("hunter"), "{problem}");
     }
 

@@ -18,6 +18,8 @@ pub struct Overrides {
     pub api_url: Option<String>,
     /// The folder with the installation's id and lock.
     pub state_dir: Option<PathBuf>,
+    /// The file to read instead of `.env` beside the job file.
+    pub env_file: Option<PathBuf>,
     /// The path to read instead of the source's own; `-` is standard input.
     pub input: Option<PathBuf>,
 }

@@ -178,7 +178,8 @@ pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
         _ => unreadable(false, "can't be read"),
     })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let environment = Environment::read(folder).map_err(|problem| ConfigError::new(path, &text, vec![problem]))?;
+    let environment = Environment::read(folder, flags.env_file.as_deref())
+        .map_err(|problem| ConfigError::new(path, &text, vec![problem]))?;
     read(path, &text, flags, &environment)
 }
 
@@ -238,7 +239,9 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let credentials = target::credentials(reader, flags);
     let state_dir = target::state_dir(reader, flags, raw);
     let proxies = read_proxies(reader, target.as_ref(), &credentials);
-    wrong_place::warn_of_ignored_env(reader, path);
+    if flags.env_file.is_none() {
+        wrong_place::warn_of_ignored_env(reader, path);
+    }
     let commit = limits::commit(reader, raw.commit.as_ref());
     let retry = limits::retry(reader, raw.retry.as_ref());
     let pacing = limits::pacing(reader, raw.quota.as_ref());

@@ -16,6 +16,22 @@ fn has_no_sheet(project: &TempProject) {
 }
 
 #[test]
+fn an_env_file_that_a_flag_names_replaces_the_one_beside_the_job() {
+    let project = TempProject::few_quakes(3);
+    project.change("quakes.toml", "[sheet]", "[state]\nfile = \"${ENVIRONMENT}.sheet\"\n\n[sheet]");
+    project.write(".env", "ENVIRONMENT=dev\n");
+    project.write("prod.env", "ENVIRONMENT=prod\n");
+    project.run(&["run", "quakes.toml"]).exits(0).shows("in local file dev.sheet");
+    let prod = project.run(&["run", "quakes.toml", "--env-file", "prod.env"]);
+    prod.exits(0).shows("in local file prod.sheet").shows("sheetkeep show quakes.toml --env-file prod.env");
+    project.run(&["status", "quakes.toml", "--env-file", "none.env"]).exits(78).says("none.env was not found");
+    project.write("bad.env", "ENVIRONMENT=s3cret word\n");
+    let bad = project.run(&["run", "quakes.toml", "--env-file", "bad.env"]);
+    bad.exits(78).says("bad.env can't be read: line 1");
+    assert!(!bad.err.contains("s3cret"), "{}", bad.err);
+}
+
+#[test]
 fn credentials_without_a_spreadsheet_stop_every_command() {
     let project = TempProject::few_quakes(3);
     project.write("key.json", "{}");

@@ -34,6 +34,7 @@ pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),
         state_dir: job.state_dir.clone(),
+        env_file: job.env_file.clone(),
         input,
         ..Overrides::default()
     };
@@ -50,6 +51,7 @@ pub fn place(job: &JobArgs, settings: &Settings) -> Place {
     let chosen_by = by_id.or(by_file);
     Place {
         chosen_by,
+        env_file: job.env_file.as_ref().map(|file| file.display().to_string()),
         job: settings.job.clone(),
         job_file: job.job.display().to_string(),
         tab: settings.tab.clone(),

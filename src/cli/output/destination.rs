@@ -21,6 +21,8 @@ pub struct Place {
     pub spreadsheet: Spreadsheet,
     /// The flag that chose the spreadsheet and its value, if one was typed.
     pub chosen_by: Option<(&'static str, String)>,
+    /// The file that was typed in the place of `.env`.
+    pub env_file: Option<String>,
 }
 
 /// A spreadsheet. In JSON: `{"kind":"embedded","file":…,"because":…}` or
@@ -109,10 +111,12 @@ impl Place {
         self.command_line("show")
     }
 
-    /// Returns a command on this job, with the flag that chose the spreadsheet.
+    /// Returns a command on this job, with the flags that chose the spreadsheet.
     fn command_line(&self, command: &str) -> String {
-        let chosen = self.chosen_by.as_ref();
-        let chosen = chosen.map_or_else(String::new, |(flag, value)| format!(" {flag} {}", quote_shell_word(value)));
+        let chosen = self.chosen_by.as_ref().map(|(flag, value)| (*flag, value));
+        let env_file = self.env_file.as_ref().map(|file| ("--env-file", file));
+        let flags = chosen.into_iter().chain(env_file);
+        let chosen: String = flags.map(|(flag, value)| format!(" {flag} {}", quote_shell_word(value))).collect();
         format!("sheetkeep {command} {}{chosen}", quote_shell_word(&self.job_file))
     }
 }

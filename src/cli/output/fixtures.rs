@@ -62,6 +62,7 @@ pub fn partial() -> RunReport {
 /// The local file of the README's job.
 pub fn place() -> Place {
     Place {
+        env_file: None,
         job: "quakes".into(),
         job_file: "fixtures/quakes.toml".into(),
         tab: "Quakes".into(),
