@@ -20,8 +20,8 @@ use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
 use crate::port::source::Source;
 use crate::port::step::Identify;
-use crate::runner::first_records::FirstRecords;
 use crate::runner::header_row::read_header;
+use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,

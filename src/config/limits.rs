@@ -11,7 +11,7 @@ use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::leases::lease::MAX_TTL_MS;
 use crate::retry::RetryPolicy;
-use crate::runner::first_records::DEFAULT_STOP_AFTER;
+use crate::runner::queue::first_records::DEFAULT_STOP_AFTER;
 
 /// An hour, in milliseconds: the upper bound of most settings.
 const HOUR: u64 = 3_600_000;

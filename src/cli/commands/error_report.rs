@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
-use crate::runner::first_records::Cause;
+use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
 use crate::store::tabs::error::{EARLIER, store_error};

@@ -30,7 +30,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::rollover::{Predecessors, Rollover};
 use crate::maintain::rollover::{RolloverPlan, RolloverStage, plan_rollover};
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 

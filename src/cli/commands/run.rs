@@ -29,7 +29,7 @@ use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
 use crate::runner::shutdown::{Stop, StopReason};
 

@@ -2,7 +2,7 @@
 //!
 //! In scope: one record compared with the others of its key.
 //! Out of scope: whether a version is done (`ledger::processed::processed_index`), reading the
-//! source twice (`runner::source_passes`).
+//! source twice (`runner::input::source_passes`).
 
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::event::Event;
 use crate::ledger::values::columns::quote;
 use crate::ledger::values::version_order::{RankKind, why_unordered};
-use crate::runner::commit_queue::PendingItem;
-use crate::runner::intake::{Failed, Intake};
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::records::intake::{Failed, Intake};
 use crate::time::Timestamp;
 
 impl Intake {

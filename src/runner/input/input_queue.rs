@@ -2,7 +2,7 @@
 //! user has answered, the source, and failures that the source did not yield.
 //!
 //! In scope: which failures are read, and their place among the records.
-//! Out of scope: admission (`runner::intake`), reading the failures (`port::store`).
+//! Out of scope: admission (`runner::records::intake`), reading the failures (`port::store`).
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -21,8 +21,8 @@ use crate::ledger::runs::journal::StepResult;
 use crate::ledger::values::exact_number;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{Identify, Identity};
-use crate::runner::keyed_records::{Extent, find_key};
-use crate::runner::source_passes::{NextRecord, SourcePasses};
+use crate::runner::input::keyed_records::{Extent, find_key};
+use crate::runner::input::source_passes::{NextRecord, SourcePasses};
 
 /// Maximum number of failures that one run retries by itself. Requested retries have no limit.
 pub const MAX_FAILURES: usize = 600;

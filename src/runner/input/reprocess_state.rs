@@ -10,7 +10,7 @@
 
 use crate::ledger::runs::run::RunStatus;
 use crate::ledger::state::snapshot::State;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 
 /// Number of runs that the marker holds. A reprocess that was started more often continues from the
 /// last ones.

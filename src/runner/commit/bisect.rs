@@ -2,14 +2,14 @@
 //!
 //! In scope: returning items to the queue, removing the rejected item.
 //! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
-//! rejected item (`runner::intake`).
+//! rejected item (`runner::records::intake`).
 
 use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
 use crate::ledger::runs::event::Event;
-use crate::runner::commit_driver::CommitOutcome;
-use crate::runner::commit_queue::CommitQueue;
-use crate::runner::committer::{ClosingRun, Committer};
-use crate::runner::intake::Intake;
+use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::queue::commit_queue::CommitQueue;
+use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
 
 impl Committer {

@@ -2,8 +2,8 @@
 //! precedence over the kept one.
 //!
 //! In scope: which records match.
-//! Out of scope: admission (`runner::intake`), and failures without a record in the source, which
-//! are retried from the kept record (`runner::input_queue`).
+//! Out of scope: admission (`runner::records::intake`), and failures without a record in the
+//! source, which are retried from the kept record (`runner::input::input_queue`).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::Event;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 use crate::runner::run_config::Events;
 
 /// A source that yields only records of requested failures. If it can't be read, that is reported

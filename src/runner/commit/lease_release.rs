@@ -9,14 +9,14 @@
 
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::runner::commit_queue::CommitQueue;
-use crate::runner::committer::Committer;
-use crate::runner::intake::Intake;
+use crate::runner::commit::committer::Committer;
+use crate::runner::queue::commit_queue::CommitQueue;
+use crate::runner::records::intake::Intake;
 
 impl Committer {
     /// Releases the lease and closes the run's row with the error `why`. Queued items are left to
     /// the next run.
-    pub(super) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
+    pub(in crate::runner) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.driver.clock.now();
         let close =
             |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };

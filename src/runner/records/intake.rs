@@ -2,7 +2,8 @@
 //! failure.
 //!
 //! In scope: the processed index, the header, the counts and the cursor of one run.
-//! Out of scope: running steps (`runner::step_executor`), committing (`runner::committer`).
+//! Out of scope: running steps (`runner::steps::step_executor`), committing
+//! (`runner::commit::committer`).
 
 use std::sync::Arc;
 
@@ -29,12 +30,12 @@ use crate::ledger::values::columns::{Columns, ValueRejection};
 use crate::ledger::values::exact_number;
 use crate::port::source::Record;
 use crate::port::step::{Identity, StepError};
-use crate::runner::commit_queue::{KeptRecord, PendingItem};
-use crate::runner::first_records::FirstRecords;
-use crate::runner::input_queue::Reread;
+use crate::runner::input::input_queue::Reread;
+use crate::runner::queue::commit_queue::{KeptRecord, PendingItem};
+use crate::runner::queue::first_records::FirstRecords;
+use crate::runner::queue::start_markers::{StartMarker, settles};
 use crate::runner::run_config::Events;
-use crate::runner::start_markers::{StartMarker, settles};
-use crate::runner::step_executor::{StepFailure, StepOutcome};
+use crate::runner::steps::step_executor::{StepFailure, StepOutcome};
 use crate::time::Timestamp;
 
 /// The error text of a requested retry after the source has yielded another version of the key.

@@ -2,7 +2,8 @@
 //! records of one key are to be compared, a comparison comes last.
 //!
 //! In scope: the order of passes, and the end that the survey has set.
-//! Out of scope: which records count (`ledger::items::source_survey`), admission (`runner::intake`).
+//! Out of scope: which records count (`ledger::items::source_survey`), admission
+//! (`runner::records::intake`).
 //!
 //! ```text
 //!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
@@ -16,7 +17,7 @@ use crate::ledger::items::source_survey::SourceSurvey;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Record, Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 
 /// The passes over one source.
 pub struct SourcePasses {

@@ -19,8 +19,8 @@ use crate::port::journal::JournalFault;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::retry::{Decision, RetryPolicy};
 use crate::rng::Rng;
-use crate::runner::journal_replay::JournalTarget;
 use crate::runner::run_config::Events;
+use crate::runner::steps::journal_replay::JournalTarget;
 
 /// Maximum number of values that one item may become in its steps.
 const MAX_VALUES: usize = 100_000;

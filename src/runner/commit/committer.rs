@@ -3,7 +3,7 @@
 //! In scope: the chain and its drafts, the validity of the lease, the run's row, counts of applied
 //! rows.
 //! Out of scope: when to commit (`runner::run_loop`), one commit's outcome
-//! (`runner::commit_driver`), what the items are (`runner::intake`).
+//! (`runner::commit::commit_driver`), what the items are (`runner::records::intake`).
 
 use std::sync::Arc;
 
@@ -23,12 +23,12 @@ use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::State;
 use crate::port::store::{MisplacedWrites, StoreError};
 use crate::rng::Rng;
-use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
-use crate::runner::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
-use crate::runner::intake::Intake;
-use crate::runner::reprocess_state::ReprocessState;
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::input::reprocess_state::ReprocessState;
+use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
+use crate::runner::queue::start_markers::StartMarker;
+use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
-use crate::runner::start_markers::StartMarker;
 use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
 use crate::time::Timestamp;
 

@@ -2,7 +2,8 @@
 //! done.
 //!
 //! In scope: the row that closes such a failure, and its text.
-//! Out of scope: retries, and failures closed by an item of another version (`runner::intake`).
+//! Out of scope: retries, and failures closed by an item of another version
+//! (`runner::records::intake`).
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::{Failure, FailureState};
@@ -11,8 +12,8 @@ use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::values::columns::quote;
 use crate::ledger::values::version_order::RankKind;
-use crate::runner::commit_queue::PendingItem;
-use crate::runner::intake::Intake;
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::records::intake::Intake;
 use crate::time::Timestamp;
 
 impl Intake {

@@ -1,16 +1,16 @@
 //! Items shown as begun on the sheet, and items of an earlier run with unknown outcome.
 //!
 //! In scope: which items the next commit shows as begun, and how a doubt is reported.
-//! Out of scope: when their steps start (`runner::start_markers`).
+//! Out of scope: when their steps start (`runner::queue::start_markers`).
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::failure::IN_DOUBT as DELIVERY;
 use crate::ledger::items::item::Item;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::runner::commit_queue::PendingItem;
-use crate::runner::intake::{Failed, Intake};
-use crate::runner::start_markers::{StartMarker, settles};
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::records::intake::{Failed, Intake};
 use crate::time::Timestamp;
 
 /// The error text of an item that was begun at most once.

@@ -2,14 +2,14 @@
 //!
 //! In scope: items that wait for the commit that marks them, and marked items that wait for their
 //! steps.
-//! Out of scope: items of a run that vanished (`runner::in_doubt`).
+//! Out of scope: items of a run that vanished (`runner::records::in_doubt`).
 
 use std::collections::VecDeque;
 
 use crate::ledger::items::item::Item;
 use crate::ledger::items::key::{Key, Version};
 use crate::ledger::processed::low_watermark::SequenceNumber;
-use crate::runner::commit_queue::PendingItem;
+use crate::runner::queue::commit_queue::PendingItem;
 
 /// Items that may be marked at one time. If a run vanishes, at most this many are in doubt.
 pub const MAX_MARKED: usize = 20;

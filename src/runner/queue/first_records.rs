@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::SourceError;
-use crate::runner::commit_queue::PendingItem;
+use crate::runner::queue::commit_queue::PendingItem;
 
 /// Default number of records that fail for one cause before a run stops.
 pub const DEFAULT_STOP_AFTER: u64 = 20;

@@ -2,7 +2,7 @@
 //!
 //! In scope: a read that the caller may cancel at any point without loss.
 //! Out of scope: which records count (`ledger::items::source_survey`), reading ahead
-//! (`runner::input_queue`).
+//! (`runner::input::input_queue`).
 
 use std::sync::Arc;
 

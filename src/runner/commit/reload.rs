@@ -2,7 +2,7 @@
 //! out.
 //!
 //! In scope: which of the run's own work the load contains, what is drafted again.
-//! Out of scope: when to reload (`runner::committer`).
+//! Out of scope: when to reload (`runner::commit::committer`).
 
 use crate::fault::Fault;
 use crate::ledger::commit::changes::{Commit, ItemResult};
@@ -13,9 +13,9 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::commit_queue::{CommitQueue, PendingItem};
-use crate::runner::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
-use crate::runner::intake::Intake;
+use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
+use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::{ServiceClock, check_lease, check_not_blocked};
 
