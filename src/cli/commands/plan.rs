@@ -20,7 +20,7 @@ use crate::cli::plan_args::PlanArgs;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::shutdown::Stop;
 
 /// Prints the plan.

@@ -116,7 +116,8 @@ impl Place {
         let chosen = self.chosen_by.as_ref().map(|(flag, value)| (*flag, value));
         let env_file = self.env_file.as_ref().map(|file| ("--env-file", file));
         let flags = chosen.into_iter().chain(env_file);
-        let chosen: String = flags.map(|(flag, value)| format!(" {flag} {}", quote_shell_word(value))).collect();
+        let flags: Vec<String> = flags.map(|(flag, value)| format!(" {flag} {}", quote_shell_word(value))).collect();
+        let chosen = flags.concat();
         format!("sheetkeep {command} {}{chosen}", quote_shell_word(&self.job_file))
     }
 }
