@@ -28,6 +28,9 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/expect.rs"]
+mod expect;
+
 #[path = "cli/anew.rs"]
 mod anew;
 

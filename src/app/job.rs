@@ -20,6 +20,7 @@ use crate::config::target::Target;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -320,6 +321,11 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         rollover: request.rollover.clone(),
         max_attempts: if once { 1 } else { settings.max_attempts },
         stop_after: settings.stop_after,
+        expectations: if request.retrying.reads_source() {
+            settings.expectations.clone()
+        } else {
+            Expectations::default()
+        },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),
     }

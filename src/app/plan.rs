@@ -20,6 +20,7 @@ use crate::app::processes::SystemProcesses;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::run::RunStatus;
 use crate::port::step::{Step, StepContext, StepError};
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
@@ -148,7 +149,9 @@ pub async fn plan_run(
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     let programs = programs.into_iter().map(|(name, values)| (name, values.load(Ordering::Relaxed))).collect();
-    let warnings = circumstances(settings, &effects).into_iter().chain(warnings).collect();
+    let degraded = (report.run.status == RunStatus::Degraded)
+        .then(|| format!("the run would be degraded: {}", report.run.message));
+    let warnings = circumstances(settings, &effects).into_iter().chain(degraded).chain(warnings).collect();
     Ok(RunPlan { report, effects, open_failures, failures, programs, warnings })
 }
 

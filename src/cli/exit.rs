@@ -70,7 +70,7 @@ const TABLE: [(Exit, u8, &str, &str); 21] = [
     (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
-    (Exit::Partial, 3, "partial", "finished, but some items failed (see --fail-on)"),
+    (Exit::Partial, 3, "partial", "finished, but some items failed, or degraded (see --fail-on)"),
     (Exit::Findings, 4, "findings", "fsck found rows and keys that are not consistent"),
     (Exit::Unknown, 5, "unknown", "key not found"),
     (Exit::DataErr, 65, "dataerr", "invalid data in the input or the sheet"),
@@ -126,8 +126,8 @@ impl Exit {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
             RunStatus::TimedOut => Self::Timeout,
             RunStatus::Failed | RunStatus::Crashed | RunStatus::Running => Self::Failed,
-            RunStatus::Succeeded | RunStatus::Partial => {
-                let failed_now = report.run.counts.failed > 0;
+            RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded => {
+                let failed_now = report.run.counts.failed > 0 || report.run.status == RunStatus::Degraded;
                 let fails = match fail_on {
                     FailOn::Any => failed_now || report.open_failures + report.dead_failures > 0,
                     FailOn::Partial => failed_now,

@@ -9,7 +9,7 @@
 //!
 //! - `settings`: everything that a job sets, checked; `raw`, `schema`, `keys`: the file's syntax.
 //! - `value_reader`, `problem`: reading one value, and reporting what is wrong with it.
-//! - `source`, `steps`, `columns`, `evaluation`, `limits`, `target`, `heartbeat`: the sections of a job file.
+//! - `source`, `steps`, `columns`, `evaluation`, `limits`, `target`, `expect`, `heartbeat`: the sections of a job file.
 //! - `environment`, `env_file`, `names`, `proxies`, `flags`: values from outside the file.
 //! - `wrong_place`, `linked`: settings that would send rows to an unintended place.
 //! - `preview`: the first row of a job, made from its settings.
@@ -21,6 +21,7 @@ pub mod environment;
 pub mod evaluation;
 pub mod flags;
 pub(crate) mod keys;
+mod expect;
 pub mod heartbeat;
 mod linked;
 pub mod names;

@@ -80,6 +80,8 @@ pub(crate) struct JobFile {
     pub(crate) failures: Option<FailuresSection>,
     /// Who is running.
     pub(crate) lease: Option<LeaseSection>,
+    /// What a run is expected to yield; outside of that it is degraded.
+    pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
     /// What is kept on this machine.
@@ -365,4 +367,19 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// What a run is expected to yield. A range is `1..`, `..100`, `10..20`, or a share of the records read such as `..5%`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct ExpectSection {
+    /// Records that are read.
+    pub(crate) read: Option<Text>,
+    /// Keys that become done.
+    pub(crate) new: Option<Text>,
+    /// Records that fail.
+    pub(crate) failed: Option<Text>,
+    /// Columns that may not be empty in all rows of a run.
+    pub(crate) filled: Vec<Text>,
 }

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::columns::columns;
 use crate::config::environment::Environment;
 use crate::config::evaluation::{self, EvaluationSettings};
+use crate::config::expect;
 use crate::config::flags::Overrides;
 use crate::config::heartbeat::{self, HeartbeatSettings};
 use crate::config::keys::{check, closest};
@@ -30,6 +31,7 @@ use crate::config::wrong_place;
 use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
+use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
@@ -105,6 +107,8 @@ pub struct Settings {
     pub lease_ttl_ms: u64,
     /// What a run does if another one is active.
     pub overlap: Overlap,
+    /// What a run is expected to yield.
+    pub expectations: Expectations,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
@@ -249,6 +253,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let stop_after = limits::stop_after(reader, raw.failures.as_ref());
     let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
     let overlap = limits::overlap(reader, raw.lease.as_ref());
+    let expectations = expect::expectations(reader, raw.expect.as_ref());
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
     Some(Settings {
         job: job?,
@@ -279,6 +284,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         stop_after,
         lease_ttl_ms,
         overlap,
+        expectations,
         heartbeat,
         state_dir,
         notes: std::mem::take(&mut reader.notes),

@@ -15,6 +15,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -131,6 +132,8 @@ pub struct RunConfig {
     pub max_attempts: u64,
     /// How many first records may fail for one cause before the run stops; 0 disables the check.
     pub stop_after: u64,
+    /// What a run that reads the whole source is expected to yield.
+    pub expectations: Expectations,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.

@@ -558,6 +558,7 @@ impl RunLoop {
             String::new()
         };
         let rowless = rowless_phrase(self.intake.rowless);
+        let (expected, filled) = (self.plan.expectations.clone(), self.intake.filled.1.clone());
         move |run| {
             let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
@@ -567,11 +568,19 @@ impl RunLoop {
                 (None, Some(reason)) => {
                     (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.as_str()))
                 }
-                (None, None) if run.counts.failed > 0 => (
-                    RunStatus::Partial,
-                    join_sentences(format!("{} failed; see Failures {job}", run.counts.failed), &rowless),
-                ),
-                (None, None) => (RunStatus::Succeeded, join_sentences(note.clone(), &rowless)),
+                (None, None) => {
+                    let short = expected.violations(&run.counts, &filled).join("; ");
+                    let failed = match run.counts.failed {
+                        0 => note.clone(),
+                        failed => format!("{failed} failed; see Failures {job}"),
+                    };
+                    let status = match (short.is_empty(), run.counts.failed) {
+                        (false, _) => RunStatus::Degraded,
+                        (true, 0) => RunStatus::Succeeded,
+                        (true, _) => RunStatus::Partial,
+                    };
+                    (status, join_sentences(join_sentences(short, &failed), &rowless))
+                }
             };
             let repaired = Some(run.message.clone());
             let message =

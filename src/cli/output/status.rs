@@ -207,7 +207,9 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&verdict),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
-        RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&verdict),
+        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running => {
+            palette.warn(&verdict)
+        }
     };
     // The run's times come from the clock of the machine that it ran on.
     let when = |at: Timestamp| {

@@ -92,7 +92,9 @@ fn headline(run: &Run, palette: Palette) -> String {
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),
-        RunStatus::Partial | RunStatus::Interrupted | RunStatus::Running => palette.warn(&format!("{sign} {word}")),
+        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running => {
+            palette.warn(&format!("{sign} {word}"))
+        }
     };
     let took =
         run.finished.map_or_else(String::new, |end| format!(" in {}", format_duration(end.ms_since(run.started))));
@@ -103,7 +105,7 @@ fn headline(run: &Run, palette: Palette) -> String {
 pub fn status_symbol(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
-        RunStatus::Partial => '▲',
+        RunStatus::Partial | RunStatus::Degraded => '▲',
         RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => '✘',
         RunStatus::Interrupted => '■',
         RunStatus::Running => '▶',

@@ -25,6 +25,7 @@ use crate::ledger::rows::header_search::FirstRows;
 use crate::ledger::rows::row_builder::{build_rows, row_of};
 use crate::ledger::rows::table_header::{Header, KeyColumn, choose_key_column};
 use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::run::Counts;
 use crate::ledger::values::columns::{Columns, ValueRejection};
 use crate::ledger::values::exact_number;
@@ -82,6 +83,8 @@ pub struct Intake {
     pub selection: RecordSelection,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Columns that may not be empty throughout, and whether they were filled.
+    pub filled: (Vec<String>, FilledColumns),
     /// The event sink.
     pub events: Events,
 }
@@ -417,6 +420,10 @@ impl Intake {
         self.check_tab_ownership(&rows)?;
         for row in &mut rows {
             self.header.admit(row, column.name())?;
+        }
+        for row in &rows {
+            let (columns, filled) = &mut self.filled;
+            filled.add_row(columns, |column| row.get(column).is_some_and(|cell| !cell.is_empty()));
         }
         self.key_column = Some(column);
         Ok(Output::new(self.tab.clone(), rows))

@@ -17,6 +17,8 @@ pub enum RunStatus {
     Succeeded,
     /// It reached the end of the source, and some items failed.
     Partial,
+    /// It reached the end of the source, and did not yield what the job file expects.
+    Degraded,
     /// It could not reach the end of the source.
     Failed,
     /// It was stopped on request; finished items are committed.
@@ -34,6 +36,7 @@ impl RunStatus {
             Self::Running => "running",
             Self::Succeeded => "succeeded",
             Self::Partial => "partial",
+            Self::Degraded => "degraded",
             Self::Failed => "failed",
             Self::Interrupted => "interrupted",
             Self::TimedOut => "timed out",
@@ -47,6 +50,7 @@ impl RunStatus {
             Self::Running,
             Self::Succeeded,
             Self::Partial,
+            Self::Degraded,
             Self::Failed,
             Self::Interrupted,
             Self::TimedOut,

@@ -1,0 +1,79 @@
+//! `[expect]`: a run that "succeeded, 0 rows" is degraded.
+
+use crate::workshop::TempProject;
+
+const JOB: &str = r#"
+name = "orders"
+
+[source]
+csv = "orders.csv"
+
+[item]
+key = ".id"
+
+[sheet]
+tab = "Orders"
+
+[expect]
+read = "3.."
+failed = "..50%"
+filled = ["price"]
+"#;
+
+fn project(rows: &str) -> TempProject {
+    let project = TempProject::empty();
+    project.write("orders.toml", JOB);
+    project.write("orders.csv", &format!("id,price\n{rows}"));
+    project
+}
+
+#[test]
+fn a_source_that_is_empty_degrades_the_run() {
+    let project = project("a,1\nb,2\nc,3\n");
+    project.run(&["run", "orders.toml"]).exits(0).shows("succeeded");
+    project.write("orders.csv", "id,price\n");
+    let degraded = project.run(&["run", "orders.toml"]);
+    degraded.exits(3).shows("▲ degraded").shows("read 0, expected at least 3");
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["succeeded", "degraded"]);
+    let message = project.column("orders.toml", "Runs", "message");
+    assert_eq!(message[1], "read 0, expected at least 3");
+    assert_eq!(project.column("orders.toml", "Orders", "id"), ["a", "b", "c"], "nothing was removed");
+    project.run(&["run", "orders.toml", "--fail-on", "none"]).exits(0).shows("degraded");
+    project.run(&["status", "orders.toml"]).exits(0).shows("degraded");
+}
+
+#[test]
+fn a_column_that_went_empty_degrades_the_run() {
+    let project = project("a,\nb,\nc,\n");
+    project.run(&["run", "orders.toml"]).exits(3).shows("column price is empty in every row");
+    project.write("orders.csv", "id,price\nd,\ne,5\nf,\n");
+    project.run(&["run", "orders.toml"]).exits(0).shows("succeeded");
+    project.run(&["run", "orders.toml"]).exits(0).shows("new 0");
+}
+
+#[test]
+fn a_share_of_failures_is_tolerated_and_no_more() {
+    let project = project("a,1\n,2\nc,3\n");
+    project.run(&["run", "orders.toml"]).exits(3).shows("partial");
+    project.write("orders.csv", "id,price\na,1\n,4\n,5\n");
+    let degraded = project.run(&["run", "orders.toml"]);
+    degraded.exits(3).shows("failed 2, expected at most 50 % of those read; 2 failed; see Failures orders");
+    project.run(&["run", "orders.toml", "--retry-failures"]).exits(3).shows("partial");
+}
+
+#[test]
+fn a_range_that_is_none_is_refused_with_its_line() {
+    let project = project("a,1\n");
+    project.change("orders.toml", "\"3..\"", "\"3...\"");
+    project
+        .run(&["check", "orders.toml"])
+        .exits(78)
+        .says("`expect.read` is not a range of counts")
+        .says("\"1..\" for at least 1");
+}
+
+#[test]
+fn a_plan_names_the_expectation_that_a_run_would_miss() {
+    let project = project("a,1\n");
+    project.run(&["plan", "orders.toml"]).exits(0).shows("would be degraded: read 1, expected at least 3");
+}
