@@ -13,14 +13,13 @@ use crate::app::journal::FileJournal;
 use crate::app::processes::SystemProcesses;
 use crate::app::request::RequestFile;
 use crate::clock::Clock;
-use crate::config::limits::Overlap;
+use crate::config::sections::limits::Overlap;
+use crate::config::sections::steps::StepAction;
+use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
-use crate::config::steps::StepAction;
-use crate::config::target::Target;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -322,9 +321,9 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         max_attempts: if once { 1 } else { settings.max_attempts },
         stop_after: settings.stop_after,
         expectations: if request.retrying.reads_source() {
-            settings.expectations.clone()
+            Arc::new(settings.expectations.clone())
         } else {
-            Expectations::default()
+            Arc::default()
         },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -9,8 +9,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::config::sections::steps::{StepAction, StepSettings};
 use crate::config::settings::Settings;
-use crate::config::steps::{StepAction, StepSettings};
 use crate::ledger::items::write_mode::{Delivery, WriteMode};
 use crate::step::command::command_step::CommandSettings;
 

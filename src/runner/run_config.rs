@@ -133,7 +133,7 @@ pub struct RunConfig {
     /// How many first records may fail for one cause before the run stops; 0 disables the check.
     pub stop_after: u64,
     /// What a run that reads the whole source is expected to yield.
-    pub expectations: Expectations,
+    pub expectations: Arc<Expectations>,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.

@@ -558,7 +558,7 @@ impl RunLoop {
             String::new()
         };
         let rowless = rowless_phrase(self.intake.rowless);
-        let (expected, filled) = (self.plan.expectations.clone(), self.intake.filled.1.clone());
+        let (expected, filled) = (Arc::clone(&self.plan.expectations), self.intake.filled.1.clone());
         move |run| {
             let (status, message) = match (&broken, asked) {
                 (Some(error), _) => (RunStatus::Failed, error.clone()),

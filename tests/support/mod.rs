@@ -13,7 +13,6 @@ use sheetkeep::ledger::items::write_mode::{Delivery, WriteMode};
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::leases::process_id::ProcessId;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
-use sheetkeep::ledger::runs::expectation::Expectations;
 use sheetkeep::ledger::runs::run::Trigger;
 use sheetkeep::ledger::state::snapshot::Definition;
 use sheetkeep::ledger::values::columns::Columns;
@@ -221,7 +220,7 @@ impl Job {
             rollover: None,
             max_attempts: 1_000,
             stop_after: 0,
-            expectations: Expectations::default(),
+            expectations: Arc::default(),
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };

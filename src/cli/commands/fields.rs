@@ -3,7 +3,7 @@
 //! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
 //! missing field (`runner::queue::first_records`).
 
-use crate::config::keys::closest;
+use crate::config::syntax::keys::closest;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
 use crate::runner::queue::first_records::Cause;

@@ -84,8 +84,8 @@ impl CountRange {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let range = match text.split_once("..") {
-            Some((least, most)) => Self { least: bound(least)?, most: bound(most)? },
-            None => Self { least: bound(text)?, most: bound(text)? },
+            Some((least, most)) => Self { least: optional_bound(least).ok()?, most: optional_bound(most).ok()? },
+            None => Self { least: Some(bound(text)?), most: Some(bound(text)?) },
         };
         let is_empty = match (range.least, range.most) {
             (None, None) => true,
@@ -102,18 +102,23 @@ impl CountRange {
     }
 }
 
-/// Parses one end; `Some(None)` for an open one.
-fn bound(text: &str) -> Option<Option<Bound>> {
+/// A text that is not a bound.
+struct NotABound;
+
+/// Parses one end; an empty text is an open one.
+fn optional_bound(text: &str) -> Result<Option<Bound>, NotABound> {
+    if text.trim().is_empty() { Ok(None) } else { bound(text).map(Some).ok_or(NotABound) }
+}
+
+/// Parses `5` or `5%`.
+fn bound(text: &str) -> Option<Bound> {
     let text = text.trim();
-    if text.is_empty() {
-        return Some(None);
-    }
     match text.strip_suffix('%') {
         Some(percent) => {
             let percent: f64 = percent.trim().parse().ok()?;
-            (0.0..=100.0).contains(&percent).then_some(Some(Bound::Percent(percent)))
+            (0.0..=100.0).contains(&percent).then_some(Bound::Percent(percent))
         }
-        None => text.replace('_', "").parse().ok().map(|count| Some(Bound::Count(count))),
+        None => text.replace('_', "").parse().ok().map(Bound::Count),
     }
 }
 

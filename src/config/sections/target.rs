@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use secrecy::SecretString;
 use url::{Host, Url};
 
-use crate::config::environment::Environment;
-use crate::config::flags::Overrides;
-use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
+use crate::config::external::environment::Environment;
+use crate::config::external::flags::Overrides;
+use crate::config::external::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SPREADSHEET};
 use crate::config::problem::ConfigProblem;
-use crate::config::raw::JobFile;
+use crate::config::sections::wrong_place;
+use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
-use crate::config::wrong_place;
 use crate::private::readers;
 use crate::redact;
 

@@ -1,7 +1,7 @@
 //! The process environment and the one `.env` file beside the job file.
 //!
 //! In scope: reading both, once; the real environment wins. Out of scope: the meaning of names
-//! (`config::target`).
+//! (`config::sections::target`).
 //!
 //! No other code in the crate reads the environment. Nothing is ever written to it.
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::config::env_file;
+use crate::config::external::env_file;
 use crate::config::problem::ConfigProblem;
 
 /// The names and values that settings may come from. `Debug` shows names only: values may be

@@ -1,7 +1,7 @@
 //! The `.env` file beside the job file, or the file that a flag names in its place.
 //!
 //! In scope: finding and reading it, naming a wrong line without showing it. Out of scope:
-//! precedence of names (`config::environment`).
+//! precedence of names (`config::external::environment`).
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};

@@ -1,7 +1,7 @@
 //! A job file that is a link: which folder counts, and what the other one contains.
 //!
 //! In scope: the folder of the link's target, if it is another one. Out of scope: the consequences
-//! (`config::target`).
+//! (`config::sections::target`).
 //!
 //! The folder of the typed path counts for `.env`, for relative paths, and for the embedded sheet.
 //! So one job file may be linked into many folders, each with settings of its own. Files beside the

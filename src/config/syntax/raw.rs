@@ -2,7 +2,7 @@
 //!
 //! In scope: its keys and their types, with the place of each value; the JSON schema is derived
 //! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
-//! values (`config::settings`), unknown and missing keys (`config::keys`).
+//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

@@ -11,8 +11,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use crate::config::problem::ConfigProblem;
-use crate::config::proxies::proxies;
-use crate::config::raw::{At, HeartbeatSection};
+use crate::config::sections::proxies::proxies;
+use crate::config::syntax::raw::{At, HeartbeatSection};
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;
 

@@ -206,7 +206,7 @@ pub(crate) fn edits(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::schema::job_file_schema;
+    use crate::config::syntax::schema::job_file_schema;
 
     fn problems(text: &str) -> Vec<String> {
         let mut table = DeTable::parse(text).expect("TOML");

@@ -1,10 +1,10 @@
 //! Names of environment variables.
 //!
 //! In scope: the names that this program uses, and the likely misspellings of them. Out of scope:
-//! their meaning (`config::target`, `config::proxies`), and the report of a misspelt one
-//! (`config::wrong_place`).
+//! their meaning (`config::sections::target`, `config::sections::proxies`), and the report of a
+//! misspelt one (`config::sections::wrong_place`).
 
-use crate::config::keys::{closest, edits};
+use crate::config::syntax::keys::{closest, edits};
 
 /// The environment variable that names the spreadsheet.
 pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";

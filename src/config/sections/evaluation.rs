@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::raw::JobFile;
+use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::{Bounds, Evaluator};
 use crate::step::expression::Expression;
@@ -47,7 +47,7 @@ impl EvaluationSettings {
 }
 
 /// Reads the settings of `[jq]`.
-pub(super) fn settings(reader: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
+pub(in crate::config) fn settings(reader: &mut ValueReader<'_>, raw: &JobFile) -> EvaluationSettings {
     let mut bounds = Bounds::default();
     if let Some(jq) = &raw.jq {
         if let Some(at) = &jq.timeout

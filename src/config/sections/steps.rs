@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
-use crate::config::raw::{At, JobFile, StepSection as Raw};
+use crate::config::sections::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
+use crate::config::syntax::raw::{At, JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::Delivery;
 use crate::port::step::Step;
@@ -61,7 +61,7 @@ impl StepSettings {
 }
 
 /// Reads the steps of a job file at `path`.
-pub(super) fn settings(
+pub(in crate::config) fn settings(
     reader: &mut ValueReader<'_>,
     raw: &JobFile,
     path: &Path,
@@ -157,7 +157,7 @@ fn words(reader: &mut ValueReader<'_>, at: &At<Vec<String>>) -> Option<Vec<Strin
 }
 
 /// Returns the delivery of items: at most once if any step sets that.
-pub(super) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
+pub(in crate::config) fn delivery(reader: &mut ValueReader<'_>, raw: &JobFile) -> Delivery {
     let mut delivery = Delivery::AtLeastOnce;
     for at in raw.step.iter().filter_map(|step| step.delivery.as_ref()) {
         match reader.text(at).as_deref() {

@@ -2,14 +2,16 @@
 //!
 //! In scope: misspelt names, credentials without a spreadsheet, a link whose settings are
 //! elsewhere. Each of these once made a run write to a local file and succeed. Out of scope: the
-//! choice of the target (`config::target`).
+//! choice of the target (`config::sections::target`).
 
 use std::path::{Path, PathBuf};
 
-use crate::config::env_file;
-use crate::config::linked::target_folder;
-use crate::config::names::{API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind};
+use crate::config::external::env_file;
+use crate::config::external::names::{
+    API_URL, CREDENTIALS_JSON, CREDENTIALS_PATH, SETTINGS, SPREADSHEET, VariableKind, kind,
+};
 use crate::config::problem::ConfigProblem;
+use crate::config::sections::linked::target_folder;
 use crate::config::value_reader::ValueReader;
 
 /// Adds a problem for each misspelt name, and for each value that is not text.

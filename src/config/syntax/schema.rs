@@ -1,12 +1,12 @@
 //! The JSON schema of a job file, for editors.
 //!
 //! In scope: deriving it from the types that read the file, so that the two can't differ. Out of
-//! scope: checking a file (`config::keys`).
+//! scope: checking a file (`config::syntax::keys`).
 
 use schemars::schema_for;
 use serde_json::Value;
 
-use crate::config::raw::JobFile;
+use crate::config::syntax::raw::JobFile;
 
 /// Returns the schema (JSON Schema 2020-12) of a job file. It is shipped as
 /// `docs/job-file.schema.json`.

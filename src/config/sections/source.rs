@@ -9,9 +9,9 @@ use futures_util::future::FutureExt;
 use serde_json::Value;
 use tokio::runtime::Handle;
 
-use crate::config::evaluation::EvaluationSettings;
 use crate::config::problem::ConfigProblem;
-use crate::config::raw::{At, SourceSection as RawSource};
+use crate::config::sections::evaluation::EvaluationSettings;
+use crate::config::syntax::raw::{At, SourceSection as RawSource};
 use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::EvaluationError;
 use crate::port::source::{Source, SourceError};

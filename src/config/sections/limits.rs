@@ -4,7 +4,7 @@
 //! and kept, but nothing uses it yet.
 
 use crate::config::problem::ConfigProblem;
-use crate::config::raw::{
+use crate::config::syntax::raw::{
     At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
 };
 use crate::config::value_reader::ValueReader;
