@@ -54,7 +54,7 @@ pub async fn pass(mut parts: Dependencies, plan: RunConfig, stop: Stop) -> Resul
     // Loading may take minutes while the service is down. Nothing is written yet, so it may be
     // cancelled anywhere.
     let opened = tokio::select! {
-        opened = open(&parts, &plan) => opened?,
+        opened = Box::pin(open(&parts, &plan)) => opened?,
         reason = stop.reason() => return Err(RunError::Stopped { reason }),
     };
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
