@@ -54,7 +54,7 @@ impl JobFixture {
     /// before.
     async fn force_for(&self, answers: u64, items: &[Value]) -> bool {
         let ended = tokio::select! {
-            _ = self.force(items) => true,
+            _ = Box::pin(self.force(items)) => true,
             () = self.proxy.after_calls(answers) => false,
         };
         self.clock.sleep(Duration::from_mins(10)).await;
