@@ -14,7 +14,7 @@ fn the_exit_codes_are_frozen() {
         ("0", "success, also when there was nothing to do"),
         ("1", "the job ran and failed"),
         ("2", "the command line is wrong"),
-        ("3", "finished, but some items failed (see --fail-on)"),
+        ("3", "finished, but some items failed, or degraded (see --fail-on)"),
         ("4", "fsck found rows and keys that are not consistent"),
         ("5", "key not found"),
         ("65", "invalid data in the input or the sheet"),
