@@ -12,6 +12,7 @@ use crate::format::render::{computed, effective};
 use crate::formula::budget::EvalBudget;
 use crate::formula::evaluate::{FormulaCells, evaluate, link};
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
+use crate::formula::settings::FormulaSettings;
 use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
 use crate::grid::a1::CellSpan;
 use crate::grid::area::Area;
@@ -356,6 +357,10 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
 
     fn budget(&self) -> &EvalBudget {
         &self.workbook.budget
+    }
+
+    fn settings(&self) -> FormulaSettings {
+        self.workbook.settings
     }
 }
 

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use crate::error::ApiError;
 use crate::formula::budget::EvalBudget;
+use crate::formula::settings::FormulaSettings;
 use crate::formula::spill::SpillAnchor;
 use crate::grid::a1::{CellSpan, SheetLookup, locate};
 use crate::grid::area::{Area, GridRange};
@@ -29,6 +30,8 @@ pub(crate) struct Workbook<'t, 's> {
     pub(crate) looks: Counter<u32>,
     /// The remaining budget of formulas.
     pub(crate) budget: EvalBudget,
+    /// The decimal sign and the time of formulas.
+    pub(crate) settings: FormulaSettings,
     /// Cells that array results fill.
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill several cells, once they were read.
@@ -84,8 +87,11 @@ impl<'t, 's> Workbook<'t, 's> {
     /// Opens the spreadsheet of a transaction. After a write that may change results it must be
     /// opened again.
     pub(crate) fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
+        let properties = transaction.properties()?;
+        let recalculated_ms = transaction.recalculated_ms(&properties.auto_recalc)?;
         Ok(Self {
             transaction,
+            settings: FormulaSettings::new(&properties.locale, &properties.time_zone, recalculated_ms),
             sheets: transaction.sheets()?,
             chain: Counter::new(0),
             looks: Counter::new(0),

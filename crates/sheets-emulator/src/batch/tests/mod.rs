@@ -6,6 +6,7 @@ mod formulas;
 mod killed_writers;
 mod model;
 mod paste_text;
+mod recalculation;
 mod recorded;
 mod rules;
 mod visible_effects;

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 #[derive(Default)]
 struct Small {
     budget: EvalBudget,
+    settings: FormulaSettings,
 }
 
 impl FormulaCells for Small {
@@ -41,10 +42,20 @@ impl FormulaCells for Small {
     fn budget(&self) -> &EvalBudget {
         &self.budget
     }
+
+    fn settings(&self) -> FormulaSettings {
+        self.settings
+    }
 }
 
 fn run(text: &str) -> Scalar {
     evaluate(text, &Small::default()).first().clone()
+}
+
+/// Returns a result in a locale with a decimal comma, at a time.
+fn run_in_german(text: &str, now: f64) -> Scalar {
+    let small = Small { settings: FormulaSettings { decimal_comma: true, now }, ..Small::default() };
+    evaluate(text, &small).first().clone()
 }
 
 /// Returns the cells of a result as texts: commas between columns, semicolons between rows.
@@ -212,4 +223,40 @@ fn a_text_beyond_fifty_thousand_characters_is_an_error_however_it_is_made() {
         run("=SUBSTITUTE(\"a-b-c\",\"-\",\"+\")&REGEXREPLACE(\"a1b22\",\"[0-9]+\",\"<$0>\")"),
         Scalar::Text("a+b+ca<$0>b<$0>".to_owned())
     );
+}
+
+#[test]
+fn semicolons_separate_arguments_in_every_locale() {
+    for (text, value) in [("=SUM(1;2)", 3.0), ("=IF(FALSE;1;2)", 2.0), ("=SUM({1;2};3)", 6.0), ("=SUM(A1:A2;1)", 43.0)]
+    {
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
+        assert_eq!(run_in_german(text, 0.0), Scalar::Number(value), "{text}");
+    }
+    assert_eq!(run("=SUM(1,2;3)"), Scalar::Number(6.0));
+    assert_eq!(run("=IF(TRUE;;1)"), Scalar::Blank);
+    assert_eq!(run("=SUM({1\\2})"), Scalar::Error("#ERROR!"));
+}
+
+#[test]
+fn a_comma_is_the_decimal_sign_where_the_locale_has_one() {
+    for (text, value) in [
+        ("=SUM(1,2)", 1.2),
+        ("=1,5*2", 3.0),
+        ("=,5+1,5e1", 15.5),
+        ("=SUM({1,5\\2;3\\4})", 10.5),
+        ("=INDEX({1\\2;3\\4};2;1)", 3.0),
+        ("=SUM(2:2)", 40.0),
+    ] {
+        assert_eq!(run_in_german(text, 0.0), Scalar::Number(value), "{text}");
+    }
+    for text in ["=IF(A1>1,\"a\",\"b\")", "=SUM(A1,A2)", "=1.5", "={1,\"a\"}", "=1,2,3"] {
+        assert_eq!(run_in_german(text, 0.0), Scalar::Error("#ERROR!"), "{text}");
+    }
+}
+
+#[test]
+fn now_and_today_are_the_time_of_the_recalculation() {
+    assert_eq!(run_in_german("=NOW()", 46_355.25), Scalar::Number(46_355.25));
+    assert_eq!(run_in_german("=today()+1", 46_355.25), Scalar::Number(46_356.0));
+    assert_eq!(run("=NOW(1)"), Scalar::Error("#N/A"));
 }
