@@ -1,15 +1,17 @@
 //! Calls functions by name.
 //!
 //! In scope: the list of functions, which of them take whole ranges, logic and numbers.
-//! Out of scope: reading arguments (`args`), other functions (`text`, `lookup`, `array`). Functions
+//! Out of scope: reading arguments (`args`), other functions (`text`, `date`, `criteria`, `lookup`, `array`). Functions
 //! that fetch data or read the time yield `#NAME?`, like unknown names.
 
 use crate::formula::args::{Args, size, truth};
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
+use crate::formula::functions::criteria::call_criteria_function;
+use crate::formula::functions::date::call_date_function;
 use crate::formula::functions::lookup::call_lookup_function;
-use crate::formula::functions::text::{call_text_function, call_text_or_date_function};
+use crate::formula::functions::text::{call_search_function, call_text_function};
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, finite};
 
@@ -107,8 +109,11 @@ fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
         "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => call_variadic(name, args)?,
         "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
         | "HYPERLINK" => call_text_function(name, args)?,
-        "DATE" | "YEAR" | "MONTH" | "DAY" | "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH"
-        | "REGEXEXTRACT" | "REGEXREPLACE" => call_text_or_date_function(name, args)?,
+        "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH" | "REGEXEXTRACT" | "REGEXREPLACE" => {
+            call_search_function(name, args)?
+        }
+        "DATE" | "YEAR" | "MONTH" | "DAY" => call_date_function(name, args)?,
+        "COUNTIF" | "COUNTIFS" | "SUMIF" | "SUMIFS" => call_criteria_function(name, args)?,
         _ if is_in(OF_BOTH, name) => call_lookup_function(name, args)?,
         _ => call_numeric(name, args)?,
     };

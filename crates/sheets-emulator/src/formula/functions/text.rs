@@ -1,18 +1,14 @@
-//! Functions of texts and dates.
+//! Functions of texts.
 //!
-//! In scope: parts of texts, search and replace, regular expressions, calendar dates, `TEXT`.
-//! Out of scope: reading arguments (`args`), patterns of number formats (`format`).
+//! In scope: parts of texts, search and replace, regular expressions, `TEXT`.
+//! Out of scope: reading arguments (`args`), patterns of number formats (`format`), dates (`date`).
 
-use jiff::civil::{Date, date};
 use regex::{Regex, RegexBuilder};
 
 use crate::format::number_format::NumberFormat;
 use crate::formula::args::{Args, size, whole};
 use crate::formula::budget::extend;
 use crate::grid::value::{EvalResult, Scalar, shown};
-
-/// The day with serial number 0.
-const DAY_ZERO: Date = date(1899, 12, 30);
 
 /// Calls a function of parts of texts.
 pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
@@ -52,13 +48,9 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
     Ok(Scalar::Text(text))
 }
 
-/// Calls a function of searching or of dates.
-pub(crate) fn call_text_or_date_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+/// Calls a function of searching and replacing, or `TEXT`.
+pub(crate) fn call_search_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "DATE" => day(args.number(0)?, args.number(1)?, args.number(2)?),
-        "YEAR" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.year()))),
-        "MONTH" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.month()))),
-        "DAY" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.day()))),
         "TEXT" => match args.value(0)? {
             Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &args.text(1)?).show(number))),
             other => Ok(Scalar::Text(shown(&other))),
@@ -132,26 +124,4 @@ fn found(args: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip).ok_or("#VALUE!")?;
     let at = text.get(start..).and_then(|rest| rest.find(&wanted)).ok_or("#VALUE!")? + start;
     Ok(Scalar::Number(size(text.get(..at).unwrap_or_default().chars().count() + 1)))
-}
-
-/// Returns the serial number of a date. Months and days may be out of range.
-#[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
-    if [year, month, day].iter().any(|part| part.abs() > 100_000.0) || year < 0.0 {
-        return Err("#NUM!");
-    }
-    let (year, month, day) = (year as i32, month as i32 - 1, day as i64);
-    let year = (if year < 1900 { year + 1900 } else { year }) + month.div_euclid(12);
-    let month = i8::try_from(month.rem_euclid(12) + 1).map_err(|_| "#NUM!")?;
-    let first = Date::new(i16::try_from(year).map_err(|_| "#NUM!")?, month, 1).map_err(|_| "#NUM!")?;
-    let days = i64::from((first - DAY_ZERO).get_days()) + day - 1;
-    i32::try_from(days).map(|days| Scalar::Number(f64::from(days))).map_err(|_| "#NUM!")
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn date_of(serial: f64) -> EvalResult<Date> {
-    if !(0.0..2_958_466.0).contains(&serial) {
-        return Err("#NUM!");
-    }
-    DAY_ZERO.checked_add(jiff::Span::new().days(serial.floor() as i64)).map_err(|_| "#NUM!")
 }
