@@ -260,3 +260,46 @@ fn now_and_today_are_the_time_of_the_recalculation() {
     assert_eq!(run_in_german("=today()+1", 46_355.25), Scalar::Number(46_356.0));
     assert_eq!(run("=NOW(1)"), Scalar::Error("#N/A"));
 }
+
+#[test]
+fn criteria_count_sum_and_bound_the_cells_that_meet_them() {
+    let runs = "{1;2;4;8},{\"a\";\"A\";\"b\";\"\"}";
+    for (text, shown) in [
+        (format!("=MAXIFS({runs},\"a\")"), "2"),
+        (format!("=MINIFS({runs},\"a\")"), "1"),
+        (format!("=MAXIFS({runs},\"zz\")&MINIFS({runs},\"zz\")"), "00"),
+        (format!("=AVERAGEIFS({runs},\"a\")"), "1.5"),
+        (format!("=AVERAGEIFS({runs},\"zz\")"), "#DIV/0!"),
+        (format!("=MAXIFS({runs},\"<>a\")"), "8"),
+        (format!("=MAXIFS({runs},\"?\",{{1;2;4;8}},\"<4\")"), "2"),
+        (format!("=MAXIFS({runs})"), "#N/A"),
+        ("=MAXIFS({1;2;3},{1;2},1)".to_owned(), "#VALUE!"),
+        ("=SUMIFS({1;2;3},{1;2},1)".to_owned(), "#VALUE!"),
+        ("=AVERAGEIF({1;2;6},\">1\")".to_owned(), "4"),
+        ("=MAXIFS({46354;46355.5;46360},{46354;46355.5;46360},\"<2026-12-01\")".to_owned(), "46355.5"),
+        ("=COUNTIF({46355;46356},\">=11/30/2026\")".to_owned(), "1"),
+        ("=COUNTIF({0.1;0.2},\">10%\")".to_owned(), "1"),
+        ("=COUNTIF({TRUE;FALSE;1},TRUE)&COUNTIF({TRUE;FALSE;1},\"true\")".to_owned(), "11"),
+        ("=COUNTIF({\"a*\";\"ab\"},\"a~*\")".to_owned(), "1"),
+        ("=SUMIFS({1;2},{\"x\";\"x\"},\"X\")".to_owned(), "3"),
+        ("=SUMIF({1;2},\">0\",{1;#N/A})".to_owned(), "#N/A"),
+    ] {
+        assert_eq!(table(&text), shown, "{text}");
+    }
+}
+
+#[test]
+fn an_empty_criterion_means_blank_or_empty_and_a_sign_alone_means_blank() {
+    // Of A1:A6, three cells are blank; the literal adds an empty text.
+    for (text, value) in [
+        ("=COUNTIF(A1:A6,\"\")", 3.0),
+        ("=COUNTIF(A1:A6,\"=\")", 3.0),
+        ("=COUNTIF(A1:A6,\"<>\")", 3.0),
+        ("=COUNTIF({\"\";\"x\"},\"\")", 1.0),
+        ("=COUNTIF({\"\";\"x\"},\"=\")", 0.0),
+        ("=COUNTIF({\"\";\"x\"},\"<>\")", 2.0),
+        ("=COUNTIF({0;1},B1)", 1.0),
+    ] {
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
+    }
+}

@@ -3,21 +3,42 @@
 //! In scope: criteria such as `">5"` and `"a*"`, and the functions that take them.
 //! Out of scope: reading arguments (`args`), look-ups (`lookup`).
 
-use crate::formula::args::Args;
+use std::borrow::Cow;
+
+use crate::format::typed_date::moment;
+use crate::formula::args::{Args, truth};
 use crate::formula::matrix::Matrix;
 use crate::grid::value::{EvalResult, Scalar, compare, finite};
 
-/// Calls `SUMIF`, `COUNTIF`, `SUMIFS` or `COUNTIFS`.
+/// Calls a function that takes pairs of a range and a criterion.
 pub(crate) fn call_criteria_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+    let mut seen = Aggregate::default();
     match name {
-        "COUNTIF" => matching_rows(&[(args.matrix(0)?, args.value(1)?)], None),
-        "SUMIF" => {
+        "COUNTIF" => seen.read(&[(args.matrix(0)?, args.value(1)?)], None)?,
+        "COUNTIFS" => seen.read(&pairs(args, 0)?, None)?,
+        "SUMIF" | "AVERAGEIF" => {
             let range = args.matrix(0)?;
-            let summed = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
-            matching_rows(&[(range, args.value(1)?)], Some(&summed))
+            let measured = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
+            seen.read(&[(range, args.value(1)?)], Some(&measured))?;
         }
-        "COUNTIFS" => matching_rows(&pairs(args, 0)?, None),
-        _ => matching_rows(&pairs(args, 1)?, Some(&args.matrix(0)?)),
+        _ => {
+            let measured = args.matrix(0)?;
+            let criteria = pairs(args, 1)?;
+            let extent = |matrix: &Matrix| (matrix.height, matrix.width);
+            if criteria.first().is_some_and(|(range, _)| extent(range) != extent(&measured)) {
+                return Err("#VALUE!");
+            }
+            seen.read(&criteria, Some(&measured))?;
+        }
+    }
+    match name {
+        "COUNTIF" | "COUNTIFS" => finite(seen.found),
+        "SUMIF" | "SUMIFS" => finite(seen.sum),
+        "AVERAGEIF" | "AVERAGEIFS" if seen.numbers > 0.0 => finite(seen.sum / seen.numbers),
+        "AVERAGEIF" | "AVERAGEIFS" => Err("#DIV/0!"),
+        // Without a number that meets the criteria, the result is 0.
+        "MAXIFS" => finite(seen.largest.unwrap_or(0.0)),
+        _ => finite(seen.least.unwrap_or(0.0)),
     }
 }
 
@@ -28,34 +49,60 @@ fn pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
     (from..args.len()).step_by(2).map(|at| Ok((args.matrix(at)?, args.value(at + 1)?))).collect()
 }
 
-/// Counts the positions that meet all criteria, or sums the values there.
-fn matching_rows(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
-    let Some((first, _)) = criteria.first() else { return Err("#N/A") };
-    let extent = (first.height, first.width);
-    if criteria.iter().any(|(range, _)| (range.height, range.width) != extent) {
-        return Err("#VALUE!");
-    }
-    let read: Vec<(&Matrix, Criterion)> = criteria.iter().map(|(range, text)| (range, Criterion::read(text))).collect();
-    // Blank rows below the stored ones match only if blanks do.
-    let rows = criteria.iter().map(|(range, _)| range.used_rows()).max().unwrap_or(0);
-    let (mut found, mut sum) = (0.0, 0.0);
-    for row in 0..rows {
-        for column in 0..first.width {
-            if read.iter().all(|(range, criterion)| criterion.matches(range.at(row, column))) {
-                found += 1.0;
-                if let Some(Scalar::Number(number)) = summed.map(|summed| summed.at(row, column)) {
-                    sum += number;
+/// What the cells that meet all criteria amount to.
+#[derive(Debug, Default)]
+struct Aggregate {
+    /// The number of positions that meet the criteria.
+    found: f64,
+    /// The count, sum and bounds of the numbers there.
+    numbers: f64,
+    sum: f64,
+    least: Option<f64>,
+    largest: Option<f64>,
+}
+
+impl Aggregate {
+    /// Reads the positions that meet all criteria, and the measured values there. An error among
+    /// those values is the result.
+    fn read(&mut self, criteria: &[(Matrix, Scalar)], measured: Option<&Matrix>) -> EvalResult<()> {
+        let Some((first, _)) = criteria.first() else { return Err("#N/A") };
+        let extent = (first.height, first.width);
+        if criteria.iter().any(|(range, _)| (range.height, range.width) != extent) {
+            return Err("#VALUE!");
+        }
+        let tests: Vec<(&Matrix, Criterion)> =
+            criteria.iter().map(|(range, text)| (range, Criterion::read(text))).collect();
+        // Blank rows below the stored ones match only if blanks do.
+        let used = criteria.iter().map(|(range, _)| range.used_rows()).max().unwrap_or(0);
+        let rows = measured.map_or(used, |measured| used.max(measured.used_rows())).min(first.height);
+        for row in 0..rows {
+            for column in 0..first.width {
+                if tests.iter().all(|(range, criterion)| criterion.matches(range.at(row, column))) {
+                    self.found += 1.0;
+                    match measured.map(|measured| measured.at(row, column)) {
+                        Some(Scalar::Number(number)) => self.add(*number),
+                        Some(Scalar::Error(error)) => return Err(error),
+                        _ => {}
+                    }
                 }
             }
         }
+        if tests.iter().all(|(_, criterion)| criterion.matches(&Scalar::Blank)) {
+            self.found += f64::from(first.height - rows) * f64::from(first.width);
+        }
+        Ok(())
     }
-    if read.iter().all(|(_, criterion)| criterion.matches(&Scalar::Blank)) {
-        found += f64::from(first.height - rows) * f64::from(first.width);
+
+    fn add(&mut self, number: f64) {
+        self.numbers += 1.0;
+        self.sum += number;
+        self.least = Some(self.least.map_or(number, |least| least.min(number)));
+        self.largest = Some(self.largest.map_or(number, |largest| largest.max(number)));
     }
-    finite(if summed.is_some() { sum } else { found })
 }
 
 struct Criterion {
+    /// Whether values that are less, equal or greater meet it.
     holds: [bool; 3],
     bound: Scalar,
     wildcard: Option<Wildcard>,
@@ -63,10 +110,14 @@ struct Criterion {
 }
 
 impl Criterion {
-    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`.
+    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`, `">=2026-01-01"`. A blank cell as a criterion is 0, as in
+    /// other spreadsheets.
     fn read(scalar: &Scalar) -> Self {
-        let Scalar::Text(text) = scalar else {
-            return Self { holds: [false, true, false], bound: scalar.clone(), wildcard: None, by_sign: false };
+        let plain = |bound: Scalar| Self { holds: [false, true, false], bound, wildcard: None, by_sign: false };
+        let text = match scalar {
+            Scalar::Text(text) => text,
+            Scalar::Blank => return plain(Scalar::Number(0.0)),
+            other => return plain(other.clone()),
         };
         let signs = [
             ("<>", [true, false, true]),
@@ -78,12 +129,7 @@ impl Criterion {
         ];
         let sign = signs.into_iter().find_map(|(sign, holds)| Some((text.strip_prefix(sign)?, holds)));
         let (rest, holds) = sign.unwrap_or((text, [false, true, false]));
-        let bound = match rest.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Scalar::Number(number),
-            _ if rest.eq_ignore_ascii_case("true") => Scalar::Bool(true),
-            _ if rest.eq_ignore_ascii_case("false") => Scalar::Bool(false),
-            _ => Scalar::Text(rest.to_owned()),
-        };
+        let bound = bound_of(rest);
         let wildcard = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
         Self { holds, bound, wildcard, by_sign: sign.is_some() }
     }
@@ -93,20 +139,36 @@ impl Criterion {
         let differs = less && more;
         let same = match (&self.bound, scalar) {
             (Scalar::Text(bound), Scalar::Blank) => bound.is_empty(),
-            (Scalar::Text(bound), Scalar::Text(text)) => {
-                let resembles = self.wildcard.as_ref().is_some_and(|wildcard| wildcard.matches(text));
-                resembles && (self.by_sign || !bound.is_empty())
+            // "=" and "<>" alone ask for blank cells; an empty text is not blank.
+            (Scalar::Text(bound), Scalar::Text(_)) if bound.is_empty() && self.by_sign => false,
+            (Scalar::Text(_), Scalar::Text(text)) => {
+                self.wildcard.as_ref().is_some_and(|wildcard| wildcard.matches(text))
             }
             (Scalar::Number(bound), Scalar::Text(text)) => text.trim().parse() == Ok(*bound),
             (bound, scalar) => bound == scalar,
         };
-        if differs || (equal && same) {
+        if differs || less == more || same && equal {
             return same != differs;
         }
         let comparable = std::mem::discriminant(&self.bound) == std::mem::discriminant(scalar);
-        let order = compare(scalar, &self.bound).ok().filter(|_| comparable);
+        let order = if comparable { compare(scalar, &self.bound).ok() } else { None };
         order.and_then(|order| self.holds.get(order)).copied().unwrap_or(false)
     }
+}
+
+/// Returns the value that the text of a criterion names: a number, a date, a boolean, or a text.
+fn bound_of(text: &str) -> Scalar {
+    let trimmed = text.trim();
+    let number = trimmed.strip_suffix('%').map_or((trimmed, 1.0), |number| (number, 100.0));
+    match number.0.parse::<f64>() {
+        Ok(value) if value.is_finite() => return Scalar::Number(value / number.1),
+        _ => {}
+    }
+    if let Some((serial, _)) = moment(trimmed) {
+        return Scalar::Number(serial);
+    }
+    let text = Scalar::Text(text.to_owned());
+    truth(&text).map_or(text, Scalar::Bool)
 }
 
 /// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.
@@ -118,7 +180,7 @@ pub(crate) struct Wildcard {
 
 impl Wildcard {
     pub(crate) fn read(text: &str) -> Self {
-        let folded = text.to_lowercase();
+        let folded = folded(text).into_owned();
         if !text.contains(['*', '?', '~']) {
             return Self { folded, pattern: None };
         }
@@ -139,7 +201,13 @@ impl Wildcard {
     pub(crate) fn matches(&self, text: &str) -> bool {
         match &self.pattern {
             Some(pattern) => pattern.is_match(text),
-            None => text.to_lowercase() == self.folded,
+            None => folded(text) == self.folded,
         }
     }
+}
+
+/// Folds the case of a text.
+fn folded(text: &str) -> Cow<'_, str> {
+    let is_folded = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_folded { Cow::Borrowed(text) } else { Cow::Owned(text.to_lowercase()) }
 }

@@ -25,7 +25,7 @@ const OF_RANGES: &str =
     " AND ARRAYFORMULA AVERAGE CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT SORT SUM UNIQUE ";
 
 /// Functions of whole ranges and of single values.
-const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
+const OF_BOTH: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS INDEX MATCH MAXIFS MINIFS SUMIF SUMIFS VLOOKUP ";
 
 /// Functions inside which every range means all its cells.
 const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
@@ -49,9 +49,9 @@ pub(crate) fn opens_ranges(name: &str) -> bool {
 fn takes_whole(name: &str, at: usize) -> bool {
     match name {
         "COUNTIF" | "INDEX" => at == 0,
-        "SUMIF" => at != 1,
+        "AVERAGEIF" | "SUMIF" => at != 1,
         "COUNTIFS" => at.is_multiple_of(2),
-        "SUMIFS" => at == 0 || !at.is_multiple_of(2),
+        "AVERAGEIFS" | "MAXIFS" | "MINIFS" | "SUMIFS" => at == 0 || !at.is_multiple_of(2),
         "MATCH" | "VLOOKUP" => at == 1,
         _ => is_in(OF_RANGES, name),
     }
@@ -113,7 +113,9 @@ fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
             call_search_function(name, args)?
         }
         "DATE" | "YEAR" | "MONTH" | "DAY" => call_date_function(name, args)?,
-        "COUNTIF" | "COUNTIFS" | "SUMIF" | "SUMIFS" => call_criteria_function(name, args)?,
+        "AVERAGEIF" | "AVERAGEIFS" | "COUNTIF" | "COUNTIFS" | "MAXIFS" | "MINIFS" | "SUMIF" | "SUMIFS" => {
+            call_criteria_function(name, args)?
+        }
         _ if is_in(OF_BOTH, name) => call_lookup_function(name, args)?,
         _ => call_numeric(name, args)?,
     };
