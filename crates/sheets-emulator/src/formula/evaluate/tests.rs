@@ -303,3 +303,28 @@ fn an_empty_criterion_means_blank_or_empty_and_a_sign_alone_means_blank() {
         assert_eq!(run(text), Scalar::Number(value), "{text}");
     }
 }
+
+#[test]
+fn dates_and_times_come_apart_and_together() {
+    for (text, shown) in [
+        ("=HOUR(46355.375)&\":\"&MINUTE(46355.375)&\":\"&SECOND(46355.375)", "9:0:0"),
+        ("=HOUR(9/24)&HOUR(46355+21/24)&HOUR(0.999999999999)", "9210"),
+        ("=MINUTE(\"10:30\")&SECOND(TIME(1,2,3))&HOUR(\"2026-11-29 18:00\")", "30318"),
+        ("=HOUR(-1)", "#NUM!"),
+        ("=WEEKDAY(46355)&WEEKDAY(46355,2)&WEEKDAY(46355,3)", "176"),
+        ("=WEEKDAY(\"2026-11-30\",2)", "1"),
+        ("=WEEKDAY(46355,9)", "#NUM!"),
+        ("=TIME(36,0,0)&TIME(-1,0,0)", "#NUM!"),
+        ("=TIME(36,0,0)", "0.5"),
+        ("=DATEVALUE(\"11/29/2026 12:00\")&TIMEVALUE(\"2026-11-29 12:00\")", "463550.5"),
+        ("=DATEVALUE(\"soon\")", "#VALUE!"),
+        ("=VALUE(\"2026-11-29\")&VALUE(\"1.5\")", "463551.5"),
+        ("=EDATE(DATE(2026,1,31),1)-DATE(2026,2,28)", "0"),
+        ("=EOMONTH(DATE(2024,1,15),1)-DATE(2024,2,29)", "0"),
+        ("=EOMONTH(DATE(2024,1,15),-1)-DATE(2023,12,31)", "0"),
+        ("=DAYS(46355.9,\"2026-11-28\")", "1"),
+        ("=WEEKNUM(DATE(2026,1,4))&WEEKNUM(DATE(2026,1,4),2)&ISOWEEKNUM(DATE(2027,1,1))", "2153"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}

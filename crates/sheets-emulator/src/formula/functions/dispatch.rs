@@ -9,16 +9,17 @@ use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
 use crate::formula::functions::criteria::call_criteria_function;
-use crate::formula::functions::date::call_date_function;
+use crate::formula::functions::date::{call_date_function, serial};
 use crate::formula::functions::lookup::call_lookup_function;
 use crate::formula::functions::text::{call_search_function, call_text_function};
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, finite};
 
 /// Functions of single values. Inside `ARRAYFORMULA` they are called for each cell of a range.
-const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
-    ISNUMBER ISTEXT LEFT LEN LOWER MID MOD MONTH NA NOT PI POWER REGEXEXTRACT REGEXMATCH REGEXREPLACE RIGHT ROUND ROUNDDOWN \
-    ROUNDUP SEARCH SQRT SUBSTITUTE TEXT TRIM TRUE UPPER VALUE YEAR ";
+const OF_VALUES: &str = " ABS CEILING CONCAT DATE DATEVALUE DAY DAYS EDATE EOMONTH EXACT FALSE FIND FLOOR HOUR HYPERLINK IF \
+    IFERROR IFNA INT ISBLANK ISERROR ISNUMBER ISOWEEKNUM ISTEXT LEFT LEN LOWER MID MINUTE MOD MONTH NA NOT PI POWER \
+    REGEXEXTRACT REGEXMATCH REGEXREPLACE RIGHT ROUND ROUNDDOWN ROUNDUP SEARCH SECOND SQRT SUBSTITUTE TEXT TIME TIMEVALUE \
+    TRIM TRUE UPPER VALUE WEEKDAY WEEKNUM YEAR ";
 
 /// Functions whose arguments are all whole ranges.
 const OF_RANGES: &str =
@@ -112,7 +113,8 @@ fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
         "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH" | "REGEXEXTRACT" | "REGEXREPLACE" => {
             call_search_function(name, args)?
         }
-        "DATE" | "YEAR" | "MONTH" | "DAY" => call_date_function(name, args)?,
+        "DATE" | "DATEVALUE" | "DAY" | "DAYS" | "EDATE" | "EOMONTH" | "HOUR" | "ISOWEEKNUM" | "MINUTE" | "MONTH"
+        | "SECOND" | "TIME" | "TIMEVALUE" | "WEEKDAY" | "WEEKNUM" | "YEAR" => call_date_function(name, args)?,
         "AVERAGEIF" | "AVERAGEIFS" | "COUNTIF" | "COUNTIFS" | "MAXIFS" | "MINIFS" | "SUMIF" | "SUMIFS" => {
             call_criteria_function(name, args)?
         }
@@ -184,7 +186,7 @@ fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
-    let value = args.number(0)?;
+    let value = if name == "VALUE" { serial(args, 0)? } else { args.number(0)? };
     let places = |round: fn(f64) -> f64| {
         let places = args.number_or(1, 0.0)?.trunc();
         // Multiplying as text rounds as Sheets does: 1.005 to two places is 1.01.
