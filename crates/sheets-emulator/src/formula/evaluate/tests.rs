@@ -328,3 +328,45 @@ fn dates_and_times_come_apart_and_together() {
         assert_eq!(table(text), shown, "{text}");
     }
 }
+
+#[test]
+fn xlookup_finds_exact_next_and_wildcard_matches_from_either_end() {
+    let names = "{\"a\";\"B\";\"ab\";\"b\"}";
+    for (text, shown) in [
+        (format!("=XLOOKUP(\"b\",{names},{{1;2;3;4}})"), "2"),
+        (format!("=XLOOKUP(\"b\",{names},{{1;2;3;4}},,0,-1)"), "4"),
+        (format!("=XLOOKUP(\"b\";{names};{{1;2;3;4}};\"none\";;-1)"), "4"),
+        (format!("=XLOOKUP(\"a*\",{names},{{1;2;3;4}})"), "#N/A"),
+        (format!("=XLOOKUP(\"a?\",{names},{{1;2;3;4}},,2)"), "3"),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},\"never ran\")"), "never ran"),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},B1)"), ""),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},1/0)"), "#DIV/0!"),
+        ("=XLOOKUP(5,{1;9;4;6},{\"w\";\"x\";\"y\";\"z\"},,1)".to_owned(), "z"),
+        ("=XLOOKUP(5,{1;9;4;6},{\"w\";\"x\";\"y\";\"z\"},,-1)".to_owned(), "y"),
+        ("=XLOOKUP(0,{1;9},{1;2},,-1)".to_owned(), "#N/A"),
+        ("=XLOOKUP(2,{1;2},{1,10;2,20})".to_owned(), "2,20"),
+        ("=XLOOKUP(2,{1,2},{1,10;2,20})".to_owned(), "10;20"),
+        ("=XLOOKUP(2,{1;2},{1;2;3})".to_owned(), "#VALUE!"),
+        ("=XLOOKUP(2,{1,2;3,4},{1;2})".to_owned(), "#VALUE!"),
+        ("=XLOOKUP(\"2\",{1;2},{1;2})".to_owned(), "#N/A"),
+        ("=XLOOKUP(40,A:A,B:B,\"x\")&XLOOKUP(40,A:A,A:A)".to_owned(), "40"),
+        ("=XMATCH(4,{1;2;4;4},0,-1)&XMATCH(3,{1;2;4;4},1)&XMATCH(3,{1;2;4;4},-1)".to_owned(), "432"),
+        ("=ARRAYFORMULA(XLOOKUP({1;3},{1;2},{\"a\";\"b\"},\"-\"))".to_owned(), "a;-"),
+    ] {
+        assert_eq!(table(&text), shown, "{text}");
+    }
+}
+
+#[test]
+fn other_look_ups_read_rows_columns_and_sizes() {
+    for (text, shown) in [
+        ("=LOOKUP(3,{1;2;4},{\"a\";\"b\";\"c\"})", "b"),
+        ("=LOOKUP(3,{1,\"x\";2,\"y\";4,\"z\"})", "y"),
+        ("=LOOKUP(0,{1;2})", "#N/A"),
+        ("=HLOOKUP(2,{1,2;\"a\",\"b\"},2,FALSE)", "b"),
+        ("=HLOOKUP(2,{1,2;\"a\",\"b\"},3,FALSE)", "#REF!"),
+        ("=ROWS(A:A)&COLUMNS(A:C)&ROWS(A2:A)&ROWS({1;2})&COLUMNS(A1)", "63521"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}

@@ -10,7 +10,7 @@ use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
 use crate::formula::functions::criteria::call_criteria_function;
 use crate::formula::functions::date::{call_date_function, serial};
-use crate::formula::functions::lookup::call_lookup_function;
+use crate::formula::functions::lookup::{call_lookup_function, call_range_lookup};
 use crate::formula::functions::text::{call_search_function, call_text_function};
 use crate::formula::matrix::Operand;
 use crate::grid::value::{EvalResult, Scalar, finite};
@@ -22,11 +22,11 @@ const OF_VALUES: &str = " ABS CEILING CONCAT DATE DATEVALUE DAY DAYS EDATE EOMON
     TRIM TRUE UPPER VALUE WEEKDAY WEEKNUM YEAR ";
 
 /// Functions whose arguments are all whole ranges.
-const OF_RANGES: &str =
-    " AND ARRAYFORMULA AVERAGE CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT SORT SUM UNIQUE ";
+const OF_RANGES: &str = " AND ARRAYFORMULA AVERAGE COLUMNS CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT ROWS SORT SUM UNIQUE ";
 
 /// Functions of whole ranges and of single values.
-const OF_BOTH: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS INDEX MATCH MAXIFS MINIFS SUMIF SUMIFS VLOOKUP ";
+const OF_BOTH: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS HLOOKUP INDEX LOOKUP MATCH MAXIFS MINIFS \
+    SUMIF SUMIFS VLOOKUP XLOOKUP XMATCH ";
 
 /// Functions inside which every range means all its cells.
 const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
@@ -53,7 +53,8 @@ fn takes_whole(name: &str, at: usize) -> bool {
         "AVERAGEIF" | "SUMIF" => at != 1,
         "COUNTIFS" => at.is_multiple_of(2),
         "AVERAGEIFS" | "MAXIFS" | "MINIFS" | "SUMIFS" => at == 0 || !at.is_multiple_of(2),
-        "MATCH" | "VLOOKUP" => at == 1,
+        "HLOOKUP" | "MATCH" | "VLOOKUP" | "XMATCH" => at == 1,
+        "LOOKUP" | "XLOOKUP" => at == 1 || at == 2,
         _ => is_in(OF_RANGES, name),
     }
 }
@@ -98,6 +99,7 @@ fn cost_of(name: &str) -> u64 {
 fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let scalar = match name {
         "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, args),
+        "LOOKUP" | "XLOOKUP" => return call_range_lookup(name, args),
         "TRUE" => Scalar::Bool(true),
         "FALSE" => Scalar::Bool(false),
         "PI" => Scalar::Number(std::f64::consts::PI),
@@ -118,7 +120,7 @@ fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
         "AVERAGEIF" | "AVERAGEIFS" | "COUNTIF" | "COUNTIFS" | "MAXIFS" | "MINIFS" | "SUMIF" | "SUMIFS" => {
             call_criteria_function(name, args)?
         }
-        _ if is_in(OF_BOTH, name) => call_lookup_function(name, args)?,
+        "COLUMNS" | "HLOOKUP" | "MATCH" | "ROWS" | "VLOOKUP" | "XMATCH" => call_lookup_function(name, args)?,
         _ => call_numeric(name, args)?,
     };
     Ok(Operand::Single(scalar))
