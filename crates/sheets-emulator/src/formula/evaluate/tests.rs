@@ -370,3 +370,60 @@ fn other_look_ups_read_rows_columns_and_sizes() {
         assert_eq!(table(text), shown, "{text}");
     }
 }
+
+#[test]
+fn texts_are_joined_repeated_and_capitalized() {
+    for (text, shown) in [
+        ("=TEXTJOIN(\", \",TRUE,{\"a\",\"\",\"b\"},A1:B3)", "a, b, 2, 40, x"),
+        ("=TEXTJOIN(\"-\",FALSE,{\"a\",\"\",\"b\"})", "a--b"),
+        ("=TEXTJOIN(\"-\",TRUE)", "#N/A"),
+        ("=TEXTJOIN(\",\",TRUE,FILTER({\"a\";\"b\";\"c\"},{1;0;1}))", "a,c"),
+        ("=TEXTJOIN(\",\",TRUE,{1,1}/0)", "#DIV/0!"),
+        ("=JOIN(\"/\",{1,2},3)", "1/2/3"),
+        ("=REPT(\"ab\",2)&CHAR(65)&PROPER(\"last RUN of o'neil\")", "ababALast Run Of O'Neil"),
+        ("=REPT(\"ab\",99999)", "#VALUE!"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn one_of_several_values_is_taken_and_may_be_a_range() {
+    for (text, shown) in [
+        ("=IF(TRUE,FILTER({1;2;3},{0;1;1}),\"\")", "2;3"),
+        ("=IFERROR(FILTER({1;2},{0;1}),\"none\")&IFERROR(FILTER({1;2},{0;0}),\"none\")", "2none"),
+        ("=IFNA(NA(),5)&IFERROR(1/0)", "5"),
+        ("=IF(1/0,1,2)", "#DIV/0!"),
+        ("=IF(FALSE,1)", "FALSE"),
+        ("=IFS(FALSE,1,TRUE,2,TRUE,3)", "2"),
+        ("=IFS(FALSE,1)", "#N/A"),
+        ("=SWITCH(\"B\",\"a\",1,\"b\",2,9)&SWITCH(\"c\",\"a\",1,9)", "29"),
+        ("=SWITCH(3,1,\"a\")", "#N/A"),
+        ("=CHOOSE(2,\"a\",\"b\")&CHOOSE(WEEKDAY(46355,2),1,2,3,4,5,6,7)", "b7"),
+        ("=CHOOSE(3,1,2)", "#NUM!"),
+        ("=ISNA(NA())&ISERR(NA())&ISERROR(FILTER({1;2},{1;1}))&ISLOGICAL(TRUE)", "TRUEFALSEFALSETRUE"),
+        ("=ISBLANK(B1)&ISBLANK(\"\")&ISNONTEXT(1)", "TRUEFALSETRUE"),
+        ("=XOR(TRUE,TRUE,TRUE)&XOR(TRUE,TRUE)", "TRUEFALSE"),
+        ("=N(\"x\")&N(TRUE)&T(1)&T(\"t\")", "01t"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn many_numbers_have_medians_ranks_and_products() {
+    for (text, shown) in [
+        ("=MEDIAN({3,1,2})&MEDIAN({4;1;2;3})&MEDIAN(A1:B3)", "22.521"),
+        ("=MEDIAN(B1:B3)", "#NUM!"),
+        ("=SMALL({3;1;2},2)&LARGE({3;1;2},1)", "23"),
+        ("=SMALL({3;1;2},0)", "#NUM!"),
+        ("=LARGE({3;1;2},4)", "#NUM!"),
+        ("=PERCENTILE({1;2;3;4;5},0.95)&PERCENTILE({7},0.5)", "4.87"),
+        ("=PERCENTILE({1;2},1.5)", "#NUM!"),
+        ("=SUMPRODUCT({1;2;3},{4;5;6})&SUMPRODUCT((A1:A2>1)*(A1:A2<40))", "321"),
+        ("=SUMPRODUCT({1;2},{1;2;3})", "#VALUE!"),
+        ("=COUNTUNIQUE({1;1;\"a\";2},A1:A3)&TRUNC(-2.7)&SIGN(-3)", "5-2-1"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}

@@ -80,7 +80,7 @@ fn time_of_day(serial: f64) -> EvalResult<i64> {
 /// Returns the fraction of a day. Parts may be out of range; whole days are left out.
 fn time(hours: f64, minutes: f64, seconds: f64) -> EvalResult<Scalar> {
     let seconds = hours.trunc() * 3_600.0 + minutes.trunc() * 60.0 + seconds.trunc();
-    if seconds < 0.0 || seconds > 1e12 { Err("#NUM!") } else { finite(seconds % 86_400.0 / 86_400.0) }
+    if (0.0..=1e12).contains(&seconds) { finite(seconds % 86_400.0 / 86_400.0) } else { Err("#NUM!") }
 }
 
 /// Numbers a day of the week: from Sunday as 1, from Monday as 1, or from Monday as 0.

@@ -33,6 +33,27 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
             letters(args.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
         }
         "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
+        "TEXTJOIN" => {
+            let skips_empty = args.truth(1)?;
+            joined(&args.text(0)?, skips_empty, &Args(args.0.get(2..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?))?
+        }
+        "JOIN" => joined(&args.text(0)?, false, &Args(args.0.get(1..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?))?,
+        "REPT" => {
+            let (text, times) = (args.text(0)?, args.number(1)?);
+            if times < 0.0 {
+                return Err("#VALUE!");
+            }
+            let mut repeated = String::new();
+            for _ in 0..if text.is_empty() { 0 } else { whole(times) } {
+                extend(&mut repeated, &text)?;
+            }
+            repeated
+        }
+        "CHAR" => {
+            let code = u32::try_from(whole(args.number(0)?)).ok().filter(|code| *code > 0);
+            code.and_then(char::from_u32).ok_or("#NUM!")?.to_string()
+        }
+        "PROPER" => capitalized(&args.text(0)?),
         "CONCAT" => args.text(0)? + &args.text(1)?,
         _ => {
             let mut joined = String::new();
@@ -46,6 +67,42 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
         }
     };
     Ok(Scalar::Text(text))
+}
+
+/// Joins the values of all arguments with a text between them.
+fn joined(between: &str, skips_empty: bool, args: &Args<'_>) -> EvalResult<String> {
+    let mut joined = String::new();
+    let mut is_first = true;
+    for (scalar, _) in args.all() {
+        if let Scalar::Error(error) = scalar {
+            return Err(error);
+        }
+        let text = shown(scalar);
+        if skips_empty && text.is_empty() {
+            continue;
+        }
+        if !is_first {
+            extend(&mut joined, between)?;
+        }
+        is_first = false;
+        extend(&mut joined, &text)?;
+    }
+    Ok(joined)
+}
+
+/// Writes the first letter of each word as a capital, and the others small.
+fn capitalized(text: &str) -> String {
+    let mut in_word = false;
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if in_word {
+            out.extend(letter.to_lowercase());
+        } else {
+            out.extend(letter.to_uppercase());
+        }
+        in_word = letter.is_alphabetic();
+    }
+    out
 }
 
 /// Calls a function of searching and replacing, or `TEXT`.
