@@ -35,7 +35,8 @@ const FILLED_LIMIT: u64 = 2_000_000;
 const MEMORY: usize = 200_000;
 
 /// The spreadsheet as the formula in one cell reads it.
-struct EvalContext<'b, 't, 's> {
+#[derive(Debug)]
+pub(crate) struct EvalContext<'b, 't, 's> {
     workbook: &'b Workbook<'t, 's>,
     sheet: i32,
     row: u32,
@@ -135,7 +136,7 @@ impl Workbook<'_, '_> {
 
     /// Returns the target of a cell's formula, if it is a single link.
     pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
-        link(source, &EvalContext { workbook: self, sheet, row, column })
+        link(source, &EvalContext::new(self, sheet, row, column))
     }
 
     /// Evaluates a formula; `#REF!` if the chain is too long.
@@ -148,7 +149,7 @@ impl Workbook<'_, '_> {
             return Operand::Single(Scalar::Error("#REF!"));
         }
         self.chain.set(self.chain.get() + 1);
-        let value = evaluate(source, &EvalContext { workbook: self, sheet, row, column });
+        let value = evaluate(source, &EvalContext::new(self, sheet, row, column));
         self.chain.set(self.chain.get() - 1);
         value
     }
@@ -268,6 +269,23 @@ impl Workbook<'_, '_> {
         }
         self.filled.set(all);
         Ok(Spill { area, cells })
+    }
+}
+
+impl<'b, 't, 's> EvalContext<'b, 't, 's> {
+    /// Creates the view of a formula in this cell.
+    pub(crate) fn new(workbook: &'b Workbook<'t, 's>, sheet: i32, row: u32, column: u32) -> Self {
+        Self { workbook, sheet, row, column }
+    }
+
+    /// Evaluates a formula that is in no cell, as if it were in this one. Returns its first value.
+    pub(crate) fn value_of(&self, source: &str) -> Scalar {
+        self.workbook.evaluated(self.sheet, self.row, self.column, source).first().clone()
+    }
+
+    /// Returns the time of the last recalculation, as a serial number.
+    pub(crate) fn now(&self) -> f64 {
+        self.workbook.settings.now
     }
 }
 

@@ -4,12 +4,14 @@
 //! |---|---|
 //! | Which sheet and cells does an A1 text mean? | `ranges` |
 //! | What do cells show, with formulas evaluated and spilled? | `evaluated_view` |
+//! | Which conditional formats change a cell, and how? | `conditional_format` |
 //! | Which cells does a `DataFilter` find? | `data_filter` |
 //! | Which table does `values.append` extend? | `table_detection` |
 //! | How is a whole spreadsheet written as JSON? | `spreadsheet_json` |
 //!
 //! Out of scope: evaluating one formula (`formula`).
 
+pub(crate) mod conditional_format;
 pub(crate) mod data_filter;
 pub(crate) mod evaluated_view;
 pub(crate) mod ranges;

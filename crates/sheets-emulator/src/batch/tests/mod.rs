@@ -2,6 +2,7 @@
 
 mod clients;
 mod objects_and_filters;
+mod conditional_formats;
 mod formulas;
 mod killed_writers;
 mod model;

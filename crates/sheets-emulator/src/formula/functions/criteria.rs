@@ -157,7 +157,7 @@ impl Criterion {
 }
 
 /// Returns the value that the text of a criterion names: a number, a date, a boolean, or a text.
-fn bound_of(text: &str) -> Scalar {
+pub(crate) fn bound_of(text: &str) -> Scalar {
     let trimmed = text.trim();
     let number = trimmed.strip_suffix('%').map_or((trimmed, 1.0), |number| (number, 100.0));
     match number.0.parse::<f64>() {

@@ -122,6 +122,14 @@ fn months_after(date: Date, months: f64, day: Option<i8>) -> EvalResult<Scalar> 
     if days < 0 { Err("#NUM!") } else { Ok(Scalar::Number(f64::from(days))) }
 }
 
+/// Returns the serial number of the day some months before another.
+pub(crate) fn months_before(serial: f64, months: u16) -> Option<f64> {
+    match months_after(date_of(serial).ok()?, -f64::from(months), None) {
+        Ok(Scalar::Number(serial)) => Some(serial),
+        _ => None,
+    }
+}
+
 /// Returns the serial number of a date. Months and days may be out of range.
 #[expect(clippy::cast_possible_truncation, reason = "checked before")]
 fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
