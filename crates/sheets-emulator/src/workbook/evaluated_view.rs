@@ -298,6 +298,9 @@ impl EvalContext<'_, '_, '_> {
     }
 
     fn read(&self, sheet: &SheetProperties, area: &Area) -> Result<Option<Matrix>, StorageError> {
+        if let Some(block) = self.workbook.column_block(sheet.id, area)? {
+            return Ok(Some(block));
+        }
         let spills = self.workbook.spills(sheet.id, area)?;
         let entered = self.workbook.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
         let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);

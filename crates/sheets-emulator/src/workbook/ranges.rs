@@ -16,6 +16,7 @@ use crate::grid::area::{Area, GridRange};
 use crate::grid::value::Scalar;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::sheet_columns::ColumnCache;
 
 /// The sheets of a spreadsheet in one transaction.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Workbook<'t, 's> {
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill several cells, once they were read.
     pub(crate) spilling: RefCell<HashMap<i32, Vec<SpillAnchor>>>,
+    /// Columns that formulas read.
+    pub(crate) columns: RefCell<ColumnCache>,
     /// Results of other formulas, by sheet, row and column.
     pub(crate) results: RefCell<HashMap<(i32, u32, u32), Scalar>>,
 }
@@ -98,6 +101,7 @@ impl<'t, 's> Workbook<'t, 's> {
             budget: EvalBudget::default(),
             filled: Counter::new(0),
             spilling: RefCell::default(),
+            columns: RefCell::default(),
             results: RefCell::default(),
         })
     }

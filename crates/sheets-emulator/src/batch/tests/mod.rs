@@ -4,6 +4,7 @@ mod clients;
 mod objects_and_filters;
 mod conditional_formats;
 mod formulas;
+mod jobs_tab;
 mod killed_writers;
 mod model;
 mod paste_text;
