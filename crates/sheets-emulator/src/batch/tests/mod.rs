@@ -3,6 +3,7 @@
 mod clients;
 mod objects_and_filters;
 mod conditional_formats;
+mod formula_oracle;
 mod formulas;
 mod jobs_tab;
 mod killed_writers;
