@@ -171,7 +171,10 @@ impl Workbook<'_, '_> {
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
         match self.result_of(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
-            Ok(None) => Scalar::Error("#REF!"),
+            Ok(None) => {
+                self.met_running.set(true);
+                Scalar::Error("#REF!")
+            }
             Err(error) => detail(error),
         }
     }
@@ -218,6 +221,9 @@ impl Workbook<'_, '_> {
     }
 
     /// Returns the result of one of these formulas; `None` while it is in progress.
+    ///
+    /// A blank cell asks every formula that may fill it. One of them may need the formula that asks,
+    /// which is no circle: its result now is not kept, and it is evaluated again when it is read.
     fn result_of(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {
             let mut sheets = self.spilling.borrow_mut();
@@ -230,7 +236,16 @@ impl Workbook<'_, '_> {
             anchor.state = SpillState::Running;
             (anchor.row, anchor.column, anchor.source.clone())
         };
+        let others_met = self.met_running.replace(false);
         let value = self.evaluated(sheet, row, column, &source);
+        let is_inner = self.spilling.borrow().values().flatten().filter(|other| other.is_running()).count() > 1;
+        if self.met_running.get() && is_inner {
+            if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
+                anchor.state = SpillState::Waiting;
+            }
+            return Ok(Some(Rc::new(Spill::single(row, column, value.first().clone()))));
+        }
+        self.met_running.set(others_met);
         let spill = Rc::new(self.place_result(sheet, row, column, value)?);
         if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
             anchor.state = SpillState::Done(Rc::clone(&spill));
@@ -451,6 +466,12 @@ mod tests {
         assert_eq!(seen(&circle)[0], "0: #REF! #REF!");
         let own: [&[&str]; 1] = [&["=ARRAYFORMULA(A1:A2)"]];
         assert_eq!(seen(&own)[0], "0: #REF!");
+    }
+
+    #[test]
+    fn a_blank_cell_makes_no_circle_of_formulas_that_may_fill_it() {
+        let lines: [&[&str]; 1] = [&["1", "=SORT(IF(H1=\"\",A1+1,0))", "=SORT(B1*10)", "=SORT(C1+B1)"]];
+        assert_eq!(seen(&lines), ["0: 1 2 20 22"]);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(crate) struct Workbook<'t, 's> {
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill several cells, once they were read.
     pub(crate) spilling: RefCell<HashMap<i32, Vec<SpillAnchor>>>,
+    /// Whether the formula in progress read another one that is in progress.
+    pub(crate) met_running: Counter<bool>,
     /// Columns that formulas read.
     pub(crate) columns: RefCell<ColumnCache>,
     /// Results of other formulas, by sheet, row and column.
@@ -101,6 +103,7 @@ impl<'t, 's> Workbook<'t, 's> {
             budget: EvalBudget::default(),
             filled: Counter::new(0),
             spilling: RefCell::default(),
+            met_running: Counter::new(false),
             columns: RefCell::default(),
             results: RefCell::default(),
         })
