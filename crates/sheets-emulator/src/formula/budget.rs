@@ -21,7 +21,7 @@ const TEXT_BYTES: u64 = 256 << 20;
 const FREE_BYTES: u64 = 256;
 
 /// The most values that functions may read in one call.
-const STEPS: u64 = 50_000_000;
+const STEPS: u64 = 200_000_000;
 
 /// The deepest nesting of parentheses, signs, functions and referenced formulas.
 const DEPTH: u32 = 200;

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Which sheet and cells does an A1 text mean? | `ranges` |
 //! | What do cells show, with formulas evaluated and spilled? | `evaluated_view` |
-//! | Which columns are in memory for formulas? | `sheet_columns` |
+//! | Which columns are in memory for formulas? | `column_blocks`, `sheet_columns` |
 //! | Which conditional formats change a cell, and how? | `conditional_format` |
 //! | Which cells does a `DataFilter` find? | `data_filter` |
 //! | Which table does `values.append` extend? | `table_detection` |
@@ -12,6 +12,7 @@
 //!
 //! Out of scope: evaluating one formula (`formula`).
 
+pub(crate) mod column_blocks;
 pub(crate) mod conditional_format;
 pub(crate) mod data_filter;
 pub(crate) mod evaluated_view;

@@ -237,3 +237,23 @@ fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
         _ => steps(f64::floor),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = include_str!("../../../../../docs/emulator.md");
+
+    #[test]
+    fn the_documents_list_every_function() {
+        let (_, rest) = DOCUMENT.split_once("<!-- functions -->").unwrap();
+        let (list, _) = rest.split_once("<!-- end -->").unwrap();
+        let listed: BTreeSet<&str> =
+            list.split(|c: char| c.is_whitespace() || c == '`').filter(|name| !name.is_empty()).collect();
+        let all = [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace);
+        let all: BTreeSet<&str> =
+            all.filter(|name| *name != "ARRAYFORMULA").chain(["COLUMN", "NOW", "ROW", "TODAY"]).collect();
+        assert_eq!(listed, all);
+    }
+}
