@@ -32,7 +32,9 @@ pub trait FormulaCells {
     /// Returns the budget of the evaluation.
     fn budget(&self) -> &EvalBudget;
     /// Returns the decimal sign and the time of the recalculation.
-    fn settings(&self) -> FormulaSettings;
+    fn settings(&self) -> FormulaSettings {
+        FormulaSettings::default()
+    }
 }
 
 /// Evaluates the formula `text`, with or without its `=`.

@@ -201,6 +201,18 @@ proptest! {
     #[test]
     fn no_formula_makes_it_fail(text in "=[-+*/^&%(){};0-9A-Ce.,:!'\" SUM]{0,30}") {
         let _ = run(&text);
+        let _ = run_in_german(&text, 46_355.5);
+    }
+
+    #[test]
+    fn no_arguments_make_a_function_fail(
+        name in proptest::sample::select(vec!["MAXIFS", "XLOOKUP", "XMATCH", "LOOKUP", "HLOOKUP", "TEXTJOIN", "JOIN", "IFS",
+            "SWITCH", "CHOOSE", "WEEKDAY", "WEEKNUM", "EDATE", "EOMONTH", "TIME", "SECOND", "DATEVALUE", "MEDIAN", "SMALL",
+            "PERCENTILE", "SUMPRODUCT", "REPT", "CHAR", "AVERAGEIF", "COUNTUNIQUE", "ROWS", "N", "DAYS"]),
+        arguments in proptest::collection::vec("[-0-9e.]{1,12}|\"[a-z*?~<>=]{0,4}\"|A1:B3|C:C|A1|\\{1;2,3\\}|TRUE|", 0..7),
+    ) {
+        let _ = run(&format!("={name}({})", arguments.join(";")));
+        let _ = run(&format!("=ARRAYFORMULA({name}({}))", arguments.join(";")));
     }
 }
 
