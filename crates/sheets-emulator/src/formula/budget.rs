@@ -21,7 +21,7 @@ const TEXT_BYTES: u64 = 256 << 20;
 const FREE_BYTES: u64 = 256;
 
 /// The most values that functions may read in one call.
-const STEPS: u64 = 50_000_000;
+const STEPS: u64 = 200_000_000;
 
 /// The deepest nesting of parentheses, signs, functions and referenced formulas.
 const DEPTH: u32 = 200;
@@ -66,12 +66,15 @@ impl EvalBudget {
     pub fn charge_all(&self, value: Operand) -> Operand {
         match value {
             Operand::Single(scalar) => Operand::Single(self.charge(scalar)),
-            Operand::Matrix(matrix) => {
-                let (height, width) = (matrix.height, matrix.width);
-                let cells = matrix.into_cells().into_iter().map(|cell| self.charge(cell)).collect();
-                Operand::Matrix(Matrix::new(height, width, cells))
-            }
+            Operand::Matrix(matrix) => Operand::Matrix(self.charge_matrix(matrix)),
         }
+    }
+
+    /// Charges for each scalar of a matrix.
+    pub fn charge_matrix(&self, matrix: Matrix) -> Matrix {
+        let (height, width) = (matrix.height, matrix.width);
+        let cells = matrix.into_cells().into_iter().map(|cell| self.charge(cell)).collect();
+        Matrix::new(height, width, cells)
     }
 
     /// Enters a deeper level.

@@ -1,7 +1,7 @@
 //! Parses and evaluates formulas.
 //!
 //! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references,
-//! the arguments of functions.
+//! the arguments of functions, `ROW`, `COLUMN`, `NOW` and `TODAY`.
 //! Out of scope: functions (`functions`), cell contents (`FormulaCells`), where array results go
 //! (`spill`). An unknown function yields `#NAME?`, as in Sheets.
 
@@ -9,6 +9,7 @@ use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::dispatch;
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand, count};
+use crate::formula::settings::FormulaSettings;
 use crate::grid::a1::{A1Reference, CellSpan};
 use crate::grid::area::Area;
 use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
@@ -30,12 +31,15 @@ pub trait FormulaCells {
     fn position(&self) -> (u32, u32);
     /// Returns the budget of the evaluation.
     fn budget(&self) -> &EvalBudget;
+    /// Returns the decimal sign and the time of the recalculation.
+    fn settings(&self) -> FormulaSettings {
+        FormulaSettings::default()
+    }
 }
 
 /// Evaluates the formula `text`, with or without its `=`.
 pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
-    let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
+    let mut reader = FormulaReader::new(text, cell_source);
     match reader.argument() {
         Ok(_) if !reader.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
         Ok(value) => value,
@@ -45,8 +49,7 @@ pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
 
 /// Returns the target of a formula that is a single `HYPERLINK`.
 pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
-    let text = text.strip_prefix('=').unwrap_or(text);
-    let mut reader = FormulaReader { rest: text.trim_start(), cell_source, depth: 0, arrays: false };
+    let mut reader = FormulaReader::new(text, cell_source);
     if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
         return None;
     }
@@ -61,6 +64,7 @@ pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
 struct FormulaReader<'a> {
     rest: &'a str,
     cell_source: &'a dyn FormulaCells,
+    settings: FormulaSettings,
     depth: u32,
     /// Whether a range means all its cells, as inside `ARRAYFORMULA`.
     arrays: bool,
@@ -97,6 +101,22 @@ fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
 }
 
 impl<'a> FormulaReader<'a> {
+    /// Starts to read a formula, with or without its `=`.
+    fn new(text: &'a str, cell_source: &'a dyn FormulaCells) -> Self {
+        let text = text.strip_prefix('=').unwrap_or(text);
+        Self { rest: text.trim_start(), cell_source, settings: cell_source.settings(), depth: 0, arrays: false }
+    }
+
+    /// Takes the sign between two arguments: `;`, or `,` where it is not the decimal sign.
+    fn take_separator(&mut self) -> bool {
+        self.take(";") || (!self.settings.decimal_comma && self.take(","))
+    }
+
+    /// Takes the sign between two columns of an array literal.
+    fn take_column_separator(&mut self) -> bool {
+        self.take(if self.settings.decimal_comma { "\\" } else { "," })
+    }
+
     fn budget(&self) -> &'a EvalBudget {
         self.cell_source.budget()
     }
@@ -208,9 +228,8 @@ impl<'a> FormulaReader<'a> {
         if let Some(rest) = self.rest.strip_prefix('"') {
             return self.text(rest);
         }
-        let begins = |rest: &str, sign: fn(char) -> bool| rest.starts_with(sign);
         let before = self.rest;
-        if begins(self.rest, |c| c.is_ascii_digit() || c == '.') {
+        if self.rest.starts_with(|c: char| c.is_ascii_digit()) || self.rest.starts_with(self.decimal_sign()) {
             // Whole rows begin as numbers do.
             let word = self.word();
             if word.contains(':') && reference(word).is_some() {
@@ -235,8 +254,10 @@ impl<'a> FormulaReader<'a> {
 
     /// Evaluates a function call after its opening parenthesis.
     fn call(&mut self, name: &str) -> EvalResult<Operand> {
-        if name == "ROW" || name == "COLUMN" {
-            return self.row_or_column_numbers(name == "ROW");
+        match name {
+            "ROW" | "COLUMN" => return self.row_or_column_numbers(name == "ROW"),
+            "NOW" | "TODAY" => return self.moment(name),
+            _ => {}
         }
         let outside = self.arrays;
         self.arrays |= dispatch::opens_ranges(name);
@@ -249,6 +270,14 @@ impl<'a> FormulaReader<'a> {
         } else {
             Operand::Single(Scalar::Error("#NAME?"))
         })
+    }
+
+    /// Evaluates `NOW()` and `TODAY()`: the time of the last recalculation.
+    fn moment(&mut self, name: &str) -> EvalResult<Operand> {
+        let now = self.settings.now;
+        let moment = Scalar::Number(if name == "NOW" { now } else { now.floor() });
+        let none = self.arguments()?.is_empty();
+        Ok(Operand::Single(if none { moment } else { Scalar::Error("#N/A") }))
     }
 
     /// Evaluates `ROW` and `COLUMN`: of the formula, or of a reference. Inside `ARRAYFORMULA` they
@@ -301,13 +330,14 @@ impl<'a> FormulaReader<'a> {
         })
     }
 
-    /// Evaluates `{1, 2; 3, 4}` after its opening brace. Its parts may be ranges.
+    /// Evaluates `{1, 2; 3, 4}` (`{1\ 2; 3\ 4}` with a decimal comma) after its opening brace. Its
+    /// parts may be ranges.
     fn literal(&mut self) -> EvalResult<Operand> {
         let mut rows: Vec<Vec<Scalar>> = Vec::new();
         let mut fits = true;
         loop {
             let mut parts = vec![self.argument()?.into_matrix()];
-            while self.take(",") {
+            while self.take_column_separator() {
                 parts.push(self.argument()?.into_matrix());
             }
             let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
@@ -345,17 +375,23 @@ impl<'a> FormulaReader<'a> {
         }
     }
 
+    /// Reads a number with the decimal sign of the spreadsheet.
     fn digits(&mut self) -> EvalResult<Operand> {
         let bytes = self.rest.as_bytes();
-        let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || **b == b'.').count();
+        let sign = self.decimal_sign();
+        let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || char::from(**b) == sign).count();
         if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
             let sign = usize::from(bytes.get(end + 1).is_some_and(|b| matches!(b, b'+' | b'-')));
             let digits = bytes[end + 1 + sign..].iter().take_while(|b| b.is_ascii_digit()).count();
             end += if digits > 0 { 1 + sign + digits } else { 0 };
         }
-        let value = self.rest[..end].parse::<f64>().map_err(|_| "#ERROR!")?;
+        let value = self.rest[..end].replace(sign, ".").parse::<f64>().map_err(|_| "#ERROR!")?;
         self.rest = self.rest[end..].trim_start();
         finite(value).map(Operand::Single)
+    }
+
+    fn decimal_sign(&self) -> char {
+        if self.settings.decimal_comma { ',' } else { '.' }
     }
 
     /// Reads a name, a reference or a range, with a quoted title in front.
@@ -382,12 +418,12 @@ impl<'a> FormulaReader<'a> {
             return Ok(found);
         }
         loop {
-            let left_out = self.rest.starts_with([',', ')']);
+            let left_out = self.rest.starts_with([',', ';', ')']);
             found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.argument()? });
             if self.take(")") {
                 return Ok(found);
             }
-            if !self.take(",") {
+            if !self.take_separator() {
                 return Err("#ERROR!");
             }
         }
@@ -397,7 +433,7 @@ impl<'a> FormulaReader<'a> {
     fn argument(&mut self) -> EvalResult<Operand> {
         let before = self.rest;
         let word = self.word();
-        let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}']);
+        let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}', '\\']);
         if let Some((title, span)) = reference(word).filter(|_| bounded) {
             let Some(area) = self.cell_source.area(title.as_deref(), span) else {
                 return Ok(Operand::Single(Scalar::Error("#REF!")));

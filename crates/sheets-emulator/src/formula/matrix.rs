@@ -3,19 +3,21 @@
 //! In scope: matrices, and access to their elements.
 //! Out of scope: parsing (`evaluate`), where a matrix goes in a sheet (`spill`).
 
+use std::rc::Rc;
+
 use crate::grid::value::Scalar;
 
 /// The most scalars of one matrix in memory.
 pub(crate) const CELL_LIMIT: u64 = 1_000_000;
 
-/// A matrix of scalars, row by row. Missing scalars at its end are blank.
+/// A matrix of scalars, row by row. Missing scalars at its end are blank. Clones share the scalars.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Matrix {
     /// The number of rows.
     pub height: u32,
     /// The number of columns.
     pub width: u32,
-    cells: Vec<Scalar>,
+    cells: Rc<Vec<Scalar>>,
 }
 
 /// A part of a formula.
@@ -30,7 +32,7 @@ pub enum Operand {
 impl Matrix {
     /// Creates a matrix. Missing `cells` are blank.
     pub fn new(height: u32, width: u32, cells: Vec<Scalar>) -> Self {
-        Self { height, width, cells }
+        Self { height, width, cells: Rc::new(cells) }
     }
 
     /// Creates a matrix of rows. Short rows are filled with blanks.
@@ -42,7 +44,7 @@ impl Matrix {
             row.resize(width, Scalar::Blank);
             cells.append(&mut row);
         }
-        Self { height, width: count(width), cells }
+        Self::new(height, count(width), cells)
     }
 
     /// Returns the scalar at a position; blank outside.
@@ -58,9 +60,9 @@ impl Matrix {
         &self.cells
     }
 
-    /// Returns the stored scalars, and consumes the matrix.
+    /// Returns the stored scalars, and consumes the matrix. Shared scalars are copied.
     pub fn into_cells(self) -> Vec<Scalar> {
-        self.cells
+        Rc::try_unwrap(self.cells).unwrap_or_else(|shared| (*shared).clone())
     }
 
     /// Returns the number of scalars, including blank ones.

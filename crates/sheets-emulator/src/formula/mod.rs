@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How is a formula read and evaluated? | `evaluate` |
+//! | Which decimal sign, and what time is it? | `settings` |
 //! | What may an operand be, beside one value? | `matrix` |
 //! | How does an operator work on ranges? | `elementwise` |
 //! | How are a function's arguments read? | `args` |
@@ -20,4 +21,5 @@ pub(crate) mod evaluate;
 pub(crate) mod functions;
 pub(crate) mod matrix;
 pub(crate) mod references;
+pub(crate) mod settings;
 pub(crate) mod spill;

@@ -44,6 +44,13 @@ pub(crate) struct SpillAnchor {
     pub state: SpillState,
 }
 
+impl SpillAnchor {
+    /// Returns whether its evaluation is in progress.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.state, SpillState::Running)
+    }
+}
+
 impl Spill {
     /// Creates the result of one cell.
     pub(crate) fn single(row: u32, column: u32, scalar: Scalar) -> Self {

@@ -106,11 +106,70 @@ impl Cell {
 /// none.
 const SPILLING: [&str; 5] = ["ARRAYFORMULA", "FILTER", "UNIQUE", "SORT", "{"];
 
+/// Functions that return one value, whatever their arguments are.
+const SINGLE: [&str; 16] = [
+    "SUM",
+    "AVERAGE",
+    "MIN",
+    "MAX",
+    "MEDIAN",
+    "COUNT",
+    "COUNTA",
+    "COUNTUNIQUE",
+    "SUMPRODUCT",
+    "TEXTJOIN",
+    "JOIN",
+    "CONCATENATE",
+    "ROWS",
+    "COLUMNS",
+    "AND",
+    "OR",
+];
+
+/// Functions that return one of their arguments.
+const CHOOSING: [&str; 3] = ["IF", "IFERROR", "IFNA"];
+
 /// Returns whether a formula may fill several cells, judged by its text. False positives are
 /// possible.
 pub(crate) fn may_spill(source: &str) -> bool {
     let upper = source.to_ascii_uppercase();
-    SPILLING.iter().any(|word| upper.contains(word))
+    may_fill(upper.trim_start_matches('='))
+}
+
+/// Returns whether a part of a formula in capitals may have several values.
+fn may_fill(part: &str) -> bool {
+    if !SPILLING.iter().any(|word| part.contains(word)) {
+        return false;
+    }
+    match only_call(part.trim()) {
+        Some((name, _)) if SINGLE.contains(&name) => false,
+        Some((name, arguments)) if CHOOSING.contains(&name) => arguments.into_iter().any(may_fill),
+        _ => true,
+    }
+}
+
+/// Splits a part of a formula that is one call and nothing else into its name and arguments.
+fn only_call(part: &str) -> Option<(&str, Vec<&str>)> {
+    let (name, rest) = part.split_once('(')?;
+    let inner = rest.strip_suffix(')')?;
+    let (mut depth, mut in_text, mut start) = (0_u32, false, 0);
+    let mut arguments = Vec::new();
+    for (at, letter) in inner.char_indices() {
+        match letter {
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '(' | '{' => depth += 1,
+            // A bracket that closes more than it opened: the call ended before.
+            ')' | '}' => depth = depth.checked_sub(1)?,
+            ',' | ';' if depth == 0 => {
+                arguments.push(inner.get(start..at)?);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    arguments.push(inner.get(start..)?);
+    Some((name.trim(), arguments))
 }
 
 /// Removes the blank cells at the end of a row.
@@ -139,6 +198,29 @@ mod tests {
         assert!(!cell.has_data() && !cell.is_blank());
         cell.set_member("note", None);
         assert!(cell.is_blank());
+    }
+
+    #[test]
+    fn a_formula_with_one_value_fills_no_other_cells() {
+        for one in [
+            "=SUM(A1:A)",
+            "=MEDIAN(FILTER(A:A;B:B=1))",
+            "=iferror(max(filter(A:A,B:B=\")\")),\"-\")",
+            "=IF(A1=\"\",\"\",TEXTJOIN(\",\",TRUE,UNIQUE(A:A)))",
+        ] {
+            assert!(!may_spill(one), "{one}");
+        }
+        for several in [
+            "=FILTER(A:A,B:B=1)",
+            "=IFERROR(FILTER(A:A,B:B=1),\"\")",
+            "=SUM(A1)+ARRAYFORMULA(A1:A2)",
+            "=SUM(UNIQUE(A:A))&SUM({1,2})",
+            "={1;2}",
+            "=INDEX(SORT(A:A),1)",
+            "=IF(A1,SUM(FILTER(A:A,B:B)),SORT(A:A))",
+        ] {
+            assert!(may_spill(several), "{several}");
+        }
     }
 
     #[test]

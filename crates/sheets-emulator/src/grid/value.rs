@@ -77,7 +77,7 @@ pub(crate) fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
         // A blank equals both the empty text and 0.
         (Scalar::Blank, Scalar::Text(text)) if text.is_empty() => std::cmp::Ordering::Equal,
         (Scalar::Text(text), Scalar::Blank) if text.is_empty() => std::cmp::Ordering::Equal,
-        (Scalar::Text(a), Scalar::Text(b)) => a.to_lowercase().cmp(&b.to_lowercase()),
+        (Scalar::Text(a), Scalar::Text(b)) => compare_texts(a, b),
         (Scalar::Text(_), _) => std::cmp::Ordering::Greater,
         (_, Scalar::Text(_)) => std::cmp::Ordering::Less,
         _ => number(left)?.total_cmp(&number(right)?),
@@ -87,4 +87,12 @@ pub(crate) fn compare(left: &Scalar, right: &Scalar) -> EvalResult<usize> {
         std::cmp::Ordering::Equal => 1,
         std::cmp::Ordering::Greater => 2,
     })
+}
+
+/// Compares texts regardless of case.
+fn compare_texts(a: &str, b: &str) -> std::cmp::Ordering {
+    if a.is_ascii() && b.is_ascii() {
+        return a.bytes().map(|byte| byte.to_ascii_lowercase()).cmp(b.bytes().map(|byte| byte.to_ascii_lowercase()));
+    }
+    a.to_lowercase().cmp(&b.to_lowercase())
 }

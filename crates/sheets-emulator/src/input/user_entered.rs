@@ -2,13 +2,13 @@
 //!
 //! In scope: `USER_ENTERED`, which parses texts as if typed, and `RAW`, which stores texts as sent.
 //! Out of scope: which cells are written (`methods`), rendering (`format`), dates and times
-//! (`user_entered_date`), locales other than `en_US`.
+//! (`format::typed_date`), locales other than `en_US`.
 //!
 //! Source: `ValueInputOption` of the API; the conversions are recorded or reported.
 
 use crate::format::number_format::NumberFormat;
+use crate::format::typed_date::{is_digits, moment};
 use crate::grid::cell::CellValue;
-use crate::input::user_entered_date::{is_digits, moment};
 
 /// A value, and the format that typing it gives the cell.
 #[derive(Debug, Clone, PartialEq)]

@@ -56,7 +56,11 @@ pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
 pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("addBanding", SupportLevel::Kept, "no cell is coloured"),
     ("addChart", SupportLevel::Kept, "not drawn; on a sheet of cells only"),
-    ("addConditionalFormatRule", SupportLevel::Kept, "no cell looks different"),
+    (
+        "addConditionalFormatRule",
+        SupportLevel::Done,
+        "boolean rules show in `effectiveFormat`; gradients are kept as sent",
+    ),
     ("addDimensionGroup", SupportLevel::Done, ""),
     ("addFilterView", SupportLevel::Kept, "no row is hidden"),
     ("addNamedRange", SupportLevel::Done, ""),
@@ -103,7 +107,7 @@ pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("updateBorders", SupportLevel::Done, "kept with the cells they touch"),
     ("updateCells", SupportLevel::Done, "formats are kept; number formats show"),
     ("updateChartSpec", SupportLevel::Kept, ""),
-    ("updateConditionalFormatRule", SupportLevel::Kept, ""),
+    ("updateConditionalFormatRule", SupportLevel::Done, ""),
     ("updateDeveloperMetadata", SupportLevel::Done, ""),
     ("updateDimensionProperties", SupportLevel::Kept, "widths, heights, hidden rows and columns"),
     ("updateEmbeddedObjectBorder", SupportLevel::Kept, ""),

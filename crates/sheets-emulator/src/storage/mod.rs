@@ -4,6 +4,7 @@
 //! |---|---|
 //! | How is a file opened, and who gets a connection? | `store`, `connection` |
 //! | What does one read or write see? | `transaction`, `rows`, `named_ranges`, `developer_metadata` |
+//! | When was the spreadsheet recalculated? | `recalculation` |
 //! | How is a row encoded? | `row_blob` |
 //! | Who may write next, and for how long? | `write_queue`, `work_limit` |
 //! | How does a commit get into the file itself? | `checkpoint`, `group_commit`, `wal_copy` |
@@ -21,6 +22,7 @@ pub(crate) mod developer_metadata;
 pub(crate) mod error;
 pub(crate) mod group_commit;
 pub(crate) mod named_ranges;
+pub(crate) mod recalculation;
 pub(crate) mod row_blob;
 pub(crate) mod rows;
 pub(crate) mod store;

@@ -38,7 +38,7 @@ pub(crate) struct SpreadsheetStore {
     returned: Condvar,
     writers: WriteQueue,
     group: GroupCommit,
-    /// Measures the duration of writes.
+    /// Dates transactions, and measures the duration of writes.
     clock: Option<Arc<dyn TimeSource>>,
     hook: Option<CommitHook>,
     /// `None` in memory. It is dropped last.
@@ -150,6 +150,11 @@ impl SpreadsheetStore {
     /// Returns the time limit of a write that begins now.
     pub(crate) fn work_limit(&self) -> Option<WorkLimit> {
         self.clock.as_ref().map(WorkLimit::from_now)
+    }
+
+    /// Returns the wall time, in milliseconds since 1970-01-01T00:00:00Z; 0 without a clock.
+    pub(crate) fn unix_ms(&self) -> i64 {
+        self.clock.as_ref().map_or(0, |clock| clock.unix_ms())
     }
 
     /// Registers a reader until the guard is dropped.

@@ -105,6 +105,8 @@ pub(crate) struct Transaction<'s> {
     connection: Option<Connection>,
     /// The time limit of a write.
     limit: Option<WorkLimit>,
+    /// When it began, in milliseconds since 1970-01-01T00:00:00Z; 0 without a clock.
+    began_ms: i64,
     /// Dropped after the transaction itself.
     guard: Option<TransactionGuard<'s>>,
     pub(crate) number: i64,
@@ -129,7 +131,8 @@ impl SpreadsheetStore {
     fn acquire<'s>(&'s self, guard: TransactionGuard<'s>) -> Result<Transaction<'s>, StorageError> {
         let limit = if matches!(guard, TransactionGuard::Writing(_)) { self.work_limit() } else { None };
         let (connection, guard) = (Some(self.take()?), Some(guard));
-        Ok(Transaction { store: self, connection, limit, guard, number: 0, account: None, closed: RefCell::default() })
+        let (began_ms, number, account) = (self.unix_ms(), 0, None);
+        Ok(Transaction { store: self, connection, limit, began_ms, guard, number, account, closed: RefCell::default() })
     }
 
     fn begin<'s>(
@@ -235,6 +238,16 @@ impl Transaction<'_> {
         self.connection.as_ref().expect("the connection is given back only when the transaction is dropped")
     }
 
+    /// Returns when the transaction began, in milliseconds since 1970-01-01T00:00:00Z.
+    pub(crate) fn began_ms(&self) -> i64 {
+        self.began_ms
+    }
+
+    /// Returns whether the transaction may write.
+    pub(crate) fn is_write(&self) -> bool {
+        matches!(self.guard, Some(TransactionGuard::Writing(_)))
+    }
+
     /// Fails if the write took too long. Long operations call it at every step.
     pub(crate) fn check_time_limit(&self) -> Result<(), StorageError> {
         self.limit.as_ref().map_or(Ok(()), WorkLimit::check)
@@ -245,6 +258,7 @@ impl Transaction<'_> {
     pub(crate) fn commit(mut self) -> Result<(), StorageError> {
         self.store.run_commit_hook(CommitStage::BeforeSync);
         self.store.check_in_place()?;
+        self.record_recalculation()?;
         self.db().execute_batch("COMMIT")?;
         let commit = self.store.next_commit_number();
         // The next writer does not wait for the disk.

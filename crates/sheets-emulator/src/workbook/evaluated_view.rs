@@ -12,6 +12,7 @@ use crate::format::render::{computed, effective};
 use crate::formula::budget::EvalBudget;
 use crate::formula::evaluate::{FormulaCells, evaluate, link};
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand};
+use crate::formula::settings::FormulaSettings;
 use crate::formula::spill::{ROW_LIMIT, Spill, SpillState, find_anchors, overlay};
 use crate::grid::a1::CellSpan;
 use crate::grid::area::Area;
@@ -34,7 +35,8 @@ const FILLED_LIMIT: u64 = 2_000_000;
 const MEMORY: usize = 200_000;
 
 /// The spreadsheet as the formula in one cell reads it.
-struct EvalContext<'b, 't, 's> {
+#[derive(Debug)]
+pub(crate) struct EvalContext<'b, 't, 's> {
     workbook: &'b Workbook<'t, 's>,
     sheet: i32,
     row: u32,
@@ -134,7 +136,7 @@ impl Workbook<'_, '_> {
 
     /// Returns the target of a cell's formula, if it is a single link.
     pub(crate) fn address(&self, sheet: i32, row: u32, column: u32, source: &str) -> Option<String> {
-        link(source, &EvalContext { workbook: self, sheet, row, column })
+        link(source, &EvalContext::new(self, sheet, row, column))
     }
 
     /// Evaluates a formula; `#REF!` if the chain is too long.
@@ -147,7 +149,7 @@ impl Workbook<'_, '_> {
             return Operand::Single(Scalar::Error("#REF!"));
         }
         self.chain.set(self.chain.get() + 1);
-        let value = evaluate(source, &EvalContext { workbook: self, sheet, row, column });
+        let value = evaluate(source, &EvalContext::new(self, sheet, row, column));
         self.chain.set(self.chain.get() - 1);
         value
     }
@@ -169,7 +171,10 @@ impl Workbook<'_, '_> {
         let Ok(index) = index else { return Scalar::Error("#ERROR!") };
         match self.result_of(sheet, index) {
             Ok(Some(spill)) => spill.at(row, column).clone(),
-            Ok(None) => Scalar::Error("#REF!"),
+            Ok(None) => {
+                self.met_running.set(true);
+                Scalar::Error("#REF!")
+            }
             Err(error) => detail(error),
         }
     }
@@ -216,6 +221,9 @@ impl Workbook<'_, '_> {
     }
 
     /// Returns the result of one of these formulas; `None` while it is in progress.
+    ///
+    /// A blank cell asks every formula that may fill it. One of them may need the formula that asks,
+    /// which is no circle: its result now is not kept, and it is evaluated again when it is read.
     fn result_of(&self, sheet: i32, index: usize) -> Result<Option<Rc<Spill>>, StorageError> {
         let (row, column, source) = {
             let mut sheets = self.spilling.borrow_mut();
@@ -228,7 +236,16 @@ impl Workbook<'_, '_> {
             anchor.state = SpillState::Running;
             (anchor.row, anchor.column, anchor.source.clone())
         };
+        let others_met = self.met_running.replace(false);
         let value = self.evaluated(sheet, row, column, &source);
+        let is_inner = self.spilling.borrow().values().flatten().filter(|other| other.is_running()).count() > 1;
+        if self.met_running.get() && is_inner {
+            if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
+                anchor.state = SpillState::Waiting;
+            }
+            return Ok(Some(Rc::new(Spill::single(row, column, value.first().clone()))));
+        }
+        self.met_running.set(others_met);
         let spill = Rc::new(self.place_result(sheet, row, column, value)?);
         if let Some(anchor) = self.spilling.borrow_mut().get_mut(&sheet).and_then(|list| list.get_mut(index)) {
             anchor.state = SpillState::Done(Rc::clone(&spill));
@@ -270,6 +287,23 @@ impl Workbook<'_, '_> {
     }
 }
 
+impl<'b, 't, 's> EvalContext<'b, 't, 's> {
+    /// Creates the view of a formula in this cell.
+    pub(crate) fn new(workbook: &'b Workbook<'t, 's>, sheet: i32, row: u32, column: u32) -> Self {
+        Self { workbook, sheet, row, column }
+    }
+
+    /// Evaluates a formula that is in no cell, as if it were in this one. Returns its first value.
+    pub(crate) fn value_of(&self, source: &str) -> Scalar {
+        self.workbook.evaluated(self.sheet, self.row, self.column, source).first().clone()
+    }
+
+    /// Returns the time of the last recalculation, as a serial number.
+    pub(crate) fn now(&self) -> f64 {
+        self.workbook.settings.now
+    }
+}
+
 impl EvalContext<'_, '_, '_> {
     fn sheet_of(&self, title: Option<&str>) -> Option<&SheetProperties> {
         match title {
@@ -279,6 +313,9 @@ impl EvalContext<'_, '_, '_> {
     }
 
     fn read(&self, sheet: &SheetProperties, area: &Area) -> Result<Option<Matrix>, StorageError> {
+        if let Some(block) = self.workbook.column_block(sheet.id, area)? {
+            return Ok(Some(block));
+        }
         let spills = self.workbook.spills(sheet.id, area)?;
         let entered = self.workbook.transaction.last_row_with_data(sheet.id)?.map_or(0, |row| row.saturating_add(1));
         let used = spills.iter().map(|spill| spill.end()).max().unwrap_or(0).max(entered);
@@ -357,6 +394,10 @@ impl FormulaCells for EvalContext<'_, '_, '_> {
     fn budget(&self) -> &EvalBudget {
         &self.workbook.budget
     }
+
+    fn settings(&self) -> FormulaSettings {
+        self.workbook.settings
+    }
 }
 
 #[cfg(test)]
@@ -425,6 +466,12 @@ mod tests {
         assert_eq!(seen(&circle)[0], "0: #REF! #REF!");
         let own: [&[&str]; 1] = [&["=ARRAYFORMULA(A1:A2)"]];
         assert_eq!(seen(&own)[0], "0: #REF!");
+    }
+
+    #[test]
+    fn a_blank_cell_makes_no_circle_of_formulas_that_may_fill_it() {
+        let lines: [&[&str]; 1] = [&["1", "=SORT(IF(H1=\"\",A1+1,0))", "=SORT(B1*10)", "=SORT(C1+B1)"]];
+        assert_eq!(seen(&lines), ["0: 1 2 20 22"]);
     }
 
     #[test]

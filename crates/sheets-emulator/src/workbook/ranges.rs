@@ -9,12 +9,14 @@ use std::collections::HashMap;
 
 use crate::error::ApiError;
 use crate::formula::budget::EvalBudget;
+use crate::formula::settings::FormulaSettings;
 use crate::formula::spill::SpillAnchor;
 use crate::grid::a1::{CellSpan, SheetLookup, locate};
 use crate::grid::area::{Area, GridRange};
 use crate::grid::value::Scalar;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::sheet_columns::ColumnCache;
 
 /// The sheets of a spreadsheet in one transaction.
 #[derive(Debug)]
@@ -29,10 +31,16 @@ pub(crate) struct Workbook<'t, 's> {
     pub(crate) looks: Counter<u32>,
     /// The remaining budget of formulas.
     pub(crate) budget: EvalBudget,
+    /// The decimal sign and the time of formulas.
+    pub(crate) settings: FormulaSettings,
     /// Cells that array results fill.
     pub(crate) filled: Counter<u64>,
     /// By sheet, the formulas that may fill several cells, once they were read.
     pub(crate) spilling: RefCell<HashMap<i32, Vec<SpillAnchor>>>,
+    /// Whether the formula in progress read another one that is in progress.
+    pub(crate) met_running: Counter<bool>,
+    /// Columns that formulas read.
+    pub(crate) columns: RefCell<ColumnCache>,
     /// Results of other formulas, by sheet, row and column.
     pub(crate) results: RefCell<HashMap<(i32, u32, u32), Scalar>>,
 }
@@ -84,14 +92,19 @@ impl<'t, 's> Workbook<'t, 's> {
     /// Opens the spreadsheet of a transaction. After a write that may change results it must be
     /// opened again.
     pub(crate) fn open(transaction: &'t Transaction<'s>) -> Result<Self, StorageError> {
+        let properties = transaction.properties()?;
+        let recalculated_ms = transaction.recalculated_ms(&properties.auto_recalc)?;
         Ok(Self {
             transaction,
+            settings: FormulaSettings::new(&properties.locale, &properties.time_zone, recalculated_ms),
             sheets: transaction.sheets()?,
             chain: Counter::new(0),
             looks: Counter::new(0),
             budget: EvalBudget::default(),
             filled: Counter::new(0),
             spilling: RefCell::default(),
+            met_running: Counter::new(false),
+            columns: RefCell::default(),
             results: RefCell::default(),
         })
     }

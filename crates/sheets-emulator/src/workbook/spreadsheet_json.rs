@@ -19,6 +19,7 @@ use crate::schema::response_mask::ResponseMask;
 use crate::storage::developer_metadata::KIND;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SheetProperties, Transaction};
+use crate::workbook::conditional_format::{ConditionalFormats, FormattedCell};
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
@@ -173,15 +174,7 @@ fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) 
             members.insert(name.to_owned(), start.into());
         }
     }
-    let mut rows = Vec::new();
-    workbook.visit(sheet.id, area, |row, cells| {
-        let values = row_values(workbook, sheet, row, area, &cells);
-        if !values.is_empty() {
-            rows.resize((row - area.rows.start) as usize, json!({}));
-            rows.push(json!({"values": values}));
-        }
-        Ok::<(), StorageError>(())
-    })?;
+    let rows = row_data(workbook, sheet, area)?;
     if !rows.is_empty() {
         members.insert("rowData".to_owned(), Value::Array(rows));
     }
@@ -203,27 +196,74 @@ fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) 
     Ok(Value::Object(members))
 }
 
+/// Returns the rows up to the last one with contents, or with a cell that a conditional format
+/// changes.
+fn row_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Value>, StorageError> {
+    let formats = ConditionalFormats::read(workbook, sheet)?;
+    let covered = formats.covered(area);
+    let mut rows = Vec::new();
+    let add = |rows: &mut Vec<Value>, row: u32, cells: &[Cell]| {
+        let values = row_values(workbook, sheet, &formats, RowPart { row, area, cells, covered: covered.as_ref() });
+        if !values.is_empty() {
+            rows.resize((row - area.rows.start) as usize, json!({}));
+            rows.push(json!({"values": values}));
+        }
+    };
+    let blank_rows = |from: u32, to: u32, rows: &mut Vec<Value>| {
+        let within = covered.as_ref().map_or(0..0, |covered| covered.rows.clone());
+        (from.max(within.start)..to.min(within.end)).for_each(|row| add(rows, row, &[]));
+    };
+    let mut next = area.rows.start;
+    workbook.visit(sheet.id, area, |row, cells| {
+        blank_rows(next, row, &mut rows);
+        next = row.saturating_add(1);
+        add(&mut rows, row, &cells);
+        Ok::<(), StorageError>(())
+    })?;
+    blank_rows(next, area.rows.end, &mut rows);
+    Ok(rows)
+}
+
+/// The requested part of a row.
+#[derive(Debug, Clone, Copy)]
+struct RowPart<'a> {
+    row: u32,
+    area: &'a Area,
+    cells: &'a [Cell],
+    /// The cells that conditional formats may change, contents or not.
+    covered: Option<&'a Area>,
+}
+
 fn row_values(
     workbook: &Workbook<'_, '_>,
     sheet: &SheetProperties,
-    row: u32,
-    area: &Area,
-    cells: &[Cell],
+    formats: &ConditionalFormats,
+    part: RowPart<'_>,
 ) -> Vec<Value> {
-    let end = cells.len().min(area.cols.end as usize);
-    let inside = cells.get(area.cols.start as usize..end).unwrap_or_default();
-    let used = inside.iter().rposition(|cell| !cell.is_blank()).map_or(0, |last| last + 1);
-    let link_target = |column: u32, source: &str| workbook.address(sheet.id, row, column, source);
-    let columns = area.cols.start..;
-    columns.zip(&inside[..used]).map(|(column, cell)| cell_data(cell, |source| link_target(column, source))).collect()
+    let RowPart { row, area, cells, covered } = part;
+    let blank = Cell::default();
+    let covered = covered.filter(|covered| covered.rows.contains(&row));
+    let end = covered.map_or(0, |covered| covered.cols.end as usize).max(cells.len()).min(area.cols.end as usize);
+    let mut values = Vec::new();
+    for column in area.cols.start..u32::try_from(end).unwrap_or(u32::MAX) {
+        let cell = cells.get(column as usize).unwrap_or(&blank);
+        let changes = covered.and_then(|_| {
+            let scalar = &effective(cell);
+            formats.changes(workbook, FormattedCell { sheet: sheet.id, row, column, cell, scalar })
+        });
+        let link_target = |source: &str| workbook.address(sheet.id, row, column, source);
+        if !cell.is_blank() || changes.is_some() {
+            values.resize((column - area.cols.start) as usize, json!({}));
+            values.push(cell_data(cell, changes.as_ref(), link_target));
+        }
+    }
+    values
 }
 
-/// Returns `CellData`; `link_target` returns the target of a link formula.
-fn cell_data(cell: &Cell, link_target: impl Fn(&str) -> Option<String>) -> Value {
+/// Returns `CellData`. `changes` are those of conditional formats, and `link_target` returns the
+/// target of a link formula.
+fn cell_data(cell: &Cell, changes: Option<&Value>, link_target: impl Fn(&str) -> Option<String>) -> Value {
     let mut members = Map::new();
-    if cell.is_blank() {
-        return Value::Object(members);
-    }
     let mut side = None;
     if let Some(value) = &cell.value {
         let scalar = effective(cell);
@@ -240,7 +280,11 @@ fn cell_data(cell: &Cell, link_target: impl Fn(&str) -> Option<String>) -> Value
         members.insert("userEnteredFormat".to_owned(), with_both_colors(format));
     }
     let format = cell.format().map(with_both_colors);
-    members.insert("effectiveFormat".to_owned(), effective_format(format.as_ref(), side));
+    let mut format = effective_format(format.as_ref(), side);
+    if let Some(changes) = changes {
+        overlay(&mut format, changes);
+    }
+    members.insert("effectiveFormat".to_owned(), format);
     for (name, value) in cell.members.iter().flat_map(|objects| objects.iter()) {
         if name != "userEnteredFormat" {
             members.insert(name.clone(), if name == "pivotTable" { without_first_sheet(value) } else { value.clone() });

@@ -13,8 +13,10 @@ use crate::batch::request_types::{GridRangeMessage, normalized_colors};
 use crate::batch::write_cells::{change_rows, chunks, write_block};
 use crate::error::ApiError;
 use crate::format::response_format::shown;
+use crate::formula::references::parse::titles_in;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
+use crate::storage::named_ranges::fold;
 
 /// Kind of stored rules, by their index.
 const RULES: &str = "rule";
@@ -126,6 +128,7 @@ pub(crate) fn add_rule(batch: &Batch<'_, '_>, request: AddConditionalFormatRule)
     let sent: GridRangeMessage =
         serde_json::from_value(first).map_err(|_| ApiError::invalid_argument("rule.ranges[0] is no range"))?;
     let (sheet, _) = batch.area(&sent)?;
+    check_rule(&request.rule, &sheet.title)?;
     let mut rules: Vec<Value> = rules(batch, sheet.id)?;
     let Some(at) = usize::try_from(request.index).ok().filter(|at| *at <= rules.len()) else {
         return refuse(format!("No conditional format on sheet: {} at index: {}", sheet.id, request.index));
@@ -174,6 +177,7 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
     let Some(old_at) = at(request.index) else { return refuse(missing(request.index)) };
     let mut reply_members = Map::new();
     if let Some(rule) = request.rule {
+        check_rule(&rule, &sheet.title)?;
         let old = std::mem::replace(&mut rules[old_at], normalized_colors(Value::Object(rule)));
         reply_members.insert("newRule".to_owned(), rules[old_at].clone());
         reply_members.insert("oldRule".to_owned(), old);
@@ -189,6 +193,20 @@ pub(crate) fn update_rule(batch: &Batch<'_, '_>, request: UpdateConditionalForma
     }
     keep_rules(batch, sheet.id, &rules)?;
     Ok(json!({"updateConditionalFormatRule": reply_members}))
+}
+
+/// Refuses a rule whose formula reads another sheet, as the service does (reported).
+fn check_rule(rule: &Map<String, Value>, title: &str) -> Result<(), ApiError> {
+    let condition = rule.get("booleanRule").and_then(|rule| rule.pointer("/condition/values"));
+    let values = condition.and_then(Value::as_array).into_iter().flatten();
+    let formulas =
+        values.filter_map(|value| value.get("userEnteredValue")?.as_str()).filter(|text| text.starts_with('='));
+    for formula in formulas {
+        if titles_in(formula).iter().any(|other| fold(other) != fold(title)) {
+            return refuse("Conditional format rule cannot reference a different sheet.");
+        }
+    }
+    Ok(())
 }
 
 fn rules(batch: &Batch<'_, '_>, sheet: i32) -> Result<Vec<Value>, ApiError> {

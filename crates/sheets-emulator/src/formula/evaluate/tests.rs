@@ -5,6 +5,7 @@ use proptest::prelude::*;
 #[derive(Default)]
 struct Small {
     budget: EvalBudget,
+    settings: FormulaSettings,
 }
 
 impl FormulaCells for Small {
@@ -41,10 +42,20 @@ impl FormulaCells for Small {
     fn budget(&self) -> &EvalBudget {
         &self.budget
     }
+
+    fn settings(&self) -> FormulaSettings {
+        self.settings
+    }
 }
 
 fn run(text: &str) -> Scalar {
     evaluate(text, &Small::default()).first().clone()
+}
+
+/// Returns a result in a locale with a decimal comma, at a time.
+fn run_in_german(text: &str, now: f64) -> Scalar {
+    let small = Small { settings: FormulaSettings { decimal_comma: true, now }, ..Small::default() };
+    evaluate(text, &small).first().clone()
 }
 
 /// Returns the cells of a result as texts: commas between columns, semicolons between rows.
@@ -190,6 +201,18 @@ proptest! {
     #[test]
     fn no_formula_makes_it_fail(text in "=[-+*/^&%(){};0-9A-Ce.,:!'\" SUM]{0,30}") {
         let _ = run(&text);
+        let _ = run_in_german(&text, 46_355.5);
+    }
+
+    #[test]
+    fn no_arguments_make_a_function_fail(
+        name in proptest::sample::select(vec!["MAXIFS", "XLOOKUP", "XMATCH", "LOOKUP", "HLOOKUP", "TEXTJOIN", "JOIN", "IFS",
+            "SWITCH", "CHOOSE", "WEEKDAY", "WEEKNUM", "EDATE", "EOMONTH", "TIME", "SECOND", "DATEVALUE", "MEDIAN", "SMALL",
+            "PERCENTILE", "SUMPRODUCT", "REPT", "CHAR", "AVERAGEIF", "COUNTUNIQUE", "ROWS", "N", "DAYS"]),
+        arguments in proptest::collection::vec("[-0-9e.]{1,12}|\"[a-z*?~<>=]{0,4}\"|A1:B3|C:C|A1|\\{1;2,3\\}|TRUE|", 0..7),
+    ) {
+        let _ = run(&format!("={name}({})", arguments.join(";")));
+        let _ = run(&format!("=ARRAYFORMULA({name}({}))", arguments.join(";")));
     }
 }
 
@@ -212,4 +235,207 @@ fn a_text_beyond_fifty_thousand_characters_is_an_error_however_it_is_made() {
         run("=SUBSTITUTE(\"a-b-c\",\"-\",\"+\")&REGEXREPLACE(\"a1b22\",\"[0-9]+\",\"<$0>\")"),
         Scalar::Text("a+b+ca<$0>b<$0>".to_owned())
     );
+}
+
+#[test]
+fn semicolons_separate_arguments_in_every_locale() {
+    for (text, value) in [("=SUM(1;2)", 3.0), ("=IF(FALSE;1;2)", 2.0), ("=SUM({1;2};3)", 6.0), ("=SUM(A1:A2;1)", 43.0)]
+    {
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
+        assert_eq!(run_in_german(text, 0.0), Scalar::Number(value), "{text}");
+    }
+    assert_eq!(run("=SUM(1,2;3)"), Scalar::Number(6.0));
+    assert_eq!(run("=IF(TRUE;;1)"), Scalar::Blank);
+    assert_eq!(run("=SUM({1\\2})"), Scalar::Error("#ERROR!"));
+}
+
+#[test]
+fn a_comma_is_the_decimal_sign_where_the_locale_has_one() {
+    for (text, value) in [
+        ("=SUM(1,2)", 1.2),
+        ("=1,5*2", 3.0),
+        ("=,5+1,5e1", 15.5),
+        ("=SUM({1,5\\2;3\\4})", 10.5),
+        ("=INDEX({1\\2;3\\4};2;1)", 3.0),
+        ("=SUM(2:2)", 40.0),
+    ] {
+        assert_eq!(run_in_german(text, 0.0), Scalar::Number(value), "{text}");
+    }
+    for text in ["=IF(A1>1,\"a\",\"b\")", "=SUM(A1,A2)", "=1.5", "={1,\"a\"}", "=1,2,3"] {
+        assert_eq!(run_in_german(text, 0.0), Scalar::Error("#ERROR!"), "{text}");
+    }
+}
+
+#[test]
+fn now_and_today_are_the_time_of_the_recalculation() {
+    assert_eq!(run_in_german("=NOW()", 46_355.25), Scalar::Number(46_355.25));
+    assert_eq!(run_in_german("=today()+1", 46_355.25), Scalar::Number(46_356.0));
+    assert_eq!(run("=NOW(1)"), Scalar::Error("#N/A"));
+}
+
+#[test]
+fn criteria_count_sum_and_bound_the_cells_that_meet_them() {
+    let runs = "{1;2;4;8},{\"a\";\"A\";\"b\";\"\"}";
+    for (text, shown) in [
+        (format!("=MAXIFS({runs},\"a\")"), "2"),
+        (format!("=MINIFS({runs},\"a\")"), "1"),
+        (format!("=MAXIFS({runs},\"zz\")&MINIFS({runs},\"zz\")"), "00"),
+        (format!("=AVERAGEIFS({runs},\"a\")"), "1.5"),
+        (format!("=AVERAGEIFS({runs},\"zz\")"), "#DIV/0!"),
+        (format!("=MAXIFS({runs},\"<>a\")"), "8"),
+        (format!("=MAXIFS({runs},\"?\",{{1;2;4;8}},\"<4\")"), "2"),
+        (format!("=MAXIFS({runs})"), "#N/A"),
+        ("=MAXIFS({1;2;3},{1;2},1)".to_owned(), "#VALUE!"),
+        ("=SUMIFS({1;2;3},{1;2},1)".to_owned(), "#VALUE!"),
+        ("=AVERAGEIF({1;2;6},\">1\")".to_owned(), "4"),
+        ("=MAXIFS({46354;46355.5;46360},{46354;46355.5;46360},\"<2026-12-01\")".to_owned(), "46355.5"),
+        ("=COUNTIF({46355;46356},\">=11/30/2026\")".to_owned(), "1"),
+        ("=COUNTIF({0.1;0.2},\">10%\")".to_owned(), "1"),
+        ("=COUNTIF({TRUE;FALSE;1},TRUE)&COUNTIF({TRUE;FALSE;1},\"true\")".to_owned(), "11"),
+        ("=COUNTIF({\"a*\";\"ab\"},\"a~*\")".to_owned(), "1"),
+        ("=SUMIFS({1;2},{\"x\";\"x\"},\"X\")".to_owned(), "3"),
+        ("=SUMIF({1;2},\">0\",{1;#N/A})".to_owned(), "#N/A"),
+    ] {
+        assert_eq!(table(&text), shown, "{text}");
+    }
+}
+
+#[test]
+fn an_empty_criterion_means_blank_or_empty_and_a_sign_alone_means_blank() {
+    // Of A1:A6, three cells are blank; the literal adds an empty text.
+    for (text, value) in [
+        ("=COUNTIF(A1:A6,\"\")", 3.0),
+        ("=COUNTIF(A1:A6,\"=\")", 3.0),
+        ("=COUNTIF(A1:A6,\"<>\")", 3.0),
+        ("=COUNTIF({\"\";\"x\"},\"\")", 1.0),
+        ("=COUNTIF({\"\";\"x\"},\"=\")", 0.0),
+        ("=COUNTIF({\"\";\"x\"},\"<>\")", 2.0),
+        ("=COUNTIF({0;1},B1)", 1.0),
+    ] {
+        assert_eq!(run(text), Scalar::Number(value), "{text}");
+    }
+}
+
+#[test]
+fn dates_and_times_come_apart_and_together() {
+    for (text, shown) in [
+        ("=HOUR(46355.375)&\":\"&MINUTE(46355.375)&\":\"&SECOND(46355.375)", "9:0:0"),
+        ("=HOUR(9/24)&HOUR(46355+21/24)&HOUR(0.999999999999)", "9210"),
+        ("=MINUTE(\"10:30\")&SECOND(TIME(1,2,3))&HOUR(\"2026-11-29 18:00\")", "30318"),
+        ("=HOUR(-1)", "#NUM!"),
+        ("=WEEKDAY(46355)&WEEKDAY(46355,2)&WEEKDAY(46355,3)", "176"),
+        ("=WEEKDAY(\"2026-11-30\",2)", "1"),
+        ("=WEEKDAY(46355,9)", "#NUM!"),
+        ("=TIME(36,0,0)&TIME(-1,0,0)", "#NUM!"),
+        ("=TIME(36,0,0)", "0.5"),
+        ("=DATEVALUE(\"11/29/2026 12:00\")&TIMEVALUE(\"2026-11-29 12:00\")", "463550.5"),
+        ("=DATEVALUE(\"soon\")", "#VALUE!"),
+        ("=VALUE(\"2026-11-29\")&VALUE(\"1.5\")", "463551.5"),
+        ("=EDATE(DATE(2026,1,31),1)-DATE(2026,2,28)", "0"),
+        ("=EOMONTH(DATE(2024,1,15),1)-DATE(2024,2,29)", "0"),
+        ("=EOMONTH(DATE(2024,1,15),-1)-DATE(2023,12,31)", "0"),
+        ("=DAYS(46355.9,\"2026-11-28\")", "1"),
+        ("=WEEKNUM(DATE(2026,1,4))&WEEKNUM(DATE(2026,1,4),2)&ISOWEEKNUM(DATE(2027,1,1))", "2153"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn xlookup_finds_exact_next_and_wildcard_matches_from_either_end() {
+    let names = "{\"a\";\"B\";\"ab\";\"b\"}";
+    for (text, shown) in [
+        (format!("=XLOOKUP(\"b\",{names},{{1;2;3;4}})"), "2"),
+        (format!("=XLOOKUP(\"b\",{names},{{1;2;3;4}},,0,-1)"), "4"),
+        (format!("=XLOOKUP(\"b\";{names};{{1;2;3;4}};\"none\";;-1)"), "4"),
+        (format!("=XLOOKUP(\"a*\",{names},{{1;2;3;4}})"), "#N/A"),
+        (format!("=XLOOKUP(\"a?\",{names},{{1;2;3;4}},,2)"), "3"),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},\"never ran\")"), "never ran"),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},B1)"), ""),
+        (format!("=XLOOKUP(\"z\",{names},{{1;2;3;4}},1/0)"), "#DIV/0!"),
+        ("=XLOOKUP(5,{1;9;4;6},{\"w\";\"x\";\"y\";\"z\"},,1)".to_owned(), "z"),
+        ("=XLOOKUP(5,{1;9;4;6},{\"w\";\"x\";\"y\";\"z\"},,-1)".to_owned(), "y"),
+        ("=XLOOKUP(0,{1;9},{1;2},,-1)".to_owned(), "#N/A"),
+        ("=XLOOKUP(2,{1;2},{1,10;2,20})".to_owned(), "2,20"),
+        ("=XLOOKUP(2,{1,2},{1,10;2,20})".to_owned(), "10;20"),
+        ("=XLOOKUP(2,{1;2},{1;2;3})".to_owned(), "#VALUE!"),
+        ("=XLOOKUP(2,{1,2;3,4},{1;2})".to_owned(), "#VALUE!"),
+        ("=XLOOKUP(\"2\",{1;2},{1;2})".to_owned(), "#N/A"),
+        ("=XLOOKUP(40,A:A,B:B,\"x\")&XLOOKUP(40,A:A,A:A)".to_owned(), "40"),
+        ("=XMATCH(4,{1;2;4;4},0,-1)&XMATCH(3,{1;2;4;4},1)&XMATCH(3,{1;2;4;4},-1)".to_owned(), "432"),
+        ("=ARRAYFORMULA(XLOOKUP({1;3},{1;2},{\"a\";\"b\"},\"-\"))".to_owned(), "a;-"),
+    ] {
+        assert_eq!(table(&text), shown, "{text}");
+    }
+}
+
+#[test]
+fn other_look_ups_read_rows_columns_and_sizes() {
+    for (text, shown) in [
+        ("=LOOKUP(3,{1;2;4},{\"a\";\"b\";\"c\"})", "b"),
+        ("=LOOKUP(3,{1,\"x\";2,\"y\";4,\"z\"})", "y"),
+        ("=LOOKUP(0,{1;2})", "#N/A"),
+        ("=HLOOKUP(2,{1,2;\"a\",\"b\"},2,FALSE)", "b"),
+        ("=HLOOKUP(2,{1,2;\"a\",\"b\"},3,FALSE)", "#REF!"),
+        ("=ROWS(A:A)&COLUMNS(A:C)&ROWS(A2:A)&ROWS({1;2})&COLUMNS(A1)", "63521"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn texts_are_joined_repeated_and_capitalized() {
+    for (text, shown) in [
+        ("=TEXTJOIN(\", \",TRUE,{\"a\",\"\",\"b\"},A1:B3)", "a, b, 2, 40, x"),
+        ("=TEXTJOIN(\"-\",FALSE,{\"a\",\"\",\"b\"})", "a--b"),
+        ("=TEXTJOIN(\"-\",TRUE)", "#N/A"),
+        ("=TEXTJOIN(\",\",TRUE,FILTER({\"a\";\"b\";\"c\"},{1;0;1}))", "a,c"),
+        ("=TEXTJOIN(\",\",TRUE,{1,1}/0)", "#DIV/0!"),
+        ("=JOIN(\"/\",{1,2},3)", "1/2/3"),
+        ("=REPT(\"ab\",2)&CHAR(65)&PROPER(\"last RUN of o'neil\")", "ababALast Run Of O'Neil"),
+        ("=REPT(\"ab\",99999)", "#VALUE!"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn one_of_several_values_is_taken_and_may_be_a_range() {
+    for (text, shown) in [
+        ("=IF(TRUE,FILTER({1;2;3},{0;1;1}),\"\")", "2;3"),
+        ("=IFERROR(FILTER({1;2},{0;1}),\"none\")&IFERROR(FILTER({1;2},{0;0}),\"none\")", "2none"),
+        ("=IFNA(NA(),5)&IFERROR(1/0)", "5"),
+        ("=IF(1/0,1,2)", "#DIV/0!"),
+        ("=IF(FALSE,1)", "FALSE"),
+        ("=IFS(FALSE,1,TRUE,2,TRUE,3)", "2"),
+        ("=IFS(FALSE,1)", "#N/A"),
+        ("=SWITCH(\"B\",\"a\",1,\"b\",2,9)&SWITCH(\"c\",\"a\",1,9)", "29"),
+        ("=SWITCH(3,1,\"a\")", "#N/A"),
+        ("=CHOOSE(2,\"a\",\"b\")&CHOOSE(WEEKDAY(46355,2),1,2,3,4,5,6,7)", "b7"),
+        ("=CHOOSE(3,1,2)", "#NUM!"),
+        ("=ISNA(NA())&ISERR(NA())&ISERROR(FILTER({1;2},{1;1}))&ISLOGICAL(TRUE)", "TRUEFALSEFALSETRUE"),
+        ("=ISBLANK(B1)&ISBLANK(\"\")&ISNONTEXT(1)", "TRUEFALSETRUE"),
+        ("=XOR(TRUE,TRUE,TRUE)&XOR(TRUE,TRUE)", "TRUEFALSE"),
+        ("=N(\"x\")&N(TRUE)&T(1)&T(\"t\")", "01t"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
+}
+
+#[test]
+fn many_numbers_have_medians_ranks_and_products() {
+    for (text, shown) in [
+        ("=MEDIAN({3,1,2})&MEDIAN({4;1;2;3})&MEDIAN(A1:B3)", "22.521"),
+        ("=MEDIAN(B1:B3)", "#NUM!"),
+        ("=SMALL({3;1;2},2)&LARGE({3;1;2},1)", "23"),
+        ("=SMALL({3;1;2},0)", "#NUM!"),
+        ("=LARGE({3;1;2},4)", "#NUM!"),
+        ("=PERCENTILE({1;2;3;4;5},0.95)&PERCENTILE({7},0.5)", "4.87"),
+        ("=PERCENTILE({1;2},1.5)", "#NUM!"),
+        ("=SUMPRODUCT({1;2;3},{4;5;6})&SUMPRODUCT((A1:A2>1)*(A1:A2<40))", "321"),
+        ("=SUMPRODUCT({1;2},{1;2;3})", "#VALUE!"),
+        ("=COUNTUNIQUE({1;1;\"a\";2},A1:A3)&TRUNC(-2.7)&SIGN(-3)", "5-2-1"),
+    ] {
+        assert_eq!(table(text), shown, "{text}");
+    }
 }

@@ -1,32 +1,39 @@
 //! Calls functions by name.
 //!
 //! In scope: the list of functions, which of them take whole ranges, logic and numbers.
-//! Out of scope: reading arguments (`args`), other functions (`text`, `lookup`, `array`). Functions
-//! that fetch data or read the time yield `#NAME?`, like unknown names.
+//! Out of scope: reading arguments (`args`), other functions (their own files). Functions that
+//! fetch data yield `#NAME?`, like unknown names; `evaluate` calls those that read the time.
 
 use crate::formula::args::{Args, size, truth};
 use crate::formula::budget::EvalBudget;
 use crate::formula::elementwise::broadcast;
 use crate::formula::functions::array::call_array_function;
-use crate::formula::functions::lookup::call_lookup_function;
-use crate::formula::functions::text::{call_text_function, call_text_or_date_function};
+use crate::formula::functions::choice::choose;
+use crate::formula::functions::criteria::call_criteria_function;
+use crate::formula::functions::date::{call_date_function, serial};
+use crate::formula::functions::lookup::{call_lookup_function, call_range_lookup};
+use crate::formula::functions::statistics::call_statistics_function;
+use crate::formula::functions::text::{call_search_function, call_text_function};
 use crate::formula::matrix::Operand;
-use crate::grid::value::{EvalResult, Scalar, finite};
+use crate::grid::value::{EvalResult, Scalar, finite, number};
 
 /// Functions of single values. Inside `ARRAYFORMULA` they are called for each cell of a range.
-const OF_VALUES: &str = " ABS CEILING CONCAT DATE DAY EXACT FALSE FIND FLOOR HYPERLINK IF IFERROR IFNA INT ISBLANK ISERROR \
-    ISNUMBER ISTEXT LEFT LEN LOWER MID MOD MONTH NA NOT PI POWER REGEXEXTRACT REGEXMATCH REGEXREPLACE RIGHT ROUND ROUNDDOWN \
-    ROUNDUP SEARCH SQRT SUBSTITUTE TEXT TRIM TRUE UPPER VALUE YEAR ";
+const OF_VALUES: &str = " ABS CEILING CHAR CHOOSE CONCAT DATE DATEVALUE DAY DAYS EDATE EOMONTH EXACT FALSE FIND FLOOR HOUR \
+    HYPERLINK IF IFERROR IFNA IFS INT ISBLANK ISERR ISERROR ISLOGICAL ISNA ISNONTEXT ISNUMBER ISOWEEKNUM ISTEXT LEFT LEN \
+    LOWER MID MINUTE MOD MONTH N NA NOT PI POWER PROPER REGEXEXTRACT REGEXMATCH REGEXREPLACE REPT RIGHT ROUND ROUNDDOWN \
+    ROUNDUP SEARCH SECOND SIGN SQRT SUBSTITUTE SWITCH T TEXT TIME TIMEVALUE TRIM TRUE TRUNC UPPER VALUE WEEKDAY WEEKNUM \
+    YEAR ";
 
 /// Functions whose arguments are all whole ranges.
-const OF_RANGES: &str =
-    " AND ARRAYFORMULA AVERAGE CONCATENATE COUNT COUNTA COUNTBLANK FILTER MAX MIN OR PRODUCT SORT SUM UNIQUE ";
+const OF_RANGES: &str = " AND ARRAYFORMULA AVERAGE COLUMNS CONCATENATE COUNT COUNTA COUNTBLANK COUNTUNIQUE FILTER JOIN MAX \
+    MEDIAN MIN OR PRODUCT ROWS SORT SUM SUMPRODUCT TEXTJOIN UNIQUE XOR ";
 
 /// Functions of whole ranges and of single values.
-const OF_BOTH: &str = " COUNTIF COUNTIFS INDEX MATCH SUMIF SUMIFS VLOOKUP ";
+const OF_BOTH: &str = " AVERAGEIF AVERAGEIFS COUNTIF COUNTIFS HLOOKUP INDEX LARGE LOOKUP MATCH MAXIFS MINIFS PERCENTILE \
+    SMALL SUMIF SUMIFS VLOOKUP XLOOKUP XMATCH ";
 
 /// Functions inside which every range means all its cells.
-const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT UNIQUE ";
+const RANGE_OPENING: &str = " ARRAYFORMULA FILTER INDEX SORT SUMPRODUCT UNIQUE ";
 
 fn is_in(names: &str, name: &str) -> bool {
     names.split_ascii_whitespace().any(|known| known == name)
@@ -46,11 +53,12 @@ pub(crate) fn opens_ranges(name: &str) -> bool {
 /// Returns whether a function takes this argument whole if it is a range.
 fn takes_whole(name: &str, at: usize) -> bool {
     match name {
-        "COUNTIF" | "INDEX" => at == 0,
-        "SUMIF" => at != 1,
+        "COUNTIF" | "INDEX" | "LARGE" | "PERCENTILE" | "SMALL" => at == 0,
+        "AVERAGEIF" | "SUMIF" => at != 1,
         "COUNTIFS" => at.is_multiple_of(2),
-        "SUMIFS" => at == 0 || !at.is_multiple_of(2),
-        "MATCH" | "VLOOKUP" => at == 1,
+        "AVERAGEIFS" | "MAXIFS" | "MINIFS" | "SUMIFS" => at == 0 || !at.is_multiple_of(2),
+        "HLOOKUP" | "MATCH" | "VLOOKUP" | "XMATCH" => at == 1,
+        "LOOKUP" | "XLOOKUP" => at == 1 || at == 2,
         _ => is_in(OF_RANGES, name),
     }
 }
@@ -95,54 +103,74 @@ fn cost_of(name: &str) -> u64 {
 fn work_out(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
     let scalar = match name {
         "FILTER" | "SORT" | "UNIQUE" | "INDEX" => return call_array_function(name, args),
+        "LOOKUP" | "XLOOKUP" => return call_range_lookup(name, args),
         "TRUE" => Scalar::Bool(true),
         "FALSE" => Scalar::Bool(false),
         "PI" => Scalar::Number(std::f64::consts::PI),
         "NA" => Scalar::Error("#N/A"),
-        "IF" | "IFERROR" | "IFNA" | "AND" | "OR" | "NOT" => logic(name, args)?,
-        "ISBLANK" => Scalar::Bool(*args.raw(0)? == Scalar::Blank),
-        "ISERROR" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Error(_))),
-        "ISNUMBER" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Number(_))),
-        "ISTEXT" => Scalar::Bool(matches!(args.raw(0)?, Scalar::Text(_))),
+        "IF" | "IFERROR" | "IFNA" | "IFS" | "SWITCH" | "CHOOSE" => return choose(name, args),
+        "AND" | "OR" | "XOR" | "NOT" => logic(name, args)?,
+        "ISBLANK" | "ISERR" | "ISERROR" | "ISLOGICAL" | "ISNA" | "ISNONTEXT" | "ISNUMBER" | "ISTEXT" => {
+            Scalar::Bool(is_of_kind(name, args.0.first().ok_or("#N/A")?.first()))
+        }
+        "N" => Scalar::Number(number(args.0.first().ok_or("#N/A")?.first()).or_else(|error| match error {
+            "#VALUE!" => Ok(0.0),
+            error => Err(error),
+        })?),
+        "T" => match args.value(0)? {
+            Scalar::Text(text) => Scalar::Text(text),
+            _ => Scalar::Text(String::new()),
+        },
+        "MEDIAN" | "SMALL" | "LARGE" | "PERCENTILE" | "SUMPRODUCT" | "COUNTUNIQUE" => {
+            call_statistics_function(name, args)?
+        }
         "SUM" | "PRODUCT" | "AVERAGE" | "MIN" | "MAX" | "COUNT" | "COUNTA" | "COUNTBLANK" => call_variadic(name, args)?,
         "LEN" | "UPPER" | "LOWER" | "TRIM" | "LEFT" | "RIGHT" | "MID" | "CONCAT" | "CONCATENATE" | "EXACT"
-        | "HYPERLINK" => call_text_function(name, args)?,
-        "DATE" | "YEAR" | "MONTH" | "DAY" | "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH"
-        | "REGEXEXTRACT" | "REGEXREPLACE" => call_text_or_date_function(name, args)?,
-        _ if is_in(OF_BOTH, name) => call_lookup_function(name, args)?,
+        | "HYPERLINK" | "TEXTJOIN" | "JOIN" | "REPT" | "CHAR" | "PROPER" => call_text_function(name, args)?,
+        "TEXT" | "SUBSTITUTE" | "FIND" | "SEARCH" | "REGEXMATCH" | "REGEXEXTRACT" | "REGEXREPLACE" => {
+            call_search_function(name, args)?
+        }
+        "DATE" | "DATEVALUE" | "DAY" | "DAYS" | "EDATE" | "EOMONTH" | "HOUR" | "ISOWEEKNUM" | "MINUTE" | "MONTH"
+        | "SECOND" | "TIME" | "TIMEVALUE" | "WEEKDAY" | "WEEKNUM" | "YEAR" => call_date_function(name, args)?,
+        "AVERAGEIF" | "AVERAGEIFS" | "COUNTIF" | "COUNTIFS" | "MAXIFS" | "MINIFS" | "SUMIF" | "SUMIFS" => {
+            call_criteria_function(name, args)?
+        }
+        "COLUMNS" | "HLOOKUP" | "MATCH" | "ROWS" | "VLOOKUP" | "XMATCH" => call_lookup_function(name, args)?,
         _ => call_numeric(name, args)?,
     };
     Ok(Operand::Single(scalar))
 }
 
-fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
-    let or_blank = |at: usize| if at < args.len() { args.value(at) } else { Ok(Scalar::Blank) };
+fn is_of_kind(name: &str, scalar: &Scalar) -> bool {
     match name {
-        "IF" => match (args.truth(0)?, args.len()) {
-            (true, _) => args.value(1),
-            (false, ..=2) => Ok(Scalar::Bool(false)),
-            (false, _) => args.value(2),
-        },
-        "IFERROR" => match args.raw(0)? {
-            Scalar::Error(_) => or_blank(1),
-            scalar => Ok(scalar.clone()),
-        },
-        "IFNA" => match args.raw(0)? {
-            Scalar::Error("#N/A") => or_blank(1),
-            _ => args.value(0),
-        },
-        "NOT" => Ok(Scalar::Bool(!args.truth(0)?)),
-        _ => {
-            let texts_and_blanks =
-                |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
-            let truths: Vec<bool> =
-                args.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
-            if truths.is_empty() {
-                return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
-            }
-            Ok(Scalar::Bool(if name == "AND" { truths.iter().all(|one| *one) } else { truths.contains(&true) }))
-        }
+        "ISBLANK" => *scalar == Scalar::Blank,
+        "ISERROR" => matches!(scalar, Scalar::Error(_)),
+        "ISERR" => matches!(scalar, Scalar::Error(error) if *error != "#N/A"),
+        "ISNA" => *scalar == Scalar::Error("#N/A"),
+        "ISLOGICAL" => matches!(scalar, Scalar::Bool(_)),
+        "ISNUMBER" => matches!(scalar, Scalar::Number(_)),
+        "ISTEXT" => matches!(scalar, Scalar::Text(_)),
+        _ => !matches!(scalar, Scalar::Text(_)),
     }
+}
+
+fn logic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+    if name == "NOT" {
+        return Ok(Scalar::Bool(!args.truth(0)?));
+    }
+    let texts_and_blanks =
+        |(scalar, in_range): &(&Scalar, bool)| !in_range || !matches!(scalar, Scalar::Text(_) | Scalar::Blank);
+    let truths: Vec<bool> =
+        args.all().filter(texts_and_blanks).map(|(one, _)| truth(one)).collect::<EvalResult<_>>()?;
+    if truths.is_empty() {
+        return Err(if args.is_empty() { "#N/A" } else { "#VALUE!" });
+    }
+    let holding = truths.iter().filter(|one| **one).count();
+    Ok(Scalar::Bool(match name {
+        "AND" => holding == truths.len(),
+        "OR" => holding > 0,
+        _ => holding % 2 == 1,
+    }))
 }
 
 fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
@@ -177,7 +205,7 @@ fn call_variadic(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
 }
 
 fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
-    let value = args.number(0)?;
+    let value = if name == "VALUE" { serial(args, 0)? } else { args.number(0)? };
     let places = |round: fn(f64) -> f64| {
         let places = args.number_or(1, 0.0)?.trunc();
         // Multiplying as text rounds as Sheets does: 1.005 to two places is 1.01.
@@ -193,6 +221,7 @@ fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
         "ABS" => finite(value.abs()),
         "INT" => finite(value.floor()),
+        "SIGN" => finite(if value.abs() > 0.0 { value.signum() } else { 0.0 }),
         "VALUE" => finite(value),
         "SQRT" if value < 0.0 => Err("#NUM!"),
         "SQRT" => finite(value.sqrt()),
@@ -203,8 +232,28 @@ fn call_numeric(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
         }
         "ROUND" => places(f64::round),
         "ROUNDUP" => places(f64::ceil),
-        "ROUNDDOWN" => places(f64::floor),
+        "ROUNDDOWN" | "TRUNC" => places(f64::floor),
         "CEILING" => steps(f64::ceil),
         _ => steps(f64::floor),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    const DOCUMENT: &str = include_str!("../../../../../docs/emulator.md");
+
+    #[test]
+    fn the_documents_list_every_function() {
+        let (_, rest) = DOCUMENT.split_once("<!-- functions -->").unwrap();
+        let (list, _) = rest.split_once("<!-- end -->").unwrap();
+        let listed: BTreeSet<&str> =
+            list.split(|c: char| c.is_whitespace() || c == '`').filter(|name| !name.is_empty()).collect();
+        let all = [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace);
+        let all: BTreeSet<&str> =
+            all.filter(|name| *name != "ARRAYFORMULA").chain(["COLUMN", "NOW", "ROW", "TODAY"]).collect();
+        assert_eq!(listed, all);
     }
 }

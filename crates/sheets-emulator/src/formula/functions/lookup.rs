@@ -1,52 +1,187 @@
-//! Functions that search tables: sums and counts by criteria, look-ups.
+//! Functions that search tables.
 //!
-//! In scope: criteria such as `">5"` and `"a*"`, exact and sorted look-ups.
-//! Out of scope: reading arguments (`args`), functions that return several cells (`array`).
+//! In scope: exact, approximate and sorted look-ups, the size of a range.
+//! Out of scope: reading arguments (`args`), sums and counts by criteria (`criteria`), functions
+//! that return several cells (`array`).
 
 use crate::formula::args::{Args, size, whole};
-use crate::formula::matrix::{Matrix, count};
-use crate::grid::value::{EvalResult, Scalar, compare, finite, shown};
+use crate::formula::functions::criteria::Wildcard;
+use crate::formula::matrix::{Matrix, Operand, count};
+use crate::grid::value::{EvalResult, Scalar, compare, shown};
 
-/// Calls `SUMIF`, `COUNTIF`, `SUMIFS`, `COUNTIFS`, `MATCH` or `VLOOKUP`.
+/// Calls `MATCH`, `XMATCH`, `VLOOKUP`, `HLOOKUP`, `ROWS` or `COLUMNS`.
 pub(crate) fn call_lookup_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "COUNTIF" => matching_rows(&[(args.matrix(0)?, args.value(1)?)], None),
-        "SUMIF" => {
-            let range = args.matrix(0)?;
-            let summed = if args.len() > 2 { args.matrix(2)? } else { range.clone() };
-            matching_rows(&[(range, args.value(1)?)], Some(&summed))
-        }
-        "COUNTIFS" => matching_rows(&pairs(args, 0)?, None),
-        "SUMIFS" => matching_rows(&pairs(args, 1)?, Some(&args.matrix(0)?)),
+        "ROWS" => Ok(Scalar::Number(f64::from(args.matrix(0)?.height))),
+        "COLUMNS" => Ok(Scalar::Number(f64::from(args.matrix(0)?.width))),
         "MATCH" => {
             let range = args.matrix(1)?;
-            if range.width > 1 && range.height > 1 {
-                return Err("#N/A");
-            }
-            let lines: Vec<&Scalar> = range.cells().iter().collect();
+            let lines = line_of(&range).ok_or("#N/A")?;
             let at = position(&args.value(0)?, &lines, args.number_or(2, 1.0)?).ok_or("#N/A")?;
             Ok(Scalar::Number(size(at + 1)))
         }
+        "XMATCH" => {
+            let range = args.matrix(1)?;
+            let lines = line_of(&range).ok_or("#VALUE!")?;
+            let search = LineSearch::read(args, 2)?;
+            let at = search.position(&args.value(0)?, &lines).ok_or("#N/A")?;
+            Ok(Scalar::Number(size(at + 1)))
+        }
         _ => {
+            let across = name == "HLOOKUP";
             let table = args.matrix(1)?;
-            let column = whole(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?;
-            let column = count(column);
-            if column >= table.width {
+            let at = |line: u32, entry: u32| if across { table.at(entry, line) } else { table.at(line, entry) };
+            let entry = count(whole(args.number(2)?).checked_sub(1).ok_or("#VALUE!")?);
+            let (lines, entries) = if across { (table.width, table.height) } else { (table.used_rows(), table.width) };
+            if entry >= entries {
                 return Err("#REF!");
             }
             let sorted = if args.len() > 3 { args.truth(3)? } else { true };
-            let keys: Vec<&Scalar> = (0..table.used_rows()).map(|row| table.at(row, 0)).collect();
-            let at = position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
-            Ok(table.at(count(at), column).clone())
+            let keys: Vec<&Scalar> = (0..lines).map(|line| at(line, 0)).collect();
+            let found = position(&args.value(0)?, &keys, if sorted { 1.0 } else { 0.0 }).ok_or("#N/A")?;
+            Ok(at(count(found), entry).clone())
         }
     }
+}
+
+/// Calls `XLOOKUP` or `LOOKUP`, which return the part of the result range that belongs to the key.
+pub(crate) fn call_range_lookup(name: &str, args: &Args<'_>) -> EvalResult<Operand> {
+    let wanted = args.value(0)?;
+    let range = args.matrix(1)?;
+    if name == "LOOKUP" {
+        return sorted_lookup(&wanted, &range, args);
+    }
+    let lines = line_of(&range).ok_or("#VALUE!")?;
+    let results = args.matrix(2)?;
+    let search = LineSearch::read(args, 4)?;
+    let across = range.height == 1 && range.width > 1;
+    if (across && results.width != range.width) || (!across && results.height != range.height) {
+        return Err("#VALUE!");
+    }
+    let Some(at) = search.position(&wanted, &lines) else {
+        // An argument that was left out is a single blank; a blank cell is a matrix.
+        return match args.0.get(3) {
+            None | Some(Operand::Single(Scalar::Blank)) => Err("#N/A"),
+            Some(missing) => Ok(missing.clone()),
+        };
+    };
+    Ok(entry_of(&results, count(at), across))
+}
+
+/// Looks a key up in a sorted row or column, or in the first column of a table (the first row of one
+/// that is wider than high). Without a result range, the result is at the table's other end.
+fn sorted_lookup(wanted: &Scalar, range: &Matrix, args: &Args<'_>) -> EvalResult<Operand> {
+    let across = range.width > range.height;
+    let keys: Vec<&Scalar> = if across {
+        (0..range.width).map(|column| range.at(0, column)).collect()
+    } else {
+        (0..range.used_rows()).map(|row| range.at(row, 0)).collect()
+    };
+    let at = count(position(wanted, &keys, 1.0).ok_or("#N/A")?);
+    if args.len() > 2 {
+        let results = args.matrix(2)?;
+        return match line_of(&results) {
+            Some(_) => Ok(entry_of(&results, at, results.height == 1 && results.width > 1)),
+            None => Err("#N/A"),
+        };
+    }
+    let (row, column) = if across { (range.height - 1, at) } else { (at, range.width - 1) };
+    Ok(Operand::Single(range.at(row, column).clone()))
+}
+
+/// Returns the cells of one row, or of one column; `None` for a table.
+fn line_of(range: &Matrix) -> Option<Vec<&Scalar>> {
+    (range.width == 1 || range.height == 1).then(|| range.cells().iter().collect())
+}
+
+/// Returns a row of a range, or a column.
+fn entry_of(results: &Matrix, at: u32, across: bool) -> Operand {
+    let entry: Vec<Scalar> =
+        if across { (0..results.height).map(|row| results.at(row, at).clone()).collect() } else { results.row(at) };
+    let (height, width) = if across { (results.height, 1) } else { (1, results.width) };
+    match <[Scalar; 1]>::try_from(entry) {
+        Ok([only]) => Operand::Single(only),
+        Err(entry) => Operand::Matrix(Matrix::new(height, width, entry)),
+    }
+}
+
+/// How `XLOOKUP` and `XMATCH` search a row or a column.
+#[derive(Debug, Clone, Copy)]
+struct LineSearch {
+    mode: MatchMode,
+    backwards: bool,
+}
+
+/// Which value counts as found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MatchMode {
+    Exact,
+    /// The next greater value if there is no equal one.
+    Greater,
+    /// The next smaller value if there is no equal one.
+    Less,
+    Wildcard,
+}
+
+impl LineSearch {
+    /// Reads the match mode and, after it, the search mode. The modes for sorted ranges find what
+    /// the others find.
+    #[expect(clippy::cast_possible_truncation, reason = "modes are small, and others are refused")]
+    fn read(args: &Args<'_>, at: usize) -> EvalResult<Self> {
+        let mode = match args.number_or(at, 0.0)? as i64 {
+            0 => MatchMode::Exact,
+            1 => MatchMode::Greater,
+            -1 => MatchMode::Less,
+            2 => MatchMode::Wildcard,
+            _ => return Err("#VALUE!"),
+        };
+        let left_out = matches!(args.0.get(at + 1), Some(Operand::Single(Scalar::Blank)));
+        let backwards = match if left_out { 1 } else { args.number_or(at + 1, 1.0)? as i64 } {
+            1 | 2 => false,
+            -1 | -2 => true,
+            _ => return Err("#VALUE!"),
+        };
+        Ok(Self { mode, backwards })
+    }
+
+    fn position(self, wanted: &Scalar, lines: &[&Scalar]) -> Option<usize> {
+        let find = |fits: &dyn Fn(&Scalar) -> bool| {
+            let fits = |one: &&Scalar| fits(one);
+            if self.backwards { lines.iter().rposition(fits) } else { lines.iter().position(fits) }
+        };
+        let order = |one: &Scalar| if is_same_kind(one, wanted) { compare(one, wanted).ok() } else { None };
+        if let (MatchMode::Wildcard, Scalar::Text(text)) = (self.mode, wanted) {
+            let wildcard = Wildcard::read(text);
+            return find(&|one| matches!(one, Scalar::Text(own) if wildcard.matches(own)));
+        }
+        let exact = find(&|one| order(one) == Some(1));
+        let beyond = match self.mode {
+            MatchMode::Greater => 2,
+            MatchMode::Less => 0,
+            MatchMode::Exact | MatchMode::Wildcard => return exact,
+        };
+        if exact.is_some() {
+            return exact;
+        }
+        // The nearest value on the other side; `compare` orders two of them.
+        let nearer = |one: &&Scalar, best: &&Scalar| compare(one, best).is_ok_and(|order| order == 2 - beyond);
+        let mut best: Option<&Scalar> = None;
+        for one in lines.iter().filter(|one| order(one) == Some(beyond)) {
+            best = Some(best.filter(|best| !nearer(one, best)).unwrap_or(one));
+        }
+        let best = best?;
+        find(&|one| is_same_kind(one, best) && compare(one, best) == Ok(1))
+    }
+}
+
+fn is_same_kind(one: &Scalar, other: &Scalar) -> bool {
+    std::mem::discriminant(one) == std::mem::discriminant(other)
 }
 
 /// Returns the position of a value. With 0, the first equal one; in sorted values, with 1 the last
 /// that is not greater, with -1 the last that is not less.
 fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
-    let same_kind = |one: &Scalar| std::mem::discriminant(one) == std::mem::discriminant(wanted);
-    let order = |one: &Scalar| compare(one, wanted).ok().filter(|_| same_kind(one));
+    let order = |one: &Scalar| if is_same_kind(one, wanted) { compare(one, wanted).ok() } else { None };
     if how.abs() > 0.0 {
         let matches = |order: usize| if how > 0.0 { order <= 1 } else { order >= 1 };
         return is_in.iter().rposition(|one| order(one).is_some_and(matches));
@@ -56,129 +191,6 @@ fn position(wanted: &Scalar, is_in: &[&Scalar], how: f64) -> Option<usize> {
         return is_in.iter().position(|one| matches!(one, Scalar::Text(own) if wildcard.matches(own)));
     }
     is_in.iter().position(|one| order(one) == Some(1))
-}
-
-fn pairs(args: &Args<'_>, from: usize) -> EvalResult<Vec<(Matrix, Scalar)>> {
-    if args.len() <= from + 1 || (args.len() - from) % 2 == 1 {
-        return Err("#N/A");
-    }
-    (from..args.len()).step_by(2).map(|at| Ok((args.matrix(at)?, args.value(at + 1)?))).collect()
-}
-
-/// Counts the positions that meet all criteria, or sums the values there.
-fn matching_rows(criteria: &[(Matrix, Scalar)], summed: Option<&Matrix>) -> EvalResult<Scalar> {
-    let Some((first, _)) = criteria.first() else { return Err("#N/A") };
-    let extent = (first.height, first.width);
-    if criteria.iter().any(|(range, _)| (range.height, range.width) != extent) {
-        return Err("#VALUE!");
-    }
-    let read: Vec<(&Matrix, Criterion)> = criteria.iter().map(|(range, text)| (range, Criterion::read(text))).collect();
-    // Blank rows below the stored ones match only if blanks do.
-    let rows = criteria.iter().map(|(range, _)| range.used_rows()).max().unwrap_or(0);
-    let (mut found, mut sum) = (0.0, 0.0);
-    for row in 0..rows {
-        for column in 0..first.width {
-            if read.iter().all(|(range, criterion)| criterion.matches(range.at(row, column))) {
-                found += 1.0;
-                if let Some(Scalar::Number(number)) = summed.map(|summed| summed.at(row, column)) {
-                    sum += number;
-                }
-            }
-        }
-    }
-    if read.iter().all(|(_, criterion)| criterion.matches(&Scalar::Blank)) {
-        found += f64::from(first.height - rows) * f64::from(first.width);
-    }
-    finite(if summed.is_some() { sum } else { found })
-}
-
-struct Criterion {
-    holds: [bool; 3],
-    bound: Scalar,
-    wildcard: Option<Wildcard>,
-    by_sign: bool,
-}
-
-impl Criterion {
-    /// Parses `5`, `"yes"`, `">5"`, `"<>a*"`.
-    fn read(scalar: &Scalar) -> Self {
-        let Scalar::Text(text) = scalar else {
-            return Self { holds: [false, true, false], bound: scalar.clone(), wildcard: None, by_sign: false };
-        };
-        let signs = [
-            ("<>", [true, false, true]),
-            ("<=", [true, true, false]),
-            (">=", [false, true, true]),
-            ("=", [false, true, false]),
-            ("<", [true, false, false]),
-            (">", [false, false, true]),
-        ];
-        let sign = signs.into_iter().find_map(|(sign, holds)| Some((text.strip_prefix(sign)?, holds)));
-        let (rest, holds) = sign.unwrap_or((text, [false, true, false]));
-        let bound = match rest.trim().parse::<f64>() {
-            Ok(number) if number.is_finite() => Scalar::Number(number),
-            _ if rest.eq_ignore_ascii_case("true") => Scalar::Bool(true),
-            _ if rest.eq_ignore_ascii_case("false") => Scalar::Bool(false),
-            _ => Scalar::Text(rest.to_owned()),
-        };
-        let wildcard = if let Scalar::Text(bound) = &bound { Some(Wildcard::read(bound)) } else { None };
-        Self { holds, bound, wildcard, by_sign: sign.is_some() }
-    }
-
-    fn matches(&self, scalar: &Scalar) -> bool {
-        let [less, equal, more] = self.holds;
-        let differs = less && more;
-        let same = match (&self.bound, scalar) {
-            (Scalar::Text(bound), Scalar::Blank) => bound.is_empty(),
-            (Scalar::Text(bound), Scalar::Text(text)) => {
-                let resembles = self.wildcard.as_ref().is_some_and(|wildcard| wildcard.matches(text));
-                resembles && (self.by_sign || !bound.is_empty())
-            }
-            (Scalar::Number(bound), Scalar::Text(text)) => text.trim().parse() == Ok(*bound),
-            (bound, scalar) => bound == scalar,
-        };
-        if differs || (equal && same) {
-            return same != differs;
-        }
-        let comparable = std::mem::discriminant(&self.bound) == std::mem::discriminant(scalar);
-        let order = compare(scalar, &self.bound).ok().filter(|_| comparable);
-        order.and_then(|order| self.holds.get(order)).copied().unwrap_or(false)
-    }
-}
-
-/// A text with wildcards: `*` matches any characters, `?` for one, and `~` escapes them.
-struct Wildcard {
-    folded: String,
-    /// `None` if the text has no wildcards.
-    pattern: Option<regex::Regex>,
-}
-
-impl Wildcard {
-    fn read(text: &str) -> Self {
-        let folded = text.to_lowercase();
-        if !text.contains(['*', '?', '~']) {
-            return Self { folded, pattern: None };
-        }
-        let mut parts = String::from("(?is)^");
-        let mut letters = text.chars();
-        while let Some(letter) = letters.next() {
-            match letter {
-                '*' => parts.push_str(".*"),
-                '?' => parts.push('.'),
-                '~' => parts.push_str(&regex::escape(&letters.next().unwrap_or('~').to_string())),
-                other => parts.push_str(&regex::escape(&other.to_string())),
-            }
-        }
-        // A text that is too long for a pattern matches itself only.
-        Self { folded, pattern: regex::Regex::new(&format!("{parts}$")).ok() }
-    }
-
-    fn matches(&self, text: &str) -> bool {
-        match &self.pattern {
-            Some(pattern) => pattern.is_match(text),
-            None => text.to_lowercase() == self.folded,
-        }
-    }
 }
 
 /// Returns the comparison key of a row.

@@ -1,18 +1,14 @@
-//! Functions of texts and dates.
+//! Functions of texts.
 //!
-//! In scope: parts of texts, search and replace, regular expressions, calendar dates, `TEXT`.
-//! Out of scope: reading arguments (`args`), patterns of number formats (`format`).
+//! In scope: parts of texts, search and replace, regular expressions, `TEXT`.
+//! Out of scope: reading arguments (`args`), patterns of number formats (`format`), dates (`date`).
 
-use jiff::civil::{Date, date};
 use regex::{Regex, RegexBuilder};
 
 use crate::format::number_format::NumberFormat;
 use crate::formula::args::{Args, size, whole};
 use crate::formula::budget::extend;
 use crate::grid::value::{EvalResult, Scalar, shown};
-
-/// The day with serial number 0.
-const DAY_ZERO: Date = date(1899, 12, 30);
 
 /// Calls a function of parts of texts.
 pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
@@ -37,6 +33,27 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
             letters(args.text(0)?).into_iter().skip(whole(from) - 1).take(whole(count)).collect()
         }
         "HYPERLINK" => args.text(usize::from(args.len() > 1))?,
+        "TEXTJOIN" => {
+            let skips_empty = args.truth(1)?;
+            joined(&args.text(0)?, skips_empty, &Args(args.0.get(2..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?))?
+        }
+        "JOIN" => joined(&args.text(0)?, false, &Args(args.0.get(1..).filter(|rest| !rest.is_empty()).ok_or("#N/A")?))?,
+        "REPT" => {
+            let (text, times) = (args.text(0)?, args.number(1)?);
+            if times < 0.0 {
+                return Err("#VALUE!");
+            }
+            let mut repeated = String::new();
+            for _ in 0..if text.is_empty() { 0 } else { whole(times) } {
+                extend(&mut repeated, &text)?;
+            }
+            repeated
+        }
+        "CHAR" => {
+            let code = u32::try_from(whole(args.number(0)?)).ok().filter(|code| *code > 0);
+            code.and_then(char::from_u32).ok_or("#NUM!")?.to_string()
+        }
+        "PROPER" => capitalized(&args.text(0)?),
         "CONCAT" => args.text(0)? + &args.text(1)?,
         _ => {
             let mut joined = String::new();
@@ -52,13 +69,45 @@ pub(crate) fn call_text_function(name: &str, args: &Args<'_>) -> EvalResult<Scal
     Ok(Scalar::Text(text))
 }
 
-/// Calls a function of searching or of dates.
-pub(crate) fn call_text_or_date_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
+/// Joins the values of all arguments with a text between them.
+fn joined(between: &str, skips_empty: bool, args: &Args<'_>) -> EvalResult<String> {
+    let mut joined = String::new();
+    let mut is_first = true;
+    for (scalar, _) in args.all() {
+        if let Scalar::Error(error) = scalar {
+            return Err(error);
+        }
+        let text = shown(scalar);
+        if skips_empty && text.is_empty() {
+            continue;
+        }
+        if !is_first {
+            extend(&mut joined, between)?;
+        }
+        is_first = false;
+        extend(&mut joined, &text)?;
+    }
+    Ok(joined)
+}
+
+/// Writes the first letter of each word as a capital, and the others small.
+fn capitalized(text: &str) -> String {
+    let mut in_word = false;
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if in_word {
+            out.extend(letter.to_lowercase());
+        } else {
+            out.extend(letter.to_uppercase());
+        }
+        in_word = letter.is_alphabetic();
+    }
+    out
+}
+
+/// Calls a function of searching and replacing, or `TEXT`.
+pub(crate) fn call_search_function(name: &str, args: &Args<'_>) -> EvalResult<Scalar> {
     match name {
-        "DATE" => day(args.number(0)?, args.number(1)?, args.number(2)?),
-        "YEAR" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.year()))),
-        "MONTH" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.month()))),
-        "DAY" => Ok(Scalar::Number(f64::from(date_of(args.number(0)?)?.day()))),
         "TEXT" => match args.value(0)? {
             Scalar::Number(number) => Ok(Scalar::Text(NumberFormat::new("NUMBER", &args.text(1)?).show(number))),
             other => Ok(Scalar::Text(shown(&other))),
@@ -132,26 +181,4 @@ fn found(args: &Args<'_>, any_case: bool) -> EvalResult<Scalar> {
     let start = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skip).ok_or("#VALUE!")?;
     let at = text.get(start..).and_then(|rest| rest.find(&wanted)).ok_or("#VALUE!")? + start;
     Ok(Scalar::Number(size(text.get(..at).unwrap_or_default().chars().count() + 1)))
-}
-
-/// Returns the serial number of a date. Months and days may be out of range.
-#[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn day(year: f64, month: f64, day: f64) -> EvalResult<Scalar> {
-    if [year, month, day].iter().any(|part| part.abs() > 100_000.0) || year < 0.0 {
-        return Err("#NUM!");
-    }
-    let (year, month, day) = (year as i32, month as i32 - 1, day as i64);
-    let year = (if year < 1900 { year + 1900 } else { year }) + month.div_euclid(12);
-    let month = i8::try_from(month.rem_euclid(12) + 1).map_err(|_| "#NUM!")?;
-    let first = Date::new(i16::try_from(year).map_err(|_| "#NUM!")?, month, 1).map_err(|_| "#NUM!")?;
-    let days = i64::from((first - DAY_ZERO).get_days()) + day - 1;
-    i32::try_from(days).map(|days| Scalar::Number(f64::from(days))).map_err(|_| "#NUM!")
-}
-
-#[expect(clippy::cast_possible_truncation, reason = "checked before")]
-fn date_of(serial: f64) -> EvalResult<Date> {
-    if !(0.0..2_958_466.0).contains(&serial) {
-        return Err("#NUM!");
-    }
-    DAY_ZERO.checked_add(jiff::Span::new().days(serial.floor() as i64)).map_err(|_| "#NUM!")
 }

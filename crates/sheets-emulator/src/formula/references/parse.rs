@@ -15,6 +15,16 @@ pub(crate) fn shifted(source: &str, down: i64, right: i64) -> String {
     })
 }
 
+/// Returns the titles of the sheets that a formula names.
+pub(crate) fn titles_in(source: &str) -> Vec<String> {
+    let mut titles = Vec::new();
+    rewritten(source, |found| {
+        titles.extend(found.title.clone());
+        None
+    });
+    titles
+}
+
 /// The text of a reference whose cells were deleted.
 pub(crate) const REF_ERROR: &str = "#REF!";
 

@@ -2,7 +2,7 @@
 //!
 //! In scope: the spellings of `en_US`, in digits and with names of months, and the format that
 //! keeps the spelling.
-//! Out of scope: numbers (`user_entered`), dates without a year, which Sheets completes from
+//! Out of scope: numbers (`input::user_entered`), dates without a year, which Sheets completes from
 //! today's date.
 //!
 //! Source: "Mar 1 2016" is an example of the values guide; the other spellings are as reported.
