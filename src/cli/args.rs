@@ -123,7 +123,7 @@ pub struct RunArgs {
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
     #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
     pub dry_run: bool,
-    /// Run only if nothing has moved since this plan was made (`sheetkeep plan --out FILE`)
+    /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
     /// Choose which failed items make a finished run exit with 3
