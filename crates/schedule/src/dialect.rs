@@ -46,12 +46,12 @@ pub(crate) fn refuse_other_dialects(text: &str, parts: &[&str]) -> Result<(), Ex
     }
     match parts.len() {
         5 => extras(text, parts),
-        6 if is_aws(parts) => Err(refuse(text, "six fields with a year are AWS's form", shifted(&parts[..5]))),
+        6 if is_aws(parts) => Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]))),
         6 if parts.iter().any(|part| part.contains('?')) => {
-            Err(refuse(text, "six fields with seconds and `?` are Quartz's form", shifted(&parts[1..])))
+            Err(refuse(text, "six fields with seconds and `?` are Quartz's form", &shifted(&parts[1..])))
         }
-        6 => Err(refuse(text, "six fields with seconds are Azure's and Spring's form", parts[1..].join(" "))),
-        7 => Err(refuse(text, "seven fields are Quartz's form", shifted(&parts[1..6]))),
+        6 => Err(refuse(text, "six fields with seconds are Azure's and Spring's form", &parts[1..].join(" "))),
+        7 => Err(refuse(text, "seven fields are Quartz's form", &shifted(&parts[1..6]))),
         n => Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", plural(n))).with_help(FORM)),
     }
 }
@@ -81,7 +81,7 @@ fn other_syntax(text: &str, joined: &str) -> Option<ExpressionError> {
     if let Some(inner) = between(joined, "CRON(", ")") {
         let parts: Vec<&str> = inner.split_whitespace().collect();
         let rewrite = if parts.len() == 6 { shifted(&parts[..5]) } else { inner.to_owned() };
-        return Some(refuse(text, "`cron(…)` is AWS's form", rewrite));
+        return Some(refuse(text, "`cron(…)` is AWS's form", &rewrite));
     }
     if let Some(inner) = between(joined, "RATE(", ")") {
         let rewrite = format!("every {}", whole_minutes(&inner.to_ascii_lowercase()));
@@ -107,7 +107,7 @@ fn other_syntax(text: &str, joined: &str) -> Option<ExpressionError> {
 fn extras(text: &str, parts: &[&str]) -> Result<(), ExpressionError> {
     let (day, weekday) = (parts[2], parts[4]);
     if parts.iter().any(|part| part.contains('?')) {
-        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", shifted(parts)));
+        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts)));
     }
     if weekday.contains('#') {
         return Err(no_form(text, "`#`, the nth weekday of a month, is Quartz's and AWS's form"));
@@ -132,9 +132,9 @@ fn no_form(text: &str, what: &str) -> ExpressionError {
 }
 
 /// The error with the rewrite, if that is a valid expression.
-fn refuse(text: &str, what: &str, rewrite: String) -> ExpressionError {
+fn refuse(text: &str, what: &str, rewrite: &str) -> ExpressionError {
     let error = ExpressionError::new(format!("{text:?}: {what}"));
-    if CronExpression::parse(&rewrite).is_ok() {
+    if CronExpression::parse(rewrite).is_ok() {
         error.with_help(format!("write {rewrite:?}"))
     } else {
         error.with_help(format!("five fields are needed: {FORM}"))

@@ -28,7 +28,7 @@ pub fn instants_on(expression: &CronExpression, date: Date, zone: &TimeZone) -> 
     }
     let mut found: Vec<i64> = times
         .flat_map(|(hour, minute)| at_time(date, hour, minute, zone, expression.is_interval()))
-        .map(|instant| instant.as_millisecond())
+        .map(Instant::as_millisecond)
         .collect();
     found.sort_unstable();
     found.dedup();

@@ -61,10 +61,10 @@ impl Recurrence {
             Self::Cron(expression) => {
                 let mut date = local_date(after, zone)?.yesterday().ok()?;
                 for _ in 0..MOST_DATES {
-                    let on_date = self.first_on(expression, date, after, zone);
+                    let on_date = first_on(expression, date, after, zone);
                     if on_date.is_some() {
                         // The next date may begin before this one's repeated hour ends.
-                        let next = self.first_on(expression, date.tomorrow().ok()?, after, zone);
+                        let next = first_on(expression, date.tomorrow().ok()?, after, zone);
                         return on_date.into_iter().chain(next).min();
                     }
                     date = date.tomorrow().ok()?;
@@ -111,11 +111,11 @@ impl Recurrence {
             Self::Cron(expression) => visit_dates(expression, after, until, zone, &mut visit),
         }
     }
+}
 
-    fn first_on(&self, expression: &CronExpression, date: Date, after: i64, zone: &TimeZone) -> Option<DatedInstant> {
-        let found = instants_on(expression, date, zone);
-        found.into_iter().find(|at| *at > after).map(|at| (at, date))
-    }
+fn first_on(expression: &CronExpression, date: Date, after: i64, zone: &TimeZone) -> Option<DatedInstant> {
+    let found = instants_on(expression, date, zone);
+    found.into_iter().find(|at| *at > after).map(|at| (at, date))
 }
 
 fn last_on(expression: &CronExpression, date: Date, at: i64, zone: &TimeZone) -> Option<DatedInstant> {
