@@ -25,7 +25,7 @@ use sheetkeep::ledger::items::key::Key;
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::runs::run::RunStatus;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;

@@ -25,7 +25,7 @@ use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
 use sheetkeep::maintain::reset::plan_reset;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
 

@@ -31,7 +31,7 @@ use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 

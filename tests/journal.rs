@@ -28,7 +28,7 @@ use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
 use sheetkeep::port::step::StepError;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;

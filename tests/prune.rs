@@ -32,7 +32,7 @@ use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, count_yielded, 
 use sheetkeep::maintain::reprocess::plan_reprocess;
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::rng::Rng;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;

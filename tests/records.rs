@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use sheetkeep::clock::Clock;
-use sheetkeep::config::environment::Environment;
-use sheetkeep::config::flags::Overrides;
+use sheetkeep::config::external::environment::Environment;
+use sheetkeep::config::external::flags::Overrides;
 use sheetkeep::config::settings::{Settings, read};
 use sheetkeep::grid::{Cell, Row};
 use sheetkeep::ledger::items::key::Key;

@@ -25,7 +25,7 @@ use serde_json::{Value, json};
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 
 use crate::front::EmulatorProxy;

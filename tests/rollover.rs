@@ -36,7 +36,7 @@ use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, plan_rollover};
 use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::store::scan::rows::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;

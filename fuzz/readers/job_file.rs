@@ -1,8 +1,8 @@
 //! The job file: no text makes the parser panic.
 use std::path::Path;
 
-use sheetkeep::config::environment::Environment;
-use sheetkeep::config::flags::Overrides;
+use sheetkeep::config::external::environment::Environment;
+use sheetkeep::config::external::flags::Overrides;
 use sheetkeep::config::settings::read;
 
 /// Parses these bytes.

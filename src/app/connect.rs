@@ -11,8 +11,8 @@ use std::sync::Arc;
 use crate::app::emulator;
 use crate::app::error::AppError;
 use crate::clock::Clock;
+use crate::config::sections::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
-use crate::config::target::{GOOGLE_API_URL, Target};
 #[cfg(feature = "emulator")]
 use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::auth::credentials::{CredentialSource, Credentials};

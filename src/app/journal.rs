@@ -3,7 +3,7 @@
 //!
 //! In scope: one file for each run, synced before a result counts, and locked while the run lives;
 //! journals of earlier runs. Out of scope: the lines' format (`ledger::runs::journal`), and whether
-//! a result still counts (`runner::journal_replay`).
+//! a result still counts (`runner::steps::journal_replay`).
 
 use std::fs::File;
 use std::io::{self, Read, Write};

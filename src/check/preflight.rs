@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::clock::Clock;
-use crate::config::limits::Overlap;
+use crate::config::sections::limits::Overlap;
+use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
-use crate::config::target::Target;
 use crate::google::errors::call_error::{CallError, ErrorCause};
 use crate::google::sheets::Sheets;
 use crate::google::types::address::SpreadsheetId;
@@ -20,8 +20,8 @@ use crate::ledger::runs::capacity;
 use crate::ledger::state::snapshot::{Definition, Snapshot};
 use crate::port::source::Source;
 use crate::port::step::Identify;
-use crate::runner::first_records::FirstRecords;
 use crate::runner::header_row::read_header;
+use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::run_config::RunError;
 use crate::runner::startup::{
     check_definition, check_job_location, check_key_column, check_not_blocked, starts_afresh,

@@ -3,8 +3,8 @@
 //! In scope: whether each exists and may be run. Out of scope: running it (`step::command::command_step`).
 
 use crate::check::report::{CheckItem, StartBlocker, Subject};
+use crate::config::sections::steps::{StepAction, StepSettings};
 use crate::config::settings::Settings;
-use crate::config::steps::{StepAction, StepSettings};
 
 /// Returns one line for each step that runs a program.
 pub fn check_programs(settings: &Settings) -> Vec<CheckItem> {

@@ -12,7 +12,7 @@ use crate::ledger::items::repeated_keys::{RepeatWatch, RepeatedKeys};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::runner::keyed_records::{Extent, KeyedRecords};
+use crate::runner::input::keyed_records::{Extent, KeyedRecords};
 
 /// Records that are read at most.
 pub const MOST_RECORDS: u64 = 100_000;

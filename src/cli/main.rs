@@ -17,7 +17,7 @@ use crate::cli::exit::Exit;
 use crate::cli::provisions;
 use crate::cli::session::Session;
 use crate::clock::Clock;
-use crate::config::environment::{host_name, process_variable};
+use crate::config::external::environment::{host_name, process_variable};
 use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve};

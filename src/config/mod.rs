@@ -7,32 +7,21 @@
 //! A job file never contains secrets: `${NAME}` takes them from the environment, or from `.env`
 //! beside it.
 //!
-//! - `settings`: everything that a job sets, checked; `raw`, `schema`, `keys`: the file's syntax.
-//! - `value_reader`, `problem`: reading one value, and reporting what is wrong with it.
-//! - `source`, `steps`, `columns`, `evaluation`, `limits`, `target`: the sections of a job file.
-//! - `environment`, `env_file`, `names`, `proxies`, `flags`: values from outside the file.
-//! - `wrong_place`, `linked`: settings that would send rows to an unintended place.
-//! - `preview`: the first row of a job, made from its settings.
+//! | question | file |
+//! |---|---|
+//! | Which settings does a job have, once they are checked? | `settings` |
+//! | Which keys does a job file have, and of which types? | `syntax/` |
+//! | What do the sections of a job file mean? | `sections/` |
+//! | Which values come from the environment, `.env` and flags? | `external/` |
+//! | How is one value read, and how is an error in it reported? | `value_reader`, `problem` |
+//! | What would the first row of a job be? | `preview` |
 
-pub mod value_reader;
-mod columns;
-mod env_file;
-pub mod environment;
-pub mod evaluation;
-pub mod flags;
-pub(crate) mod keys;
-mod linked;
-pub mod names;
-pub mod limits;
-pub mod problem;
-mod proxies;
-mod raw;
-pub mod schema;
 pub mod settings;
+pub mod syntax;
+pub mod sections;
+pub mod external;
+pub mod value_reader;
+pub mod problem;
 pub mod preview;
-pub mod source;
-pub mod steps;
-pub mod target;
 #[cfg(test)]
 mod tests;
-mod wrong_place;

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use crate::config::environment::{Environment, MissingVariable, interpolate, mentioned};
-use crate::config::keys::closest;
-use crate::config::names::OF_KEYS;
+use crate::config::external::environment::{Environment, MissingVariable, interpolate, mentioned};
+use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
-use crate::config::raw::At;
+use crate::config::syntax::keys::closest;
+use crate::config::syntax::raw::At;
 use crate::redact;
 use crate::step::jq::program::Program;
 

@@ -2,7 +2,7 @@
 //! again.
 //!
 //! In scope: which keys, and how many. Out of scope: the marker in the state by which a later run
-//! continues a forced run that died (`runner::reprocess_state`).
+//! continues a forced run that died (`runner::input::reprocess_state`).
 
 use std::collections::HashSet;
 

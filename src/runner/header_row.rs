@@ -2,7 +2,7 @@
 //! expressions.
 //!
 //! In scope: plain paths such as `.id`. Out of scope: other jq expressions, which the first records
-//! test (`runner::first_records`).
+//! test (`runner::queue::first_records`).
 
 use crate::ledger::runs::event::Event;
 use crate::ledger::values::json_path::MemberPath;

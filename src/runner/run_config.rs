@@ -27,8 +27,8 @@ use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
-use crate::runner::first_records::Cause;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
+use crate::runner::queue::first_records::Cause;
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
 

@@ -1,8 +1,8 @@
 //! The run loop: one pass over the source that takes in, queues, commits and ends.
 //!
 //! In scope: which event is next, and when a batch is due.
-//! Out of scope: startup (`runner::startup`), admission (`runner::intake`), commits
-//! (`runner::committer`).
+//! Out of scope: startup (`runner::startup`), admission (`runner::records::intake`), commits
+//! (`runner::commit::committer`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,21 +23,21 @@ use crate::port::journal::JournalFault;
 use crate::port::source::{Source, SourceError};
 use crate::port::step::{IdentifyError, StepError};
 use crate::port::store::{Store, StoreError};
-use crate::runner::commit_driver::{CommitDriver, CommitOutcome};
-use crate::runner::commit_queue::CommitQueue;
-use crate::runner::committer::Committer;
-use crate::runner::failure_records::FailureRecords;
-use crate::runner::first_records::Cause;
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::committer::Committer;
 use crate::runner::header_row::check_header;
-use crate::runner::input_queue::{InputQueue, RetryScope, RunInput};
-use crate::runner::intake::{Intake, IntakeResult};
-use crate::runner::journal_replay::{JournalTarget, Replay, item_of};
+use crate::runner::input::input_queue::{InputQueue, RetryScope, RunInput};
+use crate::runner::input::source_passes::SourcePasses;
+use crate::runner::queue::commit_queue::CommitQueue;
+use crate::runner::queue::first_records::Cause;
+use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
+use crate::runner::records::failure_records::FailureRecords;
+use crate::runner::records::intake::{Intake, IntakeResult};
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::shutdown::{Stop, StopReason};
-use crate::runner::source_passes::SourcePasses;
-use crate::runner::start_markers::{MAX_MARKED, StartMarkers};
 use crate::runner::startup::{RunContext, open};
-use crate::runner::step_executor::{PriorState, StepExecutor, StepFailure, StepOutcome};
+use crate::runner::steps::journal_replay::{JournalTarget, Replay, item_of};
+use crate::runner::steps::step_executor::{PriorState, StepExecutor, StepFailure, StepOutcome};
 
 mod first;
 

@@ -24,8 +24,8 @@ use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
-use crate::runner::first_records::FirstRecords;
-use crate::runner::intake::Intake;
+use crate::runner::queue::first_records::FirstRecords;
+use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::time::Timestamp;
 

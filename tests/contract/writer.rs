@@ -16,7 +16,7 @@ use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{Definition, State};
 use sheetkeep::port::store::Store;
 use sheetkeep::rng::Rng;
-use sheetkeep::runner::commit_driver::CommitDriver;
+use sheetkeep::runner::commit::commit_driver::CommitDriver;
 use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 

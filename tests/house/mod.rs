@@ -9,7 +9,7 @@ use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::port::step::StepError;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::store::scan::rows::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;

@@ -22,7 +22,7 @@ use sheetkeep::port::source::{BadRecord, Record, Source, SourceError};
 use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
-use sheetkeep::runner::input_queue::RetryScope;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::pass;
 use sheetkeep::runner::shutdown::Stop;

@@ -1,8 +1,9 @@
 //! Points at which a test kills this process: the code passes them by name, and `name:n` arms one.
 //!
 //! In scope: dying at the nth pass, as with `kill -9`.
-//! Out of scope: which name is armed (`config::environment` reads it), and the expected result
-//! (`tests/crash`). Without the feature `failpoints`, which no release has, passing does nothing.
+//! Out of scope: which name is armed (`config::external::environment` reads it), and the expected
+//! result (`tests/crash`). Without the feature `failpoints`, which no release has, passing does
+//! nothing.
 
 /// Before a request is sent.
 pub const REQUEST: &str = "request";

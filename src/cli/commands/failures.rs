@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::ledger::items::failure::RequestedAction;
 use crate::ledger::items::key::Key;
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 
 const COLUMNS: [&str; 9] = ["key", "state", "asked", "attempts", "last_seen", "step", "error", "where", "version"];
 

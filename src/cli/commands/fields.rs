@@ -1,12 +1,12 @@
 //! Help for records that lack a field which the job file names.
 //!
 //! In scope: the names and the delimiter that were probably meant. Out of scope: detecting the
-//! missing field (`runner::first_records`).
+//! missing field (`runner::queue::first_records`).
 
-use crate::config::keys::closest;
+use crate::config::syntax::keys::closest;
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::HeaderRow;
-use crate::runner::first_records::Cause;
+use crate::runner::queue::first_records::Cause;
 
 /// Names that are suggested at most.
 const MOST_NAMES: usize = 3;

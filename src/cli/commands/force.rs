@@ -29,7 +29,7 @@ use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::reprocess::{ReprocessPlan, plan_reprocess_since};
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 
 /// Shown in place of a key whose row was moved before it could be read.
 const MOVED: &str = "(moved meanwhile)";

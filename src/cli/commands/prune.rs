@@ -27,7 +27,7 @@ use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
 use crate::maintain::prune::{PrunePlan, PrunePolicy, RowAge, TRIGGER, count_yielded, plan_prune};
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 use crate::time::Timestamp;

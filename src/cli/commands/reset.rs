@@ -24,7 +24,7 @@ use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::maintain::reset::{ResetPlan, plan_reset};
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 

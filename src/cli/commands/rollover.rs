@@ -23,14 +23,14 @@ use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::cli::terminal::visible;
 use crate::clock::Clock;
+use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
-use crate::config::target::Target;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::rollover::{Predecessors, Rollover};
 use crate::maintain::rollover::{RolloverPlan, RolloverStage, plan_rollover};
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::PreparedChanges;
 use crate::store::scan::scanner::ScanScope;
 

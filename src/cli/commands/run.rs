@@ -16,11 +16,11 @@ use crate::cli::output::reporter::{Audience, Reporter};
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
-use crate::config::limits::Overlap;
+use crate::config::sections::limits::Overlap;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
-use crate::runner::input_queue::RetryScope;
+use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
 use crate::runner::shutdown::{Stop, StopReason};
 

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::cli::terminal::visible;
+use crate::config::sections::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
-use crate::config::target::{GOOGLE_API_URL, Target};
 
 /// A job's file, tab and spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,11 +2,11 @@
 //! shows that the source fits the job, and stops the run if all of them fail for one cause.
 //!
 //! In scope: what is held, what is written later, the stop. Out of scope: what counts as evidence
-//! (`runner::first_records`).
+//! (`runner::queue::first_records`).
 
 use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::runs::event::Event;
-use crate::runner::commit_queue::PendingItem;
+use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_loop::RunLoop;
 
 impl RunLoop {

@@ -1,8 +1,8 @@
 //! The step `command`: runs a program of the user with an item, for an effect outside the sheet.
 //!
 //! In scope: how the program receives the item, what its exit status means, limits of time and
-//! output. Out of scope: when it is run again (`runner::step_executor`), and where a result is kept
-//! until it is on the sheet (`port::journal`).
+//! output. Out of scope: when it is run again (`runner::steps::step_executor`), and where a result
+//! is kept until it is on the sheet (`port::journal`).
 //!
 //! ```text
 //!  standard input    the item, as one line of JSON: a file that is complete before the program starts

@@ -1,7 +1,7 @@
 //! Reads stored failures with their payloads, as users left them.
 //!
 //! In scope: the ranges, parsing, checking that a row still has the key that the load found.
-//! Out of scope: which failures to retry (`runner::input_queue`), the newest row of each key
+//! Out of scope: which failures to retry (`runner::input::input_queue`), the newest row of each key
 //! (`store::tabs::parse`).
 
 use serde_json::Value;

@@ -1,7 +1,8 @@
 //! Bisects a batch that the service refuses, to find the rejected item. A machine without I/O.
 //!
 //! In scope: which part of the items is sent next, when one item is identified, and the bounds.
-//! Out of scope: sending (`runner::committer`), and the rejected item's failure (`runner::intake`).
+//! Out of scope: sending (`runner::commit::committer`), and the rejected item's failure
+//! (`runner::records::intake`).
 //!
 //! ```text
 //!  a batch of n is refused ─▶ a commit without items: is the content the reason?

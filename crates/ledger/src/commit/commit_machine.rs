@@ -2,8 +2,8 @@
 //!
 //! In scope: send, read the head, send the identical batch again, redraft, give up; every bound of
 //! it.
-//! Out of scope: the calls themselves (`runner::commit_driver`), and the content of a commit
-//! (`ledger::commit::changes`).
+//! Out of scope: the calls themselves (`runner::commit::commit_driver`), and the content of a
+//! commit (`ledger::commit::changes`).
 
 use crate::commit::changes::{CommitPart, CommitReply};
 use crate::commit::commit_resolution::{DraftIds, HeadStatus, Resolution};

@@ -2,8 +2,8 @@
 //!
 //! In scope: the data of a first pass over the source, and the decision on each record in the
 //! second.
-//! Out of scope: the two passes (`runner::source_passes`), and jobs in which each version counts
-//! (`ledger::items::repeated_keys`).
+//! Out of scope: the two passes (`runner::input::source_passes`), and jobs in which each version
+//! counts (`ledger::items::repeated_keys`).
 //!
 //! ```text
 //!  first pass:   16 bytes a record, 24 if versions are ordered   ──▶  keys that come more than once

@@ -1,7 +1,7 @@
 //! Counts unchanged failures since their row was written: a new row for each would hide the others.
 //!
 //! In scope: the counts, and their stored form in one cell. Out of scope: the consequences
-//! (`runner::intake`).
+//! (`runner::records::intake`).
 
 use std::collections::BTreeMap;
 

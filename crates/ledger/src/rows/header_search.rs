@@ -3,7 +3,7 @@
 //! In scope: whether a tab that a user made fits the job's rows, and which row holds a header that
 //! was pushed down.
 //! Out of scope: reading the rows (`store::load::header_check`), and when to stop
-//! (`runner::intake`, `store::load::loader`).
+//! (`runner::records::intake`, `store::load::loader`).
 //!
 //! A tab with content that is not the job's counts as another table: rows written beside it could
 //! not be separated later. One of the job's headers in row 1 proves that the tab was made for it.

@@ -2,7 +2,7 @@
 //!
 //! In scope: the stored fields of a result, lines with checksums, decoding after a crash.
 //! Out of scope: files and locks (`app::journal`), and whether a result still counts
-//! (`runner::journal_replay`).
+//! (`runner::steps::journal_replay`).
 //!
 //! ```text
 //!  <16 hex digits of SHA-256> {"format":1,"job":…,"spreadsheet":…,"definition":…,"run":…}

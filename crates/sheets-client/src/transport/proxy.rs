@@ -1,7 +1,7 @@
 //! Proxies: which proxy a call uses.
 //!
 //! In scope: parsing a proxy's address, and which addresses are reached without a proxy. Out of
-//! scope: reading the environment (`config::proxies`), the exchange with a proxy
+//! scope: reading the environment (`config::sections::proxies`), the exchange with a proxy
 //! (`google::transport::tunnel`, `google::transport::forward`), its errors
 //! (`google::errors::proxy_error`).
 //!

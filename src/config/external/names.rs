@@ -1,0 +1,139 @@
+//! Names of environment variables.
+//!
+//! In scope: the names that this program uses, and the likely misspellings of them. Out of scope:
+//! their meaning (`config::sections::target`, `config::sections::proxies`), and the report of a
+//! misspelt one (`config::sections::wrong_place`).
+
+use crate::config::syntax::keys::{closest, edits};
+
+/// The environment variable that names the spreadsheet.
+pub const SPREADSHEET: &str = "SHEETKEEP_SPREADSHEET_ID";
+/// The environment variable with the path of a credentials file.
+pub const CREDENTIALS_PATH: &str = "GOOGLE_APPLICATION_CREDENTIALS";
+/// The environment variable with the credentials themselves, plain or in base64.
+pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
+/// The environment variable with the root of the Sheets API.
+pub const API_URL: &str = "SHEETKEEP_API_URL";
+/// The environment variable with the token of a planned service; the name is reserved.
+const SERVE_TOKEN: &str = "SHEETKEEP_SERVE_TOKEN";
+
+/// The prefix of all names of this program.
+const PREFIX: &str = "SHEETKEEP_";
+/// Names that users set, and that are suggested.
+pub(crate) const SETTINGS: [&str; 6] =
+    [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", SERVE_TOKEN];
+/// Names that a step's program gets; it may run this program in turn.
+const OF_STEPS: [&str; 7] = [
+    "SHEETKEEP_JOB",
+    "SHEETKEEP_STEP",
+    "SHEETKEEP_KEY",
+    "SHEETKEEP_VERSION",
+    "SHEETKEEP_IDEMPOTENCY_KEY",
+    "SHEETKEEP_FENCE",
+    "SHEETKEEP_ATTEMPT",
+];
+/// Names that this program's tests use.
+const OF_TESTS: [&str; 4] =
+    ["SHEETKEEP_FAILPOINT", "SHEETKEEP_FUZZ_SECONDS", "SHEETKEEP_LIVE_SPREADSHEET_ID", "SHEETKEEP_TEST_PROXY"];
+/// Names whose misspellings are errors even without this program's prefix.
+const NEARLY: [&str; 4] = [SPREADSHEET, CREDENTIALS_JSON, API_URL, CREDENTIALS_PATH];
+/// Variables that hold a key, or lead to one; no job file needs them.
+pub(crate) const OF_KEYS: [&str; 7] = [
+    CREDENTIALS_JSON,
+    CREDENTIALS_PATH,
+    SERVE_TOKEN,
+    "GOOGLE_CREDENTIALS",
+    "GOOGLE_APPLICATION_CREDENTIALS_JSON",
+    "GOOGLE_SERVICE_ACCOUNT_KEY",
+    "GCP_SA_KEY",
+];
+/// Edits by which a misspelling differs at most.
+const NEAR: usize = 2;
+
+/// The relation of a name to this program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum VariableKind {
+    /// Known, or unrelated.
+    Fine,
+    /// Probably a misspelling of this name.
+    Misspelt(&'static str),
+    /// It has this program's prefix, but is not known.
+    Unknown,
+}
+
+/// Classifies `name`.
+pub(crate) fn kind(name: &str) -> VariableKind {
+    let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
+    let upper = name.to_uppercase().replace('-', "_");
+    if known().any(|known| known == name) || is_of_a_cluster(name) {
+        return VariableKind::Fine;
+    }
+    if let Some(near) = NEARLY.into_iter().find(|known| edits(&upper, known) <= NEAR) {
+        return VariableKind::Misspelt(near);
+    }
+    if !upper.starts_with(PREFIX) {
+        return VariableKind::Fine;
+    }
+    let close = closest(&upper, known().filter(|name| !OF_TESTS.contains(name)));
+    close.or_else(|| nearest(&upper)).map_or(VariableKind::Unknown, VariableKind::Misspelt)
+}
+
+/// Returns whether Kubernetes sets such a name for a service called `sheetkeep`:
+/// <https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables>.
+fn is_of_a_cluster(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix(PREFIX) else { return false };
+    let port = rest.strip_prefix("PORT_").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    port || rest == "PORT" || rest == "SERVICE_HOST" || rest == "SERVICE_PORT" || rest.starts_with("SERVICE_PORT_")
+}
+
+/// Returns the nearest setting, if at least half of the text after the prefix is the same.
+fn nearest(name: &str) -> Option<&'static str> {
+    let (distance, suggestion) = SETTINGS.into_iter().map(|known| (edits(name, known), known)).min()?;
+    let longer = name.len().max(suggestion.len()).saturating_sub(PREFIX.len());
+    (distance <= longer / 2).then_some(suggestion)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nearly_is_a_name_is_told_with_the_name() {
+        for (name, suggestion) in [
+            ("SHEETKEEP_SPREADSHEETID", Some(SPREADSHEET)),
+            ("SHEETKEEP_SPREADSHEET", Some(SPREADSHEET)),
+            ("SHEETKEP_SPREADSHEET_ID", Some(SPREADSHEET)),
+            ("sheetkeep_spreadsheet_id", Some(SPREADSHEET)),
+            ("SHEETKEEP_CREDENTIAL_JSON", Some(CREDENTIALS_JSON)),
+            ("GOOGLE_APPLICATION_CREDENTIAL", Some(CREDENTIALS_PATH)),
+            ("GOOGLE_APLICATION_CREDENTIALS", Some(CREDENTIALS_PATH)),
+            ("SHEETKEEP_APIURL", Some(API_URL)),
+            ("SHEETKEEP_LGO", Some("SHEETKEEP_LOG")),
+            ("SHEETKEEP_SHEET_ID", Some(SPREADSHEET)),
+            ("SHEETKEEP_CREDENTIALS", Some(CREDENTIALS_JSON)),
+            ("SHEETKEEP_FROBNICATE", None),
+        ] {
+            assert_eq!(kind(name), suggestion.map_or(VariableKind::Unknown, VariableKind::Misspelt), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_steps_of_clusters_and_of_others_are_left_alone() {
+        for name in [
+            SPREADSHEET,
+            CREDENTIALS_PATH,
+            "SHEETKEEP_KEY",
+            "SHEETKEEP_IDEMPOTENCY_KEY",
+            "SHEETKEEP_SERVE_TOKEN",
+            "SHEETKEEP_FAILPOINT",
+            "SHEETKEEP_SERVICE_HOST",
+            "SHEETKEEP_PORT_8080_TCP_ADDR",
+            "SHEETKEEP_PORT",
+            "HOME",
+            "GOOGLE_APPLICATION_CREDENTIALS_JSON",
+            "MY_SPREADSHEET_ID",
+        ] {
+            assert_eq!(kind(name), VariableKind::Fine, "{name}");
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! A job's columns: types, formats, time zones, order, and the policy for fields without a column.
+//!
+//! In scope: reading that part of the job file. Out of scope: converting values
+//! (`ledger::values::coerce`).
+
+use jiff::tz::TimeZone;
+
+use crate::config::syntax::keys::closest;
+use crate::config::syntax::raw::{At, ColumnSays, SheetSection};
+use crate::config::value_reader::ValueReader;
+use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+
+/// The longest number format, in characters.
+const MAX_FORMAT_CHARS: usize = 250;
+
+/// Reads the columns, in the order of the file.
+pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezone: Option<TimeZone>) -> Columns {
+    let mut written: Vec<_> = sheet.columns.iter().collect();
+    written.sort_by_key(|(_, entry)| entry.start);
+    let mut columns = Columns { timezone, ..Columns::default() };
+    for (name, entry) in written {
+        let name = header_text(name).to_owned();
+        let name = &name;
+        let kind = entry.says.kind.as_ref().and_then(|at| kind(reader, name, at));
+        let look = look(reader, name, kind, &entry.says);
+        columns.types.extend(kind.map(|kind| (name.clone(), kind)));
+        columns.formats.extend(look.map(|look| (name.clone(), look)));
+    }
+    for at in &sheet.order {
+        let Some(name) = reader.non_empty(at, "a name in `sheet.order`") else { continue };
+        let name = header_text(&name).to_owned();
+        if columns.order.contains(&name) {
+            reader.add_problem_at(
+                at,
+                format!("`sheet.order` names `{name}` twice"),
+                "named before",
+                "name each column once",
+            );
+            continue;
+        }
+        columns.order.push(name);
+    }
+    columns.new_columns = sheet.new_columns.as_ref().and_then(|at| new_columns(reader, at)).unwrap_or_default();
+    columns
+}
+
+fn kind(reader: &mut ValueReader<'_>, name: &str, at: &At<String>) -> Option<ColumnType> {
+    let text = reader.text(at)?;
+    let kind = ColumnType::parse(&text);
+    if kind.is_none() {
+        let words = ColumnType::WORDS.map(|(word, _)| word);
+        let help = match closest(&text, words.into_iter()) {
+            Some(suggestion) => format!("did you mean \"{suggestion}\"?"),
+            None => format!("the types are {}", words.join(", ")),
+        };
+        reader.add_problem_at(at, format!("column `{name}` has an unknown type"), "no type", &help);
+    }
+    kind
+}
+
+/// Returns the format of a column's values; `None` if the job sets none.
+fn look(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, says: &ColumnSays) -> Option<ColumnFormat> {
+    let format = says.format.as_ref().and_then(|at| format(reader, name, kind, at));
+    let timezone = says.timezone.as_ref().and_then(|at| {
+        if kind != Some(ColumnType::DateTime) {
+            let message = format!("column `{name}` has a time zone, but is no datetime");
+            reader.add_problem_at(
+                at,
+                message,
+                "not for this type",
+                "only moments are shown in a zone: type = \"datetime\"",
+            );
+            return None;
+        }
+        reader.zone(at, &format!("the time zone of column `{name}`")).map(|(_, zone)| zone)
+    });
+    (format.is_some() || timezone.is_some()).then(|| ColumnFormat { format: format.map(Into::into), timezone })
+}
+
+fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+    let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
+    if !kind.is_some_and(|kind| takes.contains(&kind)) {
+        let message = format!("column `{name}` has a format, but holds no numbers, days, moments or lengths of time");
+        reader.add_problem_at(at, message, "not for this type", "name its type: number, date, datetime or duration");
+        return None;
+    }
+    let pattern = reader.non_empty(at, &format!("the format of column `{name}`"))?;
+    if pattern.chars().count() > MAX_FORMAT_CHARS || pattern.chars().any(char::is_control) {
+        let message = format!("the format of column `{name}` has to be one line of at most 250 characters");
+        reader.add_problem_at(
+            at,
+            message,
+            "no format",
+            "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy",
+        );
+        return None;
+    }
+    Some(pattern)
+}
+
+fn new_columns(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<NewColumns> {
+    let word = reader.text(at)?;
+    let found = NewColumns::WORDS.iter().find(|(known, _)| *known == word).map(|(_, policy)| *policy);
+    if found.is_none() {
+        let suggestion = closest(&word, NewColumns::WORDS.iter().map(|(word, _)| *word));
+        let help = suggestion.map_or("the words are add, ignore and refuse".to_owned(), |suggestion| {
+            format!("did you mean \"{suggestion}\"?")
+        });
+        reader.add_problem_at(at, "`sheet.new_columns` is no policy", "unknown word", &help);
+    }
+    found
+}

@@ -1,0 +1,21 @@
+//! The sections of a job file, each from values as written to checked settings.
+//!
+//! | question | file |
+//! |---|---|
+//! | Where do records come from, and which are their keys? | `source` |
+//! | Which steps does an item take? | `steps` |
+//! | Which columns do rows have? | `columns` |
+//! | Which bounds apply to expressions, and which to a run? | `evaluation`, `limits` |
+//! | Which sheet does the job write to, with which credentials? | `target` |
+//! | Which settings would send rows to an unintended place? | `wrong_place`, `linked` |
+//! | Which proxies are used? | `proxies` |
+
+pub(crate) mod columns;
+pub mod evaluation;
+pub mod limits;
+mod linked;
+pub(crate) mod proxies;
+pub mod source;
+pub mod steps;
+pub mod target;
+pub(crate) mod wrong_place;

@@ -1,0 +1,279 @@
+//! Checks the keys of a job file against the schema: unknown keys, missing keys, values of the
+//! wrong type.
+//!
+//! In scope: reporting all of them together, each with a suggestion, and removing the wrong values
+//! so that the rest can be read. Out of scope: the meaning of values.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::problem::ConfigProblem;
+
+/// Planned keys that this version lacks, by their table.
+const NOT_BUILT: [(&str, &[&str]); 5] = [
+    ("", &["alerts", "heartbeat"]),
+    ("source", &["http", "sheet", "command", "sql", "singer", "cursor"]),
+    ("step", &["http"]),
+    ("sheet", &["rename"]),
+    ("failures", &["tab"]),
+];
+
+/// Checks `table`, the whole file, against `schema`, and removes every value that does not fit.
+pub(crate) fn check(table: &mut Spanned<DeTable<'_>>, schema: &Value) -> Vec<ConfigProblem> {
+    let mut checker = Checker { schema, problems: Vec::new() };
+    checker.table("", None, table.get_mut(), schema);
+    checker.problems
+}
+
+struct Checker<'s> {
+    schema: &'s Value,
+    problems: Vec<ConfigProblem>,
+}
+
+impl<'s> Checker<'s> {
+    fn table(&mut self, path: &str, span: Option<&Range<usize>>, table: &mut DeTable<'_>, schema: &'s Value) {
+        let properties = schema.get("properties").and_then(Value::as_object);
+        let property = |name: &str| properties.and_then(|all| all.get(name));
+        let rest = schema.get("additionalProperties").filter(|rest| rest.is_object());
+        for name in schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str) {
+            if !table.contains_key(name) {
+                self.missing(path, name, span, property(name));
+            }
+        }
+        let mut bad = Vec::new();
+        for (key, value) in table.iter_mut() {
+            let name = key.get_ref().as_ref();
+            let inner = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+            let fits = if let Some(schema) = property(name).or(rest) {
+                self.value(&inner, value, schema)
+            } else {
+                let known = properties.into_iter().flat_map(|all| all.keys()).map(String::as_str);
+                self.unknown(path, name, key.span(), known);
+                false
+            };
+            if !fits {
+                bad.push(name.to_owned());
+            }
+        }
+        for name in bad {
+            table.remove(name.as_str());
+        }
+    }
+
+    /// Checks whether the value has the type of the schema.
+    fn value(&mut self, path: &str, value: &mut Spanned<DeValue<'_>>, schema: &'s Value) -> bool {
+        let schema = matching_alternative(self.resolve(schema), value.get_ref());
+        let span = value.span();
+        let wanted = type_of(schema);
+        match (wanted, value.get_mut()) {
+            ("object", DeValue::Table(table)) => self.table(path, Some(&span), table, schema),
+            ("array", DeValue::Array(items)) => {
+                for item in items.iter_mut() {
+                    if let Some(schema) = schema.get("items") {
+                        self.value(path, item, schema);
+                    }
+                }
+            }
+            ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_)) | ("boolean", DeValue::Boolean(_)) => {}
+            (_, found) => {
+                let found = kind(found);
+                let problem =
+                    ConfigProblem::at(span, format!("`{path}` needs {}", article(wanted)), format!("this is {found}"));
+                self.problems.push(match wanted {
+                    "string" if found == "a number" => {
+                        problem.help("put it in quotes; a length of time has a unit, such as \"2s\"")
+                    }
+                    "string" => problem.help("put it in quotes"),
+                    "array" => problem.help(format!("write it as a table of its own: [[{path}]]")),
+                    _ => problem,
+                });
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Resolves a reference.
+    fn resolve(&self, schema: &'s Value) -> &'s Value {
+        let target = schema.get("$ref").and_then(Value::as_str).map(|target| target.trim_start_matches('#'));
+        target.and_then(|target| self.schema.pointer(target)).unwrap_or(schema)
+    }
+
+    fn missing(&mut self, path: &str, name: &str, span: Option<&Range<usize>>, schema: Option<&'s Value>) {
+        let table = schema.is_some_and(|schema| type_of(self.resolve(schema)) == "object");
+        let what = if table { format!("table `[{name}]`") } else { format!("key `{name}`") };
+        let about =
+            schema.and_then(|schema| schema.get("description").or_else(|| self.resolve(schema).get("description")));
+        let message =
+            if path.is_empty() { format!("the {what} is missing") } else { format!("`{path}` has no {what}") };
+        let problem = match span {
+            Some(span) => ConfigProblem::at(span.clone(), message, format!("{what} is missing here")),
+            None => ConfigProblem::new(message),
+        };
+        self.problems.push(match about.and_then(Value::as_str) {
+            Some(about) => problem.help(format!("{name}: {}", about.replace('\n', " "))),
+            None => problem,
+        });
+    }
+
+    fn unknown<'k>(&mut self, path: &str, name: &str, span: Range<usize>, known: impl Iterator<Item = &'k str>) {
+        if NOT_BUILT.iter().any(|(table, names)| *table == path && names.contains(&name)) {
+            let problem = ConfigProblem::at(span, format!("`{name}` is not built yet"), "known, but not built yet");
+            self.problems.push(problem.help("take it out; a later version will know it"));
+            return;
+        }
+        let known: Vec<&str> = known.collect();
+        let place = if path.is_empty() { "a job file".to_owned() } else { format!("[{path}]") };
+        let help = match closest(name, known.iter().copied()) {
+            Some(suggestion) => format!("did you mean `{suggestion}`?"),
+            None => format!("{place} has {}", known.join(", ")),
+        };
+        let problem = ConfigProblem::at(span, format!("unknown key `{name}`"), format!("not a key of {place}"));
+        self.problems.push(problem.help(help));
+    }
+}
+
+fn type_of(schema: &Value) -> &str {
+    schema.get("type").and_then(Value::as_str).unwrap_or("object")
+}
+
+fn article(kind: &str) -> &'static str {
+    match kind {
+        "string" => "a text",
+        "integer" => "a whole number",
+        "boolean" => "true or false",
+        "array" => "a list of tables",
+        _ => "a table",
+    }
+}
+
+fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "a text",
+        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// Returns the alternative of a schema that the value uses; the first one if it fits none.
+fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
+    let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
+    let taken =
+        |way: &&Value| matches!((type_of(way), value), ("object", DeValue::Table(_)) | ("string", DeValue::String(_)));
+    ways.iter().find(taken).or(ways.first()).unwrap_or(schema)
+}
+
+/// Returns the known word that was probably meant: the one with the fewest edits, if these are few
+/// for its length.
+pub(crate) fn closest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let lower = word.to_lowercase();
+    let near = known.map(|candidate| (edits(&lower, &candidate.to_lowercase()), candidate));
+    near.filter(|(edits, candidate)| *edits <= (candidate.chars().count() / 3).clamp(1, 3))
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, suggestion)| suggestion)
+}
+
+/// Returns the edit distance of two words: insertions, deletions, replacements, and swaps of
+/// neighbours (optimal string alignment).
+pub(crate) fn edits(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let cell = |row: usize, column: usize| {
+                rows.get(row).and_then(|r: &Vec<usize>| r.get(column)).copied().unwrap_or(usize::MAX / 2)
+            };
+            let left = row.last().copied().unwrap_or(usize::MAX / 2);
+            let mut best = (cell(i, j) + usize::from(from != to)).min(cell(i, j + 1) + 1).min(left + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
+            if swapped {
+                best = best.min(cell(i - 1, j - 1) + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows.last().and_then(|row| row.last()).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::syntax::schema::job_file_schema;
+
+    fn problems(text: &str) -> Vec<String> {
+        let mut table = DeTable::parse(text).expect("TOML");
+        let to_line =
+            |p: &ConfigProblem| format!("{} | {} | {}", p.message, p.label, p.help.clone().unwrap_or_default());
+        check(&mut table, &job_file_schema()).iter().map(to_line).collect()
+    }
+
+    const WHOLE: &str = "name = 'q'\n[source]\ncsv = 'a.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = 'Q'\n";
+
+    #[test]
+    fn a_file_with_every_needed_key_has_no_problem() {
+        assert_eq!(problems(WHOLE), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_with_the_one_that_was_meant() {
+        let found = problems(&format!("nmae = 'x'\nzebra = 1\n{WHOLE}colums = {{}}\n"));
+        assert!(
+            found.contains(&"unknown key `nmae` | not a key of a job file | did you mean `name`?".into()),
+            "{found:?}"
+        );
+        assert!(
+            found.contains(&"unknown key `colums` | not a key of [sheet] | did you mean `columns`?".into()),
+            "{found:?}"
+        );
+        assert!(
+            found.iter().any(|p| p.starts_with("unknown key `zebra`") && p.contains("a job file has")),
+            "{found:?}"
+        );
+        assert_eq!(found.len(), 3);
+    }
+
+    #[test]
+    fn missing_keys_and_wrong_types_are_told_at_once() {
+        let found =
+            problems("name = 1\n[source]\ncsv = 'a'\n[item]\n[commit]\nevery = 2\nmax_rows = '3'\n[step]\nmap = '.'\n");
+        for part in [
+            "the table `[sheet]` is missing",
+            "`item` has no key `key`",
+            "`name` needs a text",
+            "`commit.every` needs a text",
+            "`commit.max_rows` needs a whole number",
+            "`step` needs a list of tables | this is a table | write it as a table of its own: [[step]]",
+        ] {
+            assert!(found.iter().any(|p| p.contains(part)), "{part} in {found:#?}");
+        }
+        assert_eq!(found.len(), 6, "{found:#?}");
+    }
+
+    #[test]
+    fn a_key_that_is_planned_is_told_as_not_built_yet() {
+        let found = problems(&format!("{WHOLE}[alerts]\nslack = 'x'\n[[step]]\nhttp = 'x'\nmap = '.'\n"));
+        assert_eq!(found.len(), 2);
+        assert!(found.iter().all(|p| p.contains("not built yet")), "{found:?}");
+    }
+
+    #[test]
+    fn edits_are_counted_with_swaps() {
+        for (a, b, n) in [
+            ("nmae", "name", 1),
+            ("colums", "columns", 1),
+            ("", "abc", 3),
+            ("tab", "tab", 0),
+            ("max-rows", "max_rows", 1),
+        ] {
+            assert_eq!(edits(a, b), n, "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! The job file as written: its keys, their types and their schema.
+//!
+//! | question | file |
+//! |---|---|
+//! | Which keys does a job file have, and where is each value in it? | `raw` |
+//! | What is the JSON schema of a job file? | `schema` |
+//! | Which keys are unknown, missing, or have a value of the wrong type? | `keys` |
+//!
+//! Out of scope: the meaning of values (`config::sections`).
+
+pub(crate) mod raw;
+pub mod schema;
+pub(crate) mod keys;

@@ -1,0 +1,353 @@
+//! The job file as written.
+//!
+//! In scope: its keys and their types, with the place of each value; the JSON schema is derived
+//! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
+//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`).
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+/// A value and its place in the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(crate) struct At<T>(Spanned<T>);
+
+impl<T> At<T> {
+    pub(crate) fn get(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.0.span()
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for At<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+type Text = At<String>;
+
+/// A sheetkeep job.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, title = "sheetkeep job file", extend("required" = ["name", "source", "item", "sheet"]))]
+pub(crate) struct JobFile {
+    /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
+    pub(crate) name: Option<Text>,
+    /// When the job should run.
+    pub(crate) schedule: Option<ScheduleSection>,
+    /// Where records come from: exactly one of csv, json and jsonl.
+    pub(crate) source: Option<At<SourceSection>>,
+    /// What makes two records the same one.
+    pub(crate) item: Option<ItemSection>,
+    /// What is done with a record, in order; without a step a record is its own row.
+    pub(crate) step: Vec<StepSection>,
+    /// How much time and memory expressions may take.
+    pub(crate) jq: Option<JqSection>,
+    /// Where rows go.
+    pub(crate) sheet: Option<SheetSection>,
+    /// How often results are written.
+    pub(crate) commit: Option<CommitSection>,
+    /// How calls that fail are tried again.
+    pub(crate) retry: Option<RetrySection>,
+    /// How many calls a minute a run may make.
+    pub(crate) quota: Option<QuotaSection>,
+    /// What becomes of records that fail.
+    pub(crate) failures: Option<FailuresSection>,
+    /// Who is running.
+    pub(crate) lease: Option<LeaseSection>,
+    /// What is kept on this machine.
+    pub(crate) state: Option<StateSection>,
+}
+
+/// When the job should run.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["cron"]))]
+pub(crate) struct ScheduleSection {
+    /// A cron expression of five fields.
+    pub(crate) cron: Option<Text>,
+    /// The IANA zone in which it is meant, such as Europe/Berlin; UTC if none is named.
+    pub(crate) timezone: Option<Text>,
+}
+
+/// Where records come from. A path is relative to the job file; `-` is standard input.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct SourceSection {
+    /// A CSV file with a header row.
+    pub(crate) csv: Option<Text>,
+    /// A JSON document.
+    pub(crate) json: Option<Text>,
+    /// A file with one JSON text a line.
+    pub(crate) jsonl: Option<Text>,
+    /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
+    pub(crate) items: Option<Text>,
+    /// What sets CSV fields apart: one character, a comma if none is named.
+    pub(crate) delimiter: Option<Text>,
+}
+
+/// What makes two records the same one, and a record worth processing again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["key"]))]
+pub(crate) struct ItemSection {
+    /// jq (jaq) that yields a record's key, a text or a number.
+    pub(crate) key: Option<Text>,
+    /// jq (jaq) that yields a record's version; a hash of the record if none is named and rows are kept one a key.
+    pub(crate) version: Option<Text>,
+    /// Which versions are worth processing again: any other one, or only a newer one (versions are then numbers or moments).
+    #[schemars(extend("enum" = ["any", "newer"]))]
+    pub(crate) order: Option<Text>,
+}
+
+/// One step.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct StepSection {
+    /// jq (jaq) that yields rows: objects of column and value; none, one or several.
+    pub(crate) map: Option<Text>,
+    /// A program and its arguments, run for each item: the item on its standard input, values on its standard output.
+    pub(crate) command: Option<At<Vec<String>>>,
+    /// How long a program may take for one item, 60s if nothing is said; or an expression, 10s or what `jq.timeout` says.
+    pub(crate) timeout: Option<Text>,
+    /// Whether a program may be run twice for one item after a crash, with the same idempotency key, or never: then the item is marked on
+    /// the sheet first, and is in doubt after a crash.
+    #[schemars(extend("enum" = ["at-least-once", "at-most-once"]))]
+    pub(crate) delivery: Option<Text>,
+    /// The step's name, for failures and idempotency keys.
+    pub(crate) name: Option<Text>,
+}
+
+/// How much time and memory expressions may take.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct JqSection {
+    /// How long an expression may take for one record; 10s if nothing is said. A `map` step may have its own.
+    pub(crate) timeout: Option<Text>,
+    /// Megabytes of memory that an expression may take for one record; 512 if nothing is said.
+    pub(crate) memory: Option<At<i64>>,
+}
+
+/// Where rows go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["tab"]))]
+pub(crate) struct SheetSection {
+    /// The data tab's title.
+    pub(crate) tab: Option<Text>,
+    /// How rows are written: each appended, or one row a key, whose cells a newer version writes over.
+    #[schemars(extend("enum" = ["append", "upsert"]))]
+    pub(crate) mode: Option<Text>,
+    /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
+    /// `format` and `timezone`.
+    pub(crate) columns: BTreeMap<String, ColumnEntry>,
+    /// The first columns of a new tab, in order; the others follow as they come.
+    pub(crate) order: Vec<Text>,
+    /// What becomes of a field that the tab has no column for: it gets one, is left out, or its record fails.
+    #[schemars(extend("enum" = ["add", "ignore", "refuse"]))]
+    pub(crate) new_columns: Option<Text>,
+    /// The IANA zone in which times are shown; the spreadsheet's own if none is named.
+    pub(crate) timezone: Option<Text>,
+    /// The column that carries the key; found by itself if none is named.
+    pub(crate) key: Option<Text>,
+    /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
+    pub(crate) spreadsheet: Option<Text>,
+}
+
+/// A column: the word of its type, or a table that says more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnSays {
+    /// The type.
+    pub(crate) kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    pub(crate) format: Option<Text>,
+    /// The IANA zone in which its moments are shown.
+    pub(crate) timezone: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+struct ColumnTable {
+    /// The type of its values.
+    #[serde(rename = "type")]
+    #[schemars(schema_with = "column_words")]
+    kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    format: Option<Text>,
+    /// The IANA zone in which its moments are shown; the sheet's if none is named.
+    timezone: Option<Text>,
+}
+
+fn column_words(_generator: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
+    schemars::json_schema!({ "type": "string", "enum": words })
+}
+
+/// A column with its place in the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Spanned<ColumnShape>")]
+pub(crate) struct ColumnEntry {
+    /// Where it is written.
+    pub(crate) start: usize,
+    /// What it says.
+    pub(crate) says: ColumnSays,
+}
+
+impl From<Spanned<ColumnShape>> for ColumnEntry {
+    fn from(written: Spanned<ColumnShape>) -> Self {
+        let span = written.span();
+        let says = match written.into_inner() {
+            ColumnShape::Word(word) => {
+                ColumnSays { kind: Some(At(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
+            }
+            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
+        };
+        Self { start: span.start, says }
+    }
+}
+
+/// The two ways of writing a column; read by hand, because an untagged enum would lose the places.
+#[derive(Debug)]
+enum ColumnShape {
+    Word(String),
+    Table(ColumnTable),
+}
+
+impl<'de> Deserialize<'de> for ColumnShape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ColumnShape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the word of a type, or a table")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ColumnShape, E> {
+                Ok(ColumnShape::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnShape, A::Error> {
+                ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for ColumnEntry {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Column".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
+        schemars::json_schema!({ "oneOf": [word, table] })
+    }
+}
+
+/// How often results are written.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct CommitSection {
+    /// How long a result may wait to be written, such as 2s.
+    pub(crate) every: Option<Text>,
+    /// The most rows in one write.
+    pub(crate) max_rows: Option<At<i64>>,
+}
+
+/// How calls that fail are tried again.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct RetrySection {
+    /// Tries in all, the first one included; those that were answered 429 are bounded by `max_elapsed` alone.
+    pub(crate) attempts: Option<At<i64>>,
+    /// The first wait's upper bound, such as 1s; it doubles with every try.
+    pub(crate) base: Option<Text>,
+    /// The longest wait, at least 64s.
+    pub(crate) cap: Option<Text>,
+    /// How long a call may go on being tried, such as 3m.
+    pub(crate) max_elapsed: Option<Text>,
+}
+
+/// How many calls a minute a run may make; Google allows an account 60 of each kind, and its project 300, unless it has granted more.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct QuotaSection {
+    /// Reads a minute; 50 if nothing is said.
+    pub(crate) reads_per_minute: Option<At<i64>>,
+    /// Writes a minute; 50 if nothing is said.
+    pub(crate) writes_per_minute: Option<At<i64>>,
+}
+
+/// What becomes of records that fail.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct FailuresSection {
+    /// Tries of one record, over all runs.
+    pub(crate) max_attempts: Option<At<i64>>,
+    /// How many of the first records may fail for one cause before a run stops, at most 200; 20 if nothing is said, 0 for never.
+    pub(crate) stop_after: Option<At<i64>>,
+}
+
+/// Who is running.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct LeaseSection {
+    /// How long a run that went silent is waited for, such as 5m; at least 1s.
+    pub(crate) ttl: Option<Text>,
+    /// What a run does that finds another one at work: ends (skip), waits for it (queue), or takes its place (replace).
+    #[schemars(extend("enum" = ["skip", "queue", "replace"]))]
+    pub(crate) overlap: Option<Text>,
+    /// How long a run that waits does so, such as 30m.
+    pub(crate) wait: Option<Text>,
+}
+
+/// What is kept on this machine.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct StateSection {
+    /// The folder of the installation's id and lock.
+    pub(crate) dir: Option<Text>,
+    /// The file of the embedded sheet, which is used where no spreadsheet is named.
+    pub(crate) file: Option<Text>,
+}

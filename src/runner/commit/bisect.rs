@@ -1,0 +1,64 @@
+//! Isolates the record that makes the service refuse a batch, so that the others are written.
+//!
+//! In scope: returning items to the queue, removing the rejected item.
+//! Out of scope: which part is sent next (`ledger::commit::bisection`), and the failure of the
+//! rejected item (`runner::records::intake`).
+
+use crate::ledger::commit::bisection::{Confidence, MAX_REJECTED_ITEMS};
+use crate::ledger::runs::event::Event;
+use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::queue::commit_queue::CommitQueue;
+use crate::runner::records::intake::Intake;
+use crate::runner::run_config::RunError;
+
+impl Committer {
+    /// Returns refused items to the queue. Parts of them are sent until the rejected item is known.
+    pub(super) fn suspect(
+        &mut self,
+        confidence: Confidence,
+        outcome: CommitOutcome,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
+        let items = self.drafts.requeue_newest();
+        let (number, suspects) = (outcome.commit.to.commit, items.len());
+        self.bisection.on_refused(suspects, confidence);
+        self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.why.clone() });
+        self.refusal = outcome.why;
+        queue.put_back(items, self.now_ms());
+        self.closing_run = ClosingRun::No;
+        self.set_rejected_item_aside(intake, queue)
+    }
+
+    /// Turns an item that alone is refused into a failure.
+    pub(super) fn set_rejected_item_aside(
+        &mut self,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
+        if !self.bisection.has_found() {
+            return Ok(());
+        }
+        let Some(rejected_item) = queue.pop_first() else { return Ok(()) };
+        let key = rejected_item.settled.key().cloned();
+        if !self.bisection.count_rejected() {
+            let why = format!(
+                "more than {MAX_REJECTED_ITEMS} records are refused, so it may not be the records: {}",
+                self.refusal
+            );
+            return Err(RunError::Refused { why });
+        }
+        match intake.on_refused(rejected_item, &self.refusal, self.service_time()) {
+            Ok(failure) => queue.put_back(failure.into_iter().collect(), self.now_ms()),
+            Err(why) => {
+                let why = match key {
+                    Some(key) => format!("the failure of key {key} can't be recorded either: {why}"),
+                    None => why,
+                };
+                return Err(RunError::Refused { why });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,472 @@
+//! The commits of a run, one in flight at a time: drafts them, starts them, and handles their end.
+//!
+//! In scope: the chain and its drafts, the validity of the lease, the run's row, counts of applied
+//! rows.
+//! Out of scope: when to commit (`runner::run_loop`), one commit's outcome
+//! (`runner::commit::commit_driver`), what the items are (`runner::records::intake`).
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+
+use crate::fault::Fault;
+use crate::ledger::commit::bisection::Bisection;
+use crate::ledger::commit::changes::{Changes, CommitPart, ItemResult, NewTable};
+use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::commit::commit_resolution::Resolution;
+use crate::ledger::leases::head::HeadId;
+use crate::ledger::leases::lease::LeaseValidity;
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::run::{Counts, Run};
+use crate::ledger::state::rollover::Rollover;
+use crate::ledger::state::snapshot::State;
+use crate::port::store::{MisplacedWrites, StoreError};
+use crate::rng::Rng;
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::input::reprocess_state::ReprocessState;
+use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
+use crate::runner::queue::start_markers::StartMarker;
+use crate::runner::records::intake::Intake;
+use crate::runner::run_config::{RunConfig, RunError};
+use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
+use crate::time::Timestamp;
+
+/// The run's side of the commit chain, with its I/O.
+pub struct Committer {
+    /// Sends commits and reads the head.
+    pub driver: CommitDriver,
+    /// Random source for ids.
+    pub chance: Arc<dyn Rng>,
+    /// The commit chain.
+    pub chain: CommitChain,
+    /// Abandoned runs, closed by the next commit.
+    pub abandoned_runs: Vec<Run>,
+    /// This run, as of its last commit.
+    pub run: Run,
+    /// The service's clock.
+    pub service: ServiceClock,
+    /// True if the data tab exists.
+    pub table_exists: bool,
+    /// Length of the lease, in milliseconds.
+    pub ttl_ms: u64,
+    /// The lease request of this run.
+    pub lease_request: LeaseRequest,
+    pub(super) lease_validity: LeaseValidity,
+    pub(super) drafts: InFlight,
+    pub(super) commit_future: Option<BoxFuture<'static, CommitOutcome>>,
+    pub(super) closing_run: ClosingRun,
+    /// Items that the last applied commit shows as begun.
+    pub begun: Vec<StartMarker>,
+    /// The state's marker of a reprocess.
+    pub(super) reprocess: ReprocessState,
+    /// The rollover, if this run performs one; a reload keeps it.
+    pub(super) rollover: Option<Rollover>,
+    /// True if the run's row is applied.
+    pub(super) is_run_row_written: bool,
+    /// The bisection, and the service's last refusal of an item.
+    pub(super) bisection: Bisection,
+    pub(super) refusal: String,
+    /// Misplaced rows, and consecutive commits that tried to repair them.
+    misplaced_rows: u64,
+    repairs: u32,
+    last_commit_ms: u64,
+    throttled: u64,
+    is_throttled: bool,
+    rows: u64,
+    commits: u64,
+}
+
+/// Maximum length of the repair messages in the run's row, in bytes.
+const MAX_MESSAGE: usize = 1_000;
+
+/// Consecutive repairs that may find that users moved rows again.
+pub const MAX_REPAIRS: u32 = 5;
+
+/// Whether the commit in flight is the run's last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClosingRun {
+    No,
+    UnderWay,
+    Done,
+}
+
+impl Committer {
+    /// Creates a committer without commits from the startup context; returns the intake beside it.
+    pub fn new(settler: CommitDriver, chance: Arc<dyn Rng>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
+        let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
+            opened;
+        let ttl_ms = plan.ttl_ms;
+        let reprocess = ReprocessState::new(&plan.retrying, &run.id, chain.state());
+        let committer = Self {
+            lease_validity: LeaseValidity::new(began_ms, ttl_ms),
+            last_commit_ms: settler.clock.monotonic_ms(),
+            driver: settler,
+            chance,
+            chain,
+            abandoned_runs,
+            run,
+            service,
+            table_exists,
+            ttl_ms,
+            lease_request,
+            drafts: InFlight::default(),
+            commit_future: None,
+            closing_run: ClosingRun::No,
+            begun: Vec::new(),
+            reprocess,
+            rollover: plan.rollover.clone(),
+            is_run_row_written: false,
+            bisection: Bisection::default(),
+            refusal: String::new(),
+            misplaced_rows: 0,
+            repairs: 0,
+            throttled: 0,
+            is_throttled: false,
+            rows: 0,
+            commits: 0,
+        };
+        (committer, intake)
+    }
+
+    /// True if a commit is in flight.
+    pub fn is_busy(&self) -> bool {
+        self.commit_future.is_some()
+    }
+
+    /// True if the run's last commit is applied.
+    pub fn is_closed(&self) -> bool {
+        self.closing_run == ClosingRun::Done
+    }
+
+    /// True if the last commit met more than one 429. Commits should then come less often.
+    pub fn is_throttled(&self) -> bool {
+        self.is_throttled
+    }
+
+    /// Returns when the lease has to be renewed, in monotonic milliseconds; `None` before it is
+    /// claimed.
+    pub fn renewal_ms(&self) -> Option<u64> {
+        self.chain.has_claimed().then(|| self.last_commit_ms.saturating_add(self.ttl_ms / 3))
+    }
+
+    /// Returns the numbers of applied rows and commits.
+    pub fn applied_counts(&self) -> (u64, u64) {
+        (self.rows, self.commits)
+    }
+
+    /// Waits for the end of the commit in flight; never resolves if there is none.
+    pub async fn commit_finished(&mut self) -> CommitOutcome {
+        match &mut self.commit_future {
+            Some(flight) => flight.await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Returns how many queued items the next commit carries, while a bisection is under way.
+    pub fn batch_limit(&self) -> Option<usize> {
+        self.bisection.batch_limit()
+    }
+
+    /// True if misplaced rows have to be repaired before anything else is written.
+    pub fn needs_repair(&self) -> bool {
+        self.misplaced_rows > 0
+    }
+
+    /// True if the run's row is applied, so that only repairs are left.
+    pub fn is_run_row_written(&self) -> bool {
+        self.is_run_row_written
+    }
+
+    /// Gets the misplaced rows from the store; called after a load and after each applied commit.
+    pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
+        let MisplacedWrites { rows, checksum_correction, left } = self.driver.store.misplaced_writes().await?;
+        let before = std::mem::replace(&mut self.misplaced_rows, rows);
+        self.chain.update_state(|state| state.processed.add_all(checksum_correction));
+        self.repairs = if self.misplaced_rows > 0 { self.repairs + 1 } else { 0 };
+        if self.repairs > MAX_REPAIRS {
+            let why = format!(
+                "rows are moved as fast as they are written: {} are misplaced, and the next run repairs them; leave \
+                 the tabs alone for a moment, then run again",
+                self.misplaced_rows
+            );
+            return Err(StoreError::Corrupt { why }.into());
+        }
+        if before > 0 && self.misplaced_rows == 0 {
+            let message = if left.is_empty() {
+                format!("{before} rows that people moved while they were written are where they belong")
+            } else {
+                format!("{before} rows that people moved while they were written were repaired, but not in all cells")
+            };
+            self.note_repair(message);
+        }
+        for message in left {
+            self.note_repair(message);
+        }
+        if self.misplaced_rows > 0 && self.closing_run == ClosingRun::Done {
+            self.closing_run = ClosingRun::No;
+        }
+        Ok(())
+    }
+
+    /// Reports a repair, in an event and in the run's row.
+    fn note_repair(&mut self, message: String) {
+        if self.run.message.len() + message.len() < MAX_MESSAGE {
+            let separator = if self.run.message.is_empty() { "" } else { "; " };
+            self.run.message.push_str(separator);
+            self.run.message.push_str(&message);
+        }
+        self.emit(Event::Anomaly { message });
+    }
+
+    /// Returns the service's time now.
+    pub fn service_time(&self) -> Timestamp {
+        self.service.at(self.now_ms())
+    }
+
+    /// Invariant 5: after the validity window, the head is read before anything is drafted.
+    pub async fn ensure_lease_valid(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
+        let now_ms = self.now_ms();
+        if !self.chain.has_claimed() || self.lease_validity.is_valid(now_ms) {
+            return Ok(());
+        }
+        let status = self.driver.store.read_head().await?;
+        match self.chain.draft_ids().resolve(status) {
+            Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
+            Resolution::Fenced => return Err(self.fenced_error().await),
+            Resolution::HeadMissing => return Err(head_missing_error()),
+            Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
+                self.reload(Vec::new(), None, intake, queue).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drafts a commit of these items and sends it. `close` closes the run's row in the last
+    /// commit.
+    pub fn begin(
+        &mut self,
+        items: Vec<PendingItem>,
+        intake: &mut Intake,
+        close: Option<&dyn Fn(Run) -> Run>,
+    ) -> Result<(), RunError> {
+        let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
+        let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
+        if !self.table_exists && changes.rows() > 0 {
+            intake.header.close();
+            let columns = intake.header.columns().to_vec();
+            changes.tables.push(NewTable { tab: intake.tab.clone(), columns });
+        } else if changes.rows() > 0 {
+            changes.columns = intake.header.pending().to_vec();
+        }
+        let so_far = self.run_with(&changes, intake.counts);
+        let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
+        if close.is_some() && !self.is_run_row_written {
+            changes.runs.push(run.clone());
+        }
+        let reprocess_runs = self.reprocess.after(close.is_some(), run.status);
+        let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
+        let begun = intake.begun_after(&items);
+        let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
+        let mut redo = intake.index.redo_after(done);
+        if reprocess_runs.is_empty() && !self.chain.state().forced.is_empty() {
+            // The reprocessing run has processed all that the source yields.
+            redo.unknown = 0;
+        }
+        let rollover = &self.rollover;
+        self.chain.update_state(|state| {
+            state.key_column = key_column.or(state.key_column.take());
+            state.suppressed_failures = intake.index.suppressed_counts().clone();
+            state.redo = redo;
+            state.begun = begun;
+            state.forced = reprocess_runs;
+            if let Some(rollover) = rollover {
+                rollover.apply(state);
+            }
+        });
+        let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
+        let metadata =
+            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+        let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
+        let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
+        self.drafts.note(Arc::clone(&commit), items);
+        self.closing_run = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
+        self.commit_future = Some(Box::pin(driving));
+        Ok(())
+    }
+
+    /// Handles the end of a commit: continues, redrafts, reloads or stops. `close` closes the run
+    /// in a last commit.
+    pub async fn on_commit_end(
+        &mut self,
+        outcome: CommitOutcome,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+        close: &dyn Fn(Run) -> Run,
+    ) -> Result<(), RunError> {
+        self.commit_future = None;
+        self.note_throttling();
+        if let CommitEnd::Applied(id) = outcome.end {
+            self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue)?;
+            self.set_rejected_item_aside(intake, queue)?;
+            return self.check_misplaced_writes().await;
+        }
+        if self.is_run_row_written && outcome.end == CommitEnd::Fenced {
+            self.end_after_takeover();
+            return Ok(());
+        }
+        let close = Some(close).filter(|_| self.closing_run == ClosingRun::UnderWay);
+        match self.chain.on_end(&outcome.commit, &outcome.end) {
+            NextAction::GoOn => Ok(()),
+            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, close),
+            NextAction::Halve => {
+                let mut items = self.drafts.newest_items();
+                let rest = items.split_off(items.len().div_ceil(2));
+                queue.put_back(rest, self.now_ms());
+                self.begin(items, intake, None)
+            }
+            NextAction::Suspect(confidence) => self.suspect(confidence, outcome, intake, queue),
+            NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
+            NextAction::Stop(halt) => Err(self.halt_error(halt, outcome).await),
+        }
+    }
+
+    /// Ends this run: its results are applied, and the run that has taken over found the repairs
+    /// that are left.
+    pub(super) fn end_after_takeover(&mut self) {
+        (self.closing_run, self.misplaced_rows) = (ClosingRun::Done, 0);
+    }
+
+    /// Handles an applied draft `id`; `newest` is the draft that was sent last.
+    pub(super) fn on_applied(
+        &mut self,
+        id: HeadId,
+        newest: HeadId,
+        took_ms: u64,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
+        let Some((commit, items, left)) = self.drafts.applied(id) else {
+            return Err(unfinished_error("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+        };
+        self.chain.on_end(&commit, &CommitEnd::Applied(id));
+        let now_ms = self.now_ms();
+        // If its items were suspected meanwhile, they are in the queue once more.
+        if commit.to != newest || self.drafts.take_requeued() {
+            let held = sequence_numbers(&items);
+            queue.remove_matching(|waiting| held.contains(&waiting.place));
+        }
+        queue.put_back(left, now_ms);
+        self.bisection.on_applied(items.len());
+        self.begun.clone_from(&commit.state.begun);
+        let keys = intake.on_applied(&items);
+        intake.index.on_rows_written(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
+        let rows = commit.changes.remaining_rows(intake.mode) as u64;
+        if self.commits == 0 {
+            self.run.first_commit = id.commit;
+            self.emit(Event::Claimed { fence: commit.state.lease.fence });
+        }
+        self.run.last_commit = id.commit;
+        self.commits += 1;
+        self.rows += rows;
+        self.table_exists |= !commit.changes.tables.is_empty();
+        intake.header.on_columns_added(&commit.changes.columns);
+        self.abandoned_runs.clear();
+        self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
+        self.last_commit_ms = now_ms;
+        self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
+        let released = commit.state.lease.holder.is_none();
+        self.closing_run = if released { ClosingRun::Done } else { ClosingRun::No };
+        if released && !self.is_run_row_written {
+            self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());
+            self.is_run_row_written = true;
+        }
+        Ok(())
+    }
+
+    async fn halt_error(&self, halt: Halt, outcome: CommitOutcome) -> RunError {
+        match halt {
+            Halt::Fenced => self.fenced_error().await,
+            Halt::Corrupt => head_missing_error(),
+            Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
+            Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
+            Halt::Refused(part) => self.refused_error(part, outcome.why).await,
+            Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
+        }
+    }
+
+    /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
+    /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
+    /// conflicts make a store answer `CommitPart::Layout` repeatedly.
+    async fn refused_error(&self, part: CommitPart, why: String) -> RunError {
+        let loaded = self.driver.store.load().await;
+        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
+        match explained {
+            Some(Err(error)) => error,
+            _ if part == CommitPart::Layout => RunError::Restless { why },
+            _ => RunError::Refused { why },
+        }
+    }
+
+    /// Returns the error that names the run that has taken over, if one more load finds it.
+    async fn fenced_error(&self) -> RunError {
+        match self.driver.store.load().await {
+            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(&snapshot.state)),
+            Err(_) => None,
+        }
+        .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
+    }
+
+    /// Returns the run as it will be once a commit with these changes is applied.
+    fn run_with(&self, changes: &Changes, counts: Counts) -> Run {
+        let recovered =
+            changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
+        let counts = Counts {
+            new: counts.new + changes.keys() as u64,
+            recovered: counts.recovered + recovered as u64,
+            ..counts
+        };
+        let number = self.chain.draft_ids().base().map_or(0, |head| head.next(0).commit);
+        let usage = self.driver.store.usage();
+        let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
+        let calls = usage.reads + usage.writes + 1;
+        Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
+    }
+
+    fn note_throttling(&mut self) {
+        let throttled = self.driver.store.usage().throttled;
+        // One 429 alone proves nothing about a quota: calls between pass.
+        self.is_throttled = throttled > self.throttled + 1;
+        self.throttled = throttled;
+    }
+
+    pub(super) fn now_ms(&self) -> u64 {
+        self.driver.clock.monotonic_ms()
+    }
+
+    pub(super) fn emit(&self, event: Event) {
+        (self.driver.events)(event);
+    }
+}
+
+/// Returns the error of a run that another run has replaced.
+pub(super) fn taken_over_error(state: &State) -> RunError {
+    let by = match (&state.lease.holder, &state.lease.fence) {
+        (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
+        (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
+    };
+    RunError::Fenced { by }
+}
+
+/// Returns the error for a deleted head marker.
+pub(super) fn head_missing_error() -> RunError {
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
+               version from the file's version history, or see docs/runbook.md";
+    RunError::Store(StoreError::Corrupt { why: why.into() })
+}
+
+/// Returns the error for a batch with unknown outcome, or that could not be sent.
+pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
+    RunError::Unfinished { why, fault }
+}

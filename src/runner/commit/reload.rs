@@ -1,0 +1,145 @@
+//! Reloads during a run: after a concurrent commit, a moved tab, or when the lease validity ran
+//! out.
+//!
+//! In scope: which of the run's own work the load contains, what is drafted again.
+//! Out of scope: when to reload (`runner::commit::committer`).
+
+use crate::fault::Fault;
+use crate::ledger::commit::changes::{Commit, ItemResult};
+use crate::ledger::commit::commit_chain::{HaltReason as Halt, NextAction};
+use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::items::failure::failure_hash;
+use crate::ledger::leases::lease::LeaseValidity;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::rows::table_header::{Header, KeyColumn};
+use crate::port::store::StoreError;
+use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
+use crate::runner::records::intake::Intake;
+use crate::runner::run_config::RunError;
+use crate::runner::startup::{ServiceClock, check_lease, check_not_blocked};
+
+/// The title and the columns of a data tab.
+type Table = (String, Vec<String>);
+
+impl Committer {
+    /// Loads again and puts missing items back in front of the queue. `refused` is the commit that
+    /// caused the reload, if one did.
+    pub(super) async fn reload(
+        &mut self,
+        items: Vec<PendingItem>,
+        refused: Option<&Commit>,
+        intake: &mut Intake,
+        queue: &mut CommitQueue,
+    ) -> Result<(), RunError> {
+        let began_ms = self.now_ms();
+        let loaded = self.driver.store.load().await?;
+        self.service = ServiceClock::new(loaded.service_time, self.now_ms());
+        let Some(snapshot) = loaded.snapshot else {
+            self.restart_first_commit(refused)?;
+            return self.use_tables(&loaded.tables, &[], intake, queue);
+        };
+        check_not_blocked(&snapshot)?;
+        if self.chain.draft_ids().is_in_doubt(snapshot.head) {
+            // A draft of this run was applied between the last head read and the load.
+            let newest = refused.map_or(snapshot.head, |commit| commit.to);
+            let took_ms = self.now_ms().saturating_sub(began_ms);
+            self.on_applied(snapshot.head, newest, took_ms, intake, queue)?;
+            // Rows that wait for a restore count, and so do manual edits.
+            self.chain.update_state(|state| {
+                state.processed = snapshot.state.processed;
+                state.key_sums = snapshot.state.key_sums;
+                state.gaps = snapshot.state.gaps.clone();
+            });
+            intake.index.rebase(snapshot.book);
+            self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
+            return self.check_misplaced_writes().await;
+        }
+        if let Err(halt) = self.chain.on_reload(&snapshot) {
+            if self.is_run_row_written && halt == Halt::Fenced {
+                self.end_after_takeover();
+                return Ok(());
+            }
+            return Err(if halt == Halt::Fenced { taken_over_error(&snapshot.state) } else { head_missing_error() });
+        }
+        // A claim of this run that was applied has closed the earlier run. One that was not has to
+        // check the lease as it is now.
+        self.abandoned_runs = if self.chain.has_claimed() {
+            Vec::new()
+        } else {
+            check_lease(&snapshot, &self.lease_request, loaded.service_time)?.into_iter().collect()
+        };
+        self.bisection.reset();
+        // A draft of this run that was applied before the foreign commit left its number in the
+        // state. Other items are another run's.
+        let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
+        let sent = self.drafts.clear(mine.map(|run| run.last_commit));
+        queue.put_back(items, self.now_ms());
+        let there = queue.remove_matching(|waiting| is_applied(&snapshot.book, &waiting.settled));
+        self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
+        let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
+        intake.on_applied(&mine);
+        intake.on_settled_elsewhere(&theirs);
+        intake.index.rebase(snapshot.book);
+        for waiting in queue.all_mut() {
+            intake.close_failures_of(&mut waiting.settled, loaded.service_time);
+        }
+        self.reprocess.reload(&snapshot.state);
+        self.lease_validity = LeaseValidity::new(began_ms, self.ttl_ms);
+        self.closing_run = ClosingRun::No;
+        self.check_misplaced_writes().await
+    }
+
+    /// Starts over after the first commit was refused and the job still does not exist: another job
+    /// created a shared tab.
+    fn restart_first_commit(&mut self, refused: Option<&Commit>) -> Result<(), RunError> {
+        let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_missing_error()) };
+        if self.chain.on_end(init, &CommitEnd::Redraft) != NextAction::Redraft {
+            return Err(unfinished_error("its tabs could not be made".into(), Fault::Transient));
+        }
+        self.drafts.clear(None);
+        self.closing_run = ClosingRun::No;
+        Ok(())
+    }
+
+    /// Takes the data tab's present header, and checks that queued rows still fit.
+    fn use_tables(
+        &mut self,
+        tables: &[Table],
+        deleted: &[String],
+        intake: &mut Intake,
+        queue: &CommitQueue,
+    ) -> Result<(), RunError> {
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
+        self.table_exists = true;
+        self.chain.update_state(|state| state.deleted = deleted.to_vec());
+        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, deleted);
+        let key = intake.key_column.as_ref().map(KeyColumn::name);
+        if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
+            return Err(column_missing_error(tab, key));
+        }
+        for name in queue.columns() {
+            if !intake.header.restore_column(name) {
+                return Err(column_missing_error(tab, name));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// True if a load contains the item's result: a draft of this run was applied after all, or another
+/// run did it.
+fn is_applied(index: &ProcessedIndex, settled: &ItemResult) -> bool {
+    match settled {
+        ItemResult::Done { key, version, .. } => index.is_done(key, version),
+        ItemResult::Revoked { key, version } => !index.is_done(key, version),
+        // Its row may have moved by now; the next prune scans again.
+        ItemResult::Removed(_) => true,
+        ItemResult::Failed(failure) => index.has_row_of(failure, failure_hash(&failure.step, &failure.error)),
+    }
+}
+
+fn column_missing_error(tab: &str, name: &str) -> RunError {
+    let why = format!("tab {tab} lost its column \"{name}\" during the run: write that word back into its header row");
+    RunError::Store(StoreError::Corrupt { why })
+}

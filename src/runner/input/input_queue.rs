@@ -1,0 +1,315 @@
+//! Merges the inputs of a run in order: prepared changes, journalled results, failures that the
+//! user has answered, the source, and failures that the source did not yield.
+//!
+//! In scope: which failures are read, and their place among the records.
+//! Out of scope: admission (`runner::records::intake`), reading the failures (`port::store`).
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::stream::{FuturesOrdered, StreamExt};
+use serde_json::Value;
+
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::items::failure::{FailureState, RequestedAction, StoredFailure};
+use crate::ledger::items::key::{Fingerprint, Key};
+use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::source_survey::SourceSurvey;
+use crate::ledger::processed::processed_index::{PriorFailure, ProcessedIndex};
+use crate::ledger::runs::journal::StepResult;
+use crate::ledger::values::exact_number;
+use crate::port::source::{Record, SourceError};
+use crate::port::step::{Identify, Identity};
+use crate::runner::input::keyed_records::{Extent, find_key};
+use crate::runner::input::source_passes::{NextRecord, SourcePasses};
+
+/// Maximum number of failures that one run retries by itself. Requested retries have no limit.
+pub const MAX_FAILURES: usize = 600;
+/// Records of the source whose keys are looked up concurrently, for slow key expressions.
+const MAX_LOOKUPS: usize = 128;
+/// Maximum number of characters of kept records in memory.
+const MAX_RECORD_CHARS: usize = 32 << 20;
+
+/// Which failures a run retries, and whether it reads the source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum RetryScope {
+    /// The source, and failures that are open or requested.
+    #[default]
+    Default,
+    /// Neither the source nor any failure.
+    None,
+    /// Like `None`, for a run that revokes keys: a marker in the state stays until the reprocess is
+    /// complete.
+    Reprocess,
+    /// All failures that are not skipped; of the source only their records.
+    FailuresOnly,
+    /// These failures; of the source only their records.
+    Selected(Vec<Key>, RequestedAction),
+}
+
+impl RetryScope {
+    /// True if the whole source is processed.
+    pub fn reads_source(&self) -> bool {
+        *self == Self::Default
+    }
+
+    /// True if only records of requested failures are taken from the source.
+    pub fn filters_source(&self) -> bool {
+        matches!(self, Self::FailuresOnly | Self::Selected(_, RequestedAction::Retry))
+    }
+
+    /// True if items are processed, not only prepared changes.
+    pub fn processes_items(&self) -> bool {
+        !matches!(self, Self::None | Self::Reprocess)
+    }
+
+    /// Returns the first requested key that has no failure.
+    pub fn unknown_key(&self, index: &ProcessedIndex) -> Option<&Key> {
+        match self {
+            Self::Default | Self::None | Self::Reprocess | Self::FailuresOnly => None,
+            Self::Selected(keys, _) => keys.iter().find(|key| index.prior_failure(key).is_none()),
+        }
+    }
+
+    /// Marks the failures to retry or skip in the index, and returns the rows to read.
+    pub fn select_failures(&self, index: &mut ProcessedIndex) -> Vec<(Fingerprint, u32)> {
+        match self {
+            Self::Default => {}
+            Self::None | Self::Reprocess => return Vec::new(),
+            Self::FailuresOnly => {
+                let skipped = index.failures().into_iter().filter(|(_, prior)| is_skipped(prior)).map(|(key, _)| key);
+                let skipped: HashSet<_> = skipped.collect();
+                index.request_action(RequestedAction::Retry, |key| !skipped.contains(&key));
+            }
+            Self::Selected(keys, answer) => {
+                let wanted: HashSet<_> = keys.iter().map(Key::fingerprint).collect();
+                index.request_action(*answer, |key| wanted.contains(&key));
+                let these = index.failures().into_iter().filter(|(key, _)| wanted.contains(key));
+                return these.map(|(key, prior)| (key, prior.row)).collect();
+            }
+        }
+        let all = index.failures();
+        let requested = all.iter().filter(|(_, prior)| prior.requested.is_some());
+        let open = all.iter().filter(|(key, prior)| {
+            let waits = prior.requested.is_none() && prior.state == FailureState::Open;
+            self.reads_source() && waits && !index.has_fingerprint(*key)
+        });
+        requested.chain(open.take(MAX_FAILURES)).map(|(key, prior)| (*key, prior.row)).collect()
+    }
+}
+
+fn is_skipped(prior: &PriorFailure) -> bool {
+    prior.state == FailureState::Skipped && prior.requested != Some(RequestedAction::Retry)
+}
+
+/// One input of the run.
+pub enum RunInput {
+    /// The source was surveyed before its first record, to determine which records count.
+    Surveyed(Box<SourceSurvey>),
+    /// A record of the source, with its key and version if they could be read.
+    Record(Record, Option<Identity>),
+    /// The source is exhausted.
+    SourceRead,
+    /// Records with the same key were compared.
+    Compared(RepeatedKeys),
+    /// A failure and its kept record, identified anew; `None` if the record was too large to keep.
+    Failure(Box<StoredFailure>, Option<Reread>),
+    /// A prepared change.
+    Prepared(Box<ItemResult>),
+    /// A result that an earlier run journalled on this machine.
+    Result(Box<StepResult>),
+}
+
+/// A kept record with its key and version, or the reason why it is not a record.
+pub type Reread = Result<(Value, Identity), String>;
+
+/// The merged inputs of a run.
+pub struct InputQueue {
+    identify: Arc<dyn Identify>,
+    /// Records of the source whose keys are being looked up, in order.
+    lookups: FuturesOrdered<BoxFuture<'static, RunInput>>,
+    /// True if the last of those is an input after which the caller decides how the source
+    /// continues.
+    has_barrier: bool,
+    /// The source's error, returned after those.
+    source_error: Option<SourceError>,
+    /// A failure whose record is being identified.
+    pending_failure: Option<BoxFuture<'static, RunInput>>,
+    prepared: VecDeque<ItemResult>,
+    results: VecDeque<StepResult>,
+    answered_failures: VecDeque<StoredFailure>,
+    source: Option<SourcePasses>,
+    remaining_failures: VecDeque<StoredFailure>,
+}
+
+impl InputQueue {
+    /// Creates the queue. Failures that the user has corrected or skipped come first, then the
+    /// source, then failures that it did not yield: requested ones before open ones. Records beyond
+    /// the memory limit are left to the next run; their number is returned.
+    pub fn new(
+        stored: Vec<StoredFailure>,
+        source: Option<SourcePasses>,
+        index: &ProcessedIndex,
+        identify: Arc<dyn Identify>,
+    ) -> (Self, usize) {
+        let requested =
+            |stored: &StoredFailure| index.prior_failure(&stored.failure.key).and_then(|prior| prior.requested);
+        let comes_first = |stored: &StoredFailure| stored.is_edited || requested(stored) == Some(RequestedAction::Skip);
+        let (first, left): (Vec<_>, Vec<_>) = stored.into_iter().partition(comes_first);
+        let (retried, open): (Vec<_>, Vec<_>) = left.into_iter().partition(|stored| requested(stored).is_some());
+        let (mut chars, mut left_out) = (0, 0);
+        let mut left = VecDeque::from(retried);
+        for stored in open.into_iter().filter(|stored| stored.failure.kept) {
+            chars += stored.failure.payload.iter().map(String::len).sum::<usize>();
+            if chars > MAX_RECORD_CHARS { left_out += 1 } else { left.push_back(stored) }
+        }
+        let feed = Self {
+            identify,
+            lookups: FuturesOrdered::new(),
+            has_barrier: false,
+            source_error: None,
+            pending_failure: None,
+            prepared: VecDeque::new(),
+            results: VecDeque::new(),
+            answered_failures: first.into(),
+            source,
+            remaining_failures: left,
+        };
+        (feed, left_out)
+    }
+
+    /// Adds journalled results in front.
+    #[must_use]
+    pub fn with_results(mut self, results: Vec<StepResult>) -> Self {
+        self.results = results.into();
+        self
+    }
+
+    /// Adds prepared changes in front.
+    #[must_use]
+    pub fn with_prepared(mut self, prepared: Vec<ItemResult>) -> Self {
+        self.prepared = prepared.into();
+        self
+    }
+
+    /// Drops prepared row deletions.
+    pub fn drop_deletions(&mut self) {
+        self.prepared.retain(|change| change.removals().is_empty());
+    }
+
+    /// Returns the next input; `None` at the end.
+    pub async fn next(&mut self) -> Result<Option<RunInput>, SourceError> {
+        if let Some(change) = self.prepared.pop_front() {
+            return Ok(Some(RunInput::Prepared(Box::new(change))));
+        }
+        if let Some(result) = self.results.pop_front() {
+            return Ok(Some(RunInput::Result(Box::new(result))));
+        }
+        if let Some(stored) = self.answered_failures.pop_front() {
+            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
+        }
+        if let Some(input) = self.next_failure().await {
+            return Ok(Some(input));
+        }
+        if let Some(input) = self.next_from_source().await? {
+            return Ok(Some(input));
+        }
+        if let Some(stored) = self.remaining_failures.pop_front() {
+            self.pending_failure = Some(reread(stored, Arc::clone(&self.identify)));
+        }
+        Ok(self.next_failure().await)
+    }
+
+    /// Returns the failure whose record is being identified. The future stays here, so the caller
+    /// may cancel at any point.
+    async fn next_failure(&mut self) -> Option<RunInput> {
+        let input = self.pending_failure.as_mut()?.await;
+        self.pending_failure = None;
+        Some(input)
+    }
+
+    /// Returns the source's next input in order, and reads ahead up to the next barrier. The caller
+    /// may cancel at any point.
+    async fn next_from_source(&mut self) -> Result<Option<RunInput>, SourceError> {
+        loop {
+            let (waits, has_room) = (!self.lookups.is_empty(), self.lookups.len() < MAX_LOOKUPS && !self.has_barrier);
+            let Some(source) = self.source.as_mut().filter(|_| has_room) else {
+                return match self.lookups.next().await {
+                    Some(input) => Ok(Some(self.lift_barrier(input))),
+                    None => self.source_error.take().map_or(Ok(None), Err),
+                };
+            };
+            let next_input = tokio::select! {
+                biased;
+                Some(input) = self.lookups.next(), if waits => return Ok(Some(self.lift_barrier(input))),
+                next_input = source.next() => next_input,
+            };
+            let mut input = match next_input {
+                Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
+                Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
+                Ok(Some(NextRecord::Read)) => self.barrier(RunInput::SourceRead),
+                Ok(Some(NextRecord::Compared(repeats))) => self.barrier(RunInput::Compared(repeats)),
+                Ok(None) => {
+                    self.source = None;
+                    continue;
+                }
+                Err(error) => {
+                    (self.source, self.source_error) = (None, Some(error));
+                    continue;
+                }
+            };
+            if !waits && let Some(input) = (&mut input).now_or_never() {
+                return Ok(Some(self.lift_barrier(input)));
+            }
+            self.lookups.push_back(input);
+        }
+    }
+
+    /// Makes a barrier: nothing is read beyond it until the caller has it and decides how the
+    /// source continues.
+    fn barrier(&mut self, input: RunInput) -> BoxFuture<'static, RunInput> {
+        self.has_barrier = true;
+        std::future::ready(input).boxed()
+    }
+
+    fn lift_barrier(&mut self, input: RunInput) -> RunInput {
+        if !matches!(input, RunInput::Record(..)) {
+            self.has_barrier = false;
+        }
+        input
+    }
+
+    /// Starts a comparison of records in one more pass over the source.
+    pub fn compare(&mut self, comparison: Comparison) {
+        if let Some(source) = &mut self.source {
+            source.compare(comparison);
+        }
+    }
+
+    /// Returns the units of the source that were read, and their total.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.source.as_ref().and_then(SourcePasses::progress)
+    }
+}
+
+fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
+    find_key(record, identify, Extent::Whole).map(|(record, identity)| RunInput::Record(record, identity)).boxed()
+}
+
+fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
+    async move {
+        if !stored.failure.kept {
+            return RunInput::Failure(Box::new(stored), None);
+        }
+        let again = match exact_number::parse(&stored.failure.payload.concat()) {
+            Ok(body) => {
+                let found = identify.identify(&body).await;
+                Ok((body, found))
+            }
+            Err(error) => Err(format!("the kept record is no JSON: {error}")),
+        };
+        RunInput::Failure(Box::new(stored), Some(again))
+    }
+    .boxed()
+}

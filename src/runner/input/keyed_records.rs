@@ -1,0 +1,62 @@
+//! Reads records of a source with their keys, one by one.
+//!
+//! In scope: a read that the caller may cancel at any point without loss.
+//! Out of scope: which records count (`ledger::items::source_survey`), reading ahead
+//! (`runner::input::input_queue`).
+
+use std::sync::Arc;
+
+use futures_util::future::{BoxFuture, FutureExt};
+
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::{Identify, Identity};
+
+/// A record, with its key and version if they can be read.
+pub type KeyedRecord = (Record, Option<Identity>);
+
+/// How much of a record is needed to find its key and version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The whole record.
+    Whole,
+    /// The members that contain key and version, or more (`Identify::identify_reduced`).
+    Survey,
+}
+
+/// Reads records and their keys. The present record stays here while its key is looked up.
+#[derive(Default)]
+pub struct KeyedRecords {
+    in_hand: Option<BoxFuture<'static, KeyedRecord>>,
+}
+
+impl KeyedRecords {
+    /// Returns the next record of `source`; `None` at its end.
+    pub async fn next(
+        &mut self,
+        source: &mut dyn Source,
+        identify: &Arc<dyn Identify>,
+        extent: Extent,
+    ) -> Result<Option<KeyedRecord>, SourceError> {
+        if self.in_hand.is_none() {
+            let Some(record) = source.next().await? else { return Ok(None) };
+            self.in_hand = Some(find_key(record, Arc::clone(identify), extent));
+        }
+        let Some(in_hand) = &mut self.in_hand else { return Ok(None) };
+        let keyed = in_hand.await;
+        self.in_hand = None;
+        Ok(Some(keyed))
+    }
+}
+
+/// Looks up the key and version of a readable record.
+pub fn find_key(record: Record, identify: Arc<dyn Identify>, extent: Extent) -> BoxFuture<'static, KeyedRecord> {
+    async move {
+        let found = match (&record.body, extent) {
+            (Ok(body), Extent::Whole) => Some(identify.identify(body).await),
+            (Ok(body), Extent::Survey) => Some(identify.identify_reduced(body).await),
+            (Err(_), _) => None,
+        };
+        (record, found)
+    }
+    .boxed()
+}

@@ -1,0 +1,71 @@
+//! The state's marker of a running reprocess: the runs that revoked keys for it, until a run has
+//! read the source to its end.
+//!
+//! In scope: the marker after each commit. Out of scope: which keys are revoked
+//! (`maintain::reprocess`).
+//!
+//! A forced reprocess takes two runs: one revokes keys, the next one processes them again. If
+//! either run dies, this marker shows the next forced run which keys are already revoked, so that
+//! none is processed a third time.
+
+use crate::ledger::runs::run::RunStatus;
+use crate::ledger::state::snapshot::State;
+use crate::runner::input::input_queue::RetryScope;
+
+/// Number of runs that the marker holds. A reprocess that was started more often continues from the
+/// last ones.
+const MAX_MARKED_RUNS: usize = 20;
+
+/// The marker, as one run maintains it.
+#[derive(Debug, Clone)]
+pub struct ReprocessState {
+    marked_runs: Vec<String>,
+    /// The id of this run, if it revokes keys for a reprocess.
+    own_run: Option<String>,
+    /// True if this run reads the source, whose end completes the reprocess.
+    completes: bool,
+}
+
+impl ReprocessState {
+    /// Creates it from the marker that this run loaded.
+    pub fn new(retrying: &RetryScope, run: &str, state: &State) -> Self {
+        let mine = (*retrying == RetryScope::Reprocess).then(|| run.to_owned());
+        Self { marked_runs: state.forced.clone(), own_run: mine, completes: retrying.reads_source() }
+    }
+
+    /// Takes the marker that a reload found.
+    pub fn reload(&mut self, state: &State) {
+        self.marked_runs.clone_from(&state.forced);
+    }
+
+    /// Returns the marker for a commit; `last` and `status` describe the run's last one.
+    pub fn after(&self, last: bool, status: RunStatus) -> Vec<String> {
+        if self.completes && last && matches!(status, RunStatus::Succeeded | RunStatus::Partial) {
+            return Vec::new();
+        }
+        let mut noted = self.marked_runs.clone();
+        noted.extend(self.own_run.clone().filter(|mine| !noted.contains(mine)));
+        noted.split_off(noted.len().saturating_sub(MAX_MARKED_RUNS))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn note(retrying: &RetryScope, noted: &[&str]) -> ReprocessState {
+        let state = State { forced: noted.iter().map(|run| (*run).to_owned()).collect(), ..State::default() };
+        ReprocessState::new(retrying, "me", &state)
+    }
+
+    #[test]
+    fn a_forced_run_is_noted_until_the_source_was_read_to_its_end() {
+        let forcing = note(&RetryScope::Reprocess, &["a"]);
+        assert_eq!(forcing.after(true, RunStatus::Succeeded), ["a", "me"]);
+        let doing = note(&RetryScope::Default, &["a"]);
+        assert_eq!(doing.after(false, RunStatus::Running), ["a"]);
+        assert_eq!(doing.after(true, RunStatus::Interrupted), ["a"]);
+        assert!(doing.after(true, RunStatus::Partial).is_empty());
+        assert_eq!(note(&RetryScope::FailuresOnly, &["a"]).after(true, RunStatus::Succeeded), ["a"]);
+    }
+}

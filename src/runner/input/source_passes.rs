@@ -1,0 +1,160 @@
+//! Reads the source once or twice. If only one record of a key counts, a survey comes first; if
+//! records of one key are to be compared, a comparison comes last.
+//!
+//! In scope: the order of passes, and the end that the survey has set.
+//! Out of scope: which records count (`ledger::items::source_survey`), admission
+//! (`runner::records::intake`).
+//!
+//! ```text
+//!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
+//!  each version counts                              records … ─▶ Read ─▶ (comparison ─▶ Compared)
+//! ```
+
+use std::sync::Arc;
+
+use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
+use crate::ledger::items::source_survey::SourceSurvey;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::port::source::{Record, Source, SourceError};
+use crate::port::step::Identify;
+use crate::runner::input::keyed_records::{Extent, KeyedRecords};
+
+/// The passes over one source.
+pub struct SourcePasses {
+    source: Box<dyn Source>,
+    identify: Arc<dyn Identify>,
+    stage: PassStage,
+    /// Number of surveyed records. What a growing file gained since is left to the next run.
+    record_limit: Option<u64>,
+    read: u64,
+    /// The error that ended the survey early.
+    survey_error: Option<SourceError>,
+    /// The keyed records of a survey or comparison.
+    keyed: KeyedRecords,
+}
+
+enum PassStage {
+    Survey(SourceSurvey),
+    Records,
+    Read,
+    Compare(Comparison),
+    Ended,
+}
+
+/// An item of the passes.
+pub enum NextRecord {
+    /// The survey is complete, or the source broke off. No record was processed yet.
+    Surveyed(Box<SourceSurvey>),
+    /// A record to process.
+    Record(Record),
+    /// All records were returned.
+    Read,
+    /// Records with the same key were compared.
+    Compared(RepeatedKeys),
+}
+
+impl SourcePasses {
+    /// Creates the passes that the reprocess policy needs.
+    pub fn new(source: Box<dyn Source>, identify: Arc<dyn Identify>, again: ReprocessPolicy) -> Self {
+        let stage = if again == ReprocessPolicy::EachVersion {
+            PassStage::Records
+        } else {
+            PassStage::Survey(SourceSurvey::new(again))
+        };
+        Self {
+            source,
+            identify,
+            stage,
+            record_limit: None,
+            read: 0,
+            survey_error: None,
+            keyed: KeyedRecords::default(),
+        }
+    }
+
+    /// Compares records in one more pass, after all records were read.
+    pub fn compare(&mut self, comparison: Comparison) {
+        self.stage = PassStage::Compare(comparison);
+    }
+
+    /// Returns the next item; `None` at the end. The caller may cancel at any point.
+    pub async fn next(&mut self) -> Result<Option<NextRecord>, SourceError> {
+        match &mut self.stage {
+            PassStage::Survey(survey) => {
+                let (keyed, source) = (&mut self.keyed, self.source.as_mut());
+                self.survey_error = survey_all(survey, keyed, source, &self.identify).await.err();
+                // If the source is cut off, the records before count. If it is ambiguous, none do.
+                if let Some(error) = self.survey_error.take_if(|error| matches!(error, SourceError::Ambiguous { .. })) {
+                    self.stage = PassStage::Ended;
+                    return Err(error);
+                }
+                self.source.rewind()?;
+                let survey = std::mem::take(survey);
+                self.record_limit = Some(survey.records());
+                self.stage = PassStage::Records;
+                Ok(Some(NextRecord::Surveyed(Box::new(survey))))
+            }
+            PassStage::Records => {
+                let is_over = self.record_limit.is_some_and(|most| self.read >= most);
+                let next = if is_over { None } else { self.source.next().await? };
+                if let Some(record) = next {
+                    self.read += 1;
+                    return Ok(Some(NextRecord::Record(record)));
+                }
+                if let Some(error) = self.survey_error.take() {
+                    return Err(error);
+                }
+                self.stage = PassStage::Read;
+                Ok(Some(NextRecord::Read))
+            }
+            PassStage::Compare(comparison) => {
+                let (keyed, source) = (&mut self.keyed, self.source.as_mut());
+                compare_all(comparison, &mut self.read, keyed, source, &self.identify).await;
+                let PassStage::Compare(comparison) = std::mem::replace(&mut self.stage, PassStage::Ended) else {
+                    return Ok(None);
+                };
+                Ok(Some(NextRecord::Compared(comparison.end())))
+            }
+            PassStage::Read | PassStage::Ended => Ok(None),
+        }
+    }
+
+    /// Returns the units that were read, and their total.
+    pub fn progress(&self) -> Option<(u64, u64)> {
+        self.source.progress()
+    }
+}
+
+async fn survey_all(
+    survey: &mut SourceSurvey,
+    keyed: &mut KeyedRecords,
+    source: &mut dyn Source,
+    identify: &Arc<dyn Identify>,
+) -> Result<(), SourceError> {
+    while let Some((_, identity)) = keyed.next(source, identify, Extent::Survey).await? {
+        let found = identity.and_then(Result::ok);
+        survey.add(found.as_ref().map(|(key, version)| (key, version)));
+    }
+    Ok(())
+}
+
+/// If the source can't be read again, the findings so far are reported. The records themselves are
+/// processed.
+async fn compare_all(
+    comparison: &mut Comparison,
+    read: &mut u64,
+    keyed: &mut KeyedRecords,
+    source: &mut dyn Source,
+    identify: &Arc<dyn Identify>,
+) {
+    if *read > 0 && source.rewind().is_err() {
+        return;
+    }
+    *read = 0;
+    while let Ok(Some((record, identity))) = keyed.next(source, identify, Extent::Whole).await {
+        let (Ok(body), Some(Ok((key, version)))) = (&record.body, identity) else { continue };
+        if !comparison.add(&key, &version, &record.position, body) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Items shown as begun on the sheet, and items of an earlier run with unknown outcome.
+//!
+//! In scope: which items the next commit shows as begun, and how a doubt is reported.
+//! Out of scope: when their steps start (`runner::queue::start_markers`).
+
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::items::failure::IN_DOUBT as DELIVERY;
+use crate::ledger::items::item::Item;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::records::intake::{Failed, Intake};
+use crate::time::Timestamp;
+
+/// The error text of an item that was begun at most once.
+const IN_DOUBT: &str = "in doubt: an earlier run had begun it, or was about to, and vanished before it said how it ended. See whether it \
+                        happened; then write retry, to do it, or skip";
+
+impl Intake {
+    /// Adds an item to be marked as begun.
+    pub fn mark_begun(&mut self, item: &Item, place: SequenceNumber) {
+        self.begun.push(((item.key.clone(), item.version.clone()), Some(place)));
+    }
+
+    /// Returns the items that the sheet shows as begun after a commit of these items.
+    pub fn begun_after(&self, items: &[PendingItem]) -> Vec<StartMarker> {
+        let open = self.begun.iter().filter(|one| !items.iter().any(|waiting| settles(waiting, one)));
+        open.map(|(one, _)| one.clone()).collect()
+    }
+
+    /// Removes items that were not begun after all, or had no result.
+    pub fn unmark_begun(&mut self, places: &[SequenceNumber]) {
+        self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
+    }
+
+    /// Removes a doubt: the result of an earlier run settles it.
+    pub fn clear_doubt(&mut self, key: &str, version: &str) {
+        self.in_doubt.retain(|(k, v)| k.as_str() != key || v.0 != version);
+    }
+
+    /// Reports the doubts about items that the source does not yield.
+    pub fn remaining_doubts(&mut self, now: Timestamp) -> Vec<PendingItem> {
+        let doubts = std::mem::take(&mut self.in_doubt);
+        let failures = doubts.into_iter().filter_map(|(key, version)| {
+            if self.index.is_done(&key, &version) {
+                self.begun.retain(|((k, v), _)| (k, v) != (&key, &version));
+                return None;
+            }
+            self.counts.read += 1;
+            let place = self.watermark.add(None);
+            self.index.admit(&key, &version);
+            self.fail_in_doubt(key, version, None, "not seen again".to_owned(), place, now)
+        });
+        failures.collect()
+    }
+
+    /// Reports an item that an earlier run had begun at most once: the user has to find out whether
+    /// it happened.
+    pub(super) fn fail_in_doubt(
+        &mut self,
+        key: Key,
+        version: Version,
+        record: Option<&[u8]>,
+        position: String,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
+        let error = IN_DOUBT.to_owned();
+        let limit = std::mem::replace(&mut self.max_attempts, 1);
+        let record_or_none = record.unwrap_or_default();
+        let waiting =
+            self.fail(Failed { key, version, step: DELIVERY, error, record: record_or_none, position }, place, now);
+        self.max_attempts = limit;
+        waiting.map(|mut waiting| {
+            if let (None, ItemResult::Failed(failure)) = (record, &mut waiting.settled) {
+                (failure.payload, failure.kept) = (vec!["the source does not yield it any more".to_owned()], false);
+            }
+            waiting
+        })
+    }
+}

@@ -1,0 +1,17 @@
+//! What becomes of a record: an item, a row or a failure.
+//!
+//! | question | file |
+//! |---|---|
+//! | How does a record become an item, a row or a failure? | `intake` |
+//! | Which record of a key counts, if the source has several? | `record_selection` |
+//! | When are records of failures looked for in the source? | `failure_records` |
+//! | Which of the kept failures are obsolete? | `superseded_failures` |
+//! | How are items marked that began, and how is an unknown outcome reported? | `in_doubt` |
+//!
+//! Out of scope: reading the records (`runner::input`), and the commits (`runner::commit`).
+
+pub mod intake;
+pub mod record_selection;
+pub mod failure_records;
+mod superseded_failures;
+mod in_doubt;

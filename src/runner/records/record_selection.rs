@@ -1,0 +1,134 @@
+//! Selects which records of the source are processed, and collects the report on repeated keys.
+//!
+//! In scope: one record compared with the others of its key.
+//! Out of scope: whether a version is done (`ledger::processed::processed_index`), reading the
+//! source twice (`runner::input::source_passes`).
+
+use serde_json::Value;
+
+use crate::ledger::items::failure::{failure_hash, shortened};
+use crate::ledger::items::item::Position;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::items::record_selection::RecordSelection;
+use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys, content_hash};
+use crate::ledger::items::source_survey::{RecordSelector, RecordUse, SourceSurvey};
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::event::Event;
+use crate::ledger::values::columns::quote;
+use crate::ledger::values::version_order::{RankKind, why_unordered};
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::records::intake::{Failed, Intake};
+use crate::time::Timestamp;
+
+impl Intake {
+    /// Takes the survey of the source: from now on one record of each key counts.
+    pub fn use_survey(&mut self, survey: SourceSurvey) {
+        let book = &self.index;
+        self.selection.selector = Some(survey.into_selector(|fingerprint| book.newest_version(fingerprint)));
+    }
+
+    /// Handles the end of the source. Returns what to compare in one more pass.
+    pub fn on_source_read(&mut self) -> Option<Comparison> {
+        let (comparison, repeats) = self.selection.watch.take()?.end();
+        self.selection.repeats = repeats;
+        comparison
+    }
+
+    /// Takes the result of the comparison.
+    pub fn on_compared(&mut self, repeats: RepeatedKeys) {
+        self.selection.repeats = repeats;
+    }
+
+    /// True if the source did not change between its two passes.
+    pub fn source_is_same(&self) -> bool {
+        self.selection.selector.as_ref().is_none_or(RecordSelector::matches_survey)
+    }
+
+    /// Counts a record without a usable key or version.
+    pub(super) fn select_nameless(&mut self) {
+        if let Some(selector) = &mut self.selection.selector {
+            selector.add_nameless();
+        }
+    }
+
+    /// Takes a failure of a record whose version has no order. Failures holds one row per key: if
+    /// another record of the key has it, this failure is only counted and reported.
+    pub(super) fn fail_unordered(
+        &mut self,
+        failed: Failed<'_>,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> Option<PendingItem> {
+        let error_hash = failure_hash(failed.step, &shortened(&failed.error));
+        let hash = self.index.policy().version_hash(&failed.version);
+        if self
+            .index
+            .prior_failure(&failed.key)
+            .is_none_or(|prior| prior.is_recorded(hash, error_hash) || prior.requested.is_some())
+        {
+            return self.fail(failed, place, now);
+        }
+        self.counts.failed += 1;
+        self.watermark.settle(place);
+        let Failed { key, step, error, position, .. } = failed;
+        (self.events)(Event::ItemFailed { key, place: position, step: step.to_owned(), error });
+        None
+    }
+
+    /// True if the record counts. The error is the reason why its version has no order.
+    pub(super) fn select(
+        &mut self,
+        key: &Key,
+        version: &Version,
+        place: &Position,
+        body: &Value,
+    ) -> Result<bool, String> {
+        let RecordSelection { selector, watch, .. } = &mut self.selection;
+        if let Some(watch) = watch {
+            watch.add(key, version, place, body);
+        }
+        let sifted = match selector {
+            Some(selector) if self.index.policy().accepts(version) => {
+                selector.decide(key, version, place, || content_hash(body))
+            }
+            Some(selector) => {
+                selector.add_unordered(key);
+                RecordUse::Counts
+            }
+            None => RecordUse::Counts,
+        };
+        match (self.why_not_ordered(key, version), sifted) {
+            (Some(why), _) => Err(why),
+            (None, RecordUse::Unordered(kind)) => Err(unlike(version, kind)),
+            (None, RecordUse::Counts) => Ok(true),
+            (None, RecordUse::Passed) => Ok(false),
+        }
+    }
+
+    /// Returns why a version can't be ordered against the done version of its key, if the policy
+    /// needs an order.
+    pub(super) fn why_not_ordered(&self, key: &Key, version: &Version) -> Option<String> {
+        let again = self.index.policy();
+        if !again.accepts(version) {
+            return Some(why_unordered(&version.0));
+        }
+        let done = RankKind::from_rank(self.index.newest_version(key.fingerprint()))
+            .filter(|_| again == ReprocessPolicy::OnNewer)?;
+        (RankKind::from_rank(again.version_hash(version)) != Some(done)).then(|| unlike(version, done))
+    }
+}
+
+fn unlike(version: &Version, kind: RankKind) -> String {
+    let own = match kind {
+        RankKind::Number => RankKind::Timestamp,
+        RankKind::Timestamp => RankKind::Number,
+    };
+    format!(
+        "the version {} is {}, and the key's other versions are not: each of them is {}, so that order = \"newer\" can't compare them; \
+         give all records one form of version, and use run --force if the form has changed",
+        quote(&version.0),
+        own.as_words(),
+        kind.as_words()
+    )
+}
