@@ -5,6 +5,7 @@
 pub use sheetkeep_base::{clock, failpoint, fault, machine, redact, retry, rng, system, time};
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
+pub use sheetkeep_schedule as schedule;
 pub use sheets_client as google;
 
 pub mod app;

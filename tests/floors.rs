@@ -36,6 +36,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("retry", 1),
     ("redact", 1),
     ("ledger", 2),
+    ("schedule", 2),
     ("watch", 2),
     ("port", 3),
     ("failpoint", 3),
@@ -64,6 +65,7 @@ const PURE: u8 = 2;
 /// The pure parts of the member crates.
 const PURE_MEMBERS: &[&str] = &[
     "crates/ledger/src/",
+    "crates/schedule/src/",
     "crates/base/src/fault.rs",
     "crates/base/src/machine.rs",
     "crates/base/src/redact.rs",

@@ -18,8 +18,9 @@ use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
 use crate::config::sections::expect;
 use crate::config::sections::heartbeat::{self, HeartbeatSettings};
-use crate::config::sections::limits::{self, CommitSettings, Overlap, ScheduleSettings};
+use crate::config::sections::limits::{self, CommitSettings, Overlap};
 use crate::config::sections::proxies::proxies;
+use crate::config::sections::schedule;
 use crate::config::sections::source::{self, SourceSettings};
 use crate::config::sections::steps::{self, StepAction, StepSettings};
 use crate::config::sections::target::{self, Choice, CredentialSettings, Target};
@@ -37,6 +38,7 @@ use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
 
 use crate::retry::RetryPolicy;
+use crate::schedule::job_schedule::JobSchedule;
 use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
@@ -55,8 +57,8 @@ pub struct Settings {
     pub job: String,
     /// The path of the job file.
     pub path: PathBuf,
-    /// When the job should run; kept, but not used yet.
-    pub schedule: Option<ScheduleSettings>,
+    /// When the job should run.
+    pub schedule: Option<JobSchedule>,
     /// The source.
     pub source: SourceSettings,
     /// The jq expression of the key.
@@ -219,7 +221,7 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
 #[expect(clippy::too_many_lines, reason = "a list: one line for each setting")]
 fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &JobFile) -> Option<Settings> {
     let job = raw.name.as_ref().and_then(|at| job_name(reader, at));
-    let schedule = limits::schedule(reader, raw.schedule.as_ref());
+    let schedule = schedule::settings(reader, raw.schedule.as_ref(), job.as_deref());
     let source = raw.source.as_ref().and_then(|at| source::settings(reader, at, flags.input.as_ref()));
     let item = raw.item.as_ref();
     let key = item.and_then(|item| item.key.as_ref()).and_then(|at| reader.program(at, "`item.key`"));

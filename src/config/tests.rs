@@ -18,6 +18,7 @@ use crate::config::settings::{Settings, load, read};
 use crate::ledger::items::write_mode::WriteMode;
 use crate::port::step::Identify;
 use crate::retry::RetryPolicy;
+use crate::schedule::job_schedule::{MisfirePolicy, OverlapPolicy};
 use crate::source::input::Input;
 use crate::system::SystemClock;
 
@@ -126,7 +127,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
     let found = problems(text);
     for (line, part) in [
         ("1:8", "`name` holds a character"),
-        ("2:21", "schedule.cron is no cron expression: it has 4 fields"),
+        ("2:21", "schedule.cron: \"0 9 * *\" has 4 fields, and five are needed"),
         ("2:43", "did you mean Europe/Berlin?"),
         ("5:13", "`source.items` is no jq expression: expected the end of the expression, found `||`"),
         ("6:13", "`source.delimiter` goes with csv, and this source is json"),
@@ -205,4 +206,59 @@ fn what_was_filled_in_is_not_quoted_by_an_error_about_jq() {
     let environment = Environment::from_pairs(&[("SECRET", "hunter two")], &[]);
     let told = read_with(&text, &Overrides::default(), &environment).expect_err("no jq").lines().concat();
     assert!(told.contains("filled in") && !told.contains("hunter") && !told.contains("two"), "{told}");
+}
+
+#[test]
+fn a_schedule_is_read_with_its_policies() {
+    let read = |schedule: &str| {
+        let text = QUAKES.replace("schedule = {", &format!("schedule = {{ {schedule}\n# {{"));
+        read_with(&text, &Overrides::default(), &Environment::default())
+            .expect("a valid job")
+            .schedule
+            .expect("a schedule")
+    };
+    let plain = read("cron = '0 9 * * 1-5', timezone = 'Europe/Berlin' }");
+    assert_eq!((plain.misfire, plain.overlap), (MisfirePolicy::RunOnce, OverlapPolicy::Skip));
+    assert_eq!((plain.misfire_grace_ms, plain.pause_after, plain.delay_ms), (3_600_000, 5, 0));
+    let full = read(
+        "cron = 'every 15m', timezone = 'UTC', misfire = 'run_all(3)', misfire_grace = '2h', overlap = 'queue', \
+         jitter = '10m', blackout = ['2026-12-24..2027-01-02', '2026-05-01'], pause_after = 0 }",
+    );
+    assert_eq!((full.misfire, full.overlap), (MisfirePolicy::RunAll { max: 3 }, OverlapPolicy::Queue));
+    assert_eq!((full.misfire_grace_ms, full.pause_after), (7_200_000, 0));
+    assert!(full.delay_ms < 600_000);
+    assert_eq!(full.blackout.to_string(), "2026-12-24..2027-01-02, 2026-05-01");
+    let ready =
+        read("ready_by = '09:00', timezone = 'Europe/Berlin', weekdays = '1-5', not_before = '06:00', margin = '5m' }");
+    let deadline = ready.ready_by.expect("a deadline");
+    assert_eq!((deadline.margin_ms, deadline.not_before.map(|time| time.hour())), (300_000, Some(6)));
+    assert_eq!(ready.recurrence.to_text(), "0 9 * * 1-5");
+}
+
+#[test]
+fn a_wrong_schedule_is_refused_with_its_line_and_advice() {
+    let cases = [
+        ("cron = '0 9 30 2 *', timezone = 'UTC'", "never comes"),
+        ("cron = '0 0 9 * * *', timezone = 'UTC'", "write \"0 9 * * *\""),
+        ("cron = '0 9 * * *', timezone = 'CET'", "write Europe/Berlin"),
+        ("cron = '0 9 * * *', timezone = '+01:00'", "is an offset"),
+        ("cron = '0 9 * * *'", "timezone"),
+        ("timezone = 'UTC'", "neither cron nor ready_by"),
+        ("cron = '0 9 * * *', ready_by = '09:00', timezone = 'UTC'", "remove one of the two"),
+        ("cron = '0 9 * * *', margin = '5m', timezone = 'UTC'", "goes with ready_by"),
+        ("ready_by = '9am', timezone = 'UTC'", "no time of day"),
+        ("ready_by = '09:00', not_before = '09:00', timezone = 'UTC'", "the deadline itself"),
+        ("ready_by = '09:00', jitter = '5m', timezone = 'UTC'", "goes with cron"),
+        ("ready_by = '09:00', weekdays = '1-9', timezone = 'UTC'", "is no weekday"),
+        ("cron = '@daily', timezone = 'UTC', misfire = 'run_all'", "run_all(N)"),
+        ("cron = '@daily', timezone = 'UTC', overlap = 'replace'", "set overlap in [lease]"),
+        ("cron = '@daily', timezone = 'UTC', blackout = ['24.12.2026']", "write a date as 2026-12-24"),
+        ("cron = '@daily', timezone = 'UTC', jitter = '2h'", "between 0s and 1h"),
+    ];
+    for (schedule, expected) in cases {
+        let text = QUAKES.replace("schedule = {", &format!("schedule = {{ {schedule} }}\n# {{"));
+        let found = problems(&text);
+        assert_eq!(found.len(), 1, "{schedule}: {found:?}");
+        assert!(found[0].starts_with("jobs/quakes.toml:8:") && found[0].contains(expected), "{schedule}: {found:?}");
+    }
 }

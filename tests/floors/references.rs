@@ -11,6 +11,7 @@ const CRATES: &[(&str, &str)] = &[
     ("emulator", "crates/sheets-emulator/src"),
     ("google", "crates/sheets-client/src"),
     ("ledger", "crates/ledger/src"),
+    ("schedule", "crates/schedule/src"),
 ];
 
 /// Returns each path in the comments of a file that leads nowhere: line and sentence.

@@ -1,12 +1,8 @@
-//! Rates, attempts and durations: commits, retries, failures, the lease, the schedule.
+//! Rates, attempts and durations: commits, retries, failures, the lease.
 //!
-//! In scope: the settings and their defaults. Out of scope: applying them. A schedule is validated
-//! and kept, but nothing uses it yet.
+//! In scope: the settings and their defaults. Out of scope: applying them.
 
-use crate::config::problem::ConfigProblem;
-use crate::config::syntax::raw::{
-    At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection, ScheduleSection,
-};
+use crate::config::syntax::raw::{At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
 use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::leases::lease::MAX_TTL_MS;
@@ -39,15 +35,6 @@ pub const DEFAULT_LEASE_TTL_MS: u64 = 300_000;
 
 /// Default number of attempts of one record, over all runs.
 pub const DEFAULT_MAX_ATTEMPTS: u64 = 5;
-
-/// When a job should run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScheduleSettings {
-    /// A cron expression of five fields, or a word such as `@daily`.
-    pub cron: String,
-    /// The IANA time zone of the expression.
-    pub timezone: String,
-}
 
 pub(crate) fn commit(reader: &mut ValueReader<'_>, raw: Option<&CommitSection>) -> CommitSettings {
     let default = CommitSettings::default();
@@ -133,63 +120,6 @@ pub(crate) fn overlap(reader: &mut ValueReader<'_>, raw: Option<&LeaseSection>) 
             let help = "the policies are skip, queue and replace";
             reader.add_problem_at(at, "`lease.overlap` is no policy", "unknown policy", help);
             Overlap::Skip
-        }
-    }
-}
-
-pub(crate) fn schedule(reader: &mut ValueReader<'_>, raw: Option<&ScheduleSection>) -> Option<ScheduleSettings> {
-    let raw = raw?;
-    let timezone = match &raw.timezone {
-        Some(at) => reader.zone(at, "schedule.timezone").map(|(name, _)| name),
-        None => Some("UTC".to_owned()),
-    };
-    let at = raw.cron.as_ref()?;
-    let cron = reader.non_empty(at, "schedule.cron")?;
-    if let Err(why) = check_cron(&cron) {
-        let problem =
-            ConfigProblem::at(at.span(), format!("schedule.cron is no cron expression: {why}"), "no cron expression");
-        reader.add_problem(
-            problem.help("minute hour day month weekday, such as \"0 9 * * 1-5\" for 9:00 from Monday to Friday"),
-        );
-        return None;
-    }
-    timezone.map(|timezone| ScheduleSettings { cron, timezone })
-}
-
-/// Checks the syntax of a cron expression; its meaning is checked once something uses it.
-fn check_cron(cron: &str) -> Result<(), String> {
-    const WORDS: [&str; 6] = ["@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly"];
-    if cron.starts_with('@') {
-        return if WORDS.contains(&cron) { Ok(()) } else { Err(format!("the words are {}", WORDS.join(", "))) };
-    }
-    let fields: Vec<&str> = cron.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Err(format!("it has {} fields, and five are needed", fields.len()));
-    }
-    let bounds = [("minute", 59), ("hour", 23), ("day", 31), ("month", 12), ("weekday", 7)];
-    for (field, (name, most)) in fields.iter().zip(bounds) {
-        if !field.bytes().all(|b| b.is_ascii_alphanumeric() || b"*,-/?#".contains(&b)) {
-            return Err(format!("the {name} holds a character that means nothing there"));
-        }
-        let numbers = field.split(|c: char| !c.is_ascii_digit()).filter(|n| !n.is_empty());
-        if numbers.map(|n| n.parse::<u32>().unwrap_or(u32::MAX)).any(|n| n > most) {
-            return Err(format!("the {name} is at most {most}"));
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cron_expression_is_checked_for_its_shape() {
-        for cron in ["0 9 * * *", "*/15 0-6 1,15 JAN-MAR MON-FRI", "0 0 L * 5#2", "@daily"] {
-            assert_eq!(check_cron(cron), Ok(()), "{cron}");
-        }
-        for cron in ["0 9 * *", "0 9 * * * *", "61 * * * *", "0 24 * * *", "0 9 * * $", "@often", "every day"] {
-            assert!(check_cron(cron).is_err(), "{cron}");
         }
     }
 }

@@ -6,6 +6,7 @@
 //! | Which steps does an item take? | `steps` |
 //! | Which columns do rows have? | `columns` |
 //! | Which bounds apply to expressions, and which to a run? | `evaluation`, `limits` |
+//! | When should the job run? | `schedule` |
 //! | Which sheet does the job write to, with which credentials? | `target` |
 //! | Which settings would send rows to an unintended place? | `wrong_place`, `linked` |
 //! | Which proxies are used? | `proxies` |
@@ -19,6 +20,7 @@ pub mod heartbeat;
 pub mod limits;
 mod linked;
 pub(crate) mod proxies;
+pub(crate) mod schedule;
 pub mod source;
 pub mod steps;
 pub mod target;

@@ -88,15 +88,37 @@ pub(crate) struct JobFile {
     pub(crate) state: Option<StateSection>,
 }
 
-/// When the job should run.
+/// When the job should run: at the times of `cron`, or so that its rows are there at `ready_by`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, extend("required" = ["cron"]))]
+#[schemars(deny_unknown_fields, extend("required" = ["timezone"]))]
 pub(crate) struct ScheduleSection {
-    /// A cron expression of five fields.
+    /// A cron expression of five fields, a word such as @daily, or an interval such as every 15m.
     pub(crate) cron: Option<Text>,
-    /// The IANA zone in which it is meant, such as Europe/Berlin; UTC if none is named.
+    /// The IANA zone of the times, such as Europe/Berlin or UTC.
     pub(crate) timezone: Option<Text>,
+    /// The local time at which the rows have to be there, such as 09:00, in place of cron.
+    pub(crate) ready_by: Option<Text>,
+    /// The weekdays of ready_by, as a cron field such as 1-5; every day if none are named.
+    pub(crate) weekdays: Option<Text>,
+    /// With ready_by, the local time before which no run starts.
+    pub(crate) not_before: Option<Text>,
+    /// With ready_by, how long before that time a run should end: 10m if none is named.
+    pub(crate) margin: Option<Text>,
+    /// What is done about times that no clock called for: skip, run_once (the latest), or run_all(N) (the latest N).
+    #[schemars(extend("pattern" = r"^(skip|run_once|run_all\([0-9]+\))$"))]
+    pub(crate) misfire: Option<Text>,
+    /// How late a run may start before misfire decides: 1h if none is named.
+    pub(crate) misfire_grace: Option<Text>,
+    /// What is done about a time that comes while a run is active.
+    #[schemars(extend("enum" = ["skip", "queue", "allow"]))]
+    pub(crate) overlap: Option<Text>,
+    /// Starts each run later by up to this long, always by the same amount for one job.
+    pub(crate) jitter: Option<Text>,
+    /// Local dates without a run: 2026-12-24, or 2026-12-24..2027-01-02.
+    pub(crate) blackout: Vec<Text>,
+    /// After how many failed runs in a row the job pauses: 5 if none is named, 0 for never.
+    pub(crate) pause_after: Option<At<i64>>,
 }
 
 /// Where records come from. A path is relative to the job file; `-` is standard input.
