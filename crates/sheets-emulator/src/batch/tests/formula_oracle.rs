@@ -1,8 +1,8 @@
-//! Formulas and what LibreOffice computes for them.
+//! Formulas and what `LibreOffice` computes for them.
 //!
 //! `formula_oracle.tsv` holds a small table, and drawn formulas over it with their results;
 //! `tests/interop/formula_oracle.py` writes it. Where the service is known to differ from
-//! LibreOffice, the formula is not drawn.
+//! `LibreOffice`, the formula is not drawn.
 
 use serde_json::{Value, json};
 

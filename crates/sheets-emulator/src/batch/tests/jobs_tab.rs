@@ -81,7 +81,7 @@ fn a_row_of_formulas_over_ten_thousand_runs_is_right() {
 /// --nocapture`.
 #[test]
 #[ignore = "a measurement"]
-#[expect(clippy::disallowed_methods, clippy::print_stdout, reason = "a measurement")]
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
 fn the_time_of_a_row_of_formulas() {
     let store = jobs_tab("de_DE");
     for _ in 0..5 {
