@@ -173,7 +173,7 @@ async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
         assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
         assert_eq!(fixture.reset().await, (5, 2));
         let listing = fixture.listing().await;
-        assert_eq!((listing.snapshot.book.keys(), listing.snapshot.book.open_failures()), (0, 0));
+        assert_eq!((listing.snapshot.processed_index.keys(), listing.snapshot.processed_index.open_failures()), (0, 0));
         assert_eq!(fixture.column("Data", "note").await, each("first"), "rows of data stay");
         assert_eq!(fixture.reset().await, (0, 0), "there is nothing left");
         let report = fixture.usual(&with_failures("second")).await;

@@ -131,7 +131,7 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
+async fn sixteen_rejected_items_cost_the_stated_calls_and_17_stop_it() {
     let fixture = RejectionFixture::usual();
     fixture.run(&[]).await.expect("a first run");
     let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
@@ -249,7 +249,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trouble() {
+async fn an_outage_after_a_rejected_item_rejects_no_other() {
     for skip in 0..12 {
         let fixture = RejectionFixture { max_rows: 4, ..RejectionFixture::usual() };
         fixture.run(&[]).await.expect("a first run");

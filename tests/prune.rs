@@ -460,8 +460,8 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             fixture.clock.sleep(Duration::from_mins(10)).await;
             let listing = fixture.listing().await;
             put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("restored below")).count();
-            assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
-            assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
+            assert_eq!(listing.snapshot.processed_index.keys(), 5, "seed {seed}: of {meant} rows some were missed");
+            assert_eq!(listing.snapshot.processed_index.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "seed {seed}");
             let runs: Vec<_> = listing.runs.iter().map(|(_, run)| &run.id).collect();
             let lost: Vec<_> = kept.iter().filter(|run| !runs.contains(run)).collect();

@@ -382,7 +382,7 @@ impl Estate {
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
             if snapshot.anomalies.iter().any(|one| one.message.contains("restored below")) {
-                assert_eq!(snapshot.book.open_failures(), 1);
+                assert_eq!(snapshot.processed_index.open_failures(), 1);
                 return estate;
             }
         }
@@ -422,7 +422,7 @@ async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are
     let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
     let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
-    assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);
+    assert_eq!(estate.listing(1).await.snapshot.processed_index.keys(), 0);
     estate.fixture.clock.sleep(10 * DAY).await;
     let errands = estate.prunable(1, true).await;
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("rows are taken out");

@@ -82,7 +82,8 @@ pub struct CommitMachine {
 /// The last reply, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReplyKind {
-    None,
+    /// No reply yet, or it was lost: the batch may have been applied.
+    Lost,
     RefusedByGuard,
     NotApplied(CommitEnd),
 }
@@ -96,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_reply: ReplyKind::None,
+            last_reply: ReplyKind::Lost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -113,7 +114,7 @@ impl CommitMachine {
         match reply {
             CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitReply::Refused { part: CommitPart::Guard, .. } => self.read_head_after(ReplyKind::RefusedByGuard),
-            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::None),
+            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::Lost),
             CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
             CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
             CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
@@ -146,7 +147,7 @@ impl CommitMachine {
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
             Resolution::NotApplied => match &self.last_reply {
-                ReplyKind::None => self.send_again(),
+                ReplyKind::Lost => self.send_again(),
                 ReplyKind::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
                 ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),

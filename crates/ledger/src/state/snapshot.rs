@@ -169,7 +169,7 @@ pub struct Snapshot {
     /// The head.
     pub head: HeadId,
     /// Processed keys and failures.
-    pub book: ProcessedIndex,
+    pub processed_index: ProcessedIndex,
     /// The existing data tabs, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
     /// The job's own columns of the data tab that users deleted.

@@ -52,7 +52,7 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
         stored_checksum: state.processed,
         state,
         head,
-        book: ProcessedIndex::default(),
+        processed_index: ProcessedIndex::default(),
         tables: Vec::new(),
         deleted_columns: Vec::new(),
         anomalies: Vec::new(),
