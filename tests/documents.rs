@@ -129,7 +129,7 @@ fn every_fault_has_a_heading_in_the_runbook() {
 }
 
 #[test]
-fn the_columns_of_every_machine_tab_stand_in_the_document_of_the_sheet() {
+fn the_columns_of_every_machine_tab_are_in_the_document() {
     for (tab, columns) in [("Processed", PROCESSED.as_slice()), ("Failures", &FAILURES), ("Runs", &RUNS)] {
         let rows = SHEET.lines().skip_while(|line| *line != format!("<!-- columns: {tab} -->")).skip(3);
         let listed: Vec<&str> = rows

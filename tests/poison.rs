@@ -91,7 +91,7 @@ fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
+async fn a_record_that_the_service_refuses_is_a_failure() {
     for doubts in UnknownBehaviors::all() {
         let fixture = RejectionFixture::new(doubts);
         fixture.refuse("do=refuse", "poison");
@@ -185,7 +185,7 @@ async fn content_that_the_service_answers_with_500_is_found_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() {
+async fn a_service_that_is_down_for_a_while_fails_no_record() {
     for times in 1..=12 {
         let fixture = RejectionFixture::usual();
         fixture.run(&[]).await.expect("a first run");
@@ -200,7 +200,7 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
+async fn a_lost_batch_that_arrives_during_bisection_doubles_nothing() {
     for after in 1..=5 {
         for doubts in UnknownBehaviors::all() {
             let fixture = RejectionFixture::new(doubts);
@@ -218,7 +218,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
+async fn a_refused_record_is_retried_and_written_once_accepted() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
         let fixture = RejectionFixture { mode, max_rows: 8, ..RejectionFixture::usual() };
         fixture.refuse("do=refuse", "poison");
@@ -271,7 +271,7 @@ async fn an_outage_after_a_rejected_item_rejects_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
+async fn a_web_page_during_a_run_is_reported_as_a_foreign_reply() {
     let fixture = RejectionFixture::usual();
     let items = |count: u64| (0..count).map(|n| json!({"id": format!("k{n}"), "n": n})).collect::<Vec<_>>();
     fixture.run(&items(2)).await.expect("a run");

@@ -4,7 +4,7 @@
 use crate::workshop::TempProject;
 
 #[test]
-fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
+fn a_forced_run_first_reports_its_plan_and_needs_yes() {
     let project = TempProject::few_quakes(5).in_small_commits(2);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
     project.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
@@ -88,7 +88,7 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
 }
 
 #[test]
-fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
+fn keys_are_removed_only_with_forget_and_it_says_how_many() {
     let project = TempProject::few_quakes(4);
     project.run(&["run", "quakes.toml"]).exits(0);
     project.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));

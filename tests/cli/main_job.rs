@@ -6,7 +6,7 @@ use crate::wire::ApiClient;
 use crate::workshop::{QUAKES, TempProject};
 
 #[test]
-fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds_nothing() {
+fn the_main_job_writes_each_earthquake_once() {
     let project = TempProject::quakes();
     project
         .run(&["run", "quakes.toml"])
@@ -46,7 +46,7 @@ fn after_the_first_run_there_is_one_row_in_runs_and_no_failure() {
 }
 
 #[test]
-fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_completes_it() {
+fn a_feed_cut_off_in_a_record_keeps_what_came_before() {
     let project = TempProject::quakes();
     let whole = project.read("usgs-all-week.geojson");
     let cut = whole[..600_000].rfind("\"mag\":").expect("a record") + "\"mag\":".len();

@@ -116,7 +116,7 @@ fn each_report_names_the_place_and_why() {
 }
 
 #[test]
-fn cron_without_an_environment_finds_the_settings_beside_the_job() {
+fn cron_without_an_environment_finds_the_jobs_settings() {
     let project = TempProject::few_quakes(3);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     project.write(

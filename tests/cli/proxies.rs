@@ -261,7 +261,7 @@ fn an_https_service_is_reached_through_a_tunnel() {
 }
 
 #[test]
-fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
+fn a_tunnel_with_a_wrong_end_names_the_certificate_variable() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);

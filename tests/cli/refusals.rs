@@ -76,7 +76,7 @@ fn what_is_not_there_exits_with_66() {
 }
 
 #[test]
-fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant() {
+fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
     let project = TempProject::quakes();
     project.write(
         "bad.toml",
@@ -103,7 +103,7 @@ fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant(
 }
 
 #[test]
-fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looked_for() {
+fn a_spreadsheet_without_credentials_exits_with_77() {
     let project = TempProject::quakes();
     let told = project.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
     told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");

@@ -16,7 +16,7 @@ const KEYS: u32 = 120_000;
 const AT_ONCE: usize = 20_000;
 
 #[tokio::test(start_paused = true)]
-async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
+async fn a_long_processed_tab_is_read_in_pages_with_every_key() {
     let world = Emulated::new(UnknownBehaviors::default(), 1);
     let mut writer = Writer::settled_in(&world, "a").await;
     let numbers: Vec<u32> = (0..KEYS).collect();
@@ -44,7 +44,7 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts() {
+async fn a_long_failures_tab_is_read_to_its_end() {
     let world = Emulated::new(UnknownBehaviors::default(), 2);
     let mut writer = Writer::settled_in(&world, "a").await;
     let rows = |state, keys: std::ops::Range<u32>| Changes {

@@ -55,7 +55,7 @@ fn ended_as_it_may(ended: &Ended) {
 }
 
 #[test]
-fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_nothing() {
+fn two_machines_killed_at_random_lose_and_double_nothing() {
     let (kills, mut seeded) = (kills(), Seeded(20_261_127));
     let project = TempProject::few_quakes(0).in_small_commits(2);
     project.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");

@@ -59,7 +59,7 @@ fn holds_what_counts(project: &TempProject, story: &Story) {
 }
 
 #[test]
-fn killed_anywhere_in_a_source_with_keys_twice_one_record_counts() {
+fn killed_anywhere_with_repeated_keys_one_record_counts() {
     let preload = killer().to_string_lossy();
     for story in &STORIES {
         let mut kills = 0;

@@ -155,7 +155,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whoever_is_refused_is_found_and_nobody_else_within_the_stated_number_of_batches(
+        fn each_rejected_item_is_found_within_the_stated_batches(
             n in 1_usize..3_000,
             bad in prop::collection::hash_set(0_usize..3_000, 1..=16),
         ) {
@@ -169,7 +169,7 @@ mod tests {
         }
 
         #[test]
-        fn content_that_is_answered_with_an_error_of_the_server_is_found_too(
+        fn content_that_causes_a_server_error_is_found_too(
             n in 1_usize..500,
             bad in prop::collection::hash_set(0_usize..500, 0..=16),
         ) {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_batch_that_arrives_in_the_middle_of_the_search_ends_it() {
+    fn a_lost_batch_that_arrives_during_the_search_ends_it() {
         let mut bisection = Bisection::default();
         bisection.on_refused(8, Confidence::Unanswered);
         bisection.on_applied(8);
