@@ -22,14 +22,14 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
-#[path = "cli/anew.rs"]
-mod anew;
+#[path = "cli/reprocess_and_prune.rs"]
+mod reprocess_and_prune;
 
-#[path = "cli/dead.rs"]
-mod dead;
+#[path = "cli/exhausted_failures.rs"]
+mod exhausted_failures;
 
-#[path = "cli/portal.rs"]
-mod portal;
+#[path = "cli/login_pages.rs"]
+mod login_pages;
 
 #[path = "cli/upsert.rs"]
 mod upsert;

@@ -15,8 +15,8 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
-mod house;
+#[path = "job_fixture/mod.rs"]
+mod job_fixture;
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
 
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Values};
 
 impl JobFixture {

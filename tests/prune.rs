@@ -17,8 +17,8 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
-mod house;
+#[path = "job_fixture/mod.rs"]
+mod job_fixture;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Values};
 
 const DAY: Duration = Duration::from_hours(24);

@@ -16,9 +16,9 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
+#[path = "job_fixture/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod house;
+mod job_fixture;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +44,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
 use crate::front::{EmulatorProxy, ID};
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);

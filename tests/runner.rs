@@ -1,7 +1,7 @@
 //! The runner over the reference store: what one pass promises, without a network and on a paused
 //! clock.
 
-mod meddled;
+mod faulty_commits;
 mod support;
 
 use std::sync::Arc;
