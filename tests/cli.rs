@@ -7,8 +7,8 @@
 
 #![cfg(all(unix, feature = "emulator"))]
 
-#[path = "cli/workshop.rs"]
-mod workshop;
+#[path = "cli/temp_project.rs"]
+mod temp_project;
 
 #[path = "cli/live.rs"]
 mod live;

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::process::{Output, Stdio};
 
-use crate::workshop::{Ended, TempProject};
+use crate::temp_project::{Ended, TempProject};
 
 /// Writes a job of this name and kind over `file`, with these additional lines below its first
 /// ones.

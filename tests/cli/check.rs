@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::TempProject;
 
 const ID: &str = "1CheckedSpreadsheet00000000000000000000000000";
 

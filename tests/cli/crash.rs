@@ -6,7 +6,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::live::Live;
-use crate::workshop::{QUAKES, TempProject};
+use crate::temp_project::{QUAKES, TempProject};
 
 const KILLS: u64 = 50;
 /// Rows per commit: few, so that a whole run makes far more commits than there are kills.

@@ -8,8 +8,8 @@ use std::fs::OpenOptions;
 use std::process::Command;
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, ended};
 
 const JOB: &str = r#"
 name = "letters"

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::{ApiClient, EMBEDDED, Emulator};
-use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];

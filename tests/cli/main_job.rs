@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::ApiClient;
-use crate::workshop::{QUAKES, TempProject};
 
 #[test]
 fn the_main_job_writes_each_earthquake_once() {
@@ -86,7 +86,7 @@ fn airports_come_from_csv_with_their_codes_to_the_letter() {
 fn standard_input_and_another_file_take_the_place_of_the_source() {
     let project = TempProject::few_quakes(5);
     let whole = project.read("usgs-all-week.geojson");
-    project.write("later.geojson", &crate::workshop::feed(3..9));
+    project.write("later.geojson", &crate::temp_project::feed(3..9));
     let mut live = project.start(&["run", "quakes.toml", "--input", "-"]);
     live.feed(&whole);
     live.ends().exits(0).shows("new 5 · skipped 0");

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::live::Live;
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, EMBEDDED, Emulator};
-use crate::workshop::TempProject;
 
 const JOB: &str = "letters.toml";
 const FILE: &str = "letters.sheet";

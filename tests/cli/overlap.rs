@@ -4,8 +4,8 @@
 //! sheet does.
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, ended, feed};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, ended, feed};
 
 const ROUNDS: usize = 20;
 const RECORDS: usize = 12;

@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::temp_project::{TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 

@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::tls::Https;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 /// `me:pass`, as it is sent.

@@ -3,8 +3,8 @@
 
 use std::fs;
 
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 const MARKER: &str = "MARKER-that-nobody-may-see";

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{QUAKES, TempProject};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
@@ -44,7 +44,7 @@ fn a_few_new_items_cost_two_reads_and_one_write() {
     let emulator = Emulator::start(&project, &["--quota", "google", "--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 20");
     emulator.reset_stats();
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..25));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..25));
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 5 · skipped 20");
     let stats = emulator.stats();
     assert_eq!((count(&stats, "reads"), count(&stats, "writes"), count(&stats, "throttled")), (2, 1, 0), "{stats}");

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Command;
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, feed};
 
 const RECORDS: usize = 15;
 

@@ -1,7 +1,7 @@
 //! Programs as steps: run once per item, with a stable key, and not again for what a crash left on
 //! this machine.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 const JOB: &str = r#"
 name = "letters"

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
@@ -21,7 +21,7 @@ impl MaintenanceFixture {
         Self { project, client: ApiClient::of(emulator, ID) }
     }
 
-    fn run(&self, args: &[&str]) -> crate::workshop::Ended {
+    fn run(&self, args: &[&str]) -> crate::temp_project::Ended {
         self.client.emulator.run(&self.project, ID, args)
     }
 
@@ -120,7 +120,7 @@ fn fsck_finds_copied_rows_and_rows_of_no_item() {
 #[test]
 fn a_typed_row_is_adopted_and_its_item_is_not_repeated() {
     let fixture = MaintenanceFixture::with(6);
-    let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
+    let coming: serde_json::Value = serde_json::from_str(&crate::temp_project::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": fixture.client.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
@@ -180,7 +180,7 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
     let project = TempProject::few_quakes(5);
     project.run(&["run", "quakes.toml"]).exits(0);
     std::fs::copy(project.path("quakes.sheet"), project.path("history")).expect("a copy");
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..12));
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
     std::fs::copy(project.path("history"), project.path("quakes.sheet")).expect("a copy");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
@@ -219,7 +219,7 @@ fn a_job_moves_and_both_spreadsheets_name_each_other() {
     }
     run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it continues in spreadsheet {second}"));
     run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it continues in spreadsheet {second}"));
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..6));
     run(&second, &["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 4");
     let document = run(&second, &["status", "quakes.toml", "--json"]).exits(0).document();
     assert_eq!(document["keys"], 6);

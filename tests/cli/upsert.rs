@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::live::Live;
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{QUAKES, TempProject};
 
 const JOB: &str = "quakes-upsert.toml";
 const TAB: &str = "Earthquakes";

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::ApiClient;
-use crate::workshop::{Ended, TempProject};
 
 /// Records of the feed.
 const RECORDS: usize = 8;

@@ -2,8 +2,8 @@
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1CrashedSpreadsheet000000000000000000000000";
 /// Number of kills of an ordinary run.

@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{TempProject, feed};
 use crate::wire::ApiClient;
-use crate::workshop::{TempProject, feed};
 
 /// Maximum number of times that a run reaches one point.
 const MAX_POINTS: u32 = 60;

@@ -3,8 +3,8 @@
 
 use crate::disk::killer;
 use crate::story::runs_tell_the_story;
+use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
-use crate::workshop::TempProject;
 
 /// Each key twice with different content, far apart and close together.
 const RECORDS: &str =
