@@ -7,8 +7,8 @@
 
 #![cfg(all(unix, feature = "emulator"))]
 
-#[path = "cli/workshop.rs"]
-mod workshop;
+#[path = "cli/temp_project.rs"]
+mod temp_project;
 
 #[path = "cli/live.rs"]
 mod live;
@@ -31,14 +31,14 @@ mod heartbeat;
 #[path = "cli/expect.rs"]
 mod expect;
 
-#[path = "cli/anew.rs"]
-mod anew;
+#[path = "cli/reprocess_and_prune.rs"]
+mod reprocess_and_prune;
 
-#[path = "cli/dead.rs"]
-mod dead;
+#[path = "cli/exhausted_failures.rs"]
+mod exhausted_failures;
 
-#[path = "cli/portal.rs"]
-mod portal;
+#[path = "cli/login_pages.rs"]
+mod login_pages;
 
 #[path = "cli/upsert.rs"]
 mod upsert;

@@ -15,9 +15,9 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
+#[path = "job_fixture/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod house;
+mod job_fixture;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -32,7 +32,7 @@ use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
 use sheetkeep::time::Timestamp;
 
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{Job, Values};
 
 const MINUTES: i64 = 60_000;

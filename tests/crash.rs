@@ -7,9 +7,9 @@
 
 #![cfg(all(unix, feature = "emulator"))]
 
-#[path = "cli/workshop.rs"]
+#[path = "cli/temp_project.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
-mod workshop;
+mod temp_project;
 
 #[path = "cli/live.rs"]
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]

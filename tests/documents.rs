@@ -22,6 +22,11 @@ const PROTOCOL: &str = include_str!("../docs/protocol.md");
 
 /// Maximum length of a line of prose, in characters.
 const MAX_WIDTH: usize = 100;
+/// The longest name of a test, in characters, as `CONTRIBUTING.md` has it.
+const MAX_TEST_NAME: usize = 60;
+/// Where longer names are left; a name that becomes shorter is taken from here with its file.
+const WITH_LONG_TEST_NAMES: &[&str] =
+    &["src/store/upsert/", "tests/hands.rs", "tests/repaired.rs", "tests/simulate.rs", "tests/cli/plan.rs"];
 
 /// A document, by its path from the root of the repository.
 struct Document {
@@ -129,7 +134,7 @@ fn every_fault_has_a_heading_in_the_runbook() {
 }
 
 #[test]
-fn the_columns_of_every_machine_tab_stand_in_the_document_of_the_sheet() {
+fn the_columns_of_every_machine_tab_are_in_the_document() {
     for (tab, columns) in [("Processed", PROCESSED.as_slice()), ("Failures", &FAILURES), ("Runs", &RUNS)] {
         let rows = SHEET.lines().skip_while(|line| *line != format!("<!-- columns: {tab} -->")).skip(3);
         let listed: Vec<&str> = rows
@@ -179,6 +184,31 @@ fn every_test_that_the_documents_name_exists() {
             assert!(code.contains(&format!("fn {name}(")), "{path} names {name}, and no test has that name");
         }
     }
+}
+
+#[test]
+fn no_name_of_a_test_is_longer_than_sixty_characters() {
+    let mut long = Vec::new();
+    for path in ["src", "tests", "crates"].iter().flat_map(|folder| files(&root().join(folder), "rs")) {
+        let place = path.strip_prefix(root()).expect("a path below the root").display().to_string();
+        if WITH_LONG_TEST_NAMES.iter().any(|start| place.starts_with(start)) {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a readable file");
+        let mut is_test = false;
+        for line in text.lines().map(str::trim) {
+            is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
+            let Some((_, rest)) = line.split_once("fn ").filter(|_| is_test && !line.starts_with("#[")) else {
+                continue;
+            };
+            let name = rest.split('(').next().unwrap_or(rest);
+            if name.len() > MAX_TEST_NAME {
+                long.push(format!("{place}: {name} has {} characters", name.len()));
+            }
+            is_test = false;
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
 #[test]

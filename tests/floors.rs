@@ -26,6 +26,8 @@ use words::{banned_words, shared_type_names};
 /// except itself.
 ///
 /// The rooms of the member crates are named, too: the root re-exports them under these names.
+/// `alert`, `lint` and `serve` are of the design and not built yet: the rules below keep them apart
+/// from their first file on.
 const FLOORS: &[(&str, u8)] = &[
     ("clock", 0),
     ("fault", 0),
@@ -37,12 +39,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("redact", 1),
     ("ledger", 2),
     ("schedule", 2),
-    ("watch", 2),
     ("port", 3),
     ("failpoint", 3),
     ("private", 3),
     ("runner", 4),
-    ("net", 4),
     ("google", 5),
     ("emulator", 5),
     ("store", 6),
@@ -424,7 +424,7 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("time.rs", "//! M.\nuse std::time::{Duration, Instant};\n", "`Instant` on a pure floor"),
     ("retry.rs", "//! M.\nfn f() { std::fs::read(\"x\") }\n", "`std::fs` on a pure floor"),
     ("retry.rs", "//! M.\nuse std::{fmt, net::{Ipv4Addr, TcpStream}};\n", "`std::net` on a pure floor"),
-    ("watch/late.rs", "//! M.\nfn f() { std::env::var(\"x\") }\n", "`std::env` on a pure floor"),
+    ("ledger/late.rs", "//! M.\nfn f() { std::env::var(\"x\") }\n", "`std::env` on a pure floor"),
     ("ledger/bad.rs", "//! M.\nasync fn f() {}\n", "`async` on a pure floor"),
     ("ledger/bad.rs", "//! M.\nuse tokio::sync::Mutex;\n", "`tokio` on a pure floor"),
     ("ledger/bad.rs", "//! M.\nfn f() { rand::random() }\n", "`rand` on a pure floor"),

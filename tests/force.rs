@@ -15,8 +15,8 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
-mod house;
+#[path = "job_fixture/mod.rs"]
+mod job_fixture;
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::store::scan::rows::ScannedTabs;
 
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Values};
 
 impl JobFixture {
@@ -84,7 +84,7 @@ fn each(note: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
+async fn a_forced_run_appends_each_key_again_or_overwrites_its_row() {
     for nth in [0, 7] {
         for (mode, again) in [
             (WriteMode::Append, ReprocessPolicy::EachVersion),
@@ -107,7 +107,7 @@ async fn a_forced_run_appends_each_key_once_more_or_writes_its_row_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() {
+async fn a_forced_run_reports_its_effect_and_writes_nothing_before() {
     let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
     fixture.usual(&items("first")[..3]).await;
     let before = fixture.proxy.tab("Processed j").await;
@@ -117,7 +117,7 @@ async fn what_a_forced_run_would_do_is_told_beforehand_and_nothing_is_written() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_once_more_and_no_key_twice() {
+async fn a_forced_run_killed_and_repeated_does_each_key_once_more() {
     for nth in [0, 7] {
         let mut answers = 0;
         loop {
@@ -145,7 +145,7 @@ async fn a_forced_run_that_vanished_anywhere_and_is_forced_again_does_each_key_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_plain_run_after_a_forced_one_that_vanished_does_what_was_forgotten_and_ends_it() {
+async fn a_plain_run_completes_a_forced_one_that_was_killed() {
     for answers in 1..12 {
         let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         fixture.usual(&items("first")).await;
@@ -163,7 +163,7 @@ fn with_failures(note: &str) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
+async fn after_a_reset_everything_is_done_again_once() {
     for (mode, again) in
         [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)]
     {
@@ -173,7 +173,7 @@ async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
         assert_eq!((report.open_failures, report.run.counts.new), (2, 0));
         assert_eq!(fixture.reset().await, (5, 2));
         let listing = fixture.listing().await;
-        assert_eq!((listing.snapshot.book.keys(), listing.snapshot.book.open_failures()), (0, 0));
+        assert_eq!((listing.snapshot.processed_index.keys(), listing.snapshot.processed_index.open_failures()), (0, 0));
         assert_eq!(fixture.column("Data", "note").await, each("first"), "rows of data stay");
         assert_eq!(fixture.reset().await, (0, 0), "there is nothing left");
         let report = fixture.usual(&with_failures("second")).await;
@@ -184,7 +184,7 @@ async fn after_a_reset_everything_is_done_again_once_and_failures_begin_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_that_vanished_anywhere_is_gone_on_with_and_takes_nothing_back_twice() {
+async fn a_killed_reset_is_continued_and_reverts_nothing_twice() {
     for nth in [0, 7] {
         let mut answers = 0;
         loop {

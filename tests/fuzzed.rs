@@ -163,7 +163,7 @@ fn fuzz(name: &str, seeds: &[&[u8]], read: fn(&[u8])) {
 }
 
 #[test]
-fn no_range_makes_its_reader_panic_and_what_was_read_prints_to_the_same() {
+fn no_range_makes_its_reader_panic_and_it_prints_the_same() {
     let seeds: &[&[u8]] = &[b"'a''b'!$A$1:B2", b"A1:Z", b"1:2", b"R1C1:R2C2", b"Sheet1!A5:A", b"ZZZ1048576"];
     fuzz("ranges", seeds, ranges::read_all);
 }

@@ -138,7 +138,7 @@ fn full(ended: Result<RunReport, RunError>) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_is_not_is_not() {
+async fn a_nearly_full_spreadsheet_is_reported_by_every_run() {
     let mut fixture = CellLimitFixture::new(both()[0]);
     fixture.run(&items(0..3)).await.expect("a run");
     fixture.run(&items(0..4)).await.expect("a run");
@@ -150,7 +150,7 @@ async fn a_spreadsheet_that_is_nearly_full_is_told_of_by_every_run_and_one_that_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_that_would_pass_the_limit_is_not_sent_and_the_run_says_what_makes_room() {
+async fn a_batch_beyond_the_limit_is_not_sent() {
     for doubts in both() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..99)).await.expect("a run");
@@ -182,7 +182,7 @@ async fn blank_rows_at_the_ends_of_tabs_are_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
+async fn without_room_for_the_next_state_tab_the_run_stops() {
     for doubts in both() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..3)).await.expect("a run");
@@ -194,7 +194,7 @@ async fn where_not_even_the_next_state_tab_has_room_the_run_stops_as_clearly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_another_program_takes_the_last_cells_at_the_last_moment_the_refusal_is_told_for_what_it_is() {
+async fn a_refusal_after_others_took_the_last_cells_is_explained() {
     for doubts in both() {
         let mut fixture = CellLimitFixture::new(doubts);
         fixture.run(&items(0..3)).await.expect("a run");

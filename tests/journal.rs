@@ -139,7 +139,7 @@ fn items(count: u64) -> Vec<Value> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn results_wait_in_the_journal_while_the_service_is_down_and_the_next_run_does_nothing_twice() {
+async fn results_wait_in_the_journal_while_the_service_is_down() {
     let mut fixture = JournalFixture::new(false);
     fixture.run(&[]).await.0.expect("a first run");
     fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
@@ -172,7 +172,7 @@ async fn results_of_a_journal_are_no_records_that_were_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
+async fn a_result_whose_key_another_run_settled_is_not_used() {
     let mut fixture = JournalFixture::new(false);
     fixture.run(&[]).await.0.expect("a first run");
     fixture.faults("on=writes,do=fail,status=503,skip=1,times=1000");
@@ -192,7 +192,7 @@ async fn a_result_whose_key_somebody_else_settled_meanwhile_is_not_used() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() {
+async fn a_foreign_or_damaged_journal_is_set_aside_with_a_note() {
     for damaged in [false, true] {
         let mut fixture = JournalFixture::new(false);
         fixture.run(&[]).await.0.expect("a first run");
@@ -219,7 +219,7 @@ async fn a_journal_of_other_steps_and_a_damaged_one_are_set_aside_with_a_note() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is_not_done_again() {
+async fn killed_anywhere_each_key_has_one_row_and_results_are_kept() {
     for at_ms in (0..6_000).step_by(250) {
         let mut fixture = JournalFixture::new(false);
         fixture.proxy.slow_down(Duration::from_millis(300));
@@ -235,7 +235,7 @@ async fn wherever_a_run_is_killed_each_key_has_its_row_once_and_what_was_kept_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_once_no_step_is_run_twice_wherever_runs_are_killed_and_doubts_are_told() {
+async fn at_most_once_no_step_runs_twice_and_doubts_are_reported() {
     let mut doubts = 0;
     for at_ms in (0..8_000).step_by(250) {
         let mut fixture = JournalFixture::new(true);
@@ -276,7 +276,7 @@ async fn what_is_in_doubt_is_done_when_somebody_asks_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
+async fn at_most_once_a_result_kept_on_this_machine_is_not_in_doubt() {
     let mut fixture = JournalFixture::new(true);
     fixture.run(&[]).await.0.expect("a first run");
     fixture.faults("on=writes,do=fail,status=503,skip=2,times=1000");
@@ -289,7 +289,7 @@ async fn at_most_once_a_result_that_was_kept_on_this_machine_is_in_no_doubt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_same() {
+async fn a_doubt_about_an_item_missing_from_the_source_is_reported() {
     let mut fixture = JournalFixture::new(true);
     fixture.proxy.slow_down(Duration::from_millis(300));
     fixture.run_for(2_250, RetryScope::Default, &items(30)).await;
@@ -303,7 +303,7 @@ async fn a_doubt_about_an_item_that_the_source_yields_no_more_is_told_all_the_sa
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_only_forgets_leaves_the_journal_and_the_doubts_to_one_that_brings_items() {
+async fn a_run_that_only_forgets_leaves_journal_and_doubts() {
     for retrying in [RetryScope::None, RetryScope::Reprocess] {
         let mut fixture = JournalFixture::new(true);
         fixture.run(&[]).await.0.expect("a first run");

@@ -84,7 +84,7 @@ fn the_model_finds_the_bug_when_the_name_is_not_added_again() {
 }
 
 #[test]
-fn the_model_finds_the_bug_when_the_name_guards_unproved_where_missing_ids_are_ignored() {
+fn the_model_finds_the_bug_of_an_unproved_name_guard() {
     expect_found(Mutation::NameUnproved, IGNORES, settled(FRIENDLY), Bounds { acts: DROPS_NAME, ..NEAR }, TWICE);
 }
 
@@ -94,7 +94,7 @@ fn the_model_finds_the_bug_when_the_head_is_read_after_the_data() {
 }
 
 #[test]
-fn the_model_finds_the_bug_when_the_head_in_the_state_is_not_compared() {
+fn the_model_finds_the_bug_of_an_uncompared_head() {
     expect_found(Mutation::HeadNotCompared, FRIENDLY, settled(FRIENDLY), NEAR, TWICE);
 }
 
@@ -109,13 +109,13 @@ fn the_model_finds_the_bug_when_an_id_is_used_twice() {
 }
 
 #[test]
-fn the_model_finds_the_bug_when_a_redraft_forgets_the_doubtful_id() {
+fn the_model_finds_the_bug_of_a_forgotten_doubtful_id() {
     // One runner is enough: it meets its own late copy.
     expect_found(Mutation::ForgetfulRedraft, IGNORES, settled(IGNORES), Bounds { runners: 1, ..NEAR }, TWICE);
 }
 
 #[test]
-fn the_model_finds_the_bug_when_a_missing_head_leads_to_a_new_init() {
+fn the_model_finds_the_bug_of_a_new_init_on_a_missing_head() {
     expect_found(
         Mutation::InitOnMissing,
         FRIENDLY,
@@ -126,14 +126,14 @@ fn the_model_finds_the_bug_when_a_missing_head_leads_to_a_new_init() {
 }
 
 #[test]
-fn no_key_is_doubled_or_lost_on_a_first_day_whatever_the_service_does() {
+fn no_key_is_doubled_or_lost_on_a_first_day() {
     for how in Behaviour::all() {
         sweep("first day", how, HONEST, &Sheet::default());
     }
 }
 
 #[test]
-fn no_key_is_doubled_or_lost_on_a_first_day_that_begins_with_an_empty_commit() {
+fn no_key_is_doubled_or_lost_after_an_empty_first_commit() {
     for how in Behaviour::all() {
         let rules = Rules { init_carries: false, ..HONEST };
         let bounds = Bounds { runners: 2, sends: 5, faults: 2, stale: 1, crashes: 1, acts: 0 };
@@ -143,14 +143,14 @@ fn no_key_is_doubled_or_lost_on_a_first_day_that_begins_with_an_empty_commit() {
 }
 
 #[test]
-fn no_key_is_doubled_or_lost_on_a_later_day_whatever_the_service_does() {
+fn no_key_is_doubled_or_lost_on_a_later_day() {
     for how in Behaviour::all() {
         sweep("later day", how, HONEST, &settled(how));
     }
 }
 
 #[test]
-fn no_key_is_doubled_or_lost_where_a_deleted_tab_takes_its_named_ranges_with_it() {
+fn no_key_is_doubled_or_lost_if_a_tab_takes_its_named_ranges() {
     for how in Behaviour::all() {
         let report =
             Explorer::new(Behaviour { cascades: true, ..how }, HONEST, reach(PEOPLE)).explore(Sheet::default());

@@ -91,7 +91,7 @@ fn keys_but(count: usize, bad: &[usize]) -> BTreeSet<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_that_the_service_refuses_is_a_failure_and_all_the_others_are_written() {
+async fn a_record_that_the_service_refuses_is_a_failure() {
     for doubts in UnknownBehaviors::all() {
         let fixture = RejectionFixture::new(doubts);
         fixture.refuse("do=refuse", "poison");
@@ -131,7 +131,7 @@ async fn a_renamed_column_is_followed_after_a_first_refusal() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn sixteen_culprits_are_found_within_the_stated_number_of_calls_and_a_seventeenth_stops_the_run() {
+async fn sixteen_rejected_items_cost_the_stated_calls_and_17_stop_it() {
     let fixture = RejectionFixture::usual();
     fixture.run(&[]).await.expect("a first run");
     let bad: Vec<usize> = (0..16).map(|n| n * 60 + 7).collect();
@@ -185,7 +185,7 @@ async fn content_that_the_service_answers_with_500_is_found_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() {
+async fn a_service_that_is_down_for_a_while_fails_no_record() {
     for times in 1..=12 {
         let fixture = RejectionFixture::usual();
         fixture.run(&[]).await.expect("a first run");
@@ -200,7 +200,7 @@ async fn a_service_that_is_out_of_order_for_a_while_makes_no_record_a_failure() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothing() {
+async fn a_lost_batch_that_arrives_during_bisection_doubles_nothing() {
     for after in 1..=5 {
         for doubts in UnknownBehaviors::all() {
             let fixture = RejectionFixture::new(doubts);
@@ -218,7 +218,7 @@ async fn a_lost_batch_that_arrives_while_its_content_is_suspected_doubles_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_record_is_tried_again_by_the_next_run_and_written_once_the_service_takes_it() {
+async fn a_refused_record_is_retried_and_written_once_accepted() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
         let fixture = RejectionFixture { mode, max_rows: 8, ..RejectionFixture::usual() };
         fixture.refuse("do=refuse", "poison");
@@ -249,7 +249,7 @@ async fn what_the_sheet_is_like_is_nobodys_fault() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trouble() {
+async fn an_outage_after_a_rejected_item_rejects_no_other() {
     for skip in 0..12 {
         let fixture = RejectionFixture { max_rows: 4, ..RejectionFixture::usual() };
         fixture.run(&[]).await.expect("a first run");
@@ -271,7 +271,7 @@ async fn an_outage_after_a_culprit_was_found_blames_nobody_and_is_a_passing_trou
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_web_page_in_the_middle_of_a_run_is_told_as_none_of_the_service() {
+async fn a_web_page_during_a_run_is_reported_as_a_foreign_reply() {
     let fixture = RejectionFixture::usual();
     let items = |count: u64| (0..count).map(|n| json!({"id": format!("k{n}"), "n": n})).collect::<Vec<_>>();
     fixture.run(&items(2)).await.expect("a run");

@@ -51,7 +51,7 @@ async fn there(place: &Emulated) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
+async fn each_answer_matches_the_service_and_nothing_is_left() {
     for (doubts, seed) in UnknownBehaviors::all().zip(1..) {
         let place = Emulated::new(doubts, seed);
         let before = there(&place).await;
@@ -63,7 +63,7 @@ async fn each_answer_is_what_the_service_was_told_to_be_and_nothing_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_answer_and_leave_nothing() {
+async fn lost_replies_and_quota_refusals_change_no_answer() {
     let faults = [
         FaultRule { action: FaultAction::AppliedFail, status: 503, ..FaultRule::default() },
         FaultRule { action: FaultAction::Fail, status: 429, ..FaultRule::default() },
@@ -88,7 +88,7 @@ async fn lost_answers_refusals_for_the_quota_and_broken_connections_change_no_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_service_that_never_answers_a_write_leaves_the_guard_unknown_and_what_it_applied_is_swept_up() {
+async fn a_service_that_never_replies_leaves_the_guard_unknown() {
     let place = Emulated::new(UnknownBehaviors::default(), 7);
     let before = there(&place).await;
     let lost =
@@ -120,7 +120,7 @@ async fn a_probe_that_is_asked_to_stop_sweeps_up_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_an_earlier_probe_left_is_swept_up_once_it_is_old_and_a_tab_of_a_person_never() {
+async fn leftovers_of_an_old_probe_are_removed_and_user_tabs_kept() {
     let place = Emulated::new(UnknownBehaviors::default(), 9);
     let (old, young) = (1_790_000_000 - 4_000, 1_790_000_000 - 60);
     let title = |seconds: i64| format!("sheetkeep probe {seconds}-0123456789abcdef-3");

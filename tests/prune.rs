@@ -17,8 +17,8 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
-mod house;
+#[path = "job_fixture/mod.rs"]
+mod job_fixture;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -38,7 +38,7 @@ use sheetkeep::system::SeededRng;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -130,7 +130,7 @@ impl JobFixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_runs_closed_failures_and_rows_that_change_nothing_go_and_the_rest_stays() {
+async fn old_runs_closed_failures_and_noop_rows_go_the_rest_stays() {
     for nth in [0, 7] {
         for (mode, again) in [
             (WriteMode::Append, ReprocessPolicy::EachVersion),
@@ -195,7 +195,7 @@ async fn versions_that_another_one_has_followed_go_where_one_counts() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_done_again() {
+async fn old_keys_go_on_request_and_are_done_again_if_yielded() {
     let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 7).await;
     let age = fixture.older_than(5, true);
     let (found, _) = fixture.prunable(age).await;
@@ -210,7 +210,7 @@ async fn old_keys_go_where_somebody_says_so_and_what_the_source_still_yields_is_
 }
 
 #[tokio::test(start_paused = true)]
-async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred_and_a_formula_is_not_blank() {
+async fn blank_rows_at_the_ends_of_tabs_go_but_for_a_hundred() {
     let fixture = JobFixture::lived_in(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     for tab in ["Data", "Processed j", "Failures j", "Runs"] {
         let id = fixture.proxy.id_of(tab).await;
@@ -265,7 +265,7 @@ async fn where_hardly_a_cell_is_left_fewer_rows_go_at_a_time() {
 
 /// The user sorts a tab after it was read and before rows are deleted from it.
 #[tokio::test(start_paused = true)]
-async fn rows_that_were_hit_because_somebody_sorted_meanwhile_are_put_back() {
+async fn rows_hit_because_a_user_sorted_are_restored() {
     for nth in [0, 7] {
         for tab in ["Processed j", "Failures j", "Runs"] {
             let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, nth).await;
@@ -344,7 +344,7 @@ impl JobFixture {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
+async fn a_forced_run_during_a_restore_does_each_key_once_more() {
     let mut met = false;
     for answers in 1..20 {
         let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
@@ -370,7 +370,7 @@ async fn a_forced_run_while_rows_wait_to_be_put_back_does_each_key_once_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_are_still_found() {
+async fn a_note_typed_into_a_blank_row_meanwhile_is_restored() {
     for nth in [0, 7] {
         let mut met = false;
         for answers in 1..20 {
@@ -396,7 +396,7 @@ async fn a_note_that_was_typed_into_a_blank_row_meanwhile_comes_back_and_rows_ar
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() {
+async fn rows_are_restored_under_headers_that_were_moved() {
     let mut met = false;
     for answers in 1..20 {
         let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
@@ -412,7 +412,7 @@ async fn rows_go_back_under_their_headers_though_a_column_was_moved_meanwhile() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_nothing_is_taken_out() {
+async fn a_protection_that_refuses_stops_the_run_and_removes_nothing() {
     let fixture = JobFixture::lived_in(WriteMode::Upsert, ReprocessPolicy::OnChange, 0).await;
     let (_, errands) = fixture.prunable(fixture.older_than(5, false)).await;
     let before = fixture.kept().await;
@@ -426,7 +426,7 @@ async fn where_the_service_refuses_because_of_a_protection_the_run_stops_and_not
 
 /// The same at random, with crashes and lost responses, and the user at random times.
 #[tokio::test(start_paused = true)]
-async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost() {
+async fn whatever_users_move_no_key_failure_or_run_is_lost() {
     let games: u64 = std::env::var("PRUNE").ok().and_then(|games| games.parse().ok()).unwrap_or(20);
     let mut put_back = 0;
     for seed in 0..games {
@@ -460,8 +460,8 @@ async fn whatever_people_move_and_wherever_it_ends_no_key_failure_or_run_is_lost
             fixture.clock.sleep(Duration::from_mins(10)).await;
             let listing = fixture.listing().await;
             put_back += listing.snapshot.anomalies.iter().filter(|one| one.message.contains("restored below")).count();
-            assert_eq!(listing.snapshot.book.keys(), 5, "seed {seed}: of {meant} rows some were missed");
-            assert_eq!(listing.snapshot.book.open_failures(), 1, "seed {seed}");
+            assert_eq!(listing.snapshot.processed_index.keys(), 5, "seed {seed}: of {meant} rows some were missed");
+            assert_eq!(listing.snapshot.processed_index.open_failures(), 1, "seed {seed}");
             assert_eq!(listing.snapshot.stored_checksum, listing.snapshot.state.processed, "seed {seed}");
             let runs: Vec<_> = listing.runs.iter().map(|(_, run)| &run.id).collect();
             let lost: Vec<_> = kept.iter().filter(|run| !runs.contains(run)).collect();

@@ -105,7 +105,7 @@ fn assert_hard(outcome: &Outcome, failures: &[&str]) {
 const LONG: &str = "column \"note\": the value has 60000 characters; a cell takes at most 50,000";
 
 #[tokio::test]
-async fn each_hard_record_of_json_lines_ends_as_it_has_to_and_the_others_are_in() {
+async fn each_hard_record_of_json_lines_ends_as_specified() {
     let outcome = run(&job("hard/hard-jsonl.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
@@ -120,7 +120,7 @@ async fn each_hard_record_of_json_lines_ends_as_it_has_to_and_the_others_are_in(
 }
 
 #[tokio::test]
-async fn each_hard_record_of_json_ends_as_it_has_to_and_the_others_are_in() {
+async fn each_hard_record_of_json_ends_as_specified() {
     let outcome = run(&job("hard/hard-json.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
@@ -135,7 +135,7 @@ async fn each_hard_record_of_json_ends_as_it_has_to_and_the_others_are_in() {
 }
 
 #[tokio::test]
-async fn each_hard_record_of_csv_ends_as_it_has_to_and_the_others_are_in() {
+async fn each_hard_record_of_csv_ends_as_specified() {
     let outcome = run(&job("hard/hard-csv.toml", &Overrides::default())).await;
     assert_hard(
         &outcome,
@@ -173,7 +173,7 @@ async fn the_airports_make_3376_rows_and_their_codes_keep_their_zeros() {
 }
 
 #[tokio::test]
-async fn a_feed_that_is_cut_off_yields_the_records_before_the_cut_and_its_place() {
+async fn a_cut_feed_yields_the_records_before_the_cut_and_its_place() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let whole =
         std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/usgs-all-week.geojson")).expect("a feed");

@@ -16,9 +16,9 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
+#[path = "job_fixture/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod house;
+mod job_fixture;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -44,7 +44,7 @@ use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::time::Timestamp;
 
 use crate::front::{EmulatorProxy, ID};
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -189,7 +189,7 @@ fn bad(id: &str) -> Value {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_done_before_a_move_counts_after_it_and_failures_go_along() {
+async fn keys_and_failures_of_before_a_move_count_after_it() {
     for nth in [0, 7] {
         for (mode, again) in [
             (WriteMode::Append, ReprocessPolicy::EachVersion),
@@ -300,7 +300,7 @@ async fn steps_get_the_same_idempotency_key_after_a_move() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
+async fn keys_of_an_earlier_spreadsheet_can_be_forgotten() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
@@ -318,7 +318,7 @@ async fn keys_of_an_earlier_spreadsheet_can_be_forgotten_and_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_somebody_deletes_in_an_earlier_spreadsheet_has_its_key_done_again_and_is_told() {
+async fn a_row_deleted_in_an_earlier_spreadsheet_is_done_again() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1"), item("b", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
@@ -382,7 +382,7 @@ impl Estate {
             estate.fixture.clock.sleep(Duration::from_mins(10)).await;
             let snapshot = estate.listing(0).await.snapshot;
             if snapshot.anomalies.iter().any(|one| one.message.contains("restored below")) {
-                assert_eq!(snapshot.book.open_failures(), 1);
+                assert_eq!(snapshot.processed_index.open_failures(), 1);
                 return estate;
             }
         }
@@ -402,7 +402,7 @@ async fn a_failure_that_waits_to_be_put_back_goes_along() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhile() {
+async fn a_failure_is_restored_under_a_header_that_was_moved() {
     for nth in [0, 7] {
         let estate = Estate::with_a_failure_that_waits(nth).await;
         estate.fixture.proxy.move_column("Failures j", 0, 3).await;
@@ -414,7 +414,7 @@ async fn a_failure_goes_back_under_its_headers_though_a_column_was_moved_meanwhi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are_taken_out() {
+async fn a_key_forgotten_after_a_move_stays_forgotten_after_prune() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;
@@ -422,7 +422,7 @@ async fn a_key_that_was_forgotten_after_a_move_stays_forgotten_when_old_keys_are
     let settled = plan_reset(&listing, ReprocessPolicy::EachVersion, estate.fixture.clock.now()).settled;
     let errands = PreparedChanges { from: Some(listing.snapshot.head), settled };
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("a reset");
-    assert_eq!(estate.listing(1).await.snapshot.book.keys(), 0);
+    assert_eq!(estate.listing(1).await.snapshot.processed_index.keys(), 0);
     estate.fixture.clock.sleep(10 * DAY).await;
     let errands = estate.prunable(1, true).await;
     estate.run_for(1, &[], RetryScope::None, Some(errands), None).await.expect("rows are taken out");
@@ -438,7 +438,7 @@ async fn a_job_whose_own_move_has_not_come_to_its_end_is_not_moved_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_earlier_spreadsheet_that_is_gone_stops_the_job_until_somebody_leaves_it_behind() {
+async fn a_missing_earlier_spreadsheet_stops_the_job() {
     let estate = Estate::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0).await;
     estate.run(0, &[item("a", "1")]).await.expect("a run");
     Box::pin(estate.roll_over(0)).await;

@@ -1,7 +1,7 @@
 //! The runner over the reference store: what one pass promises, without a network and on a paused
 //! clock.
 
-mod meddled;
+mod faulty_commits;
 mod support;
 
 use std::sync::Arc;
@@ -54,7 +54,7 @@ async fn every_item_becomes_done_once_and_a_second_run_skips_them_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_first_one_a_small_sync_costs_one_write_whether_there_is_something_new_or_not() {
+async fn after_the_first_one_a_small_sync_costs_one_write() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = Job::new(clock);
@@ -80,7 +80,7 @@ async fn an_item_that_fails_is_kept_in_failures_and_the_run_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_stays_the_same_is_told_once_and_one_that_is_mended_is_recovered_once() {
+async fn an_unchanged_failure_is_reported_once_and_recovers_once() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let fails = Job::new(Arc::clone(&clock)).step(|_, _| Err(StepError::Rejected("bad".into())));
@@ -99,7 +99,7 @@ async fn a_failure_that_stays_the_same_is_told_once_and_one_that_is_mended_is_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_without_a_key_and_one_that_is_unreadable_are_failures_of_their_own() {
+async fn a_record_without_a_key_and_an_unreadable_one_are_failures() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let source =
@@ -126,7 +126,7 @@ async fn a_lost_answer_is_judged_by_the_head_and_nothing_is_doubled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_runs_that_load_at_the_same_moment_never_double_a_row_and_one_of_them_is_told_so() {
+async fn two_runs_that_load_at_the_same_moment_never_double_a_row() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let (here, there) = (Job::new(Arc::clone(&clock)), Job::new(clock).elsewhere());
@@ -141,7 +141,7 @@ async fn two_runs_that_load_at_the_same_moment_never_double_a_row_and_one_of_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_held_lease_turns_another_machine_away_and_names_the_holder_until_it_expires() {
+async fn a_held_lease_stops_another_machine_until_it_expires() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let crashing = Job::new(Arc::clone(&clock));
@@ -172,7 +172,7 @@ async fn a_runner_takes_over_its_own_dead_sibling_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_breaks_off_keeps_what_came_before_and_says_where() {
+async fn a_source_that_breaks_off_keeps_what_came_before() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = Job::new(clock);
@@ -185,7 +185,7 @@ async fn a_source_that_breaks_off_keeps_what_came_before_and_says_where() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_asked_to_stop_finishes_what_is_in_hand_and_releases() {
+async fn a_run_asked_to_stop_finishes_what_is_in_hand() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let stop = Stop::default();
@@ -202,7 +202,7 @@ async fn a_run_that_is_asked_to_stop_finishes_what_is_in_hand_and_releases() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn standard_input_and_outside_effects_claim_the_lease_before_the_first_item() {
+async fn stdin_and_outside_effects_claim_the_lease_first() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let seen = store.clone();
@@ -218,7 +218,7 @@ async fn standard_input_and_outside_effects_claim_the_lease_before_the_first_ite
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next_and_commits_what_is_done() {
+async fn a_run_asked_to_stop_twice_leaves_its_steps_to_the_next() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let stop = Stop::default();
@@ -240,7 +240,7 @@ async fn a_run_that_is_asked_twice_leaves_what_is_still_in_its_steps_to_the_next
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_changed_key_expression_stops_before_any_write_and_adopt_accepts_it() {
+async fn a_changed_key_expression_stops_unless_adopted() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let mut job = Job::new(clock);
@@ -267,7 +267,7 @@ async fn a_transient_step_is_tried_again_within_the_run_and_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_version_of_a_key_is_processed_again_and_the_same_one_is_not() {
+async fn a_new_version_of_a_key_is_processed_and_the_same_is_not() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = Job::new(clock);
@@ -296,7 +296,7 @@ async fn every_failed_item_is_an_event_and_the_report_is_the_last_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_newer_version_that_fails_in_the_same_way_is_told_with_its_own_payload() {
+async fn a_new_version_that_fails_alike_has_its_own_payload() {
     let clock = clock();
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = Job::new(clock).step(|_, _| Err(StepError::Rejected("bad".into())));

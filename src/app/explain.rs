@@ -172,7 +172,7 @@ fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 
 /// Returns what the next run will do with a key.
 fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
-    let book = &snapshot.book;
+    let book = &snapshot.processed_index;
     if let Some(next) = &snapshot.state.next {
         return format!("nothing here: the job continues in spreadsheet {next}");
     }

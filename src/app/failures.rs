@@ -51,14 +51,16 @@ async fn failures_in(store: &SheetsStore, count: u64) -> Result<FailureList, App
         let notes = blocking.map(|anomaly| anomaly.message.clone()).collect();
         return Ok(FailureList { tab: store.failures_title(), some: Vec::new(), total: None, notes });
     }
-    let all = snapshot.book.failures();
+    let all = snapshot.processed_index.failures();
     let spare = all.len().saturating_sub(usize::try_from(count).unwrap_or(usize::MAX));
     let rows: Vec<_> = all.iter().skip(spare).map(|(key, prior)| (*key, prior.row)).collect();
     let stored = store.read_failures(&rows).await?;
     let some = stored.into_iter().map(|stored| {
-        let prior = snapshot.book.prior_failure(&stored.failure.key);
-        let attempts =
-            snapshot.book.attempts(&stored.failure.key, &stored.failure.version).max(stored.failure.attempts);
+        let prior = snapshot.processed_index.prior_failure(&stored.failure.key);
+        let attempts = snapshot
+            .processed_index
+            .attempts(&stored.failure.key, &stored.failure.version)
+            .max(stored.failure.attempts);
         (Failure { attempts, ..stored.failure }, prior.and_then(|prior| prior.requested))
     });
     Ok(FailureList {

@@ -185,7 +185,7 @@ mod tests {
     use crate::system::SeededRng;
 
     #[test]
-    fn an_installation_keeps_its_id_and_a_second_run_is_told_who_is_there() {
+    fn an_installation_keeps_its_id_and_a_second_run_is_informed() {
         let dir = tempfile::tempdir().expect("a directory");
         let (one, two) = (SeededRng::new(1), SeededRng::new(2));
         let first = Installation::enter(Some(dir.path()), "j", "s", &one).expect("nobody is there");

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_run_that_died_kept_is_found_by_the_next_one_and_by_nobody_while_it_lives() {
+    async fn the_next_run_finds_what_a_dead_run_kept() {
         let dir = tempfile::tempdir().expect("a directory");
         let first = FileJournal::new(dir.path(), "j", "s");
         let head = JournalHead::new("j", "s", "d", "r1");
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_journal_that_is_set_aside_is_kept_and_one_of_a_finished_run_is_not() {
+    async fn a_journal_that_is_set_aside_is_kept() {
         let dir = tempfile::tempdir().expect("a directory");
         let head = JournalHead::new("j", "s", "d", "r1");
         let first = FileJournal::new(dir.path(), "j", "s");

@@ -225,7 +225,7 @@ impl PlanFile {
         if columns != self.columns {
             moved.push(format!("the columns of tab {} have changed", settings.tab));
         }
-        let open = snapshot.map_or(0, |snapshot| snapshot.book.open_failures() as u64);
+        let open = snapshot.map_or(0, |snapshot| snapshot.processed_index.open_failures() as u64);
         if open != self.open_failures {
             moved.push(format!("{open} failures are open, not {}", self.open_failures));
         }

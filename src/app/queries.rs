@@ -141,8 +141,11 @@ fn overview(
         last_run: runs.map(|mut runs| runs.pop()),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
-        keys: Some(snapshot.book.keys()),
-        failures: Some((snapshot.book.open_failures() as u64, snapshot.book.dead_failures() as u64)),
+        keys: Some(snapshot.processed_index.keys()),
+        failures: Some((
+            snapshot.processed_index.open_failures() as u64,
+            snapshot.processed_index.dead_failures() as u64,
+        )),
         cells,
         anomalies: elsewhere.chain(snapshot.anomalies.iter().map(|anomaly| anomaly.message.clone())).collect(),
     }

@@ -230,7 +230,7 @@ fn add_tab_lines(settings: &Settings, snapshot: &Snapshot, definition: &Definiti
     let stored = snapshot.state.key_column.as_deref().filter(|_| !starts_afresh(snapshot, definition));
     let key_column = stored.or(settings.key_column.as_deref());
     let check_key_column = || check_key_column(&settings.tab, &snapshot.tables, key_column).map_err(RunError::Store);
-    let keys = snapshot.book.keys();
+    let keys = snapshot.processed_index.keys();
     let agree = |()| CheckItem::fine(Subject::Tabs, format!("consistent with the state; keys done: {keys}"));
     let scan =
         check_not_blocked(snapshot).and_then(|()| check_job_location(snapshot, None)).and_then(|()| check_key_column());

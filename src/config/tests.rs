@@ -96,7 +96,7 @@ fn credentials_are_taken_from_one_place_and_never_printed() {
 }
 
 #[test]
-fn an_api_root_without_a_spreadsheet_is_an_error_and_not_the_embedded_sheet() {
+fn an_api_root_without_a_spreadsheet_is_an_error() {
     let alone = Environment::from_pairs(&[(API_URL, "http://127.0.0.1:1")], &[]);
     assert!(read_with(QUAKES, &Overrides::default(), &alone).is_err());
     let named = Environment::from_pairs(&[(API_URL, "http://127.0.0.1:1"), (SPREADSHEET, "x")], &[]);
@@ -149,7 +149,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
 }
 
 #[test]
-fn names_in_braces_are_taken_from_the_environment_in_values_only() {
+fn names_in_braces_are_replaced_in_values_only() {
     let text =
         "# ${NO_SUCH}\nname = 'a'\n[source]\ncsv = 'x.csv'\n[item]\nkey = '.id'\n[sheet]\ntab = '${TAB_NAME} $${x}'\n";
     let environment = Environment::from_pairs(&[("TAB_NAME", "T")], &[]);
@@ -192,7 +192,7 @@ fn a_job_file_that_is_not_there_is_missing() {
 }
 
 #[test]
-fn the_metadata_server_is_asked_where_it_is_named_and_on_cloud_run() {
+fn the_metadata_server_is_used_if_named_and_on_cloud_run() {
     let host = |real: &[(&str, &str)]| settings(&Environment::from_pairs(real, &[])).credentials.metadata_host;
     assert_eq!(host(&[("HOME", "/home/a")]), None);
     assert_eq!(host(&[("K_SERVICE", "sync")]).as_deref(), Some("metadata.google.internal"));

@@ -139,7 +139,7 @@ pub async fn count_yielded(
 
 /// Adds all rows of closed failures.
 fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
-    let book = &listing.snapshot.book;
+    let book = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
     for (_, failure) in &listing.failures {
         let at = newest.entry(failure.key.fingerprint()).or_default();
@@ -229,7 +229,7 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
 /// has to find the rows of its key as the first attempt did, or its idempotency key would change.
 fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
     let snapshot = &listing.snapshot;
-    snapshot.book.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
+    snapshot.processed_index.prior_failure(key).is_some() || snapshot.state.begun.iter().any(|(begun, _)| begun == key)
 }
 
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.

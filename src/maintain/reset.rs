@@ -48,7 +48,7 @@ pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp)
 
 /// Returns a row for each failure that is not closed, later than its other rows.
 fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
-    let book = &listing.snapshot.book;
+    let book = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
         book.prior_failure(&failure.key).is_some_and(|prior| prior.version == again.version_hash(&failure.version))

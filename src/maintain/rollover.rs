@@ -107,7 +107,7 @@ pub fn plan_rollover(
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
         return Err(RolloverRefusal::Taken(to.to_owned()));
     }
-    let book = &old.snapshot.book;
+    let book = &old.snapshot.processed_index;
     let stage = match (new, recorded.next.is_some()) {
         // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
@@ -138,9 +138,9 @@ pub fn plan_rollover(
         // The closing rows are made from the failures' rows, which the old spreadsheet still has.
         let done_failures = old.failures.iter().map(|(_, failure)| failure);
         let done_failures = done_failures.filter(|failure| !going.contains(&failure.key.fingerprint()));
-        settled.extend(processed_meanwhile(done_failures, &new.book, now));
+        settled.extend(processed_meanwhile(done_failures, &new.processed_index, now));
     }
-    let is_recorded = |failure: &Failure| new.is_some_and(|new| is_recorded_in(&new.book, failure));
+    let is_recorded = |failure: &Failure| new.is_some_and(|new| is_recorded_in(&new.processed_index, failure));
     settled.extend(
         failures.into_iter().filter(|failure| !is_recorded(failure)).map(|one| ItemResult::Failed(Box::new(one))),
     );
@@ -150,7 +150,7 @@ pub fn plan_rollover(
 /// Returns the failures that are not done, each as in its latest row, with the number of runs in
 /// which it failed; `None` if one has no row.
 fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
-    let book = &old.snapshot.book;
+    let book = &old.snapshot.processed_index;
     let row = |number: u32, key: Fingerprint| {
         // Rows that wait to be restored have no number of their own; of these, the newest.
         let of = old.failures.iter().filter(|(row, failure)| *row == number && failure.key.fingerprint() == key);

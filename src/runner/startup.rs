@@ -209,7 +209,8 @@ fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
 }
 
 fn report_loaded(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
-    let (keys, open_failures) = snapshot.map_or((0, 0), |s| (s.book.keys(), s.book.open_failures() as u64));
+    let (keys, open_failures) =
+        snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), check_not_blocked)?;
     for anomaly in snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default() {
@@ -243,14 +244,14 @@ pub fn check_job_location(snapshot: &Snapshot, rollover: Option<&Rollover>) -> R
 /// what it had learned about its tab is dropped.
 pub fn starts_afresh(snapshot: &Snapshot, definition: &Definition) -> bool {
     let before = &snapshot.state.definition;
-    snapshot.book.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
+    snapshot.processed_index.keys() == 0 && (definition.key != before.key || definition.tab != before.tab)
 }
 
 /// Checks the definition: a change would process done items again. While no key is done, in
 /// predecessors neither, nothing can be lost, and a wrong key may be corrected. A copied
 /// spreadsheet is another place in any case.
 pub fn check_definition(snapshot: &Snapshot, definition: &Definition) -> Result<(), RunError> {
-    let keys = snapshot.book.keys();
+    let keys = snapshot.processed_index.keys();
     let is_copy = definition.spreadsheet != snapshot.state.definition.spreadsheet;
     match definition.changed_parts(&snapshot.state.definition) {
         moved if moved.is_empty() || (keys == 0 && !is_copy) => Ok(()),
@@ -316,7 +317,8 @@ fn intake(
         });
     check_key_column(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
     let intake = Intake {
-        index: snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.book.clone()),
+        index: snapshot
+            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
         header,
         key_column,
         watermark: LowWatermark::new(chain.state().cursor.clone()),

@@ -522,7 +522,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_and_a_pipe_hand_over_the_same_records_without_the_byte_order_mark() {
+    async fn a_file_and_a_pipe_yield_the_same_records_without_a_bom() {
         for size in [Some(9), None] {
             assert_eq!(read(b"\xEF\xBB\xBFabc", size).await, ("abc".into(), false));
             assert_eq!(read(b"ab!cd", size).await, ("ab".into(), true));
@@ -531,7 +531,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn more_records_than_a_batch_or_the_channel_holds_all_arrive_in_order() {
+    async fn more_records_than_the_channel_holds_arrive_in_order() {
         static MANY: [u8; 1_000] = [b'a'; 1_000];
         for size in [Some(1_000), None] {
             assert_eq!(read(&MANY, size).await.0.len(), 1_000);
@@ -551,7 +551,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_another_takes_the_place_of_is_read_to_its_end_twice() {
+    async fn a_replaced_file_is_read_to_its_end_twice() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
         std::fs::write(&path, "abc").expect("a file");

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_feed_that_is_cut_off_yields_what_came_before_and_then_says_where() {
+    async fn a_feed_that_is_cut_off_yields_what_came_before_and_its_place() {
         let (records, error) = read(b"{\"a\": [{\"id\": 1},\n {\"id\": 2, \"na", ".a[]").await;
         assert_eq!(records.len(), 1);
         let error = error.expect("the source is broken");

@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_a_record_and_a_bad_one_does_not_end_the_reading() {
+    fn a_bad_line_does_not_end_the_reading() {
         let (records, error) = read(b"{\"id\": 1}\r\n\n  \nno json\n{\"id\": \"\xff\"}\n{\"id\": 2}");
         assert_eq!(error, None);
         let message: Vec<String> = records
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_last_line_that_is_cut_off_breaks_the_source_after_what_came_before() {
+    fn a_last_line_that_is_cut_off_breaks_the_source() {
         let (records, error) = read(b"{\"id\": 1}\n{\"id\": 2, \"na");
         assert_eq!(records.iter().map(|r| r.body.clone().expect("a record")).collect::<Vec<_>>(), [json!({"id": 1})]);
         let message = error.expect("the source is broken").to_string();

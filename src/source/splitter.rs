@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_document_that_is_cut_off_anywhere_is_noticed_after_its_whole_elements() {
+    fn a_document_cut_off_anywhere_is_noticed_after_its_elements() {
         let text = br#"{"a": [{"n": 1}, {"n": 2}], "b": {"c": [1]}}"#;
         for end in 0..text.len() {
             let (elements, stop) = split(&text[..end], ".a[]");

@@ -66,7 +66,7 @@ mod tests {
     use crate::step::jq::program::Program;
 
     #[tokio::test]
-    async fn a_map_step_yields_rows_and_rejects_what_its_expression_can_not_do() {
+    async fn a_map_step_yields_rows_and_rejects_what_it_can_not_do() {
         let program = Program::compile("{id: .id, half: (.n / 2)}").expect("a valid expression");
         let step = Map::new("rows", Expression::unbounded(program));
         let context = StepContext {

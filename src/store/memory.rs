@@ -109,7 +109,7 @@ impl MemoryStore {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            book: book(&contents, self.again),
+            processed_index: book(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),

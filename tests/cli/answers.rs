@@ -1,6 +1,6 @@
 //! Failures, handled from the terminal.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 #[test]
 fn failures_are_listed_tried_again_and_left_alone_by_their_keys() {

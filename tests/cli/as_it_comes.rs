@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::process::{Output, Stdio};
 
-use crate::workshop::{Ended, TempProject};
+use crate::temp_project::{Ended, TempProject};
 
 /// Writes a job of this name and kind over `file`, with these additional lines below its first
 /// ones.
@@ -65,7 +65,7 @@ fn a_stray_quote_costs_its_own_row_of_a_thousand() {
 }
 
 #[test]
-fn a_header_row_without_the_key_stops_before_anything_is_written() {
+fn a_header_row_without_the_key_stops_before_any_write() {
     for (header, row, help) in [
         ("ID,name", "1,a", "did you mean .ID?"),
         ("order id,name", "1,a", "did you mean .\"order id\"?"),

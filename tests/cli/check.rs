@@ -3,8 +3,8 @@
 
 use serde_json::Value;
 
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::TempProject;
 
 const ID: &str = "1CheckedSpreadsheet00000000000000000000000000";
 
@@ -15,7 +15,7 @@ fn outcome<'a>(document: &'a Value, question: &str) -> &'a str {
 }
 
 #[test]
-fn a_check_before_the_first_run_makes_no_file_and_finds_nothing_in_the_way() {
+fn a_check_before_the_first_run_makes_no_file() {
     let project = TempProject::few_quakes(3);
     let before = project.listed();
     project.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("ready to run");
@@ -45,7 +45,7 @@ fn a_check_ends_with_the_code_of_the_run_that_it_spares() {
 }
 
 #[test]
-fn a_probe_tells_each_answer_and_leaves_the_spreadsheet_as_it_was() {
+fn a_probe_reports_each_answer_and_leaves_the_spreadsheet() {
     let project = TempProject::few_quakes(3);
     let emulator =
         Emulator::start(&project, &["--spreadsheet-id", ID, "--missing-id", "ignore", "--caller-ids", "ignore"]);

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::live::Live;
-use crate::workshop::{QUAKES, TempProject};
+use crate::temp_project::{QUAKES, TempProject};
 
 const KILLS: u64 = 50;
 /// Rows per commit: few, so that a whole run makes far more commits than there are kills.
@@ -65,7 +65,7 @@ fn total(project: &TempProject, tab: &str) -> u64 {
 }
 
 #[test]
-fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_doubled() {
+fn after_fifty_kills_a_clean_run_completes_each_key_once() {
     let project = TempProject::quakes().in_small_commits(MAX_ROWS);
     let mut seeded = Seeded(20_180_207);
     let mut killed: HashMap<String, bool> = HashMap::new();
@@ -119,7 +119,7 @@ fn after_fifty_kills_at_any_moment_a_clean_run_completes_and_nothing_is_lost_or_
 }
 
 #[test]
-fn a_run_killed_while_it_waits_for_its_source_is_buried_by_the_next_one_of_the_same_machine_at_once() {
+fn a_run_killed_at_its_source_is_ended_by_the_next_one() {
     let project = TempProject::few_quakes(10);
     let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.hears("claimed");

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 const RECORDS: &str = r#"{"id":"a","p":1,"n":2,"total":10,"page":5}
 {"id":"bad","p":0,"n":1e12,"total":10,"page":0}

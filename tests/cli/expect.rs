@@ -1,6 +1,6 @@
 //! `[expect]`: a run that "succeeded, 0 rows" is degraded.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 const JOB: &str = r#"
 name = "orders"

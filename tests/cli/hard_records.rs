@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
-use crate::workshop::TempProject;
 
 /// Returns the expected cells of each record that becomes a row, in the order of the source.
 fn expected_rows() -> Vec<Value> {

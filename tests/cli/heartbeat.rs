@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 /// A ping service that answers each request with the next status, and with the last one from then on.
 struct PingService {

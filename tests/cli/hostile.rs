@@ -6,8 +6,8 @@ use std::net::TcpStream;
 
 use serde_json::json;
 
+use crate::temp_project::TempProject;
 use crate::wire::{Emulator, speak};
-use crate::workshop::TempProject;
 
 /// More connections than the emulator serves at once.
 const MANY: usize = 600;

@@ -8,8 +8,8 @@
 use regex::Regex;
 use serde_json::{Value, json};
 
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject};
 
 const FIRST: &str = "1FirstSpreadsheet0000000000000000000000000";
 

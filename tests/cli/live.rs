@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::Duration;
 
-use crate::workshop::Ended;
+use crate::temp_project::Ended;
 
 /// How long to wait for a line or the end.
 const LONG: Duration = Duration::from_mins(1);

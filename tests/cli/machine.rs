@@ -8,8 +8,8 @@ use std::fs::OpenOptions;
 use std::process::Command;
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, ended};
 
 const JOB: &str = r#"
 name = "letters"
@@ -156,7 +156,7 @@ fn a_full_disk_under_the_embedded_sheet_stops_with_74_at_once() {
 }
 
 #[test]
-fn a_full_disk_under_the_journal_stops_with_74_and_nothing_is_done_twice() {
+fn a_full_disk_under_the_journal_stops_with_74() {
     let project = project("prlimit --pid $PPID --fsize=100:unlimited");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", "1AbC"]);
     let told = Live::start(emulator.command(&project, "1AbC", &["run", "letters.toml"])).ends();
@@ -231,7 +231,7 @@ fn without_a_home_a_run_says_what_it_can_not_promise() {
 }
 
 #[test]
-fn a_copy_of_the_state_directory_does_not_take_a_living_run_for_its_own() {
+fn a_copy_of_the_state_directory_is_not_a_living_run() {
     let project = at_most_once(project("while [ ! -e well ]; do sleep 0.01; done"));
     let live = project.start(&["run", "letters.toml"]);
     while !project.path("sent.txt").exists() || sent(&project).len() < 3 {

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::{ApiClient, EMBEDDED, Emulator};
-use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1DeletedTabsSpreadsheet0000000000000000000000";
 const REPAIR: [&str; 4] = ["fsck", "--repair=tabs", "--yes", "j.toml"];
@@ -114,7 +114,7 @@ fn a_repair_of_tabs_forgets_no_key() {
 }
 
 #[test]
-fn jobs_that_share_runs_go_on_after_one_of_them_has_made_it_again() {
+fn jobs_that_share_runs_continue_after_one_made_it_again() {
     let fixture = MachineTabFixture::begun();
     write(&fixture.project, "k", 3);
     fixture.say(&["run", "k.toml"]).exits(3);
@@ -140,7 +140,7 @@ fn a_tab_of_peoples_that_took_the_name_has_to_be_renamed() {
 }
 
 #[test]
-fn a_tab_runs_that_is_not_the_jobs_is_named_before_the_first_run() {
+fn a_foreign_tab_runs_is_named_before_the_first_run() {
     let project = TempProject::empty();
     write(&project, "j", 3);
     let client = ApiClient::of(Emulator::start(&project, &["--spreadsheet-id", ID]), ID);

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::ApiClient;
-use crate::workshop::{QUAKES, TempProject};
 
 #[test]
-fn the_main_job_brings_each_earthquake_onto_the_sheet_once_and_a_second_run_adds_nothing() {
+fn the_main_job_writes_each_earthquake_once() {
     let project = TempProject::quakes();
     project
         .run(&["run", "quakes.toml"])
@@ -46,7 +46,7 @@ fn after_the_first_run_there_is_one_row_in_runs_and_no_failure() {
 }
 
 #[test]
-fn a_feed_cut_off_in_a_record_keeps_what_came_before_and_the_whole_feed_completes_it() {
+fn a_feed_cut_off_in_a_record_keeps_what_came_before() {
     let project = TempProject::quakes();
     let whole = project.read("usgs-all-week.geojson");
     let cut = whole[..600_000].rfind("\"mag\":").expect("a record") + "\"mag\":".len();
@@ -86,7 +86,7 @@ fn airports_come_from_csv_with_their_codes_to_the_letter() {
 fn standard_input_and_another_file_take_the_place_of_the_source() {
     let project = TempProject::few_quakes(5);
     let whole = project.read("usgs-all-week.geojson");
-    project.write("later.geojson", &crate::workshop::feed(3..9));
+    project.write("later.geojson", &crate::temp_project::feed(3..9));
     let mut live = project.start(&["run", "quakes.toml", "--input", "-"]);
     live.feed(&whole);
     live.ends().exits(0).shows("new 5 · skipped 0");

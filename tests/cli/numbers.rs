@@ -1,8 +1,8 @@
 //! Numbers that a spreadsheet would change: stored exactly, or the record fails; with the real
 //! binary.
 
+use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
-use crate::workshop::TempProject;
 
 /// A double changes each of these.
 const CHANGED: [&str; 7] = [

@@ -5,8 +5,8 @@ use std::fs;
 use serde_json::json;
 
 use crate::live::Live;
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, EMBEDDED, Emulator};
-use crate::workshop::TempProject;
 
 const JOB: &str = "letters.toml";
 const FILE: &str = "letters.sheet";
@@ -90,7 +90,7 @@ fn a_file_that_goes_away_while_a_run_is_at_work_ends_it_with_74() {
 }
 
 #[test]
-fn an_emulator_whose_file_goes_away_refuses_the_write_and_ends_with_74() {
+fn an_emulator_whose_file_goes_away_ends_with_74() {
     let project = TempProject::empty();
     let mut client =
         ApiClient::of(Emulator::start(&project, &["--file", FILE, "--spreadsheet-id", EMBEDDED]), EMBEDDED);

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::workshop::{Ended, TempProject};
+use crate::temp_project::{Ended, TempProject};
 
 fn keys(document: &Value) -> Vec<&str> {
     document.as_object().expect("an object").keys().map(String::as_str).collect()
@@ -15,7 +15,7 @@ fn names(list: &'static str) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_run_for_machines_is_one_document_on_standard_output_whose_keys_are_frozen() {
+fn a_run_for_machines_prints_one_document_with_frozen_keys() {
     let project = TempProject::few_quakes(3);
     let ended = project.run(&["run", "quakes.toml", "--json"]);
     assert_eq!(ended.exits(0).err, "");
@@ -54,7 +54,7 @@ fn a_quiet_run_says_nothing_unless_something_failed() {
 }
 
 #[test]
-fn status_tells_last_run_failures_keys_and_cells_to_people_and_to_machines() {
+fn status_reports_run_failures_keys_and_cells() {
     let project = TempProject::quakes();
     project.run(&["run", "quakes.toml"]).exits(0);
     let text = project.run(&["status", "quakes.toml"]);
@@ -84,7 +84,7 @@ fn status_tells_who_is_running_now() {
 }
 
 #[test]
-fn show_has_the_last_rows_of_any_tab_as_text_for_pipes_or_as_a_document() {
+fn show_has_the_last_rows_of_any_tab() {
     let project = TempProject::few_quakes(8);
     project.run(&["run", "quakes.toml"]).exits(0);
     let shown = project.run(&["show", "quakes.toml", "--last", "3"]);
@@ -171,7 +171,7 @@ fn unread(project: &TempProject, args: &[&str]) -> (Option<i32>, String) {
 }
 
 #[test]
-fn a_reader_that_goes_away_early_is_no_error_and_a_run_is_done_all_the_same() {
+fn a_reader_that_closes_early_is_no_error() {
     let project = TempProject::few_quakes(200);
     let (code, said) = unread(&project, &["run", "quakes.toml"]);
     assert!(code == Some(0) && !said.contains("panic"), "{code:?} {said}");

@@ -4,8 +4,8 @@
 //! sheet does.
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, ended, feed};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, ended, feed};
 
 const ROUNDS: usize = 20;
 const RECORDS: usize = 12;
@@ -18,7 +18,7 @@ fn run_id(line: &str) -> String {
 /// While one run has the lease, because its input is open, a second one exits with 75 and names the
 /// first.
 #[test]
-fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
+fn while_one_run_holds_the_lease_a_second_ends_with_75() {
     for round in 0..ROUNDS {
         let project = TempProject::few_quakes(RECORDS);
         let whole = project.read("usgs-all-week.geojson");
@@ -43,7 +43,7 @@ fn while_one_run_holds_the_lease_a_second_one_ends_with_75_and_names_it() {
 }
 
 #[test]
-fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in_vain_ends_with_75() {
+fn a_waiting_run_begins_after_the_other_or_ends_with_75() {
     let project = TempProject::few_quakes(RECORDS);
     let whole = project.read("usgs-all-week.geojson");
     let (head, tail) = whole.split_at(whole.len() / 2);
@@ -62,7 +62,7 @@ fn a_run_that_is_to_wait_begins_when_the_other_one_is_over_and_one_that_waits_in
 /// The test delays neither run: the later one finds the other working (75) or finished (0, nothing
 /// new).
 #[test]
-fn of_two_runs_that_start_at_once_one_does_all_the_work_and_nothing_is_doubled() {
+fn of_two_runs_that_start_at_once_one_does_all_the_work() {
     let project = TempProject::few_quakes(0);
     for round in 1..=ROUNDS {
         let records = round * RECORDS;
@@ -93,7 +93,7 @@ fn done_by(ended: &Ended) -> Option<u64> {
 }
 
 #[test]
-fn a_lease_that_is_known_to_be_dead_can_be_stolen_and_its_run_is_told_as_crashed() {
+fn a_dead_lease_can_be_stolen_and_its_run_counts_as_crashed() {
     let project = TempProject::few_quakes(RECORDS);
     let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     let name = run_id(&first.hears("started"));

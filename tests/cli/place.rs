@@ -4,8 +4,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use crate::temp_project::{TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
@@ -16,7 +16,7 @@ fn has_no_sheet(project: &TempProject) {
 }
 
 #[test]
-fn an_env_file_that_a_flag_names_replaces_the_one_beside_the_job() {
+fn an_env_file_that_a_flag_names_replaces_the_other() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "[sheet]", "[state]\nfile = \"${ENVIRONMENT}.sheet\"\n\n[sheet]");
     project.write(".env", "ENVIRONMENT=dev\n");
@@ -132,7 +132,7 @@ fn each_report_names_the_place_and_why() {
 }
 
 #[test]
-fn cron_without_an_environment_finds_the_settings_beside_the_job() {
+fn cron_without_an_environment_finds_the_jobs_settings() {
     let project = TempProject::few_quakes(3);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     project.write(

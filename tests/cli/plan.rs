@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::{EMBEDDED, Emulator};
-use crate::workshop::{Ended, TempProject};
 
 /// Returns what a plan predicts of a run, and what the run then reported.
 fn predicted(plan: &Value) -> Value {

@@ -4,8 +4,8 @@
 use std::process::Command;
 
 use crate::live::Live;
+use crate::temp_project::TempProject;
 use crate::wire::Emulator;
-use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "work"

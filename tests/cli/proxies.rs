@@ -11,9 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::tls::Https;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 /// `me:pass`, as it is sent.
@@ -261,7 +261,7 @@ fn an_https_service_is_reached_through_a_tunnel() {
 }
 
 #[test]
-fn a_tunnel_that_ends_at_a_stranger_names_the_variable_for_certificates() {
+fn a_tunnel_with_a_wrong_end_names_the_certificate_variable() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "[source]", "[retry]\nattempts = 1\n\n[source]");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);

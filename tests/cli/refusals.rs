@@ -1,8 +1,8 @@
 //! What can't be done, each with its exit code and with advice. The codes are published and never
 //! renumbered.
 
+use crate::temp_project::{TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{TempProject, ended};
 
 #[test]
 fn the_exit_codes_are_frozen() {
@@ -66,7 +66,7 @@ fn what_is_not_there_exits_with_66() {
     project.run(&["status", "quakes.toml"]).exits(66).says("it has never run");
     project.run(&["show", "quakes.toml"]).exits(66).says("it has never run");
     assert!(!project.listed().contains(&"quakes.sheet".to_owned()), "whoever only reads makes no file");
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..2));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..2));
     project.run(&["run", "quakes.toml"]).exits(0);
     let told = project.run(&["show", "quakes.toml", "--tab", "Quaks"]);
     for tab in ["Quaks", "Quakes", "Processed quakes", "Failures quakes", "Runs"] {
@@ -76,7 +76,7 @@ fn what_is_not_there_exits_with_66() {
 }
 
 #[test]
-fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant() {
+fn every_error_in_a_job_file_is_reported_at_once_with_its_line() {
     let project = TempProject::quakes();
     project.write(
         "bad.toml",
@@ -103,7 +103,7 @@ fn every_mistake_in_a_job_file_is_told_at_once_with_its_line_and_what_was_meant(
 }
 
 #[test]
-fn a_spreadsheet_without_credentials_exits_with_77_and_says_where_they_are_looked_for() {
+fn a_spreadsheet_without_credentials_exits_with_77() {
     let project = TempProject::quakes();
     let told = project.run(&["run", "quakes.toml", "--spreadsheet", "1AbC"]);
     told.exits(77).says("GOOGLE_APPLICATION_CREDENTIALS").says("SHEETKEEP_CREDENTIALS_JSON").says("gcloud");

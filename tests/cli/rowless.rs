@@ -1,6 +1,6 @@
 //! Items without rows: processed all the same, counted and named.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 fn project(mode: &str, map: &str) -> TempProject {
     let project = TempProject::empty();

@@ -3,8 +3,8 @@
 
 use std::fs;
 
+use crate::temp_project::{Ended, TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, ended};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 const MARKER: &str = "MARKER-that-nobody-may-see";
@@ -73,7 +73,7 @@ fn credentials_that_are_no_good_are_told_without_showing_them() {
 }
 
 #[test]
-fn what_a_job_file_takes_from_the_environment_is_not_quoted_in_its_errors() {
+fn a_value_from_the_environment_is_not_quoted_in_errors() {
     let project = TempProject::quakes();
     project.change("quakes.toml", "key = \".id\"", "key = \".${SECRET}\"");
     project.change("quakes.toml", "mode = \"append\"", "mode = \"${SECRET}\"");
@@ -183,7 +183,7 @@ fn a_job_file_takes_no_key_from_the_environment() {
 }
 
 #[test]
-fn what_was_pasted_into_a_job_file_is_not_shown_beside_a_mistake() {
+fn a_value_pasted_into_a_job_file_is_not_shown_in_errors() {
     let project = TempProject::few_quakes(3);
     let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----", made_up(600));
     for pasted in [

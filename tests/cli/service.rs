@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{QUAKES, TempProject};
 
 const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 
@@ -14,7 +14,7 @@ fn count(stats: &Value, name: &str) -> u64 {
 /// With Google's quotas and 300 ms per call, a first run makes at most 4 reads and 5 writes, a
 /// later one 2 reads and 1 write.
 #[test]
-fn a_run_against_a_service_with_googles_quotas_and_latency_stays_within_its_budget() {
+fn a_run_under_googles_quotas_stays_within_its_budget() {
     let project = TempProject::quakes();
     let emulator = Emulator::start(&project, &["--quota", "google", "--latency", "300ms", "--spreadsheet-id", ID]);
 
@@ -44,14 +44,14 @@ fn a_few_new_items_cost_two_reads_and_one_write() {
     let emulator = Emulator::start(&project, &["--quota", "google", "--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 20");
     emulator.reset_stats();
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..25));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..25));
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0).shows("new 5 · skipped 20");
     let stats = emulator.stats();
     assert_eq!((count(&stats, "reads"), count(&stats, "writes"), count(&stats, "throttled")), (2, 1, 0), "{stats}");
 }
 
 #[test]
-fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
+fn the_main_job_works_under_each_unproved_service_behaviour() {
     for missing_id in ["refuse", "ignore"] {
         for validate in ["sequential", "snapshot"] {
             for caller_ids in ["honour", "ignore"] {
@@ -70,7 +70,7 @@ fn the_main_job_holds_under_each_thing_that_is_not_known_of_the_live_service() {
 }
 
 #[test]
-fn status_and_show_read_a_spreadsheet_of_a_service_and_write_nothing() {
+fn status_and_show_write_nothing_to_a_service() {
     let project = TempProject::few_quakes(3);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", "quakes.toml"]).exits(0);

@@ -5,8 +5,8 @@ use std::io::Write;
 use std::process::Command;
 
 use crate::live::Live;
+use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::Emulator;
-use crate::workshop::{Ended, TempProject, feed};
 
 const RECORDS: usize = 15;
 
@@ -34,7 +34,7 @@ fn is_stopped_cleanly(project: &TempProject, ended: &Ended, code: i32, signal: &
 }
 
 #[test]
-fn sigint_while_standard_input_is_open_commits_what_is_in_hand_and_exits_with_130() {
+fn sigint_during_standard_input_commits_and_exits_with_130() {
     let project = patient();
     let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
     live.feed(&open_feed());
@@ -45,7 +45,7 @@ fn sigint_while_standard_input_is_open_commits_what_is_in_hand_and_exits_with_13
 }
 
 #[test]
-fn sigterm_while_a_named_pipe_is_open_commits_what_is_in_hand_and_exits_with_143() {
+fn sigterm_during_a_named_pipe_commits_and_exits_with_143() {
     let project = patient();
     let made = Command::new("mkfifo").arg(project.path("pipe")).status().expect("mkfifo can be run");
     assert!(made.success());
@@ -71,7 +71,7 @@ fn a_run_that_waits_for_its_first_record_can_be_stopped_too() {
 }
 
 #[test]
-fn a_run_is_done_before_its_deadline_with_what_is_in_hand_and_exits_with_124() {
+fn a_deadline_commits_what_is_in_hand_and_exits_with_124() {
     let project = patient();
     let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v", "--deadline", "3s"]);
     live.feed(&open_feed());

@@ -1,7 +1,7 @@
 //! Programs as steps: run once per item, with a stable key, and not again for what a crash left on
 //! this machine.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 const JOB: &str = r#"
 name = "letters"
@@ -64,7 +64,7 @@ fn a_program_gets_each_item_and_what_it_says_becomes_rows() {
 }
 
 #[test]
-fn what_programs_did_before_a_kill_is_not_done_again_by_the_next_run_of_this_machine() {
+fn effects_before_a_kill_are_not_repeated_by_the_next_run() {
     let project = project(&["a", "b", "slow", "c"]);
     let mut live = project.start(&["run", "letters.toml"]);
     while !project.path("sent.txt").exists() || sent(&project).len() < 3 {
@@ -81,7 +81,7 @@ fn what_programs_did_before_a_kill_is_not_done_again_by_the_next_run_of_this_mac
 }
 
 #[test]
-fn at_most_once_the_one_that_a_kill_hit_is_in_doubt_and_not_done_again() {
+fn at_most_once_an_item_hit_by_a_kill_is_in_doubt() {
     let project = project(&["a", "b", "slow", "c"]);
     project.change("letters.toml", "command =", "delivery = \"at-most-once\"\ncommand =");
     let mut live = project.start(&["run", "letters.toml"]);

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject};
 
 const ID: &str = "1PreparedSpreadsheet0000000000000000000000000";
 const TAB: i64 = 77;

@@ -9,7 +9,7 @@ use std::thread;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 /// An https service that forwards each request to an emulator, until the test's process ends.
 pub struct Https {

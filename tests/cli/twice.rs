@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::workshop::{Ended, TempProject};
+use crate::temp_project::{Ended, TempProject};
 
 const FORMATS: [&str; 3] = ["csv", "json", "jsonl"];
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
+use crate::temp_project::TempProject;
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::TempProject;
 
 const ID: &str = "1UpkeepSpreadsheet0000000000000000000000000";
 
@@ -21,7 +21,7 @@ impl MaintenanceFixture {
         Self { project, client: ApiClient::of(emulator, ID) }
     }
 
-    fn run(&self, args: &[&str]) -> crate::workshop::Ended {
+    fn run(&self, args: &[&str]) -> crate::temp_project::Ended {
         self.client.emulator.run(&self.project, ID, args)
     }
 
@@ -41,7 +41,7 @@ fn fsck_is_quiet_about_a_sheet_that_nobody_touched() {
 }
 
 #[test]
-fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
+fn fsck_finds_a_deleted_row_and_repair_redoes_its_key() {
     let fixture = MaintenanceFixture::with(12);
     let key = fixture.client.column("Quakes", "id")[3].clone();
     fixture.delete_row("Quakes", 5);
@@ -66,7 +66,7 @@ fn fsck_finds_a_row_that_was_deleted_and_repair_has_its_key_done_again() {
 }
 
 #[test]
-fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
+fn the_plan_of_a_repair_is_in_the_json_and_not_executed() {
     let fixture = MaintenanceFixture::with(4);
     fixture.delete_row("Quakes", 3);
     let plan = fixture.run(&["fsck", "quakes.toml", "--repair", "--json"]);
@@ -77,7 +77,7 @@ fn the_plan_of_a_repair_is_in_the_json_too_and_is_not_carried_out() {
 }
 
 #[test]
-fn fsck_finds_that_processed_has_other_rows_than_were_written_though_every_key_is_there() {
+fn fsck_finds_other_rows_in_processed_than_were_written() {
     let fixture = MaintenanceFixture::with(4);
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": "mine"}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": fixture.client.tab_id("Processed quakes"), "rowIndex": 1, "columnIndex": 3}});
@@ -95,7 +95,7 @@ fn rows_that_a_forced_run_has_written_once_more_are_not_doubled() {
 }
 
 #[test]
-fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
+fn fsck_finds_copied_rows_and_rows_of_no_item() {
     let fixture = MaintenanceFixture::with(6);
     let width = fixture.client.rows("Quakes")[0].len();
     let tab = fixture.client.tab_id("Quakes");
@@ -118,9 +118,9 @@ fn fsck_finds_rows_that_were_copied_and_rows_that_nobody_has_done() {
 }
 
 #[test]
-fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
+fn a_typed_row_is_adopted_and_its_item_is_not_repeated() {
     let fixture = MaintenanceFixture::with(6);
-    let coming: serde_json::Value = serde_json::from_str(&crate::workshop::feed(0..7)).expect("a feed");
+    let coming: serde_json::Value = serde_json::from_str(&crate::temp_project::feed(0..7)).expect("a feed");
     let key = coming["features"][6]["id"].clone();
     let typed = json!({"rows": [{"values": [{"userEnteredValue": {"stringValue": key}}]}], "fields": "userEnteredValue",
                        "start": {"sheetId": fixture.client.tab_id("Quakes"), "rowIndex": 7, "columnIndex": 0}});
@@ -132,7 +132,7 @@ fn a_row_that_somebody_typed_is_adopted_and_its_item_is_not_done_again() {
 }
 
 #[test]
-fn a_row_is_adopted_in_the_version_that_the_source_yields_so_that_it_is_not_written_over() {
+fn a_row_is_adopted_in_the_version_that_the_source_has() {
     let project = TempProject::few_quakes(3);
     project.change("quakes.toml", "mode = \"append\"", "mode = \"upsert\"");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
@@ -180,7 +180,7 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
     let project = TempProject::few_quakes(5);
     project.run(&["run", "quakes.toml"]).exits(0);
     std::fs::copy(project.path("quakes.sheet"), project.path("history")).expect("a copy");
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..12));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..12));
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 7");
     std::fs::copy(project.path("history"), project.path("quakes.sheet")).expect("a copy");
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 7 · skipped 5");
@@ -188,7 +188,7 @@ fn a_version_that_is_restored_from_history_is_gone_on_from() {
 }
 
 #[test]
-fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
+fn a_job_moves_and_both_spreadsheets_name_each_other() {
     const ID: &str = "1FirstSpreadsheet0000000000000000000000000";
     let project = TempProject::few_quakes(4);
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
@@ -219,7 +219,7 @@ fn a_job_moves_to_a_new_spreadsheet_and_each_place_says_where_it_is() {
     }
     run(ID, &["check", "quakes.toml"]).exits(78).shows(&format!("it continues in spreadsheet {second}"));
     run(ID, &["status", "quakes.toml"]).exits(0).shows(&format!("it continues in spreadsheet {second}"));
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(0..6));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(0..6));
     run(&second, &["run", "quakes.toml"]).exits(0).shows("new 2 · skipped 4");
     let document = run(&second, &["status", "quakes.toml", "--json"]).exits(0).document();
     assert_eq!(document["keys"], 6);

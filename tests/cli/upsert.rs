@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::live::Live;
+use crate::temp_project::{QUAKES, TempProject};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{QUAKES, TempProject};
 
 const JOB: &str = "quakes-upsert.toml";
 const TAB: &str = "Earthquakes";
@@ -62,7 +62,7 @@ fn three_newer_versions_are_exactly_three_rows_updated_in_place() {
 }
 
 #[test]
-fn an_older_version_is_passed_over_where_only_newer_ones_count_and_written_where_any_does() {
+fn an_older_version_is_skipped_if_only_newer_ones_count() {
     for (order, new) in [("newer", 0), ("any", 3)] {
         let project = quakes();
         project.change(JOB, "order = \"newer\"", &format!("order = \"{order}\""));
@@ -94,7 +94,7 @@ fn by_id(rows: &[Vec<Value>], column: usize) -> BTreeMap<String, Value> {
 }
 
 #[test]
-fn a_person_who_sorts_inserts_and_moves_between_the_read_and_the_write_costs_no_row() {
+fn a_user_who_sorts_between_read_and_write_costs_no_row() {
     let project = quakes();
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
     emulator.run(&project, ID, &["run", JOB]).exits(0).shows("1,707 rows added");

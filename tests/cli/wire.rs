@@ -14,7 +14,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 
-use crate::workshop::{Ended, TempProject, ended};
+use crate::temp_project::{Ended, TempProject, ended};
 
 /// The id of the spreadsheet in an embedded file.
 pub const EMBEDDED: &str = "embedded";

@@ -129,7 +129,7 @@ async fn keys(world: &Emulated) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tab_renamed_or_sorted_in_the_middle_of_a_run_does_not_matter() {
+async fn a_tab_renamed_or_sorted_during_a_run_does_not_matter() {
     for doubts in both() {
         for title in ["Data", "Processed j", "Failures j", "Runs"] {
             let world = world_after_a_run(doubts, 2).await;
@@ -163,7 +163,7 @@ async fn a_commit_of_a_person_in_the_middle_of_a_run_is_built_upon() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
+async fn a_reload_that_finds_a_column_gone_stops_the_run() {
     for doubts in both() {
         let (title, column) = ("Processed j", "key");
         let world = world_after_a_run(doubts, 6).await;
@@ -183,7 +183,7 @@ async fn a_reload_that_finds_a_column_gone_stops_the_run_and_doubles_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reload_that_finds_the_header_of_keys_renamed_goes_on_under_the_new_one() {
+async fn a_reload_continues_under_a_renamed_key_header() {
     for doubts in both() {
         let world = world_after_a_run(doubts, 6).await;
         let hands = Arc::clone(&world);
@@ -217,7 +217,7 @@ async fn a_head_deleted_in_the_middle_of_a_run_stops_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tab_deleted_in_the_middle_of_a_run_stops_it_and_no_item_is_blamed() {
+async fn a_tab_deleted_during_a_run_stops_it_and_rejects_no_item() {
     for doubts in both() {
         for title in ["Data", "Processed j"] {
             let world = world_after_a_run(doubts, 2).await;
@@ -282,7 +282,7 @@ async fn a_holder_that_wakes_up_before_its_lease_is_claimed_keeps_it() {
 
 /// Whatever people do to the columns of Processed while a run appends to it, no key is done twice.
 #[tokio::test(start_paused = true)]
-async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothing_and_stop_nothing() {
+async fn columns_of_processed_moved_during_a_run_double_nothing() {
     let columns = |tab: i64, start: u32, end: u32| json!({"sheetId": tab, "dimension": "COLUMNS", "startIndex": start, "endIndex": end});
     let moved = move |tab: i64, from: u32, to: u32| json!([{"moveDimension": {"source": columns(tab, from, from + 1), "destinationIndex": to}}]);
     for doubts in both() {
@@ -315,7 +315,7 @@ async fn columns_of_processed_that_are_moved_in_the_middle_of_a_run_double_nothi
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_so_before_any_write() {
+async fn a_job_name_that_differs_only_in_case_is_reported() {
     let world = world_after_a_run(UnknownBehaviors::default(), 2).await;
     let store = world.store_of("J", "Other");
     let error = store.load().await.expect_err("its tabs could not be made");
@@ -323,7 +323,7 @@ async fn a_job_whose_name_differs_only_in_case_from_tabs_that_are_there_is_told_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_commit_whose_answer_was_lost_and_whose_scratch_rows_another_run_took_away_is_left_to_that_run() {
+async fn a_lost_reply_after_foreign_cleanup_is_left_to_that_run() {
     for doubts in both() {
         let world = Emulated::new(doubts, 9);
         let mut first = Writer::settled_in(&world, "a").await;

@@ -77,7 +77,7 @@ async fn column(world: &Emulated, name: &str) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_column_whose_header_was_renamed_is_found_again_also_where_it_was_moved_to() {
+async fn a_renamed_column_is_found_again_even_if_moved() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         head_cell(&world, 2, "Em").await;
@@ -93,7 +93,7 @@ async fn a_column_whose_header_was_renamed_is_found_again_also_where_it_was_move
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_keys_column_may_be_renamed_too_and_deleting_it_stops_the_run_before_any_write() {
+async fn the_key_column_may_be_renamed_and_deleting_it_stops_the_run() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         head_cell(&world, 0, "Number").await;
@@ -111,7 +111,7 @@ async fn the_keys_column_may_be_renamed_too_and_deleting_it_stops_the_run_before
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deleted_column_is_left_out_until_there_is_one_of_its_name_again() {
+async fn a_deleted_column_is_left_out_until_its_name_returns() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let range = dimension(&world, 1, 2).await;
@@ -175,7 +175,7 @@ async fn two_header_texts_that_people_swapped_count_as_they_stand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn headers_of_people_may_be_alike_and_one_that_is_like_the_jobs_stops_the_run_before_any_write() {
+async fn a_user_header_equal_to_a_job_header_stops_the_run() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let range = dimension(&world, 0, 3).await;
@@ -194,7 +194,7 @@ async fn headers_of_people_may_be_alike_and_one_that_is_like_the_jobs_stops_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_before_any_write() {
+async fn a_cleared_header_or_unreadable_mark_stops_before_any_write() {
     for doubts in both() {
         for at in [1, 2] {
             let world = after_a_run(doubts).await;
@@ -215,7 +215,7 @@ async fn a_header_that_was_cleared_or_whose_mark_can_not_be_read_stops_the_run_b
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run_and_leaves_no_value_out() {
+async fn a_header_cleared_between_load_and_write_stops_the_run() {
     for doubts in both() {
         let world = Arc::new(Emulated::new(doubts, 5));
         let keeping = || world.store_of("j", "Data").with_mode(WriteMode::Upsert, ReprocessPolicy::OnChange);
@@ -245,7 +245,7 @@ async fn a_header_cleared_between_the_load_and_a_write_by_position_stops_the_run
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_job_that_remembered_no_columns_adopts_them_with_the_next_rows_that_it_writes() {
+async fn a_job_without_remembered_columns_adopts_them_when_it_writes() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let title = world.state_title().await;
@@ -274,7 +274,7 @@ async fn a_job_that_remembered_no_columns_adopts_them_with_the_next_rows_that_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tab_wider_than_the_state_has_room_for_is_marked_once_and_never_again() {
+async fn a_tab_wider_than_the_state_is_marked_once_only() {
     let world = Emulated::new(both()[0], 5);
     let wide = |key: u64| {
         let mut item = json!({"id": format!("k{key}")});
@@ -295,7 +295,7 @@ async fn a_tab_wider_than_the_state_has_room_for_is_marked_once_and_never_again(
 }
 
 #[tokio::test(start_paused = true)]
-async fn people_may_put_columns_between_those_of_the_job_and_its_values_go_to_its_own() {
+async fn users_may_put_columns_between_those_of_the_job() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let range = dimension(&world, 1, 3).await;
@@ -310,7 +310,7 @@ async fn people_may_put_columns_between_those_of_the_job_and_its_values_go_to_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says() {
+async fn a_new_field_follows_the_policy_of_the_job() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let tab = world.tab_id("Data").await;
@@ -339,7 +339,7 @@ async fn a_new_field_gets_a_column_is_left_out_or_fails_its_item_as_the_job_says
 }
 
 #[tokio::test(start_paused = true)]
-async fn ragged_records_all_get_their_columns_whatever_the_first_commit_made() {
+async fn ragged_records_all_get_their_columns() {
     for doubts in UnknownBehaviors::all() {
         let world = Emulated::new(doubts, 5);
         let mut job = Job::new(world.clock());

@@ -49,7 +49,7 @@ fn expected(count: u64, from: u64) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
+async fn a_new_column_comes_once_whatever_is_lost_in_between() {
     for doubts in UnknownBehaviors::all() {
         for loss in [Loss::Answer, Loss::Request] {
             let world = after_a_run(doubts).await;
@@ -68,7 +68,7 @@ async fn a_new_column_comes_once_whatever_is_lost_and_whatever_comes_between() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_column_that_somebody_made_meanwhile_is_used_and_not_made_again() {
+async fn a_column_that_a_user_made_meanwhile_is_used() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let hands = Arc::clone(&world);
@@ -92,7 +92,7 @@ async fn a_column_that_somebody_made_meanwhile_is_used_and_not_made_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_of_people_is_written_over_by_a_new_column_wherever_their_cells_are() {
+async fn a_new_column_overwrites_no_cell_of_a_user() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let tab = world.tab_id("Data").await;
@@ -113,7 +113,7 @@ async fn nothing_of_people_is_written_over_by_a_new_column_wherever_their_cells_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_new_column_of_days_shows_days_in_rows_that_are_written_over_too_and_its_neighbour_does_not_matter() {
+async fn a_new_column_of_days_shows_days_in_old_rows_too() {
     for doubts in both() {
         let world = Arc::new(Emulated::new(doubts, 9));
         let run = |seed, items: Vec<Value>| {
@@ -139,7 +139,7 @@ async fn a_new_column_of_days_shows_days_in_rows_that_are_written_over_too_and_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_field_left_out_is_told_once_a_run_and_the_keys_column_is_never_left_out() {
+async fn a_field_left_out_is_reported_once_a_run() {
     for doubts in both() {
         let world = Arc::new(Emulated::new(doubts, 9));
         let header = |texts: &[&str]| {
@@ -174,7 +174,7 @@ async fn a_field_left_out_is_told_once_a_run_and_the_keys_column_is_never_left_o
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_tab_or_a_spreadsheet_has_no_room_for_is_told_with_the_mend_and_nothing_is_written() {
+async fn a_tab_without_room_is_reported_with_the_fix() {
     let widths =
         [("COLUMNS", 18_276, "a tab takes 18,278"), ("ROWS", 4_900_000, "and takes 10,000,000: delete blank rows")];
     for doubts in both() {

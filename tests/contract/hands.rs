@@ -85,7 +85,7 @@ fn expected(count: u64) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_its_named_range_a_job_that_it_guards_stops_and_names_the_mend() {
+async fn a_job_without_its_named_range_stops_and_names_the_fix() {
     let [by_name, by_title] = both();
     let drop = |world: std::sync::Arc<Emulated>| async move {
         let metadata = world.metadata().await;
@@ -199,7 +199,7 @@ async fn a_renamed_data_tab_keeps_the_header_that_people_gave_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_whose_row_is_deleted_is_done_again_and_told_as_one_blemish() {
+async fn a_key_whose_row_is_deleted_is_done_again_and_reported() {
     for doubts in both() {
         let world = after_a_run(doubts).await;
         let tab = world.tab_id("Processed j").await;

@@ -16,7 +16,7 @@ const KEYS: u32 = 120_000;
 const AT_ONCE: usize = 20_000;
 
 #[tokio::test(start_paused = true)]
-async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
+async fn a_long_processed_tab_is_read_in_pages_with_every_key() {
     let world = Emulated::new(UnknownBehaviors::default(), 1);
     let mut writer = Writer::settled_in(&world, "a").await;
     let numbers: Vec<u32> = (0..KEYS).collect();
@@ -35,16 +35,16 @@ async fn a_long_processed_tab_is_read_in_pages_and_every_key_of_it_is_known() {
     let loaded = store.load().await.expect("it can be read").snapshot.expect("the job exists");
     assert_eq!((loaded.state.processed.count, loaded.anomalies.len()), (u64::from(KEYS), 0));
     for n in [0, 1, 54_997, 54_998, 54_999, 55_000, 109_998, 109_999, 110_000, KEYS - 1] {
-        assert!(loaded.book.is_done(&key(&format!("k{n}")), &Version::default()), "k{n}");
+        assert!(loaded.processed_index.is_done(&key(&format!("k{n}")), &Version::default()), "k{n}");
     }
-    assert!(!loaded.book.is_done(&key(&format!("k{KEYS}")), &Version::default()));
+    assert!(!loaded.processed_index.is_done(&key(&format!("k{KEYS}")), &Version::default()));
     let stats = world.emulator.stats();
     let calls = (stats.by_method.get("spreadsheets.get"), stats.by_method.get("spreadsheets.values.batchGet"));
     assert_eq!(calls, (Some(&1), Some(&3)), "one look, then a call a page");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts() {
+async fn a_long_failures_tab_is_read_to_its_end() {
     let world = Emulated::new(UnknownBehaviors::default(), 2);
     let mut writer = Writer::settled_in(&world, "a").await;
     let rows = |state, keys: std::ops::Range<u32>| Changes {
@@ -56,6 +56,9 @@ async fn a_long_failures_tab_is_read_to_its_end_and_the_last_row_of_a_key_counts
     }
     writer.put(rows(FailureState::Recovered, 0..10)).await;
     let loaded = world.store_of("j", "Data").load().await.expect("it can be read").snapshot.expect("the job exists");
-    assert_eq!((loaded.book.open_failures(), loaded.anomalies.len()), (5_990, 0));
-    assert!(loaded.book.prior_failure(&key("f0")).is_none() && loaded.book.prior_failure(&key("f5999")).is_some());
+    assert_eq!((loaded.processed_index.open_failures(), loaded.anomalies.len()), (5_990, 0));
+    assert!(
+        loaded.processed_index.prior_failure(&key("f0")).is_none()
+            && loaded.processed_index.prior_failure(&key("f5999")).is_some()
+    );
 }

@@ -103,9 +103,10 @@ async fn one_commit_carries_rows_keys_failures_and_the_run(ground: &dyn StoreFix
     let loaded = snapshot(&*ground.store()).await;
     assert_eq!((loaded.head, &loaded.state), (commit.to, &commit.state), "every field of the state reads back");
     assert!(
-        loaded.book.is_done(&key("one"), &Version::default()) && loaded.book.is_done(&key("two"), &Version("7".into()))
+        loaded.processed_index.is_done(&key("one"), &Version::default())
+            && loaded.processed_index.is_done(&key("two"), &Version("7".into()))
     );
-    assert!(!loaded.book.is_done(&key("bad"), &Version::default()));
+    assert!(!loaded.processed_index.is_done(&key("bad"), &Version::default()));
     assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     assert_eq!(loaded.tables, [(ground.tab().to_owned(), vec!["id".to_owned(), "text".to_owned()])]);
 }
@@ -257,10 +258,10 @@ async fn a_load_after_many_commits_is_what_was_written(ground: &dyn StoreFixture
     let last: Commit = last.expect("there were commits");
     let loaded = snapshot(&*ground.store()).await;
     assert_eq!((loaded.head, &loaded.state), (last.to, &last.state));
-    assert_eq!((loaded.state.processed.count, loaded.book.open_failures()), (12, 3));
+    assert_eq!((loaded.state.processed.count, loaded.processed_index.open_failures()), (12, 3));
     for n in 0..9 {
         for m in 0..4 {
-            let there = loaded.book.is_done(&key(&format!("k{n}.{m}")), &Version::default());
+            let there = loaded.processed_index.is_done(&key(&format!("k{n}.{m}")), &Version::default());
             assert_eq!(there, m < n % 4, "k{n}.{m}");
         }
     }
@@ -281,7 +282,7 @@ async fn a_foreign_commit_between_is_noticed_and_built_upon(ground: &dyn StoreFi
     assert_eq!(writer.chain.draft_ids().resolve(sighting), Resolution::ConcurrentCommit);
     let loaded = snapshot(&*writer.store).await;
     assert_eq!(loaded.head, theirs.to);
-    assert!(!loaded.book.is_done(&key("mine"), &Version::default()));
+    assert!(!loaded.processed_index.is_done(&key("mine"), &Version::default()));
     writer.chain.on_reload(&loaded).expect("the lease is still this run's");
     let again = writer.put(all_done(&writer, &["mine"])).await;
     assert_eq!(again.state.processed.count, 2);
@@ -296,7 +297,7 @@ async fn versions_of_a_key_are_kept_apart(ground: &dyn StoreFixture) {
         let settled = vec![done(&writer, "a", version)];
         writer.put(Changes { settled, ..Changes::default() }).await;
     }
-    let book = snapshot(&*ground.store()).await.book;
+    let book = snapshot(&*ground.store()).await.processed_index;
     assert!(book.is_done(&key("a"), &Version("2".into())) && !book.is_done(&key("a"), &Version("3".into())));
     assert_eq!(Contents::column(&ground.contents().await.processed, "version"), ["1", "2"]);
 }
@@ -310,12 +311,12 @@ async fn a_version_is_done_as_often_as_it_was_not_taken_back(ground: &dyn StoreF
         writer.put(Changes { settled: vec![forgotten()], ..Changes::default() }).await;
         let loaded = snapshot(&*ground.store()).await;
         assert_eq!((loaded.stored_checksum, loaded.anomalies.len()), (loaded.state.processed, 0), "round {round}");
-        assert!(!loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
-        assert!(loaded.book.is_done(&key("k"), &Version("2".into())), "another version is left alone");
+        assert!(!loaded.processed_index.is_done(&key("k"), &Version("1".into())), "round {round}");
+        assert!(loaded.processed_index.is_done(&key("k"), &Version("2".into())), "another version is left alone");
         let again = vec![done(&writer, "k", "1")];
         writer.put(Changes { settled: again, ..Changes::default() }).await;
         let loaded = snapshot(&*ground.store()).await;
-        assert!(loaded.book.is_done(&key("k"), &Version("1".into())), "round {round}");
+        assert!(loaded.processed_index.is_done(&key("k"), &Version("1".into())), "round {round}");
     }
 }
 
@@ -345,9 +346,9 @@ async fn rows_that_are_taken_out_are_gone_and_no_others(ground: &dyn StoreFixtur
     assert_eq!(writer.store.misplaced_writes().await, Ok(MisplacedWrites::default()));
     let loaded = snapshot(&*ground.store()).await;
     assert_eq!((loaded.stored_checksum, loaded.anomalies.len()), (loaded.state.processed, 0));
-    assert!(!loaded.book.is_done(&key("k"), &Version("1".into())));
-    assert!(loaded.book.is_done(&key("k"), &Version("2".into())));
-    assert_eq!(loaded.book.open_failures(), 0);
+    assert!(!loaded.processed_index.is_done(&key("k"), &Version("1".into())));
+    assert!(loaded.processed_index.is_done(&key("k"), &Version("2".into())));
+    assert_eq!(loaded.processed_index.open_failures(), 0);
     assert!(Contents::column(&ground.contents().await.failures, "key").is_empty());
 }
 
@@ -356,7 +357,7 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
     let open = failed("a", FailureState::Open);
     let settled = vec![ItemResult::Failed(Box::new(open.clone()))];
     writer.put(Changes { settled, ..Changes::default() }).await;
-    let book = snapshot(&*ground.store()).await.book;
+    let book = snapshot(&*ground.store()).await.processed_index;
     let tried = book.prior_failure(&key("a")).expect("it is open");
     assert_eq!((book.open_failures(), tried.attempts), (1, 3));
     assert_eq!(tried.first_seen, open.first_seen);
@@ -366,7 +367,7 @@ async fn a_failure_is_open_until_it_is_recovered(ground: &dyn StoreFixture) {
     };
     let settled = vec![ItemResult::Done { key: of, version, may_have_rows: false, output, closes: Some(closing) }];
     writer.put(Changes { settled, ..Changes::default() }).await;
-    let book = snapshot(&*ground.store()).await.book;
+    let book = snapshot(&*ground.store()).await.processed_index;
     assert!(book.open_failures() == 0 && book.is_done(&key("a"), &Version::default()));
     assert_eq!(Contents::column(&ground.contents().await.failures, "state"), ["open", "recovered"]);
 }
@@ -445,7 +446,7 @@ async fn hard_texts_survive(ground: &dyn StoreFixture) {
     assert!(loaded.anomalies.is_empty(), "{:?}", loaded.anomalies);
     assert_eq!(loaded.state.processed, commit.state.processed);
     for text in hard {
-        assert!(loaded.book.is_done(&key(text), &Version::default()), "{text}");
+        assert!(loaded.processed_index.is_done(&key(text), &Version::default()), "{text}");
     }
 }
 

@@ -8,8 +8,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{Ended, TempProject};
 use crate::wire::ApiClient;
-use crate::workshop::{Ended, TempProject};
 
 /// Records of the feed.
 const RECORDS: usize = 8;
@@ -116,7 +116,7 @@ fn a_full_disk_ends_a_run_with_74_at_once_and_loses_nothing() {
 }
 
 #[test]
-fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after_the_next_run() {
+fn killed_around_a_sync_of_the_embedded_file_a_job_recovers() {
     for what in ["KILL_BEFORE_SYNC", "KILL_AFTER_SYNC"] {
         let kills = killed_at(what, 1, 1);
         println!("{kills} kills, {what}");
@@ -126,7 +126,7 @@ fn killed_before_or_after_the_embedded_sheet_syncs_its_file_a_job_is_whole_after
 
 /// One in seven here; `DISK=1` for each.
 #[test]
-fn killed_between_the_writes_into_its_file_a_job_is_whole_after_the_next_run() {
+fn killed_between_writes_to_the_embedded_file_a_job_recovers() {
     let step = step();
     let kills = killed_at("KILL_BEFORE_WRITE", 1, u32::try_from(step).expect("a small step"));
     println!("{kills} kills between writes");

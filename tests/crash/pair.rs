@@ -2,8 +2,8 @@
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1CrashedSpreadsheet000000000000000000000000";
 /// Number of kills of an ordinary run.
@@ -55,7 +55,7 @@ fn ended_as_it_may(ended: &Ended) {
 }
 
 #[test]
-fn killed_at_random_moments_two_machines_at_one_job_lose_nothing_and_double_nothing() {
+fn two_machines_killed_at_random_lose_and_double_nothing() {
     let (kills, mut seeded) = (kills(), Seeded(20_261_127));
     let project = TempProject::few_quakes(0).in_small_commits(2);
     project.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");

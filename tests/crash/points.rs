@@ -3,8 +3,8 @@
 use std::fs;
 
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{TempProject, feed};
 use crate::wire::ApiClient;
-use crate::workshop::{TempProject, feed};
 
 /// Maximum number of times that a run reaches one point.
 const MAX_POINTS: u32 = 60;
@@ -98,33 +98,33 @@ fn in_a_run_that_writes_over(point: &str, least: u32) {
 }
 
 #[test]
-fn killed_before_any_request_of_its_first_run_a_job_is_whole_after_the_next_one() {
+fn killed_before_any_request_of_a_first_run_a_job_recovers() {
     at_first_contact("request", 6);
 }
 
 #[test]
-fn killed_after_any_answer_of_its_first_run_a_job_is_whole_after_the_next_one() {
+fn killed_after_any_reply_of_a_first_run_a_job_recovers() {
     at_first_contact("answer", 6);
 }
 
 #[test]
-fn killed_before_the_embedded_sheet_makes_anything_durable_a_job_is_whole_after_the_next_run() {
+fn killed_before_a_durable_write_a_job_recovers() {
     at_first_contact("sync", 4);
 }
 
 #[test]
-fn killed_after_the_embedded_sheet_made_anything_durable_a_job_is_whole_after_the_next_run() {
+fn killed_after_a_durable_write_a_job_recovers() {
     at_first_contact("synced", 4);
 }
 
 #[test]
-fn killed_at_any_call_while_it_writes_over_rows_a_job_is_whole_after_the_next_run() {
+fn killed_at_any_call_of_an_upsert_a_job_recovers() {
     in_a_run_that_writes_over("request", 3);
     in_a_run_that_writes_over("answer", 3);
 }
 
 #[test]
-fn killed_at_any_commit_of_the_sheet_while_it_writes_over_rows_a_job_is_whole_after_the_next_run() {
+fn killed_at_any_commit_of_an_upsert_a_job_recovers() {
     in_a_run_that_writes_over("sync", 1);
     in_a_run_that_writes_over("synced", 1);
 }
@@ -147,7 +147,7 @@ tab = "Letters"
 const PEOPLE: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 #[test]
-fn killed_at_any_moment_of_a_job_with_programs_each_item_has_its_row_once_and_only_the_one_in_hand_is_done_twice() {
+fn killed_at_any_moment_of_programs_each_item_has_one_row() {
     for (point, least) in
         [("keep", 6), ("kept", 6), ("kept-durably", 6), ("request", 8), ("answer", 8), ("sync", 5), ("synced", 5)]
     {
@@ -176,7 +176,7 @@ fn times(project: &TempProject) -> Vec<usize> {
 }
 
 #[test]
-fn a_forced_run_killed_anywhere_and_asked_again_adds_one_row_a_key() {
+fn a_forced_run_killed_and_repeated_adds_one_row_a_key() {
     const FORCE: [&str; 4] = ["run", "quakes.toml", "--force", "--yes"];
     for (point, least) in [("request", 8), ("answer", 8), ("sync", 4), ("synced", 4), ("leave", 1)] {
         for nth in 1.. {

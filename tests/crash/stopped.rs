@@ -2,8 +2,8 @@
 
 use crate::live::Live;
 use crate::story::{holds_each_once, runs_tell_the_story};
+use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
-use crate::workshop::{Ended, TempProject, feed};
 
 const ID: &str = "1StoppedSpreadsheet000000000000000000000000";
 const RECORDS: usize = 12;
@@ -12,7 +12,7 @@ const RECORDS: usize = 12;
 const TRIES: usize = 500;
 
 #[test]
-fn a_run_that_was_stopped_for_longer_than_its_lease_adds_no_row_when_it_wakes_and_says_why() {
+fn a_run_stopped_longer_than_its_lease_adds_no_row() {
     let project = TempProject::few_quakes(RECORDS).in_small_commits(4);
     project.change("quakes.toml", "[commit]", "[lease]\nttl = \"1s\"\n\n[commit]");
     let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);

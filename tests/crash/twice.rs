@@ -3,8 +3,8 @@
 
 use crate::disk::killer;
 use crate::story::runs_tell_the_story;
+use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
-use crate::workshop::TempProject;
 
 /// Each key twice with different content, far apart and close together.
 const RECORDS: &str =
@@ -59,7 +59,7 @@ fn holds_what_counts(project: &TempProject, story: &Story) {
 }
 
 #[test]
-fn killed_anywhere_in_a_source_with_keys_twice_one_record_counts() {
+fn killed_anywhere_with_repeated_keys_one_record_counts() {
     let preload = killer().to_string_lossy();
     for story in &STORIES {
         let mut kills = 0;

@@ -165,7 +165,7 @@ pub fn is_word(c: char) -> bool {
 }
 
 #[test]
-fn comments_strings_and_tests_are_blanked_and_lines_stay_where_they_were() {
+fn comments_strings_and_tests_are_blanked_in_place() {
     let text = "let a = \"crate::x // no\"; // crate::y\n/* crate::z /* deep */ */\nlet q = r#\"crate::\"w\"\"#;\n\
                 fn f<'a>(c: &'a str) -> char { '\"' }\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\nfn g() { '\\'' }\n\
                 #[cfg(all(test, unix))]\nmod more { use super::x; }\n";

@@ -280,7 +280,7 @@ impl Runner {
 
     fn go_on(&mut self, rules: Rules, mut session: Session, whole: Whole) -> Stage {
         let Whole { snapshot, place, proof } = whole;
-        let done = (0..2).filter(|one| snapshot.book.is_done(&key(*one), &Version::default()));
+        let done = (0..2).filter(|one| snapshot.processed_index.is_done(&key(*one), &Version::default()));
         let done = done.fold(0, |bits, one| bits | 1 << one);
         self.sure |= done & rules.keys;
         session.pending = rules.keys & !done;
@@ -440,7 +440,7 @@ fn snapshot(state: State, head: HeadId, keys: &Sheet) -> Snapshot {
         stored_checksum: state.processed,
         state,
         head,
-        book,
+        processed_index: book,
         tables,
         deleted_columns: gone,
         anomalies: blemishes,

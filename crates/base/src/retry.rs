@@ -167,7 +167,7 @@ mod tests {
         RetryPolicy { max_attempts: 9, base_ms: 1_000, cap_ms: 64_000, max_elapsed_ms: 600_000 };
 
     #[test]
-    fn a_wait_is_drawn_between_nothing_and_a_curve_that_doubles_up_to_the_cap() {
+    fn a_wait_is_drawn_from_zero_to_a_doubling_cap() {
         for (failed, ceiling) in [(1, 1_000), (2, 2_000), (3, 4_000), (7, 64_000), (8, 64_000)] {
             let wait = |draw| POLICY.decide(Fault::Transient, failed, 0, None, draw);
             assert_eq!(wait(0.0), Decision::Again { after_ms: 0 });
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_bounded_and_a_permanent_fault_is_not_tried_again() {
+    fn attempts_are_bounded_and_permanent_faults_not_retried() {
         assert_eq!(POLICY.decide(Fault::Transient, 9, 0, None, 0.0), Decision::GiveUp(Exhausted::Attempts));
         assert_eq!(POLICY.decide(Fault::Throttled, 9, 0, None, 0.0), Decision::Again { after_ms: 5_000 });
         for fault in [Fault::Denied, Fault::Rejected, Fault::Fenced, Fault::Corrupt] {

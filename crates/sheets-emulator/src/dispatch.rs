@@ -239,7 +239,7 @@ mod tests {
     use crate::random::SeededRandom;
 
     #[test]
-    fn a_parameter_that_the_method_does_not_have_is_refused_and_not_ignored() {
+    fn an_unknown_parameter_of_a_method_is_refused() {
         let (store, random) = (SpreadsheetStore::in_memory().unwrap(), SeededRandom::new(1));
         let methods = Dispatcher {
             store: &store,

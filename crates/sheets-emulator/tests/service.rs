@@ -224,7 +224,7 @@ async fn only_tokens_that_it_issued_are_good() {
 }
 
 #[tokio::test]
-async fn an_api_key_reads_what_is_shared_with_everybody_and_a_read_may_come_as_a_post() {
+async fn an_api_key_reads_what_is_shared_with_everybody() {
     let client = start(EmulatorOptions::default()).await;
     let ask = |path: &str, method: &str, body: &'static str| {
         let request = Request::builder().method(method).uri(path).header(header::HOST, &client.address);
@@ -284,7 +284,7 @@ async fn lonely_write(client: &Client, cell: &str) -> Result<(u16, Vec<u8>), hyp
 }
 
 #[tokio::test]
-async fn an_answer_may_be_a_page_break_off_or_be_empty_although_the_write_is_applied() {
+async fn a_reply_may_break_off_although_the_write_is_applied() {
     for fault in ["applied-html,status=502", "applied-truncate", "applied-empty", "html,status=404"] {
         let client = start(EmulatorOptions { faults: vec![fault_of(fault)], ..EmulatorOptions::default() }).await;
         let answer = lonely_write(&client, "B2").await;
@@ -306,7 +306,7 @@ async fn an_answer_may_be_a_page_break_off_or_be_empty_although_the_write_is_app
 }
 
 #[tokio::test]
-async fn a_late_write_arrives_after_the_next_ones_or_when_it_is_told_to() {
+async fn a_late_write_arrives_after_the_next_ones_or_on_request() {
     let client = start(EmulatorOptions { faults: vec![fault_of("late,after=2")], ..EmulatorOptions::default() }).await;
     let there = || async {
         let (_, got) = client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1:E1"), None).await;
@@ -326,7 +326,7 @@ async fn a_late_write_arrives_after_the_next_ones_or_when_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn answers_are_packed_for_who_takes_it_and_packed_requests_are_taken() {
+async fn replies_and_requests_may_be_compressed() {
     let client = start(EmulatorOptions::default()).await;
     let pack = |text: &str| {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -368,7 +368,7 @@ async fn put_cell(client: &Client, cell: &str, value: &str) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn what_the_owner_protects_is_closed_to_others_unless_they_are_named_or_only_warned() {
+async fn protected_ranges_are_closed_to_others_unless_named() {
     const TOLD: &str = "You are trying to edit a protected cell or object. Please contact the spreadsheet owner to remove \
                         protection if you need to edit.";
     let client = start(EmulatorOptions::default()).await;
@@ -441,7 +441,7 @@ async fn faults_and_counts_are_steered_over_http() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn inside_a_process_it_is_served_over_memory_on_the_callers_clock() {
+async fn in_process_it_serves_over_memory_on_the_callers_clock() {
     let options = EmulatorOptions {
         spreadsheet_id: Some(ID.to_owned()),
         trusted_token: Some(TOKEN.to_owned()),
@@ -485,7 +485,7 @@ fn assertion(file: &Value, now: i64) -> String {
 }
 
 #[tokio::test]
-async fn launched_it_writes_credentials_that_open_it_and_ends_in_order() {
+async fn launched_it_writes_credentials_that_open_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let credentials = folder.path().join("credentials.json");
     let options = LaunchOptions {

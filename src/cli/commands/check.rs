@@ -218,7 +218,7 @@ mod tests {
     use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 
     #[test]
-    fn a_guard_that_does_not_hold_is_what_a_run_ends_with_76_for_and_any_other_answer_is_not() {
+    fn a_guard_that_does_not_hold_is_the_only_cause_of_76() {
         for (question, exit) in [(Assumption::MissingTab, Exit::Protocol), (Assumption::MissingName, Exit::Ok)] {
             let finding = AssumptionResult {
                 assumption: question,
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_swept_up_is_told_by_name_and_so_is_a_sweep_that_saw_nothing() {
+    fn leftovers_of_the_check_are_reported_by_name() {
         let left = vec!["sheetkeep probe 1-0123456789abcdef-0".to_owned()];
         let output_line = not_cleaned(&CleanupReport { left, ..CleanupReport::default() }, Exit::Unavailable);
         assert!(output_line.message().contains("0123456789abcdef-0") && output_line.exit() == Exit::Unavailable);

@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_person_gets_lines_on_standard_error_and_the_summary_on_standard_output() {
+    async fn a_person_gets_progress_on_stderr_and_summary_on_stdout() {
         let (out, err) = shown(Audience::default(), 0);
         assert!(out.starts_with("quakes  ✔ succeeded") && out.contains("new 1,707"), "{out}");
         insta::assert_snapshot!(err, @r"

@@ -116,7 +116,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_stands_in_its_place_is_an_error_and_only_its_absence_is_none() {
+    fn only_a_missing_env_file_counts_as_none() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(NAME);
         assert_eq!(read(&path), Ok(BTreeMap::new()));

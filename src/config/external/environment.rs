@@ -204,7 +204,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_real_environment_wins_over_the_file_and_an_empty_value_counts_as_none() {
+    fn the_environment_wins_over_the_file_and_empty_is_none() {
         let environment =
             Environment::from_pairs(&[("A", "real"), ("B", "")], &[("A", "file"), ("B", "file"), ("C", "file")]);
         assert_eq!(
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_file_beside_the_job_is_read_and_an_error_shows_none_of_it() {
+    fn only_the_file_beside_the_job_is_read_and_never_quoted() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let inner = folder.path().join("inner");
         std::fs::create_dir(&inner).expect("a folder");
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shipped_example_is_a_file_that_can_be_read_and_excludes_nothing() {
+    fn the_shipped_example_can_be_read_and_excludes_nothing() {
         let values = env_file::read(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/credentials.example")))
             .expect("a readable file");
         let names: Vec<&str> = values.keys().map(String::as_str).collect();

@@ -107,6 +107,25 @@ fn extract(items: Expression) -> Extract {
     })
 }
 
+/// The keys of `[source]`, each of which names a format.
+#[derive(Clone, Copy)]
+enum FormatKey {
+    Csv,
+    Json,
+    Jsonl,
+}
+
+impl FormatKey {
+    /// Returns the key as the job file has it.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+        }
+    }
+}
+
 /// Reads the source of a job file, with the input that a flag names instead.
 pub(crate) fn settings(
     reader: &mut ValueReader<'_>,
@@ -114,11 +133,10 @@ pub(crate) fn settings(
     flag: Option<&PathBuf>,
 ) -> Option<SourceSettings> {
     let source = raw.get();
-    let named: Vec<(&str, &At<String>)> = [("csv", &source.csv), ("json", &source.json), ("jsonl", &source.jsonl)]
-        .into_iter()
-        .filter_map(|(word, at)| at.as_ref().map(|at| (word, at)))
-        .collect();
-    let (word, at) = match named.as_slice() {
+    let keys = [(FormatKey::Csv, &source.csv), (FormatKey::Json, &source.json), (FormatKey::Jsonl, &source.jsonl)];
+    let named: Vec<(FormatKey, &At<String>)> =
+        keys.into_iter().filter_map(|(key, at)| at.as_ref().map(|at| (key, at))).collect();
+    let (key, at) = match named.as_slice() {
         [one] => *one,
         [] => {
             // A planned source was reported already.
@@ -130,22 +148,22 @@ pub(crate) fn settings(
             return None;
         }
         [_, second, ..] => {
-            let all: Vec<String> = named.iter().map(|(word, _)| format!("`{word}`")).collect();
+            let all: Vec<String> = named.iter().map(|(key, _)| format!("`{}`", key.word())).collect();
             let message = format!("`source` names {}, and a job has one", all.join(" and "));
             reader.add_problem_at(second.1, message, "one too many", "make it two jobs, or take one out");
             return None;
         }
     };
-    misplaced(reader, source, word);
+    misplaced(reader, source, key.word());
     let path = reader.non_empty(at, "the source's path");
-    let format = match word {
-        "csv" => source
+    let format = match key {
+        FormatKey::Csv => source
             .delimiter
             .as_ref()
             .map_or(Some(b','), |at| delimiter(reader, at))
             .map(|delimiter| Format::Csv { delimiter }),
-        "json" => items(reader, source).map(|items| Format::Json { items }),
-        _ => Some(Format::Jsonl),
+        FormatKey::Json => items(reader, source).map(|items| Format::Json { items }),
+        FormatKey::Jsonl => Some(Format::Jsonl),
     };
     let input = match (flag, path) {
         (Some(flag), _) => Input::from_path(flag),

@@ -14,7 +14,7 @@ use crate::runner::run_config::RunError;
 
 impl Committer {
     /// Returns refused items to the queue. Parts of them are sent until the rejected item is known.
-    pub(super) fn suspect(
+    pub(super) fn start_bisection(
         &mut self,
         confidence: Confidence,
         outcome: CommitOutcome,
@@ -28,15 +28,11 @@ impl Committer {
         self.refusal = outcome.why;
         queue.put_back(items, self.now_ms());
         self.closing_run = ClosingRun::No;
-        self.set_rejected_item_aside(intake, queue)
+        self.fail_rejected_item(intake, queue)
     }
 
     /// Turns an item that alone is refused into a failure.
-    pub(super) fn set_rejected_item_aside(
-        &mut self,
-        intake: &mut Intake,
-        queue: &mut CommitQueue,
-    ) -> Result<(), RunError> {
+    pub(super) fn fail_rejected_item(&mut self, intake: &mut Intake, queue: &mut CommitQueue) -> Result<(), RunError> {
         if !self.bisection.has_found() {
             return Ok(());
         }

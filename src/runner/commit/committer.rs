@@ -93,15 +93,15 @@ pub(super) enum ClosingRun {
 
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
-    pub fn new(settler: CommitDriver, chance: Arc<dyn Rng>, plan: &RunConfig, opened: RunContext) -> (Self, Intake) {
+    pub fn new(driver: CommitDriver, chance: Arc<dyn Rng>, config: &RunConfig, opened: RunContext) -> (Self, Intake) {
         let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
             opened;
-        let ttl_ms = plan.ttl_ms;
-        let reprocess = ReprocessState::new(&plan.retrying, &run.id, chain.state());
+        let ttl_ms = config.ttl_ms;
+        let reprocess = ReprocessState::new(&config.retrying, &run.id, chain.state());
         let committer = Self {
             lease_validity: LeaseValidity::new(began_ms, ttl_ms),
-            last_commit_ms: settler.clock.monotonic_ms(),
-            driver: settler,
+            last_commit_ms: driver.clock.monotonic_ms(),
+            driver,
             chance,
             chain,
             abandoned_runs,
@@ -115,7 +115,7 @@ impl Committer {
             closing_run: ClosingRun::No,
             begun: Vec::new(),
             reprocess,
-            rollover: plan.rollover.clone(),
+            rollover: config.rollover.clone(),
             is_run_row_written: false,
             bisection: Bisection::default(),
             refusal: String::new(),
@@ -309,7 +309,7 @@ impl Committer {
         self.note_throttling();
         if let CommitEnd::Applied(id) = outcome.end {
             self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue)?;
-            self.set_rejected_item_aside(intake, queue)?;
+            self.fail_rejected_item(intake, queue)?;
             return self.check_misplaced_writes().await;
         }
         if self.is_run_row_written && outcome.end == CommitEnd::Fenced {
@@ -326,7 +326,7 @@ impl Committer {
                 queue.put_back(rest, self.now_ms());
                 self.begin(items, intake, None)
             }
-            NextAction::Suspect(confidence) => self.suspect(confidence, outcome, intake, queue),
+            NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
             NextAction::Stop(halt) => Err(self.halt_error(halt, outcome).await),
         }

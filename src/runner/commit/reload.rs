@@ -51,7 +51,7 @@ impl Committer {
                 state.key_sums = snapshot.state.key_sums;
                 state.gaps = snapshot.state.gaps.clone();
             });
-            intake.index.rebase(snapshot.book);
+            intake.index.rebase(snapshot.processed_index);
             self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
             return self.check_misplaced_writes().await;
         }
@@ -75,12 +75,12 @@ impl Committer {
         let mine = snapshot.state.run.as_ref().filter(|run| run.id == self.run.id);
         let sent = self.drafts.clear(mine.map(|run| run.last_commit));
         queue.put_back(items, self.now_ms());
-        let there = queue.remove_matching(|waiting| is_applied(&snapshot.book, &waiting.settled));
+        let there = queue.remove_matching(|waiting| is_applied(&snapshot.processed_index, &waiting.settled));
         self.use_tables(&snapshot.tables, &snapshot.deleted_columns, intake, queue)?;
         let (mine, theirs): (Vec<_>, Vec<_>) = there.into_iter().partition(|waiting| sent.contains(&waiting.place));
         intake.on_applied(&mine);
         intake.on_settled_elsewhere(&theirs);
-        intake.index.rebase(snapshot.book);
+        intake.index.rebase(snapshot.processed_index);
         for waiting in queue.all_mut() {
             intake.close_failures_of(&mut waiting.settled, loaded.service_time);
         }

@@ -39,7 +39,7 @@ fn a_row_is_a_record_of_texts_with_its_own_line() {
 }
 
 #[test]
-fn a_bad_row_is_reported_with_its_bytes_and_the_next_one_is_read() {
+fn a_bad_row_is_reported_with_its_bytes_and_the_next_is_read() {
     let (records, error) = read(b"id,name\n1\n2,\"x\xff\"\n3,a,b\n4,ok");
     assert_eq!(error, None);
     assert_eq!(
@@ -76,7 +76,7 @@ fn a_file_that_ends_in_the_middle_of_a_row_breaks_the_source() {
 }
 
 #[test]
-fn a_header_that_is_missing_or_names_a_field_twice_breaks_the_source() {
+fn a_missing_or_repeated_header_breaks_the_source() {
     assert!(read(b"").1.expect("broken").to_string().contains("the input is empty"));
     assert!(read(b"a,b,a\n1,2,3\n").1.expect("broken").to_string().contains("\"a\" names two fields"));
     assert!(read(b"a,\xff\n").1.expect("broken").to_string().contains("field 2 is no valid UTF-8"));
@@ -183,7 +183,7 @@ fn a_stray_quote_hides_no_row_up_to_the_next_quote() {
 }
 
 #[test]
-fn a_text_over_lines_with_wrong_quotes_makes_no_row_of_its_lines() {
+fn a_text_over_lines_with_wrong_quotes_makes_no_rows() {
     for row in [
         "2,\"He said \"no\", and left\nthe house, angry\nfor good\",x",
         "2,\"He said \\\"no\\\"\nand left\",x",
@@ -203,13 +203,13 @@ fn of_two_fields_a_line_of_prose_is_not_taken_for_a_row() {
 }
 
 #[test]
-fn a_text_over_lines_in_a_row_with_a_field_too_many_is_one_failure() {
+fn a_text_over_lines_with_a_field_too_many_is_one_failure() {
     let described = lines("id,name\n1,\"Main St 5\nBerlin, Germany\nupstairs\",x\n2,b\n");
     assert_eq!(described, ["2 the row has 3 fields, where the header row names 2", "5 2|b"]);
 }
 
 #[test]
-fn a_long_quoted_text_is_read_and_an_endless_one_is_left_after_its_line() {
+fn an_endless_quoted_text_is_left_after_its_line() {
     let long = "a \"\" line\n".repeat(20_000);
     let (records, error) = read_up_to(format!("id,note\n1,\"{long}\"\n2,b\n").as_bytes(), 1 << 20);
     assert_eq!((error, records.len()), (None, 2));
@@ -233,7 +233,7 @@ fn a_header_row_with_names_twice_or_without_one_says_which() {
 }
 
 #[test]
-fn a_header_row_of_one_field_suggests_the_delimiter_that_is_in_it() {
+fn a_header_of_one_field_suggests_its_delimiter() {
     for (text, delimiter, seen) in [
         (&b"id;name;note\n"[..], b',', Some(';')),
         (b"\"id\";\"name\"\n", b',', Some(';')),

@@ -396,7 +396,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_program_that_takes_too_long_or_is_waited_for_no_more_is_stopped() {
+    async fn a_program_that_takes_too_long_is_stopped() {
         let slow = shell("exec sleep 600", 1, &context()).await.expect_err("too slow");
         assert!(slow.to_string().contains("was stopped after"), "{slow}");
         let context = context();

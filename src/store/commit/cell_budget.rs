@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn appended_rows_use_up_blank_ones_first_and_unknown_ones_are_not_reckoned_with() {
+    fn appended_rows_use_blank_ones_first() {
         assert_eq!(budget().apply(&[appended(3)]), Some(412));
         let mut known = budget();
         known.set_trailing_blanks(1, 2);

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn while_nothing_is_proved_the_title_guards_and_nothing_is_concluded_from_it() {
+    fn while_nothing_is_proved_the_title_guards() {
         let mut strategy = GuardStrategy::new(GuardSupport::Unknown);
         assert_eq!(
             (strategy.guard_kind(&commit(H0, H1, CommitKind::Claim)), strategy.support()),
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_refused_twice_on_one_head_is_given_up_and_on_different_heads_is_not() {
+    fn a_name_refused_twice_on_one_head_is_given_up() {
         let mut strategy = GuardStrategy::new(GuardSupport::Name);
         let first = commit(H0, H1, CommitKind::Claim);
         assert!(!strategy.on_refused(&first, Some(&location(GuardKind::Name)), GuardKind::Name));

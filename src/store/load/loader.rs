@@ -392,7 +392,7 @@ impl Loader {
             state,
             stored_checksum: said,
             head,
-            book,
+            processed_index: book,
             tables: tables.clone(),
             deleted_columns: gone,
             anomalies,

@@ -244,7 +244,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cell_without_an_entry_has_a_formula_above_it_or_to_its_left() {
+    fn a_cell_without_an_entry_has_a_formula_above_or_left_of_it() {
         let rows =
             |rows: &[Value]| rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect::<Vec<_>>();
         let shown = rows(&[json!(["id", "arr"]), json!(["a", "x"]), json!(["", "x"])]);

@@ -141,7 +141,7 @@ impl SheetsStore {
         let loaded = self.load().await?;
         let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
         if scope.book == IndexRetention::Drop {
-            snapshot.book = ProcessedIndex::default();
+            snapshot.processed_index = ProcessedIndex::default();
         }
         let tabs = self.tabs();
         if let Some(anomaly) = snapshot.anomalies.iter().find(|anomaly| anomaly.blocking) {

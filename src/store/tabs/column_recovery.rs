@@ -248,7 +248,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rows_that_a_run_has_appended_beside_their_columns_are_read_as_they_were_meant(
+        fn rows_appended_beside_their_columns_are_read_as_meant(
             mapping in Just(vec![0_usize, 1, 2, 3, 4, 5]).prop_shuffle(),
             before in 0_usize..6,
             shifted in 1_usize..6,

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_appended_since_is_not_looked_for_where_it_can_not_be() {
+    fn a_key_appended_since_is_not_sought_where_it_can_not_be() {
         let mut index = index(&["id", "a"]);
         index.on_appended(["b"].into_iter());
         assert!(index.is_behind("b") && !index.is_behind("a") && index.row("b").is_none());

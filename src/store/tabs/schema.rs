@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_that_a_commit_makes_differ_by_role_and_are_the_same_for_every_copy() {
+    fn ids_of_a_commit_differ_by_role_and_agree_among_copies() {
         let head = HeadId { commit: 0, nonce: 42 };
         let ids: Vec<_> = [TabKind::Processed, TabKind::Failures, TabKind::Runs, TabKind::Data]
             .map(|role| derived_tab_id(head, role))

@@ -131,90 +131,90 @@ mod tests {
     /// items, and the number of batches.
     fn play(n: usize, bad: &HashSet<usize>, confidence: Confidence) -> (Vec<usize>, Vec<usize>, usize) {
         let mut queue: Vec<usize> = (0..n).collect();
-        let (mut blame, mut culprits, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
-        while !queue.is_empty() || blame.batch_limit().is_some() {
-            let items = blame.batch_limit().unwrap_or(queue.len());
+        let (mut bisection, mut rejected, mut written, mut batches) = (Bisection::default(), Vec::new(), Vec::new(), 0);
+        while !queue.is_empty() || bisection.batch_limit().is_some() {
+            let items = bisection.batch_limit().unwrap_or(queue.len());
             let batch = &queue[..items];
             batches += 1;
             if batch.iter().any(|item| bad.contains(item)) {
-                blame.on_refused(items, confidence);
+                bisection.on_refused(items, confidence);
             } else {
                 written.extend_from_slice(batch);
                 queue.drain(..items);
-                blame.on_applied(items);
+                bisection.on_applied(items);
             }
-            if blame.has_found() {
-                culprits.push(queue.remove(0));
-                if !blame.count_rejected() {
+            if bisection.has_found() {
+                rejected.push(queue.remove(0));
+                if !bisection.count_rejected() {
                     break;
                 }
             }
         }
-        (culprits, written, batches)
+        (rejected, written, batches)
     }
 
     proptest! {
         #[test]
-        fn whoever_is_refused_is_found_and_nobody_else_within_the_stated_number_of_batches(
+        fn each_rejected_item_is_found_within_the_stated_batches(
             n in 1_usize..3_000,
             bad in prop::collection::hash_set(0_usize..3_000, 1..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (culprits, written, batches) = play(n, &bad, Confidence::Refused);
-            prop_assert_eq!(culprits.iter().copied().collect::<HashSet<_>>(), bad.clone());
-            prop_assert_eq!(written.len() + culprits.len(), n);
+            let (rejected, written, batches) = play(n, &bad, Confidence::Refused);
+            prop_assert_eq!(rejected.iter().copied().collect::<HashSet<_>>(), bad.clone());
+            prop_assert_eq!(written.len() + rejected.len(), n);
             prop_assert!(written.is_sorted());
             let bound = bad.len() * (n.next_power_of_two().ilog2() as usize + 1) + 2;
             prop_assert!(batches <= bound, "{} batches for {} of {}, bound {}", batches, bad.len(), n, bound);
         }
 
         #[test]
-        fn content_that_is_answered_with_an_error_of_the_server_is_found_too(
+        fn content_that_causes_a_server_error_is_found_too(
             n in 1_usize..500,
             bad in prop::collection::hash_set(0_usize..500, 0..=16),
         ) {
             let bad: HashSet<usize> = bad.into_iter().filter(|item| *item < n).collect();
-            let (culprits, written, _) = play(n, &bad, Confidence::Unanswered);
-            prop_assert_eq!(culprits.into_iter().collect::<HashSet<_>>(), bad.clone());
+            let (rejected, written, _) = play(n, &bad, Confidence::Unanswered);
+            prop_assert_eq!(rejected.into_iter().collect::<HashSet<_>>(), bad.clone());
             prop_assert_eq!(written.len(), n - bad.len());
         }
     }
 
     #[test]
-    fn a_service_that_was_only_out_of_order_for_a_while_makes_nobody_a_culprit() {
-        let mut blame = Bisection::default();
-        blame.on_refused(5, Confidence::Unanswered);
-        assert_eq!(blame.batch_limit(), Some(0));
-        blame.on_applied(0);
+    fn after_a_short_outage_no_item_is_rejected() {
+        let mut bisection = Bisection::default();
+        bisection.on_refused(5, Confidence::Unanswered);
+        assert_eq!(bisection.batch_limit(), Some(0));
+        bisection.on_applied(0);
         for items in [3, 1, 1] {
-            assert_eq!(blame.batch_limit(), Some(items));
-            blame.on_applied(items);
+            assert_eq!(bisection.batch_limit(), Some(items));
+            bisection.on_applied(items);
         }
-        assert!(blame.batch_limit().is_none() && !blame.has_found());
+        assert!(bisection.batch_limit().is_none() && !bisection.has_found());
     }
 
     #[test]
-    fn a_service_that_does_not_answer_is_asked_for_a_sign_each_time_before_an_item_is_blamed() {
-        let mut blame = Bisection::default();
-        blame.on_refused(1, Confidence::Refused);
-        blame.on_applied(0);
-        assert!(blame.has_found() && blame.count_rejected());
-        blame.on_refused(1, Confidence::Unanswered);
-        assert_eq!((blame.has_found(), blame.batch_limit()), (false, Some(0)));
+    fn a_lost_reply_rejects_an_item_only_after_an_empty_commit() {
+        let mut bisection = Bisection::default();
+        bisection.on_refused(1, Confidence::Refused);
+        bisection.on_applied(0);
+        assert!(bisection.has_found() && bisection.count_rejected());
+        bisection.on_refused(1, Confidence::Unanswered);
+        assert_eq!((bisection.has_found(), bisection.batch_limit()), (false, Some(0)));
     }
 
     #[test]
-    fn a_seventeenth_culprit_ends_the_search() {
+    fn a_seventeenth_rejected_item_ends_the_search() {
         let everything: HashSet<usize> = (0..100).collect();
-        let (culprits, written, _) = play(100, &everything, Confidence::Refused);
-        assert_eq!((culprits.len(), written.len()), (17, 0));
+        let (rejected, written, _) = play(100, &everything, Confidence::Refused);
+        assert_eq!((rejected.len(), written.len()), (17, 0));
     }
 
     #[test]
-    fn a_lost_batch_that_arrives_in_the_middle_of_the_search_ends_it() {
-        let mut blame = Bisection::default();
-        blame.on_refused(8, Confidence::Unanswered);
-        blame.on_applied(8);
-        assert_eq!((blame.batch_limit(), blame.has_found()), (None, false));
+    fn a_lost_batch_that_arrives_during_the_search_ends_it() {
+        let mut bisection = Bisection::default();
+        bisection.on_refused(8, Confidence::Unanswered);
+        bisection.on_applied(8);
+        assert_eq!((bisection.batch_limit(), bisection.has_found()), (None, false));
     }
 }

@@ -298,7 +298,8 @@ pub struct Commit {
 pub enum CommitPart {
     /// The guard: the head moved, or this same batch was applied before.
     Guard,
-    /// A tab that could not be created or found.
+    /// A request that depends on tabs or positions, not on an item: a tab, a mark, a deletion, or a
+    /// scratch copy.
     Layout,
     /// The content of the items: rows, keys, failures.
     Content,

@@ -139,7 +139,7 @@ impl CommitChain {
     }
 
     /// Drafts the next commit. While a commit is in doubt, nothing new is drafted (invariant 3).
-    /// The same content, or a part of it, may be drafted once after `ended` has allowed it. If one
+    /// The same content, or a part of it, may be drafted once after `on_end` has allowed it. If one
     /// of those drafts is applied, the guard refuses the others.
     pub fn draft(&mut self, nonce: u64, mut changes: Changes, metadata: &CommitMetadata) -> Result<Commit, InDoubt> {
         if self.draft_ids.has_doubts() && !self.may_redraft {

@@ -82,7 +82,8 @@ pub struct CommitMachine {
 /// The last reply, as far as it affects how a head read is interpreted.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum ReplyKind {
-    None,
+    /// No reply yet, or it was lost: the batch may have been applied.
+    Lost,
     RefusedByGuard,
     NotApplied(CommitEnd),
 }
@@ -96,7 +97,7 @@ impl CommitMachine {
             unchanged_reads: 0,
             was_absent: false,
             has_items: false,
-            last_reply: ReplyKind::None,
+            last_reply: ReplyKind::Lost,
         };
         (fresh, CommitStep::Send { after_ms: 0 })
     }
@@ -113,7 +114,7 @@ impl CommitMachine {
         match reply {
             CommitReply::Applied => CommitStep::End(CommitEnd::Applied(id)),
             CommitReply::Refused { part: CommitPart::Guard, .. } => self.read_head_after(ReplyKind::RefusedByGuard),
-            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::None),
+            CommitReply::Lost { .. } => self.read_head_after(ReplyKind::Lost),
             CommitReply::Refused { part, .. } => self.not_applied(CommitEnd::Refused(*part)),
             CommitReply::TooLarge => self.not_applied(CommitEnd::TooLarge),
             CommitReply::NotExecuted { .. } => self.not_applied(CommitEnd::NotExecuted),
@@ -146,7 +147,7 @@ impl CommitMachine {
             }
             Resolution::HeadMissing => CommitStep::End(CommitEnd::Corrupt),
             Resolution::NotApplied => match &self.last_reply {
-                ReplyKind::None => self.send_again(),
+                ReplyKind::Lost => self.send_again(),
                 ReplyKind::RefusedByGuard => self.refused_but_unchanged(),
                 // An earlier send of this batch may still be under way, so it may yet be executed.
                 ReplyKind::NotApplied(CommitEnd::NotExecuted) => CommitStep::End(CommitEnd::Unclear),
@@ -213,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_commit_that_the_head_shows_is_applied_and_never_sent_again() {
+    fn a_lost_commit_that_the_head_shows_is_never_sent_again() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { after_ms: 0 });
         assert_eq!(settling.on_head_status(&drafted(), at(MINE)), CommitStep::End(CommitEnd::Applied(MINE)));
     }
 
     #[test]
-    fn a_lost_commit_that_the_head_does_not_show_is_sent_again_a_bounded_number_of_times() {
+    fn a_lost_commit_is_sent_again_a_bounded_number_of_times() {
         let (mut settling, _) = CommitMachine::begin();
         for _ in 1..MAX_SENDS {
             assert!(matches!(settling.on_reply(MINE, &lost()), CommitStep::ReadHead { .. }));
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn items_whose_commit_stays_unanswered_are_suspected_after_three_sends() {
+    fn unanswered_items_are_suspected_after_three_sends() {
         let (mut settling, _) = CommitMachine::begin_with_items();
         for _ in 1..SUSPICIOUS_SENDS {
             settling.on_reply(MINE, &lost());
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn refused_by_the_guard_though_the_head_stands_still_is_drafted_anew_after_two_looks() {
+    fn a_guard_refusal_at_an_unmoved_head_is_redrafted() {
         let (mut settling, _) = CommitMachine::begin();
         settling.on_reply(MINE, &refused(CommitPart::Guard));
         assert_eq!(settling.on_head_status(&drafted(), at(BASE)), CommitStep::ReadHead { after_ms: 2_000 });
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_content_ends_it_unless_an_earlier_send_is_still_in_doubt() {
+    fn a_refused_content_ends_it_unless_a_send_is_in_doubt() {
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(
             settling.on_reply(MINE, &refused(CommitPart::Content)),
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_is_gone_ends_it_at_once_but_a_job_that_is_gone_is_looked_for_twice() {
+    fn a_missing_head_ends_at_once_and_a_missing_job_after_two() {
         let (mut settling, _) = CommitMachine::begin();
         settling.on_reply(MINE, &lost());
         assert_eq!(
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_send_that_was_not_executed_after_a_lost_one_leaves_the_draft_in_doubt() {
+    fn a_send_not_executed_after_a_lost_one_leaves_doubt() {
         let not_executed =
             CommitReply::NotExecuted { fault: sheetkeep_base::fault::Fault::Throttled, why: "429".into() };
         let (mut settling, _) = CommitMachine::begin();

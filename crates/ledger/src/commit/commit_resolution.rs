@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reload_that_finds_the_head_unmoved_does_not_make_it_a_stale_one() {
+    fn a_reload_at_an_unmoved_head_does_not_make_it_stale() {
         let mut drafted = DraftIds::new(Some(head(4, 1)), Fence(2));
         drafted.note(head(5, 1), Fence(2));
         drafted.rebase(head(4, 1));

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_is_refused_when_empty_or_longer_than_a_thousand_characters() {
+    fn an_empty_or_overlong_key_is_refused() {
         assert_eq!(Key::new(""), Err(KeyError::Empty));
         assert!(Key::new("ü".repeat(1_000)).is_ok());
         assert_eq!(Key::new("ü".repeat(1_001)), Err(KeyError::TooLong(1_001)));

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_is_held_until_its_time_is_over_and_then_its_holder_is_dead() {
+    fn a_lease_is_held_until_it_expires() {
         let lease = Lease::default().claimed(holder("a"), Timestamp(1_000), 300);
         assert!(matches!(lease.status(never, Timestamp(1_299)), LeaseStatus::Held { .. }));
         assert_eq!(lease.status(never, Timestamp(1_300)), LeaseStatus::Dead(holder("a")));
@@ -221,7 +221,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn invariant_4_no_sequence_of_claims_renewals_and_releases_lowers_the_fence(moves in prop::collection::vec(0_u8..3, 0..40)) {
+        fn invariant_4_no_sequence_of_lease_events_lowers_the_fence(moves in prop::collection::vec(0_u8..3, 0..40)) {
             let mut lease = Lease::default();
             for (n, kind) in moves.into_iter().enumerate() {
                 let now = Timestamp(i64::try_from(n).expect("small") * 10);

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_a_forced_run_has_left_are_not_doubled_and_one_more_is() {
+    fn rows_that_a_forced_run_left_are_not_doubled() {
         let tabs = |data: &[(&str, u64)]| {
             let mut tabs = audit(&[("a", 1), ("a", 1), ("b", 1)], data);
             tabs.forgotten(print("a"), 1);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_done_in_an_earlier_spreadsheet_and_done_again_here_is_no_finding() {
+    fn an_item_done_here_and_in_an_earlier_sheet_is_no_finding() {
         let mut tabs = audit(&[("a", 1)], &[("a", 5)]);
         tabs.earlier(print("a"), 1);
         tabs.earlier(print("b"), 1);
@@ -243,13 +243,13 @@ mod tests {
     }
 
     #[test]
-    fn a_done_key_without_a_row_is_missing_and_a_row_without_a_done_key_is_strange() {
+    fn a_key_without_a_row_and_a_row_without_a_key_are_found() {
         let found = audit(&[("a", 1), ("b", 1)], &[("b", 5), ("c", 6)]).finish(WriteMode::Append, false);
         assert_eq!((found.missing, found.strange), (vec![(print("a"), 2)], vec![(print("c"), 3)]));
     }
 
     #[test]
-    fn two_rows_of_a_key_are_doubled_where_one_is_kept_and_else_only_if_they_are_alike() {
+    fn two_rows_of_a_key_are_doubled_only_by_the_rule_of_the_mode() {
         let tabs = || audit(&[("a", 1)], &[("a", 5), ("a", 6)]);
         assert!(tabs().finish(WriteMode::Append, false).doubled.is_empty());
         assert_eq!(tabs().finish(WriteMode::Upsert, false).doubled, [(print("a"), vec![2, 3])]);
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_version_that_stands_in_processed_twice_is_found_unless_it_was_forgotten_between() {
+    fn a_version_twice_in_processed_is_found_unless_forgotten() {
         let mut tabs = audit(&[("a", 1), ("a", 1)], &[("a", 5), ("a", 5)]);
         assert_eq!(
             audit(&[("a", 1), ("a", 1)], &[("a", 5)]).finish(WriteMode::Append, false).twice,

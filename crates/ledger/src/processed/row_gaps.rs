@@ -104,7 +104,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn invariant_6_whatever_people_typed_there_reading_never_fails_hard(text in "([0-9a-f ]|.){0,40}") {
+        fn invariant_6_reading_edited_cells_never_fails_hard(text in "([0-9a-f ]|.){0,40}") {
             let _ = Gaps::read(&text, None);
         }
     }

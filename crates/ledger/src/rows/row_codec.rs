@@ -235,7 +235,7 @@ mod tests {
     use crate::leases::row_order::RowOrder;
 
     #[test]
-    fn a_failure_reads_back_as_it_was_written_and_fills_every_column() {
+    fn a_failure_reads_back_as_written_and_fills_every_column() {
         let payload = vec!["{\"id\": 1}".to_owned(); PAYLOAD_CELLS];
         let failure = Failure {
             key: Key::new("k").expect("a key"),

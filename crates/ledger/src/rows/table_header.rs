@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_its_key_gets_one_in_front_and_a_row_with_another_key_is_rejected() {
+    fn a_row_gets_its_key_and_one_with_another_key_is_rejected() {
         let plain = row(&[("a", Cell::Bool(true))]);
         let added = with_key(plain.clone(), &key("k"), &KeyColumn::Added).expect("the key is added");
         assert_eq!(added.cells[0], ("_key".to_owned(), Cell::text("k")));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn an_open_header_begins_with_the_columns_named_and_takes_others_in_order() {
+    fn an_open_header_starts_with_the_named_columns() {
         let mut header = Header::open("Quakes", &["z".to_owned()]);
         header.admit(&mut row(&[("b", Cell::Empty), ("a", Cell::Empty)]), "a").expect("an open header takes it");
         header.admit(&mut row(&[("a", Cell::Empty), ("x", Cell::Empty)]), "a").expect("an open header takes it");
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_without_a_column_gets_one_is_left_out_or_is_refused_by_the_policy() {
+    fn a_field_without_a_column_follows_the_policy() {
         let stands = |policy| Header::closed("Quakes", vec!["a".into(), "x".into()]).with(policy, &[]);
         let fields = || row(&[("a", Cell::Empty), ("y", Cell::Bool(true))]);
         let (mut adding, mut taken) = (stands(NewColumns::Add), fields());
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_over_two_columns_of_people_rejects_who_names_it_and_nobody_else() {
+    fn a_header_over_two_user_columns_rejects_only_who_names_it() {
         let mut header = Header::closed("Q", ["id", "note", "note"].map(String::from).to_vec());
         header.admit(&mut row(&[("id", Cell::text("k"))]), "id").expect("it names neither");
         let why = header.admit(&mut row(&[("id", Cell::text("k")), ("note", Cell::Empty)]), "id").expect_err("which?");
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_meant_for_a_deleted_column_is_left_out_whatever_the_policy() {
+    fn a_value_for_a_deleted_column_is_left_out_by_every_policy() {
         let mut header = Header::closed("Q", vec!["a".into()]).with(NewColumns::Refuse, &["b".into()]);
         let mut taken = row(&[("a", Cell::Empty), ("b", Cell::Bool(true))]);
         header.admit(&mut taken, "a").expect("nobody misses it");

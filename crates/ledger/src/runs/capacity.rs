@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_a_century_has_no_date_and_a_full_spreadsheet_has_no_run_left() {
+    fn a_far_date_is_unknown_and_a_full_sheet_has_no_runs_left() {
         let prices = CellCosts::new(0, 0, 0, 4, 21);
         let far = forecast(5, &[run(0, 0), run(1, 0)], prices).expect("two runs");
         assert_eq!((far.cells_a_run, far.full_at), (21, None));

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_new_state_names_all_earlier_spreadsheets_and_the_old_one_names_the_new() {
+    fn the_new_state_and_the_old_one_name_each_other() {
         let old = State { previous: vec!["first".into()], timezone: Some("Europe/Berlin".into()), ..State::default() };
         let mut new = State::default();
         Rollover::Into(Predecessors::from_state(&old, "second")).apply(&mut new);

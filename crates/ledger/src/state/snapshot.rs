@@ -169,7 +169,7 @@ pub struct Snapshot {
     /// The head.
     pub head: HeadId,
     /// Processed keys and failures.
-    pub book: ProcessedIndex,
+    pub processed_index: ProcessedIndex,
     /// The existing data tabs, with their columns.
     pub tables: Vec<(String, Vec<String>)>,
     /// The job's own columns of the data tab that users deleted.
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn count_and_sum_do_not_depend_on_the_order_of_rows_but_on_every_row() {
+    fn count_and_sum_depend_on_every_row_and_not_on_the_order() {
         assert_eq!(tally(&["a", "b"]), tally(&["b", "a"]));
         assert_ne!(tally(&["a", "b"]), tally(&["a", "c"]));
         assert_ne!(tally(&["a"]), tally(&["a", "a"]));
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_difference_in_three_loads_over_ten_seconds_is_peoples_hands() {
+    fn the_same_difference_in_three_loads_is_a_user_edit() {
         let mut check = LoadCheck::default();
         let edited = LoadObservation { head: Some(head(3)), expected: tally(&["a", "b"]), actual: tally(&["a"]) };
         assert!(matches!(check.check(head(3), edited, 0), LoadConsistency::Retry { .. }));
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_with_the_wrong_head_never_counts_as_peoples_hands_and_ends_after_a_bound() {
+    fn a_difference_with_a_wrong_head_is_never_a_user_edit() {
         let mut check = LoadCheck::default();
         let torn = LoadObservation { head: Some(head(2)), expected: tally(&["a"]), actual: tally(&[]) };
         let verdicts: Vec<_> = (0..u64::from(MAX_LOADS)).map(|n| check.check(head(3), torn, n * 60_000)).collect();

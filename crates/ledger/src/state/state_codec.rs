@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn of_more_columns_than_a_cell_takes_the_first_are_remembered_and_fit() {
+    fn of_too_many_columns_the_first_are_remembered_and_fit() {
         for name in ["plain", "\u{1}\"😀"] {
             let columns: Vec<String> = (0..9_000).map(|n| format!("{name} {n}")).collect();
             let kept = columns_that_fit(&columns);
@@ -331,7 +331,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn invariant_6_reading_a_state_that_people_edited_never_fails_hard(at in 0_usize..41, text in ".{0,30}") {
+        fn invariant_6_reading_an_edited_state_never_fails_hard(at in 0_usize..41, text in ".{0,30}") {
             let mut pairs = state_pairs(&state());
             let n = at % pairs.len();
             pairs[n].1 = text;

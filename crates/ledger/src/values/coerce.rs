@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_moment_is_shown_in_the_sheets_zone_on_both_sides_of_the_clock_change() {
+    fn a_moment_is_shown_in_the_sheets_zone_around_clock_changes() {
         assert_eq!(berlin("2020-01-01T00:00:00Z"), Ok(Cell::DateTime(43_831.0 + 1.0 / 24.0)));
         assert_eq!(berlin("2020-07-01T00:00:00Z"), Ok(Cell::DateTime(44_013.0 + 2.0 / 24.0)));
         assert_eq!(berlin("2020-07-01 12:00"), Ok(Cell::DateTime(44_013.5)));
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_in_a_time_column_is_rejected_with_the_jq_that_mends_it() {
+    fn a_number_in_a_time_column_is_rejected_with_jq_advice() {
         let why = cell(json!(1_517_966_773_840_i64), ColumnType::DateTime).expect_err("a number is no moment");
         assert!(why.contains("1517966773840") && why.contains(". / 1000 | todate"), "{why}");
     }

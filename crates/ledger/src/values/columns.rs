@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_column_with_a_form_has_it_in_empty_cells_too_and_one_without_a_type_is_left_alone() {
+    fn a_column_with_a_form_has_it_in_empty_cells_too() {
         let look = ColumnFormat { format: Some("#,##0.00".into()), timezone: None };
         let columns = Columns { formats: vec![("price".into(), look)], ..Columns::default() };
         let figure = |value, figure, pattern: &str| Cell::Figure { value, figure, pattern: pattern.into() };

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_second_429_halves_the_pace_where_own_calls_can_be_the_cause() {
+    async fn a_second_429_halves_the_pace_if_own_calls_can_be_the_cause() {
         let (pacer, clock) = pacer();
         for _ in 0..25 {
             pacer.acquire().await;

@@ -443,7 +443,7 @@ mod tests {
     }
 
     #[test]
-    fn the_refused_request_and_its_kind_are_read_from_the_recorded_message() {
+    fn the_refused_request_is_read_from_the_recorded_message() {
         let read = refusal(400, "Invalid requests[2].updateCells: No grid with id: 999999", &json!([]));
         assert_eq!((read.request, read.kind.as_deref()), (Some(2), Some("updateCells")));
         assert_eq!(read.fault(), Fault::Corrupt);
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_service_wrote_is_shortened_and_stripped_of_control_characters() {
+    fn a_service_message_is_shortened_without_control_characters() {
         let read = refusal(400, &format!("a\u{1b}[31m\n{}", "x".repeat(5_000)), &json!([]));
         assert!(read.message.chars().count() <= 1_000 && !read.message.contains(['\u{1b}', '\n']));
     }

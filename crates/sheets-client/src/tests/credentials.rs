@@ -15,7 +15,7 @@ fn message(result: Result<Credentials, CredentialsError>) -> String {
 }
 
 #[test]
-fn a_key_is_taken_as_json_as_base64_in_quotes_and_with_line_ends_escaped_or_not() {
+fn a_key_is_read_as_json_as_base64_and_in_quotes() {
     let json = service_account("https://oauth2.example/token").to_string();
     let escaped_twice = json.replace("\\n", "\\\\n");
     let unescaped = json.replace("\\n", "\n");

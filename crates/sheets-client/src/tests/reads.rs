@@ -43,7 +43,7 @@ async fn metadata_comes_as_light_types_and_zeroes_are_filled_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_come_in_the_order_asked_and_an_empty_range_has_no_rows() {
+async fn values_come_in_the_order_asked_and_empty_ranges_have_no_rows() {
     let stub = Stub::new(|_, _| {
         let ranges = json!([{"range": "B!A1:A2", "values": [["b", 1.5], [], [true]]}, {"range": "A!A1:A2"}]);
         Answer::json(200, &json!({"spreadsheetId": BOOK, "valueRanges": ranges}))
@@ -81,7 +81,7 @@ async fn whatever_passes_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn five_times_429_with_retry_after_60_takes_five_minutes_of_the_paused_clock() {
+async fn five_429s_with_retry_after_60_take_five_minutes() {
     let stub = Stub::new(|_, n| match n {
         0..5 => Answer::error(429, "RESOURCE_EXHAUSTED", "Quota exceeded").with("retry-after", "60"),
         _ => one_value(),
@@ -97,7 +97,7 @@ async fn five_times_429_with_retry_after_60_takes_five_minutes_of_the_paused_clo
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_after_that_is_a_date_is_measured_against_the_answer_s_own_date() {
+async fn a_retry_after_date_is_measured_against_the_reply_date() {
     let stub = Stub::new(|_, n| match n {
         0 => Answer::html(503)
             .with("date", "Wed, 01 Jan 2020 00:00:00 GMT")
@@ -190,7 +190,7 @@ async fn no_minute_sees_more_than_fifty_reads() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_is_too_long_is_cut_off_and_not_asked_for_again() {
+async fn a_reply_that_is_too_long_is_cut_off_and_not_repeated() {
     let stub = Stub::new(|_, _| Answer::json(200, &json!({"spreadsheetId": "x".repeat(200_000)})));
     let client = stub.client_with(SheetsOptions { answer_limit: 10_000, ..stub.options() });
     let error = client.metadata(&book()).await.expect_err("too long");

@@ -48,7 +48,7 @@ async fn a_401_is_answered_with_one_new_token_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_write_that_got_a_401_was_not_executed_and_goes_out_once_more() {
+async fn a_write_that_got_a_401_goes_out_once_more() {
     let stub = Stub::new(|_, n| match n {
         0 => unauthenticated(),
         _ => Answer::json(200, &json!({"spreadsheetId": BOOK, "replies": [{}]})),

@@ -176,7 +176,7 @@ async fn a_spreadsheet_whose_making_was_lost_is_not_made_twice() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_minute_sees_more_than_fifty_writes_and_reads_are_counted_apart() {
+async fn no_minute_has_more_than_fifty_writes() {
     let stub = Stub::new(|seen, _| {
         if seen.line.starts_with("POST") { applied() } else { Answer::json(200, &json!({"spreadsheetId": BOOK})) }
     });
@@ -192,7 +192,7 @@ async fn no_minute_sees_more_than_fifty_writes_and_reads_are_counted_apart() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_all_statuses_only_401_and_429_in_the_api_s_words_let_a_write_go_out_again() {
+async fn only_401_and_429_let_a_write_go_out_again() {
     for status in (200..600).filter(|s| *s != 304) {
         for (in_words, answer) in
             [(true, Answer::error as fn(u16, &str, &str) -> Answer), (false, |status, _, _| Answer::html(status))]

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refusal_of_the_proxy_is_an_error_and_one_of_the_service_is_not() {
+    async fn a_refusal_of_the_proxy_is_an_error_of_its_own() {
         let html = "HTTP/1.0 403 Filtered\r\nContent-Type: text/html\r\n\r\n";
         for (line, answer, trouble) in [
             ("POST http://127.0.0.1:9/token", "HTTP/1.1 407 Proxy Authentication Required\r\n\r\n", Some("407")),

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_asked_through_its_own_proxies_only_and_metadata_through_none() {
+    fn this_machine_and_metadata_use_no_foreign_proxy() {
         let (is_near, far) = (proxies("localhost:3128", ""), proxies("proxy.example:3128", ""));
         for url in ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:1/", "https://x.localhost/"] {
             assert!(goes_through(&is_near, url) && !goes_through(&far, url), "{url}");

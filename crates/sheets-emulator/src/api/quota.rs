@@ -140,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sixty_first_call_of_a_minute_is_refused_and_the_next_minute_is_free() {
+    fn the_sixty_first_call_of_a_minute_is_refused() {
         let mut quota = QuotaCounter::new(Some(QuotaLimits::GOOGLE));
         for call in 0..60 {
             assert!(quota.take("a", QuotaMetric::Read, 1000 + call).is_ok());

@@ -148,7 +148,7 @@ mod tests {
     use crate::storage::transaction::SpreadsheetProperties;
 
     #[test]
-    fn a_csv_file_replaces_the_sheets_and_comes_out_as_its_cells_show() {
+    fn a_csv_file_replaces_the_sheets_and_comes_out_as_shown() {
         let store = SpreadsheetStore::in_memory().unwrap();
         let properties = SpreadsheetProperties { title: "t".to_owned(), ..SpreadsheetProperties::default() };
         store.create("s", &properties, &[SheetProperties::new(0, "Sheet1", 0)]).unwrap();

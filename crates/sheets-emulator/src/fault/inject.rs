@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_may_meet_only_calls_with_a_text_and_knows_the_request_that_holds_it() {
+    fn a_fault_may_apply_only_to_calls_that_contain_a_text() {
         let body = br#"{"requests": [{"updateCells": {}}, {"appendCells": {"rows": ["poison"]}}]}"#;
         let mut faults = FaultRules::new(vec!["do=refuse,containing=poison".parse().unwrap()]);
         let random = SeededRandom::new(1);

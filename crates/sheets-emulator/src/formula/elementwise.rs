@@ -45,7 +45,7 @@ mod tests {
     use crate::grid::value::{finite, number};
 
     #[test]
-    fn a_row_and_a_column_make_a_table_and_what_is_too_short_is_missing() {
+    fn a_row_and_a_column_make_a_table_with_gaps_missing() {
         let numbers = |height, width, cells: &[f64]| {
             Operand::Matrix(Matrix::new(height, width, cells.iter().map(|n| Scalar::Number(*n)).collect()))
         };

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_open_to_the_right_and_below_prints_as_what_reads_back() {
+    fn an_open_block_prints_as_what_reads_back() {
         let open = CellSpan::parse("U:2").expect("a range");
         assert_eq!((open.print(), CellSpan::parse("2:U")), ("U:2".to_owned(), Some(open)));
     }

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn who_serves_other_machines_answers_for_addresses_and_private_names() {
+    fn a_server_for_other_machines_accepts_private_names() {
         for host in
             ["192.0.2.8:80", "emulator:8080", "host.docker.internal:80", "sheets.tests.svc.cluster.local", "localhost"]
         {

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_replaces_its_like_and_nothing_else_and_is_its_owners_alone() {
+    fn a_key_replaces_only_its_like_and_is_its_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key.json");
         let key = |url: &str| service_account(url).to_string();

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_the_last_sheet_of_the_other_spreadsheet_and_holds_its_rows() {
+    fn a_copy_is_the_last_sheet_of_the_other_spreadsheet() {
         let store = two_spreadsheets();
         let tx = store.write("a").unwrap();
         tx.put_row(7, 3, vec![Cell::text("x")]).unwrap();

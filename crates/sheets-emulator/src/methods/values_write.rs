@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_that_leave_their_range_or_the_grid_are_refused_in_googles_words() {
+    fn blocks_outside_their_range_are_refused_in_googles_words() {
         let store = store();
         for (range, values, got) in [
             ("A1:B1", json!([[1], [2]]), "Requested writing within range [Sheet1!A1:B1], but tried writing to row [2]"),

@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mask_may_be_spelt_as_a_message_and_a_lone_value_of_criteria_is_a_list() {
+    fn a_mask_may_be_a_message_and_a_lone_value_is_a_list() {
         let condition = json!({"type": "NUMBER_GREATER", "values": {"userEnteredValue": "5"}});
         let sent = json!({"filter": {"criteria": {"3": { "condition": condition }}}, "fields": {"paths": ["criteria", "title"]}});
         let clean = normalise(sent, "UpdateFilterViewRequest", "requests[0].update_filter_view").unwrap();

@@ -192,7 +192,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_file_is_made_at_the_end_of_a_link_and_one_that_is_there_keeps_its_mode() {
+    fn a_file_is_made_at_the_end_of_a_link_and_keeps_its_mode() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let folder = tempfile::tempdir().unwrap();
         let (real, link) = (folder.path().join("real"), folder.path().join("link"));

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_row_with_data_ignores_bare_formatting_and_other_sheets() {
+    fn the_last_row_with_data_ignores_formats_and_other_sheets() {
         let store = store();
         let tx = store.write("s").unwrap();
         assert_eq!(tx.last_row_with_data(0).unwrap(), None);

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_the_first_version_is_taken_and_its_formulas_are_found() {
+    fn a_file_of_the_first_version_is_read_with_its_formulas() {
         use crate::grid::cell::{Cell, CellValue};
         use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
         let folder = tempfile::tempdir().unwrap();

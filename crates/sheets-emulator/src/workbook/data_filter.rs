@@ -67,7 +67,7 @@ mod tests {
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
     #[test]
-    fn cells_are_found_by_the_marks_on_their_row_column_or_sheet_and_by_open_ranges() {
+    fn cells_are_found_by_metadata_and_by_open_ranges() {
         let store = SpreadsheetStore::in_memory().unwrap();
         let sheets = [SheetProperties::new(0, "One", 0), SheetProperties::new(7, "Two", 1)];
         store.create("s", &SpreadsheetProperties::default(), &sheets).unwrap();

@@ -451,13 +451,13 @@ mod tests {
     }
 
     #[test]
-    fn one_spill_feeds_another_and_plain_formulas_whatever_their_order() {
+    fn one_spill_feeds_another_in_any_order() {
         let lines: [&[&str]; 2] = [&["=ARRAYFORMULA(B1:B2+1)", "=ARRAYFORMULA(C1:C2*10)", "1", "=A2"], &["", "", "2"]];
         assert_eq!(seen(&lines), ["0: 11 10 1 21", "1: 21 20 2"]);
     }
 
     #[test]
-    fn what_is_in_the_way_or_beyond_the_grid_or_a_circle_is_no_reference() {
+    fn a_blocked_or_circular_spill_is_a_reference_error() {
         let blocked: [&[&str]; 3] = [&["=ARRAYFORMULA({1;2;3})"], &[""], &["x"]];
         assert_eq!(seen(&blocked), ["0: #REF!", "2: x"]);
         let beyond: [&[&str]; 2] = [&["1"], &["", "=ARRAYFORMULA(A1:A*1)"]];
@@ -475,7 +475,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_chain_of_formulas_is_worked_out_when_it_is_read_in_order() {
+    fn a_long_chain_of_formulas_is_computed_in_order() {
         let mut lines: Vec<Vec<String>> = vec![vec!["1".to_owned()]];
         lines.extend((1..10).map(|row| vec![format!("=A{row}+1")]));
         let lines: Vec<Vec<&str>> = lines.iter().map(|line| line.iter().map(String::as_str).collect()).collect();
@@ -495,7 +495,7 @@ mod tests {
     }
 
     #[test]
-    fn formulas_that_nest_and_refer_to_each_other_end_before_the_stack_does() {
+    fn nested_formulas_end_before_the_stack_does() {
         for (open, close) in [("(", ")"), ("IF(TRUE,", ")"), ("{", "}"), ("-", "")] {
             let formula = |row: usize| format!("={}A{}{}", open.repeat(60), row + 2, close.repeat(60));
             let lines: Vec<[String; 1]> = (0..10).map(|row| [formula(row)]).collect();

@@ -38,7 +38,7 @@ fn adding(columns: &[&str], cells: &[(&str, Value)]) -> Commit {
 }
 
 #[test]
-fn a_new_column_is_put_right_of_the_last_header_and_at_the_grids_end_the_grid_grows() {
+fn a_new_column_is_put_right_of_the_last_header() {
     let commit = adding(&["n"], &[]);
     let mut roomy = tab(&["id", "mine"], 26);
     let requests = added(&mut roomy, &commit);
@@ -50,7 +50,7 @@ fn a_new_column_is_put_right_of_the_last_header_and_at_the_grids_end_the_grid_gr
 }
 
 #[test]
-fn a_new_column_looks_as_the_first_of_its_cells_and_not_as_its_neighbour() {
+fn a_new_column_looks_as_the_first_of_its_cells() {
     let requests = added(
         &mut tab(&["id"], 26),
         &adding(&["day", "n"], &[("day", Value::Date(45_000.0)), ("n", Value::Number(1.0))]),
@@ -64,7 +64,7 @@ fn a_new_column_looks_as_the_first_of_its_cells_and_not_as_its_neighbour() {
 }
 
 #[test]
-fn only_columns_that_become_the_jobs_own_are_marked_and_each_with_an_id_of_its_own() {
+fn only_columns_of_the_job_are_marked_each_with_its_own_id() {
     let (tab, head) = (tab(&["id", "mine", "n"], 3), HeadId { commit: 1, nonce: 5 });
     let made = marks(head, &tab, &own(&names(&["id", "n", "elsewhere"])), &names(&["id"]));
     let [Request::CreateDeveloperMetadata { developer_metadata: mark }] = made.as_slice() else {
@@ -76,7 +76,7 @@ fn only_columns_that_become_the_jobs_own_are_marked_and_each_with_an_id_of_its_o
 }
 
 #[test]
-fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_same() {
+fn of_a_wide_tab_the_same_columns_are_marked_each_time() {
     let head = HeadId { commit: 1, nonce: 5 };
     let wide: Vec<String> = (0..9_000).map(|n| format!("a long name of a column, number {n}")).collect();
     let wide_tab = Tab { header: wide.clone(), ..tab(&[], 9_000) };
@@ -93,7 +93,7 @@ fn of_a_wide_tab_as_many_columns_are_marked_as_the_service_takes_and_always_the_
 }
 
 #[test]
-fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
+fn a_renamed_column_is_found_by_its_mark() {
     let mut tab = tab(&["id", "Mag (Mw)", "mine"], 3);
     let columns = names(&["id", "magnitude", "depth"]);
     assert_eq!(own(&columns).missing_columns(&tab), names(&["magnitude", "depth"]));
@@ -113,7 +113,7 @@ fn a_renamed_column_is_found_by_its_mark_and_a_deleted_one_is_left_out() {
 }
 
 #[test]
-fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_took_is_left_out() {
+fn a_header_text_counts_before_a_mark() {
     let columns = names(&["id", "n", "m"]);
     let swapped = tab(&["id", "m", "n"], 3);
     assert!(
@@ -131,7 +131,7 @@ fn where_a_text_stands_the_text_counts_and_a_column_whose_header_another_one_too
 }
 
 #[test]
-fn a_header_that_was_cleared_stops_the_run_also_where_it_was_the_last() {
+fn a_cleared_header_stops_the_run_even_if_it_was_the_last() {
     let columns = names(&["id", "n", "m"]);
     for (header, name, at) in [(&["id", "", "m"][..], "n", 1), (&["id", "n"][..], "m", 2)] {
         let found = own(&columns).look_up(&mut tab(header, 3), Some(&[mark(7, at, name)]));
@@ -142,7 +142,7 @@ fn a_header_that_was_cleared_stops_the_run_also_where_it_was_the_last() {
 }
 
 #[test]
-fn a_header_of_ours_over_two_columns_stops_the_run_and_the_mark_tells_which_is_ours() {
+fn a_job_header_over_two_columns_stops_the_run() {
     let columns = names(&["id", "n"]);
     let own = own(&columns);
     let doubled = own.look_up(&mut tab(&["id", "n", "n"], 3), Some(&[mark(7, 2, "n")]));

@@ -73,7 +73,7 @@ fn rows_that_were_meant_are_clean() {
 }
 
 #[test]
-fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
+fn if_one_row_was_not_meant_all_rows_are_restored() {
     let deletion = deletion(vec![removal("a", 3), removal("b", 4), blank(20)]);
     for hit in [
         [Some(row("a")), Some(row("z")), None],
@@ -97,7 +97,7 @@ fn where_one_row_was_not_meant_all_go_back_and_are_counted_again() {
 }
 
 #[test]
-fn cells_go_back_under_their_headers_wherever_columns_have_been_moved_since() {
+fn cells_are_restored_under_their_moved_headers() {
     let deletion = deletion(vec![removal("a", 3)]);
     let DeletionLog::Misplaced(found) = parse(&scratch(&deletion, &[Some(row("z"))]), HEAD, 1) else {
         panic!("it was not meant")
@@ -117,7 +117,7 @@ fn cells_go_back_under_their_headers_wherever_columns_have_been_moved_since() {
 }
 
 #[test]
-fn what_people_typed_into_scratch_rows_is_told_and_not_taken_for_a_row_that_was_removed() {
+fn text_typed_into_scratch_rows_is_not_a_removed_row() {
     let deletion = deletion(vec![removal("a", 3)]);
     for (row_at, column, typed) in [(0, 2, json!("many")), (5, 0, json!("nonsense")), (5, 1, json!("xyz"))] {
         let mut rows = scratch(&deletion, &[Some(row("a"))]);

@@ -34,7 +34,7 @@ fn named(id: &str) -> ListedRange {
 }
 
 #[test]
-fn a_fresh_spreadsheet_is_virgin_and_one_that_lost_its_head_is_not() {
+fn a_fresh_spreadsheet_differs_from_one_that_lost_its_head() {
     let processed = tab(7, &processed_title("j"));
     let by_name = tab(1, "sheetkeep j #1");
     assert_eq!(find_head("j", &[tab(0, "Sheet1")], &[]).0, HeadStatus::NotInitialized);
@@ -75,7 +75,7 @@ fn every_nonce_makes_a_tab_id_that_the_service_takes() {
 }
 
 #[test]
-fn invariant_2_every_later_commit_in_either_form_is_refused_when_its_old_place_is_gone() {
+fn invariant_2_later_commits_fail_if_their_head_is_gone() {
     for (at, guard_kind) in [
         (GuardKind::Title, GuardKind::Title),
         (GuardKind::Title, GuardKind::Name),
@@ -137,7 +137,7 @@ fn what_a_commit_leaves_is_what_the_next_look_sees() {
 }
 
 #[test]
-fn the_name_is_proved_only_by_a_refusal_and_an_id_of_our_own_and_a_missing_tab_must_be_refused() {
+fn the_name_is_proved_only_by_the_expected_refusals() {
     let ours = location(GuardKind::Title);
     let other = StateLocation { range_id: Some("s1".into()), ..ours.clone() };
     let table = [

@@ -21,7 +21,7 @@ fn row(values: &Value) -> Vec<Value> {
 }
 
 #[test]
-fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
+fn reordered_columns_and_blank_rows_keep_count_and_sum() {
     let mut plain = ProcessedRows::new(&tab(&PROCESSED), ReprocessPolicy::EachVersion);
     plain.read(&[row(&json!(["a", "1", "done", "r"])), row(&json!(["b", "", "done", "r"]))]);
     let mut moved = ProcessedRows::new(&tab(&["mine", "run", "state", "version", "key"]), ReprocessPolicy::EachVersion);
@@ -30,7 +30,7 @@ fn reordered_columns_and_blank_rows_change_neither_count_nor_sum() {
 }
 
 #[test]
-fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
+fn rows_beside_their_columns_stop_the_run_and_a_note_does_not() {
     let tab = tab(&["", "key", "version", "state", "run"]);
     for (written, blocking) in [
         (json!(["a", "1", "done", RUN]), true),
@@ -48,7 +48,7 @@ fn rows_that_stand_beside_their_columns_stop_the_run_and_a_note_does_not() {
 }
 
 #[test]
-fn a_forgotten_row_takes_back_one_done_row_of_its_version_in_whatever_order_they_stand() {
+fn a_forgotten_row_takes_back_one_done_row_in_any_order() {
     let written = [
         json!(["a", "1", "done", "r1"]),
         json!(["a", "1", "forgotten", "r2"]),
@@ -71,7 +71,7 @@ fn a_forgotten_row_takes_back_one_done_row_of_its_version_in_whatever_order_they
 }
 
 #[test]
-fn of_several_versions_of_a_key_the_one_of_the_latest_run_counts_however_the_tab_is_sorted() {
+fn of_several_versions_of_a_key_the_latest_runs_counts() {
     let written = [
         json!(["a", "1", "done", "20260101-r1"]),
         json!(["a", "2", "done", "20260102-r2"]),
@@ -129,7 +129,7 @@ fn old_rows_of_a_wrong_clock_go_by_the_commits_in_runs() {
 }
 
 #[test]
-fn pages_that_are_read_each_by_itself_and_put_below_one_another_say_what_the_whole_tab_says() {
+fn pages_read_apart_make_the_same_as_the_whole_tab() {
     let written = [
         json!(["a", "1", "done", "20260103-r3"]),
         json!(["a", "2", "done", "20260101-r1"]),
@@ -189,7 +189,7 @@ fn standing(rows: &[Vec<Value>]) -> HashMap<Fingerprint, PriorFailure> {
 }
 
 #[test]
-fn the_newest_row_of_a_failure_counts_and_a_recovered_one_is_closed_however_the_tab_is_sorted() {
+fn the_newest_row_of_a_failure_counts_in_any_order() {
     let mut rows = vec![
         failure("a", "e1", 1, 45_000.5, "open", "", ""),
         failure("a", "e2", 2, 45_001.5, "open", "", ""),
@@ -224,7 +224,7 @@ fn the_failure_of_the_last_commit_counts_whatever_clocks_said() {
 }
 
 #[test]
-fn an_action_is_pending_until_a_later_row_says_that_it_was_answered_and_a_change_of_mind_is_not_lost() {
+fn an_action_is_pending_until_a_later_row_answers_it() {
     let asked = |rows: &[Vec<Value>]| standing(rows)[&Fingerprint::new("a")].requested;
     let mut rows = vec![failure("a", "e", 1, 45_000.5, "open", " Retry", "")];
     assert_eq!(asked(&rows), Some(RequestedAction::Retry));
@@ -274,7 +274,7 @@ fn any_cell() -> impl Strategy<Value = Value> {
 }
 
 #[test]
-fn a_failure_that_stands_beside_its_columns_is_passed_over_and_told() {
+fn a_failure_beside_its_columns_is_skipped_and_reported() {
     let mut header = vec!["mine"];
     header.extend(FAILURES);
     let tab = tab(&header);

@@ -52,7 +52,7 @@ fn loaded(state: &State, head: HeadId) -> Snapshot {
         stored_checksum: state.processed,
         state,
         head,
-        book: ProcessedIndex::default(),
+        processed_index: ProcessedIndex::default(),
         tables: Vec::new(),
         deleted_columns: Vec::new(),
         anomalies: Vec::new(),
@@ -73,7 +73,7 @@ fn begun() -> CommitChain {
 }
 
 #[test]
-fn invariant_2_every_commit_names_the_head_it_was_made_from_and_only_the_first_has_none() {
+fn invariant_2_every_commit_but_the_first_names_its_head() {
     let mut chain = CommitChain::new(None, State::default(), me());
     let init = draft(&mut chain, 1, false);
     assert_eq!((init.from, init.to, init.kind), (None, HeadId { commit: 0, nonce: 1 }, CommitKind::Init));
@@ -84,7 +84,7 @@ fn invariant_2_every_commit_names_the_head_it_was_made_from_and_only_the_first_h
 }
 
 #[test]
-fn invariant_3_nothing_new_is_drafted_while_a_commit_is_in_doubt() {
+fn invariant_3_nothing_is_drafted_while_a_commit_is_in_doubt() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
     assert_eq!(chain.draft(3, one("b"), &terms(false)), Err(InDoubt));
@@ -93,7 +93,7 @@ fn invariant_3_nothing_new_is_drafted_while_a_commit_is_in_doubt() {
 }
 
 #[test]
-fn invariant_3_a_redraft_is_allowed_once_for_each_time_it_was_asked_for() {
+fn invariant_3_a_redraft_is_allowed_once_per_request() {
     let mut chain = begun();
     let commit = draft(&mut chain, 2, false);
     assert_eq!(chain.on_end(&commit, &CommitEnd::Redraft), NextAction::Redraft);
@@ -102,7 +102,7 @@ fn invariant_3_a_redraft_is_allowed_once_for_each_time_it_was_asked_for() {
 }
 
 #[test]
-fn invariant_7_a_commit_is_redrafted_twice_the_second_time_elsewhere_and_then_the_run_stops() {
+fn invariant_7_a_commit_is_redrafted_twice_at_most() {
     let mut chain = begun();
     let mut commit = draft(&mut chain, 2, false);
     for (nonce, kind) in [(3, CommitKind::Advance), (4, CommitKind::Relocate)] {
@@ -114,7 +114,7 @@ fn invariant_7_a_commit_is_redrafted_twice_the_second_time_elsewhere_and_then_th
 }
 
 #[test]
-fn an_earlier_draft_that_turns_out_applied_is_what_comes_next_is_made_from() {
+fn an_applied_earlier_draft_is_the_base_of_the_next() {
     let mut chain = begun();
     let first = draft(&mut chain, 2, false);
     chain.on_end(&first, &CommitEnd::Redraft);
@@ -125,7 +125,7 @@ fn an_earlier_draft_that_turns_out_applied_is_what_comes_next_is_made_from() {
 }
 
 #[test]
-fn invariant_4_a_claim_raises_the_fence_once_and_a_release_keeps_it() {
+fn invariant_4_a_claim_raises_the_fence_and_a_release_keeps_it() {
     let found = loaded(&begun().state, HeadId { commit: 7, nonce: 1 });
     let mut chain = CommitChain::new(Some(&found), State::default(), holder("other"));
     assert_eq!(chain.fence(), Fence(2));
@@ -140,7 +140,7 @@ fn invariant_4_a_claim_raises_the_fence_once_and_a_release_keeps_it() {
 }
 
 #[test]
-fn count_and_sum_grow_with_the_keys_of_a_commit_only_when_it_is_applied() {
+fn count_and_sum_grow_only_when_a_commit_is_applied() {
     let mut chain = begun();
     let before = chain.state().processed;
     let commit = draft(&mut chain, 2, false);
@@ -158,7 +158,7 @@ fn the_run_is_told_in_the_state_until_the_lease_is_given_back() {
 }
 
 #[test]
-fn a_reload_under_somebody_elses_claim_is_fenced_and_under_ones_own_goes_on() {
+fn a_reload_under_a_foreign_claim_is_fenced() {
     let mut chain = begun();
     let head = HeadId { commit: 5, nonce: 5 };
     let own = loaded(chain.state(), head);
@@ -181,7 +181,7 @@ fn a_claim_that_lost_the_race_against_another_one_is_fenced() {
 }
 
 #[test]
-fn a_reload_that_finds_ones_own_last_commit_is_not_fenced_by_its_release() {
+fn a_reload_after_the_own_last_commit_is_not_fenced() {
     let mut chain = CommitChain::new(None, State::default(), me());
     let only = draft(&mut chain, 1, true);
     assert_eq!(chain.on_end(&only, &CommitEnd::Refused(CommitPart::Layout)), NextAction::Reload);
@@ -190,7 +190,7 @@ fn a_reload_that_finds_ones_own_last_commit_is_not_fenced_by_its_release() {
 }
 
 #[test]
-fn invariant_7_reloads_of_one_batch_are_bounded_and_an_applied_commit_begins_the_count_anew() {
+fn invariant_7_reloads_are_bounded_per_applied_commit() {
     let mut chain = begun();
     for round in 0..2 {
         for n in 0..MAX_RELOADS {
@@ -206,7 +206,7 @@ fn invariant_7_reloads_of_one_batch_are_bounded_and_an_applied_commit_begins_the
 }
 
 #[test]
-fn each_end_that_nothing_can_mend_stops_the_run_for_its_own_reason() {
+fn each_permanent_end_stops_the_run_for_its_own_reason() {
     let ends = [
         (CommitEnd::Fenced, HaltReason::Fenced),
         (CommitEnd::Corrupt, HaltReason::Corrupt),
@@ -223,7 +223,7 @@ fn each_end_that_nothing_can_mend_stops_the_run_for_its_own_reason() {
 }
 
 #[test]
-fn items_are_suspected_where_their_batch_is_refused_for_what_it_carries_or_stays_unanswered() {
+fn items_of_a_refused_or_unanswered_batch_are_suspected() {
     let ends = [
         (CommitEnd::TooLarge, Confidence::Refused),
         (CommitEnd::Refused(CommitPart::Content), Confidence::Refused),

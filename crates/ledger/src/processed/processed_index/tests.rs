@@ -36,7 +36,7 @@ fn a_done_key_is_skipped_and_a_newer_version_is_not() {
 }
 
 #[test]
-fn invariant_1_every_version_of_a_key_is_admitted_once_in_whatever_order_they_come() {
+fn invariant_1_every_version_of_a_key_is_admitted_once() {
     let mut book = book(&[("a", "1"), ("a", "2")]);
     for done in ["1", "2", "1"] {
         assert_eq!(book.admit(&key("a"), &version(done)), Admission::Done);
@@ -83,7 +83,7 @@ fn where_the_newest_version_counts_an_older_one_is_passed_over() {
 }
 
 #[test]
-fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed() {
+fn a_key_twice_in_one_run_is_taken_once() {
     let mut book = book(&[]);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Fresh);
     assert_eq!(book.admit(&key("a"), &version("")), Admission::Twice);
@@ -106,7 +106,7 @@ fn a_key_that_comes_twice_in_one_run_is_taken_once_whether_it_worked_or_failed()
 }
 
 #[test]
-fn a_done_key_whose_newer_version_failed_is_an_open_failure_still() {
+fn a_done_key_whose_newer_version_failed_is_still_open() {
     let tried = PriorFailure {
         attempts: 1,
         first_seen: Timestamp(1),
@@ -140,7 +140,7 @@ fn a_failure_that_works_at_last_is_recovered_once() {
 }
 
 #[test]
-fn what_was_forgotten_takes_back_what_was_done_before_it_so_that_the_version_done_last_counts() {
+fn a_forgotten_row_takes_back_what_was_done_before_it() {
     let row = |v: &str| (key("a").fingerprint(), version(v).hash());
     let done = vec![row("1"), row("2"), row("2"), row("1")];
     let set = ProcessedSet::with_revoked(ReprocessPolicy::OnChange, done, vec![row("1"), row("2")]);

@@ -151,7 +151,7 @@ fn a_spreadsheet_is_made_with_its_cells_and_names_or_not_at_all() {
 }
 
 #[test]
-fn a_duplicate_has_the_merges_filter_groups_and_rules_of_its_source() {
+fn a_duplicate_has_merges_filter_groups_and_rules_of_its_own() {
     let store = store();
     let range = json!({"sheetId": 0, "startRowIndex": 0, "endRowIndex": 2, "startColumnIndex": 0, "endColumnIndex": 2});
     let rows = json!({"sheetId": 0, "dimension": "ROWS", "startIndex": 0, "endIndex": 2});

@@ -67,7 +67,7 @@ fn cells_that_make_room_take_the_references_to_them_along() {
 }
 
 #[test]
-fn filled_cells_are_seen_alike_by_values_grid_data_files_and_appends() {
+fn filled_cells_look_alike_to_every_kind_of_read() {
     let store = store();
     let grid = json!({"properties": {"gridProperties": {"rowCount": 5, "columnCount": 4}}, "fields": "gridProperties"});
     send(&store, json!([{"updateSheetProperties": grid}])).unwrap();

@@ -72,7 +72,7 @@ fn a_writer_that_will_be_killed() {
 }
 
 #[test]
-fn a_killed_writer_leaves_whole_commits_and_loses_no_acknowledged_one() {
+fn a_killed_writer_leaves_whole_commits_and_loses_none() {
     let folder = tempfile::tempdir().unwrap();
     let store = make(&folder.path().join(FILE));
     for round in 0..8_usize {
@@ -137,7 +137,7 @@ const WRITERS: u32 = 8;
 
 /// Commits of several writers reach the file together, each before its writer is acknowledged.
 #[test]
-fn a_copy_of_the_file_alone_has_what_each_of_many_writers_was_told() {
+fn a_copy_of_the_file_has_what_each_writer_was_told() {
     let folder = tempfile::tempdir().unwrap();
     for round in 0..6_usize {
         let (path, copy) = (folder.path().join(FILE), folder.path().join("copy.sheet"));

@@ -55,7 +55,7 @@ fn a_chart_is_kept_moved_respecified_and_deleted() {
 }
 
 #[test]
-fn banding_and_filter_views_change_by_mask_and_have_ids_of_their_own() {
+fn banding_and_filter_views_change_by_mask_and_have_own_ids() {
     let store = filled();
     let range = json!({"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2});
     let reply = send(
@@ -87,7 +87,7 @@ fn banding_and_filter_views_change_by_mask_and_have_ids_of_their_own() {
 }
 
 #[test]
-fn a_basic_filter_sorts_below_the_header_and_hides_rows_that_are_read_all_the_same() {
+fn a_basic_filter_sorts_below_the_header_and_hides_rows() {
     let store = filled();
     let filter = json!({
         "range": {"startRowIndex": 0, "endRowIndex": 4, "startColumnIndex": 0, "endColumnIndex": 2},

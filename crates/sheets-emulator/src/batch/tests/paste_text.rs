@@ -23,7 +23,7 @@ fn pasted_data_is_cut_at_its_delimiter_and_read_as_if_typed() {
 }
 
 #[test]
-fn texts_are_split_into_columns_at_the_delimiter_that_is_named_given_or_found() {
+fn texts_are_split_at_the_named_given_or_found_delimiter() {
     for (kind, delimiter, text, parts) in [
         ("COMMA", "", "a, b,c", vec!["a", "b", "c"]),
         ("CUSTOM", "::", "a::b", vec!["a", "b"]),
@@ -64,7 +64,7 @@ fn blank_rows_are_no_duplicates() {
 }
 
 #[test]
-fn marks_have_room_for_so_many_characters_on_the_spreadsheet_and_on_each_sheet() {
+fn metadata_is_bounded_per_spreadsheet_and_per_sheet() {
     let store = store();
     let mark = |id: u32, location: Value, size: usize| {
         json!([{"createDeveloperMetadata": {"developerMetadata": {"metadataId": id, "metadataKey": "k", "metadataValue": "x".repeat(size - 1),

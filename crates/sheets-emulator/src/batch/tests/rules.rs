@@ -84,7 +84,7 @@ fn properties(store: &SpreadsheetStore) -> Value {
 }
 
 #[test]
-fn rows_are_appended_after_the_last_data_of_any_column_and_grow_the_grid() {
+fn rows_are_appended_after_the_last_data_and_grow_the_grid() {
     let store = store();
     let at = |row: u32, col: u32| {
         json!({"updateCells": {"start": {"rowIndex": row, "columnIndex": col},
@@ -101,7 +101,7 @@ fn rows_are_appended_after_the_last_data_of_any_column_and_grow_the_grid() {
 }
 
 #[test]
-fn a_bad_request_undoes_the_whole_batch_and_is_named_by_its_index() {
+fn a_bad_request_undoes_the_batch_and_is_named_by_its_index() {
     let store = store();
     let lost = json!({"updateCells": {"start": {"sheetId": 999_999}, "rows": rows(&[&["x"]]), "fields": "*"}});
     let batch = json!([append(&[&["a"]]), {"addSheet": {"properties": {"title": "B"}}}, lost]);
@@ -393,7 +393,7 @@ fn the_answer_carries_the_spreadsheet_when_asked() {
 }
 
 #[test]
-fn a_malformed_request_is_told_before_an_earlier_one_that_does_not_fit() {
+fn a_malformed_request_is_reported_before_one_that_misfits() {
     let store = store();
     let batch = json!([{"deleteSheet": {"sheetId": 5}}, {"deleteSheet": {"id": 5}}]);
     assert_eq!(

@@ -84,7 +84,7 @@ fn a_copy_is_whole_however_many_pages_were_written_over() {
 }
 
 #[test]
-fn a_tail_that_is_not_whole_is_none_and_the_commit_before_it_counts() {
+fn an_incomplete_tail_counts_as_none() {
     let commit = Commit::new();
     let copy = commit.copied_at(0);
     let whole = std::fs::read(&copy).unwrap();

@@ -15,9 +15,9 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
+#[path = "job_fixture/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod house;
+mod job_fixture;
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
 
 use crate::front::EmulatorProxy;
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];

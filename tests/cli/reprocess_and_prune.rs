@@ -1,13 +1,13 @@
 //! Changes to what a job remembers: reprocess, revoke, prune. Each command first reports what it
 //! would do.
 
-use crate::workshop::TempProject;
+use crate::temp_project::TempProject;
 
 #[test]
-fn a_forced_run_says_first_what_it_would_do_and_does_it_with_yes() {
+fn a_forced_run_first_reports_its_plan_and_needs_yes() {
     let project = TempProject::few_quakes(5).in_small_commits(2);
     project.run(&["run", "quakes.toml"]).exits(0).shows("new 5");
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(1..7));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(1..7));
     let told = project.run(&["run", "quakes.toml", "--force"]);
     told.exits(0)
         .shows("would process 4 keys again and append about 4 rows to tab Quakes")
@@ -88,10 +88,10 @@ fn pruning_says_first_what_would_go_and_makes_room_with_yes() {
 }
 
 #[test]
-fn keys_are_taken_out_only_if_somebody_says_forget_and_it_says_how_many_would_be_done_again() {
+fn keys_are_removed_only_with_forget_and_it_says_how_many() {
     let project = TempProject::few_quakes(4);
     project.run(&["run", "quakes.toml"]).exits(0);
-    project.write("usgs-all-week.geojson", &crate::workshop::feed(1..3));
+    project.write("usgs-all-week.geojson", &crate::temp_project::feed(1..3));
     let keys = ["prune", "quakes.toml", "--older-than", "0s", "--keys"];
     project
         .run(&keys)

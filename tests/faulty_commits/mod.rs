@@ -131,7 +131,7 @@ fn ids(store: &MemoryStore) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not_doubled() {
+async fn a_waiting_key_that_another_run_does_is_not_doubled() {
     for theirs in ["k3", "k4", "k5", "k6"] {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |nth, _, store| {
@@ -147,7 +147,7 @@ async fn a_key_that_waits_for_the_next_commit_while_somebody_else_does_it_is_not
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_somebody_else_does_while_a_batch_is_under_way_is_not_counted_as_this_runs_own() {
+async fn work_of_another_run_during_a_batch_is_not_counted_as_own() {
     for (nth, theirs) in [(2, "k2"), (2, "k3"), (2, "k5"), (3, "k4")] {
         let (clock, store, job) = world();
         let between = meddled(&clock, &store, move |n, _, store| {
@@ -162,7 +162,7 @@ async fn what_somebody_else_does_while_a_batch_is_under_way_is_not_counted_as_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_and_its_run_told_once() {
+async fn a_lost_batch_that_arrives_before_a_load_is_counted_once() {
     for nth in 1..=2 {
         let (clock, store, mut job) = world();
         job.plan.max_rows = 8;
@@ -186,7 +186,7 @@ async fn a_lost_batch_that_arrives_between_the_last_look_and_a_load_is_counted_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_order_is_a_passing_trouble() {
+async fn a_refused_batch_during_an_outage_is_a_temporary_error() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, _| {
         (nth == 2).then(|| CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
@@ -196,7 +196,7 @@ async fn a_refused_batch_that_can_t_be_judged_because_the_service_is_out_of_orde
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_is_overtaken_at_each_of_its_commits_ends_with_a_passing_trouble() {
+async fn a_run_overtaken_at_each_commit_ends_with_a_temporary_error() {
     let (clock, store, job) = world();
     let between = meddled(&clock, &store, |nth, _, store| {
         if nth > 1 {
@@ -227,7 +227,7 @@ async fn the_cursor_of_half_a_batch_does_not_pass_the_other_half() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn two_versions_of_a_key_in_one_source_become_done_once_each_however_often_it_is_read() {
+async fn two_versions_of_a_key_in_one_source_are_done_once_each() {
     let (_, store, job) = world();
     let source = || Values::of([1, 2, 1].map(|v| json!({"id": "a", "v": v})));
     for _ in 0..4 {
@@ -239,7 +239,7 @@ async fn two_versions_of_a_key_in_one_source_become_done_once_each_however_often
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_store_yet() {
+async fn after_a_reload_the_report_keeps_failures_not_yet_stored() {
     let (clock, store, job) = world();
     let job = job.step(|value: &Value, _| match value["id"].as_str() {
         Some("k3" | "k5") => Err(StepError::Rejected("bad".into())),
@@ -256,7 +256,7 @@ async fn after_a_reload_the_report_still_knows_of_failures_that_were_not_on_the_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_that_waits_for_its_source_writes_nothing_but_what_came_and_its_renewals() {
+async fn a_run_that_waits_for_its_source_writes_only_renewals() {
     let (clock, store, job) = world();
     let slow = Slow::new(items(3).once_only(), Arc::clone(&clock), Duration::from_secs(290));
     let report = job.run_over(store.clone(), Box::new(slow)).await.expect("a clean run");
@@ -266,7 +266,7 @@ async fn a_run_that_waits_for_its_source_writes_nothing_but_what_came_and_its_re
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_batch_holds_as_many_rows_as_the_job_says_and_not_as_many_items() {
+async fn a_batch_counts_rows_and_not_items() {
     let (clock, store, job) = world();
     let mut job = job.step(|value: &Value, _| Ok(vec![value.clone(), value.clone(), value.clone()]));
     job.plan.max_rows = 7;

@@ -105,7 +105,7 @@ fn told(rows: &[[&str; 4]]) -> Vec<Vec<String>> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_begins_and_when_it_ends() {
+async fn a_failure_is_retried_in_each_run_until_it_is_dead() {
     let fixture = FailureFixture::new();
     let failed = [1, 1, 1, 0, 0];
     for (n, failed) in failed.into_iter().enumerate() {
@@ -118,7 +118,7 @@ async fn a_failure_is_tried_again_in_each_run_until_it_is_dead_and_told_when_it_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record() {
+async fn a_failure_missing_from_the_source_is_retried_from_its_record() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a"), good("b")]).await;
     let report = fixture.usual(&[good("b")]).await;
@@ -126,7 +126,7 @@ async fn a_failure_that_the_source_yields_no_more_is_tried_again_from_its_record
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came() {
+async fn an_old_version_that_failed_is_not_retried_after_a_newer_one() {
     let fixture = FailureFixture::new();
     fixture.usual(&[json!({"id": "a", "n": 1, "v": "1", "bad": "it is bad"})]).await;
     let report = fixture.usual(&[json!({"id": "a", "n": 2, "v": "2"})]).await;
@@ -135,7 +135,7 @@ async fn an_older_version_that_failed_is_not_tried_again_after_a_newer_one_came(
 }
 
 #[tokio::test(start_paused = true)]
-async fn retry_failures_processes_only_failures_closes_those_that_work_and_keeps_the_others() {
+async fn retry_failures_processes_only_failures() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a"), bad("b"), good("c")]).await;
     fixture.type_in(0, "payload", &good("a").to_string()).await;
@@ -171,7 +171,7 @@ async fn what_a_person_writes_into_action_is_obeyed_once_and_recorded() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dead_failure_is_tried_again_when_somebody_asks_and_a_mended_record_is_taken_without_asking() {
+async fn a_dead_failure_is_retried_on_request_or_as_a_new_version() {
     let fixture = FailureFixture { max_attempts: 1, ..FailureFixture::new() };
     fixture.usual(&[bad("a"), bad("b")]).await;
     assert_eq!(fixture.usual(&[bad("a"), bad("b")]).await.run.counts.failed, 0);
@@ -225,7 +225,7 @@ async fn failures_may_be_sorted_and_their_columns_moved() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() {
+async fn failures_are_retried_or_skipped_by_name() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a"), bad("b")]).await;
     let report =
@@ -244,7 +244,7 @@ async fn failures_are_tried_or_skipped_by_name_and_a_key_that_is_none_is_told() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_tab_of_failures_from_before_records_had_a_mark_is_gone_on_with() {
+async fn a_failures_tab_without_marks_of_records_is_continued() {
     let fixture = FailureFixture::new();
     fixture.usual(&[bad("a")]).await;
     let header = fixture.proxy.tab(TAB).await.swap_remove(0);

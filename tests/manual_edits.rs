@@ -291,7 +291,7 @@ async fn rename(proxy: &EmulatorProxy, title: &str, to: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_people_may_do_is_carried_on_with_between_runs_and_in_the_middle_of_one() {
+async fn what_users_may_do_is_continued_with() {
     for (what, deed) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             for in_the_middle in [false, true] {
@@ -335,7 +335,7 @@ fn prepare(proxy: EmulatorProxy) -> BoxFuture<'static, ()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rows_that_fill_what_people_prepared_are_there_once_whatever_people_do() {
+async fn rows_in_areas_that_users_prepared_are_there_once() {
     for (what, deed) in CARRIED_ON {
         for mode in [WriteMode::Append, WriteMode::Upsert] {
             let told = format!("{what}, {mode:?}");
@@ -416,7 +416,7 @@ fn delete(proxy: EmulatorProxy, title: &'static str) -> BoxFuture<'static, ()> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_job_can_not_go_on_with_stops_it_before_any_write_and_names_the_mend() {
+async fn what_a_job_can_not_continue_with_stops_it_before_any_write() {
     for (what, deed, named) in STOPS {
         let fixture = ManualEditFixture::begun(WriteMode::Append).await;
         deed(fixture.proxy.clone()).await;
@@ -444,7 +444,7 @@ async fn what_stops_a_run_in_the_middle_doubles_and_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again_once() {
+async fn merged_key_cells_cost_no_row_and_are_done_again_once() {
     for mode in [WriteMode::Append, WriteMode::Upsert] {
         let fixture = ManualEditFixture::begun(mode).await;
         let range = json!({"sheetId": tab(&fixture.proxy, "Processed j").await, "startRowIndex": 1, "endRowIndex": 3,
@@ -461,7 +461,7 @@ async fn cells_of_keys_that_are_merged_cost_no_row_and_their_keys_are_done_again
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_and_the_next_one_goes_on_from_there() {
+async fn a_version_restored_from_history_ends_the_run_and_not_the_job() {
     let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
     let store = MemoryStore::new(Arc::clone(&clock));
     let job = || {
@@ -487,7 +487,7 @@ async fn a_version_that_is_restored_from_history_in_the_middle_of_a_run_ends_it_
 }
 
 #[tokio::test(start_paused = true)]
-async fn sharing_that_is_revoked_and_a_file_that_is_gone_end_a_run_and_nothing_is_doubled_when_they_are_back() {
+async fn revoked_sharing_and_a_missing_file_end_a_run() {
     for (status, on) in [(403, "all"), (404, "all"), (403, "writes"), (404, "writes")] {
         for skip in 0..4 {
             let fixture = ManualEditFixture::begun(WriteMode::Append).await;

@@ -6,8 +6,8 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
+use crate::temp_project::{TempProject, ended, feed};
 use crate::wire::Emulator;
-use crate::workshop::{TempProject, ended, feed};
 
 const PAGE: &str = "<!DOCTYPE html><html><title>Hotel</title><body>Please log in</body></html>";
 

@@ -16,9 +16,9 @@ mod front;
 #[expect(dead_code, reason = "other tests use the rest of it")]
 mod person;
 
-#[path = "house/mod.rs"]
+#[path = "job_fixture/mod.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod house;
+mod job_fixture;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,7 +35,7 @@ use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 
-use crate::house::JobFixture;
+use crate::job_fixture::JobFixture;
 use crate::support::{Job, Values};
 
 const TABS: [&str; 2] = ["Processed j", "Failures j"];

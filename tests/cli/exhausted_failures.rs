@@ -1,8 +1,8 @@
 //! Exhausted failures: they are retried when the source is fixed, and every run reports them until
 //! then.
 
+use crate::temp_project::TempProject;
 use crate::wire::ApiClient;
-use crate::workshop::TempProject;
 
 const JOB: &str = r#"
 name = "j"
