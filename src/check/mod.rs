@@ -8,6 +8,7 @@
 //! - `programs`: can the steps' programs be run?
 //! - `repeated`: does the source repeat keys?
 //! - `probing`, `consequences`: does the service behave as assumed, and what if not?
+//! - `timetable`: the schedule in words, with its next times.
 //! - `report`: the lines of a check.
 
 pub mod report;
@@ -16,3 +17,4 @@ pub mod programs;
 pub mod repeated;
 pub mod preflight;
 pub mod probing;
+pub mod timetable;

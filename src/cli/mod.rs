@@ -14,6 +14,7 @@ pub mod session;
 pub mod duration;
 pub mod job_args;
 pub mod maintenance_args;
+pub mod schedule_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;
 pub mod args;

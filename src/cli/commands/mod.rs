@@ -8,6 +8,7 @@
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
 //! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -24,5 +25,6 @@ mod fields;
 pub mod failures;
 pub mod explain;
 pub mod fsck;
+pub mod schedule;
 #[cfg(feature = "emulator")]
 pub mod emulate;
