@@ -9,6 +9,7 @@
 //! - `repeated`: does the source repeat keys?
 //! - `rerun`: what happens if each step runs twice?
 //! - `probing`, `consequences`: does the service behave as assumed, and what if not?
+//! - `timetable`: the schedule in words, with its next times.
 //! - `report`: the lines of a check.
 
 pub mod report;
@@ -18,3 +19,4 @@ pub mod repeated;
 pub mod rerun;
 pub mod preflight;
 pub mod probing;
+pub mod timetable;

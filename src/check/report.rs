@@ -13,6 +13,8 @@ use crate::runner::run_config::RunError;
 pub enum Subject {
     /// The job file and the environment.
     JobFile,
+    /// When the job should run.
+    Schedule,
     /// The job's source.
     Source,
     /// A step that runs a program.
@@ -38,6 +40,7 @@ impl Subject {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::JobFile => "job file",
+            Self::Schedule => "schedule",
             Self::Source => "source",
             Self::Step => "step",
             Self::Credentials => "credentials",

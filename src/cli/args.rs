@@ -18,6 +18,7 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
+use crate::cli::schedule_args::ScheduleArgs;
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
 
@@ -84,6 +85,8 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
+    /// Explain a schedule, or export it for another scheduler
+    Schedule(ScheduleArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -252,6 +255,7 @@ impl Args {
     /// Returns whether the command was asked for JSON.
     pub fn json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
+            || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
     }
 }
 
@@ -309,6 +313,7 @@ impl CliCommand {
             Self::Reset(args) => Some(&args.job),
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
+            Self::Schedule(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

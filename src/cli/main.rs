@@ -97,6 +97,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         }
         CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
         CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
+        CliCommand::Schedule(args) => commands::schedule::command(session, &args.action, clock.as_ref()),
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance: Arc<dyn Rng> = match args.seed {

@@ -15,6 +15,7 @@ pub mod duration;
 pub mod job_args;
 pub mod plan_args;
 pub mod maintenance_args;
+pub mod schedule_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;
 pub mod args;

@@ -231,7 +231,7 @@ fn a_schedule_is_read_with_its_policies() {
     let ready =
         read("ready_by = '09:00', timezone = 'Europe/Berlin', weekdays = '1-5', not_before = '06:00', margin = '5m' }");
     let deadline = ready.ready_by.expect("a deadline");
-    assert_eq!((deadline.margin_ms, deadline.not_before.map(|time| time.hour())), (300_000, Some(6)));
+    assert_eq!((deadline.margin_ms, deadline.not_before.map(jiff::civil::Time::hour)), (300_000, Some(6)));
     assert_eq!(ready.recurrence.to_text(), "0 9 * * 1-5");
 }
 

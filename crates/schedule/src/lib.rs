@@ -15,7 +15,7 @@
 //! | What is due now, what was missed or skipped, and what is next? | `decision` |
 //! | Is a job late, stuck, degraded, paused or stale? | `lateness` |
 //! | Does a job outgrow its interval? Which dates have not run? | `cadence`, `backfill` |
-//! | How is a schedule described in words? | `words` |
+//! | How is a schedule described in words? | `words`, `explanation` |
 
 pub mod backfill;
 pub mod blackout;
@@ -23,6 +23,7 @@ pub mod cadence;
 pub mod cron;
 pub mod decision;
 pub mod dialect;
+pub mod explanation;
 pub mod instants;
 pub mod job_schedule;
 pub mod lateness;

@@ -13,6 +13,7 @@ use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
 use crate::check::programs::check_programs;
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
+use crate::check::timetable::check_schedule;
 use crate::cli::args::CheckArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::read_settings;
@@ -40,6 +41,7 @@ pub async fn command(
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
     let mut lines = destination_lines(args, &settings, &place);
+    lines.extend(check_schedule(&settings, clock.now()));
     let (of_source, repeated_keys) = check_source(&settings, clock.as_ref()).await;
     lines.extend(of_source);
     lines.extend(check_programs(&settings));

@@ -9,6 +9,7 @@
 //!   write.
 //! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -26,5 +27,6 @@ mod fields;
 pub mod failures;
 pub mod explain;
 pub mod fsck;
+pub mod schedule;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -99,13 +99,13 @@ pub(crate) struct ScheduleSection {
     pub(crate) timezone: Option<Text>,
     /// The local time at which the rows have to be there, such as 09:00, in place of cron.
     pub(crate) ready_by: Option<Text>,
-    /// The weekdays of ready_by, as a cron field such as 1-5; every day if none are named.
+    /// The weekdays of `ready_by`, as a cron field such as 1-5; every day if none are named.
     pub(crate) weekdays: Option<Text>,
-    /// With ready_by, the local time before which no run starts.
+    /// With `ready_by`, the local time before which no run starts.
     pub(crate) not_before: Option<Text>,
-    /// With ready_by, how long before that time a run should end: 10m if none is named.
+    /// With `ready_by`, how long before that time a run should end: 10m if none is named.
     pub(crate) margin: Option<Text>,
-    /// What is done about times that no clock called for: skip, run_once (the latest), or run_all(N) (the latest N).
+    /// What is done about times that no clock called for: `skip`, `run_once` (the latest), or `run_all(N)` (the latest N).
     #[schemars(extend("pattern" = r"^(skip|run_once|run_all\([0-9]+\))$"))]
     pub(crate) misfire: Option<Text>,
     /// How late a run may start before misfire decides: 1h if none is named.

@@ -1,0 +1,32 @@
+//! The schedule in words, with its next times, and a warning where clock changes touch it.
+
+use crate::check::report::{CheckItem, Subject};
+use crate::config::settings::Settings;
+use crate::schedule::explanation::{TIMES_LISTED, explained_time};
+use crate::schedule::job_schedule::{JobSchedule, Occurrence};
+use crate::schedule::words::{clock_change_notes, describe};
+use crate::time::Timestamp;
+
+/// Describes the job's schedule at `now`; nothing for a job without one.
+pub fn check_schedule(settings: &Settings, now: Timestamp) -> Vec<CheckItem> {
+    let Some(schedule) = &settings.schedule else { return Vec::new() };
+    let words = describe(&schedule.recurrence, &schedule.zone);
+    let words = if schedule.ready_by.is_some() { format!("ready {words}") } else { words };
+    let times: Vec<String> = next_occurrences(schedule, now)
+        .filter_map(|next| explained_time(next.scheduled_for, &schedule.zone))
+        .map(|time| format!("{} ({})", time.local, time.utc))
+        .collect();
+    let mut lines = vec![CheckItem::fine(Subject::Schedule, format!("{words}; next: {}", times.join(", ")))];
+    let notes = clock_change_notes(&schedule.recurrence, &schedule.zone, now);
+    let touched =
+        notes.into_iter().filter(|note| !note.contains("keeps its local time") && !note.contains("no run is"));
+    let hint = "choose a time outside of 00:00 to 03:59, or UTC, if that matters";
+    lines.extend(touched.map(|note| CheckItem::warning(Subject::Schedule, note, Some(hint))));
+    lines
+}
+
+/// The next five occurrences, blackout dates left out.
+fn next_occurrences(schedule: &JobSchedule, now: Timestamp) -> impl Iterator<Item = Occurrence> + '_ {
+    let next = move |after: Timestamp| schedule.next_after(after, 0);
+    std::iter::successors(next(now), move |last| next(last.scheduled_for)).take(TIMES_LISTED)
+}
