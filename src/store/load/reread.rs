@@ -16,6 +16,7 @@ use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
+use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{UndoFinding, UndoLog};
 
 /// Maximum number of cells per call when a whole tab is read.
@@ -133,20 +134,33 @@ impl Loader {
         }
     }
 
-    /// Reads the pre-images of the misplaced writes from the undo rows, as entered.
-    pub async fn read_pre_images(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
+    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair also
+    /// the post-images, because a repair may write formulas.
+    pub async fn read_entered_images(&self, title: &str, finding: &UndoFinding) -> Result<EnteredImages, LoadError> {
         let undo_log = &finding.undo_log;
         let (Some(first), Some(last)) = (finding.misplaced.first(), finding.misplaced.last()) else {
-            return Ok(Vec::new());
+            return Ok(EnteredImages::default());
         };
-        let (from, to) = (undo_log.before_row(first.index), undo_log.before_row(last.index));
-        let range = parse::rows_range(title, from + 1, to + 1, undo_log.columns() as usize);
-        let read = self.entered_values(&[range]).await?.into_iter().next().unwrap_or_default();
-        let cells = |index: usize| {
-            let row = read.get((undo_log.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
-            row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec()
-        };
-        Ok(finding.misplaced.iter().map(|misplaced| cells(misplaced.index)).collect())
+        let (first, last) = (first.index, last.index);
+        let columns = undo_log.columns() as usize;
+        let mut ranges =
+            vec![parse::rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
+        if undo_log.is_repair {
+            ranges.push(parse::rows_range(
+                title,
+                undo_log.after_row(first) + 1,
+                undo_log.after_row(last) + 1,
+                columns,
+            ));
+        }
+        let mut read = self.entered_values(&ranges).await?.into_iter().map(|rows| {
+            let cells = |index: usize| {
+                let row = rows.get(index - first).map_or(&[][..], Vec::as_slice);
+                row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec()
+            };
+            finding.misplaced.iter().map(|misplaced| cells(misplaced.index)).collect()
+        });
+        Ok(EnteredImages { before: read.next().unwrap_or_default(), after: read.next().unwrap_or_default() })
     }
 
     /// Reads the scratch rows of an undo log from this state tab.

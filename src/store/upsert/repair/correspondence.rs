@@ -10,11 +10,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::store::tabs::column_map::{ColumnMap, map_own_columns};
+use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::column_search::{
     cell, correct_by_content, join_recovered_header, known_by_formula, named_header,
 };
+use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
@@ -145,8 +146,26 @@ impl<'a> Correspondence<'a> {
     /// Whether no user changed a cell since the batch. The post-image shows what a hit row
     /// contained then.
     pub(super) fn is_untouched(&self, row: u32, column: usize) -> bool {
-        let left = self.hit_at(row).zip(self.now.origin(column));
-        left.is_none_or(|(hit, from)| cell(&hit.after, from) == self.image.shown(row as usize, column))
+        let left = self.hit_by_row.get(&row).zip(self.now.origin(column));
+        left.is_none_or(|(hit, from)| self.is_as_written(*hit, from, row, column))
+    }
+
+    /// Whether the cell in `row` and `to` shows what the batch wrote into column `from` of a hit.
+    /// The value of a formula may change by itself, so that only the formula itself counts.
+    pub(super) fn is_as_written(&self, hit: usize, from: usize, row: u32, to: usize) -> bool {
+        let row = row as usize;
+        let Some(misplaced) = self.finding.misplaced.get(hit) else { return false };
+        match (self.formula_written(hit, from), self.image.formula(row, to)) {
+            (Some(written), Some(now)) => have_same_shape(&written, now),
+            _ => cell(&misplaced.after, from) == self.image.shown(row, to),
+        }
+    }
+
+    /// The formula that a repair wrote into a column of a hit, as kept in the undo row.
+    pub(super) fn formula_written(&self, hit: usize, column: usize) -> Option<String> {
+        let entered = cell(self.image.undo.after.get(hit)?, column);
+        let shown = cell(&self.finding.misplaced.get(hit)?.after, column);
+        (entered.starts_with('=') && entered != shown).then_some(entered)
     }
 
     /// The row that owns this key. A row into which the batch wrote the key by mistake does not
@@ -176,12 +195,12 @@ impl<'a> Correspondence<'a> {
         let name = self.finding.undo_log.header.get(column)?;
         let tab = self.image.tab;
         let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
-        let by_text = || tab.header.iter().position(|text| text == name && !name.is_empty());
+        let by_text = || tab.header.iter().position(|text| text == name).filter(|_| !name.is_empty() && !is_error(name));
         own.or_else(by_text).or_else(|| self.found.get(column).and_then(|found| self.now.get(found)))
     }
 
     /// The map from the expected header to the current one.
-    fn intended_map(&self) -> ColumnMap {
+    pub(super) fn intended_map(&self) -> ColumnMap {
         let header = &self.finding.undo_log.header;
         let known: Vec<_> = (0..header.len()).filter_map(|at| Some((at, self.intended(at)?))).collect();
         ColumnMap::between(header, &self.image.tab.header, &known)
@@ -198,6 +217,15 @@ impl<'a> Correspondence<'a> {
             .copied()
             .filter(|at| fingerprint.compare(&self.finding.misplaced[*at].shown, |_| false).is_exact())
             .collect()
+    }
+
+    /// Whether a write hit the row for which it was intended, in whichever columns.
+    pub(super) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
+        match &misplaced.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => self.key_before(misplaced) == *key,
+            RowPredicate::Row { key: None, fingerprint } => self.hits_with_contents(fingerprint).contains(&at),
+            RowPredicate::Blank(_) => false,
+        }
     }
 
     /// The row that a repair hit, if it was the intended one, in which a user had changed some

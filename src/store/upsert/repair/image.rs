@@ -23,9 +23,18 @@ pub struct TabImage<'a> {
     pub height: u32,
     /// The same cells as entered, formulas as text; empty if not known.
     pub entered: &'a [Vec<Value>],
-    /// The pre-images from the undo rows, as entered (formulas as text), in the order of the
-    /// misplaced writes.
-    pub undo: &'a [Vec<Value>],
+    /// The cells of the undo rows as entered.
+    pub undo: &'a EnteredImages,
+}
+
+/// The cells of the undo rows as entered (formulas as text), in the order of the misplaced writes;
+/// empty if they were not read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EnteredImages {
+    /// The pre-images.
+    pub before: Vec<Vec<Value>>,
+    /// The post-images of a repair. Other batches write no formulas.
+    pub after: Vec<Vec<Value>>,
 }
 
 impl TabImage<'_> {
@@ -57,6 +66,12 @@ impl TabImage<'_> {
     pub(super) fn is_filled_by_header(&self, column: usize) -> bool {
         let is_well = |text: &String| !text.is_empty() && !is_error(text);
         self.header_formula(column).is_some() && self.tab.header.get(column).is_some_and(is_well)
+    }
+
+    /// The formula of a cell. A text that starts with `=` displays itself and is not a formula.
+    pub(super) fn formula(&self, row: usize, column: usize) -> Option<&str> {
+        let entered = self.entered.get(row)?.get(column)?.as_str()?;
+        (entered.starts_with('=') && self.shown(row, column) != entered).then_some(entered)
     }
 
     pub(super) fn shown(&self, row: usize, column: usize) -> String {

@@ -144,20 +144,47 @@ impl RepairPlanner<'_> {
         match self.intended_row(at, misplaced, out) {
             IntendedRow::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
-                    let shown = self.map.image.shown(row as usize, copy.to);
-                    let is_done = cell(&misplaced.after, copy.from) == shown;
+                    let is_done = self.map.is_as_written(at, copy.from, row, copy.to);
                     self.is_as_planned(target, row, copy) && (is_done || self.map.is_untouched(row, copy.to))
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
-                let is_other =
-                    |copy: &&CellCopy| cell(&misplaced.after, copy.from) != self.map.image.shown(row as usize, copy.to);
+                let is_other = |copy: &&CellCopy| !self.map.is_as_written(at, copy.from, row, copy.to);
                 out.changed.extend(theirs.iter().filter(is_other).map(|copy| (row, copy.to)));
+                let ours = ours.into_iter().map(|copy| self.repeating_copy(at, misplaced, copy, row, out)).collect();
                 out.add(Some(row), "", ours, Vec::new());
             }
             IntendedRow::Row(row) => self.repeat_moves(target, row, out),
             IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
             IntendedRow::Gone => {}
         }
+    }
+
+    /// Returns the copy that repeats the write of a cell. A repair wrote a formula as of the columns
+    /// that it expected. If they moved, its references follow them.
+    fn repeating_copy(
+        &self,
+        at: usize,
+        misplaced: &MisplacedWrite,
+        copy: CellCopy,
+        row: u32,
+        out: &mut PlannedRepairs,
+    ) -> CellCopy {
+        let Some(formula) = self.map.formula_written(at, copy.from) else { return copy };
+        let columns = self.map.intended_map();
+        if columns.is_identity() && copy.from == copy.to {
+            return copy;
+        }
+        let undo_log = &self.map.finding.undo_log;
+        let formula_move = FormulaMove {
+            title: &self.map.image.tab.title,
+            kept_row: undo_log.after_row(misplaced.index),
+            margin: undo_log.margin() as usize,
+            row,
+            columns: &columns,
+        };
+        let formula = rewrite_references(&formula, formula_move);
+        out.note_lost_references(&formula, copy.to, row);
+        CellCopy { source: CellSource::Formula(formula), ..copy }
     }
 
     /// Finds the row for which a write was intended.
@@ -256,6 +283,7 @@ impl RepairPlanner<'_> {
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
             ));
         }
+        let is_own = self.map.is_own_row(at, misplaced);
         let mut copies = Vec::new();
         for &from in columns {
             let Some(to) = self.map.now.get(from) else {
@@ -264,7 +292,11 @@ impl RepairPlanner<'_> {
                 }
                 continue;
             };
-            if self.map.image.shown(row as usize, to) == cell(&misplaced.after, from) {
+            if is_own && self.map.intended(from) == Some(to) {
+                // This cell was written as intended.
+                continue;
+            }
+            if self.map.is_as_written(at, from, row, to) {
                 copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
             } else {
                 out.changed.insert((row, to));
@@ -326,7 +358,7 @@ impl RepairPlanner<'_> {
     /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
     /// and is not a formula.
     fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.map.image.undo.get(at)?, column);
+        let entered = cell(self.map.image.undo.before.get(at)?, column);
         (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
     }
 
@@ -383,7 +415,7 @@ impl RepairPlanner<'_> {
         }
         let at = at(index(undo_log.before_row(0))?)?;
         let misplaced = finding.misplaced.get(at)?;
-        let is_read = self.map.image.undo.get(at).is_some();
+        let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
     }
 

@@ -135,9 +135,9 @@ impl<'a> RowSearch<'a> {
             }
             let mark = mark_of(&Value::from(sought.key.clone())).unwrap_or_default();
             let rows = self.rows_showing(self.image.key, mark);
-            let best = self.best(at, &rows);
-            self.found[at] = Some(best.map_or(RowLocation::Gone, |(row, _)| RowLocation::At(number(row))));
-            self.taken.extend(best.map(|(row, _)| row));
+            if let Some((row, _)) = self.best(at, &rows) {
+                self.take(at, row);
+            }
         }
     }
 
@@ -248,15 +248,15 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Finds rows whose overwritten key users changed to another text, while all other cells are
-    /// unchanged. If two could be the one, neither is used.
+    /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
+    /// could be the one, neither is used.
     fn by_all_but_key(&mut self) {
         let key = self.image.key;
-        let keys: HashSet<String> = self.sought.iter().filter_map(|sought| sought.lost_key.clone()).collect();
+        let keys = self.known_keys();
         let mut fits: Vec<(usize, usize)> = Vec::new();
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
-            if self.found[at].is_some() || sought.lost_key.is_none() {
+            if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
                 continue;
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
@@ -273,6 +273,18 @@ impl<'a> RowSearch<'a> {
                 self.take(*at, *row);
             }
         }
+    }
+
+    /// Keys that the finding names: of rows that it hit, and of rows for which its writes were
+    /// intended.
+    fn known_keys(&self) -> HashSet<String> {
+        let lost = self.sought.iter().filter_map(|sought| sought.lost_key.clone());
+        let shown = self.sought.iter().map(|sought| sought.key.clone());
+        let intended = self.sought.iter().filter_map(|sought| match &sought.misplaced.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Blank(key) | RowPredicate::Row { key: Some(key), .. } => Some(key),
+            RowPredicate::Row { key: None, .. } => None,
+        });
+        lost.chain(shown).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
     }
 
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents

@@ -5,9 +5,11 @@ use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::column_search::known_by_formula;
+use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 const BASE: u32 = 100;
+const NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new() };
 
 fn tab(header: &[&str]) -> Tab {
     Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
@@ -45,7 +47,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
 }
 
 fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
-    TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &[] }
+    TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &NO_ENTRIES }
 }
 
 fn planned_repairs(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<RowRepair> {
