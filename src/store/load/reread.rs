@@ -17,7 +17,7 @@ use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::image::EnteredImages;
-use crate::store::upsert::undo_log::{UndoFinding, UndoLog};
+use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding, UndoLog};
 
 /// Maximum number of cells per call when a whole tab is read.
 const PAGE_CELLS: u32 = 200_000;
@@ -153,14 +153,19 @@ impl Loader {
                 columns,
             ));
         }
-        let mut read = self.entered_values(&ranges).await?.into_iter().map(|rows| {
-            let cells = |index: usize| {
-                let row = rows.get(index - first).map_or(&[][..], Vec::as_slice);
-                row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec()
-            };
-            finding.misplaced.iter().map(|misplaced| cells(misplaced.index)).collect()
-        });
-        Ok(EnteredImages { before: read.next().unwrap_or_default(), after: read.next().unwrap_or_default() })
+        let kept = undo_log.formulas_row().filter(|_| undo_log.is_repair);
+        ranges.extend(kept.map(|row| parse::rows_range(title, row + 1, row + 1, columns)));
+        let mut read = self.entered_values(&ranges).await?.into_iter();
+        let cells = |row: &Vec<Value>| row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec();
+        let mut images = || -> Vec<Vec<Value>> {
+            let rows = read.next().unwrap_or_default();
+            let image = |misplaced: &MisplacedWrite| rows.get(misplaced.index - first).map(cells).unwrap_or_default();
+            finding.misplaced.iter().map(image).collect()
+        };
+        let before = images();
+        let after = if undo_log.is_repair { images() } else { Vec::new() };
+        let header = kept.and_then(|_| read.next()?.first().map(cells)).unwrap_or_default();
+        Ok(EnteredImages { before, after, header })
     }
 
     /// Reads the scratch rows of an undo log from this state tab.

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::store::tabs::column_map::{ColumnMap, is_error};
 use crate::store::tabs::parse::text;
+use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::undo_log::UndoFinding;
+use crate::store::upsert::undo_log::{HeaderFormulas, UndoFinding};
 
 /// The header as found. For a formula that showed an error then, the text that the batch expected.
 pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
@@ -21,6 +22,29 @@ pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<Stri
         expected.filter(|_| is_error(text)).unwrap_or(text).clone()
     };
     finding.header.iter().enumerate().map(named).collect()
+}
+
+/// The formulas of the header as a repair found it, each with its column.
+pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
+    let formula = |(at, entered): (usize, &Value)| {
+        let entered = entered.as_str().filter(|text| text.starts_with('='))?;
+        finding.header.get(at).is_some_and(|shown| shown != entered).then(|| (at, entered.to_owned()))
+    };
+    image.undo.header.iter().enumerate().filter_map(formula).collect()
+}
+
+/// Pairs the columns whose header formulas differ at most in references. If two could be the one,
+/// neither is paired.
+pub(super) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) -> Vec<(usize, usize)> {
+    let alike = |formula: &str, all: &[(usize, String)]| {
+        let found: Vec<_> = all.iter().filter(|(_, other)| have_same_shape(formula, other)).map(|(at, _)| *at).collect();
+        if let [one] = found.as_slice() { Some(*one) } else { None }
+    };
+    let pair = |(at, formula): &(usize, String)| {
+        alike(formula, old)?;
+        Some((*at, alike(formula, new)?))
+    };
+    old.iter().filter_map(pair).collect()
 }
 
 /// Joins the only unmatched column whose header showed an error with the only unmatched one whose

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::column_search::{
-    cell, correct_by_content, join_recovered_header, known_by_formula, named_header,
+    cell, correct_by_content, formulas_found, join_recovered_header, known_by_formula, named_header, pair_by_formula,
 };
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
@@ -55,10 +55,14 @@ impl<'a> Correspondence<'a> {
             let now = header.and_then(|header| tab.header.iter().position(|text| text == header));
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
-        let found = map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), is_users);
+        let formulas_found = formulas_found(finding, image);
+        let by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
+        let found =
+            map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), &by_formula, is_users);
         let header = named_header(finding, &found);
         let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
-        let known: Vec<_> = known.chain(known_by_formula(&header, image)).collect();
+        let by_formula = pair_by_formula(&formulas_found, &image.header_formulas());
+        let known: Vec<_> = known.chain(by_formula).chain(known_by_formula(&header, image)).collect();
         let mut now = ColumnMap::between(&header, &tab.header, &known);
         join_recovered_header(&mut now, &header, image);
         let key = found.get(undo_log.key).unwrap_or(undo_log.key);

@@ -9,6 +9,7 @@ use crate::store::tabs::column_map::is_error;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
 use crate::store::tabs::schema::Tab;
+use crate::store::upsert::undo_log::HeaderFormulas;
 
 /// The current contents of the data tab.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +36,8 @@ pub struct EnteredImages {
     pub before: Vec<Vec<Value>>,
     /// The post-images of a repair. Other batches write no formulas.
     pub after: Vec<Vec<Value>>,
+    /// The header as found by a repair, if that kept its formulas.
+    pub header: Vec<Value>,
 }
 
 impl TabImage<'_> {
@@ -60,6 +63,12 @@ impl TabImage<'_> {
         let entered = self.entered.first()?.get(column)?.as_str()?;
         let is_formula = entered.starts_with('=') && self.tab.header.get(column).is_some_and(|shown| shown != entered);
         is_formula.then_some(entered)
+    }
+
+    /// The formulas of the header, each with its column.
+    pub fn header_formulas(&self) -> HeaderFormulas {
+        let formula = |at| Some((at, self.header_formula(at)?.to_owned()));
+        (0..self.tab.header.len()).filter_map(formula).collect()
     }
 
     /// Whether the formula of its header fills a column.

@@ -9,7 +9,7 @@ use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 const BASE: u32 = 100;
-const NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new() };
+const NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
 
 fn tab(header: &[&str]) -> Tab {
     Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
@@ -37,6 +37,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         keys: 1,
         width: 20,
         recreated: Vec::new(),
+        header_formulas: Vec::new(),
         counts: HashMap::new(),
         base: BASE,
         is_repair: false,
