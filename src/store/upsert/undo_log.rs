@@ -173,6 +173,8 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
+    /// Rows that a repair hit as intended, as written: they are no row that it missed.
+    pub settled: Vec<Vec<Value>>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
     pub shifted_appends: Vec<String>,
@@ -412,16 +414,18 @@ impl UndoLog {
         let moved = self.is_moved(&images.header);
         let shown = if images.shown.is_empty() { images.before.clone() } else { images.shown };
         let rows = images.before.into_iter().zip(images.after).zip(shown);
-        let misplaced =
-            self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
-                let misplaced = moved || !target.is_hit(&before, &shown, self.key);
-                misplaced.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
-            });
-        let misplaced = misplaced.collect();
+        let (mut misplaced, mut settled) = (Vec::new(), Vec::new());
+        for (index, (target, ((before, after), shown))) in self.targets.iter().zip(rows).enumerate() {
+            if moved || !target.is_hit(&before, &shown, self.key) {
+                misplaced.push(MisplacedWrite { index, target: target.clone(), before, after, shown });
+            } else if self.is_repair {
+                settled.push(after);
+            }
+        }
         let mut shifted_appends =
             if moved && self.appended > self.recreated.len() { shifted_appends() } else { Vec::new() };
         shifted_appends.extend(self.recreated.iter().filter(|_| moved).cloned());
-        UndoFinding { header: images.header, misplaced, shifted_appends, undo_log: self }
+        UndoFinding { header: images.header, misplaced, settled, shifted_appends, undo_log: self }
     }
 }
 

@@ -32,6 +32,8 @@ pub(super) struct Correspondence<'a> {
     pub(super) key: usize,
     /// The current location of each row that was hit.
     pub(super) located: Vec<RowLocation>,
+    /// The contents of rows that a repair hit as intended, in current columns.
+    settled: Vec<RowFingerprint>,
     /// From current row to index of the hit.
     hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.
@@ -84,6 +86,7 @@ impl<'a> Correspondence<'a> {
             now,
             key,
             located: Vec::new(),
+            settled: Vec::new(),
             hit_by_row: HashMap::new(),
             hit_by_key,
             hit_by_mark,
@@ -95,8 +98,13 @@ impl<'a> Correspondence<'a> {
 
     /// Follows the rows, once the columns are mapped.
     fn locate_rows(mut self) -> Self {
-        let intended = self.intended_rows();
-        self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, intended).locate(self.key);
+        let settled = self.finding.settled.iter().map(|row| {
+            let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
+            RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width())
+        });
+        self.settled = settled.filter(|fingerprint| !fingerprint.is_blank()).collect();
+        let (others, claims) = (self.intended_rows(), self.claims());
+        self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, others, claims).locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
         self.hit_by_row = rows.collect();
         if let Some(at) = self.now.get(self.finding.undo_log.key) {
@@ -107,6 +115,21 @@ impl<'a> Correspondence<'a> {
             }
         }
         self
+    }
+
+    /// What rows must show that are known to be others than the hit ones: intended rows of a repair
+    /// that it missed, and rows that it hit as intended.
+    fn claims(&self) -> Vec<RowFingerprint> {
+        let map = self.intended_map();
+        let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
+            RowPredicate::Row { fingerprint, .. }
+                if !fingerprint.is_blank() && self.hits_with_contents(fingerprint).is_empty() =>
+            {
+                Some(fingerprint.moved(&map, self.image.width()))
+            }
+            _ => None,
+        });
+        missed.chain(self.settled.iter().cloned()).collect()
     }
 
     /// Intended rows of a repair that it missed and that still hold all expected contents. None of
@@ -277,7 +300,8 @@ impl<'a> Correspondence<'a> {
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
-        let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row);
+        let is_settled = |row: u32| !fingerprint.is_blank() && self.is_settled(row as usize);
+        let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !is_settled(row);
         if fingerprint.is_blank() {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
             return blank.min_by_key(|row| row.abs_diff(place));
@@ -296,6 +320,11 @@ impl<'a> Correspondence<'a> {
         }
         let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
         (first.is_exact() || is_alone).then_some(*row)
+    }
+
+    /// Whether a row shows what a repair wrote into a row that it hit as intended.
+    fn is_settled(&self, row: usize) -> bool {
+        self.settled.iter().any(|fingerprint| self.image.compare(fingerprint, row).is_exact())
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.

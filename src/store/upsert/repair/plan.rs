@@ -225,6 +225,10 @@ impl RepairPlanner<'_> {
                 let own = held.contains(&at).then_some(hit).flatten();
                 let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+                // The repair found the row. If none is there now, it was deleted since.
+                if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
+                    return IntendedRow::Gone;
+                }
                 let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
                 let row =
