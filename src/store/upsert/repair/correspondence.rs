@@ -165,6 +165,11 @@ impl<'a> Correspondence<'a> {
         self.hit_by_row.get(&row).and_then(|at| self.finding.misplaced.get(*at))
     }
 
+    /// The index of the hit whose row is now at `row`.
+    pub(super) fn hit_index(&self, row: u32) -> Option<usize> {
+        self.hit_by_row.get(&row).copied()
+    }
+
     /// The current row of a hit.
     pub(super) fn row_of_hit(&self, at: usize) -> Option<u32> {
         self.located.get(at).and_then(|located| located.row())
@@ -263,11 +268,26 @@ impl<'a> Correspondence<'a> {
         let width = misplaced.shown.len().max(self.finding.header.len());
         let own = fingerprint.moved(&self.found, width).compare(&misplaced.shown, |_| false);
         let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        let unhit = self.image.rows().filter(|(row, _)| self.hit_at(number(*row)).is_none());
+        let created = self.created_rows();
+        let is_other = |row: &u32| self.hit_at(*row).is_none() && !created.contains(row);
+        let unhit = self.image.rows().filter(|(row, _)| is_other(&number(*row)));
         let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
         // A row counts as gone once more of it was changed than is left.
         let is_left = own.equal > 0 && own.equal >= own.different;
         (is_left && best.is_none_or(|best| best < own.score())).then_some(row)
+    }
+
+    /// The lowest rows of the keys for which the batch created rows.
+    fn created_rows(&self) -> HashSet<u32> {
+        let undo_log = &self.finding.undo_log;
+        let rows = undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| number(*row));
+        let unhit: Vec<_> = rows.filter(|row| self.hit_at(*row).is_none()).collect();
+        let mut lowest: HashMap<String, u32> = HashMap::new();
+        for row in unhit {
+            let there = lowest.entry(self.image.shown(row as usize, self.image.key)).or_default();
+            *there = row.max(*there);
+        }
+        lowest.into_values().collect()
     }
 
     /// The row into which a user wrote the key that a repair was to restore there, if most of its

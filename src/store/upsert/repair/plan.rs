@@ -252,7 +252,24 @@ impl RepairPlanner<'_> {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
             None => self.map.image.cell(row as usize, copy.to).and_then(mark_of),
         };
-        !fingerprint.is_covered(copy.from) || held == fingerprint.mark(copy.from)
+        match fingerprint.is_covered(copy.from) {
+            true => held == fingerprint.mark(copy.from),
+            // It was computed then: a constant is a user's.
+            false => !self.is_constant(row, copy),
+        }
+    }
+
+    /// Whether a user entered a constant into a cell, as the batch found it or as it is now.
+    fn is_constant(&self, row: u32, copy: &CellCopy) -> bool {
+        let Some(hit) = self.map.hit_index(row) else {
+            let entered = self.map.image.entered.get(row as usize).map(|cells| cell(cells, copy.to));
+            return entered.is_some_and(|text| !text.is_empty())
+                && self.map.image.formula(row as usize, copy.to).is_none();
+        };
+        let Some(from) = self.map.found.get(copy.from) else { return false };
+        let entered = self.map.image.undo.before.get(hit).map(|cells| cell(cells, from));
+        let shown = self.map.finding.misplaced.get(hit).map(|misplaced| cell(&misplaced.shown, from));
+        entered.is_some_and(|entered| !entered.is_empty() && Some(entered) == shown)
     }
 
     /// Repeats moves within a row. A row that was itself hit is moved from its pre-image.
@@ -380,8 +397,10 @@ impl RepairPlanner<'_> {
             return;
         }
         let image = self.map.image;
-        let rows = (1..image.rows.len()).rev().filter(|row| image.shown(*row, at) == key);
-        for row in rows.take(count) {
+        // A row of which a write is repaired was not appended.
+        let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
+        let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
+        for row in rows {
             out.add(Some(number(row)), key, copies.clone(), clears.clone());
         }
     }
