@@ -24,6 +24,20 @@ pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<Stri
     finding.header.iter().enumerate().map(named).collect()
 }
 
+/// The job's columns that users renamed before the batch: the header as found has the text that the
+/// column has now.
+pub(super) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
+    let (undo_log, tab) = (&finding.undo_log, image.tab);
+    let renamed = |&expected: &usize| {
+        let text = tab.header.get(tab.position(undo_log.name(expected)?)?)?;
+        let is_new = !text.is_empty() && !is_error(text) && !undo_log.header.contains(text);
+        let mut there = finding.header.iter().enumerate().filter(|(_, found)| *found == text);
+        let (at, _) = there.next().filter(|_| is_new)?;
+        there.next().is_none().then_some((expected, at))
+    };
+    undo_log.used.iter().filter_map(renamed).collect()
+}
+
 /// The formulas of the header as a repair found it, each with its column.
 pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
     let formula = |(at, entered): (usize, &Value)| {
@@ -99,7 +113,13 @@ pub(super) fn correct_by_content(
         finding.misplaced.iter().flat_map(|misplaced| misplaced.target.columns.iter().copied()).collect();
     written.sort_unstable();
     written.dedup();
-    for column in written.into_iter().filter(|column| *column != key) {
+    // A header that is there counts.
+    let is_named = |column: &usize| {
+        let (was, is) = (finding.header.get(*column), now.get(*column).and_then(|at| image.tab.header.get(at)));
+        was.is_some_and(|text| !text.is_empty() && !is_error(text)) && was == is
+    };
+    let unnamed: Vec<_> = written.into_iter().filter(|column| *column != key && !is_named(column)).collect();
+    for column in unnamed {
         let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
         let cells = hit.filter_map(|misplaced| {
             let (key, shown) = (cell(&misplaced.after, key), cell(&misplaced.after, column));

@@ -14,6 +14,7 @@ use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::column_search::{
     cell, correct_by_content, formulas_found, join_recovered_header, known_by_formula, named_header, pair_by_formula,
+    renamed_columns,
 };
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
@@ -58,7 +59,8 @@ impl<'a> Correspondence<'a> {
             header.is_none() || now.is_some_and(|at| !own.contains(&at))
         };
         let formulas_found = formulas_found(finding, image);
-        let by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
+        let mut by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
+        by_formula.extend(renamed_columns(finding, image));
         let found =
             map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), &by_formula, is_users);
         let header = named_header(finding, &found);
@@ -298,9 +300,15 @@ impl<'a> Correspondence<'a> {
             return None;
         }
         let key = cell(&misplaced.after, self.finding.undo_log.key);
-        let row = self.row_of(&key).filter(|row| !key.is_empty() && self.hit_at(*row).is_none())?;
-        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        self.image.compare_but(&expected, row as usize, self.image.key).is_close().then_some(row)
+        let row = self.row_of(&key).filter(|_| !key.is_empty())?;
+        let like = if let Some(hit) = self.hit_at(row) {
+            let width = hit.shown.len().max(self.finding.header.len());
+            fingerprint.moved(&self.found, width).compare(&hit.shown, |column| column == self.key)
+        } else {
+            let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+            self.image.compare_but(&expected, row as usize, self.image.key)
+        };
+        like.is_close().then_some(row)
     }
 
     /// Whether a user replaced the key of a hit row, so that it belongs to no key: it shows neither

@@ -313,8 +313,9 @@ impl RepairPlanner<'_> {
                 }
                 continue;
             };
-            if is_own && self.map.intended(from) == Some(to) {
-                // This cell was written as intended.
+            let written = CellCopy { source: source.clone(), from, to };
+            if is_own && self.map.intended(from) == Some(to) && self.is_as_planned(&misplaced.target, row, &written) {
+                // This cell was written as intended, over nothing of a user's.
                 continue;
             }
             if self.map.is_as_written(at, from, row, to) {
