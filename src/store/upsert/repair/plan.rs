@@ -50,6 +50,12 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     for (key, rows) in shifted_appends {
         planner.move_appended_cells(key, rows, &mut out);
     }
+    if out.missing > 0 {
+        out.unrepaired.push(format!(
+            "{} rows that were to be repaired were not found again: they were deleted, or people changed them",
+            out.missing
+        ));
+    }
     if out.gone > 0 {
         out.unrepaired.push(format!(
             "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
@@ -78,6 +84,8 @@ struct PlannedRepairs {
     by_row: HashMap<u32, usize>,
     /// Cells that users changed since and that stay: row and column.
     changed: HashSet<(u32, usize)>,
+    /// The number of rows for which a repair was intended and that were not found.
+    missing: usize,
     /// The number of hit rows that were not found.
     gone: usize,
     /// Columns that were not found, by header, with the number of cells left out.
@@ -210,6 +218,9 @@ impl RepairPlanner<'_> {
                     None => {
                         let row = self.map.own_row_changed(at, misplaced);
                         let row = row.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        if row.is_none() {
+                            self.note_missing_row(misplaced, out);
+                        }
                         row.map_or(IntendedRow::Gone, IntendedRow::Row)
                     }
                 },
@@ -227,20 +238,31 @@ impl RepairPlanner<'_> {
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
                 // The repair found the row. If none is there now, it was deleted since.
                 if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
+                    self.note_missing_row(misplaced, out);
                     return IntendedRow::Gone;
                 }
                 let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
                 let row =
                     row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
-                if row.is_none() && writes_key {
-                    let key = cell(&misplaced.after, undo_log.key);
-                    out.unrepaired.push(format!(
-                        "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
-                    ));
+                if row.is_none() {
+                    self.note_missing_row(misplaced, out);
                 }
                 row.map_or(IntendedRow::Gone, IntendedRow::Row)
             }
+        }
+    }
+
+    /// Reports that the row is gone for which a repair was intended.
+    fn note_missing_row(&self, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let undo_log = &self.map.finding.undo_log;
+        let key = cell(&misplaced.after, undo_log.key);
+        if misplaced.target.columns.contains(&undo_log.key) && !key.is_empty() {
+            out.unrepaired.push(format!(
+                "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
+            ));
+        } else if undo_log.is_repair {
+            out.missing += 1;
         }
     }
 
