@@ -54,7 +54,7 @@ impl TabImage<'_> {
     pub(super) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
         let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
-        let is_blank = |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at);
+        let is_blank = |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 
@@ -95,6 +95,10 @@ impl TabImage<'_> {
     /// Whether a formula computes the displayed cell: its own, or another cell's.
     fn is_computed(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
+        // The service may return the computed values of an array for its cells.
+        if self.is_filled_by_header(column) {
+            return true;
+        }
         match entered.get(column) {
             // A text may also start with `=`. Then it displays itself.
             Some(Value::String(entered)) if entered.starts_with('=') => self.shown(row, column) != *entered,

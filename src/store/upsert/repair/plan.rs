@@ -283,6 +283,9 @@ impl RepairPlanner<'_> {
 
     /// Whether a user entered a constant into a cell, as the batch found it or as it is now.
     fn is_constant(&self, row: u32, copy: &CellCopy) -> bool {
+        if self.map.image.header_formula(copy.to).is_some() {
+            return false;
+        }
         let Some(hit) = self.map.hit_index(row) else {
             let entered = self.map.image.entered.get(row as usize).map(|cells| cell(cells, copy.to));
             return entered.is_some_and(|text| !text.is_empty())
@@ -358,10 +361,14 @@ impl RepairPlanner<'_> {
             out.gone += usize::from(!is_blank);
             return;
         }
-        if left_nothing(misplaced, &self.map.now, self.map.image) {
+        let has_row = self.map.row_of(key).is_some()
+            || self.map.hit_with_key(key).is_some_and(|hit| self.map.row_of_hit(hit).is_some());
+        if has_row {
+            out.gone += 1;
+        } else if left_nothing(misplaced, &self.map.now, self.map.image) {
             let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
             out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
-        } else if self.map.row_of(key).is_none() {
+        } else {
             out.unrepaired.push(format!(
                 "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
             ));

@@ -8,8 +8,11 @@ use crate::store::upsert::repair::column_search::known_by_formula;
 use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
+#[path = "tests_edits.rs"]
+mod tests_edits;
+
 const BASE: u32 = 100;
-const NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
+static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
 
 fn tab(header: &[&str]) -> Tab {
     Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
