@@ -310,7 +310,8 @@ impl Book {
         let Some(at) = sight.row(stamp) else { return };
         let is_waiting = waiting.iter().any(|(row, _)| *row == at);
         let wrong = waiting.iter().filter(|(row, cell)| *row == at && *cell != column).count();
-        let key_shown = self.job("id").and_then(|keys| sight.column(keys)).map(|keys| sight.entered(at, keys).to_owned());
+        let key_shown =
+            self.job("id").and_then(|keys| sight.column(keys)).map(|keys| sight.entered(at, keys).to_owned());
         let constants = self.columns.keys().filter(|stamp| {
             let shown = sight.column(**stamp).map_or("", |place| sight.entered(at, place));
             !shown.is_empty() && !shown.starts_with('=')

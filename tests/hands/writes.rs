@@ -115,7 +115,8 @@ impl Book {
         let (columns, since) = (&self.columns, self.written_at);
         for row in self.rows.values_mut() {
             for (name, (_, fate)) in row.typed.iter_mut().filter(|(_, (_, fate))| *fate == Fate::Goes) {
-                let is_columns = |stamp: &u32| columns.get(stamp).is_some_and(|column| column.holds == Holds::Job(name));
+                let is_columns =
+                    |stamp: &u32| columns.get(stamp).is_some_and(|column| column.holds == Holds::Job(name));
                 if row.fresh.iter().any(|(stamp, (when, _))| *when >= since && is_columns(stamp)) {
                     *fate = Fate::Either;
                 }
@@ -206,7 +207,8 @@ impl Book {
                             before.filter(|_| !is_inserted).and_then(|before| Some((before, before.column(*stamp)?)));
                         let there = there.map_or("", |(before, column)| before.entered(was, column));
                         // What stands beside formulas of hers without being one is not hers.
-                        let is_hers = !matches!(column.holds, Holds::Array(_) | Holds::Formula(_)) || there.starts_with('=');
+                        let is_hers =
+                            !matches!(column.holds, Holds::Array(_) | Holds::Formula(_)) || there.starts_with('=');
                         if is_hers { there.to_owned() } else { String::new() }
                     }
                 };

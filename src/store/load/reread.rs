@@ -146,12 +146,7 @@ impl Loader {
         let mut ranges =
             vec![parse::rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
         if undo_log.is_repair {
-            ranges.push(parse::rows_range(
-                title,
-                undo_log.after_row(first) + 1,
-                undo_log.after_row(last) + 1,
-                columns,
-            ));
+            ranges.push(parse::rows_range(title, undo_log.after_row(first) + 1, undo_log.after_row(last) + 1, columns));
         }
         let kept = undo_log.formulas_row().filter(|_| undo_log.is_repair);
         ranges.extend(kept.map(|row| parse::rows_range(title, row + 1, row + 1, columns)));

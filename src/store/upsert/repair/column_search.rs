@@ -51,7 +51,8 @@ pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> Hea
 /// neither is paired.
 pub(super) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) -> Vec<(usize, usize)> {
     let alike = |formula: &str, all: &[(usize, String)]| {
-        let found: Vec<_> = all.iter().filter(|(_, other)| have_same_shape(formula, other)).map(|(at, _)| *at).collect();
+        let found: Vec<_> =
+            all.iter().filter(|(_, other)| have_same_shape(formula, other)).map(|(at, _)| *at).collect();
         if let [one] = found.as_slice() { Some(*one) } else { None }
     };
     let pair = |(at, formula): &(usize, String)| {

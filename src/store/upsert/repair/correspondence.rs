@@ -61,8 +61,7 @@ impl<'a> Correspondence<'a> {
         let formulas_found = formulas_found(finding, image);
         let mut by_formula = pair_by_formula(&undo_log.header_formulas, &formulas_found);
         by_formula.extend(renamed_columns(finding, image));
-        let found =
-            map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), &by_formula, is_users);
+        let found = map_own_columns(&undo_log.header, &finding.header, &undo_log.own_columns(), &by_formula, is_users);
         let header = named_header(finding, &found);
         let known = undo_log.used.iter().filter_map(|&at| Some((found.get(at)?, tab.position(undo_log.name(at)?)?)));
         let by_formula = pair_by_formula(&formulas_found, &image.header_formulas());
@@ -229,7 +228,8 @@ impl<'a> Correspondence<'a> {
         let name = self.finding.undo_log.header.get(column)?;
         let tab = self.image.tab;
         let own = self.finding.undo_log.name(column).and_then(|own| tab.position(own));
-        let by_text = || tab.header.iter().position(|text| text == name).filter(|_| !name.is_empty() && !is_error(name));
+        let by_text =
+            || tab.header.iter().position(|text| text == name).filter(|_| !name.is_empty() && !is_error(name));
         own.or_else(by_text).or_else(|| self.found.get(column).and_then(|found| self.now.get(found)))
     }
 

@@ -54,7 +54,8 @@ impl TabImage<'_> {
     pub(super) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
         let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
-        let is_blank = |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
+        let is_blank =
+            |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 

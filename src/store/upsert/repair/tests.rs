@@ -8,8 +8,8 @@ use crate::store::upsert::repair::column_search::known_by_formula;
 use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
-#[path = "tests_edits.rs"]
-mod tests_edits;
+#[path = "tests/edits.rs"]
+mod edits;
 
 const BASE: u32 = 100;
 static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
