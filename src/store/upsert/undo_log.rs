@@ -173,8 +173,8 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
-    /// Rows that a repair hit as intended, as written: they are no row that it missed.
-    pub settled: Vec<Vec<Value>>,
+    /// Rows that a repair hit as intended, by index and as written: they are no row that it missed.
+    pub settled: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
     pub shifted_appends: Vec<String>,
@@ -419,7 +419,7 @@ impl UndoLog {
             if moved || !target.is_hit(&before, &shown, self.key) {
                 misplaced.push(MisplacedWrite { index, target: target.clone(), before, after, shown });
             } else if self.is_repair {
-                settled.push(after);
+                settled.push((target.row, after));
             }
         }
         let mut shifted_appends =

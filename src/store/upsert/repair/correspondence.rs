@@ -35,6 +35,8 @@ pub(super) struct Correspondence<'a> {
     pub(super) located: Vec<RowLocation>,
     /// The contents of rows that a repair hit as intended, in current columns.
     settled: Vec<RowFingerprint>,
+    /// Their current rows.
+    settled_rows: HashSet<u32>,
     /// From current row to index of the hit.
     hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.
@@ -88,6 +90,7 @@ impl<'a> Correspondence<'a> {
             key,
             located: Vec::new(),
             settled: Vec::new(),
+            settled_rows: HashSet::new(),
             hit_by_row: HashMap::new(),
             hit_by_key,
             hit_by_mark,
@@ -99,11 +102,13 @@ impl<'a> Correspondence<'a> {
 
     /// Follows the rows, once the columns are mapped.
     fn locate_rows(mut self) -> Self {
-        let settled = self.finding.settled.iter().map(|row| {
+        let settled = self.finding.settled.iter().map(|(_, row)| {
             let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
             RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width())
         });
-        self.settled = settled.filter(|fingerprint| !fingerprint.is_blank()).collect();
+        self.settled = settled.collect();
+        self.settled_rows = self.find_settled_rows();
+        self.settled.retain(|fingerprint| !fingerprint.is_blank());
         let (others, claims) = (self.intended_rows(), self.claims());
         self.located = RowSearch::new(self.finding, self.image, &self.now, self.key, others, claims).locate(self.key);
         let rows = self.located.iter().enumerate().filter_map(|(at, located)| Some((located.row()?, at)));
@@ -116,6 +121,20 @@ impl<'a> Correspondence<'a> {
             }
         }
         self
+    }
+
+    /// The current rows of those that a repair hit as intended: where it hit them, or else the only
+    /// row that shows what it wrote.
+    fn find_settled_rows(&self) -> HashSet<u32> {
+        let places = self.finding.settled.iter().map(|(place, _)| *place);
+        let filled = places.zip(&self.settled).filter(|(_, fingerprint)| !fingerprint.is_blank());
+        let found = filled.filter_map(|(place, fingerprint)| {
+            let rows = self.image.rows().filter(|(row, _)| self.image.compare(fingerprint, *row).is_exact());
+            let rows: Vec<_> = rows.map(|(row, _)| number(row)).collect();
+            let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
+            rows.contains(&place).then_some(place).or(only)
+        });
+        found.collect()
     }
 
     /// What rows must show that are known to be others than the hit ones: intended rows of a repair
@@ -328,7 +347,7 @@ impl<'a> Correspondence<'a> {
         is_free: impl Fn(u32) -> bool,
     ) -> Option<u32> {
         let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
-        let is_settled = |row: u32| !fingerprint.is_blank() && self.is_settled(row as usize);
+        let is_settled = |row: u32| self.settled_rows.contains(&row);
         let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !is_settled(row);
         if fingerprint.is_blank() {
             let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
@@ -348,11 +367,6 @@ impl<'a> Correspondence<'a> {
         }
         let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
         (first.is_exact() || is_alone).then_some(*row)
-    }
-
-    /// Whether a row shows what a repair wrote into a row that it hit as intended.
-    fn is_settled(&self, row: usize) -> bool {
-        self.settled.iter().any(|fingerprint| self.image.compare(fingerprint, row).is_exact())
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.

@@ -82,12 +82,15 @@ fn a_row_that_a_repair_settled_is_no_row_that_it_missed() {
     let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "own"]));
     let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
     *key = None;
-    finding.settled = rows(&[json!(["k", 10, "note"])]);
+    finding.settled = vec![(1, cells_of(&json!(["k", 10, "note"])))];
     let tab = tab(&HEADER);
     let now = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"])]);
     let planned = plan(&finding, &present(&tab, &now));
     assert!(planned.repairs.iter().all(|repair| repair.row != Some(1)), "{planned:?}");
     assert!(!planned.unrepaired.is_empty(), "the other row is gone, and that is reported");
+    let twins = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"]), json!(["k", 10, "note"])]);
+    let planned = plan(&finding, &present(&tab, &twins));
+    assert!(planned.repairs.iter().any(|repair| repair.row == Some(3)), "it is there: {planned:?}");
 }
 
 #[test]
