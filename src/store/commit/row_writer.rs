@@ -274,12 +274,7 @@ impl<'a> RowWriter<'a> {
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
-        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
-        self.out.requests.push((CommitPart::Layout, header));
-        if let Some(row) = undo_log.formulas_row() {
-            let formulas = self.scratch_copy(&(0..1), (row, margin), PasteType::Formula);
-            self.out.requests.push((CommitPart::Layout, formulas));
-        }
+        self.copy_header(&undo_log);
         let runs = runs(writes);
         for run in &runs {
             let rows = rows_written(writes, run);
@@ -303,6 +298,18 @@ impl<'a> RowWriter<'a> {
             }
         }
         self.out.undo_log = Some(undo_log);
+    }
+
+    /// Copies the header row as found: its texts and, if the undo log of a repair keeps them, its
+    /// formulas.
+    fn copy_header(&mut self, undo_log: &UndoLog) {
+        let margin = undo_log.margin();
+        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        self.out.requests.push((CommitPart::Layout, header));
+        if let Some(row) = undo_log.formulas_row() {
+            let formulas = self.scratch_copy(&(0..1), (row, margin), PasteType::Formula);
+            self.out.requests.push((CommitPart::Layout, formulas));
+        }
     }
 
     /// Counts the appended rows per key, if different from the default: one, or none for a key

@@ -274,11 +274,9 @@ impl RepairPlanner<'_> {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
             None => self.map.image.cell(row as usize, copy.to).and_then(mark_of),
         };
-        match fingerprint.is_covered(copy.from) {
-            true => held == fingerprint.mark(copy.from),
-            // It was computed then: a constant is a user's.
-            false => !self.is_constant(row, copy),
-        }
+        // A cell that the fingerprint does not cover was computed then: a constant is a user's.
+        let is_covered = fingerprint.is_covered(copy.from);
+        if is_covered { held == fingerprint.mark(copy.from) } else { !self.is_constant(row, copy) }
     }
 
     /// Whether a user entered a constant into a cell, as the batch found it or as it is now.
