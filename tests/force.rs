@@ -124,11 +124,11 @@ async fn a_forced_run_killed_and_repeated_does_each_key_once_more() {
             answers += 1;
             let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, nth);
             fixture.usual(&items("first")).await;
-            if fixture.force_for(answers, &items("second")).await {
+            if Box::pin(fixture.force_for(answers, &items("second"))).await {
                 break;
             }
             // It may die a second time, at another point.
-            fixture.force_for(answers / 2, &items("second")).await;
+            Box::pin(fixture.force_for(answers / 2, &items("second"))).await;
             let (_, found) = fixture.would(&items("second")).await;
             if !fixture.listing().await.snapshot.state.forced.is_empty() {
                 assert_eq!((found.again + found.over, found.fresh), (5, 0), "after {answers}");
@@ -149,7 +149,7 @@ async fn a_plain_run_completes_a_forced_one_that_was_killed() {
     for answers in 1..12 {
         let fixture = JobFixture::new(WriteMode::Append, ReprocessPolicy::EachVersion, 0);
         fixture.usual(&items("first")).await;
-        fixture.force_for(answers, &items("second")).await;
+        Box::pin(fixture.force_for(answers, &items("second"))).await;
         fixture.usual(&items("second")).await;
         let forgotten =
             fixture.column("Processed j", "state").await.iter().filter(|state| *state == "forgotten").count();

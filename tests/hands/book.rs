@@ -67,6 +67,10 @@ pub struct Row {
     pub changed: usize,
     /// She changed more of it than was left.
     pub is_spent: bool,
+    /// Columns into which she typed while the row waited.
+    pub retyped: BTreeSet<u32>,
+    /// It had no key, and of what it showed she left no more cells than she changed.
+    pub is_unknown: bool,
     /// Cells that she changed: when, as a count of calls, and what was right before.
     pub fresh: BTreeMap<u32, (u64, String)>,
     /// A repair was already on its way when she changed a cell.
@@ -85,6 +89,8 @@ impl Row {
             typed: BTreeMap::new(),
             changed: 0,
             is_spent: false,
+            retyped: BTreeSet::new(),
+            is_unknown: false,
             fresh: BTreeMap::new(),
             is_raced: false,
             is_missed: false,
@@ -143,8 +149,9 @@ pub struct Book {
     pub emptied: BTreeSet<String>,
     /// Keys and words of rows that she deleted while they waited for a repair, and after how many calls.
     pub deleted: Vec<(u64, Option<String>, Vec<String>)>,
-    /// Calls that the job has made.
+    /// Calls that the job has made, and had made at its last write.
     pub calls: u64,
+    pub written_at: u64,
     made: u32,
 }
 
@@ -303,6 +310,13 @@ impl Book {
         let Some(at) = sight.row(stamp) else { return };
         let is_waiting = waiting.iter().any(|(row, _)| *row == at);
         let wrong = waiting.iter().filter(|(row, cell)| *row == at && *cell != column).count();
+        let key_shown =
+            self.job("id").and_then(|keys| sight.column(keys)).map(|keys| sight.entered(at, keys).to_owned());
+        let constants = self.columns.keys().filter(|stamp| {
+            let shown = sight.column(**stamp).map_or("", |place| sight.entered(at, place));
+            !shown.is_empty() && !shown.starts_with('=')
+        });
+        let constants: BTreeSet<u32> = constants.copied().collect();
         let Some(row) = self.rows.get(&stamp) else { return };
         let is_keys = self.columns.get(&column).is_some_and(|column| column.holds == Holds::Job("id"));
         let cell = self.job_cell(row, column);
@@ -326,6 +340,9 @@ impl Book {
             row.changed += 1;
             let filled = row.cells.values().filter(|cell| !cell.is_empty()).count();
             row.is_spent |= row.changed > filled.saturating_sub(row.changed + wrong);
+            row.retyped.insert(column);
+            let is_keyed = matches!(&row.whose, Whose::Key(key) if key_shown.as_ref() == Some(key));
+            row.is_unknown |= !is_keyed && row.retyped.len() >= constants.difference(&row.retyped).count();
         }
         let key = match &row.whose {
             Whose::Key(key) if is_keys && key != text => key.clone(),

@@ -9,6 +9,7 @@ impl Book {
     /// Compares, and takes in what the document left open.
     pub fn settle(&mut self, sight: &Sight) -> Result<(), String> {
         self.check_columns(sight)?;
+        self.lose_unknown(sight);
         let mut keys = BTreeMap::new();
         let mut emptied = Vec::new();
         for (at, line) in sight.lines.iter().enumerate().skip(1) {
@@ -40,6 +41,19 @@ impl Book {
             row.is_new = false;
         }
         self.check_keys(&keys)
+    }
+
+    /// Rows that had lost their key and in which she changed as much as was left: they belong to no key.
+    fn lose_unknown(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.is_unknown) {
+            let Whose::Key(key) = row.whose.clone() else { continue };
+            if sight.row(*stamp).is_some_and(|at| sight.entered(at, keys) != key) {
+                row.whose = Whose::Unkeyed;
+                row.typed.clear();
+                self.gone.insert(key, Fate::Either);
+            }
+        }
     }
 
     fn check_keys(&mut self, keys: &BTreeMap<String, usize>) -> Result<(), String> {
@@ -125,6 +139,8 @@ impl Book {
             if !owed.iter().any(|owed| owed == seen) {
                 let is_excused =
                     (row.is_raced && kept.holds != Holds::Job("id")) || (row.is_spent && row.whose == Whose::Hers);
+                let is_lost = row.is_unknown && row.whose == Whose::Unkeyed && !row.retyped.contains(column);
+                let is_excused = is_excused || is_lost;
                 if is_excused {
                     settled.insert(*column, seen.to_owned());
                     continue;
@@ -143,7 +159,8 @@ impl Book {
         let row = self.rows.get_mut(&stamp).expect("it was just there");
         // The rest belongs to columns that are no more.
         row.cells = settled;
-        row.is_spent = false;
+        (row.is_spent, row.is_unknown) = (false, false);
+        row.retyped.clear();
         row.fresh.clear();
         row.missed.clear();
         (row.is_raced, row.is_missed) = (false, false);

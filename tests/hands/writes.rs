@@ -20,6 +20,10 @@ impl Book {
         self.see_deleted();
         self.see_missed(before, after);
         let versions = self.versions_in(body);
+        if versions.is_empty() {
+            self.see_planned();
+        }
+        self.written_at = self.calls;
         let mut told = format!("{versions:?}");
         let (mut hit, mut came) = (Vec::new(), Vec::new());
         let stamped: Vec<_> = after.lines.iter().enumerate().filter_map(|(at, line)| Some((at, line.stamp?))).collect();
@@ -106,6 +110,20 @@ impl Book {
         }
     }
 
+    /// Cells that she has changed since the write before a repair: it may have been planned by then, and the document lets such a cell stay.
+    fn see_planned(&mut self) {
+        let (columns, since) = (&self.columns, self.written_at);
+        for row in self.rows.values_mut() {
+            for (name, (_, fate)) in row.typed.iter_mut().filter(|(_, (_, fate))| *fate == Fate::Goes) {
+                let is_columns =
+                    |stamp: &u32| columns.get(stamp).is_some_and(|column| column.holds == Holds::Job(name));
+                if row.fresh.iter().any(|(stamp, (when, _))| *when >= since && is_columns(stamp)) {
+                    *fate = Fate::Either;
+                }
+            }
+        }
+    }
+
     /// Rows that waited for a repair, and still do.
     fn see_missed(&mut self, before: Option<&Sight>, after: &Sight) {
         let Some(before) = before else { return };
@@ -187,7 +205,11 @@ impl Book {
                     _ => {
                         let there =
                             before.filter(|_| !is_inserted).and_then(|before| Some((before, before.column(*stamp)?)));
-                        there.map_or(String::new(), |(before, column)| before.entered(was, column).to_owned())
+                        let there = there.map_or("", |(before, column)| before.entered(was, column));
+                        // What stands beside formulas of hers without being one is not hers.
+                        let is_hers =
+                            !matches!(column.holds, Holds::Array(_) | Holds::Formula(_)) || there.starts_with('=');
+                        if is_hers { there.to_owned() } else { String::new() }
                     }
                 };
                 (*stamp, text)

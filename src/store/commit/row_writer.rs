@@ -45,6 +45,8 @@ pub struct RowContext<'a> {
     pub append_position: AppendPosition,
     /// Rows to repair.
     pub repairs: &'a [RowRepair],
+    /// The formulas of the header when the repair was planned.
+    pub header_formulas: &'a [(usize, String)],
     /// The columns that are the job's own already.
     pub own_columns: &'a [String],
     /// The scratch rows of the previous commit.
@@ -261,6 +263,7 @@ impl<'a> RowWriter<'a> {
             width,
             base: UndoLog::base_for(last, width, lowest),
             header,
+            header_formulas: self.row_context.header_formulas.to_vec(),
             is_repair: !self.row_context.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
@@ -271,8 +274,7 @@ impl<'a> RowWriter<'a> {
         self.out.scratch = Some(scratch);
         self.out.requests.push((CommitPart::Content, resized(scratch.tab, scratch.rows, scratch.columns)));
         self.write_log_texts(&undo_log);
-        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
-        self.out.requests.push((CommitPart::Layout, header));
+        self.copy_header(&undo_log);
         let runs = runs(writes);
         for run in &runs {
             let rows = rows_written(writes, run);
@@ -296,6 +298,18 @@ impl<'a> RowWriter<'a> {
             }
         }
         self.out.undo_log = Some(undo_log);
+    }
+
+    /// Copies the header row as found: its texts and, if the undo log of a repair keeps them, its
+    /// formulas.
+    fn copy_header(&mut self, undo_log: &UndoLog) {
+        let margin = undo_log.margin();
+        let header = self.scratch_copy(&(0..1), (HEADER_ROW, margin), PasteType::Values);
+        self.out.requests.push((CommitPart::Layout, header));
+        if let Some(row) = undo_log.formulas_row() {
+            let formulas = self.scratch_copy(&(0..1), (row, margin), PasteType::Formula);
+            self.out.requests.push((CommitPart::Layout, formulas));
+        }
     }
 
     /// Counts the appended rows per key, if different from the default: one, or none for a key

@@ -16,7 +16,8 @@ use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse::{self, PAGE_ROWS};
 use crate::store::tabs::row_index::{KeyColumnReader, RowIndex};
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::undo_log::{UndoFinding, UndoLog};
+use crate::store::upsert::repair::image::EnteredImages;
+use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding, UndoLog};
 
 /// Maximum number of cells per call when a whole tab is read.
 const PAGE_CELLS: u32 = 200_000;
@@ -133,20 +134,33 @@ impl Loader {
         }
     }
 
-    /// Reads the pre-images of the misplaced writes from the undo rows, as entered.
-    pub async fn read_pre_images(&self, title: &str, finding: &UndoFinding) -> Result<Vec<Vec<Value>>, LoadError> {
+    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair also
+    /// the post-images, because a repair may write formulas.
+    pub async fn read_entered_images(&self, title: &str, finding: &UndoFinding) -> Result<EnteredImages, LoadError> {
         let undo_log = &finding.undo_log;
         let (Some(first), Some(last)) = (finding.misplaced.first(), finding.misplaced.last()) else {
-            return Ok(Vec::new());
+            return Ok(EnteredImages::default());
         };
-        let (from, to) = (undo_log.before_row(first.index), undo_log.before_row(last.index));
-        let range = parse::rows_range(title, from + 1, to + 1, undo_log.columns() as usize);
-        let read = self.entered_values(&[range]).await?.into_iter().next().unwrap_or_default();
-        let cells = |index: usize| {
-            let row = read.get((undo_log.before_row(index) - from) as usize).map_or(&[][..], Vec::as_slice);
-            row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec()
+        let (first, last) = (first.index, last.index);
+        let columns = undo_log.columns() as usize;
+        let mut ranges =
+            vec![parse::rows_range(title, undo_log.before_row(first) + 1, undo_log.before_row(last) + 1, columns)];
+        if undo_log.is_repair {
+            ranges.push(parse::rows_range(title, undo_log.after_row(first) + 1, undo_log.after_row(last) + 1, columns));
+        }
+        let kept = undo_log.formulas_row().filter(|_| undo_log.is_repair);
+        ranges.extend(kept.map(|row| parse::rows_range(title, row + 1, row + 1, columns)));
+        let mut read = self.entered_values(&ranges).await?.into_iter();
+        let cells = |row: &Vec<Value>| row.get(undo_log.margin() as usize..).unwrap_or_default().to_vec();
+        let mut images = || -> Vec<Vec<Value>> {
+            let rows = read.next().unwrap_or_default();
+            let image = |misplaced: &MisplacedWrite| rows.get(misplaced.index - first).map(cells).unwrap_or_default();
+            finding.misplaced.iter().map(image).collect()
         };
-        Ok(finding.misplaced.iter().map(|misplaced| cells(misplaced.index)).collect())
+        let before = images();
+        let after = if undo_log.is_repair { images() } else { Vec::new() };
+        let header = kept.and_then(|_| read.next()?.first().map(cells)).unwrap_or_default();
+        Ok(EnteredImages { before, after, header })
     }
 
     /// Reads the scratch rows of an undo log from this state tab.

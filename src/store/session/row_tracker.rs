@@ -22,7 +22,7 @@ use crate::store::upsert::repair::check::{CellCheck, mismatch_messages};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::plan::plan;
 use crate::store::upsert::repair::row_repair::RowRepair;
-use crate::store::upsert::undo_log::{HEADER_ROW, RowImages, UndoFinding, UndoLog};
+use crate::store::upsert::undo_log::{HEADER_ROW, HeaderFormulas, RowImages, UndoFinding, UndoLog};
 
 /// Reads of the key positions, with a pause between them, after which a done key that is not found
 /// counts as one without a row.
@@ -46,6 +46,8 @@ pub struct RowTracker {
     pending_verification: Option<PendingVerification>,
     finding: Option<UndoFinding>,
     repairs: Vec<RowRepair>,
+    /// The formulas of the header when the repair was planned.
+    header_formulas: HeaderFormulas,
     /// What the rows must show after the repair.
     checks: Vec<CellCheck>,
     /// The header of the key column when the repair was planned.
@@ -219,6 +221,7 @@ impl RowTracker {
         }
         (self.repairs, self.checks) = (planned.repairs, planned.checks);
         self.unrepaired.extend(planned.unrepaired);
+        self.header_formulas = image.header_formulas();
         self.key_column = image.tab.header.get(image.key).cloned();
         let mut key_reader = KeyColumnReader::default();
         for row in image.rows {
@@ -270,6 +273,7 @@ impl RowTracker {
             index: self.index.as_ref(),
             append_position: self.current_append_position().unwrap_or_default(),
             repairs: &self.repairs,
+            header_formulas: if self.repairs.is_empty() { &[] } else { &self.header_formulas },
             own_columns: &[],
             scratch: self.scratch,
         }

@@ -18,7 +18,7 @@ use crate::store::session::sheet_session::PreparedBatch;
 use crate::store::spreadsheet::store::{SheetsStore, not_executed};
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::schema::Tab;
-use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::image::{EnteredImages, TabImage};
 
 /// Pause between two reads of key positions, of which the second confirms the first.
 const CONFIRM_PAUSE: Duration = Duration::from_secs(2);
@@ -124,9 +124,9 @@ impl SheetsStore {
         };
         let undo = match finding.zip(location) {
             Some((finding, location)) => {
-                self.loader().read_pre_images(&location.title, &finding).await.map_err(to_reply)?
+                self.loader().read_entered_images(&location.title, &finding).await.map_err(to_reply)?
             }
-            None => Vec::new(),
+            None => EnteredImages::default(),
         };
         let mut session = self.session();
         let image = TabImage { tab: &tab, key, rows: &rows, height, entered: &entered, undo: &undo };

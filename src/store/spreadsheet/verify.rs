@@ -10,7 +10,7 @@ use crate::store::commit::restore::{self, DeletionLog, PendingRestores};
 use crate::store::load::reread::TabReading;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::LoadError;
-use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::image::{EnteredImages, TabImage};
 
 impl SheetsStore {
     /// Checks the undo log of the last batch if its reply was lost or showed misplaced writes.
@@ -51,7 +51,8 @@ impl SheetsStore {
         match read {
             Ok(TabReading { tab, rows, height, .. }) => {
                 let key = session.row_tracker.key_position(&tab);
-                let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &[] });
+                let undo = EnteredImages::default();
+                let image = key.map(|key| TabImage { tab: &tab, key, rows: &rows, height, entered: &[], undo: &undo });
                 session.row_tracker.check_repairs(image.as_ref());
             }
             Err(LoadError::Stale(_)) => session.row_tracker.check_repairs(None),

@@ -145,14 +145,15 @@ pub fn is_error(text: &str) -> bool {
 /// Maps the columns that a batch expected to the header as it found it.
 ///
 /// The job's missing headers are matched with the unmatched columns in order, if both have the same
-/// number. `is_users` identifies users' own columns, which are excluded.
+/// number. The pairs in `known` are fixed beforehand. `is_users` identifies users' own columns, which are excluded.
 pub fn map_own_columns(
     expected: &[String],
     found: &[String],
     own: &[usize],
+    known: &[(usize, usize)],
     is_users: impl Fn(usize) -> bool,
 ) -> ColumnMap {
-    let mut map = ColumnMap::between(expected, found, &[]);
+    let mut map = ColumnMap::between(expected, found, known);
     let own: HashSet<usize> = own.iter().copied().collect();
     let missed: Vec<_> = own.into_iter().filter(|at| map.get(*at).is_none()).collect();
     let mut missed = missed;
@@ -194,7 +195,7 @@ mod tests {
     fn the_only_error_among_new_columns_is_the_lost_one() {
         assert_eq!(map("id arr n", "n x #REF! id y"), [Some(3), Some(2), Some(0)]);
         assert_eq!(map("id arr n", "n #REF! x #REF! id"), [Some(4), None, Some(0)]);
-        let own = map_own_columns(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], |at| at == 1 || at == 2);
+        let own = map_own_columns(&texts("a arr n"), &texts("n #REF! x renamed"), &[0], &[], |at| at == 1 || at == 2);
         assert_eq!([own.get(0), own.get(1), own.get(2)], [Some(3), Some(1), Some(0)]);
     }
 

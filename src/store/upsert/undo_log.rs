@@ -20,6 +20,7 @@
 //!   …      │ the row as written                                               as many again
 //!   …      │ the row as found, and the row as written, as values              twice as many again,
 //!                                                                             in a repair only
+//!   last   the formulas of the header as found │ a row of texts below them     in a repair only
 //! ```
 //!
 //! The response of the batch returns the header and the keys as found. If they match, all writes
@@ -29,6 +30,8 @@
 //!
 //! The rows as found are at or below their original row number if the tab is not too large. A
 //! formula that is copied upwards would lose references that leave the sheet.
+
+mod header_formulas;
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,6 +43,9 @@ use crate::ledger::state::state_codec::columns_that_fit;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::parse::{header, text};
 use crate::store::tabs::row_fingerprint::RowFingerprint;
+use header_formulas::{format_formulas, parse_formulas};
+
+pub use header_formulas::HeaderFormulas;
 
 /// Columns that users may add between a read of the tab and a write, before the service refuses the
 /// write and the store reads again.
@@ -134,6 +140,8 @@ pub struct UndoLog {
     pub recreated: Vec<String>,
     /// The scratch row of the first target.
     pub base: u32,
+    /// The formulas of the header when a repair was planned; empty in other batches.
+    pub header_formulas: HeaderFormulas,
     /// Whether the batch repairs rows. A repair may write formulas, so its rows are also kept as
     /// values.
     pub is_repair: bool,
@@ -165,6 +173,8 @@ pub struct UndoFinding {
     pub header: Vec<String>,
     /// The misplaced writes.
     pub misplaced: Vec<MisplacedWrite>,
+    /// Rows that a repair hit as intended, by index and as written: they are no row that it missed.
+    pub settled: Vec<(u32, Vec<Value>)>,
     /// Keys of rows that were appended with their cells under other headers; empty if no columns
     /// moved.
     pub shifted_appends: Vec<String>,
@@ -226,12 +236,23 @@ impl UndoLog {
     /// The number of rows that the state tab needs.
     pub fn rows(&self) -> u32 {
         let copied = self.base + self.copies() * count(self.targets.len());
-        if self.margin() > 0 { copied } else { copied + count(self.targets.len()) }
+        let expectations = if self.margin() > 0 { 0 } else { count(self.targets.len()) };
+        copied + expectations + if self.formulas_cell().is_some() { 2 } else { 0 }
+    }
+
+    /// The scratch row with the formulas of the header as found, if the batch keeps them. The row
+    /// below is filled, so that no formula expands into other rows.
+    pub fn formulas_row(&self) -> Option<u32> {
+        self.formulas_cell().and_then(|_| self.rows().checked_sub(2))
+    }
+
+    fn formulas_cell(&self) -> Option<String> {
+        format_formulas(&self.header_formulas)
     }
 
     /// The number of columns that the state tab needs.
     pub fn columns(&self) -> u32 {
-        (count(self.width) + self.margin()).max(FIXED_CELLS + count(self.recreated_cells().len()))
+        (count(self.width) + self.margin()).max(FIXED_CELLS + count(self.recreated_cells().len() + 1))
     }
 
     /// The keys of recreated rows, as lists that fit into a cell.
@@ -259,7 +280,7 @@ impl UndoLog {
         log_header.extend([format_ranges(&self.used), self.appended.to_string(), self.keys.to_string()]);
         log_header.extend([self.width.to_string(), Value::from(columns_that_fit(&self.names)).to_string()]);
         log_header.push(format_counts(&self.counts));
-        log_header.extend(self.recreated_cells());
+        log_header.extend(self.recreated_cells().into_iter().chain(self.formulas_cell()));
         // Overwrite all of an older log's header.
         log_header.resize(self.columns() as usize, String::new());
         let mut expected = vec![String::new(); self.margin() as usize];
@@ -277,7 +298,8 @@ impl UndoLog {
                 .fold(format_ranges(&target.columns), |text, (from, to)| format!("{text};{from}>{to}"));
             (self.expectation_row(index), vec![kind.to_owned(), expect, row, written])
         });
-        [(STATE_ROWS, log_header), (STATE_ROWS + 1, expected)].into_iter().chain(targets).collect()
+        let filled = self.formulas_row().map(|at| (at + 1, vec!["-".to_owned(); self.columns() as usize]));
+        [(STATE_ROWS, log_header), (STATE_ROWS + 1, expected)].into_iter().chain(targets).chain(filled).collect()
     }
 
     /// The job's name of a written column; `None` for a user's column.
@@ -330,6 +352,7 @@ impl UndoLog {
             names: serde_json::from_str(field(10)).ok()?,
             counts: parse_counts(field(11)),
             recreated: parse_recreated(log_header.get(FIXED_CELLS as usize..).unwrap_or_default()),
+            header_formulas: parse_formulas(log_header.get(FIXED_CELLS as usize..).unwrap_or_default()),
             is_repair: field(0) == REPAIR_TAG,
             base,
             targets: Vec::new(),
@@ -391,16 +414,18 @@ impl UndoLog {
         let moved = self.is_moved(&images.header);
         let shown = if images.shown.is_empty() { images.before.clone() } else { images.shown };
         let rows = images.before.into_iter().zip(images.after).zip(shown);
-        let misplaced =
-            self.targets.iter().zip(rows).enumerate().filter_map(|(index, (target, ((before, after), shown)))| {
-                let misplaced = moved || !target.is_hit(&before, &shown, self.key);
-                misplaced.then(|| MisplacedWrite { index, target: target.clone(), before, after, shown })
-            });
-        let misplaced = misplaced.collect();
+        let (mut misplaced, mut settled) = (Vec::new(), Vec::new());
+        for (index, (target, ((before, after), shown))) in self.targets.iter().zip(rows).enumerate() {
+            if moved || !target.is_hit(&before, &shown, self.key) {
+                misplaced.push(MisplacedWrite { index, target: target.clone(), before, after, shown });
+            } else if self.is_repair {
+                settled.push((target.row, after));
+            }
+        }
         let mut shifted_appends =
             if moved && self.appended > self.recreated.len() { shifted_appends() } else { Vec::new() };
         shifted_appends.extend(self.recreated.iter().filter(|_| moved).cloned());
-        UndoFinding { header: images.header, misplaced, shifted_appends, undo_log: self }
+        UndoFinding { header: images.header, misplaced, settled, shifted_appends, undo_log: self }
     }
 }
 

@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use crate::store::tabs::column_map::{ColumnMap, is_error};
 use crate::store::tabs::parse::text;
+use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::undo_log::UndoFinding;
+use crate::store::upsert::undo_log::{HeaderFormulas, UndoFinding};
 
 /// The header as found. For a formula that showed an error then, the text that the batch expected.
 pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<String> {
@@ -21,6 +22,44 @@ pub(super) fn named_header(finding: &UndoFinding, found: &ColumnMap) -> Vec<Stri
         expected.filter(|_| is_error(text)).unwrap_or(text).clone()
     };
     finding.header.iter().enumerate().map(named).collect()
+}
+
+/// The job's columns that users renamed before the batch: the header as found has the text that the
+/// column has now.
+pub(super) fn renamed_columns(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<(usize, usize)> {
+    let (undo_log, tab) = (&finding.undo_log, image.tab);
+    let renamed = |&expected: &usize| {
+        let text = tab.header.get(tab.position(undo_log.name(expected)?)?)?;
+        let is_new = !text.is_empty() && !is_error(text) && !undo_log.header.contains(text);
+        let mut there = finding.header.iter().enumerate().filter(|(_, found)| *found == text);
+        let (at, _) = there.next().filter(|_| is_new)?;
+        there.next().is_none().then_some((expected, at))
+    };
+    undo_log.used.iter().filter_map(renamed).collect()
+}
+
+/// The formulas of the header as a repair found it, each with its column.
+pub(super) fn formulas_found(finding: &UndoFinding, image: &TabImage<'_>) -> HeaderFormulas {
+    let formula = |(at, entered): (usize, &Value)| {
+        let entered = entered.as_str().filter(|text| text.starts_with('='))?;
+        finding.header.get(at).is_some_and(|shown| shown != entered).then(|| (at, entered.to_owned()))
+    };
+    image.undo.header.iter().enumerate().filter_map(formula).collect()
+}
+
+/// Pairs the columns whose header formulas differ at most in references. If two could be the one,
+/// neither is paired.
+pub(super) fn pair_by_formula(old: &[(usize, String)], new: &[(usize, String)]) -> Vec<(usize, usize)> {
+    let alike = |formula: &str, all: &[(usize, String)]| {
+        let found: Vec<_> =
+            all.iter().filter(|(_, other)| have_same_shape(formula, other)).map(|(at, _)| *at).collect();
+        if let [one] = found.as_slice() { Some(*one) } else { None }
+    };
+    let pair = |(at, formula): &(usize, String)| {
+        alike(formula, old)?;
+        Some((*at, alike(formula, new)?))
+    };
+    old.iter().filter_map(pair).collect()
 }
 
 /// Joins the only unmatched column whose header showed an error with the only unmatched one whose
@@ -75,7 +114,13 @@ pub(super) fn correct_by_content(
         finding.misplaced.iter().flat_map(|misplaced| misplaced.target.columns.iter().copied()).collect();
     written.sort_unstable();
     written.dedup();
-    for column in written.into_iter().filter(|column| *column != key) {
+    // A header that is there counts.
+    let is_named = |column: &usize| {
+        let (was, is) = (finding.header.get(*column), now.get(*column).and_then(|at| image.tab.header.get(at)));
+        was.is_some_and(|text| !text.is_empty() && !is_error(text)) && was == is
+    };
+    let unnamed: Vec<_> = written.into_iter().filter(|column| *column != key && !is_named(column)).collect();
+    for column in unnamed {
         let hit = finding.misplaced.iter().filter(|misplaced| misplaced.target.columns.contains(&column));
         let cells = hit.filter_map(|misplaced| {
             let (key, shown) = (cell(&misplaced.after, key), cell(&misplaced.after, column));

@@ -31,6 +31,25 @@ pub struct FormulaMove<'a> {
 
 /// Returns the formula with its references adjusted to the target cell.
 pub fn rewrite_references(formula: &str, formula_move: FormulaMove<'_>) -> String {
+    replace_references(formula, formula_move.title, |from, to, is_elsewhere| match to {
+        Some(to) => formula_move.range(from, to, is_elsewhere),
+        None => formula_move.one(from, is_elsewhere),
+    })
+}
+
+/// Whether two formulas differ at most in their references.
+pub fn have_same_shape(one: &str, other: &str) -> bool {
+    let shape = |formula: &str| replace_references(formula, "", |_, _, _| None);
+    shape(one) == shape(other)
+}
+
+/// Returns the formula with each reference replaced: a cell, or the two ends of a range. The flag
+/// says that it belongs to another tab. Without a replacement it becomes `#REF!`.
+fn replace_references(
+    formula: &str,
+    title: &str,
+    replace: impl Fn(Reference, Option<Reference>, bool) -> Option<String>,
+) -> String {
     let mut out = String::with_capacity(formula.len());
     let mut rest = formula;
     // Whether the next reference belongs to another tab.
@@ -39,7 +58,7 @@ pub fn rewrite_references(formula: &str, formula_move: FormulaMove<'_>) -> Strin
         if first == '"' || first == '\'' {
             let (quoted, after) = rest.split_at(quoted_length(rest, first));
             out.push_str(quoted);
-            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != formula_move.title;
+            is_elsewhere = first == '\'' && after.starts_with('!') && title_of(quoted) != title;
             rest = after;
             continue;
         }
@@ -56,14 +75,14 @@ pub fn rewrite_references(formula: &str, formula_move: FormulaMove<'_>) -> Strin
             rest = after;
         } else if after.starts_with('!') && !word.starts_with(['$', '#']) {
             out.push_str(word);
-            is_elsewhere = word != formula_move.title;
+            is_elsewhere = word != title;
             rest = after;
         } else {
             let second = after.strip_prefix(':').map_or(0, word_length);
             let range = after.get(1..=second).filter(|_| second > 0);
             let (text, used) = match (Reference::read(word), range.map(Reference::read)) {
-                (Some(from), Some(Some(to))) => (formula_move.range(from, to, is_elsewhere), length + 1 + second),
-                (Some(one), _) if one.is_cell() => (formula_move.one(one, is_elsewhere), length),
+                (Some(from), Some(Some(to))) => (replace(from, Some(to), is_elsewhere), length + 1 + second),
+                (Some(one), _) if one.is_cell() => (replace(one, None, is_elsewhere), length),
                 _ => (Some(word.to_owned()), length),
             };
             out.push_str(text.as_deref().unwrap_or(LOST));
@@ -178,6 +197,13 @@ mod tests {
         assert_eq!(moved("=Other!E101+'It''s'!$A$1+T!E101"), "=Other!A7+'It''s'!$A$1+T!B7");
         assert_eq!(moved("={\"x\";IF(TRUE;1,5;E101)}"), "={\"x\";IF(TRUE;1,5;B7)}");
         assert_eq!(moved("=SUM(100:101)"), "=SUM(6:7)");
+    }
+
+    #[test]
+    fn formulas_of_one_shape_differ_in_references_only() {
+        assert!(have_same_shape("={\"x\";A2:A9&$B$1}", "={\"x\";#REF!&C1}"));
+        assert!(!have_same_shape("={\"x\";A2}", "={\"y\";A2}"));
+        assert!(!have_same_shape("=SUM(A2)", "=MAX(A2)"));
     }
 
     #[test]

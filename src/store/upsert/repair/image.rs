@@ -9,6 +9,7 @@ use crate::store::tabs::column_map::is_error;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint};
 use crate::store::tabs::schema::Tab;
+use crate::store::upsert::undo_log::HeaderFormulas;
 
 /// The current contents of the data tab.
 #[derive(Debug, Clone, Copy)]
@@ -23,9 +24,20 @@ pub struct TabImage<'a> {
     pub height: u32,
     /// The same cells as entered, formulas as text; empty if not known.
     pub entered: &'a [Vec<Value>],
-    /// The pre-images from the undo rows, as entered (formulas as text), in the order of the
-    /// misplaced writes.
-    pub undo: &'a [Vec<Value>],
+    /// The cells of the undo rows as entered.
+    pub undo: &'a EnteredImages,
+}
+
+/// The cells of the undo rows as entered (formulas as text), in the order of the misplaced writes;
+/// empty if they were not read.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EnteredImages {
+    /// The pre-images.
+    pub before: Vec<Vec<Value>>,
+    /// The post-images of a repair. Other batches write no formulas.
+    pub after: Vec<Vec<Value>>,
+    /// The header as found by a repair, if that kept its formulas.
+    pub header: Vec<Value>,
 }
 
 impl TabImage<'_> {
@@ -42,7 +54,8 @@ impl TabImage<'_> {
     pub(super) fn is_blank(&self, row: usize) -> bool {
         let entered = self.entered.get(row);
         let is_filled = |at: usize| entered.is_some_and(|cells| cells.get(at).is_none_or(|cell| text(cell).is_empty()));
-        let is_blank = |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at);
+        let is_blank =
+            |(at, cell): (usize, &Value)| text(cell).is_empty() || is_filled(at) || self.is_filled_by_header(at);
         self.rows.get(row).is_none_or(|cells| cells.iter().enumerate().all(is_blank))
     }
 
@@ -53,10 +66,22 @@ impl TabImage<'_> {
         is_formula.then_some(entered)
     }
 
+    /// The formulas of the header, each with its column.
+    pub fn header_formulas(&self) -> HeaderFormulas {
+        let formula = |at| Some((at, self.header_formula(at)?.to_owned()));
+        (0..self.tab.header.len()).filter_map(formula).collect()
+    }
+
     /// Whether the formula of its header fills a column.
     pub(super) fn is_filled_by_header(&self, column: usize) -> bool {
         let is_well = |text: &String| !text.is_empty() && !is_error(text);
         self.header_formula(column).is_some() && self.tab.header.get(column).is_some_and(is_well)
+    }
+
+    /// The formula of a cell. A text that starts with `=` displays itself and is not a formula.
+    pub(super) fn formula(&self, row: usize, column: usize) -> Option<&str> {
+        let entered = self.entered.get(row)?.get(column)?.as_str()?;
+        (entered.starts_with('=') && self.shown(row, column) != entered).then_some(entered)
     }
 
     pub(super) fn shown(&self, row: usize, column: usize) -> String {
@@ -71,6 +96,10 @@ impl TabImage<'_> {
     /// Whether a formula computes the displayed cell: its own, or another cell's.
     fn is_computed(&self, row: usize, column: usize) -> bool {
         let Some(entered) = self.entered.get(row) else { return false };
+        // The service may return the computed values of an array for its cells.
+        if self.is_filled_by_header(column) {
+            return true;
+        }
         match entered.get(column) {
             // A text may also start with `=`. Then it displays itself.
             Some(Value::String(entered)) if entered.starts_with('=') => self.shown(row, column) != *entered,

@@ -50,6 +50,12 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     for (key, rows) in shifted_appends {
         planner.move_appended_cells(key, rows, &mut out);
     }
+    if out.missing > 0 {
+        out.unrepaired.push(format!(
+            "{} rows that were to be repaired were not found again: they were deleted, or people changed them",
+            out.missing
+        ));
+    }
     if out.gone > 0 {
         out.unrepaired.push(format!(
             "{} rows that a write hit by mistake were not found again: they were deleted, or people changed them",
@@ -78,6 +84,8 @@ struct PlannedRepairs {
     by_row: HashMap<u32, usize>,
     /// Cells that users changed since and that stay: row and column.
     changed: HashSet<(u32, usize)>,
+    /// The number of rows for which a repair was intended and that were not found.
+    missing: usize,
     /// The number of hit rows that were not found.
     gone: usize,
     /// Columns that were not found, by header, with the number of cells left out.
@@ -144,20 +152,47 @@ impl RepairPlanner<'_> {
         match self.intended_row(at, misplaced, out) {
             IntendedRow::Row(row) if target.moves.is_empty() => {
                 let is_ours = |copy: &CellCopy| {
-                    let shown = self.map.image.shown(row as usize, copy.to);
-                    let is_done = cell(&misplaced.after, copy.from) == shown;
+                    let is_done = self.map.is_as_written(at, copy.from, row, copy.to);
                     self.is_as_planned(target, row, copy) && (is_done || self.map.is_untouched(row, copy.to))
                 };
                 let (ours, theirs): (Vec<_>, Vec<_>) = copies.into_iter().partition(is_ours);
-                let is_other =
-                    |copy: &&CellCopy| cell(&misplaced.after, copy.from) != self.map.image.shown(row as usize, copy.to);
+                let is_other = |copy: &&CellCopy| !self.map.is_as_written(at, copy.from, row, copy.to);
                 out.changed.extend(theirs.iter().filter(is_other).map(|copy| (row, copy.to)));
+                let ours = ours.into_iter().map(|copy| self.repeating_copy(at, misplaced, copy, row, out)).collect();
                 out.add(Some(row), "", ours, Vec::new());
             }
             IntendedRow::Row(row) => self.repeat_moves(target, row, out),
             IntendedRow::New(key) => out.add(None, key, copies, Vec::new()),
             IntendedRow::Gone => {}
         }
+    }
+
+    /// Returns the copy that repeats the write of a cell. A repair wrote a formula as of the columns
+    /// that it expected. If they moved, its references follow them.
+    fn repeating_copy(
+        &self,
+        at: usize,
+        misplaced: &MisplacedWrite,
+        copy: CellCopy,
+        row: u32,
+        out: &mut PlannedRepairs,
+    ) -> CellCopy {
+        let Some(formula) = self.map.formula_written(at, copy.from) else { return copy };
+        let columns = self.map.intended_map();
+        if columns.is_identity() && copy.from == copy.to {
+            return copy;
+        }
+        let undo_log = &self.map.finding.undo_log;
+        let formula_move = FormulaMove {
+            title: &self.map.image.tab.title,
+            kept_row: undo_log.after_row(misplaced.index),
+            margin: undo_log.margin() as usize,
+            row,
+            columns: &columns,
+        };
+        let formula = rewrite_references(&formula, formula_move);
+        out.note_lost_references(&formula, copy.to, row);
+        CellCopy { source: CellSource::Formula(formula), ..copy }
     }
 
     /// Finds the row for which a write was intended.
@@ -183,6 +218,9 @@ impl RepairPlanner<'_> {
                     None => {
                         let row = self.map.own_row_changed(at, misplaced);
                         let row = row.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        if row.is_none() {
+                            self.note_missing_row(misplaced, out);
+                        }
                         row.map_or(IntendedRow::Gone, IntendedRow::Row)
                     }
                 },
@@ -198,18 +236,33 @@ impl RepairPlanner<'_> {
                 let own = held.contains(&at).then_some(hit).flatten();
                 let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+                // The repair found the row. If none is there now, it was deleted since.
+                if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
+                    self.note_missing_row(misplaced, out);
+                    return IntendedRow::Gone;
+                }
                 let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
                 let row =
                     row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
-                if row.is_none() && writes_key {
-                    let key = cell(&misplaced.after, undo_log.key);
-                    out.unrepaired.push(format!(
-                        "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
-                    ));
+                if row.is_none() {
+                    self.note_missing_row(misplaced, out);
                 }
                 row.map_or(IntendedRow::Gone, IntendedRow::Row)
             }
+        }
+    }
+
+    /// Reports that the row is gone for which a repair was intended.
+    fn note_missing_row(&self, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
+        let undo_log = &self.map.finding.undo_log;
+        let key = cell(&misplaced.after, undo_log.key);
+        if misplaced.target.columns.contains(&undo_log.key) && !key.is_empty() {
+            out.unrepaired.push(format!(
+                "the row of key \"{key}\", which had lost its key, is gone or was changed: the key gets a new row with its next version"
+            ));
+        } else if undo_log.is_repair {
+            out.missing += 1;
         }
     }
 
@@ -221,7 +274,25 @@ impl RepairPlanner<'_> {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
             None => self.map.image.cell(row as usize, copy.to).and_then(mark_of),
         };
-        !fingerprint.is_covered(copy.from) || held == fingerprint.mark(copy.from)
+        // A cell that the fingerprint does not cover was computed then: a constant is a user's.
+        let is_covered = fingerprint.is_covered(copy.from);
+        if is_covered { held == fingerprint.mark(copy.from) } else { !self.is_constant(row, copy) }
+    }
+
+    /// Whether a user entered a constant into a cell, as the batch found it or as it is now.
+    fn is_constant(&self, row: u32, copy: &CellCopy) -> bool {
+        if self.map.image.header_formula(copy.to).is_some() {
+            return false;
+        }
+        let Some(hit) = self.map.hit_index(row) else {
+            let entered = self.map.image.entered.get(row as usize).map(|cells| cell(cells, copy.to));
+            return entered.is_some_and(|text| !text.is_empty())
+                && self.map.image.formula(row as usize, copy.to).is_none();
+        };
+        let Some(from) = self.map.found.get(copy.from) else { return false };
+        let entered = self.map.image.undo.before.get(hit).map(|cells| cell(cells, from));
+        let shown = self.map.finding.misplaced.get(hit).map(|misplaced| cell(&misplaced.shown, from));
+        entered.is_some_and(|entered| !entered.is_empty() && Some(entered) == shown)
     }
 
     /// Repeats moves within a row. A row that was itself hit is moved from its pre-image.
@@ -256,6 +327,7 @@ impl RepairPlanner<'_> {
                 "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
             ));
         }
+        let is_own = self.map.is_own_row(at, misplaced);
         let mut copies = Vec::new();
         for &from in columns {
             let Some(to) = self.map.now.get(from) else {
@@ -264,7 +336,12 @@ impl RepairPlanner<'_> {
                 }
                 continue;
             };
-            if self.map.image.shown(row as usize, to) == cell(&misplaced.after, from) {
+            let written = CellCopy { source: source.clone(), from, to };
+            if is_own && self.map.intended(from) == Some(to) && self.is_as_planned(&misplaced.target, row, &written) {
+                // This cell was written as intended, over nothing of a user's.
+                continue;
+            }
+            if self.map.is_as_written(at, from, row, to) {
                 copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
             } else {
                 out.changed.insert((row, to));
@@ -282,10 +359,14 @@ impl RepairPlanner<'_> {
             out.gone += usize::from(!is_blank);
             return;
         }
-        if left_nothing(misplaced, &self.map.now, self.map.image) {
+        let has_row = self.map.row_of(key).is_some()
+            || self.map.hit_with_key(key).is_some_and(|hit| self.map.row_of_hit(hit).is_some());
+        if has_row {
+            out.gone += 1;
+        } else if left_nothing(misplaced, &self.map.now, self.map.image) {
             let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
             out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
-        } else if self.map.row_of(key).is_none() {
+        } else {
             out.unrepaired.push(format!(
                 "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
             ));
@@ -326,7 +407,7 @@ impl RepairPlanner<'_> {
     /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
     /// and is not a formula.
     fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.map.image.undo.get(at)?, column);
+        let entered = cell(self.map.image.undo.before.get(at)?, column);
         (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
     }
 
@@ -344,8 +425,10 @@ impl RepairPlanner<'_> {
             return;
         }
         let image = self.map.image;
-        let rows = (1..image.rows.len()).rev().filter(|row| image.shown(*row, at) == key);
-        for row in rows.take(count) {
+        // A row of which a write is repaired was not appended.
+        let is_free = |row: &usize| image.shown(*row, at) == key && !out.has(number(*row));
+        let rows: Vec<_> = (1..image.rows.len()).rev().filter(is_free).take(count).collect();
+        for row in rows {
             out.add(Some(number(row)), key, copies.clone(), clears.clone());
         }
     }
@@ -383,7 +466,7 @@ impl RepairPlanner<'_> {
         }
         let at = at(index(undo_log.before_row(0))?)?;
         let misplaced = finding.misplaced.get(at)?;
-        let is_read = self.map.image.undo.get(at).is_some();
+        let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
     }
 

@@ -72,19 +72,23 @@ pub struct RowSearch<'a> {
     taken: HashSet<usize>,
     /// Rows that resemble the hit rows but are known to be others.
     others: HashSet<usize>,
+    /// The contents of rows that are known to be none of those that were hit.
+    claims: Vec<RowFingerprint>,
     /// Rows by column and displayed mark.
     showing: HashMap<usize, HashMap<u64, Vec<usize>>>,
 }
 
 impl<'a> RowSearch<'a> {
     /// Creates the search for the rows of a finding. `key` is the position of the key column as
-    /// found. `others` are rows that match only if their contents are identical.
+    /// found. `others` are rows that match only if their contents are identical; `claims` are the
+    /// contents of rows that are known to be none of those that were hit.
     pub fn new(
         finding: &'a UndoFinding,
         image: &'a TabImage<'a>,
         columns: &ColumnMap,
         key: usize,
         others: HashSet<usize>,
+        claims: Vec<RowFingerprint>,
     ) -> Self {
         let width = image.width();
         // Keys for which the batch created rows belong to no other row. So no hit row can have lost
@@ -111,7 +115,7 @@ impl<'a> RowSearch<'a> {
         });
         let sought: Vec<_> = sought.collect();
         let found = vec![None; sought.len()];
-        Self { image, sought, found, taken: HashSet::new(), others, showing: HashMap::new() }
+        Self { image, sought, found, taken: HashSet::new(), others, claims, showing: HashMap::new() }
     }
 
     /// Returns the location of each row, in the order of the finding. `key` is the position of the
@@ -135,9 +139,9 @@ impl<'a> RowSearch<'a> {
             }
             let mark = mark_of(&Value::from(sought.key.clone())).unwrap_or_default();
             let rows = self.rows_showing(self.image.key, mark);
-            let best = self.best(at, &rows);
-            self.found[at] = Some(best.map_or(RowLocation::Gone, |(row, _)| RowLocation::At(number(row))));
-            self.taken.extend(best.map(|(row, _)| row));
+            if let Some((row, _)) = self.best(at, &rows) {
+                self.take(at, row);
+            }
         }
     }
 
@@ -201,7 +205,8 @@ impl<'a> RowSearch<'a> {
         let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
         let mut fits: Vec<(i64, usize, usize)> = Vec::new();
         for (at, rows) in &candidates {
-            let is_candidate = |row: &usize| self.is_free(*row) && !self.others.contains(row);
+            let is_candidate =
+                |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
             let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
             let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
             let is_near =
@@ -218,6 +223,13 @@ impl<'a> RowSearch<'a> {
         for same in fits.chunk_by(|a, b| a.0 == b.0) {
             self.resolve_equal(same);
         }
+    }
+
+    /// Whether a row resembles one that is known to be another at least as much as the sought one.
+    fn is_claimed(&self, at: usize, row: usize) -> bool {
+        let own = self.score(at, self.likeness(at, row), row);
+        let claims = self.claims.iter().map(|claim| self.image.compare(claim, row));
+        claims.filter(|claim| claim.is_close()).any(|claim| claim.score() >= own)
     }
 
     /// Resolves equally good matches.
@@ -248,15 +260,15 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Finds rows whose overwritten key users changed to another text, while all other cells are
-    /// unchanged. If two could be the one, neither is used.
+    /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
+    /// could be the one, neither is used.
     fn by_all_but_key(&mut self) {
         let key = self.image.key;
-        let keys: HashSet<String> = self.sought.iter().filter_map(|sought| sought.lost_key.clone()).collect();
+        let keys = self.known_keys();
         let mut fits: Vec<(usize, usize)> = Vec::new();
         for at in 0..self.sought.len() {
             let sought = &self.sought[at];
-            if self.found[at].is_some() || sought.lost_key.is_none() {
+            if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
                 continue;
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
@@ -264,7 +276,12 @@ impl<'a> RowSearch<'a> {
             let is_it = |row: &usize| {
                 let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
                 let is_known = keys.contains(&self.image.shown(*row, key));
-                like.is_exact() && like.equal > 1 && !is_known && self.is_free(*row) && !self.others.contains(row)
+                like.is_exact()
+                    && like.equal > 1
+                    && !is_known
+                    && self.is_free(*row)
+                    && !self.others.contains(row)
+                    && !self.is_claimed(at, *row)
             };
             fits.extend(rows.iter().filter(|row| is_it(row)).map(|row| (at, *row)));
         }
@@ -273,6 +290,18 @@ impl<'a> RowSearch<'a> {
                 self.take(*at, *row);
             }
         }
+    }
+
+    /// Keys that the finding names: of rows that it hit, and of rows for which its writes were
+    /// intended.
+    fn known_keys(&self) -> HashSet<String> {
+        let lost = self.sought.iter().filter_map(|sought| sought.lost_key.clone());
+        let shown = self.sought.iter().map(|sought| sought.key.clone());
+        let intended = self.sought.iter().filter_map(|sought| match &sought.misplaced.target.expect {
+            RowPredicate::Key(key) | RowPredicate::Blank(key) | RowPredicate::Row { key: Some(key), .. } => Some(key),
+            RowPredicate::Row { key: None, .. } => None,
+        });
+        lost.chain(shown).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
     }
 
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents

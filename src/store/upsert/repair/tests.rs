@@ -5,9 +5,14 @@ use crate::ledger::leases::head::HeadId;
 use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::column_search::known_by_formula;
+use crate::store::upsert::repair::image::EnteredImages;
 use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
+#[path = "tests/edits.rs"]
+mod edits;
+
 const BASE: u32 = 100;
+static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
 
 fn tab(header: &[&str]) -> Tab {
     Tab { id: 1, title: "T".into(), header: header.iter().map(|&text| text.to_owned()).collect(), ..Tab::default() }
@@ -35,6 +40,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
         keys: 1,
         width: 20,
         recreated: Vec::new(),
+        header_formulas: Vec::new(),
         counts: HashMap::new(),
         base: BASE,
         is_repair: false,
@@ -45,7 +51,7 @@ fn finding(found: &[&str], wrote: &[(&str, u32)], before: &[Value], after: &[Val
 }
 
 fn present<'a>(tab: &'a Tab, rows: &'a [Vec<Value>]) -> TabImage<'a> {
-    TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &[] }
+    TabImage { tab, key: tab.position("id").expect("a key"), rows, height: 50, entered: &[], undo: &NO_ENTRIES }
 }
 
 fn planned_repairs(finding: &UndoFinding, image: &TabImage<'_>) -> Vec<RowRepair> {

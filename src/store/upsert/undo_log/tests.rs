@@ -17,6 +17,7 @@ fn undo_log(targets: Vec<RowWrite>) -> UndoLog {
         keys: 0,
         width: 20,
         recreated: vec!["m".into()],
+        header_formulas: vec![(1, "={\"mine\";A2:A9}".into())],
         counts: HashMap::from([(key_mark("twice"), 2)]),
         base: FIRST_ROW,
         is_repair: targets.iter().any(|target| matches!(target.expect, RowPredicate::Row { .. })),

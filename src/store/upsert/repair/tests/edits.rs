@@ -1,0 +1,123 @@
+//! Repairs of rows and columns that people edit again while they wait.
+
+use serde_json::json;
+
+use super::*;
+use crate::store::upsert::repair::column_search::{pair_by_formula, renamed_columns};
+
+const HEADER: [&str; 3] = ["id", "n", "mine"];
+
+#[test]
+fn a_row_whose_own_key_was_changed_gets_its_cells_back() {
+    let finding = finding(&HEADER, &[("a", 1)], &[json!(["z", 7, "note"])], &[json!(["z", 10, "note"])]);
+    let tab = tab(&HEADER);
+    let own = json!(["a", 1]);
+    let now = rows(&[json!(HEADER), own.clone(), json!(["odd", 10, "note"])]);
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    assert_eq!((repairs[1].row, &repairs[1].copies), (Some(2), &vec![scratch(BASE, 1, 1)]));
+    let twins = rows(&[json!(HEADER), own, json!(["odd", 10, "note"]), json!(["even", 10, "note"])]);
+    let planned = plan(&finding, &present(&tab, &twins));
+    assert!(planned.repairs.iter().all(|repair| repair.row == Some(1)), "nothing is guessed: {planned:?}");
+    assert_eq!(planned.unrepaired.len(), 1, "it is reported: {planned:?}");
+}
+
+#[test]
+fn a_cell_written_as_intended_stays_in_a_row_that_lost_its_key() {
+    let found = ["id", "n", "mine", "x"];
+    let (before, after) = (json!(["a", 7, "note", 1]), json!(["a", 10, "note", 2]));
+    let mut finding = finding(&["id", "x", "mine", "n"], &[("a", 1)], &[before], &[after]);
+    finding.undo_log.header = tab(&found).header;
+    finding.undo_log.names = ["id", "n", "x"].map(str::to_owned).into();
+    finding.undo_log.used = vec![0, 1, 3];
+    finding.misplaced[0].target.columns = vec![1, 2];
+    finding.header = tab(&["id", "x", "mine", "n"]).header;
+    let tab = tab(&["id", "x", "mine", "n"]);
+    let now = rows(&[json!(tab.header), json!(["odd", 10, "note", 2])]);
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    let copied: Vec<_> = repairs.iter().flat_map(|repair| &repair.copies).map(|copy| copy.to).collect();
+    assert_eq!(copied, [1], "column mine was written as intended: {repairs:?}");
+}
+
+#[test]
+fn a_formula_that_a_repair_wrote_follows_columns_moved_meanwhile() {
+    let expected = json!(["k", "stray", "note"]);
+    let mut finding = second(&expected, &expected, &json!(["k", "x-note", "note"]));
+    finding.undo_log.header = tab(&["id", "n", "mine"]).header;
+    finding.header = tab(&["id", "n", "mine"]).header;
+    let tab = tab(&["mine", "id", "n"]);
+    let now = rows(&[json!(tab.header), json!(["note", "k", "x-note"])]);
+    let entered = rows(&[json!(tab.header), json!(["note", "k", "=\"x-\"&C2"])]);
+    // Kept with four columns before it: G of the scratch row is column C of the tab, the one that was meant.
+    let after = BASE + 2;
+    let undo = EnteredImages {
+        before: rows(std::slice::from_ref(&expected)),
+        after: rows(&[json!(["k", format!("=\"x-\"&G{after}"), "note"])]),
+        header: Vec::new(),
+    };
+    let image = TabImage { entered: &entered, undo: &undo, ..present(&tab, &now) };
+    let repairs = planned_repairs(&finding, &image);
+    let copy = repairs[0].copies.iter().find(|copy| copy.to == 2).expect("the formula's column");
+    assert_eq!(copy.source, CellSource::Formula("=\"x-\"&A2".into()), "{repairs:?}");
+}
+
+#[test]
+fn broken_headers_are_paired_by_their_formulas() {
+    let formulas = |all: &[(usize, &str)]| all.iter().map(|(at, text)| (*at, (*text).to_owned())).collect::<Vec<_>>();
+    let old = formulas(&[(1, "={\"x\";A2:A9}"), (3, "={\"y\";A2:A9}"), (5, "=\"z\"")]);
+    let new = formulas(&[(2, "={\"y\";B2:B9}"), (4, "={\"x\";#REF!}"), (6, "=\"z\""), (7, "=\"z\"")]);
+    assert_eq!(pair_by_formula(&old, &new), [(1, 4), (3, 2)], "two columns could be z");
+}
+
+#[test]
+fn a_column_renamed_while_columns_moved_is_known_by_its_new_text() {
+    let finding = finding(&["new", "number", "id"], &[("a", 1)], &[json!(["", 1, "a"])], &[json!(["", 10, "a"])]);
+    let mut tab = tab(&["new", "number", "id"]);
+    tab.renamed = vec![("n".to_owned(), "number".to_owned())];
+    let now = rows(&[json!(tab.header), json!(["", 10, "a"])]);
+    assert_eq!(renamed_columns(&finding, &present(&tab, &now)), [(1, 1)]);
+}
+
+#[test]
+fn a_row_that_a_repair_settled_is_no_row_that_it_missed() {
+    let mut finding = second(&json!(["k", 10, "note"]), &json!([]), &json!(["", 7, "own"]));
+    let RowPredicate::Row { key, .. } = &mut finding.misplaced[0].target.expect else { unreachable!("it is a repair") };
+    *key = None;
+    finding.settled = vec![(1, cells_of(&json!(["k", 10, "note"])))];
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"])]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.repairs.iter().all(|repair| repair.row != Some(1)), "{planned:?}");
+    assert!(!planned.unrepaired.is_empty(), "the other row is gone, and that is reported");
+    let twins = rows(&[json!(HEADER), json!(["k", 10, "note"]), json!(["", 7, "own"]), json!(["k", 10, "note"])]);
+    let planned = plan(&finding, &present(&tab, &twins));
+    assert!(planned.repairs.iter().any(|repair| repair.row == Some(3)), "it is there: {planned:?}");
+}
+
+#[test]
+fn a_row_that_a_repair_hit_and_people_deleted_is_looked_for_nowhere_else() {
+    let (expected, after) = (json!(["", 10, "note"]), json!(["", 7, "own"]));
+    let mut finding = second(&expected, &expected, &after);
+    finding.header = tab(&["n", "id", "mine"]).header;
+    finding.misplaced[0].shown = cells_of(&json!([10, "", "note"]));
+    finding.misplaced[0].before = cells_of(&json!([10, "", "note"]));
+    let tab = tab(&["n", "id", "mine"]);
+    let twin = rows(&[json!(tab.header), json!([10, "", "note"])]);
+    let planned = plan(&finding, &present(&tab, &twin));
+    assert!(planned.repairs.is_empty(), "{planned:?}");
+}
+
+#[test]
+fn a_constant_typed_over_a_computed_cell_stays() {
+    let expected = json!(["k", 5, "note"]);
+    let mut finding = second(&expected, &json!(["k", "typed", "note"]), &json!(["k", 7, "note"]));
+    let RowPredicate::Row { fingerprint, .. } = &mut finding.misplaced[0].target.expect else {
+        unreachable!("it is a repair")
+    };
+    *fingerprint = RowFingerprint::new(&cells_of(&expected), |column| column == 1);
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", 7, "note"])]);
+    let undo = EnteredImages { before: rows(&[json!(["k", "typed", "note"])]), ..EnteredImages::default() };
+    let image = TabImage { undo: &undo, ..present(&tab, &now) };
+    let repairs = planned_repairs(&finding, &image);
+    assert_eq!(repairs[0].copies.iter().find(|copy| copy.to == 1), Some(&scratch(BASE, 1, 1)), "{repairs:?}");
+}
