@@ -297,7 +297,7 @@ impl Job {
             processes: Arc::new(AllEnded),
             events: Arc::new(move |event| events.lock().expect("no test panics while it holds this").push(event)),
         };
-        pass(parts, plan, stop).await
+        Box::pin(pass(parts, plan, stop)).await
     }
 }
 

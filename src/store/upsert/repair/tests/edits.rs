@@ -72,7 +72,7 @@ fn broken_headers_are_paired_by_their_formulas() {
 fn a_column_renamed_while_columns_moved_is_known_by_its_new_text() {
     let finding = finding(&["new", "number", "id"], &[("a", 1)], &[json!(["", 1, "a"])], &[json!(["", 10, "a"])]);
     let mut tab = tab(&["new", "number", "id"]);
-    tab.renamed = vec![("n".to_owned(), "number".to_owned())];
+    tab.aliases = vec![("n".to_owned(), "number".to_owned())];
     let now = rows(&[json!(tab.header), json!(["", 10, "a"])]);
     assert_eq!(renamed_columns(&finding, &present(&tab, &now)), [(1, 1)]);
 }

@@ -1,0 +1,116 @@
+use serde_json::Value;
+
+use super::*;
+use crate::ledger::items::item::Position;
+
+/// One record per byte, and an error at `!`.
+struct EachByte(Box<dyn Read + Send>, u64);
+
+impl Records for EachByte {
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        let mut byte = [0];
+        if self.0.read(&mut byte).map_err(|e| io_error("x", &e))? == 0 {
+            return Ok(None);
+        }
+        if byte == *b"!" {
+            return Err(SourceError::Broken { position: "x".into(), why: "!".into() });
+        }
+        self.1 += 1;
+        let position = Position { origin: "x".into(), record: self.1, line: None };
+        Ok(Some(Record { body: Ok(Value::from(byte[0])), bytes: vec![], position, cursor: None }))
+    }
+}
+
+async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
+    let mut reading = of(text, size);
+    assert_eq!(reading.rereadable(), size.is_some());
+    all(&mut reading).await
+}
+
+fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
+    let bytes = Bytes::Once(Box::new(text));
+    let opened =
+        Opened { name: "x".into(), kind: ContentKind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() };
+    BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
+}
+
+async fn all(reading: &mut BackgroundReader) -> (String, bool) {
+    let mut seen = String::new();
+    loop {
+        match reading.next().await {
+            Ok(Some(record)) => {
+                let byte = record.body.expect("a record").as_u64().and_then(|b| u8::try_from(b).ok());
+                seen.push(char::from(byte.expect("a byte")));
+            }
+            end => {
+                assert_eq!(reading.next().await, end, "the end stays the end");
+                return (seen, end.is_err());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_and_a_pipe_yield_the_same_records_without_a_bom() {
+    for size in [Some(9), None] {
+        assert_eq!(read(b"\xEF\xBB\xBFabc", size).await, ("abc".into(), false));
+        assert_eq!(read(b"ab!cd", size).await, ("ab".into(), true));
+        assert_eq!(read(b"", size).await, (String::new(), false));
+    }
+}
+
+#[tokio::test]
+async fn more_records_than_the_channel_holds_arrive_in_order() {
+    static MANY: [u8; 1_000] = [b'a'; 1_000];
+    for size in [Some(1_000), None] {
+        assert_eq!(read(&MANY, size).await.0.len(), 1_000);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_once_only_can_be_read_twice_to_the_letter() {
+    static MANY: [u8; 1_000] = [b'a'; 1_000];
+    for text in [&b"\xEF\xBB\xBFabc"[..], b"ab!cd", b"", &MANY] {
+        let mut reading = of(text, None).twice(Depth::Whole);
+        let first = all(&mut reading).await;
+        reading.rewind().expect("it was kept");
+        assert!(!reading.rereadable(), "a later run can't read it");
+        assert_eq!(all(&mut reading).await, first);
+    }
+}
+
+#[tokio::test]
+async fn a_replaced_file_is_read_to_its_end_twice() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
+    std::fs::write(&path, "abc").expect("a file");
+    let opened = Input::File(path.clone()).open(ContentKind::Csv).expect("the file opens");
+    let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
+    assert_eq!(all(&mut reading).await.0, "abc");
+    std::fs::write(&other, "xyz").expect("a file");
+    std::fs::rename(&other, &path).expect("it takes its place");
+    reading.rewind().expect("it is still open");
+    assert_eq!((all(&mut reading).await.0.as_str(), reading.progress()), ("abc", Some((6, 6))));
+}
+
+#[tokio::test]
+async fn a_caller_that_stops_waiting_loses_no_record() {
+    let opened = Input::File("Cargo.toml".into()).open(ContentKind::Csv).expect("the file opens");
+    let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
+    let mut next = 1;
+    while next < 600 {
+        let polled = tokio::select! {
+            biased;
+            record = reading.next() => record.expect("a whole file"),
+            () = tokio::task::yield_now() => continue,
+        };
+        assert_eq!(polled.expect("a long file").position.record, next);
+        next += 1;
+    }
+}
+
+#[test]
+fn a_dash_is_standard_input() {
+    assert_eq!(Input::from_path(Path::new("-")), Input::Stdin);
+    assert_eq!(Input::from_path(Path::new("./-")), Input::File("./-".into()));
+}
