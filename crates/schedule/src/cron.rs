@@ -57,7 +57,7 @@ impl CronExpression {
         };
         let upper = fields.to_ascii_uppercase();
         let parts: Vec<&str> = upper.split_whitespace().collect();
-        dialect::refuse_other_dialects(text, &parts)?;
+        dialect::refuse_other_dialects(text, &parts, |rewrite| Self::parse(rewrite).is_ok())?;
         for (part, (name, names)) in parts.iter().zip(FIELDS) {
             check_field(part, name, names)?;
         }

@@ -1,8 +1,8 @@
 //! What is due now: one pure function of the schedule, the present time and the history.
 //!
 //! Any number of clocks may call it: an occurrence is identified by its logical time, and the
-//! history holds the last settled one. Whoever commits a claim with that logical time first runs
-//! it; the others see it settled. Occurrences that do not run are returned with their reason, to be
+//! history holds the last settled one. The clock that commits a claim with that logical time first
+//! runs it; the others see it settled. Occurrences that do not run are returned with their reason, to be
 //! recorded in the same commit as the claim.
 
 use sheetkeep_base::time::Timestamp;

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::cron::CronExpression;
+/// Whether a text is a valid expression of five fields.
+type IsValid = fn(&str) -> bool;
 
 /// Why an expression or a time zone was refused, and what to write in its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,20 +39,24 @@ impl fmt::Display for ExpressionError {
 impl std::error::Error for ExpressionError {}
 
 /// Refuses what is not an expression of five fields: the error names the likely dialect, and the
-/// same schedule in five fields where it has such a form. `parts` are the fields in capitals.
-pub(crate) fn refuse_other_dialects(text: &str, parts: &[&str]) -> Result<(), ExpressionError> {
+/// same schedule in five fields where `is_valid` accepts that form. `parts` are the fields in capitals.
+pub(crate) fn refuse_other_dialects(text: &str, parts: &[&str], is_valid: IsValid) -> Result<(), ExpressionError> {
     let joined = parts.join(" ");
-    if let Some(error) = other_syntax(text, &joined) {
+    if let Some(error) = other_syntax(text, &joined, is_valid) {
         return Err(error);
     }
     match parts.len() {
-        5 => extras(text, parts),
-        6 if is_aws(parts) => Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]))),
-        6 if parts.iter().any(|part| part.contains('?')) => {
-            Err(refuse(text, "six fields with seconds and `?` are Quartz's form", &shifted(&parts[1..])))
+        5 => extras(text, parts, is_valid),
+        6 if is_aws(parts) => {
+            Err(refuse(text, "six fields with a year are AWS's form", &shifted(&parts[..5]), is_valid))
         }
-        6 => Err(refuse(text, "six fields with seconds are Azure's and Spring's form", &parts[1..].join(" "))),
-        7 => Err(refuse(text, "seven fields are Quartz's form", &shifted(&parts[1..6]))),
+        6 if parts.iter().any(|part| part.contains('?')) => {
+            Err(refuse(text, "six fields with seconds and `?` are Quartz's form", &shifted(&parts[1..]), is_valid))
+        }
+        6 => {
+            Err(refuse(text, "six fields with seconds are Azure's and Spring's form", &parts[1..].join(" "), is_valid))
+        }
+        7 => Err(refuse(text, "seven fields are Quartz's form", &shifted(&parts[1..6]), is_valid)),
         n => Err(ExpressionError::new(format!("{text:?} has {n} {}, and five are needed", plural(n))).with_help(FORM)),
     }
 }
@@ -77,11 +82,11 @@ fn plural(n: usize) -> &'static str {
 }
 
 /// Forms that are not a list of fields, or that have a wrapper around it.
-fn other_syntax(text: &str, joined: &str) -> Option<ExpressionError> {
+fn other_syntax(text: &str, joined: &str, is_valid: IsValid) -> Option<ExpressionError> {
     if let Some(inner) = between(joined, "CRON(", ")") {
         let parts: Vec<&str> = inner.split_whitespace().collect();
         let rewrite = if parts.len() == 6 { shifted(&parts[..5]) } else { inner.to_owned() };
-        return Some(refuse(text, "`cron(…)` is AWS's form", &rewrite));
+        return Some(refuse(text, "`cron(…)` is AWS's form", &rewrite, is_valid));
     }
     if let Some(inner) = between(joined, "RATE(", ")") {
         let rewrite = format!("every {}", whole_minutes(&inner.to_ascii_lowercase()));
@@ -104,10 +109,10 @@ fn other_syntax(text: &str, joined: &str) -> Option<ExpressionError> {
 }
 
 /// Five fields with characters that other dialects give a meaning to.
-fn extras(text: &str, parts: &[&str]) -> Result<(), ExpressionError> {
+fn extras(text: &str, parts: &[&str], is_valid: IsValid) -> Result<(), ExpressionError> {
     let (day, weekday) = (parts[2], parts[4]);
     if parts.iter().any(|part| part.contains('?')) {
-        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts)));
+        return Err(refuse(text, "`?` is Quartz's and AWS's sign for no value", &shifted(parts), is_valid));
     }
     if weekday.contains('#') {
         return Err(no_form(text, "`#`, the nth weekday of a month, is Quartz's and AWS's form"));
@@ -132,9 +137,9 @@ fn no_form(text: &str, what: &str) -> ExpressionError {
 }
 
 /// The error with the rewrite, if that is a valid expression.
-fn refuse(text: &str, what: &str, rewrite: &str) -> ExpressionError {
+fn refuse(text: &str, what: &str, rewrite: &str, is_valid: IsValid) -> ExpressionError {
     let error = ExpressionError::new(format!("{text:?}: {what}"));
-    if CronExpression::parse(rewrite).is_ok() {
+    if is_valid(rewrite) {
         error.with_help(format!("write {rewrite:?}"))
     } else {
         error.with_help(format!("five fields are needed: {FORM}"))

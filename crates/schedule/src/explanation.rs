@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use jiff::Timestamp as Instant;
+use jiff::Timestamp as Moment;
 use jiff::tz::TimeZone;
 use sheetkeep_base::time::Timestamp;
 
@@ -57,7 +57,7 @@ pub fn explain(recurrence: &Recurrence, zone: &TimeZone, now: Timestamp) -> Expl
 
 /// Returns the time in local time and in UTC; none beyond the calendar.
 pub fn explained_time(at: Timestamp, zone: &TimeZone) -> Option<ExplainedTime> {
-    let instant = Instant::from_millisecond(at.0).ok()?;
+    let instant = Moment::from_millisecond(at.0).ok()?;
     let local = instant.to_zoned(zone.clone()).strftime("%a %Y-%m-%d %H:%M:%S%:z").to_string();
     Some(ExplainedTime { local, utc: format!("{instant:.0}") })
 }

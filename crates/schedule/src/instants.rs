@@ -7,7 +7,7 @@
 
 use jiff::civil::Date;
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp as Instant, ToSpan as _};
+use jiff::{SignedDuration, Timestamp as Moment, ToSpan as _};
 
 use crate::cron::CronExpression;
 
@@ -28,7 +28,7 @@ pub fn instants_on(expression: &CronExpression, date: Date, zone: &TimeZone) -> 
     }
     let mut found: Vec<i64> = times
         .flat_map(|(hour, minute)| at_time(date, hour, minute, zone, expression.is_interval()))
-        .map(Instant::as_millisecond)
+        .map(Moment::as_millisecond)
         .collect();
     found.sort_unstable();
     found.dedup();
@@ -41,20 +41,20 @@ pub fn has_clock_change(date: Date, zone: &TimeZone) -> bool {
 }
 
 /// The first instants of the date and of the next one; none if the zone has no such date.
-fn bounds(date: Date, zone: &TimeZone) -> Option<(Instant, Instant)> {
+fn bounds(date: Date, zone: &TimeZone) -> Option<(Moment, Moment)> {
     let start = date.to_zoned(zone.clone()).ok()?;
     let end = date.checked_add(1.day()).ok()?.to_zoned(zone.clone()).ok()?;
     (start.date() == date).then(|| (start.timestamp(), end.timestamp()))
 }
 
-fn has_steady_clock(start: Instant, end: Instant, zone: &TimeZone) -> bool {
+fn has_steady_clock(start: Moment, end: Moment, zone: &TimeZone) -> bool {
     let just_before = start.saturating_sub(SignedDuration::from_secs(1)).unwrap_or(start);
     let until = end.saturating_add(REPEATED).unwrap_or(end);
     zone.following(just_before).next().is_none_or(|transition| transition.timestamp() > until)
 }
 
 /// The instants of one wall clock time: none, one or two.
-fn at_time(date: Date, hour: i8, minute: i8, zone: &TimeZone, is_interval: bool) -> Vec<Instant> {
+fn at_time(date: Date, hour: i8, minute: i8, zone: &TimeZone, is_interval: bool) -> Vec<Moment> {
     let ambiguous = zone.to_ambiguous_timestamp(date.at(hour, minute, 0, 0));
     let found = match ambiguous.offset() {
         AmbiguousOffset::Unambiguous { .. } => vec![ambiguous.unambiguous()],
@@ -68,7 +68,7 @@ fn at_time(date: Date, hour: i8, minute: i8, zone: &TimeZone, is_interval: bool)
 }
 
 /// Returns the instant of the last clock change at or before `after`.
-fn jump_before(after: Instant, zone: &TimeZone) -> Instant {
+fn jump_before(after: Moment, zone: &TimeZone) -> Moment {
     let just_after = after.saturating_add(SignedDuration::from_secs(1)).unwrap_or(after);
     zone.preceding(just_after).next().map_or(after, |transition| transition.timestamp())
 }

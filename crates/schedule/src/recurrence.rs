@@ -3,7 +3,7 @@
 //! In scope: the next and previous occurrence, and the occurrences of a window. Out of scope: what
 //! is done about them (`decision`).
 
-use jiff::Timestamp as Instant;
+use jiff::Timestamp as Moment;
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -160,7 +160,7 @@ fn dated(at: i64, zone: &TimeZone) -> Option<DatedInstant> {
 
 /// Returns the local date of an instant (milliseconds); none beyond the calendar.
 pub fn local_date(at: i64, zone: &TimeZone) -> Option<Date> {
-    let instant = Instant::from_millisecond(at).ok()?;
+    let instant = Moment::from_millisecond(at).ok()?;
     // Two days from the ends of the calendar, so that no step leaves it.
     let date = instant.to_zoned(zone.clone()).date();
     (date.checked_add(2.days()).is_ok() && date.checked_sub(2.days()).is_ok()).then_some(date)

@@ -1,6 +1,6 @@
 //! A schedule in words, and notes on the clock changes ahead.
 
-use jiff::Timestamp as Instant;
+use jiff::Timestamp as Moment;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan as _};
@@ -50,13 +50,13 @@ pub fn clock_change_notes(
     now: sheetkeep_base::time::Timestamp,
 ) -> Vec<String> {
     let Recurrence::Cron(expression) = recurrence else { return Vec::new() };
-    let Ok(now) = Instant::from_millisecond(now.0) else { return Vec::new() };
+    let Ok(now) = Moment::from_millisecond(now.0) else { return Vec::new() };
     let until = now.saturating_add(SignedDuration::from_hours(366 * 24)).unwrap_or(now);
     let changes = zone.following(now).map(|transition| transition.timestamp()).take_while(|at| *at <= until).take(8);
     changes.filter_map(|at| change_note(expression, zone, at)).collect()
 }
 
-fn change_note(expression: &CronExpression, zone: &TimeZone, at: Instant) -> Option<String> {
+fn change_note(expression: &CronExpression, zone: &TimeZone, at: Moment) -> Option<String> {
     let before = zone.to_offset(at.saturating_sub(SignedDuration::from_secs(1)).ok()?);
     let after = zone.to_offset(at);
     let seconds = i64::from(after.seconds()) - i64::from(before.seconds());
@@ -117,7 +117,7 @@ pub fn utc_times(
     for _ in 0..732 {
         // A time in a gap or a repeated hour adds a UTC time of its own: it is a real start.
         for at in instants_on(expression, date, zone) {
-            if let Ok(instant) = Instant::from_millisecond(at) {
+            if let Ok(instant) = Moment::from_millisecond(at) {
                 let utc = instant.to_zoned(TimeZone::UTC);
                 let shift = i8::from(utc.date() > date) - i8::from(utc.date() < date);
                 found.insert((utc.hour(), utc.minute(), shift));

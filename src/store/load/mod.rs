@@ -6,7 +6,8 @@
 //! | How are long tabs read? | `paging` |
 //! | What if the job has never run here? | `first_load` |
 //! | Which keys did earlier spreadsheets process? | `predecessors` |
-//! | What if a header was moved, renamed or pushed down? | `header_check` |
+//! | Where is a renamed column found, by its mark? | `column_lookup` |
+//! | What if the header row was pushed down, or holds dates and numbers? | `header_check` |
 //! | What if rows of `Processed` were deleted? | `missing_keys` |
 //! | What if people edit the tabs during each read? | `unstable_tabs` |
 //! | How is the data tab read again in the middle of a run? | `reread`, `read_below` |
@@ -17,6 +18,7 @@ pub mod loader;
 pub mod paging;
 pub mod predecessors;
 pub mod header_check;
+pub(crate) mod column_lookup;
 pub(crate) mod first_load;
 pub mod unstable_tabs;
 pub(crate) mod missing_keys;

@@ -1,0 +1,51 @@
+//! Finds the job's own columns on the data tab, also after users renamed, deleted or moved headers.
+//!
+//! In scope: the reads that this needs, the marks of columns among them. Out of scope: what a
+//! missing header means (`store::commit::own_columns`), a header pushed below row 1
+//! (`store::load::header_check`).
+
+use crate::google::types::response_types::{ColumnMark, TabInfo};
+use crate::store::commit::own_columns::{ColumnLookup, OwnColumns, mark_key};
+use crate::store::load::loader::Loader;
+use crate::store::tabs::error::LoadError;
+use crate::store::tabs::parse;
+use crate::store::tabs::schema::Tab;
+
+impl Loader {
+    /// Looks up the job's own columns. Developer metadata is read only if a header is missing or
+    /// occurs twice. If all headers are missing and the grid is known, the header is first searched
+    /// in lower rows.
+    pub async fn find_own_columns(
+        &self,
+        tab: &mut Tab,
+        info: Option<&TabInfo>,
+        columns: &[String],
+    ) -> Result<ColumnLookup, LoadError> {
+        let own = OwnColumns { job: &self.job, tab: &self.data_tab, columns };
+        let lost = own.missing_columns(tab).len();
+        if lost == 0 && own.duplicated_columns(tab).is_empty() {
+            return Ok(ColumnLookup::default());
+        }
+        if let Some(info) = info.filter(|_| lost == columns.len()) {
+            let wanted: Vec<_> = columns.iter().map(String::as_str).collect();
+            if let Some(anomaly) = self.find_moved_header(info, &wanted).await? {
+                return Ok(ColumnLookup { gone: Vec::new(), anomalies: vec![anomaly] });
+            }
+        }
+        let marks = self.read_marks(tab).await?;
+        Ok(own.look_up(tab, marks.as_deref()))
+    }
+
+    /// Reads the developer metadata of the job's columns; `None` if that fails, since the later
+    /// checks report it. Metadata refers to a column position, so the header must be unchanged
+    /// after the read.
+    async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
+        let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
+        let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
+        let after = self.values(&[parse::header_range(&tab.title)]).await?;
+        if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
+            return Err(LoadError::stale(&tab.title));
+        }
+        Ok(marks)
+    }
+}
