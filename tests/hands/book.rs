@@ -292,13 +292,15 @@ impl Book {
             self.deleted.push((self.calls, key, words));
         }
         if let Some(Row { whose: Whose::Key(key), .. }) = self.rows.remove(&stamp) {
-            self.lose(&key, false);
+            self.lose(sight, &key, false);
         }
     }
 
-    fn lose(&mut self, key: &str, is_unsure: bool) {
-        let has_other = self.rows.values().any(|row| row.whose == Whose::Key(key.to_owned()));
-        if !has_other {
+    fn lose(&mut self, sight: &Sight, key: &str, is_unsure: bool) {
+        // A row that the job appended and took back is none of the key's.
+        let is_there = |stamp: u32| sight.row(stamp).is_some_and(|at| !self.is_taken_back(sight, at, stamp));
+        let mut own = self.rows.iter().filter(|(_, row)| row.whose == Whose::Key(key.to_owned()));
+        if !own.any(|(stamp, _)| is_there(*stamp)) {
             let fate = if is_unsure { Fate::Either } else { self.fate_of_key(key) };
             self.gone.insert(key.to_owned(), fate);
         }
@@ -350,7 +352,7 @@ impl Book {
         };
         row.whose = Whose::Unkeyed;
         row.typed.clear();
-        self.lose(&key, is_waiting);
+        self.lose(sight, &key, is_waiting);
     }
 
     /// She deletes rows of a key in `Processed`, all or one of several.

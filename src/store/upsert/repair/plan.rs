@@ -307,8 +307,14 @@ impl RepairPlanner<'_> {
             })
         };
         let emptied = target.columns.iter().filter(|column| !target.moves.iter().any(|(_, to)| to == *column));
-        let clears = emptied.filter_map(|&column| self.map.intended(column)).collect();
-        out.add(Some(row), "", target.moves.iter().filter_map(moved).collect(), clears);
+        let clears: Vec<_> = emptied.filter_map(|&column| self.map.intended(column)).collect();
+        let copies: Vec<_> = target.moves.iter().filter_map(moved).collect();
+        // A cell that a user changed since the batch stays.
+        let all = copies.iter().map(|copy| copy.to).chain(clears.iter().copied());
+        let changed: HashSet<usize> = all.filter(|to| !self.map.is_untouched(row, *to)).collect();
+        out.changed.extend(changed.iter().map(|to| (row, *to)));
+        let copies = copies.into_iter().filter(|copy| !changed.contains(&copy.to)).collect();
+        out.add(Some(row), "", copies, clears.into_iter().filter(|to| !changed.contains(to)).collect());
     }
 
     /// Restores overwritten cells that still show the written value.

@@ -121,3 +121,15 @@ fn a_constant_typed_over_a_computed_cell_stays() {
     let repairs = planned_repairs(&finding, &image);
     assert_eq!(repairs[0].copies.iter().find(|copy| copy.to == 1), Some(&scratch(BASE, 1, 1)), "{repairs:?}");
 }
+
+#[test]
+fn a_cell_typed_into_a_row_whose_cells_were_moved_stays() {
+    let (before, after) = (json!(["", "k", "note"]), json!(["k", "", "note"]));
+    let mut finding = second(&before, &before, &after);
+    finding.misplaced[0].target.columns = vec![0, 1];
+    finding.misplaced[0].target.moves = vec![(1, 0)];
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", "typed", "note"])]);
+    let repairs = planned_repairs(&finding, &present(&tab, &now));
+    assert!(repairs.iter().all(|repair| !repair.columns().contains(&1)), "{repairs:?}");
+}
