@@ -31,6 +31,8 @@ use crate::runner::run_config::Events;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How long the end of a run waits for its start ping.
+const START_PATIENCE: Duration = Duration::from_secs(3);
 /// Attempts of one ping.
 const ATTEMPTS: u32 = 3;
 /// Bytes of a ping's body; Healthchecks keeps 10,000 if it hosts itself.
@@ -158,9 +160,12 @@ impl Heartbeat {
         let run = run.unwrap_or_else(|| end.job.to_owned());
         let body = tail(&redacted(&format!("exit code {}\n{}", end.exit_code, end.text)), MAX_BODY);
         let pings = async {
-            // The service pairs the two by their order.
-            if let Some(start_ping) = start_ping {
-                let _ = start_ping.await;
+            // The service pairs the two by their order. A start that hangs does not keep the end.
+            if let Some(mut start_ping) = start_ping {
+                tokio::select! {
+                    _ = &mut start_ping => {}
+                    () = self.clock.sleep(START_PATIENCE) => start_ping.abort(),
+                }
             }
             send(ping, client, &self.clock, event, &run, &body).await;
         };
@@ -172,7 +177,12 @@ impl Heartbeat {
 
     fn write_file(&self, path: &Path, run: Option<String>, end: &HeartbeatEnd<'_>) -> std::io::Result<()> {
         let finished = self.clock.now().to_string();
-        let before = HeartbeatFile::read(path).and_then(|file| file.last_success);
+        let existing = HeartbeatFile::read(path).filter(|file| file.job == end.job);
+        if existing.is_none() && path.symlink_metadata().is_ok() {
+            let why = "it exists and is not the heartbeat file of this job; it is left as it is";
+            return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, why));
+        }
+        let before = existing.and_then(|file| file.last_success);
         let counts = end.report.map(|report| report.run.counts).unwrap_or_default();
         let file = HeartbeatFile {
             schema_version: 1,

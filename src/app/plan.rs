@@ -149,9 +149,17 @@ pub async fn plan_run(
     let PlanEvents { open_failures, failures, warnings } =
         std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
     let programs = programs.into_iter().map(|(name, values)| (name, values.load(Ordering::Relaxed))).collect();
+    let repeated = report.repeats.sentence(report.again);
+    let rowless = (report.rowless > 0).then(|| format!("items that make no row: {}", report.rowless));
     let degraded = (report.run.status == RunStatus::Degraded)
         .then(|| format!("the run would be degraded: {}", report.run.message));
-    let warnings = circumstances(settings, &effects).into_iter().chain(degraded).chain(warnings).collect();
+    let warnings = circumstances(settings, &effects)
+        .into_iter()
+        .chain(degraded)
+        .chain(repeated)
+        .chain(rowless)
+        .chain(warnings)
+        .collect();
     Ok(RunPlan { report, effects, open_failures, failures, programs, warnings })
 }
 

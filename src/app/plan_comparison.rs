@@ -5,10 +5,11 @@
 //! scope: the sheet, which is not read.
 //!
 //! The rows of the old job are kept as hashes, so that memory grows with cells and not with their
-//! contents. Values of examples are read once more. A program is not started: what it would get is
+//! contents, but for the last record of each key in upsert mode. Values of examples are read once
+//! more. `order = "newer"` is not applied: the last record of a key counts. A program is not started: what it would get is
 //! compared in the place of its rows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
@@ -83,7 +84,7 @@ pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock
     })
     .await?;
     (comparison.rows.0, comparison.failed.0) = (rows, failed);
-    let mut wanted: HashMap<RowId, Vec<String>> = HashMap::new();
+    let mut wanted: HashMap<RowId, Vec<(String, usize)>> = HashMap::new();
     let (rows, failed) = read_rows(new, clock, |id, key, row| {
         let Some(before) = known.remove(&id) else {
             comparison.only_new += 1;
@@ -98,7 +99,7 @@ pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock
             if column.examples.len() < EXAMPLES {
                 let cell = row.get(&name).cloned().unwrap_or(Cell::Empty);
                 column.examples.push(CellDifference { key: key.as_str().to_owned(), old: Cell::Empty, new: cell });
-                wanted.entry(id).or_default().push(name);
+                wanted.entry(id).or_default().push((name, column.examples.len() - 1));
             }
         }
     })
@@ -106,10 +107,9 @@ pub async fn compare_plans(old: &Settings, new: &Settings, clock: &Arc<dyn Clock
     (comparison.rows.1, comparison.failed.1) = (rows, failed);
     comparison.only_old = known.len() as u64;
     if !wanted.is_empty() {
-        read_rows(old, clock, |id, key, row| {
-            for name in wanted.get(&id).into_iter().flatten() {
-                let Some(column) = comparison.columns.get_mut(name) else { continue };
-                let example = column.examples.iter_mut().find(|example| example.key == key.as_str());
+        read_rows(old, clock, |id, _, row| {
+            for (name, at) in wanted.get(&id).into_iter().flatten() {
+                let example = comparison.columns.get_mut(name).and_then(|column| column.examples.get_mut(*at));
                 if let (Some(example), Some(cell)) = (example, row.get(name)) {
                     example.old = cell.clone();
                 }
@@ -183,6 +183,9 @@ async fn read_rows(
     let identify = settings.identify();
     let steps: Vec<_> = settings.make_steps(clock).into_iter().take_while(|step| !step.has_outside_effects()).collect();
     let mut counts: HashMap<Fingerprint, u32> = HashMap::new();
+    let mut seen: HashSet<(Fingerprint, Version)> = HashSet::new();
+    // With one row a key, the last record of a key counts, so its rows wait for the end.
+    let mut last: HashMap<Fingerprint, (Key, Vec<Row>)> = HashMap::new();
     let (mut rows, mut failed) = (0, 0);
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else {
@@ -193,17 +196,32 @@ async fn read_rows(
             failed += 1;
             continue;
         };
+        let fingerprint = key.fingerprint();
+        let is_repeated = !seen.insert((fingerprint, version.clone()));
+        if settings.mode == WriteMode::Append && is_repeated {
+            continue;
+        }
         let Some(made) = rows_of(settings, &steps, body, &key, version).await else {
             failed += 1;
             continue;
         };
-        let fingerprint = key.fingerprint();
+        if settings.mode == WriteMode::Upsert {
+            last.insert(fingerprint, (key, made));
+            continue;
+        }
         let count = counts.entry(fingerprint).or_default();
-        // With one row a key, a later record replaces the row of an earlier one.
-        *count += u32::from(settings.mode == WriteMode::Append || *count == 0);
+        *count += 1;
         for (at, row) in made.into_iter().enumerate() {
             rows += 1;
             visit((fingerprint, *count, u32::try_from(at).unwrap_or(u32::MAX)), &key, row);
+        }
+    }
+    let mut last: Vec<_> = last.into_iter().collect();
+    last.sort_unstable_by(|(_, (one, _)), (_, (other, _))| one.as_str().cmp(other.as_str()));
+    for (fingerprint, (key, made)) in last {
+        for (at, row) in made.into_iter().enumerate() {
+            rows += 1;
+            visit((fingerprint, 1, u32::try_from(at).unwrap_or(u32::MAX)), &key, row);
         }
     }
     Ok((rows, failed))

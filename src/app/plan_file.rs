@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use crate::app::connect::{Sheet, connect_without_writing};
 use crate::app::error::AppError;
-use crate::app::job::target_name;
+use crate::app::job::{definition, target_name};
 use crate::app::plan::RunPlan;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
@@ -42,6 +42,8 @@ pub struct PlanFile {
     /// The spreadsheet's id, or the path of the local file.
     spreadsheet: String,
     job_file: FileChecksum,
+    /// A checksum of the settings with the values of their `${NAME}`s.
+    settings: String,
     source: FileChecksum,
     /// The head that the plan was made at; `None` if the job had never run there.
     head: Option<String>,
@@ -123,6 +125,7 @@ impl PlanFile {
             made_at: String::new(),
             spreadsheet: target_name(settings),
             job_file: FileChecksum::of(&settings.path)?,
+            settings: settings_checksum(settings),
             source: FileChecksum::of(source)?,
             head: None,
             columns: Vec::new(),
@@ -148,14 +151,12 @@ impl PlanFile {
         }
     }
 
-    /// Writes the plan, atomically. Refuses to replace the job file or the source.
-    pub fn write(&self, path: &Path, settings: &Settings) -> Result<(), PlanFileError> {
+    /// Writes the plan, atomically. Replaces nothing but another plan.
+    pub fn write(&self, path: &Path) -> Result<(), PlanFileError> {
         let unwritable = |error| PlanFileError::Unwritable { path: path.to_owned(), error };
-        let is_same =
-            |other: &Path| path.canonicalize().is_ok_and(|path| other.canonicalize().is_ok_and(|o| o == path));
-        let is_source = matches!(&settings.source.input, Input::File(source) if is_same(source));
-        if is_same(&settings.path) || is_source {
-            let what = io::Error::new(io::ErrorKind::AlreadyExists, "it is the job file or the source");
+        let is_plan = path.is_file() && Self::read(path).is_ok();
+        if !is_plan && path.symlink_metadata().is_ok() {
+            let what = io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a plan");
             return Err(unwritable(what));
         }
         let text = serde_json::to_string_pretty(self).map_err(|error| unwritable(error.into()))?;
@@ -195,6 +196,9 @@ impl PlanFile {
         }
         if self.job_file.differs_from(&settings.path)? {
             moved.push(format!("the job file {} has changed", settings.path.display()));
+        }
+        if self.settings != settings_checksum(settings) {
+            moved.push("the values that the job file takes from the environment have changed".to_owned());
         }
         match &settings.source.input {
             Input::File(source) if !self.source.differs_from(source)? => {}
@@ -258,6 +262,12 @@ impl FileChecksum {
         let now = Self::of(path)?;
         Ok((self.bytes, &self.sha256) != (now.bytes, &now.sha256))
     }
+}
+
+/// Returns a checksum of what decides the rows, with `${NAME}`s replaced.
+fn settings_checksum(settings: &Settings) -> String {
+    let parts = format!("{:?} {:?} {:?}", definition(settings), settings.columns, settings.key_column);
+    HEXLOWER.encode(&Sha256::digest(parts.as_bytes()))
 }
 
 /// Writes into a hash.

@@ -187,7 +187,7 @@ fn a_stored_plan_runs_only_while_nothing_has_moved() {
     refused(&other, "the spreadsheet is ");
     project.run(&["run", "orders.toml", "--plan", "none.json"]).exits(66).says("sheetkeep plan JOB.toml --out FILE");
     project.run(&["run", "orders.toml", "--plan", "orders.csv"]).exits(65).says("use orders.csv as a plan");
-    project.run(&["plan", "orders.toml", "--out", "orders.csv"]).exits(73).says("it is the job file or the source");
+    project.run(&["plan", "orders.toml", "--out", "orders.csv"]).exits(73).says("it exists and is not a plan");
     project.run(&["plan", "orders.toml", "--out", "none/p.json"]).exits(73);
     assert_eq!(project.read("orders.csv"), "id,state,total\na,paid,1\n");
     apply().exits(3).shows("1 row updated");
@@ -207,6 +207,7 @@ fn a_comparison_shows_which_columns_would_look_different() {
         (&again["column"], &again["examples"][1]),
         (&"again".into(), &json!({"key": "b", "old": null, "new": "open"}))
     );
+    project.write("orders.csv", "id,state,total\na,open,1\na,paid,2\nb,open,3\n");
     let same = project.run(&["plan", "old.toml", "--against", "old.toml", "--json"]).exits(0).document();
     assert_eq!((&same["same"], &same["columns"]), (&2.into(), &json!([])));
     assert!(!project.path("orders.sheet").exists());

@@ -13,6 +13,7 @@ use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::job_args::JobArgs;
+use crate::cli::output::destination::quote_shell_word;
 use crate::cli::output::json::json_line;
 use crate::cli::output::plan::PlanOutput;
 use crate::cli::output::plan_comparison::ComparisonOutput;
@@ -45,7 +46,7 @@ pub async fn command(
     let plan = planned.map_err(|error| from_app(&error, &settings))?;
     if let (Some(path), Some(draft)) = (&args.out, draft) {
         let file = draft.with_plan(&plan, clock.now());
-        file.write(path, &settings).map_err(|error| from_plan_file(&error))?;
+        file.write(path).map_err(|error| from_plan_file(&error))?;
     }
     let place = place(&args.job, &settings);
     let output = PlanOutput { plan: &plan, reruns: predict_reruns(&settings), place: &place, pacing: settings.pacing };
@@ -56,7 +57,8 @@ pub async fn command(
         (false, false) => output.text(out.palette()),
     });
     if let Some(path) = &args.out {
-        let next = format!("sheetkeep run {} --plan {}", args.job.job.display(), path.display());
+        let shown = quote_shell_word(&path.display().to_string());
+        let next = place.command_line("run") + " --plan " + &shown;
         session.terminal.err().line(&format!("the plan is in {}; apply it: {next}", path.display()));
     }
     Ok(Exit::Ok)

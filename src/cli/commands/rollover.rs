@@ -59,6 +59,7 @@ pub async fn command(
             recreates_tabs: false,
             command: Some("rollover"),
             plan: None,
+            settings: None,
         };
         let into = order(
             Rollover::Into(found.predecessors),

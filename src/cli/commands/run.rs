@@ -65,7 +65,7 @@ async fn run_planned(
     let checked = checked.map_err(|error| from_app(&error, &settings))?;
     let from = checked.map_err(|error| from_plan_file(&error))?;
     let changes = Some(PreparedChanges { from, settled: Vec::new() });
-    let options = RunOptions { changes, plan: Some(plan), ..RunOptions::default() };
+    let options = RunOptions { changes, plan: Some(plan), settings: Some(Box::new(settings)), ..RunOptions::default() };
     run_job(session, args, options, host, clock, chance).await
 }
 
@@ -84,6 +84,8 @@ pub struct RunOptions {
     pub command: Option<&'static str>,
     /// The plan that the run applies.
     pub plan: Option<PlanFile>,
+    /// The settings that were checked against the plan; read anew without one.
+    pub settings: Option<Box<Settings>>,
 }
 
 /// Runs the job with these options, and reports the result: to people, and as the job's heartbeat.
@@ -95,7 +97,10 @@ pub async fn run_job(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let settings = load_settings(&args.job, args.input.clone())?;
+    let settings = match &order.settings {
+        Some(settings) => settings.as_ref().clone(),
+        None => load_settings(&args.job, args.input.clone())?,
+    };
     let place = place(&args.job, &settings);
     let heartbeat = heartbeat(&settings, &order, &clock);
     let reporter = reporter(session, args, &order, &clock, place.clone());

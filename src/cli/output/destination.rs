@@ -112,7 +112,7 @@ impl Place {
     }
 
     /// Returns a command on this job, with the flags that chose the spreadsheet.
-    fn command_line(&self, command: &str) -> String {
+    pub fn command_line(&self, command: &str) -> String {
         let chosen = self.chosen_by.as_ref().map(|(flag, value)| (*flag, value));
         let env_file = self.env_file.as_ref().map(|file| ("--env-file", file));
         let flags = chosen.into_iter().chain(env_file);

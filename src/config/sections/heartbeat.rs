@@ -109,6 +109,11 @@ fn ping_url(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Url> {
         reader.add_problem(ConfigProblem::new("`heartbeat.url` is not an http or https address").help(help));
         return None;
     };
+    if !url.username().is_empty() || url.password().is_some() {
+        let problem = ConfigProblem::new("`heartbeat.url` holds a user or a password, and neither is sent");
+        reader.add_problem(problem.help("use an address whose path is the secret"));
+        return None;
+    }
     if !at.get().contains("${") {
         let what = "heartbeat.url stands in the job file, and anyone who reads it can report success in the job's name";
         reader.add_warning(what, "keep it in .env and write url = \"${HEARTBEAT_URL}\"");
