@@ -64,6 +64,12 @@ pub enum AppError {
         /// The existing titles.
         there: Vec<String>,
     },
+    /// The job has no schedule, so nothing of it is ever due.
+    #[error("run what is due: job {job} has no schedule")]
+    NoSchedule {
+        /// The job's name.
+        job: String,
+    },
     /// The program of a step can't be run, so that every item would fail.
     #[error("run the job: the program of step {step} can't be run: {why}")]
     NoProgram {
@@ -97,6 +103,7 @@ impl AppError {
             | Self::NoEmbedded
             | Self::NoTab { .. }
             | Self::NoProgram { .. }
+            | Self::NoSchedule { .. }
             | Self::NeverRan
             | Self::ReadOnce => Fault::Corrupt,
         }

@@ -129,6 +129,12 @@ pub struct RunArgs {
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
+    /// Run only if an occurrence of the schedule is due and no other clock has it
+    #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait"])]
+    pub due: bool,
+    /// With --due: further jobs, each on its own
+    #[arg(value_name = "JOB.toml", requires = "due")]
+    pub more_jobs: Vec<PathBuf>,
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -273,6 +279,8 @@ impl RunArgs {
             yes: false,
             dry_run: false,
             plan: None,
+            due: false,
+            more_jobs: Vec::new(),
             retry_failures: false,
             fail_on: FailOn::default(),
             quiet: false,

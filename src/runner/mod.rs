@@ -13,6 +13,7 @@
 //! |---|---|
 //! | Which event is handled next; when is a batch due? | `run_loop` |
 //! | How does a run load, check and prepare its lease? | `startup` |
+//! | What does a run claim of its job's schedule? | `schedule_claim` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | What is taken in, in which order? | `input/` |
 //! | What becomes of a record? | `records/` |
@@ -26,6 +27,7 @@
 pub mod run_loop;
 pub mod startup;
 pub mod run_config;
+pub mod schedule_claim;
 pub mod input;
 pub mod records;
 pub mod steps;

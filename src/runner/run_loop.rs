@@ -34,6 +34,7 @@ use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
 use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::{Intake, IntakeResult};
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::runner::startup::{RunContext, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay, item_of};
@@ -129,7 +130,8 @@ impl RunLoop {
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
-        let claim_first = first || outside || !rereadable;
+        let claims = plan.schedule.as_ref().is_some_and(ScheduleClaim::is_claim);
+        let claim_first = first || outside || claims || !rereadable;
         let target = parts_journal.filter(|_| outside && plan.retrying.processes_items()).map(|journal| {
             let head = JournalHead::new(&plan.job, &opened.spreadsheet, &plan.definition.hash, &opened.run.id);
             JournalTarget { journal, head }
@@ -547,6 +549,7 @@ impl RunLoop {
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let broken = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let repeated = self.intake.selection.repeats().sentence(self.intake.index.policy());
+        let verdict = self.plan.schedule.as_ref().and_then(|claim| claim.verdict.clone());
         let (asked, job) = (self.stop_reason, self.plan.job.clone());
         // The duration is measured monotonically, because the wall clock may have been set
         // meanwhile.
@@ -561,6 +564,7 @@ impl RunLoop {
         let (expected, filled) = (Arc::clone(&self.plan.expectations), self.intake.filled.1.clone());
         move |run| {
             let (status, message) = match (&broken, asked) {
+                _ if verdict.is_some() => verdict.clone().unwrap_or((RunStatus::Skipped, String::new())),
                 (Some(error), _) => (RunStatus::Failed, error.clone()),
                 (None, Some(StopReason::Deadline)) => {
                     (RunStatus::TimedOut, "stopped at its deadline; the next run goes on".to_owned())

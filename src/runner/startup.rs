@@ -25,6 +25,7 @@ use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
+use crate::runner::commit::schedule_recorder::ScheduleRecorder;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
@@ -83,6 +84,8 @@ pub struct RunContext {
     pub table_exists: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
+    /// The history of the job's schedule; `None` for a job without one.
+    pub schedule: Option<ScheduleRecorder>,
     /// This run.
     pub run: Run,
     /// The service's clock.
@@ -123,6 +126,9 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
+    let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
+    let is_counted = plan.retrying.reads_source();
+    let schedule = plan.schedule.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
     for run in &abandoned_runs {
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
@@ -146,6 +152,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         intake,
         table_exists,
         abandoned_runs,
+        schedule,
         run,
         service,
         began_ms,

@@ -96,7 +96,11 @@ fn app_exit(error: &AppError) -> Exit {
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Machine(trouble) => Exit::from(trouble.refused),
         AppError::Credentials(_) => Exit::NoPerm,
-        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
+        AppError::Address(_)
+        | AppError::Connect(_)
+        | AppError::NoEmbedded
+        | AppError::NoProgram { .. }
+        | AppError::NoSchedule { .. } => Exit::Config,
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
@@ -106,9 +110,11 @@ fn app_exit(error: &AppError) -> Exit {
 
 fn run_exit(error: &RunError) -> Exit {
     match error {
-        RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn | RunError::Restless { .. } => {
-            Exit::TempFail
-        }
+        RunError::Held { .. }
+        | RunError::Fenced { .. }
+        | RunError::MovedOn
+        | RunError::AlreadyClaimed { .. }
+        | RunError::Restless { .. } => Exit::TempFail,
         RunError::Redefined { .. } | RunError::GoesOn { .. } | RunError::Unmoved { .. } | RunError::NoField { .. } => {
             Exit::Config
         }
@@ -191,6 +197,10 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::MovedOn) => {
             "wait until that run is over, then repeat the command; nothing was written"
         }
+        AppError::NoSchedule { .. } => {
+            "add schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" } to the job file, or run it without --due"
+        }
+        AppError::Pass(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --take-over works against runs on other machines only. Nothing was read or written"
         }

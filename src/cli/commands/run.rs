@@ -11,6 +11,7 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::plan_file::PlanFile;
 use crate::cli::args::RunArgs;
+use crate::cli::commands::due::is_taken;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
@@ -31,6 +32,7 @@ use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
 
 /// Runs the job and reports the result.
@@ -82,6 +84,12 @@ pub struct RunOptions {
     pub recreates_tabs: bool,
     /// The command that starts the run, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
+    /// What started the run, if a schedule or a request did.
+    pub trigger: Option<Trigger>,
+    /// What the run claims of the job's schedule.
+    pub claim: ScheduleClaim,
+    /// Whether other jobs write to the terminal at the same time.
+    pub shares_terminal: bool,
     /// The plan that the run applies.
     pub plan: Option<PlanFile>,
     /// The settings that were checked against the plan; read anew without one.
@@ -114,7 +122,11 @@ pub async fn run_job(
         changes: order.changes,
         rollover: order.rollover,
         recreates_tabs: order.recreates_tabs,
-        trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
+        trigger: order
+            .trigger
+            .clone()
+            .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
+        claim: order.claim.clone(),
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
@@ -129,6 +141,11 @@ pub async fn run_job(
         reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
         return Err(dropped_error(signal, args.deadline));
     };
+    if order.claim.is_claim() && ended.as_ref().is_err_and(is_taken) {
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
+        tracing::info!(job = settings.job, "another run has taken the occurrence");
+        return Ok(Exit::Ok);
+    }
     let concluded = {
         let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
         conclude(
@@ -188,6 +205,7 @@ fn reporter(
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
+        shares_terminal: order.shares_terminal,
         in_passing: !order.retrying.processes_items(),
         verbose: session.args.verbose > 0,
         logs: session.args.log_format,
@@ -214,7 +232,7 @@ fn heartbeat_end<'a>(
         Ok(exit) => (*exit, summary),
         Err(error) => (error.exit(), format!("{summary}error: {}\n", error.message())),
     };
-    let is_duplicate = matches!(ended, Err(AppError::Busy { .. } | AppError::Pass(RunError::Held { .. })));
+    let is_duplicate = ended.as_ref().is_err_and(is_taken);
     HeartbeatEnd { job, exit_code: exit.code(), report, text, is_duplicate }
 }
 

@@ -24,6 +24,7 @@ use crate::ledger::state::snapshot::State;
 use crate::port::store::{MisplacedWrites, StoreError};
 use crate::rng::Rng;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::schedule_recorder::ScheduleRecorder;
 use crate::runner::input::reprocess_state::ReprocessState;
 use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
@@ -42,6 +43,8 @@ pub struct Committer {
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
     pub abandoned_runs: Vec<Run>,
+    /// The history of the job's schedule; `None` for a job without one.
+    pub(super) schedule: Option<ScheduleRecorder>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
@@ -94,8 +97,18 @@ pub(super) enum ClosingRun {
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(driver: CommitDriver, chance: Arc<dyn Rng>, config: &RunConfig, opened: RunContext) -> (Self, Intake) {
-        let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
-            opened;
+        let RunContext {
+            chain,
+            intake,
+            table_exists,
+            abandoned_runs,
+            schedule,
+            run,
+            service,
+            began_ms,
+            lease_request,
+            ..
+        } = opened;
         let ttl_ms = config.ttl_ms;
         let reprocess = ReprocessState::new(&config.retrying, &run.id, chain.state());
         let committer = Self {
@@ -105,6 +118,7 @@ impl Committer {
             chance,
             chain,
             abandoned_runs,
+            schedule,
             run,
             service,
             table_exists,
@@ -252,6 +266,7 @@ impl Committer {
     ) -> Result<(), RunError> {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
+        changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
         if !self.table_exists && changes.rows() > 0 {
             intake.header.close();
             let columns = intake.header.columns().to_vec();
@@ -273,8 +288,11 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
+        let ended = close.map(|_| &run);
+        let schedule = self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended));
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
+            state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
@@ -372,6 +390,9 @@ impl Committer {
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
         intake.header.on_columns_added(&commit.changes.columns);
+        if let Some(recorder) = &mut self.schedule {
+            recorder.on_applied(&self.abandoned_runs);
+        }
         self.abandoned_runs.clear();
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;

@@ -69,6 +69,9 @@ impl Committer {
         } else {
             check_lease(&snapshot, &self.lease_request, loaded.service_time)?.into_iter().collect()
         };
+        if let Some(recorder) = &mut self.schedule {
+            recorder.reload(snapshot.state.schedule.as_ref())?;
+        }
         self.bisection.reset();
         // A draft of this run that was applied before the foreign commit left its number in the
         // state. Other items are another run's.

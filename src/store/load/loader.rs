@@ -437,7 +437,8 @@ impl Loader {
         self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
-    fn service_time(&self) -> Timestamp {
+    /// Returns the service's time now; this machine's, if no answer had one.
+    pub(super) fn service_time(&self) -> Timestamp {
         let now_ms = self.clock.monotonic_ms();
         self.sheets
             .service_time()

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | Which calls does a load make, and until when does it repeat them? | `loader` |
+//! | How is the state read alone? | `state_reader` |
 //! | How are long tabs read? | `paging` |
 //! | What if the job has never run here? | `first_load` |
 //! | Which keys did earlier spreadsheets process? | `predecessors` |
@@ -15,6 +16,7 @@
 
 pub mod first_commits;
 pub mod loader;
+pub mod state_reader;
 pub mod paging;
 pub mod predecessors;
 pub mod header_check;

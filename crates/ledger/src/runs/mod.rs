@@ -6,10 +6,12 @@
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
 //! | How are results journalled until they are on the sheet? | `journal` |
+//! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
 pub mod run;
 pub mod event;
 pub mod expectation;
 pub mod journal;
+pub mod schedule_history;
 pub mod capacity;
