@@ -30,6 +30,7 @@ use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, seq
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
+use crate::runner::run_end::RunEnd;
 use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
 use crate::time::Timestamp;
 
@@ -256,13 +257,13 @@ impl Committer {
         Ok(())
     }
 
-    /// Drafts a commit of these items and sends it. `close` closes the run's row in the last
-    /// commit.
+    /// Drafts a commit of these items and sends it. The last commit has an `end`, with which it
+    /// closes the run's row.
     pub fn begin(
         &mut self,
         items: Vec<PendingItem>,
         intake: &mut Intake,
-        close: Option<&dyn Fn(Run) -> Run>,
+        end: Option<&RunEnd>,
     ) -> Result<(), RunError> {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
@@ -275,11 +276,11 @@ impl Committer {
             changes.columns = intake.header.pending().to_vec();
         }
         let so_far = self.run_with(&changes, intake.counts);
-        let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
-        if close.is_some() && !self.is_run_row_written {
+        let run = end.map_or_else(|| so_far.clone(), |end| end.close(so_far.clone()));
+        if end.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
-        let reprocess_runs = self.reprocess.after(close.is_some(), run.status);
+        let reprocess_runs = self.reprocess.after(end.is_some(), run.status);
         let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_after(&items);
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
@@ -288,7 +289,7 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
-        let ended = close.map(|_| &run);
+        let ended = end.map(|_| &run);
         let schedule = self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended));
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
@@ -304,24 +305,24 @@ impl Committer {
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
         let metadata =
-            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
         let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
         self.drafts.note(Arc::clone(&commit), items);
-        self.closing_run = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
     }
 
-    /// Handles the end of a commit: continues, redrafts, reloads or stops. `close` closes the run
-    /// in a last commit.
+    /// Handles the end of a commit: continues, redrafts, reloads or stops. `end` is that of the run,
+    /// for a last commit that has to be drafted again.
     pub async fn on_commit_end(
         &mut self,
         outcome: CommitOutcome,
         intake: &mut Intake,
         queue: &mut CommitQueue,
-        close: &dyn Fn(Run) -> Run,
+        end: &RunEnd,
     ) -> Result<(), RunError> {
         self.commit_future = None;
         self.note_throttling();
@@ -334,10 +335,10 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let close = Some(close).filter(|_| self.closing_run == ClosingRun::UnderWay);
+        let end = Some(end).filter(|_| self.closing_run == ClosingRun::UnderWay);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::GoOn => Ok(()),
-            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, close),
+            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
             NextAction::Halve => {
                 let mut items = self.drafts.newest_items();
                 let rest = items.split_off(items.len().div_ceil(2));
