@@ -20,7 +20,7 @@ use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger, run_id};
-use crate::ledger::runs::schedule_history::ScheduleHistory;
+use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::ledger::state::snapshot::State;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
@@ -152,7 +152,7 @@ fn history(state: Option<&State>, stored: &ScheduleHistory, is_paused: bool, now
         settled_until: stored.settled_until,
         active,
         ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
-        durations_ms: stored.ended.iter().map(|run| run.lasted_ms()).collect(),
+        durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
         failures_in_a_row: stored.failures_in_a_row,
         is_paused,
     }

@@ -128,7 +128,8 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     }
     let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
     let is_counted = config.retrying.reads_source();
-    let schedule = config.schedule.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
+    let schedule =
+        config.schedule.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
     for run in &abandoned_runs {
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }

@@ -61,7 +61,7 @@ pub async fn command(
                 clock: Arc::clone(&clock),
             };
             let before = lines.len();
-            let can_be_read = check_spreadsheet(&settings, &planned, &mut lines).await;
+            let can_be_read = Box::pin(check_spreadsheet(&settings, &planned, &mut lines)).await;
             if let Err(error) = file.check(Ok(())) {
                 lines.truncate(before);
                 unreachable = Some((Subject::Spreadsheet, from_app(&error, &settings)));

@@ -3,7 +3,7 @@
 //! In scope: several jobs at once, each on its own; their output and the exit of all. Out of scope:
 //! what is due (`app::due`), one run (`cli::commands::run`).
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt};
@@ -63,8 +63,8 @@ pub async fn command(
 }
 
 /// Returns the arguments of one of several jobs.
-fn of_job(args: &RunArgs, job: &PathBuf) -> RunArgs {
-    RunArgs { job: JobArgs { job: job.clone(), ..args.job.clone() }, more_jobs: Vec::new(), ..args.clone() }
+fn of_job(args: &RunArgs, job: &Path) -> RunArgs {
+    RunArgs { job: JobArgs { job: job.to_owned(), ..args.job.clone() }, more_jobs: Vec::new(), ..args.clone() }
 }
 
 /// Returns the exit of several jobs: that of the first one with an error, else 3 if one is partial

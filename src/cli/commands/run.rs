@@ -130,7 +130,7 @@ pub async fn run_job(
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop);
+    let running = Box::pin(run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,

@@ -434,10 +434,17 @@ impl Committer {
     /// Returns the error that names the run that has taken over, if one more load finds it.
     async fn fenced_error(&self) -> RunError {
         match self.driver.store.load().await {
-            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(&snapshot.state)),
+            Ok(loaded) => loaded.snapshot.map(|snapshot| self.taken_over_error(&snapshot.state)),
             Err(_) => None,
         }
         .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
+    }
+
+    /// Returns the error of a run that another run has replaced. One that lost its claim to it has
+    /// nothing left to do.
+    pub(super) fn taken_over_error(&self, state: &State) -> RunError {
+        let lost_claim = self.schedule.as_ref().and_then(|recorder| recorder.lost_claim(state.schedule.as_ref()));
+        lost_claim.unwrap_or_else(|| taken_over_error(state))
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.
@@ -473,7 +480,7 @@ impl Committer {
 }
 
 /// Returns the error of a run that another run has replaced.
-pub(super) fn taken_over_error(state: &State) -> RunError {
+fn taken_over_error(state: &State) -> RunError {
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has released it"),

@@ -13,7 +13,7 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -60,7 +60,11 @@ impl Committer {
                 self.end_after_takeover();
                 return Ok(());
             }
-            return Err(if halt == Halt::Fenced { taken_over_error(&snapshot.state) } else { head_missing_error() });
+            return Err(if halt == Halt::Fenced {
+                self.taken_over_error(&snapshot.state)
+            } else {
+                head_missing_error()
+            });
         }
         // A claim of this run that was applied has closed the earlier run. One that was not has to
         // check the lease as it is now.

@@ -39,6 +39,12 @@ impl ScheduleRecorder {
         Ok(())
     }
 
+    /// Returns the error if another run has the claim by now, as its history shows.
+    pub fn lost_claim(&self, history: Option<&ScheduleHistory>) -> Option<RunError> {
+        let history = history.filter(|_| !self.has_claimed)?;
+        self.claim.check(history).err()
+    }
+
     /// Returns the rows of occurrences that the next commit records.
     pub fn closed_rows(&self) -> impl Iterator<Item = &Run> {
         let is_open = |run: &&Run| {
@@ -53,12 +59,20 @@ impl ScheduleRecorder {
     pub fn history_after(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
         let mut history = self.history.clone();
         if !self.has_claimed {
-            abandoned.iter().for_each(|run| history.add(run));
+            for run in abandoned {
+                history.add(run);
+            }
             let closed = self.claim.closed.iter().filter_map(|run| run.trigger.scheduled_for);
-            closed.chain(self.claim.occurrence).for_each(|at| history.settle(at));
-            self.claim.request.iter().for_each(|request| history.answer(request));
+            for at in closed.chain(self.claim.occurrence) {
+                history.settle(at);
+            }
+            if let Some(request) = &self.claim.request {
+                history.answer(request);
+            }
         }
-        ended.filter(|_| self.is_counted).into_iter().for_each(|run| history.add(run));
+        if let Some(run) = ended.filter(|_| self.is_counted) {
+            history.add(run);
+        }
         history
     }
 
