@@ -87,6 +87,11 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Returns whether another run does, or has done, what this one was started for.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
+    }
+
     /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {

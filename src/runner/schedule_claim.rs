@@ -1,11 +1,9 @@
 //! What a run of a scheduled job claims and records about its schedule.
 //!
-//! In scope: the claim as data, and whether it still holds for a history. Out of scope: what is due
-//! (`schedule::decision`), and the commit that carries it (`runner::commit::schedule_recorder`).
+//! In scope: the claim as data. Out of scope: what is due (`schedule::decision`), and the commits
+//! that record it (`runner::schedule_recorder`).
 
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::ledger::runs::schedule_history::ScheduleHistory;
-use crate::runner::run_config::RunError;
 use crate::time::Timestamp;
 
 /// The claim of a run. The default claims nothing: a run that a person started.
@@ -25,18 +23,5 @@ impl ScheduleClaim {
     /// Returns whether the run has to be visible to other clocks before it processes anything.
     pub fn is_claim(&self) -> bool {
         (self.occurrence.is_some() || self.request.is_some()) && self.verdict.is_none()
-    }
-
-    /// Checks that no other run has settled the occurrence, or answered the request.
-    pub fn check(&self, history: &ScheduleHistory) -> Result<(), RunError> {
-        match (self.occurrence, &self.request) {
-            (Some(at), _) if history.is_settled(at) => {
-                Err(RunError::AlreadyClaimed { what: format!("its run of {at}") })
-            }
-            (None, Some(request)) if !history.is_new_request(request) => {
-                Err(RunError::AlreadyClaimed { what: "the request \"run now\"".to_owned() })
-            }
-            _ => Ok(()),
-        }
     }
 }

@@ -25,10 +25,10 @@ use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
-use crate::runner::commit::schedule_recorder::ScheduleRecorder;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::time::Timestamp;
 
 /// The service's clock, extrapolated with this machine's monotonic clock.

@@ -10,7 +10,6 @@ use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
 use crate::app::due::{DueRun, DueStep, ask};
-use crate::app::error::AppError;
 use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::error_report::from_app;
@@ -25,7 +24,6 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
-use crate::runner::run_config::RunError;
 use crate::runner::shutdown::Stop;
 use crate::schedule::explanation::explained_time;
 use crate::schedule::job_schedule::Occurrence;
@@ -139,7 +137,7 @@ impl DueCall<'_> {
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
         match Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await {
             Ok(_) => Ok(()),
-            Err(error) if is_taken(&error) => Ok(()),
+            Err(error) if error.is_duplicate() => Ok(()),
             Err(error) => Err(from_app(&error, settings)),
         }
     }
@@ -152,11 +150,6 @@ impl DueCall<'_> {
             out.put(&line.text(settings));
         }
     }
-}
-
-/// Returns whether another clock's run has the occurrence, so that nothing is left to do.
-pub(super) fn is_taken(error: &AppError) -> bool {
-    matches!(error, AppError::Busy { .. } | AppError::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
 }
 
 /// What is reported of a job of which nothing ran.

@@ -11,7 +11,6 @@ use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::plan_file::PlanFile;
 use crate::cli::args::RunArgs;
-use crate::cli::commands::due::is_taken;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
@@ -141,7 +140,7 @@ pub async fn run_job(
         reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
         return Err(dropped_error(signal, args.deadline));
     };
-    if order.claim.is_claim() && ended.as_ref().is_err_and(is_taken) {
+    if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
         reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
         tracing::info!(job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
@@ -232,7 +231,7 @@ fn heartbeat_end<'a>(
         Ok(exit) => (*exit, summary),
         Err(error) => (error.exit(), format!("{summary}error: {}\n", error.message())),
     };
-    let is_duplicate = ended.as_ref().is_err_and(is_taken);
+    let is_duplicate = ended.as_ref().is_err_and(AppError::is_duplicate);
     HeartbeatEnd { job, exit_code: exit.code(), report, text, is_duplicate }
 }
 

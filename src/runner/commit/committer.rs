@@ -24,13 +24,13 @@ use crate::ledger::state::snapshot::State;
 use crate::port::store::{MisplacedWrites, StoreError};
 use crate::rng::Rng;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
-use crate::runner::commit::schedule_recorder::ScheduleRecorder;
 use crate::runner::input::reprocess_state::ReprocessState;
 use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
 use crate::time::Timestamp;
 

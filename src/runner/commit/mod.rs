@@ -7,7 +7,6 @@
 //! | How is a refused batch bisected? | `bisect` |
 //! | What happens after a concurrent commit? | `reload` |
 //! | How is the lease released after an error? | `lease_release` |
-//! | What does a commit record of the schedule? | `schedule_recorder` |
 //!
 //! Out of scope: the rules of a commit (`ledger::commit`), and its requests (`store::commit`).
 
@@ -16,4 +15,3 @@ pub mod commit_driver;
 mod bisect;
 mod reload;
 mod lease_release;
-pub mod schedule_recorder;

@@ -27,7 +27,7 @@ impl ScheduleRecorder {
     /// run has the claim already.
     pub fn new(claim: &ScheduleClaim, history: Option<&ScheduleHistory>, is_counted: bool) -> Result<Self, RunError> {
         let history = history.cloned().unwrap_or_default();
-        claim.check(&history)?;
+        check_claim(claim, &history)?;
         Ok(Self { claim: claim.clone(), history, has_claimed: false, is_counted })
     }
 
@@ -42,7 +42,7 @@ impl ScheduleRecorder {
     /// Returns the error if another run has the claim by now, as its history shows.
     pub fn lost_claim(&self, history: Option<&ScheduleHistory>) -> Option<RunError> {
         let history = history.filter(|_| !self.has_claimed)?;
-        self.claim.check(history).err()
+        check_claim(&self.claim, history).err()
     }
 
     /// Returns the rows of occurrences that the next commit records.
@@ -80,5 +80,16 @@ impl ScheduleRecorder {
     pub fn on_applied(&mut self, abandoned: &[Run]) {
         self.history = self.history_after(abandoned, None);
         self.has_claimed = true;
+    }
+}
+
+/// Checks that no other run has settled the occurrence, or answered the request.
+fn check_claim(claim: &ScheduleClaim, history: &ScheduleHistory) -> Result<(), RunError> {
+    match (claim.occurrence, &claim.request) {
+        (Some(at), _) if history.is_settled(at) => Err(RunError::AlreadyClaimed { what: format!("its run of {at}") }),
+        (None, Some(request)) if !history.is_new_request(request) => {
+            Err(RunError::AlreadyClaimed { what: "the request \"run now\"".to_owned() })
+        }
+        _ => Ok(()),
     }
 }
