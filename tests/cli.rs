@@ -28,6 +28,9 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/due.rs"]
+mod due;
+
 #[path = "cli/expect.rs"]
 mod expect;
 

@@ -135,6 +135,7 @@ impl ScheduledJob {
         let due = due.unwrap_or_else(|| DueRun {
             claim: ScheduleClaim::default(),
             trigger: job.plan.trigger.clone(),
+            occurrence: None,
             next: None,
         });
         (job.plan.trigger, job.plan.schedule) = (due.trigger, Some(due.claim));

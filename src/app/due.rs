@@ -66,6 +66,8 @@ pub struct DueRun {
     pub claim: ScheduleClaim,
     /// What started it.
     pub trigger: Trigger,
+    /// The occurrence for which it runs; `None` for a request.
+    pub occurrence: Option<Occurrence>,
     /// The next occurrence after it.
     pub next: Option<Occurrence>,
 }
@@ -124,13 +126,13 @@ fn step(decision: &DueDecision, request: Option<String>, rows: &ClosedRows<'_>) 
             closed,
             verdict: Some((last.status, last.message)),
         };
-        return DueStep::Record(Box::new(DueRun { claim, trigger: last.trigger, next }));
+        return DueStep::Record(Box::new(DueRun { claim, trigger: last.trigger, occurrence: None, next }));
     }
     let occurrence = decision.due.map(|due| due.scheduled_for);
     let kind = if occurrence.is_some() { SCHEDULE_TRIGGER } else { REQUEST_TRIGGER };
     let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
     let claim = ScheduleClaim { occurrence, request, closed, verdict: None };
-    DueStep::Run(Box::new(DueRun { claim, trigger, next }))
+    DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
 }
 
 /// What people ask for in the job's row of Jobs.

@@ -13,7 +13,7 @@ use crate::app::due::{DueRun, DueStep, ask};
 use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::load_settings;
+use crate::cli::commands::load_settings::{load_settings, load_settings_for};
 use crate::cli::commands::run::{RunOptions, run_job};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -21,6 +21,7 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
+use crate::config::external::logical_time::LogicalTime;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
@@ -115,7 +116,12 @@ impl DueCall<'_> {
     }
 
     async fn run(&self, args: &RunArgs, due: DueRun) -> Result<Exit, CliError> {
+        let settings = due.occurrence.map(|occurrence| {
+            let Occurrence { scheduled_for, date, .. } = occurrence;
+            load_settings_for(&args.job, LogicalTime::Occurrence { scheduled_for, date })
+        });
         let options = RunOptions {
+            settings: settings.transpose()?.map(Box::new),
             trigger: Some(due.trigger),
             claim: due.claim,
             shares_terminal: !self.is_alone,
