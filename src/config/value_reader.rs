@@ -7,8 +7,8 @@
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use jiff::{Span, SpanRelativeTo};
 use jiff::tz::TimeZone;
+use jiff::{Span, SpanRelativeTo};
 
 use secrecy::SecretString;
 

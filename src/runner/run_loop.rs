@@ -208,7 +208,7 @@ impl RunLoop {
         let closed = match closed {
             Err(error)
                 if matches!(error, RunError::Refused { .. } | RunError::Restless { .. })
-                    || self.intake.foreign_tab.is_some() =>
+                    || self.intake.output.foreign_tab.is_some() =>
             {
                 self.release_lease(&error).await;
                 Err(error)
@@ -299,7 +299,7 @@ impl RunLoop {
     }
 
     fn check_tab_ownership(&self) -> Result<(), RunError> {
-        self.intake.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
+        self.intake.output.foreign_tab.clone().map_or(Ok(()), |why| Err(StoreError::Corrupt { why }.into()))
     }
 
     fn is_drained(&self) -> bool {

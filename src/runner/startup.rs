@@ -27,6 +27,7 @@ use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
+use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
 use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::time::Timestamp;
@@ -324,14 +325,9 @@ fn intake(
             _ => KeyColumn::Named(name),
         });
     check_key_column(&config.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
-    let intake = Intake {
-        index: snapshot
-            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+    let output = OutputBuilder {
         header,
         key_column,
-        watermark: LowWatermark::new(chain.state().cursor.clone()),
-        counts: Counts::default(),
-        retry_counts: RetryCounts::default(),
         columns: Columns {
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
             ..config.columns.clone()
@@ -341,6 +337,16 @@ fn intake(
         key_expression: config.definition.key.clone(),
         tab: config.tab.clone(),
         mode: config.mode,
+        expected_columns: config.expectations.filled.clone(),
+        filled: FilledColumns::default(),
+    };
+    let intake = Intake {
+        index: snapshot
+            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+        output,
+        watermark: LowWatermark::new(chain.state().cursor.clone()),
+        counts: Counts::default(),
+        retry_counts: RetryCounts::default(),
         run: run.to_owned(),
         max_attempts: config.max_attempts,
         probation: FirstRecords::new(config.stop_after),
@@ -348,7 +354,6 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
-        filled: (config.expectations.filled.clone(), FilledColumns::default()),
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

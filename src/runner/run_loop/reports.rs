@@ -29,7 +29,7 @@ impl RunLoop {
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
                 rowless: self.intake.rowless,
                 expectations: Arc::clone(&self.config.expectations),
-                filled: self.intake.filled.1.clone(),
+                filled: self.intake.output.filled.clone(),
             }),
         };
         // The duration is measured monotonically, because the wall clock may have been set
@@ -69,7 +69,7 @@ impl RunLoop {
     /// Warns about types for columns that the tab lacks (most often a typing error), and about
     /// fields that were left out.
     pub(super) fn report_unknown_columns(&self) {
-        let header = self.intake.header.columns();
+        let header = self.intake.output.header.columns();
         let tab = &self.config.tab;
         let named = self.config.columns.types.iter().map(|(name, _)| name);
         for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
@@ -77,7 +77,7 @@ impl RunLoop {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
             });
         }
-        for name in self.intake.header.ignored() {
+        for name in self.intake.output.header.ignored() {
             self.emit(Event::Anomaly {
                 message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
             });

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
-use crate::google::errors::call_error::ApiError;
+use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::Batch;
@@ -26,7 +26,7 @@ use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::commit::response::found_cells;
-use crate::store::commit::row_writer::RowContext;
+use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::state_reader::StateReading;
