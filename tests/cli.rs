@@ -28,6 +28,9 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/late.rs"]
+mod late;
+
 #[path = "cli/expect.rs"]
 mod expect;
 

@@ -92,7 +92,22 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
 /// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id } => to_google(settings, id, clock, chance),
+        Target::Google { id } => to_google(settings, id, false, clock, chance),
+        Target::Embedded { file } => embedded(Some(file), clock, chance),
+    }
+}
+
+/// Connects to spreadsheet `id` of the service with tokens that allow reading only, or to the local
+/// file, if it exists.
+pub fn connect_to_read(
+    settings: &Settings,
+    id: Option<&str>,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), true, clock, chance),
+        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         Target::Embedded { file } => embedded(Some(file), clock, chance),
     }
 }
@@ -110,7 +125,13 @@ pub fn connect_without_writing(
     }
 }
 
-fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+fn to_google(
+    settings: &Settings,
+    id: &str,
+    only_reads: bool,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Sheet, AppError> {
     let found = &settings.credentials;
     let source = CredentialSource {
         path: found.path.clone(),
@@ -127,6 +148,7 @@ fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;
     options.pacing = settings.pacing;
+    options.only_reads = only_reads;
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
     Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)?, file: SheetFile::default() })
 }

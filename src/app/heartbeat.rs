@@ -87,6 +87,12 @@ pub struct HeartbeatFile {
     pub finished: String,
     /// When the last run with exit code 0 ended.
     pub last_success: Option<String>,
+    /// When the last run started, if it came that far.
+    #[serde(default)]
+    pub started: Option<String>,
+    /// When the last run with exit code 0 started.
+    #[serde(default)]
+    pub last_success_started: Option<String>,
     /// Records that the last run read.
     pub read: u64,
     /// Keys that became done in the last run.
@@ -182,14 +188,19 @@ impl Heartbeat {
             let why = "it exists and is not the heartbeat file of this job; it is left as it is";
             return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, why));
         }
-        let before = existing.and_then(|file| file.last_success);
+        let started = end.report.map(|report| report.run.started.to_string());
+        let before = existing.map(|file| (file.last_success, file.last_success_started)).unwrap_or_default();
+        let (last_success, last_success_started) =
+            if end.exit_code == 0 { (Some(finished.clone()), started.clone()) } else { before };
         let counts = end.report.map(|report| report.run.counts).unwrap_or_default();
         let file = HeartbeatFile {
             schema_version: 1,
             job: end.job.to_owned(),
             run,
             exit_code: end.exit_code,
-            last_success: if end.exit_code == 0 { Some(finished.clone()) } else { before },
+            last_success,
+            started,
+            last_success_started,
             finished,
             read: counts.read,
             new: counts.new,

@@ -14,6 +14,7 @@ pub mod session;
 pub mod duration;
 pub mod job_args;
 pub mod plan_args;
+pub mod late_args;
 pub mod maintenance_args;
 pub mod schedule_args;
 #[cfg(feature = "emulator")]

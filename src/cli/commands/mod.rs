@@ -8,7 +8,7 @@
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
 //! - `plan`: prints what a run would do.
-//! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `emulate`: serves the emulator.
 
@@ -21,6 +21,7 @@ pub mod rollover;
 pub mod run;
 pub mod plan;
 pub mod status;
+pub mod late;
 pub mod show;
 pub mod check;
 mod fields;
