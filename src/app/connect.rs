@@ -24,6 +24,8 @@ use crate::google::transport::connect::Transport;
 use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
+#[cfg(feature = "emulator")]
+use crate::private;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
@@ -113,16 +115,37 @@ pub fn connect_to_read(
 }
 
 /// Connects to the sheet that the settings name, and creates no file: a local file that does not
-/// exist is replaced by an empty sheet in memory.
+/// exist is replaced by an empty sheet in memory. Fails if a run could not create the file.
 pub fn connect_without_writing(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => embedded(None, clock, chance),
+        Target::Embedded { file } if !file.exists() => {
+            check_new_file(file)?;
+            embedded(None, clock, chance)
+        }
         _ => connect(settings, clock, chance),
     }
+}
+
+/// Checks whether a run could create this file, without creating it.
+#[cfg(feature = "emulator")]
+pub fn check_new_file(file: &Path) -> Result<(), AppError> {
+    let refused = Emulator::check_new_file(file).err().map(|error| error.to_string());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let refused = refused.or_else(|| {
+        let error = private::check_writable(folder).err()?;
+        Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
+    });
+    refused.map_or(Ok(()), |why| Err(embedded_trouble(file, why, None)))
+}
+
+/// Checks whether a run could create this file.
+#[cfg(not(feature = "emulator"))]
+pub fn check_new_file(_: &std::path::Path) -> Result<(), AppError> {
+    Err(AppError::NoEmbedded)
 }
 
 fn to_google(
