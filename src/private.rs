@@ -87,6 +87,13 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Checks whether this user may create files in the folder, without creating one.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    if folder.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
+}
+
 /// Opens a file for reading.
 pub fn open(path: &Path) -> io::Result<File> {
     options().read(true).open(path).map_err(|error| explained(path, error))

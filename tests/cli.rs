@@ -31,6 +31,9 @@ mod heartbeat;
 #[path = "cli/due.rs"]
 mod due;
 
+#[path = "cli/late.rs"]
+mod late;
+
 #[path = "cli/expect.rs"]
 mod expect;
 

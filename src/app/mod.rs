@@ -12,6 +12,7 @@
 //! - `instance_lock`, `processes`: is another run alive on this machine?
 //! - `journal`, `request`: what does the state directory remember?
 //! - `queries`, `failures`, `explain`: what do the tabs contain, for people?
+//! - `run_history`: when did the job last succeed, and is a run of it unfinished?
 //! - `listing`: the whole contents, for `maintain`.
 //! - `fsck`: are rows and keys consistent, and how are they repaired?
 //! - `error`: what can fail around a run?
@@ -35,3 +36,4 @@ pub mod plan;
 pub mod plan_file;
 pub mod plan_comparison;
 pub mod queries;
+pub mod run_history;

@@ -15,6 +15,8 @@ pub enum Subject {
     JobFile,
     /// When the job should run.
     Schedule,
+    /// Where the job reports that it is alive.
+    Heartbeat,
     /// The job's source.
     Source,
     /// A step that runs a program.
@@ -41,6 +43,7 @@ impl Subject {
         match self {
             Self::JobFile => "job file",
             Self::Schedule => "schedule",
+            Self::Heartbeat => "heartbeat",
             Self::Source => "source",
             Self::Step => "step",
             Self::Credentials => "credentials",

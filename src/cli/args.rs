@@ -16,6 +16,7 @@ use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::failures_args::FailuresArgs;
 use crate::cli::job_args::JobArgs;
+use crate::cli::late_args::LateArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
@@ -74,6 +75,8 @@ pub enum CliCommand {
     Show(ShowArgs),
     /// Check whether a run could start; writes nothing
     Check(CheckArgs),
+    /// Report which jobs are late, stuck or stale; writes nothing
+    Late(LateArgs),
     /// List a job's failures, retry some, or skip some
     Failures(FailuresArgs),
     /// Show an item's history: attempts, failures, the run that processed it, its rows
@@ -222,6 +225,7 @@ impl Args {
     pub fn json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
+            || matches!(&self.command, CliCommand::Late(args) if args.json)
     }
 }
 
@@ -281,7 +285,7 @@ impl CliCommand {
             Self::Reset(args) => Some(&args.job),
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
-            Self::Schedule(_) => None,
+            Self::Schedule(_) | Self::Late(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

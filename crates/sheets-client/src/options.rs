@@ -55,6 +55,8 @@ pub struct SheetsOptions {
     pub deadlines: Deadlines,
     /// Maximum size of a response body, in bytes.
     pub answer_limit: u64,
+    /// Whether tokens are requested that allow reading only. The service then refuses every write.
+    pub only_reads: bool,
 }
 
 impl SheetsOptions {
@@ -69,6 +71,7 @@ impl SheetsOptions {
             pacing: Pacing::default(),
             deadlines: Deadlines::default(),
             answer_limit: 64 << 20,
+            only_reads: false,
         }
     }
 }

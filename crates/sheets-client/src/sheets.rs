@@ -19,7 +19,7 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::auth::tokens::{SCOPE, Tokens};
+use crate::auth::tokens::{READ_SCOPE, SCOPE, Tokens};
 use crate::calls::call_counts::CallCounts;
 use crate::calls::caller::{ApiCaller, CallFailure, CallPolicy};
 use crate::errors::api_error::ApiError;
@@ -76,12 +76,22 @@ pub struct Sheets {
 impl Sheets {
     /// Creates a client. Checks the options and sends nothing.
     pub fn connect(options: SheetsOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Self, ConnectError> {
-        let SheetsOptions { api_url, credentials, transport, retry, retry_budget, pacing, deadlines, answer_limit } =
-            options;
+        let SheetsOptions {
+            api_url,
+            credentials,
+            transport,
+            retry,
+            retry_budget,
+            pacing,
+            deadlines,
+            answer_limit,
+            only_reads,
+        } = options;
         let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
         let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
+        let scope = if only_reads { READ_SCOPE } else { SCOPE };
         let email = credentials.client_email().map(str::to_owned);
-        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token);
+        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token, scope);
         let mut hub = api::Sheets::new(connector.client(), tokens.clone());
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());

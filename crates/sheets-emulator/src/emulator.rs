@@ -5,6 +5,7 @@
 //! Out of scope: connections (`http`), what methods do (`dispatch`).
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
@@ -26,6 +27,7 @@ use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, fin
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
+use crate::storage::connection::path_problem;
 use crate::storage::error::StorageError;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
@@ -77,6 +79,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Emulator {
+    /// Fails if the path is a folder, or its folder is missing, as `open` would. Creates nothing.
+    pub fn check_new_file(path: &Path) -> Result<(), StorageError> {
+        let path = path.to_owned();
+        path_problem(&path).map_or(Ok(()), |why| Err(StorageError::Place { path, why }))
+    }
+
     /// Opens or creates the file, and creates the initial spreadsheet.
     pub fn open(
         options: EmulatorOptions,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::connect::Sheet;
+use crate::app::connect::{Sheet, check_new_file};
 use crate::app::error::AppError;
+use crate::app::heartbeat::HeartbeatFile;
 use crate::app::instance_lock::known_id;
 use crate::app::job::{active_run, definition};
 use crate::app::queries::connect_existing;
@@ -25,6 +26,7 @@ use crate::cli::output::json::json_line;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
+use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
 use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;
@@ -42,6 +44,7 @@ pub async fn command(
     let place = Spreadsheet::from_settings(&settings);
     let mut lines = destination_lines(args, &settings, &place);
     lines.extend(check_schedule(&settings, clock.now()));
+    lines.extend(check_heartbeat(&settings));
     let (of_source, repeated_keys) = check_source(&settings, clock.as_ref()).await;
     lines.extend(of_source);
     lines.extend(check_programs(&settings));
@@ -73,10 +76,13 @@ pub async fn command(
                 probed = Some(asked.map_err(|error| from_app(&AppError::Store(error), &settings))?);
             }
         }
-        Err(AppError::NeverRan) => {
-            let what = "it does not exist yet; the first run creates it";
-            lines.push(CheckItem::fine(Subject::Spreadsheet, what));
-        }
+        Err(AppError::NeverRan) => match check_own_file(&settings) {
+            Ok(()) => {
+                let what = "it does not exist yet; the first run creates it";
+                lines.push(CheckItem::fine(Subject::Spreadsheet, what));
+            }
+            Err(error) => unreachable = Some((Subject::Spreadsheet, from_app(&error, &settings))),
+        },
         Err(error) => {
             let is_file = matches!(error, AppError::Embedded { .. });
             let subject = if is_file { Subject::Spreadsheet } else { Subject::Credentials };
@@ -95,6 +101,35 @@ pub async fn command(
     match probed {
         Some(probed) => probe_exit(probed, checked.exit, &settings),
         None => Ok(checked.exit),
+    }
+}
+
+/// Returns the lines about the heartbeat. No ping is sent. A heartbeat that fails changes no run's
+/// result, so nothing here is a problem.
+fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
+    let subject = Subject::Heartbeat;
+    let ping = settings.heartbeat.ping.as_ref().map(|ping| {
+        let convention = ping.convention.as_str();
+        CheckItem::fine(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
+    });
+    let file = settings.heartbeat.file.as_ref().map(|file| {
+        let shown = file.display();
+        match HeartbeatFile::refusal(file, &settings.job) {
+            None => CheckItem::fine(subject, format!("{shown} is written after each run")),
+            Some(why) => {
+                let help = "name another file as `file` in [heartbeat], or move that one away";
+                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+            }
+        }
+    });
+    ping.into_iter().chain(file).collect()
+}
+
+/// Checks whether a first run could create the local file.
+fn check_own_file(settings: &Settings) -> Result<(), AppError> {
+    match &settings.target {
+        Target::Embedded { file } => check_new_file(file),
+        Target::Google { .. } => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@
 //!   write.
 //! - `due`: runs what the schedule says, for any number of clocks.
 //! - `plan`: prints what a run would do.
-//! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `emulate`: serves the emulator.
 
@@ -23,6 +23,7 @@ pub mod run;
 pub mod due;
 pub mod plan;
 pub mod status;
+pub mod late;
 pub mod show;
 pub mod check;
 mod fields;

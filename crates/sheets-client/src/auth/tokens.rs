@@ -40,6 +40,9 @@ use sheetkeep_base::clock::Clock;
 /// The scope of every call. It is always the same, so that one token serves all.
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
+/// The scope of a client that only reads.
+pub(crate) const READ_SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
+
 /// The scope that impersonation requires.
 const IMPERSONATION_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";
 
@@ -67,6 +70,8 @@ struct Inner {
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
+    /// The scope that tokens are requested for.
+    scope: &'static str,
     /// Locked while a token is requested, so that all other callers wait for that response.
     cached: Mutex<Option<CachedToken>>,
     /// Number of the wanted token; incremented when the API refuses the cached one.
@@ -96,8 +101,14 @@ struct TokenResponse {
 }
 
 impl Tokens {
-    /// Creates the tokens of `grant`. Nothing is requested before the first call.
-    pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
+    /// Creates the tokens of `grant` for `scope`. Nothing is requested before the first call.
+    pub(crate) fn new(
+        grant: Grant,
+        connector: Connector,
+        clock: Arc<dyn Clock>,
+        timeout: Duration,
+        scope: &'static str,
+    ) -> Self {
         let inner = Inner {
             secrets: SecretFilter::from_grant(&grant),
             grant,
@@ -107,6 +118,7 @@ impl Tokens {
             authenticator: OnceCell::new(),
             clock,
             timeout,
+            scope,
             cached: Mutex::new(None),
             wanted: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -126,7 +138,7 @@ impl Tokens {
         {
             return Ok((current.token.clone(), current.number));
         }
-        let request = inner.request_token(&inner.grant, SCOPE);
+        let request = inner.request_token(&inner.grant, inner.scope);
         let grant_response = tokio::select! {
             grant_response = request => grant_response.map_err(|error| error.redacted_with(|text| self.hide(text)))?,
             () = inner.clock.sleep(inner.timeout) => {
