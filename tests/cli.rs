@@ -31,6 +31,9 @@ mod heartbeat;
 #[path = "cli/due.rs"]
 mod due;
 
+#[path = "cli/backfill.rs"]
+mod backfill;
+
 #[path = "cli/late.rs"]
 mod late;
 

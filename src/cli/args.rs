@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
 use crate::cli::emulate_args::EmulateArgs;
@@ -77,6 +78,8 @@ pub enum CliCommand {
     Check(CheckArgs),
     /// Report which jobs are late, stuck or stale; writes nothing
     Late(LateArgs),
+    /// Run the dates of a range that have not run, oldest first
+    Backfill(BackfillArgs),
     /// List a job's failures, retry some, or skip some
     Failures(FailuresArgs),
     /// Show an item's history: attempts, failures, the run that processed it, its rows
@@ -285,6 +288,7 @@ impl CliCommand {
             Self::Reset(args) => Some(&args.job),
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
+            Self::Backfill(args) => Some(&args.job),
             Self::Schedule(_) | Self::Late(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,

@@ -2,6 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::app::plan_file::PlanFileError;
+use crate::app::run_history::HistoryError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -52,6 +53,17 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
+    }
+}
+
+/// Converts an error of reading a job's earlier runs. `settings` are those of the job, if they could
+/// be read.
+pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliError {
+    match (error, settings) {
+        (HistoryError::App(error), Some(settings)) => from_app(error, settings),
+        (HistoryError::Elsewhere { .. }, _) => CliError::from_error(error, Exit::Config)
+            .with_help("set SHEETKEEP_SPREADSHEET_ID, or --spreadsheet, to that one"),
+        _ => CliError::from_error(error, Exit::NoInput),
     }
 }
 

@@ -8,6 +8,7 @@
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
 //! - `due`: runs what the schedule says, for any number of clocks.
+//! - `backfill`: runs past dates that have not run.
 //! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
@@ -21,6 +22,7 @@ pub mod prune;
 pub mod rollover;
 pub mod run;
 pub mod due;
+pub mod backfill;
 pub mod plan;
 pub mod status;
 pub mod late;
