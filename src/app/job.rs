@@ -310,6 +310,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         steal: request.overlap == Overlap::Replace,
         adopt: request.accept_changes,
         trigger: request.trigger.clone(),
+        schedule: settings.schedule.clone().map(Arc::new),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,

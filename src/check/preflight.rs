@@ -152,6 +152,7 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
         again: settings.again,
         abandons_predecessors: false,
         missing: MissingTab::Stops,
+        jobs: None,
         preview: settings.preview(&planned.clock),
         clock: Arc::clone(&planned.clock),
     };

@@ -31,6 +31,7 @@ use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::shutdown::StopReason;
+use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
 
 /// The event sink.
@@ -112,6 +113,8 @@ pub struct RunConfig {
     pub adopt: bool,
     /// What triggered the run.
     pub trigger: Trigger,
+    /// The job's schedule, for the next due time; `None` without one.
+    pub schedule: Option<Arc<JobSchedule>>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.

@@ -19,6 +19,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -108,6 +109,9 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
+    for message in &loaded.warnings {
+        (parts.events)(Event::Anomaly { message: message.clone() });
+    }
     report_loaded(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
     let head = snapshot.map(|snapshot| snapshot.head);
     if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
@@ -205,6 +209,7 @@ fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
         host: plan.holder.host.clone(),
         version: plan.version.clone(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }
 }
 

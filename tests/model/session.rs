@@ -17,6 +17,7 @@ use sheetkeep::ledger::items::write_mode::ReprocessPolicy;
 use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
 use sheetkeep::ledger::processed::processed_index::{ProcessedIndex, ProcessedSet};
+use sheetkeep::ledger::runs::outlook::RunOutlook;
 use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
@@ -480,6 +481,7 @@ fn run(writer: Writer) -> Run {
         host: String::new(),
         version: String::new(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }
 }
 

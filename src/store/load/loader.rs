@@ -23,8 +23,9 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::rows::header_search::FirstRows;
-use crate::ledger::rows::row_codec::RUNS;
+use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::capacity_warning;
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{
     Anomaly, LoadCheck, LoadConsistency, LoadObservation, Loaded, MAX_LOAD_MS, RowChecksum, Snapshot, State,
 };
@@ -41,6 +42,7 @@ use crate::store::tabs::error::{
     LoadError, check_consistent, head_missing, inconsistent, load_error, manually_edited, reordered_rows, store_error,
     unreadable_deletion_log,
 };
+use crate::store::tabs::jobs::{JobsView, find_jobs_tab, read_jobs};
 use crate::store::tabs::load_plan::{
     LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
@@ -69,6 +71,8 @@ pub struct Loader {
     pub abandons_predecessors: bool,
     /// How to treat a missing machine tab.
     pub missing: MissingTab,
+    /// How the job uses the tab Jobs; `None` if it does not.
+    pub jobs: Option<JobsView>,
     /// The preview of the first output row, which checks a data tab that may belong to another
     /// owner. `None` if no preview is possible.
     pub preview: Option<Arc<dyn Preview>>,
@@ -111,6 +115,8 @@ struct LoadedParts {
     anomalies: Vec<Anomaly>,
     unmoved: Option<String>,
     first: Option<FirstRows>,
+    /// What people ask in the tab Jobs, and the warnings about it.
+    requests: (JobRequests, Vec<String>),
 }
 
 /// Maximum number of reloads after a tab moved.
@@ -180,6 +186,7 @@ impl Loader {
             failures: by_title(&head_guard::failures_title(&self.job)),
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
+            jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None)),
         };
         // The first guess goes by title, so that one call reads everything. The ids in the state
         // then confirm the tabs. A renamed tab costs one more call.
@@ -205,16 +212,17 @@ impl Loader {
                     None => data_by_id.or(if store_metadata.data.is_none() { plan.data } else { None }),
                 },
                 runs: match store_metadata.runs {
-                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, &RUNS)),
+                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, RUNS_NEEDED)),
                     None => plan.runs,
                 },
+                jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, store_metadata.jobs)),
             };
             if resolved.ids() != plan.ids() {
                 plan = resolved;
                 continue;
             }
             return self
-                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), metadata)
                 .await;
         }
         Err(inconsistent().into())
@@ -229,7 +237,7 @@ impl Loader {
         pairs: &HashMap<String, String>,
         store_metadata: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
-        there: &[TabInfo],
+        metadata: &SpreadsheetInfo,
     ) -> Result<LoadedParts, LoadError> {
         let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
@@ -240,8 +248,10 @@ impl Loader {
         let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
+        let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, store_metadata.jobs), &next());
+        tabs.jobs = jobs.tab;
         let never = has_never_written(pairs).is_some();
-        let known = LoadConditions { missing: self.missing, never_written: never, there };
+        let known = LoadConditions { missing: self.missing, never_written: never, there: &metadata.tabs };
         let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
         let mut gone = Vec::new();
         let mut first = None;
@@ -284,6 +294,7 @@ impl Loader {
             anomalies,
             unmoved: None,
             first,
+            requests: (jobs.requests, jobs.warnings),
         };
         if !is_blocked || can_read_on {
             let rows = [processed_rows, failure_rows, bottom, keys, scratch];
@@ -370,6 +381,7 @@ impl Loader {
             mut anomalies,
             unmoved,
             first,
+            requests: (requests, warnings),
         } = read;
         anomalies.extend(manually_edited);
         if is_edited {
@@ -398,7 +410,7 @@ impl Loader {
             anomalies,
             not_yet_left: unmoved,
         };
-        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
+        let loaded = Loaded { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult {
             loaded,
             location: Some(location),
@@ -419,7 +431,8 @@ impl Loader {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         let (again, service_time) = (self.again, self.service_time());
-        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time }
+        let (requests, warnings) = (JobRequests::default(), Vec::new());
+        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time, requests, warnings }
     }
 
     /// Reads the spreadsheet's tabs and named ranges.
