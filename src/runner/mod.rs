@@ -11,7 +11,8 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Which event is handled next; when is a batch due? | `run_loop` |
+//! | Which event is handled next; when is a batch due? | `run_loop`; what follows an event in `run_loop/` |
+//! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load, check and prepare its lease? | `startup` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | What is taken in, in which order? | `input/` |
@@ -25,6 +26,7 @@
 //! | Which columns would the first row of a new job have? | `preview` |
 
 pub mod run_loop;
+pub mod run_end;
 pub mod startup;
 pub mod run_config;
 pub mod input;

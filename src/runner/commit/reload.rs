@@ -13,7 +13,8 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -110,16 +111,17 @@ impl Committer {
         intake: &mut Intake,
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
-        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
         self.table_exists = true;
         self.chain.update_state(|state| state.deleted = deleted.to_vec());
-        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, deleted);
-        let key = intake.key_column.as_ref().map(KeyColumn::name);
+        intake.output.header =
+            Header::closed(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
+        let key = intake.output.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
             return Err(column_missing_error(tab, key));
         }
         for name in queue.columns() {
-            if !intake.header.restore_column(name) {
+            if !intake.output.header.restore_column(name) {
                 return Err(column_missing_error(tab, name));
             }
         }
