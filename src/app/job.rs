@@ -166,6 +166,7 @@ async fn run_once(
         .with_mode(settings.mode, settings.again)
         .allow_missing_predecessors(request.accept_changes)
         .with_preview(preview)
+        .with_jobs(settings.jobs.clone())
         .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {

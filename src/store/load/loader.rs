@@ -158,7 +158,7 @@ impl Loader {
         self.sheets.formulas(&self.id, ranges).await.map_err(|error| load_error(&error))
     }
 
-    fn service_time(&self) -> Timestamp {
+    pub(super) fn service_time(&self) -> Timestamp {
         let now_ms = self.clock.monotonic_ms();
         self.sheets
             .service_time()

@@ -30,6 +30,7 @@ use crate::store::commit::response::found_cells;
 use crate::store::commit::row_writer::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::load::standing::JobStanding;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
@@ -115,6 +116,11 @@ impl SheetsStore {
     /// The tabs, as last read or written.
     pub fn tabs(&self) -> Tabs {
         self.session().tabs.clone()
+    }
+
+    /// Reads the job's state and what people ask of it, in two reads, without keys and failures.
+    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
+        self.loader.standing().await
     }
 
     /// The loader of this store.
