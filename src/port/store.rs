@@ -88,6 +88,8 @@ pub struct Usage {
     pub is_quota_shared: bool,
     /// Rows that were overwritten, not appended.
     pub updated: u64,
+    /// Cells that the spreadsheet has room for; `None` if it is not known, or there is no limit.
+    pub cells_left: Option<u64>,
 }
 
 /// Why a store can't be read.

@@ -32,6 +32,7 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
+use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
 
 /// The event sink.
@@ -113,8 +114,10 @@ pub struct RunConfig {
     pub adopt: bool,
     /// What triggered the run.
     pub trigger: Trigger,
+    /// The job's schedule, for the next due time; `None` without one.
+    pub schedule: Option<Arc<JobSchedule>>,
     /// What the run claims of its job's schedule; `None` for a job without one.
-    pub schedule: Option<ScheduleClaim>,
+    pub claim: Option<ScheduleClaim>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.

@@ -22,6 +22,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
 use crate::port::store::{Store, StoreError, Usage};
@@ -118,7 +119,17 @@ impl MemoryStore {
             not_yet_left: None,
         });
         let (again, service_time) = (self.again, self.clock.now());
-        Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
+        Loaded {
+            snapshot,
+            spreadsheet: "memory".into(),
+            tables,
+            first_rows: None,
+            timezone: None,
+            again,
+            service_time,
+            requests: JobRequests::default(),
+            warnings: Vec::new(),
+        }
     }
 
     fn apply(&self, commit: &Commit) -> CommitReply {

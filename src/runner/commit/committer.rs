@@ -15,9 +15,11 @@ use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::commit::commit_resolution::Resolution;
+use crate::ledger::items::failure::{Failure, FailureState};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
@@ -253,7 +255,10 @@ impl Committer {
             changes.columns = intake.output.header.pending().to_vec();
         }
         let so_far = self.run_with(&changes, intake.counts);
-        let run = end.map_or_else(|| so_far.clone(), |end| end.close(so_far.clone()));
+        let run = match end {
+            Some(end) => self.with_rest(end.close(so_far), &changes, intake),
+            None => so_far,
+        };
         if end.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
@@ -385,6 +390,19 @@ impl Committer {
             self.is_run_row_written = true;
         }
         Ok(())
+    }
+
+    /// Returns an ended run with what it leaves: open failures once these changes are applied, and
+    /// cells.
+    fn with_rest(&self, run: Run, changes: &Changes, intake: &Intake) -> Run {
+        let closes = |failure: &&Failure| {
+            let prior = intake.index.prior_failure(&failure.key);
+            failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
+        };
+        let closed = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
+        let open = (intake.index.open_failures() as u64).saturating_sub(closed + intake.probation.unwritten());
+        let cells_left = self.driver.store.usage().cells_left;
+        Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.

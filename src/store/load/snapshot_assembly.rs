@@ -16,8 +16,9 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::rows::header_search::FirstRows;
-use crate::ledger::rows::row_codec::RUNS;
+use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::capacity_warning;
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{Anomaly, Loaded, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
@@ -28,6 +29,7 @@ use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{LoadError, check_consistent, inconsistent, reordered_rows, unreadable_deletion_log};
+use crate::store::tabs::jobs::{find_jobs_tab, read_jobs};
 use crate::store::tabs::load_plan::{
     LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
@@ -52,6 +54,8 @@ pub(super) struct LoadedParts {
     pub(super) anomalies: Vec<Anomaly>,
     pub(super) unmoved: Option<String>,
     pub(super) first: Option<FirstRows>,
+    /// What people ask in the tab Jobs, and the warnings about it.
+    pub(super) requests: (JobRequests, Vec<String>),
 }
 
 impl Loader {
@@ -69,6 +73,7 @@ impl Loader {
             failures: by_title(&head_guard::failures_title(&self.job)),
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
+            jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None)),
         };
         // The first guess goes by title, so that one call reads everything. The ids in the state
         // then confirm the tabs. A renamed tab costs one more call.
@@ -94,16 +99,17 @@ impl Loader {
                     None => data_by_id.or(if store_metadata.data.is_none() { plan.data } else { None }),
                 },
                 runs: match store_metadata.runs {
-                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, &RUNS)),
+                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, RUNS_NEEDED)),
                     None => plan.runs,
                 },
+                jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, store_metadata.jobs)),
             };
             if resolved.ids() != plan.ids() {
                 plan = resolved;
                 continue;
             }
             return self
-                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), &metadata.tabs)
+                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), metadata)
                 .await;
         }
         Err(inconsistent().into())
@@ -118,7 +124,7 @@ impl Loader {
         pairs: &HashMap<String, String>,
         store_metadata: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
-        there: &[TabInfo],
+        metadata: &SpreadsheetInfo,
     ) -> Result<LoadedParts, LoadError> {
         let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
@@ -129,8 +135,10 @@ impl Loader {
         let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
+        let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, store_metadata.jobs), &next());
+        tabs.jobs = jobs.tab;
         let never = has_never_written(pairs).is_some();
-        let known = LoadConditions { missing: self.missing, never_written: never, there };
+        let known = LoadConditions { missing: self.missing, never_written: never, there: &metadata.tabs };
         let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
         let mut gone = Vec::new();
         let mut first = None;
@@ -173,6 +181,7 @@ impl Loader {
             anomalies,
             unmoved: None,
             first,
+            requests: (jobs.requests, jobs.warnings),
         };
         if !is_blocked || can_read_on {
             let rows = [processed_rows, failure_rows, bottom, keys, scratch];
@@ -260,6 +269,7 @@ impl Loader {
             mut anomalies,
             unmoved,
             first,
+            requests: (requests, warnings),
         } = read;
         anomalies.extend(manually_edited);
         if is_edited {
@@ -288,7 +298,8 @@ impl Loader {
             anomalies,
             not_yet_left: unmoved,
         };
-        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
+        let loaded =
+            Loaded { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult {
             loaded,
             location: Some(location),

@@ -3,13 +3,17 @@
 //! | question | file |
 //! |---|---|
 //! | What is stored of a run? | `run` |
+//! | What does a run say about the time after it? | `outlook` |
+//! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
 //! | How are results journalled until they are on the sheet? | `journal` |
 //! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
+pub mod outlook;
 pub mod run;
+pub mod job_requests;
 pub mod event;
 pub mod expectation;
 pub mod journal;

@@ -191,6 +191,94 @@ pub enum Request {
         /// The rule.
         rule: ValidationRule,
     },
+    /// Changes the spreadsheet's properties.
+    UpdateSpreadsheetProperties {
+        /// The properties to set.
+        properties: SpreadsheetProperties,
+        /// Field mask of the properties: `autoRecalc`.
+        fields: Cow<'static, str>,
+    },
+    /// Adds a rule that formats cells for which a formula is true.
+    AddConditionalFormatRule {
+        /// The rule.
+        rule: FormatRule,
+        /// Its position among the tab's rules, from 0.
+        index: u32,
+    },
+}
+
+/// A spreadsheet's properties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpreadsheetProperties {
+    /// When volatile functions such as `NOW` are recalculated: `ON_CHANGE`, `MINUTE`, `HOUR`.
+    pub auto_recalc: &'static str,
+}
+
+/// A conditional format.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormatRule {
+    /// The cells that it applies to.
+    pub ranges: Vec<GridRange>,
+    /// The condition and the format.
+    pub boolean_rule: FormatCondition,
+}
+
+/// The condition of a conditional format, and the format of cells that meet it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FormatCondition {
+    /// The condition.
+    pub condition: FormulaCondition,
+    /// The format.
+    pub format: BackgroundFormat,
+}
+
+/// A condition that a formula computes, relative to the first cell of the first range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FormulaCondition {
+    /// `CUSTOM_FORMULA`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The formula, as the only value.
+    pub values: Vec<EnteredValue>,
+}
+
+/// A value as a person would enter it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnteredValue {
+    /// The text, with `=` if it is a formula.
+    pub user_entered_value: String,
+}
+
+/// A format that sets the background only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackgroundFormat {
+    /// The colour.
+    pub background_color: RgbColor,
+}
+
+/// A colour, each part from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RgbColor {
+    /// Red.
+    pub red: f32,
+    /// Green.
+    pub green: f32,
+    /// Blue.
+    pub blue: f32,
+}
+
+impl FormatRule {
+    /// Returns the rule that gives these cells a background where the formula is true.
+    pub fn background(range: GridRange, formula: String, background_color: RgbColor) -> Self {
+        let values = vec![EnteredValue { user_entered_value: formula }];
+        let condition = FormulaCondition { kind: "CUSTOM_FORMULA", values };
+        let format = BackgroundFormat { background_color };
+        Self { ranges: vec![range], boolean_rule: FormatCondition { condition, format } }
+    }
 }
 
 /// A tab's properties; the service chooses what is `None`.

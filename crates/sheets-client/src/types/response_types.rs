@@ -20,6 +20,8 @@ pub struct SpreadsheetInfo {
     pub locale: String,
     /// The time zone, such as `Europe/Berlin`.
     pub time_zone: String,
+    /// When volatile functions are recalculated: `ON_CHANGE`, `MINUTE`, `HOUR`; empty if unknown.
+    pub auto_recalc: String,
     /// The tabs, in order.
     pub tabs: Vec<TabInfo>,
     /// The named ranges, in no particular order.
@@ -188,6 +190,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
         title: properties.title.unwrap_or_default(),
         locale: properties.locale.unwrap_or_default(),
         time_zone: properties.time_zone.unwrap_or_default(),
+        auto_recalc: properties.auto_recalc.unwrap_or_default(),
         tabs: tabs.collect(),
         named_ranges: named.collect(),
     }
