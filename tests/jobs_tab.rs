@@ -256,6 +256,18 @@ async fn a_job_without_a_schedule_is_due_at_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_job_named_like_a_number_finds_its_own_rows() {
+    let fixture = JobsFixture::in_berlin(NINE, "de_DE").await;
+    for (job, count) in [("2024", 1), ("1.5", 2), ("1-2", 3), ("2024 b", 4)] {
+        fixture.run(TestRun { job, ..nightly() }, &items(count)).await;
+        fixture.clock.sleep(Duration::from_secs(1)).await;
+    }
+    for (job, expected) in [("2024", "1"), ("1.5", "2"), ("1-2", "3"), ("2024 b", "4")] {
+        assert_eq!(fixture.cell(job, "new").await, expected, "{job}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn people_sort_insert_and_rename_and_the_rows_stay_right() {
     let fixture = JobsFixture::in_berlin(NINE, "de_DE").await;
     fixture.run(nightly(), &items(2)).await;
