@@ -118,18 +118,18 @@ mod tests {
     fn a_run_counts_for_its_occurrence_and_the_next_is_due() {
         let nine = daily("0 9 * * *");
         let own = next(&nine, run(Some("2026-06-02T07:00:00Z"), "2026-06-02T07:40:00Z"));
-        assert_eq!(own, ("2026-06-03T07:00:00Z".into(), "2026-06-03T10:01:00Z".into()));
-        assert_eq!(next(&nine, run(None, "2026-06-02T06:59:30Z")).0, "2026-06-03T07:00:00Z");
-        assert_eq!(next(&nine, run(None, "2026-06-02T06:30:00Z")).0, "2026-06-02T07:00:00Z");
+        assert_eq!(own, ("2026-06-03T07:00:00.000Z".into(), "2026-06-03T10:01:00.000Z".into()));
+        assert_eq!(next(&nine, run(None, "2026-06-02T06:59:30Z")).0, "2026-06-03T07:00:00.000Z");
+        assert_eq!(next(&nine, run(None, "2026-06-02T06:30:00Z")).0, "2026-06-02T07:00:00.000Z");
         assert_eq!(next_due(None, run(None, "2026-06-02T06:30:00Z"), &TimeZone::UTC), NextDue::Never);
     }
 
     #[test]
     fn the_local_time_is_that_of_the_instant_across_a_clock_change() {
         let spring = next(&daily("0 9 * * *"), run(None, "2026-03-28T08:00:00Z"));
-        assert_eq!(spring, ("2026-03-29T07:00:00Z".into(), "2026-03-29T10:01:00Z".into()));
+        assert_eq!(spring, ("2026-03-29T07:00:00.000Z".into(), "2026-03-29T10:01:00.000Z".into()));
         // 02:31 comes twice on the day on which the clock is set back; 03:00 comes once.
         let autumn = next(&daily("30 1 * * *"), run(None, "2026-10-24T08:00:00Z"));
-        assert_eq!(autumn, ("2026-10-24T23:30:00Z".into(), "2026-10-25T03:00:00Z".into()));
+        assert_eq!(autumn, ("2026-10-24T23:30:00.000Z".into(), "2026-10-25T03:00:00.000Z".into()));
     }
 }

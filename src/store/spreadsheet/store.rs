@@ -427,14 +427,16 @@ impl Store for SheetsStore {
 
     fn usage(&self) -> Usage {
         let calls = self.loader.sheets.calls();
+        let cells_left = self.cells_left();
+        let updated = self.session().row_tracker.updated();
         Usage {
             reads: calls.reads,
             writes: calls.writes,
             retries: calls.retries,
             throttled: calls.throttled,
             is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
-            updated: self.session().row_tracker.updated(),
-            cells_left: self.cells_left(),
+            updated,
+            cells_left,
         }
     }
 }
