@@ -126,7 +126,8 @@ impl JobsFixture {
         let rows = self.proxy.tab("Jobs").await;
         let at = rows[0].iter().position(|cell| cell == "job").expect("the column");
         let row = rows.iter().skip(1).find(|row| row.get(at).is_some_and(|cell| cell == job)).expect("a row");
-        let cells = rows[0].iter().enumerate().map(|(at, name)| (name.clone(), row.get(at).cloned().unwrap_or_default()));
+        let cells =
+            rows[0].iter().enumerate().map(|(at, name)| (name.clone(), row.get(at).cloned().unwrap_or_default()));
         let place = |name: &str| JOBS.iter().position(|column| *column == name);
         let mut cells: Vec<_> = cells.filter(|(name, _)| place(name).is_some()).collect();
         cells.sort_by_key(|(name, _)| place(name));
@@ -301,10 +302,7 @@ async fn people_sort_insert_and_rename_and_the_rows_stay_right() {
     same("moving columns").await;
     let runs = fixture.proxy.id_of("Runs").await;
     let properties = json!({"sheetId": runs, "title": "What ran"});
-    fixture
-        .proxy
-        .hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}]))
-        .await;
+    fixture.proxy.hands(json!([{"updateSheetProperties": {"properties": properties, "fields": "title"}}])).await;
     same("renaming Runs").await;
     fixture.run(TestRun { job: "third", ..nightly() }, &items(1)).await;
     assert_eq!(fixture.cell("third", "state").await, "succeeded");
@@ -326,7 +324,10 @@ async fn two_jobs_that_begin_at_once_make_one_tab_and_two_rows() {
         let mut jobs = fixture.proxy.column("Jobs", "job").await;
         jobs.sort();
         assert_eq!(jobs, ["hourly", "nightly"]);
-        assert_eq!((fixture.cell("nightly", "new").await, fixture.cell("hourly", "new").await), ("2".into(), "3".into()));
+        assert_eq!(
+            (fixture.cell("nightly", "new").await, fixture.cell("hourly", "new").await),
+            ("2".into(), "3".into())
+        );
     }
 }
 

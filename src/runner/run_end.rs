@@ -130,7 +130,8 @@ mod tests {
     }
 
     fn closed(cause: EndCause, run: Run) -> (RunStatus, String) {
-        let end = RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()), next_due: NextDue::Never };
+        let end =
+            RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()), next_due: NextDue::Never };
         let run = end.close(run);
         assert_eq!((run.finished, run.outlook.next_due), (Some(Timestamp(9)), NextDue::Never));
         (run.status, run.message)

@@ -119,7 +119,17 @@ impl MemoryStore {
             not_yet_left: None,
         });
         let (again, service_time) = (self.again, self.clock.now());
-        Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time, requests: JobRequests::default(), warnings: Vec::new() }
+        Loaded {
+            snapshot,
+            spreadsheet: "memory".into(),
+            tables,
+            first_rows: None,
+            timezone: None,
+            again,
+            service_time,
+            requests: JobRequests::default(),
+            warnings: Vec::new(),
+        }
     }
 
     fn apply(&self, commit: &Commit) -> CommitReply {

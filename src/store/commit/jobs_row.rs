@@ -82,8 +82,7 @@ fn made_tab(tab: &Tab) -> Vec<Request> {
     };
     let header =
         tab.header.iter().map(|text| CellData::text(&**text).with_format(CellFormat::bold())).collect::<Vec<_>>();
-    let mut requests =
-        vec![Request::AddSheet { properties }, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)];
+    let mut requests = vec![Request::AddSheet { properties }, put(tab.id, 0, 0, vec![header.into()], VALUE_AND_FORMAT)];
     requests.extend(tab.position("overdue").map(|at| {
         let range = GridRange {
             sheet_id: tab.id,

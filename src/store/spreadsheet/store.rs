@@ -245,7 +245,8 @@ impl SheetsStore {
             pending_restores: session.pending_restores.as_ref(),
             deleted_rows: &session.deleted_rows,
         };
-        let EncodedBatch { requests, parts, jobs_requests, tabs, rows, deletion } = encode(commit, &batch_steps, context);
+        let EncodedBatch { requests, parts, jobs_requests, tabs, rows, deletion } =
+            encode(commit, &batch_steps, context);
         let batch = match &rows.undo_log {
             Some(undo_log) => {
                 Batch::new(requests).with_response_ranges(PendingVerification::ranges(&location.title, undo_log))

@@ -125,7 +125,8 @@ pub fn read_jobs(
         ));
     }
     if own.is_empty() && info.rows > MAX_ROWS {
-        let message = format!("tab {title} has more than {MAX_ROWS} rows, and job {job} adds no row: delete blank ones");
+        let message =
+            format!("tab {title} has more than {MAX_ROWS} rows, and job {job} adds no row: delete blank ones");
         return JobsReading { tab: JobsTab::Unused(id), requests, warnings: vec![message] };
     }
     let tab = if own.is_empty() { JobsTab::WithoutRow { tab, owner } } else { JobsTab::Complete(tab.id) };
@@ -194,7 +195,9 @@ fn moment(cell: &Value, zone: &TimeZone) -> Option<Timestamp> {
         cell => {
             let text = text(cell);
             let text = text.trim();
-            text.parse::<DateTime>().ok().or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))?
+            text.parse::<DateTime>()
+                .ok()
+                .or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))?
         }
     };
     let instant = zone.to_ambiguous_timestamp(local).compatible().ok()?;

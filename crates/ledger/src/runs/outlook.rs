@@ -82,11 +82,6 @@ impl RunOutlook {
             _ => NextDue::Unknown,
         };
         let offset = number("utc_offset").map(|hours| (hours.clamp(-48.0, 48.0) * HOUR_MS).round() as i64);
-        Self {
-            next_due,
-            open_failures: count("failures_open"),
-            cells_left: count("cells_left"),
-            utc_offset_ms: offset,
-        }
+        Self { next_due, open_failures: count("failures_open"), cells_left: count("cells_left"), utc_offset_ms: offset }
     }
 }
