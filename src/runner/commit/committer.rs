@@ -399,8 +399,8 @@ impl Committer {
             let prior = intake.index.prior_failure(&failure.key);
             failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
         };
-        let closed = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
-        let open = (intake.index.open_failures() as u64).saturating_sub(closed + intake.probation.unwritten());
+        let fewer = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
+        let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.probation.unwritten());
         let cells_left = self.driver.store.usage().cells_left;
         Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
     }

@@ -4,7 +4,9 @@
 //! Out of scope: later loads (`store::load::loader`), closer header checks
 //! (`store::load::header_check`).
 
-use crate::google::types::response_types::SpreadsheetInfo;
+use serde_json::Value;
+
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
 use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::store::StoreError;
@@ -33,6 +35,24 @@ impl Loader {
             let why = format!("tab \"{there}\" is there, and \"{title}\" differs from it only in case: rename the tab, the job or [sheet] tab");
             Err(StoreError::Corrupt { why })
         })
+    }
+
+    /// Rejects a data tab that belongs to another job. `others` are state tabs with their cells.
+    fn check_not_owned<'m>(
+        &self,
+        data: Option<&TabInfo>,
+        others: impl Iterator<Item = (&'m TabInfo, Vec<Vec<Value>>)>,
+    ) -> Result<(), StoreError> {
+        for (other, rows) in others {
+            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
+            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
+                let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
+                let tab = &self.data_tab;
+                let why = format!("tab {tab} belongs to job {job}: give this job another tab in [sheet] tab");
+                return Err(StoreError::Corrupt { why });
+            }
+        }
+        Ok(())
     }
 
     /// Loads a spreadsheet on which the job has never run.
@@ -66,19 +86,7 @@ impl Loader {
             jobs: jobs.tab,
             ..Tabs::default()
         };
-        for (other, rows) in others.iter().zip(read) {
-            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
-            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
-                let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
-                return Err(StoreError::Corrupt {
-                    why: format!(
-                        "tab {} belongs to job {job}: give this job another tab in [sheet] tab",
-                        self.data_tab
-                    ),
-                }
-                .into());
-            }
-        }
+        self.check_not_owned(data, others.iter().copied().zip(read))?;
         if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::check_header(tab, RUNS_NEEDED)) {
             let below = match runs {
                 Some(info) => self.find_moved_header(info, RUNS_NEEDED).await?,

@@ -87,7 +87,7 @@ impl Loader {
         let mut check = LoadCheck::default();
         let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
-            match self.load_once(&mut check).await {
+            match Box::pin(self.load_once(&mut check)).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
                 Err(LoadError::Stale(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {

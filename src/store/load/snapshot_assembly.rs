@@ -29,7 +29,7 @@ use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{LoadError, check_consistent, inconsistent, reordered_rows, unreadable_deletion_log};
-use crate::store::tabs::jobs::{find_jobs_tab, read_jobs};
+use crate::store::tabs::jobs::{find_jobs_tab, jobs_range, read_jobs};
 use crate::store::tabs::load_plan::{
     LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
@@ -108,9 +108,13 @@ impl Loader {
                 plan = resolved;
                 continue;
             }
-            return self
-                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), metadata)
-                .await;
+            let rows = plan.jobs.and_then(jobs_range).and_then(|_| read.last()).map_or(&[][..], Vec::as_slice);
+            let id = store_metadata.jobs;
+            let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, id), rows);
+            let values = read.into_iter().skip(1).collect();
+            let mut parts = self.assemble(location, &plan, &pairs, store_metadata, values, &metadata.tabs).await?;
+            (parts.tabs.jobs, parts.requests) = (jobs.tab, (jobs.requests, jobs.warnings));
+            return Ok(parts);
         }
         Err(inconsistent().into())
     }
@@ -124,7 +128,7 @@ impl Loader {
         pairs: &HashMap<String, String>,
         store_metadata: StoreMetadata,
         values: Vec<Vec<Vec<Value>>>,
-        metadata: &SpreadsheetInfo,
+        there: &[TabInfo],
     ) -> Result<LoadedParts, LoadError> {
         let state = read_state(pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
         check_consistent(&state, &self.job, location)?;
@@ -135,10 +139,8 @@ impl Loader {
         let [_, _, header, _] = headers;
         let (processed_rows, failure_rows) = (next(), next());
         let (bottom, keys, scratch) = (next(), next(), next());
-        let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, store_metadata.jobs), &next());
-        tabs.jobs = jobs.tab;
         let never = has_never_written(pairs).is_some();
-        let known = LoadConditions { missing: self.missing, never_written: never, there: &metadata.tabs };
+        let known = LoadConditions { missing: self.missing, never_written: never, there };
         let mut anomalies = check_tabs(&self.job, &self.data_tab, &tabs, &store_metadata, known);
         let mut gone = Vec::new();
         let mut first = None;
@@ -181,7 +183,7 @@ impl Loader {
             anomalies,
             unmoved: None,
             first,
-            requests: (jobs.requests, jobs.warnings),
+            requests: <(JobRequests, Vec<String>)>::default(),
         };
         if !is_blocked || can_read_on {
             let rows = [processed_rows, failure_rows, bottom, keys, scratch];

@@ -3,8 +3,8 @@
 //! In scope: these checks.
 //! Out of scope: retries (`store::probe::run`).
 
-use crate::google::types::cell::CellData;
-use crate::google::types::requests::{GridRange, Request, ValidationRule};
+use crate::google::types::cell::{CellData, ValidationRule};
+use crate::google::types::requests::{GridRange, Request};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};

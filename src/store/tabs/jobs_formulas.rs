@@ -8,7 +8,7 @@
 //! rows and columns.
 //!
 //! The formulas work in every locale: `;` separates arguments, and there are no decimals and no
-//! words of a locale. They use functions that Google Sheets and LibreOffice both have.
+//! words of a locale. They use functions that Google Sheets and `LibreOffice` both have.
 
 use crate::grid::{Figure, column_letters, quoted};
 use crate::ledger::runs::run::RunStatus;
@@ -47,11 +47,12 @@ impl<'a> RowFormulas<'a> {
         let number = |text: Option<String>| Some(ShownFormula { text: format!("={}", text?), figure: None });
         let time =
             |text: Option<String>| Some(ShownFormula { text: format!("={}", text?), figure: Some(Figure::DateTime) });
+        let start = |started: String| time(Some(self.local_start(&started)));
         match column {
             "state" => number(self.of_run(&last()?, "status")),
-            "last run" => time(self.local_start(&last()?)),
-            "last success" => time(self.local_start(&self.last_run(&[("status", RunStatus::Succeeded.as_str())])?)),
-            "last change" => time(self.local_start(&self.newest(&[("new", ">0")])?)),
+            "last run" => start(last()?),
+            "last success" => start(self.last_run(&[("status", RunStatus::Succeeded.as_str())])?),
+            "last change" => start(self.newest(&[("new", ">0")])?),
             "next due" => time(self.if_number(&self.newest(&[("next_due", "<>")])?, "next_due_local", |due| due)),
             "overdue" => number(self.overdue()),
             "read" | "new" | "failed" => number(self.of_run(&last()?, column)),
@@ -93,12 +94,10 @@ impl<'a> RowFormulas<'a> {
 
     /// When the newest of the job's rows that meet the criteria started, in UTC; 0 if there is none.
     fn newest(&self, criteria: &[(&str, &str)]) -> Option<String> {
-        let mut text = format!("MAXIFS({};{};{}", self.column("started")?, self.column("job")?, self.own("job")?);
-        for (column, criterion) in criteria {
-            text.push_str(&format!(";{};\"{criterion}\"", self.column(column)?));
-        }
-        text.push(')');
-        Some(text)
+        let (starts, job, own) = (self.column("started")?, self.column("job")?, self.own("job")?);
+        let criterion = |(column, text): &(&str, &str)| Some(format!(";{};\"{text}\"", self.column(column)?));
+        let criteria: String = criteria.iter().map(criterion).collect::<Option<_>>()?;
+        Some(format!("MAXIFS({starts};{job};{own}{criteria})"))
     }
 
     /// The same of rows that record runs of the job.
@@ -128,9 +127,9 @@ impl<'a> RowFormulas<'a> {
     }
 
     /// The start by the spreadsheet's clock. Rows of earlier versions lack the offset and show UTC.
-    fn local_start(&self, started: &str) -> Option<String> {
+    fn local_start(&self, started: &str) -> String {
         let offset = self.in_row(started, "utc_offset").map_or_else(String::new, |cell| format!("+N({cell})/24"));
-        Some(format!("IF({started}=0;\"\";{started}{offset})"))
+        format!("IF({started}=0;\"\";{started}{offset})")
     }
 
     fn if_number(&self, started: &str, column: &str, shown: impl Fn(String) -> String) -> Option<String> {

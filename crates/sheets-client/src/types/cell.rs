@@ -12,7 +12,6 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde::ser::{SerializeStruct, Serializer};
 
-use crate::types::requests::ValidationRule;
 use sheetkeep_base::fault::Fault;
 
 /// A row of cells, starting at the first column.
@@ -202,6 +201,28 @@ pub enum NumberKind {
 pub struct TextFormat {
     /// Whether the text is bold.
     pub bold: bool,
+}
+
+/// A validation rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationRule {
+    /// The condition.
+    pub condition: ValidationCondition,
+}
+
+/// A condition on a cell's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationCondition {
+    /// The kind of condition; `BOOLEAN` is a checkbox.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl ValidationRule {
+    /// Returns the rule that makes cells checkboxes.
+    pub fn checkbox() -> Self {
+        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
+    }
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::types::cell::{CellData, CellRow};
+use crate::types::cell::{CellData, CellRow, ValidationRule};
 
 /// One atomic batch: either all requests are applied, in order, or none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -100,7 +100,7 @@ pub enum Request {
     UpdateCells {
         /// The cells, row by row.
         rows: Vec<CellRow>,
-        /// Field mask of a cell, such as `userEnteredValue`.
+        /// Field mask of a cell, such as `userConditionText`.
         fields: Cow<'static, str>,
         /// The upper left cell, if `range` is not given.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -241,13 +241,13 @@ pub struct FormulaCondition {
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The formula, as the only value.
-    pub values: Vec<EnteredValue>,
+    pub values: Vec<ConditionText>,
 }
 
 /// A value as a person would enter it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct EnteredValue {
+pub struct ConditionText {
     /// The text, with `=` if it is a formula.
     pub user_entered_value: String,
 }
@@ -274,7 +274,7 @@ pub struct RgbColor {
 impl FormatRule {
     /// Returns the rule that gives these cells a background where the formula is true.
     pub fn background(range: GridRange, formula: String, background_color: RgbColor) -> Self {
-        let values = vec![EnteredValue { user_entered_value: formula }];
+        let values = vec![ConditionText { user_entered_value: formula }];
         let condition = FormulaCondition { kind: "CUSTOM_FORMULA", values };
         let format = BackgroundFormat { background_color };
         Self { ranges: vec![range], boolean_rule: FormatCondition { condition, format } }
@@ -394,28 +394,6 @@ pub enum Dimension {
     Rows,
     /// Columns.
     Columns,
-}
-
-/// A validation rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ValidationRule {
-    /// The condition.
-    pub condition: ValidationCondition,
-}
-
-/// A condition on a cell's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ValidationCondition {
-    /// The kind of condition; `BOOLEAN` is a checkbox.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-}
-
-impl ValidationRule {
-    /// Returns the rule that makes cells checkboxes.
-    pub fn checkbox() -> Self {
-        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
-    }
 }
 
 /// A range of rows or columns of a tab.
