@@ -5,11 +5,13 @@
 //! | What is stored of a run? | `run` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
+//! | What do runs usually yield? | `learned_band` |
 //! | How are results journalled until they are on the sheet? | `journal` |
 //! | When is a spreadsheet full? | `capacity` |
 
 pub mod run;
 pub mod event;
 pub mod expectation;
+pub mod learned_band;
 pub mod journal;
 pub mod capacity;

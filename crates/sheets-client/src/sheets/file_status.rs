@@ -11,9 +11,9 @@ use hyper::{Request, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::{Sheets, with_timeout};
 use crate::errors::call_error::{CallError, Method, UnknownOutcome};
 use crate::errors::classify::{AttemptFailure, ResponseMeta, failure, transport};
+use crate::sheets::{Sheets, with_timeout};
 use crate::types::address::{AGENT, SpreadsheetId};
 
 /// The root of Google's Drive API; an emulator serves both APIs under one root.
