@@ -28,6 +28,12 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/due.rs"]
+mod due;
+
+#[path = "cli/backfill.rs"]
+mod backfill;
+
 #[path = "cli/late.rs"]
 mod late;
 

@@ -64,6 +64,12 @@ pub enum AppError {
         /// The existing titles.
         there: Vec<String>,
     },
+    /// The job has no schedule, so nothing of it is ever due.
+    #[error("run what is due: job {job} has no schedule")]
+    NoSchedule {
+        /// The job's name.
+        job: String,
+    },
     /// The program of a step can't be run, so that every item would fail.
     #[error("run the job: the program of step {step} can't be run: {why}")]
     NoProgram {
@@ -81,6 +87,11 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Returns whether another run does, or has done, what this one was started for.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
+    }
+
     /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {
@@ -97,6 +108,7 @@ impl AppError {
             | Self::NoEmbedded
             | Self::NoTab { .. }
             | Self::NoProgram { .. }
+            | Self::NoSchedule { .. }
             | Self::NeverRan
             | Self::ReadOnce => Fault::Corrupt,
         }

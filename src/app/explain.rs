@@ -15,7 +15,7 @@ use crate::ledger::items::failure::{Failure, FailureState, RequestedAction};
 use crate::ledger::items::key::Key;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::leases::row_order::{CommitSequence, RowOrder, read_run_cell};
-use crate::ledger::processed::processed_index::PriorFailure;
+use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::rng::Rng;

@@ -4,6 +4,7 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `due`: what is due of a scheduled job, and what does its run claim?
 //! - `heartbeat`: to whom is the end of a run reported?
 //! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
 //!   job files.
@@ -29,6 +30,7 @@ pub mod explain;
 pub mod processes;
 pub mod connect;
 pub mod job;
+pub mod due;
 pub mod heartbeat;
 pub mod plan;
 pub mod plan_file;

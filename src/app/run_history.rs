@@ -7,7 +7,7 @@
 //! People may sort `Runs`, so all of it is read, and only the columns that count. Memory holds one
 //! page and the latest runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -121,6 +121,29 @@ pub async fn read_history(
     Ok(JobHistory { summary: runs.into_summary(unfinished), now })
 }
 
+/// Reads the logical times that a run of the job has reached the end of its source for, those of
+/// earlier spreadsheets included.
+pub async fn read_done_times(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<BTreeSet<Timestamp>, HistoryError> {
+    let sheet = match connect_to_read(settings, None, clock, chance) {
+        Err(AppError::NeverRan) => return Ok(BTreeSet::new()),
+        sheet => sheet?,
+    };
+    let mut runs = LatestRuns::new(&settings.job);
+    let state = sheet.file.check(match read_spreadsheet(&sheet, &settings.job, clock, &mut runs).await {
+        Err(HistoryError::App(error)) => Err(error),
+        read => Ok(read),
+    })??;
+    for id in state.iter().flat_map(|state| &state.previous) {
+        let earlier = connect_to_read(settings, Some(id), clock, chance)?;
+        read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
+    }
+    Ok(runs.done)
+}
+
 /// Reads the runs of a spreadsheet into `runs`; returns the job's state, if it has one there.
 async fn read_spreadsheet(
     sheet: &Sheet,
@@ -225,6 +248,8 @@ fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRu
 struct LatestRuns {
     job: String,
     last_success: Option<SuccessfulRun>,
+    /// Logical times with a successful run.
+    done: BTreeSet<Timestamp>,
     /// By start and id.
     latest: BTreeMap<(Timestamp, String), EndedRun>,
 }
@@ -238,7 +263,7 @@ struct EndedRun {
 
 impl LatestRuns {
     fn new(job: &str) -> Self {
-        Self { job: job.to_owned(), last_success: None, latest: BTreeMap::new() }
+        Self { job: job.to_owned(), last_success: None, done: BTreeSet::new(), latest: BTreeMap::new() }
     }
 
     /// Adds a row; `cell` returns the value in a column. A row of another job, or without a status
@@ -252,13 +277,14 @@ impl LatestRuns {
             Some(Value::String(text)) => Cell::text(&**text),
             _ => Cell::Empty,
         });
-        if let Some(run) = run.filter(|run| !is_maintenance(run)) {
+        if let Some(run) = run.filter(|run| !is_maintenance(run) && !run.status.is_without_run()) {
             self.add(run);
         }
     }
 
     fn add(&mut self, run: Run) {
         if let (true, Some(ended_at)) = (is_success(run.status), run.finished) {
+            self.done.extend(run.trigger.scheduled_for);
             let success = SuccessfulRun {
                 scheduled_for: run.trigger.scheduled_for,
                 started_at: run.started,

@@ -129,6 +129,7 @@ impl Exit {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
             RunStatus::TimedOut => Self::Timeout,
             RunStatus::Failed | RunStatus::Crashed | RunStatus::Running => Self::Failed,
+            RunStatus::Skipped | RunStatus::Missed => Self::Ok,
             RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded => {
                 let failed_now = report.run.counts.failed > 0 || report.run.status == RunStatus::Degraded;
                 let fails = match fail_on {

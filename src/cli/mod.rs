@@ -14,7 +14,9 @@ pub mod session;
 pub mod duration;
 pub mod job_args;
 pub mod plan_args;
+pub mod failures_args;
 pub mod late_args;
+pub mod backfill_args;
 pub mod maintenance_args;
 pub mod schedule_args;
 #[cfg(feature = "emulator")]

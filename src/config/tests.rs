@@ -137,7 +137,7 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
         ("15:8", "mode `mirror` is not built yet"),
         ("16:17", "did you mean \"datetime\"?"),
         ("17:13", "ZONE is not set"),
-        ("19:9", "commit.every is no length of time"),
+        ("19:9", "commit.every is not a length of time"),
         ("21:7", "lease.ttl has to be between 1s and 24h"),
         ("23:12", "retry.attempts has to be between 1 and 100"),
         ("24:7", "retry.cap has to be between 64s and 1h"),

@@ -4,7 +4,7 @@
 //! `maintain::rollover`).
 
 use crate::ledger::items::failure::{Failure, FailureState};
-use crate::ledger::processed::processed_index::PriorFailure;
+use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::time::Timestamp;
 
 /// Returns a row that is later than the other rows of this failure, with the state in the index;

@@ -11,8 +11,10 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | Which event is handled next; when is a batch due? | `run_loop` |
+//! | Which event is handled next; when is a batch due? | `run_loop`; what follows an event in `run_loop/` |
+//! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load, check and prepare its lease? | `startup` |
+//! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | What is taken in, in which order? | `input/` |
 //! | What becomes of a record? | `records/` |
@@ -24,8 +26,11 @@
 //! | Which columns would the first row of a new job have? | `preview` |
 
 pub mod run_loop;
+pub mod run_end;
 pub mod startup;
 pub mod run_config;
+pub mod schedule_claim;
+pub mod schedule_recorder;
 pub mod input;
 pub mod records;
 pub mod steps;

@@ -30,6 +30,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
 
@@ -112,6 +113,8 @@ pub struct RunConfig {
     pub adopt: bool,
     /// What triggered the run.
     pub trigger: Trigger,
+    /// What the run claims of its job's schedule; `None` for a job without one.
+    pub schedule: Option<ScheduleClaim>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.
@@ -155,6 +158,12 @@ pub enum RunError {
         since: Timestamp,
         /// End of its lease.
         until: Timestamp,
+    },
+    /// Another run has claimed the occurrence, or answered the request, for which this one began.
+    #[error("run the job: another run has taken {what} already")]
+    AlreadyClaimed {
+        /// The occurrence or the request.
+        what: String,
     },
     /// The definition in the job file changed: everything would be processed again.
     #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
@@ -268,7 +277,7 @@ impl RunError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn => Fault::Fenced,
+            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn | Self::AlreadyClaimed { .. } => Fault::Fenced,
             Self::Redefined { .. }
             | Self::GoesOn { .. }
             | Self::Unmoved { .. }

@@ -27,7 +27,9 @@ use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
+use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::time::Timestamp;
 
 /// The service's clock, extrapolated with this machine's monotonic clock.
@@ -61,9 +63,9 @@ pub struct LeaseRequest {
 
 impl LeaseRequest {
     /// Creates the request of this run configuration.
-    pub fn from_config(plan: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
+    pub fn from_config(config: &RunConfig, processes: &Arc<dyn Processes>) -> Self {
         let processes = Arc::clone(processes);
-        Self { me: plan.holder.clone(), locked: plan.locked, steal: plan.steal, processes }
+        Self { me: config.holder.clone(), locked: config.locked, steal: config.steal, processes }
     }
 
     /// True if the holder was a run of this installation and has ended: this run has the lock, and
@@ -83,6 +85,8 @@ pub struct RunContext {
     pub table_exists: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
+    /// The history of the job's schedule; `None` for a job without one.
+    pub schedule: Option<ScheduleRecorder>,
     /// This run.
     pub run: Run,
     /// The service's clock.
@@ -100,11 +104,11 @@ pub struct RunContext {
 }
 
 /// Loads the job and runs all checks.
-pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, RunError> {
+pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext, RunError> {
     let began_ms = parts.clock.monotonic_ms();
     let started = parts.clock.now();
-    let run = new_run(parts, plan, started);
-    (parts.events)(Event::Started { run: run.id.clone(), job: plan.job.clone() });
+    let run = new_run(parts, config, started);
+    (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
@@ -113,28 +117,32 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
     if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
         return Err(RunError::MovedOn);
     }
-    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..plan.definition.clone() };
-    let lease_request = LeaseRequest::from_config(plan, &parts.processes);
+    let definition = Definition { spreadsheet: loaded.spreadsheet.clone(), ..config.definition.clone() };
+    let lease_request = LeaseRequest::from_config(config, &parts.processes);
     let mut abandoned_runs = Vec::new();
     if let Some(snapshot) = snapshot {
-        check_job_location(snapshot, plan.rollover.as_ref())?;
-        if !plan.adopt {
+        check_job_location(snapshot, config.rollover.as_ref())?;
+        if !config.adopt {
             check_definition(snapshot, &definition)?;
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
+    let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
+    let is_counted = config.retrying.reads_source();
+    let schedule =
+        config.schedule.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
     for run in &abandoned_runs {
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
-    let chain = start_chain(plan, &loaded, definition, &run.id);
-    let (mut intake, table_exists) = intake(parts, plan, &loaded, &chain, &run.id)?;
-    if let Some(key) = plan.retrying.unknown_key(&intake.index) {
-        return Err(RunError::NoFailure { job: plan.job.clone(), key: key.as_str().to_owned() });
+    let chain = start_chain(config, &loaded, definition, &run.id);
+    let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
+    if let Some(key) = config.retrying.unknown_key(&intake.index) {
+        return Err(RunError::NoFailure { job: config.job.clone(), key: key.as_str().to_owned() });
     }
-    let rows = plan.retrying.select_failures(&mut intake.index);
+    let rows = config.retrying.select_failures(&mut intake.index);
     let failures = if rows.is_empty() { Vec::new() } else { parts.store.read_failures(&rows).await? };
     let resting = intake.index.suppressed_failures();
-    if plan.retrying.reads_source() && !resting.is_empty() {
+    if config.retrying.reads_source() && !resting.is_empty() {
         intake.index.with_known_records(parts.store.read_record_hashes(&resting).await?);
     }
     // Idempotency keys contain the job's first spreadsheet, so that a rollover does not change
@@ -146,6 +154,7 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
         intake,
         table_exists,
         abandoned_runs,
+        schedule,
         run,
         service,
         began_ms,
@@ -157,11 +166,11 @@ pub async fn open(parts: &Dependencies, plan: &RunConfig) -> Result<RunContext, 
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.
-fn start_chain(plan: &RunConfig, loaded: &Loaded, definition: Definition, run: &str) -> CommitChain {
+fn start_chain(config: &RunConfig, loaded: &Loaded, definition: Definition, run: &str) -> CommitChain {
     let snapshot = loaded.snapshot.as_ref();
-    let me = Holder { run: run.to_owned(), ..plan.holder.clone() };
+    let me = Holder { run: run.to_owned(), ..config.holder.clone() };
     let key_sums = (loaded.again != ReprocessPolicy::EachVersion).then(KeySums::default);
-    let fresh = State { job: plan.job.clone(), key_sums, ..State::default() };
+    let fresh = State { job: config.job.clone(), key_sums, ..State::default() };
     let mut chain = CommitChain::new(snapshot, fresh, me);
     let begins_anew = snapshot.is_some_and(|snapshot| starts_afresh(snapshot, &definition));
     let goes_elsewhere = begins_anew && definition.tab != chain.state().definition.tab;
@@ -174,27 +183,27 @@ fn start_chain(plan: &RunConfig, loaded: &Loaded, definition: Definition, run: &
         if goes_elsewhere {
             state.columns.clear();
         }
-        if let Some(rollover) = &plan.rollover {
+        if let Some(rollover) = &config.rollover {
             rollover.apply(state);
         }
         (state.definition, state.deleted) = (definition, deleted);
-        state.timezone = zone_name(plan, state.timezone.take(), loaded.timezone.as_deref());
+        state.timezone = zone_name(config, state.timezone.take(), loaded.timezone.as_deref());
     });
     chain
 }
 
 /// Returns the time zone of data timestamps: the job's own, else the state's, else the
 /// spreadsheet's at the job's first run.
-fn zone_name(plan: &RunConfig, stored: Option<String>, of_place: Option<&str>) -> Option<String> {
-    let own = plan.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
+fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>) -> Option<String> {
+    let own = config.columns.timezone.as_ref().and_then(TimeZone::iana_name).map(str::to_owned);
     own.or(stored).or_else(|| of_place.filter(|name| TimeZone::get(name).is_ok()).map(str::to_owned))
 }
 
-fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
+fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run {
     Run {
         id: run_id(started, parts.chance.bits()),
-        job: plan.job.clone(),
-        trigger: plan.trigger.clone(),
+        job: config.job.clone(),
+        trigger: config.trigger.clone(),
         started,
         finished: None,
         status: RunStatus::Running,
@@ -202,8 +211,8 @@ fn new_run(parts: &Dependencies, plan: &RunConfig, started: Timestamp) -> Run {
         calls: 0,
         first_commit: 0,
         last_commit: 0,
-        host: plan.holder.host.clone(),
-        version: plan.version.clone(),
+        host: config.holder.host.clone(),
+        version: config.version.clone(),
         message: String::new(),
     }
 }
@@ -296,51 +305,55 @@ pub fn check_key_column(
 
 fn intake(
     parts: &Dependencies,
-    plan: &RunConfig,
+    config: &RunConfig,
     loaded: &Loaded,
     chain: &CommitChain,
     run: &str,
 ) -> Result<(Intake, bool), RunError> {
     let snapshot = loaded.snapshot.as_ref();
     let tables = snapshot.map_or(&loaded.tables, |snapshot| &snapshot.tables);
-    let table = tables.iter().find(|(tab, _)| *tab == plan.tab);
+    let table = tables.iter().find(|(tab, _)| *tab == config.tab);
     let header = match table {
         Some((tab, columns)) if !columns.is_empty() => Header::closed(tab.clone(), columns.clone()),
-        _ => Header::open(plan.tab.clone(), &plan.columns.order),
+        _ => Header::open(config.tab.clone(), &config.columns.order),
     };
     let deleted = chain.state().deleted.as_slice();
-    let header = header.with(plan.columns.new_columns, deleted);
+    let header = header.with(config.columns.new_columns, deleted);
     let key_column =
-        chain.state().key_column.clone().or_else(|| plan.key_column.clone()).map(|name| match name.as_str() {
+        chain.state().key_column.clone().or_else(|| config.key_column.clone()).map(|name| match name.as_str() {
             ADDED_KEY_COLUMN => KeyColumn::Added,
             _ => KeyColumn::Named(name),
         });
-    check_key_column(&plan.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
-    let intake = Intake {
-        index: snapshot
-            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+    check_key_column(&config.tab, tables, key_column.as_ref().map(KeyColumn::name))?;
+    let output = OutputBuilder {
         header,
         key_column,
-        watermark: LowWatermark::new(chain.state().cursor.clone()),
-        counts: Counts::default(),
-        retry_counts: RetryCounts::default(),
         columns: Columns {
             timezone: chain.state().timezone.as_deref().and_then(|name| TimeZone::get(name).ok()),
-            ..plan.columns.clone()
+            ..config.columns.clone()
         },
         first_rows: loaded.first_rows.clone(),
         foreign_tab: None,
-        key_expression: plan.definition.key.clone(),
-        tab: plan.tab.clone(),
-        mode: plan.mode,
+        key_expression: config.definition.key.clone(),
+        tab: config.tab.clone(),
+        mode: config.mode,
+        expected_columns: config.expectations.filled.clone(),
+        filled: FilledColumns::default(),
+    };
+    let intake = Intake {
+        index: snapshot
+            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+        output,
+        watermark: LowWatermark::new(chain.state().cursor.clone()),
+        counts: Counts::default(),
+        retry_counts: RetryCounts::default(),
         run: run.to_owned(),
-        max_attempts: plan.max_attempts,
-        probation: FirstRecords::new(plan.stop_after),
+        max_attempts: config.max_attempts,
+        probation: FirstRecords::new(config.stop_after),
         begun: chain.state().begun.iter().map(|one| (one.clone(), None)).collect(),
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
-        filled: (plan.expectations.filled.clone(), FilledColumns::default()),
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

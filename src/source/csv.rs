@@ -12,7 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
-use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
+use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::{ContentKind, is_error_page};
 use crate::source::rows::{CsvRow, RowReader, RowScanError};
 use crate::source::skim::Depth;

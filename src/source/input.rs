@@ -1,12 +1,7 @@
-//! Input bytes: opened, read on a thread that may block, and handed over as records.
+//! Input bytes: a file, a pipe or standard input, opened once.
 //!
-//! In scope: opening, byte counts, the hand-over. Out of scope: parsing (`source::csv`,
-//! `source::json`, `source::jsonl`).
-//!
-//! A file is read in small batches on the runtime's blocking pool, one batch ahead of the consumer.
-//! Standard input and pipes have a thread of their own, which may block for ever without delaying
-//! the end of the process. It sends through a bounded channel, so that a fast writer is slowed
-//! down.
+//! In scope: opening, byte counts, reading twice. Out of scope: the reading thread
+//! (`source::background_reader`), parsing (`source::csv`, `source::json`, `source::jsonl`).
 //!
 //! A source that is read twice is opened once. A file is rewound, so that another file that takes
 //! its name meanwhile is not mixed in. Other inputs are copied to a file (`source::spool`).
@@ -14,25 +9,13 @@
 use std::fs::File;
 use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 
-use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, spawn_blocking};
-
-use crate::port::source::{HeaderRow, Record, Source, SourceError};
+use crate::port::source::SourceError;
 use crate::source::head::{BomStripper, CountingReader, ForeignContent};
 use crate::source::magic::ContentKind;
-use crate::source::skim::Depth;
 use crate::source::spool::SpoolFile;
-
-/// Records per batch from a file.
-const BATCH_RECORDS: usize = 256;
-/// A batch from a file is complete once it was made from this many bytes.
-const BATCH_BYTES: u64 = 1 << 20;
-/// Records that the channel from standard input holds.
-const CHANNEL_RECORDS: usize = 256;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
 pub const MAX_RECORD_BYTES: usize = 64 << 20;
@@ -107,6 +90,11 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     }
 }
 
+/// Returns the error of a source whose reading thread is gone.
+pub(crate) fn stopped_error() -> SourceError {
+    SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
+}
+
 /// Returns whether opening blocks until the other end is open, as with a named pipe. The reading
 /// thread may block, a caller must not.
 fn blocks_on_open(path: &Path) -> bool {
@@ -139,8 +127,10 @@ pub(crate) struct Opened {
     pub(crate) seen: Arc<OnceLock<Vec<u8>>>,
     kind: ContentKind,
     bytes: Bytes,
-    size: Option<u64>,
-    read: Arc<AtomicU64>,
+    /// The number of bytes; `None` if it is not known before the end.
+    pub(crate) size: Option<u64>,
+    /// The number of bytes that were read so far.
+    pub(crate) read: Arc<AtomicU64>,
 }
 
 /// Where the bytes come from.
@@ -156,9 +146,16 @@ enum Bytes {
 }
 
 impl Opened {
+    /// Opens bytes in memory, which can be read once. With a `size` they count as a file.
+    #[cfg(test)]
+    pub(crate) fn from_csv_bytes(bytes: &'static [u8], size: Option<u64>) -> Self {
+        let bytes = Bytes::Once(Box::new(bytes));
+        Self { name: "x".into(), kind: ContentKind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() }
+    }
+
     /// Returns a reader from the start, without a byte order mark. It fails if the bytes are of
     /// another format.
-    fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
+    pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
             Bytes::File(file) => {
                 let again = file.rewind().and_then(|()| file.try_clone());
@@ -178,7 +175,7 @@ impl Opened {
     }
 
     /// Copies bytes that can be read only once to a file, because they are read twice.
-    fn spool(&mut self) -> Result<(), SourceError> {
+    pub(crate) fn spool(&mut self) -> Result<(), SourceError> {
         let Bytes::Once(bytes) = &mut self.bytes else { return Ok(()) };
         let bytes = std::mem::replace(bytes, Box::new(io::empty()));
         let (spool, copy) = SpoolFile::new(bytes).map_err(|error| SourceError::Unavailable {
@@ -190,276 +187,13 @@ impl Opened {
     }
 }
 
-/// Parses bytes into records, on the reading thread. After an error there is no next record.
-pub(crate) trait Records: Send {
-    /// Returns the next record; `None` at the end.
-    fn next(&mut self) -> Result<Option<Record>, SourceError>;
-
-    /// Returns what is known about all records before the first one.
-    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
-        Ok(None)
-    }
-}
-
-type RecordBatch = (Vec<Record>, Result<bool, SourceError>);
-/// The records and the header row, or why there are none.
-type Begun = Result<(Box<dyn Records>, Option<HeaderRow>), SourceError>;
-
-/// What a reading thread sends.
-enum ReaderMessage {
-    Begun(Option<HeaderRow>),
-    Record(Record),
-}
-
-/// Creates the parser for an input of this name, at this depth.
-type Make = Box<dyn Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send>;
-
-/// A source that reads on another thread.
-pub struct BackgroundReader {
-    opened: Opened,
-    make: Make,
-    /// The depth of the first of two readings; `None` if there is one reading.
-    twice: Option<Depth>,
-    is_file: bool,
-    feed: Feed,
-    ready: std::vec::IntoIter<Record>,
-    ended: Option<Result<(), SourceError>>,
-    header_row: Option<HeaderRow>,
-}
-
-enum Feed {
-    Unread,
-    Idle(Box<dyn Records>),
-    Begin(JoinHandle<Begun>),
-    Batch(JoinHandle<(Box<dyn Records>, RecordBatch)>),
-    Channel(mpsc::Receiver<Result<ReaderMessage, SourceError>>),
-    /// The reading thread could not be started; holds the reason.
-    NoThread(String),
-    Done,
-}
-
-impl BackgroundReader {
-    /// Creates a source of the records that `make` parses from an input.
-    pub(crate) fn new(
-        opened: Opened,
-        make: impl Fn(String, Box<dyn Read + Send>, Depth) -> Box<dyn Records> + Send + 'static,
-    ) -> Self {
-        let (is_file, ready) = (opened.size.is_some(), Vec::new().into_iter());
-        Self {
-            opened,
-            make: Box::new(make),
-            twice: None,
-            is_file,
-            feed: Feed::Unread,
-            ready,
-            ended: None,
-            header_row: None,
-        }
-    }
-
-    /// Returns the same source, to be read twice: first at `depth`, and in full after it was
-    /// rewound.
-    #[must_use]
-    pub fn twice(self, depth: Depth) -> Self {
-        Self { twice: Some(depth), ..self }
-    }
-
-    fn begin(&mut self) -> Result<(), SourceError> {
-        let depth = self.twice.clone().unwrap_or_default();
-        if self.twice.is_some() {
-            self.opened.spool()?;
-        }
-        let reader = self.opened.reader()?;
-        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, depth));
-        Ok(())
-    }
-
-    fn restart(&mut self) -> Result<(), SourceError> {
-        let reader = self.opened.reader()?;
-        // The copy of standard input is a file by now, and its size is known.
-        self.opened.size.get_or_insert(self.opened.read.load(Ordering::Relaxed));
-        self.feed = Feed::Idle((self.make)(self.opened.name.clone(), reader, Depth::Whole));
-        (self.ready, self.ended) = (Vec::new().into_iter(), None);
-        Ok(())
-    }
-
-    async fn advance(&mut self) -> Result<Option<Record>, SourceError> {
-        loop {
-            if let Some(record) = self.ready.next() {
-                return Ok(Some(record));
-            }
-            if let Some(ended) = &self.ended {
-                return ended.clone().map(|()| None);
-            }
-            self.refill().await;
-        }
-    }
-
-    async fn read_header_row(&mut self) -> Option<HeaderRow> {
-        while matches!(self.feed, Feed::Unread | Feed::Idle(_) | Feed::Begin(_)) && self.ended.is_none() {
-            self.refill().await;
-        }
-        if let Feed::Channel(channel) = &mut self.feed {
-            match channel.recv().await {
-                Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
-                Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
-                Some(Err(error)) => self.ended = Some(Err(error)),
-                None => self.ended = Some(Ok(())),
-            }
-        }
-        self.header_row.clone()
-    }
-
-    /// Receives more records, or the end. The pending state stays in `self`, so that a caller may
-    /// cancel at any point.
-    async fn refill(&mut self) {
-        if let Feed::Unread = &self.feed
-            && let Err(error) = self.begin()
-        {
-            self.ended = Some(Err(error));
-            return;
-        }
-        if let Feed::Idle(_) = &self.feed
-            && let Feed::Idle(records) = std::mem::replace(&mut self.feed, Feed::Done)
-        {
-            self.feed = if self.opened.size.is_some() { Feed::Begin(begin(records)) } else { channel(records) };
-            return;
-        }
-        match &mut self.feed {
-            Feed::Begin(begun) => {
-                let done = begun.await;
-                self.feed = Feed::Done;
-                match done {
-                    Ok(Ok((records, header_row))) => {
-                        self.header_row = header_row;
-                        self.feed = Feed::Batch(read_batch(records));
-                    }
-                    Ok(Err(error)) => self.ended = Some(Err(error)),
-                    Err(_) => self.ended = Some(Err(stopped_error())),
-                }
-            }
-            Feed::Batch(batch) => {
-                let done = batch.await;
-                self.feed = Feed::Done;
-                match done {
-                    Ok((records, (ready, Ok(true)))) => {
-                        self.ready = ready.into_iter();
-                        self.feed = Feed::Batch(read_batch(records));
-                    }
-                    Ok((_, (ready, end))) => {
-                        self.ready = ready.into_iter();
-                        self.ended = Some(end.map(|_| ()));
-                    }
-                    Err(_) => self.ended = Some(Err(stopped_error())),
-                }
-            }
-            Feed::Channel(channel) => match channel.recv().await {
-                Some(Ok(ReaderMessage::Record(record))) => self.ready = vec![record].into_iter(),
-                Some(Ok(ReaderMessage::Begun(header_row))) => self.header_row = header_row,
-                Some(Err(error)) => self.ended = Some(Err(error)),
-                None => self.ended = Some(Ok(())),
-            },
-            // An end without an error would look like an empty source.
-            Feed::NoThread(why) => self.ended = Some(Err(thread_error(why))),
-            Feed::Unread | Feed::Idle(_) | Feed::Done => self.ended = Some(Err(stopped_error())),
-        }
-    }
-}
-
-fn thread_error(why: &str) -> SourceError {
-    let why = format!("no thread could be had to read it: {why}");
-    SourceError::Unavailable { what: "the source".into(), why }
-}
-
-fn stopped_error() -> SourceError {
-    SourceError::Unavailable { what: "the source".into(), why: "the reading thread stopped".into() }
-}
-
-fn begin(mut records: Box<dyn Records>) -> JoinHandle<Begun> {
-    spawn_blocking(move || {
-        let header_row = records.begin()?;
-        Ok((records, header_row))
-    })
-}
-
-fn read_batch(mut records: Box<dyn Records>) -> JoinHandle<(Box<dyn Records>, RecordBatch)> {
-    spawn_blocking(move || {
-        let batch = fill(records.as_mut());
-        (records, batch)
-    })
-}
-
-/// Returns a batch, and whether more may follow.
-fn fill(records: &mut dyn Records) -> RecordBatch {
-    let mut batch = Vec::new();
-    let mut bytes = 0;
-    while batch.len() < BATCH_RECORDS && bytes < BATCH_BYTES {
-        match records.next() {
-            Ok(Some(record)) => {
-                bytes += estimate_size(&record);
-                batch.push(record);
-            }
-            Ok(None) => return (batch, Ok(false)),
-            Err(error) => return (batch, Err(error)),
-        }
-    }
-    (batch, Ok(true))
-}
-
-/// Estimates the size of a record in memory.
-fn estimate_size(record: &Record) -> u64 {
-    fn of(value: &serde_json::Value) -> usize {
-        match value {
-            serde_json::Value::String(text) => 32 + text.len(),
-            serde_json::Value::Array(items) => 32 + items.iter().map(of).sum::<usize>(),
-            serde_json::Value::Object(members) => members.iter().map(|(name, value)| 64 + name.len() + of(value)).sum(),
-            _ => 32,
-        }
-    }
-    (record.bytes.len() + record.body.as_ref().map_or(0, of)) as u64
-}
-
-fn channel(mut records: Box<dyn Records>) -> Feed {
-    let (sender, receiver) = mpsc::channel(CHANNEL_RECORDS);
-    let spawned = std::thread::Builder::new().name("source".into()).spawn(move || {
-        let begun = records.begin().map(ReaderMessage::Begun);
-        let mut last = begun.is_err();
-        last |= sender.blocking_send(begun).is_err();
-        while !last && let Some(next) = records.next().transpose() {
-            let next = next.map(ReaderMessage::Record);
-            last = next.is_err();
-            // The send fails once the receiver is dropped.
-            last |= sender.blocking_send(next).is_err();
-        }
-    });
-    match spawned {
-        Ok(_) => Feed::Channel(receiver),
-        Err(error) => Feed::NoThread(error.to_string()),
-    }
-}
-
-impl Source for BackgroundReader {
-    fn next(&mut self) -> BoxFuture<'_, Result<Option<Record>, SourceError>> {
-        Box::pin(self.advance())
-    }
-
-    fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
-        Box::pin(self.read_header_row())
-    }
-
-    fn rereadable(&self) -> bool {
-        self.is_file
-    }
-
-    fn rewind(&mut self) -> Result<(), SourceError> {
-        self.restart()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        let all = self.opened.size?.saturating_mul(1 + u64::from(self.twice.is_some()));
-        Some((self.opened.read.load(Ordering::Relaxed).min(all), all))
-    }
-}
-
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dash_is_standard_input() {
+        assert_eq!(Input::from_path(Path::new("-")), Input::Stdin);
+        assert_eq!(Input::from_path(Path::new("./-")), Input::File("./-".into()));
+    }
+}

@@ -7,7 +7,8 @@ use std::io::{BufRead, BufReader, Read};
 
 use crate::ledger::items::item::Position;
 use crate::port::source::{Record, SourceError};
-use crate::source::input::{BackgroundReader, Input, MAX_RECORD_BYTES, Records, io_error};
+use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
 use crate::source::text::parse;

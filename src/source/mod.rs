@@ -6,7 +6,8 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | How are bytes opened, read on a thread and handed over? | `input`, `spool`, `head` |
+//! | How are bytes opened, and how are they read twice? | `input`, `spool`, `head` |
+//! | How are records read on a thread and handed over? | `background_reader` |
 //! | What if the input is of another format than configured? | `magic` |
 //! | How is CSV read? | `csv` |
 //! | Where do CSV rows and fields begin and end? | `rows`, `damage` |
@@ -15,6 +16,7 @@
 //! | How is one JSON text parsed? | `text` |
 //! | How are only the key and version of a record read? | `skim` |
 
+pub mod background_reader;
 pub mod csv;
 pub mod input;
 pub mod json;

@@ -17,7 +17,9 @@ use crate::ledger::items::failure::{Failure, FailureState, IN_DOUBT, RequestedAc
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
-use crate::ledger::processed::processed_index::{PriorFailure, ProcessedIndex, ProcessedSet};
+use crate::ledger::processed::prior_failure::PriorFailure;
+use crate::ledger::processed::processed_index::ProcessedIndex;
+use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
 use crate::ledger::runs::run::Run;

@@ -209,6 +209,7 @@ impl Job {
             locked: true,
             steal: false,
             adopt: false,
+            schedule: None,
             trigger: Trigger { kind: "test".into(), ..Trigger::default() },
             ttl_ms: 300_000,
             commit_every_ms: 2_000,

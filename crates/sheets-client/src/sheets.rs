@@ -20,9 +20,12 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::auth::tokens::{SCOPE, Tokens};
-use crate::calls::caller::{ApiCaller, CallCounts, CallFailure, CallPolicy};
-use crate::errors::call_error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::calls::call_counts::CallCounts;
+use crate::calls::caller::{ApiCaller, CallFailure, CallPolicy};
+use crate::errors::api_error::ApiError;
+use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};

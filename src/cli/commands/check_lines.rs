@@ -87,7 +87,7 @@ pub async fn service_lines(
         clock: Arc::clone(clock),
     };
     let before = lines.len();
-    let can_be_read = check_spreadsheet(settings, &planned, lines).await;
+    let can_be_read = Box::pin(check_spreadsheet(settings, &planned, lines)).await;
     if can_be_read {
         lines.extend(drive_line(settings, clock, chance).await);
     }

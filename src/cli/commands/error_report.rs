@@ -2,6 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::app::plan_file::PlanFileError;
+use crate::app::run_history::HistoryError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -56,6 +57,17 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     }
 }
 
+/// Converts an error of reading a job's earlier runs. `settings` are those of the job, if they could
+/// be read.
+pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliError {
+    match (error, settings) {
+        (HistoryError::App(error), Some(settings)) => from_app(error, settings),
+        (HistoryError::Elsewhere { .. }, _) => CliError::from_error(error, Exit::Config)
+            .with_help("set SHEETKEEP_SPREADSHEET_ID, or --spreadsheet, to that one"),
+        _ => CliError::from_error(error, Exit::NoInput),
+    }
+}
+
 /// Names the spreadsheet and the service if either was not found.
 fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
     let through = settings.proxies.proxy_for(&settings.api_url);
@@ -97,7 +109,11 @@ fn app_exit(error: &AppError) -> Exit {
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Machine(trouble) => Exit::from(trouble.refused),
         AppError::Credentials(_) => Exit::NoPerm,
-        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
+        AppError::Address(_)
+        | AppError::Connect(_)
+        | AppError::NoEmbedded
+        | AppError::NoProgram { .. }
+        | AppError::NoSchedule { .. } => Exit::Config,
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
@@ -107,9 +123,11 @@ fn app_exit(error: &AppError) -> Exit {
 
 fn run_exit(error: &RunError) -> Exit {
     match error {
-        RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn | RunError::Restless { .. } => {
-            Exit::TempFail
-        }
+        RunError::Held { .. }
+        | RunError::Fenced { .. }
+        | RunError::MovedOn
+        | RunError::AlreadyClaimed { .. }
+        | RunError::Restless { .. } => Exit::TempFail,
         RunError::Redefined { .. } | RunError::GoesOn { .. } | RunError::Unmoved { .. } | RunError::NoField { .. } => {
             Exit::Config
         }
@@ -192,6 +210,10 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::MovedOn) => {
             "wait until that run is over, then repeat the command; nothing was written"
         }
+        AppError::NoSchedule { .. } => {
+            "add schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" } to the job file, or run it without --due"
+        }
+        AppError::Pass(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --take-over works against runs on other machines only. Nothing was read or written"
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::app::run_history::{HistoryError, history_of_file, read_history};
-use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::error_report::from_history;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -136,12 +136,7 @@ fn max_age_ms(args: &LateArgs) -> Option<u64> {
 
 /// Returns the line of a job that can't be read, which is never reported as late.
 fn unknown(name: JobName, error: &HistoryError, settings: Option<&Settings>) -> LateLine {
-    let shown = match (error, settings) {
-        (HistoryError::App(error), Some(settings)) => from_app(error, settings),
-        (HistoryError::Elsewhere { .. }, _) => CliError::from_error(error, Exit::Config)
-            .with_help("set SHEETKEEP_SPREADSHEET_ID, or --spreadsheet, to that one"),
-        _ => CliError::from_error(error, Exit::NoInput),
-    };
+    let shown = from_history(error, settings);
     LateLine::unknown(name, shown.message().to_owned(), shown.hint().map(str::to_owned))
 }
 

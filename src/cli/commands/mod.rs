@@ -7,6 +7,8 @@
 //! - `fields`: help for records without the job's fields.
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
+//! - `due`: runs what the schedule says, for any number of clocks.
+//! - `backfill`: runs past dates that have not run.
 //! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
@@ -19,6 +21,8 @@ pub mod reset;
 pub mod prune;
 pub mod rollover;
 pub mod run;
+pub mod due;
+pub mod backfill;
 pub mod plan;
 pub mod status;
 pub mod late;

@@ -32,6 +32,8 @@ pub struct Audience {
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
     pub in_passing: bool,
+    /// A reader of several jobs at once: there is no bar.
+    pub shares_terminal: bool,
     /// A reader who wants commits, too.
     pub verbose: bool,
     /// The form of lines on standard error. With JSON there is no bar, because a log collector
@@ -55,8 +57,11 @@ pub struct Reporter {
 impl Reporter {
     /// Creates a reporter for a run of the job at `place`.
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
-        let animated =
-            terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
+        let animated = terminal.err().is_animated()
+            && !audience.quiet
+            && !audience.json
+            && audience.logs == LogFormat::Text
+            && !audience.shares_terminal;
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();

@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 
 use crate::fault::Fault;
 use crate::ledger::commit::bisection::Bisection;
-use crate::ledger::commit::changes::{Changes, CommitPart, ItemResult, NewTable};
-use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, HaltReason as Halt, NextAction};
+use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
+use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::commit::commit_resolution::Resolution;
 use crate::ledger::leases::head::HeadId;
@@ -20,16 +20,19 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
-use crate::ledger::state::snapshot::State;
-use crate::port::store::{MisplacedWrites, StoreError};
+use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
+use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::input::reprocess_state::ReprocessState;
 use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
-use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock, check_not_blocked};
+use crate::runner::run_end::RunEnd;
+use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock};
 use crate::time::Timestamp;
 
 /// The run's side of the commit chain, with its I/O.
@@ -42,6 +45,8 @@ pub struct Committer {
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
     pub abandoned_runs: Vec<Run>,
+    /// The history of the job's schedule; `None` for a job without one.
+    pub(super) schedule: Option<ScheduleRecorder>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
@@ -67,9 +72,7 @@ pub struct Committer {
     /// The bisection, and the service's last refusal of an item.
     pub(super) bisection: Bisection,
     pub(super) refusal: String,
-    /// Misplaced rows, and consecutive commits that tried to repair them.
-    misplaced_rows: u64,
-    repairs: u32,
+    misplaced: MisplacedRows,
     last_commit_ms: u64,
     throttled: u64,
     is_throttled: bool,
@@ -79,9 +82,6 @@ pub struct Committer {
 
 /// Maximum length of the repair messages in the run's row, in bytes.
 const MAX_MESSAGE: usize = 1_000;
-
-/// Consecutive repairs that may find that users moved rows again.
-pub const MAX_REPAIRS: u32 = 5;
 
 /// Whether the commit in flight is the run's last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +94,18 @@ pub(super) enum ClosingRun {
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(driver: CommitDriver, chance: Arc<dyn Rng>, config: &RunConfig, opened: RunContext) -> (Self, Intake) {
-        let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
-            opened;
+        let RunContext {
+            chain,
+            intake,
+            table_exists,
+            abandoned_runs,
+            schedule,
+            run,
+            service,
+            began_ms,
+            lease_request,
+            ..
+        } = opened;
         let ttl_ms = config.ttl_ms;
         let reprocess = ReprocessState::new(&config.retrying, &run.id, chain.state());
         let committer = Self {
@@ -105,6 +115,7 @@ impl Committer {
             chance,
             chain,
             abandoned_runs,
+            schedule,
             run,
             service,
             table_exists,
@@ -119,8 +130,7 @@ impl Committer {
             is_run_row_written: false,
             bisection: Bisection::default(),
             refusal: String::new(),
-            misplaced_rows: 0,
-            repairs: 0,
+            misplaced: MisplacedRows::default(),
             throttled: 0,
             is_throttled: false,
             rows: 0,
@@ -170,7 +180,7 @@ impl Committer {
 
     /// True if misplaced rows have to be repaired before anything else is written.
     pub fn needs_repair(&self) -> bool {
-        self.misplaced_rows > 0
+        self.misplaced.is_any()
     }
 
     /// True if the run's row is applied, so that only repairs are left.
@@ -181,29 +191,11 @@ impl Committer {
     /// Gets the misplaced rows from the store; called after a load and after each applied commit.
     pub async fn check_misplaced_writes(&mut self) -> Result<(), RunError> {
         let MisplacedWrites { rows, checksum_correction, left } = self.driver.store.misplaced_writes().await?;
-        let before = std::mem::replace(&mut self.misplaced_rows, rows);
         self.chain.update_state(|state| state.processed.add_all(checksum_correction));
-        self.repairs = if self.misplaced_rows > 0 { self.repairs + 1 } else { 0 };
-        if self.repairs > MAX_REPAIRS {
-            let why = format!(
-                "rows are moved as fast as they are written: {} are misplaced, and the next run repairs them; leave \
-                 the tabs alone for a moment, then run again",
-                self.misplaced_rows
-            );
-            return Err(StoreError::Corrupt { why }.into());
-        }
-        if before > 0 && self.misplaced_rows == 0 {
-            let message = if left.is_empty() {
-                format!("{before} rows that people moved while they were written are where they belong")
-            } else {
-                format!("{before} rows that people moved while they were written were repaired, but not in all cells")
-            };
+        for message in self.misplaced.update(rows, left)? {
             self.note_repair(message);
         }
-        for message in left {
-            self.note_repair(message);
-        }
-        if self.misplaced_rows > 0 && self.closing_run == ClosingRun::Done {
+        if self.misplaced.is_any() && self.closing_run == ClosingRun::Done {
             self.closing_run = ClosingRun::No;
         }
         Ok(())
@@ -233,7 +225,7 @@ impl Committer {
         let status = self.driver.store.read_head().await?;
         match self.chain.draft_ids().resolve(status) {
             Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
-            Resolution::Fenced => return Err(self.fenced_error().await),
+            Resolution::Fenced => return Err(fenced_error(self.driver.store.as_ref(), self.schedule.as_ref()).await),
             Resolution::HeadMissing => return Err(head_missing_error()),
             Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
                 self.reload(Vec::new(), None, intake, queue).await?;
@@ -242,30 +234,31 @@ impl Committer {
         Ok(())
     }
 
-    /// Drafts a commit of these items and sends it. `close` closes the run's row in the last
-    /// commit.
+    /// Drafts a commit of these items and sends it. The last commit has an `end`, with which it
+    /// closes the run's row.
     pub fn begin(
         &mut self,
         items: Vec<PendingItem>,
         intake: &mut Intake,
-        close: Option<&dyn Fn(Run) -> Run>,
+        end: Option<&RunEnd>,
     ) -> Result<(), RunError> {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
+        changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
         if !self.table_exists && changes.rows() > 0 {
-            intake.header.close();
-            let columns = intake.header.columns().to_vec();
-            changes.tables.push(NewTable { tab: intake.tab.clone(), columns });
+            intake.output.header.close();
+            let columns = intake.output.header.columns().to_vec();
+            changes.tables.push(NewTable { tab: intake.output.tab.clone(), columns });
         } else if changes.rows() > 0 {
-            changes.columns = intake.header.pending().to_vec();
+            changes.columns = intake.output.header.pending().to_vec();
         }
         let so_far = self.run_with(&changes, intake.counts);
-        let run = close.map_or_else(|| so_far.clone(), |close| close(so_far.clone()));
-        if close.is_some() && !self.is_run_row_written {
+        let run = end.map_or_else(|| so_far.clone(), |end| end.close(so_far.clone()));
+        if end.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
-        let reprocess_runs = self.reprocess.after(close.is_some(), run.status);
-        let key_column = intake.key_column.as_ref().map(|column| column.name().to_owned());
+        let reprocess_runs = self.reprocess.after(end.is_some(), run.status);
+        let key_column = intake.output.key_column.as_ref().map(|column| column.name().to_owned());
         let begun = intake.begun_after(&items);
         let done = items.iter().flat_map(|waiting| waiting.settled.done().map(|(key, _)| key));
         let mut redo = intake.index.redo_after(done);
@@ -273,8 +266,11 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
+        let ended = end.map(|_| &run);
+        let schedule = self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended));
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
+            state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
@@ -286,24 +282,24 @@ impl Committer {
         });
         let cursor = intake.watermark.watermark_after(&sequence_numbers(&items)).map(str::to_owned);
         let metadata =
-            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: close.is_some(), run, cursor };
+            CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
         let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
         self.drafts.note(Arc::clone(&commit), items);
-        self.closing_run = if close.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
+        self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
         self.commit_future = Some(Box::pin(driving));
         Ok(())
     }
 
-    /// Handles the end of a commit: continues, redrafts, reloads or stops. `close` closes the run
-    /// in a last commit.
+    /// Handles the end of a commit: continues, redrafts, reloads or stops. `end` is that of the run,
+    /// for a last commit that has to be drafted again.
     pub async fn on_commit_end(
         &mut self,
         outcome: CommitOutcome,
         intake: &mut Intake,
         queue: &mut CommitQueue,
-        close: &dyn Fn(Run) -> Run,
+        end: &RunEnd,
     ) -> Result<(), RunError> {
         self.commit_future = None;
         self.note_throttling();
@@ -316,10 +312,10 @@ impl Committer {
             self.end_after_takeover();
             return Ok(());
         }
-        let close = Some(close).filter(|_| self.closing_run == ClosingRun::UnderWay);
+        let end = Some(end).filter(|_| self.closing_run == ClosingRun::UnderWay);
         match self.chain.on_end(&outcome.commit, &outcome.end) {
             NextAction::GoOn => Ok(()),
-            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, close),
+            NextAction::Redraft => self.begin(self.drafts.newest_items(), intake, end),
             NextAction::Halve => {
                 let mut items = self.drafts.newest_items();
                 let rest = items.split_off(items.len().div_ceil(2));
@@ -328,14 +324,17 @@ impl Committer {
             }
             NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
-            NextAction::Stop(halt) => Err(self.halt_error(halt, outcome).await),
+            NextAction::Stop(halt) => {
+                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome).await)
+            }
         }
     }
 
     /// Ends this run: its results are applied, and the run that has taken over found the repairs
     /// that are left.
     pub(super) fn end_after_takeover(&mut self) {
-        (self.closing_run, self.misplaced_rows) = (ClosingRun::Done, 0);
+        self.closing_run = ClosingRun::Done;
+        self.misplaced.clear();
     }
 
     /// Handles an applied draft `id`; `newest` is the draft that was sent last.
@@ -362,7 +361,7 @@ impl Committer {
         self.begun.clone_from(&commit.state.begun);
         let keys = intake.on_applied(&items);
         intake.index.on_rows_written(commit.processed().map(|(key, _, _, run_cell)| (key, run_cell)));
-        let rows = commit.changes.remaining_rows(intake.mode) as u64;
+        let rows = commit.changes.remaining_rows(intake.output.mode) as u64;
         if self.commits == 0 {
             self.run.first_commit = id.commit;
             self.emit(Event::Claimed { fence: commit.state.lease.fence });
@@ -371,7 +370,10 @@ impl Committer {
         self.commits += 1;
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
-        intake.header.on_columns_added(&commit.changes.columns);
+        intake.output.header.on_columns_added(&commit.changes.columns);
+        if let Some(recorder) = &mut self.schedule {
+            recorder.on_applied(&self.abandoned_runs);
+        }
         self.abandoned_runs.clear();
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
@@ -383,39 +385,6 @@ impl Committer {
             self.is_run_row_written = true;
         }
         Ok(())
-    }
-
-    async fn halt_error(&self, halt: Halt, outcome: CommitOutcome) -> RunError {
-        match halt {
-            Halt::Fenced => self.fenced_error().await,
-            Halt::Corrupt => head_missing_error(),
-            Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
-            Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
-            Halt::Refused(part) => self.refused_error(part, outcome.why).await,
-            Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
-        }
-    }
-
-    /// Returns the error for a refused batch. If a tab is missing, one more load names it and the
-    /// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
-    /// conflicts make a store answer `CommitPart::Layout` repeatedly.
-    async fn refused_error(&self, part: CommitPart, why: String) -> RunError {
-        let loaded = self.driver.store.load().await;
-        let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
-        match explained {
-            Some(Err(error)) => error,
-            _ if part == CommitPart::Layout => RunError::Restless { why },
-            _ => RunError::Refused { why },
-        }
-    }
-
-    /// Returns the error that names the run that has taken over, if one more load finds it.
-    async fn fenced_error(&self) -> RunError {
-        match self.driver.store.load().await {
-            Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(&snapshot.state)),
-            Err(_) => None,
-        }
-        .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.
@@ -448,25 +417,4 @@ impl Committer {
     pub(super) fn emit(&self, event: Event) {
         (self.driver.events)(event);
     }
-}
-
-/// Returns the error of a run that another run has replaced.
-pub(super) fn taken_over_error(state: &State) -> RunError {
-    let by = match (&state.lease.holder, &state.lease.fence) {
-        (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
-        (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
-    };
-    RunError::Fenced { by }
-}
-
-/// Returns the error for a deleted head marker.
-pub(super) fn head_missing_error() -> RunError {
-    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
-               version from the file's version history, or see docs/runbook.md";
-    RunError::Store(StoreError::Corrupt { why: why.into() })
-}
-
-/// Returns the error for a batch with unknown outcome, or that could not be sent.
-pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
-    RunError::Unfinished { why, fault }
 }

@@ -8,21 +8,20 @@
 //! row and once without. If the service refuses both, the lease expires by itself.
 
 use crate::ledger::commit::commit_machine::CommitEnd;
-use crate::ledger::runs::run::{Run, RunStatus};
 use crate::runner::commit::committer::Committer;
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
+use crate::runner::run_end::{EndCause, RunEnd};
 
 impl Committer {
     /// Releases the lease and closes the run's row with the error `why`. Queued items are left to
     /// the next run.
     pub(in crate::runner) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.driver.clock.now();
-        let close =
-            |run: Run| Run { status: RunStatus::Failed, message: why.to_owned(), finished: Some(finished), ..run };
+        let end = RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None };
         if self.is_busy() {
             let outcome = self.commit_finished().await;
-            if self.on_commit_end(outcome, intake, queue, &close).await.is_err() || self.is_busy() {
+            if self.on_commit_end(outcome, intake, queue, &end).await.is_err() || self.is_busy() {
                 return;
             }
         }
@@ -33,7 +32,7 @@ impl Committer {
             self.chain.allow_release();
             let was_written = self.is_run_row_written;
             self.is_run_row_written |= !with_its_row;
-            if self.begin(Vec::new(), intake, Some(&close)).is_err() {
+            if self.begin(Vec::new(), intake, Some(&end)).is_err() {
                 return;
             }
             let outcome = self.commit_finished().await;

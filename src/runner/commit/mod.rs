@@ -4,6 +4,8 @@
 //! |---|---|
 //! | What does a commit carry, and what follows its end? | `committer` |
 //! | Which calls bring one commit to a known outcome? | `commit_driver` |
+//! | When have repairs put all misplaced rows right? | `misplaced_rows` |
+//! | With which error does a run end whose commits can't go on? | `halt_errors` |
 //! | How is a refused batch bisected? | `bisect` |
 //! | What happens after a concurrent commit? | `reload` |
 //! | How is the lease released after an error? | `lease_release` |
@@ -12,6 +14,8 @@
 
 pub mod committer;
 pub mod commit_driver;
+mod misplaced_rows;
+mod halt_errors;
 mod bisect;
 mod reload;
 mod lease_release;

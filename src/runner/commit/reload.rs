@@ -13,7 +13,8 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
-use crate::runner::commit::committer::{ClosingRun, Committer, head_missing_error, taken_over_error, unfinished_error};
+use crate::runner::commit::committer::{ClosingRun, Committer};
+use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::RunError;
@@ -60,7 +61,11 @@ impl Committer {
                 self.end_after_takeover();
                 return Ok(());
             }
-            return Err(if halt == Halt::Fenced { taken_over_error(&snapshot.state) } else { head_missing_error() });
+            return Err(if halt == Halt::Fenced {
+                taken_over_error(self.schedule.as_ref(), &snapshot.state)
+            } else {
+                head_missing_error()
+            });
         }
         // A claim of this run that was applied has closed the earlier run. One that was not has to
         // check the lease as it is now.
@@ -69,6 +74,9 @@ impl Committer {
         } else {
             check_lease(&snapshot, &self.lease_request, loaded.service_time)?.into_iter().collect()
         };
+        if let Some(recorder) = &mut self.schedule {
+            recorder.reload(snapshot.state.schedule.as_ref())?;
+        }
         self.bisection.reset();
         // A draft of this run that was applied before the foreign commit left its number in the
         // state. Other items are another run's.
@@ -110,16 +118,17 @@ impl Committer {
         intake: &mut Intake,
         queue: &CommitQueue,
     ) -> Result<(), RunError> {
-        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.tab) else { return Ok(()) };
+        let Some((tab, columns)) = tables.iter().find(|(tab, _)| *tab == intake.output.tab) else { return Ok(()) };
         self.table_exists = true;
         self.chain.update_state(|state| state.deleted = deleted.to_vec());
-        intake.header = Header::closed(tab.clone(), columns.clone()).with(intake.columns.new_columns, deleted);
-        let key = intake.key_column.as_ref().map(KeyColumn::name);
+        intake.output.header =
+            Header::closed(tab.clone(), columns.clone()).with(intake.output.columns.new_columns, deleted);
+        let key = intake.output.key_column.as_ref().map(KeyColumn::name);
         if let Some(key) = key.filter(|key| !columns.iter().any(|column| column == key)) {
             return Err(column_missing_error(tab, key));
         }
         for name in queue.columns() {
-            if !intake.header.restore_column(name) {
+            if !intake.output.header.restore_column(name) {
                 return Err(column_missing_error(tab, name));
             }
         }

@@ -16,7 +16,8 @@ use crate::ledger::items::failure::{FailureState, RequestedAction, StoredFailure
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::repeated_keys::{Comparison, RepeatedKeys};
 use crate::ledger::items::source_survey::SourceSurvey;
-use crate::ledger::processed::processed_index::{PriorFailure, ProcessedIndex};
+use crate::ledger::processed::prior_failure::PriorFailure;
+use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::journal::StepResult;
 use crate::ledger::values::exact_number;
 use crate::port::source::{Record, SourceError};

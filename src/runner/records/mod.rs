@@ -2,7 +2,10 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | How does a record become an item, a row or a failure? | `intake` |
+//! | How does a record become an item, and an item settled? | `intake` |
+//! | How do the values of the steps become rows? | `output_builder` |
+//! | What is written about a failure, and what closes it? | `item_failures` |
+//! | How are stored failures tried again? | `failure_retries` |
 //! | Which record of a key counts, if the source has several? | `record_selection` |
 //! | When are records of failures looked for in the source? | `failure_records` |
 //! | Which of the kept failures are obsolete? | `superseded_failures` |
@@ -11,6 +14,9 @@
 //! Out of scope: reading the records (`runner::input`), and the commits (`runner::commit`).
 
 pub mod intake;
+pub mod output_builder;
+mod item_failures;
+mod failure_retries;
 pub mod record_selection;
 pub mod failure_records;
 mod superseded_failures;

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
-use crate::google::errors::call_error::ApiError;
+use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::Batch;
@@ -26,9 +26,10 @@ use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::commit::response::found_cells;
-use crate::store::commit::row_writer::RowContext;
+use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
+use crate::store::load::state_reader::StateReading;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
@@ -109,6 +110,11 @@ impl SheetsStore {
     /// Locks the session.
     pub(crate) fn session(&self) -> MutexGuard<'_, SheetSession> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the job's state alone, in two reads.
+    pub async fn read_state(&self) -> Result<StateReading, StoreError> {
+        self.loader.read_state().await
     }
 
     async fn read_head(&self) -> Result<HeadStatus, StoreError> {

@@ -13,7 +13,7 @@ use crate::ledger::items::failure::{FailureState, IN_DOUBT, RequestedAction, fai
 use crate::ledger::items::key::{Fingerprint, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{RowOrder, read_run_cell};
-use crate::ledger::processed::processed_index::PriorFailure;
+use crate::ledger::processed::prior_failure::PriorFailure;
 use crate::ledger::runs::run::is_run_cell;
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::values::coerce::cell_text;

@@ -14,7 +14,7 @@ use crate::ledger::items::key::{Fingerprint, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::{CommitSequence, FirstCommits, read_run_cell};
 use crate::ledger::processed::key_sums::KeySums;
-use crate::ledger::processed::processed_index::ProcessedSet;
+use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};

@@ -3,6 +3,9 @@
 //! | question | file |
 //! |---|---|
 //! | Is this item processed already? | `processed_index` |
+//! | Which versions were done when the job was loaded? | `processed_set` |
+//! | Which versions has this run in hand, failed or done? | `run_versions` |
+//! | What is remembered of an earlier failure? | `prior_failure` |
 //! | What may happen to a version of a key within a run? | `key_lifecycle` |
 //! | Which versions were processed before the current one? | `version_history` |
 //! | Which keys have lost rows? | `key_sums`, `row_gaps`, `redo_keys` |
@@ -11,6 +14,9 @@
 //! | Do the data tab and `Processed` agree? | `consistency` |
 
 pub mod processed_index;
+pub mod processed_set;
+mod run_versions;
+pub mod prior_failure;
 pub mod key_lifecycle;
 pub mod low_watermark;
 pub mod suppressed_failures;

@@ -1,20 +1,22 @@
 //! The in-memory index of processed keys and failures, including this run's changes; admits items
 //! or skips them.
 //!
-//! In scope: the processed set in 24 bytes a key (about 40 for keys of this run), open failures,
-//! admission.
-//! Out of scope: where keys are loaded from.
+//! In scope: admission, open failures, what this run adds (about 40 bytes a key).
+//! Out of scope: which versions of a load count (`processed::processed_set`).
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use crate::items::failure::{Failure, FailureState, RequestedAction};
 use crate::items::key::{Fingerprint, Key, Version, digest_of};
 use crate::items::write_mode::ReprocessPolicy;
 use crate::processed::key_lifecycle::{KeyEvent, KeyState};
+use crate::processed::prior_failure::PriorFailure;
+use crate::processed::processed_set::ProcessedSet;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
+use crate::processed::run_versions::{Latest, RunVersions};
 use crate::processed::suppressed_failures::{SuppressedFailureCounts, key_prefix};
-use crate::processed::version_history::{VersionHistory, VersionUse};
+use crate::processed::version_history::VersionUse;
 use sheetkeep_base::time::Timestamp;
 
 /// The decision on an item.
@@ -34,221 +36,13 @@ pub enum Admission {
     Twice,
 }
 
-/// An earlier failure of a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PriorFailure {
-    /// Runs in which it failed, according to its row. `ProcessedIndex::attempts` also counts those
-    /// without a row.
-    pub attempts: u64,
-    /// The time of its first failure.
-    pub first_seen: Timestamp,
-    /// The time of its newest row.
-    pub last_seen: Timestamp,
-    /// The hash of the failed version.
-    pub version: u64,
-    /// A hash of the failed step and error, so that an unchanged failure gets no new row.
-    pub error: Fingerprint,
-    /// The failure's state; never recovered.
-    pub state: FailureState,
-    /// True if the outcome of its steps is unknown, so that another record is not a new attempt.
-    pub in_doubt: bool,
-    /// The user's requested action that no run has answered yet.
-    pub requested: Option<RequestedAction>,
-    /// The number of its row, from 1, or of the row with the requested action; 0 for a failure of
-    /// this run.
-    pub row: u32,
-}
-
-impl PriorFailure {
-    /// True if retries are suppressed.
-    pub fn is_suppressed(&self) -> bool {
-        self.state.is_suppressed() && self.requested != Some(RequestedAction::Retry)
-    }
-
-    /// True if this failure (same version hash, same error) is already recorded.
-    pub fn is_recorded(&self, hash: u64, error: Fingerprint) -> bool {
-        self.version == hash && self.error == error
-    }
-}
-
-/// The processed set as loaded, sorted: each done version of a key, or the one that counts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProcessedSet {
-    again: ReprocessPolicy,
-    rows: Vec<(Fingerprint, u64)>,
-    keys: usize,
-    /// Keys with revocations, sorted: they may have rows although they are not done.
-    revoked: Vec<Fingerprint>,
-    /// Earlier versions, if one version counts.
-    history: VersionHistory,
-}
-
-impl ProcessedSet {
-    /// Creates a set from (key, version hash) in the order in which they were done. The hashes are
-    /// those of `again`.
-    pub fn from_rows(again: ReprocessPolicy, mut rows: Vec<(Fingerprint, u64)>) -> Self {
-        match again {
-            ReprocessPolicy::EachVersion | ReprocessPolicy::OnNewer => rows.sort_unstable(),
-            ReprocessPolicy::OnChange => rows.sort_by_key(|row| row.0),
-        }
-        if again == ReprocessPolicy::EachVersion {
-            rows.dedup();
-        } else {
-            // The last row of a key counts: the one done last, or the newest version. `dedup` keeps
-            // the first, so reverse.
-            rows.reverse();
-            rows.dedup_by_key(|row| row.0);
-            rows.reverse();
-        }
-        rows.shrink_to_fit();
-        let keys = rows.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows, keys, revoked: Vec::new(), history: VersionHistory::default() }
-    }
-
-    /// Creates a set from rows with the change that wrote each. `changes` has one entry per row, or
-    /// none if the policy does not need it. All versions of a key's last change count. The keys in
-    /// `gaps` have lost rows.
-    pub fn from_changes(
-        again: ReprocessPolicy,
-        rows: Vec<(Fingerprint, u64)>,
-        changes: &[VersionUse],
-        revoked: Vec<(Fingerprint, u64)>,
-        gaps: Gaps,
-    ) -> Self {
-        if again != ReprocessPolicy::OnChange {
-            return Self::with_revoked(again, rows, revoked);
-        }
-        let keys = sorted_keys(&revoked);
-        let all = || rows.iter().zip(changes).map(|((key, hash), change)| (*key, *hash, *change));
-        let history = VersionHistory::new(all(), gaps);
-        let mut left: Vec<_> = all().collect();
-        without(&mut left, revoked, |row| (row.0, row.1));
-        left.sort_by_key(|row| row.0);
-        let mut counting = Vec::new();
-        for of_key in left.chunk_by(|a, b| a.0 == b.0) {
-            let Some(last) = of_key.last() else { continue };
-            let with_it = of_key.iter().rev().take_while(|row| row.2.is_same_change(last.2)).count().max(1);
-            counting.extend(of_key.iter().rev().take(with_it).map(|row| (row.0, row.1)));
-        }
-        counting.sort_unstable();
-        counting.dedup();
-        counting.shrink_to_fit();
-        let count = counting.chunk_by(|a, b| a.0 == b.0).count();
-        Self { again, rows: counting, keys: count, revoked: keys, history }
-    }
-
-    /// Creates a set in which each entry of `revoked` has revoked one of the rows.
-    pub fn with_revoked(
-        again: ReprocessPolicy,
-        mut rows: Vec<(Fingerprint, u64)>,
-        revoked: Vec<(Fingerprint, u64)>,
-    ) -> Self {
-        let keys = sorted_keys(&revoked);
-        without(&mut rows, revoked, |row| *row);
-        Self { revoked: keys, ..Self::from_rows(again, rows) }
-    }
-
-    /// True if a version of the key was revoked.
-    pub fn was_revoked(&self, key: Fingerprint) -> bool {
-        self.revoked.binary_search(&key).is_ok()
-    }
-
-    /// True if this version is done, or need not be done because of a newer one.
-    pub fn has(&self, key: Fingerprint, version: u64) -> bool {
-        match self.again {
-            ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => {
-                self.rows.binary_search(&(key, version)).is_ok()
-            }
-            ReprocessPolicy::OnNewer => {
-                let at = self.rows.partition_point(|row| row.0 < key);
-                version != 0 && self.rows.get(at).is_some_and(|row| row.0 == key && version <= row.1)
-            }
-        }
-    }
-
-    /// Returns the number of done keys.
-    pub fn keys(&self) -> usize {
-        self.keys
-    }
-
-    /// True if a version of the key whose fingerprint starts with these 64 bits is done.
-    fn has_key_prefix(&self, prefix: u64) -> bool {
-        let at = self.rows.partition_point(|row| row.0.0 < prefix);
-        self.rows.get(at).is_some_and(|row| row.0.0 == prefix)
-    }
-
-    /// Returns each key with a done version.
-    fn key_fingerprints(&self) -> impl Iterator<Item = Fingerprint> {
-        self.rows.chunk_by(|a, b| a.0 == b.0).filter_map(|rows| rows.first().map(|row| row.0))
-    }
-
-    /// Returns the hashes of the key's done versions.
-    fn versions(&self, key: Fingerprint) -> impl Iterator<Item = u64> {
-        let from = self.rows.partition_point(|row| row.0 < key);
-        self.rows.get(from..).unwrap_or_default().iter().take_while(move |row| row.0 == key).map(|row| row.1)
-    }
-
-    /// True if any version of the key is done.
-    pub fn has_key(&self, key: Fingerprint) -> bool {
-        let at = self.rows.partition_point(|row| row.0 < key);
-        self.rows.get(at).is_some_and(|row| row.0 == key)
-    }
-}
-
-fn sorted_keys(rows: &[(Fingerprint, u64)]) -> Vec<Fingerprint> {
-    let mut keys: Vec<_> = rows.iter().map(|row| row.0).collect();
-    keys.sort_unstable();
-    keys.dedup();
-    keys
-}
-
-/// Removes revoked rows in place, keeping the order. Each entry of `revoked` removes the first
-/// row with the same key and version, which existed when the revocation was written.
-fn without<R>(done: &mut Vec<R>, revoked: Vec<(Fingerprint, u64)>, of: impl Fn(&R) -> (Fingerprint, u64)) {
-    if revoked.is_empty() {
-        return;
-    }
-    let mut owed: HashMap<(Fingerprint, u64), u32> = HashMap::new();
-    for row in revoked {
-        *owed.entry(row).or_default() += 1;
-    }
-    done.retain(|row| match owed.get_mut(&of(row)) {
-        Some(times @ 1..) => {
-            *times -= 1;
-            false
-        }
-        _ => true,
-    });
-}
-
-/// The version of a key that was done last in this run.
-#[derive(Debug, Clone, Copy, Default)]
-struct Latest {
-    /// The version's hash, and that of a version done beside it; equal if there is only one.
-    hashes: [u64; 2],
-    /// The change, once its commit is applied.
-    change: VersionUse,
-}
-
-impl Latest {
-    fn newest(&self) -> u64 {
-        self.hashes[0].max(self.hashes[1])
-    }
-}
-
 /// The processed index of one run. Versions of a key are independent: a source may hold several,
 /// and each is done once. If one version counts, a version that another has replaced may be done
 /// again.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessedIndex {
     done: ProcessedSet,
-    /// Versions that are in hand or failed in this run.
-    states: HashMap<(Fingerprint, u64), KeyState>,
-    /// Versions done in this run, if each one counts. A tree grows node by node; a hash table would
-    /// hold two tables while it doubles.
-    settled: BTreeSet<(Fingerprint, u64)>,
-    /// The version done last in this run, of keys that may come again.
-    latest: BTreeMap<Fingerprint, Latest>,
+    of_run: RunVersions,
     failures: HashMap<Fingerprint, PriorFailure>,
     /// Of the keys with failures, those that this run has seen.
     seen: HashSet<Fingerprint>,
@@ -295,7 +89,7 @@ impl ProcessedIndex {
     /// Limits the keys that have lost rows to these.
     #[must_use]
     pub fn with_gaps(mut self, gaps: Gaps) -> Self {
-        self.done.history.with_known_gaps(gaps);
+        self.done.limit_gaps(gaps);
         self
     }
 
@@ -325,7 +119,7 @@ impl ProcessedIndex {
 
     /// Returns the reprocess policy.
     pub fn policy(&self) -> ReprocessPolicy {
-        self.done.again
+        self.done.policy()
     }
 
     /// Returns the number of done keys, including those of this run.
@@ -354,7 +148,7 @@ impl ProcessedIndex {
         let decides = rests && !self.has(fingerprint, of) && self.compared.insert(fingerprint);
         if decides && self.records.get(&fingerprint).is_some_and(|hash| *hash != record()) {
             self.renewed.insert(fingerprint);
-            self.failures.entry(fingerprint).and_modify(renew);
+            self.failures.entry(fingerprint).and_modify(PriorFailure::renew);
         }
         self.admit(key, version)
     }
@@ -371,10 +165,10 @@ impl ProcessedIndex {
         if self.failures.get(&fingerprint).is_some_and(|prior| prior.version == hash && prior.is_suppressed()) {
             return Admission::Rests;
         }
-        let before = self.state_of((fingerprint, hash));
+        let before = self.of_run.state_of((fingerprint, hash));
         match before.next(KeyEvent::Admit) {
             Ok(next) if before == KeyState::Unknown => {
-                self.states.insert((fingerprint, hash), next);
+                self.of_run.set_state((fingerprint, hash), next);
                 match self.failures.get(&fingerprint) {
                     Some(prior) => Admission::Again(*prior),
                     None if self.has_fingerprint(fingerprint) => Admission::Changed,
@@ -391,20 +185,20 @@ impl ProcessedIndex {
         let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
         self.new_keys += u64::from(!self.has_fingerprint(fingerprint));
         self.redo.remove(fingerprint);
-        self.advance((fingerprint, hash), KeyEvent::Done);
+        self.of_run.advance((fingerprint, hash), KeyEvent::Done, self.policy());
         // If every version counts and the job has no version expression, a key can't come a second
         // time.
         if self.policy() != ReprocessPolicy::EachVersion || !version.0.is_empty() {
-            self.latest.insert(fingerprint, Latest { hashes: [hash; 2], ..Latest::default() });
+            self.of_run.set_latest((fingerprint, hash));
         }
     }
 
     /// Marks one more version as settled by the same item: that of the record that the user
     /// corrected. Both count.
     pub fn on_done_beside(&mut self, key: &Key, version: &Version, own: (&Key, &Version)) {
-        let before = self.latest.get(&key.fingerprint()).copied().filter(|_| own.0 == key);
+        let before = self.of_run.latest(key.fingerprint()).copied().filter(|_| own.0 == key);
         self.on_done(key, version);
-        if let (Some(before), Some(latest)) = (before, self.latest.get_mut(&key.fingerprint())) {
+        if let (Some(before), Some(latest)) = (before, self.of_run.latest_mut(key.fingerprint())) {
             latest.hashes = [before.hashes[0], latest.hashes[0]];
         }
     }
@@ -415,7 +209,7 @@ impl ProcessedIndex {
             return;
         }
         for (key, run_cell) in rows {
-            if let Some(latest) = self.latest.get_mut(&key.fingerprint()) {
+            if let Some(latest) = self.of_run.latest_mut(key.fingerprint()) {
                 latest.change = VersionUse::from_cell(&run_cell);
             }
         }
@@ -432,18 +226,18 @@ impl ProcessedIndex {
         if self.policy() != ReprocessPolicy::OnChange {
             return None;
         }
-        let since = self.latest.get(&fingerprint).map(|latest| (latest.hashes[1], latest.change));
+        let since = self.of_run.latest(fingerprint).map(|latest| (latest.hashes[1], latest.change));
         let known: Vec<u64> = self.done.versions(fingerprint).collect();
-        self.done.history.change_id(fingerprint, to, &known, since)
+        self.done.history().change_id(fingerprint, to, &known, since)
     }
 
     /// Records a failure of the admitted item. `has_row` is true if it gets a row.
     pub fn on_failed(&mut self, key: &Key, prior: PriorFailure, has_row: bool) {
         let fingerprint = key.fingerprint();
-        self.advance((fingerprint, prior.version), KeyEvent::Fail);
-        if self.state_of((fingerprint, prior.version)) == KeyState::Unknown {
+        self.of_run.advance((fingerprint, prior.version), KeyEvent::Fail, self.policy());
+        if self.of_run.state_of((fingerprint, prior.version)) == KeyState::Unknown {
             // A version without an order is never admitted.
-            self.states.insert((fingerprint, prior.version), KeyState::Failed);
+            self.of_run.set_state((fingerprint, prior.version), KeyState::Failed);
         }
         self.failures.insert(fingerprint, prior);
         if has_row {
@@ -465,7 +259,7 @@ impl ProcessedIndex {
 
     /// True if this version of the key has failed in this run.
     pub fn has_failed(&self, key: &Key, version: &Version) -> bool {
-        self.state_of((key.fingerprint(), self.policy().version_hash(version))) == KeyState::Failed
+        self.of_run.state_of((key.fingerprint(), self.policy().version_hash(version))) == KeyState::Failed
     }
 
     /// Counts an unchanged failure. Returns false if there is no room, and it has to get a row.
@@ -496,8 +290,7 @@ impl ProcessedIndex {
 
     /// True if an item of this key is in its steps, or waits for a commit.
     pub fn is_in_hand(&self, key: &Key) -> bool {
-        let fingerprint = key.fingerprint();
-        self.states.iter().any(|((of, _), entry)| *of == fingerprint && *entry == KeyState::InHand)
+        self.of_run.is_in_hand(key.fingerprint())
     }
 
     /// Returns the failures in the order of their rows.
@@ -547,22 +340,20 @@ impl ProcessedIndex {
         } else {
             std::mem::take(&mut self.suppressed)
         };
-        self.states.retain(|(fingerprint, hash), entry| {
-            let unsettled = matches!(entry, KeyState::InHand | KeyState::Failed) && !done.has(*fingerprint, *hash);
-            if let (true, KeyState::Failed, Some(prior)) = (unsettled, &entry, self.failures.get(fingerprint)) {
-                failures.entry(*fingerprint).or_insert(*prior);
+        self.of_run.rebase(|(fingerprint, hash), state| {
+            let unsettled = matches!(state, KeyState::InHand | KeyState::Failed) && !done.has(fingerprint, hash);
+            if let (true, KeyState::Failed, Some(prior)) = (unsettled, state, self.failures.get(&fingerprint)) {
+                failures.entry(fingerprint).or_insert(*prior);
             }
             unsettled
         });
         for (key, prior) in &mut failures {
             let before = self.failures.get(key).filter(|_| self.renewed.contains(key));
             if before.is_some_and(|before| before.version == prior.version && before.row == prior.row) {
-                renew(prior);
+                prior.renew();
             }
             prior.requested = prior.requested.or(self.failures.get(key).and_then(|known| known.requested));
         }
-        self.settled.clear();
-        self.latest.clear();
         self.new_keys = 0;
         self.done = done;
         self.failures = failures;
@@ -597,7 +388,7 @@ impl ProcessedIndex {
         if self.is_to_redo(fingerprint, hash) {
             return false;
         }
-        match (self.policy(), self.latest.get(&fingerprint)) {
+        match (self.policy(), self.of_run.latest(fingerprint)) {
             (ReprocessPolicy::EachVersion, _) | (_, None) => self.done.has(fingerprint, hash),
             (ReprocessPolicy::OnChange, Some(latest)) => latest.hashes.contains(&hash),
             (ReprocessPolicy::OnNewer, Some(latest)) => hash <= latest.newest(),
@@ -614,8 +405,8 @@ impl ProcessedIndex {
     /// Returns the hash of the version that was done last, or of the newest one if versions are
     /// ordered; 0 if none is done.
     pub fn newest_version(&self, fingerprint: Fingerprint) -> u64 {
-        self.latest
-            .get(&fingerprint)
+        self.of_run
+            .latest(fingerprint)
             .map(Latest::newest)
             .or_else(|| self.done.versions(fingerprint).last())
             .unwrap_or(0)
@@ -623,7 +414,7 @@ impl ProcessedIndex {
 
     /// True if the version with this hash has failed in this run.
     pub fn has_failed_here(&self, key: &Key, hash: u64) -> bool {
-        self.state_of((key.fingerprint(), hash)) == KeyState::Failed
+        self.of_run.state_of((key.fingerprint(), hash)) == KeyState::Failed
     }
 
     /// True if any version of the key is done, as loaded or in this run.
@@ -638,36 +429,8 @@ impl ProcessedIndex {
 
     /// True if any version of the key with this fingerprint is done.
     pub fn has_fingerprint(&self, fingerprint: Fingerprint) -> bool {
-        self.done.has_key(fingerprint) || self.latest.contains_key(&fingerprint)
+        self.done.has_key(fingerprint) || self.of_run.latest(fingerprint).is_some()
     }
-
-    fn state_of(&self, id: (Fingerprint, u64)) -> KeyState {
-        let settled = || if self.settled.contains(&id) { KeyState::Done } else { KeyState::Unknown };
-        self.states.get(&id).copied().unwrap_or_else(settled)
-    }
-
-    fn advance(&mut self, id: (Fingerprint, u64), step: KeyEvent) {
-        match self.state_of(id).next(step) {
-            Ok(KeyState::Done) => {
-                self.states.remove(&id);
-                // If the last version counts, `latest` holds it; one that another has replaced may
-                // be done again.
-                if self.policy() == ReprocessPolicy::EachVersion {
-                    self.settled.insert(id);
-                }
-            }
-            Ok(next) => {
-                self.states.insert(id, next);
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-/// Resets a failure because its record has changed: it is retried as if it had never failed, and
-/// its result is written.
-fn renew(prior: &mut PriorFailure) {
-    (prior.state, prior.attempts, prior.error) = (FailureState::Open, 0, Fingerprint(0, 0));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | What is a run expected to yield? | `expectation` |
 //! | What do runs usually yield? | `learned_band` |
 //! | How are results journalled until they are on the sheet? | `journal` |
+//! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
 pub mod run;
@@ -14,4 +15,5 @@ pub mod event;
 pub mod expectation;
 pub mod learned_band;
 pub mod journal;
+pub mod schedule_history;
 pub mod capacity;

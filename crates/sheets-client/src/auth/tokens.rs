@@ -30,9 +30,10 @@ use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::auth::credentials::{Grant, TOKEN_URI};
 use crate::auth::secret_filter::SecretFilter;
-use crate::errors::call_error::{TokenError, sanitize};
 use crate::errors::classify::root_cause;
 use crate::errors::proxy_error::ProxyError;
+use crate::errors::service_text::sanitize;
+use crate::errors::token_error::TokenError;
 use crate::transport::connect::Connector;
 use sheetkeep_base::clock::Clock;
 

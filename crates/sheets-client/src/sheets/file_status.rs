@@ -11,8 +11,9 @@ use hyper::{Request, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::errors::call_error::{CallError, Method, UnknownOutcome};
+use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{AttemptFailure, ResponseMeta, failure, transport};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::sheets::{Sheets, with_timeout};
 use crate::types::address::{AGENT, SpreadsheetId};
 

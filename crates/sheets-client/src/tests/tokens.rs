@@ -4,7 +4,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::auth::credentials::{CredentialSource, Credentials};
-use crate::errors::call_error::{ErrorCause, TokenError};
+use crate::errors::call_error::ErrorCause;
+use crate::errors::token_error::TokenError;
 use crate::options::{AccessScope, SheetsOptions};
 use crate::sheets::{BatchReply, Sheets};
 use crate::tests::key::service_account;

@@ -7,8 +7,8 @@ use google_sheets4::api;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::errors::call_error::UnknownOutcome;
 use crate::errors::classify::AttemptFailure;
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::types::address::SpreadsheetId;
 
 /// A spreadsheet's properties, tabs and named ranges.

@@ -2,6 +2,8 @@ use serde_json::Value;
 
 use super::*;
 use crate::ledger::items::item::Position;
+use crate::source::input::{Input, io_error};
+use crate::source::magic::ContentKind;
 
 /// One record per byte, and an error at `!`.
 struct EachByte(Box<dyn Read + Send>, u64);
@@ -28,10 +30,7 @@ async fn read(text: &'static [u8], size: Option<u64>) -> (String, bool) {
 }
 
 fn of(text: &'static [u8], size: Option<u64>) -> BackgroundReader {
-    let bytes = Bytes::Once(Box::new(text));
-    let opened =
-        Opened { name: "x".into(), kind: ContentKind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() };
-    BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)))
+    BackgroundReader::new(Opened::from_csv_bytes(text, size), |_, reader, _| Box::new(EachByte(reader, 0)))
 }
 
 async fn all(reading: &mut BackgroundReader) -> (String, bool) {
@@ -107,10 +106,4 @@ async fn a_caller_that_stops_waiting_loses_no_record() {
         assert_eq!(polled.expect("a long file").position.record, next);
         next += 1;
     }
-}
-
-#[test]
-fn a_dash_is_standard_input() {
-    assert_eq!(Input::from_path(Path::new("-")), Input::Stdin);
-    assert_eq!(Input::from_path(Path::new("./-")), Input::File("./-".into()));
 }

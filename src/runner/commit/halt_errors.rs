@@ -1,0 +1,79 @@
+//! The errors of a run whose commits can't go on: replaced by another run, refused, without a head,
+//! with an unknown outcome.
+//!
+//! In scope: one more load, if it can name the cause. Out of scope: when a run halts
+//! (`ledger::commit::commit_chain`).
+
+use crate::fault::Fault;
+use crate::ledger::commit::changes::CommitPart;
+use crate::ledger::commit::commit_chain::HaltReason as Halt;
+use crate::ledger::state::snapshot::State;
+use crate::port::store::{Store, StoreError};
+use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::run_config::RunError;
+use crate::runner::schedule_recorder::ScheduleRecorder;
+use crate::runner::startup::check_not_blocked;
+
+/// Returns the error of a commit that ended with this halt.
+pub(super) async fn halt_error(
+    store: &dyn Store,
+    schedule: Option<&ScheduleRecorder>,
+    halt: Halt,
+    outcome: CommitOutcome,
+) -> RunError {
+    match halt {
+        Halt::Fenced => fenced_error(store, schedule).await,
+        Halt::Corrupt => head_missing_error(),
+        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
+        Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
+        Halt::Refused(part) => refused_error(store, part, outcome.why).await,
+        Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
+    }
+}
+
+/// Returns the error for a refused batch. If a tab is missing, one more load names it and the
+/// fix. If users changed tabs between each load and the batch, neither is wrong. Only such
+/// conflicts make a store answer `CommitPart::Layout` repeatedly.
+async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunError {
+    let loaded = store.load().await;
+    let explained = loaded.ok().and_then(|loaded| loaded.snapshot).map(|snapshot| check_not_blocked(&snapshot));
+    match explained {
+        Some(Err(error)) => error,
+        _ if part == CommitPart::Layout => RunError::Restless { why },
+        _ => RunError::Refused { why },
+    }
+}
+
+/// Returns the error that names the run that has taken over, if one more load finds it.
+pub(super) async fn fenced_error(store: &dyn Store, schedule: Option<&ScheduleRecorder>) -> RunError {
+    match store.load().await {
+        Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(schedule, &snapshot.state)),
+        Err(_) => None,
+    }
+    .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
+}
+
+/// Returns the error of a run that another run has replaced. One that lost its claim to that run has
+/// nothing left to do.
+pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &State) -> RunError {
+    if let Some(lost_claim) = schedule.and_then(|recorder| recorder.lost_claim(state.schedule.as_ref())) {
+        return lost_claim;
+    }
+    let by = match (&state.lease.holder, &state.lease.fence) {
+        (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
+        (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
+    };
+    RunError::Fenced { by }
+}
+
+/// Returns the error for a deleted head marker.
+pub(super) fn head_missing_error() -> RunError {
+    let why = "the job's state marker is missing from the spreadsheet although its tabs exist: restore an earlier \
+               version from the file's version history, or see docs/runbook.md";
+    RunError::Store(StoreError::Corrupt { why: why.into() })
+}
+
+/// Returns the error for a batch with unknown outcome, or that could not be sent.
+pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
+    RunError::Unfinished { why, fault }
+}

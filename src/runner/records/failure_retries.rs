@@ -1,0 +1,109 @@
+//! Tries stored failures again, or skips them, as a user requests it or because they are open.
+//!
+//! In scope: which record counts, the kept one or the source's. Out of scope: the row of a failure
+//! (`runner::records::item_failures`), reading kept records (`runner::input`).
+
+use crate::ledger::items::failure::{Failure, FailureState, RequestedAction, StoredFailure};
+use crate::ledger::items::item::{Item, Position};
+use crate::ledger::items::key::Key;
+use crate::ledger::items::write_mode::ReprocessPolicy;
+use crate::ledger::processed::processed_index::Admission;
+use crate::ledger::runs::event::Event;
+use crate::runner::input::input_queue::Reread;
+use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::time::Timestamp;
+
+/// The error text of a requested retry after the source has yielded another version of the key.
+const REPLACED_BY_VERSION: &str = "over: the source has another version of it by now, and that one counts";
+
+impl Intake {
+    /// Takes a failure to retry or to skip; `again` is its kept record, identified anew, if one is
+    /// kept.
+    pub fn take_failure(&mut self, kept: StoredFailure, again: Option<Reread>, now: Timestamp) -> IntakeResult {
+        let StoredFailure { failure, is_edited, row } = kept;
+        if is_edited {
+            self.index.request_action(RequestedAction::Retry, |key| key == failure.key.fingerprint());
+        }
+        let Some(prior) = self.index.prior_failure(&failure.key) else { return IntakeResult::Skip };
+        match prior.requested {
+            Some(RequestedAction::Skip) => {
+                IntakeResult::Pending(self.keep_failure(failure, FailureState::Skipped, now))
+            }
+            // The source has yielded the key, in this version or another, and that record counts.
+            None if prior.is_suppressed() || self.index.was_seen(&failure.key) || self.index.has_key(&failure.key) => {
+                IntakeResult::Skip
+            }
+            Some(RequestedAction::Retry) if !is_edited && self.has_newer_record(&failure.key) => {
+                if self.index.is_in_hand(&failure.key) {
+                    return IntakeResult::Skip;
+                }
+                // The source's present version of it is done already.
+                let over = Failure { error: REPLACED_BY_VERSION.to_owned(), ..failure };
+                IntakeResult::Pending(self.keep_failure(over, FailureState::Recovered, now))
+            }
+            asked => self.try_again(failure, again, row, asked.is_some(), now),
+        }
+    }
+
+    /// True if the source has a record of this key and only one version counts: the kept record is
+    /// older.
+    fn has_newer_record(&self, key: &Key) -> bool {
+        self.index.policy() != ReprocessPolicy::EachVersion && self.index.was_seen(key)
+    }
+
+    fn try_again(
+        &mut self,
+        failure: Failure,
+        again: Option<Reread>,
+        row: u32,
+        asked: bool,
+        now: Timestamp,
+    ) -> IntakeResult {
+        // A record that was too large to keep is retried when the source yields it.
+        let Some(again) = again else { return IntakeResult::Skip };
+        let found = match again {
+            Ok((body, Ok((key, version)))) => match self.why_not_ordered(&key, &version) {
+                Some(why) => Err(("item", why)),
+                None => Ok((key, version, body)),
+            },
+            Ok((_, Err(error))) => Err(("item", error.to_string())),
+            Err(error) => Err(("source", error)),
+        };
+        let (key, version, body) = match found {
+            Ok(found) => found,
+            // Bytes that were not a record can't become one by themselves.
+            Err(_) if !asked => return IntakeResult::Skip,
+            Err((step, error)) => {
+                self.counts.read += 1;
+                let place = self.watermark.add(None);
+                let Failure { key, version, place: position, payload, .. } = failure;
+                let record = payload.concat();
+                let failed = Failed { key, version, step, error, record: record.as_bytes(), position };
+                return self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending);
+            }
+        };
+        match self.index.admit(&key, &version) {
+            Admission::Done => IntakeResult::Pending(self.keep_failure(failure, FailureState::Recovered, now)),
+            Admission::Twice | Admission::Rests => IntakeResult::Skip,
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                self.counts.read += 1;
+                if asked {
+                    self.note_retry(&failure.key, true);
+                }
+                let place = self.watermark.add(None);
+                // If the user's edit made another item of it, the failed item is in hand too: the
+                // source may still yield it.
+                self.index.admit(&failure.key, &failure.version);
+                let position = Position { origin: "the record in Failures".into(), record: u64::from(row), line: None };
+                IntakeResult::Work(Item { key, version, body, position, again: Some(Box::new(failure)) }, place)
+            }
+        }
+    }
+
+    /// Counts and reports a requested retry, with the origin of its record.
+    pub(super) fn note_retry(&mut self, key: &Key, from_kept: bool) {
+        let count = if from_kept { &mut self.retry_counts.from_kept } else { &mut self.retry_counts.from_source };
+        *count += 1;
+        (self.events)(Event::TriedAgain { key: key.clone(), from_kept });
+    }
+}

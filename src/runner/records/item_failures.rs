@@ -1,0 +1,207 @@
+//! Records failures: of an item, of a record without a key, of an item that the service refuses.
+//!
+//! In scope: the row of a failure, the count of its attempts, the row that closes it. Out of scope:
+//! trying failures again (`runner::records::failure_retries`), and when a step fails
+//! (`runner::steps::step_executor`).
+
+use crate::ledger::commit::changes::ItemResult;
+use crate::ledger::items::failure::{
+    Failure, FailureState, IN_DOUBT, failure_hash, payload_cells, shortened, unkept_text,
+};
+use crate::ledger::items::item::Position;
+use crate::ledger::items::key::{Key, Version};
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::processed::prior_failure::PriorFailure;
+use crate::ledger::processed::processed_index::Admission;
+use crate::ledger::runs::event::Event;
+use crate::runner::queue::commit_queue::PendingItem;
+use crate::runner::records::intake::{Failed, Intake, IntakeResult};
+use crate::time::Timestamp;
+
+impl Intake {
+    /// Records a failure. An unchanged one is counted but gets no new row. After the maximum of
+    /// attempts it is dead. A requested retry is answered. Both are written.
+    pub(super) fn fail(&mut self, failed: Failed<'_>, place: SequenceNumber, now: Timestamp) -> Option<PendingItem> {
+        let Failed { key, version, step, error, record, position } = failed;
+        self.counts.failed += 1;
+        let error = shortened(&error);
+        let error_hash = failure_hash(step, &error);
+        let hash = self.index.policy().version_hash(&version);
+        let before = self.index.prior_failure(&key).filter(|prior| prior.version == hash);
+        // A failure that is already recorded does not count against a job that has worked before.
+        if before.is_none() || self.index.keys() == 0 {
+            self.probation.failed(step, &error, &position, record);
+        }
+        let answered = self.index.prior_failure(&key).and_then(|prior| prior.requested);
+        let attempts = self.index.attempts(&key, &version) + 1;
+        let state = if attempts >= self.max_attempts { FailureState::Dead } else { FailureState::Open };
+        let event = Event::ItemFailed {
+            key: key.clone(),
+            place: position.clone(),
+            step: step.to_owned(),
+            error: error.clone(),
+        };
+        (self.events)(event);
+        let same = before.filter(|prior| prior.error == error_hash && prior.state == state && answered.is_none());
+        let first_seen = before.map_or(now, |prior| prior.first_seen);
+        let last_seen = now;
+        let unchanged = same.is_some() && self.index.count_suppressed(&key);
+        let row = before.map_or(0, |prior| prior.row);
+        // Attempts that are counted in the state only are not in the row.
+        let in_row = if unchanged { before.map_or(attempts, |prior| prior.attempts) } else { attempts };
+        let prior = PriorFailure {
+            attempts: in_row,
+            first_seen,
+            last_seen,
+            version: hash,
+            error: error_hash,
+            state,
+            in_doubt: step == IN_DOUBT,
+            requested: None,
+            row,
+        };
+        self.index.on_failed(&key, prior, !unchanged);
+        if unchanged {
+            self.watermark.settle(place);
+            return None;
+        }
+        let (payload, kept) = payload_cells(record, &position);
+        let failure = Failure {
+            key,
+            version,
+            step: step.to_owned(),
+            error,
+            attempts,
+            first_seen,
+            last_seen,
+            run: self.run.clone(),
+            order: None,
+            state,
+            answered,
+            place: position,
+            payload,
+            kept,
+        };
+        Some(PendingItem { settled: ItemResult::Failed(Box::new(failure)), place, record: None })
+    }
+
+    pub(super) fn fail_nameless(
+        &mut self,
+        step: &str,
+        error: String,
+        record: &[u8],
+        position: &Position,
+        place: SequenceNumber,
+        now: Timestamp,
+    ) -> IntakeResult {
+        let (key, version) = (Key::from_nameless(record), Version::default());
+        match self.index.admit(&key, &version) {
+            // The same unreadable bytes once more: counted as a failure, but reported once.
+            Admission::Twice if self.index.has_failed(&key, &version) => {
+                self.probation.failed(step, &error, &position.to_string(), record);
+                self.counts.failed += 1;
+                self.watermark.settle(place);
+                IntakeResult::Skip
+            }
+            // The user fixed it in Failures, or marked it to be skipped.
+            Admission::Twice | Admission::Done | Admission::Rests => {
+                self.counts.skipped += 1;
+                self.watermark.settle(place);
+                IntakeResult::Skip
+            }
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                let failed = Failed { key, version, step, error, record, position: position.to_string() };
+                self.fail(failed, place, now).map_or(IntakeResult::Skip, IntakeResult::Pending)
+            }
+        }
+    }
+
+    /// Handles the service's refusal of an item: it becomes a failure. A failure that is refused
+    /// itself loses its payload. Returns `None` if there is nothing to write, and the service's
+    /// message if nothing is left to remove.
+    pub fn on_refused(
+        &mut self,
+        waiting: PendingItem,
+        why: &str,
+        now: Timestamp,
+    ) -> Result<Option<PendingItem>, String> {
+        let PendingItem { settled, place, record } = waiting;
+        match settled {
+            ItemResult::Done { key, version, closes, .. } => {
+                let Some(record) = record else { return Err(why.to_owned()) };
+                let (key, version, position) = match closes {
+                    Some(failure) => (failure.key, failure.version, failure.place),
+                    None => (key, version, record.position.to_string()),
+                };
+                let (step, error) = ("sheet", format!("the service refuses what became of it: {why}"));
+                let failed = Failed { key, version, step, error, record: record.json.as_bytes(), position };
+                Ok(self.fail(failed, place, now))
+            }
+            ItemResult::Failed(failure) if failure.kept => {
+                let payload =
+                    vec![unkept_text(failure.payload.concat().as_bytes(), &failure.place, "refused by the service")];
+                let bare = Failure { payload, kept: false, ..*failure };
+                Ok(Some(PendingItem { settled: ItemResult::Failed(Box::new(bare)), place, record: None }))
+            }
+            ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => Err(why.to_owned()),
+        }
+    }
+
+    /// Keeps a failure, in another state.
+    pub(super) fn keep_failure(&mut self, failure: Failure, state: FailureState, now: Timestamp) -> PendingItem {
+        self.counts.read += 1;
+        self.counts.skipped += 1;
+        let place = self.watermark.add(None);
+        let answered = self.index.prior_failure(&failure.key).and_then(|prior| prior.requested);
+        let attempts = self.index.attempts(&failure.key, &failure.version).max(failure.attempts);
+        let last_seen = now;
+        let left = Failure { state, answered, attempts, last_seen, run: self.run.clone(), ..failure };
+        if let Some(prior) = self.index.prior_failure(&left.key) {
+            self.index.on_failed(
+                &left.key,
+                PriorFailure { state, requested: None, attempts, last_seen, ..prior },
+                true,
+            );
+        }
+        PendingItem { settled: ItemResult::Failed(Box::new(left)), place, record: None }
+    }
+
+    /// Returns the row that closes a key's failure, if it has one.
+    pub(super) fn closing_failure(
+        &mut self,
+        failed: Key,
+        of: Version,
+        at: String,
+        now: Timestamp,
+    ) -> Option<Box<Failure>> {
+        let prior = self.index.prior_failure(&failed)?;
+        if prior.version != self.index.policy().version_hash(&of) && self.index.has_failed_here(&failed, prior.version)
+        {
+            // Another record of the key failed in this same run, and will in the next one.
+            return None;
+        }
+        Some(Box::new(Failure {
+            step: String::new(),
+            error: String::new(),
+            attempts: self.index.attempts(&failed, &of).max(prior.attempts) + 1,
+            first_seen: prior.first_seen,
+            last_seen: now,
+            run: self.run.clone(),
+            order: None,
+            state: FailureState::Recovered,
+            answered: prior.requested,
+            place: at,
+            payload: Vec::new(),
+            kept: false,
+            key: failed,
+            version: of,
+        }))
+    }
+
+    /// Closes failures that a reload found for keys whose rows are queued.
+    pub fn close_failures_of(&mut self, settled: &mut ItemResult, now: Timestamp) {
+        if let ItemResult::Done { key, version, closes: closes @ None, .. } = settled {
+            *closes = self.closing_failure(key.clone(), version.clone(), String::new(), now);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The run loop's part for items: what follows when an input is read, and when an item's steps end.
+//!
+//! In scope: what goes to the intake, to the steps, into the queue. Out of scope: what becomes of a
+//! record (`runner::records::intake`), the first records (`probation` beside this file).
+
+use crate::ledger::items::item::Item;
+use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::journal::StepResult;
+use crate::port::journal::JournalFault;
+use crate::port::source::SourceError;
+use crate::port::step::{IdentifyError, StepError};
+use crate::runner::input::input_queue::RunInput;
+use crate::runner::records::intake::IntakeResult;
+use crate::runner::run_loop::RunLoop;
+use crate::runner::steps::journal_replay::item_of;
+use crate::runner::steps::step_executor::{PriorState, StepFailure, StepOutcome};
+
+/// Records between two progress events.
+const PROGRESS_EVERY: u64 = 32;
+
+impl RunLoop {
+    pub(super) fn take_input(&mut self, input: RunInput) {
+        let now = self.committer.service_time();
+        let is_of_source = matches!(input, RunInput::Record(..)) && self.config.retrying.reads_source();
+        self.intake.probation.watch(is_of_source);
+        if is_of_source {
+            self.intake.probation.read();
+        }
+        let taken = match input {
+            RunInput::Record(_, Some(Err(IdentifyError::Machine(trouble))))
+            | RunInput::Failure(_, Some(Ok((_, Err(IdentifyError::Machine(trouble)))))) => {
+                return self.stop_for_machine(trouble);
+            }
+            RunInput::Record(record, identity) => self.intake.take(record, identity, now),
+            RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
+            RunInput::Surveyed(survey) => return self.intake.use_survey(*survey),
+            RunInput::SourceRead => return self.on_source_read(),
+            RunInput::Compared(repeats) => return self.intake.on_compared(repeats),
+            RunInput::Result(result) => return self.take_result(*result),
+            RunInput::Prepared(change) => IntakeResult::Pending(self.intake.enqueue_prepared(*change)),
+        };
+        match taken {
+            IntakeResult::Work(item, place) if self.is_at_most_once() => {
+                self.intake.mark_begun(&item, place);
+                self.start_markers.push(item, place, self.clock.monotonic_ms());
+            }
+            IntakeResult::Work(item, place) => self.start_steps(item, place),
+            IntakeResult::Pending(waiting) => self.enqueue(waiting, is_of_source),
+            IntakeResult::Skip => {}
+        }
+        self.check_first_records();
+        if self.intake.counts.read.is_multiple_of(PROGRESS_EVERY) {
+            self.progress();
+        }
+    }
+
+    pub(super) fn take_result(&mut self, result: StepResult) {
+        let Some((item, values)) = item_of(result) else { return };
+        if let Some((item, place)) = self.intake.take_result(item) {
+            self.on_steps_done(StepOutcome {
+                item,
+                place,
+                result: Ok(values),
+                retries: 0,
+                begun: false,
+                journal_error: None,
+            });
+        }
+    }
+
+    pub(super) fn on_steps_done(&mut self, steps_outcome: StepOutcome) {
+        if let Some(JournalFault(trouble)) = &steps_outcome.journal_error {
+            // The result itself still goes to the sheet. A further result could be lost by a crash.
+            self.stop_for_machine(trouble.clone());
+        }
+        if let Err(StepFailure { error: StepError::Machine { trouble, .. }, .. }) = &steps_outcome.result {
+            self.stop_for_machine(trouble.clone());
+        }
+        // Results of programs are written in any case, so that the attempt is counted.
+        let is_of_source = steps_outcome.item.again.is_none() && self.config.retrying.reads_source();
+        self.intake.probation.watch(is_of_source);
+        let may_be_held = is_of_source && !self.executor.has_outside_effects();
+        if let Some(waiting) = self.intake.on_steps_done(steps_outcome, self.committer.service_time()) {
+            self.enqueue(waiting, may_be_held);
+        }
+        self.check_first_records();
+    }
+
+    /// Starts the steps of marked items, up to the concurrency limit.
+    pub(super) fn start_marked_items(&mut self) {
+        while self.active_steps.len() < self.config.concurrency.max(1) {
+            let Some((item, place)) = self.start_markers.pop() else { return };
+            self.start_steps(item, place);
+        }
+    }
+
+    pub(super) fn start_steps(&mut self, item: Item, place: SequenceNumber) {
+        let book = &self.intake.index;
+        let known = PriorState {
+            state_digest: book.state_digest(&item.key),
+            change_id: book.change_id(&item.key, &item.version),
+        };
+        self.active_steps.push_back(Box::pin(self.executor.clone().run(item, place, known)));
+    }
+
+    /// The source is exhausted. If it was read twice, both passes have to agree; otherwise records
+    /// were confused.
+    pub(super) fn on_source_read(&mut self) {
+        if !self.intake.source_is_same() {
+            let (what, why) = ("the source".to_owned(), "it changed between two readings; run again".to_owned());
+            self.source_error = Some(SourceError::Unavailable { what, why });
+        }
+        if self.config.retrying.reads_source() {
+            self.check_whole_source();
+        }
+        if let (Some(comparison), Some(inputs)) = (self.intake.on_source_read(), &mut self.inputs) {
+            inputs.compare(comparison);
+        }
+    }
+
+    /// Input is exhausted: report the in-doubt items that the source did not yield (only if the
+    /// source was read).
+    pub(super) fn on_input_end(&mut self) {
+        self.inputs = None;
+        if !self.config.retrying.reads_source() {
+            return;
+        }
+        for doubt in self.intake.remaining_doubts(self.committer.service_time()) {
+            self.queue.push(doubt, self.clock.monotonic_ms());
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the run loop reports: progress, unknown columns, the end of the run, its result.
+//!
+//! In scope: collecting the facts. Out of scope: the texts of an ended run's row
+//! (`runner::run_end`), printing (`cli::output`).
+
+use std::sync::Arc;
+
+use crate::ledger::runs::event::{Event, RunReport};
+use crate::machine::MachineTrouble;
+use crate::runner::input::input_queue::{InputQueue, RetryScope};
+use crate::runner::queue::first_records::Cause;
+use crate::runner::run_config::RunError;
+use crate::runner::run_end::{EndCause, FullPass, RunEnd};
+use crate::runner::run_loop::RunLoop;
+
+impl RunLoop {
+    /// Returns the end of the run with its reason, as known by now.
+    pub(super) fn end_so_far(&self) -> RunEnd {
+        let trouble = self.trouble.as_ref().map(ToString::to_string);
+        let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
+        let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let verdict = self.config.schedule.as_ref().and_then(|claim| claim.verdict.clone());
+        let cause = match (error, self.stop_reason) {
+            (Some(error), _) => EndCause::Failed(error),
+            (None, Some(reason)) => EndCause::Stopped(reason),
+            (None, None) if let Some((status, why)) = verdict => EndCause::Closed(status, why),
+            (None, None) => EndCause::SourceRead(FullPass {
+                job: self.config.job.clone(),
+                is_reprocess: self.config.retrying == RetryScope::Reprocess,
+                rowless: self.intake.rowless,
+                expectations: Arc::clone(&self.config.expectations),
+                filled: self.intake.output.filled.clone(),
+            }),
+        };
+        // The duration is measured monotonically, because the wall clock may have been set
+        // meanwhile.
+        let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
+        let finished = self.committer.run.started.add_ms(took_ms);
+        RunEnd { finished, cause, repeated: self.intake.selection.repeats().sentence(self.intake.index.policy()) }
+    }
+
+    pub(super) fn progress(&self) {
+        let source = self.inputs.as_ref().and_then(InputQueue::progress);
+        self.emit(Event::Progress { counts: self.intake.counts, source });
+    }
+
+    pub(super) fn report(&self) -> RunReport {
+        let usage = self.store.usage();
+        let (rows, commits) = self.committer.applied_counts();
+        RunReport {
+            run: self.committer.run.clone(),
+            keys: self.intake.index.keys(),
+            open_failures: (self.intake.index.open_failures() as u64).saturating_sub(self.intake.probation.unwritten()),
+            dead_failures: self.intake.index.dead_failures() as u64,
+            tried_again: self.intake.retry_counts,
+            rows: rows.saturating_sub(usage.updated),
+            updated: usage.updated,
+            commits,
+            reads: usage.reads,
+            writes: usage.writes,
+            throttled: usage.throttled,
+            is_quota_shared: usage.is_quota_shared,
+            repeats: self.intake.selection.repeats().clone(),
+            again: self.intake.index.policy(),
+            rowless: self.intake.rowless,
+        }
+    }
+
+    /// Warns about types for columns that the tab lacks (most often a typing error), and about
+    /// fields that were left out.
+    pub(super) fn report_unknown_columns(&self) {
+        let header = self.intake.output.header.columns();
+        let tab = &self.config.tab;
+        let named = self.config.columns.types.iter().map(|(name, _)| name);
+        for name in named.filter(|&name| !header.is_empty() && !header.contains(name)) {
+            self.emit(Event::Anomaly {
+                message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
+            });
+        }
+        for name in self.intake.output.header.ignored() {
+            self.emit(Event::Anomaly {
+                message: format!("field \"{name}\" was left out: tab {tab} has no column for it"),
+            });
+        }
+    }
+
+    /// Returns the result of the run: `closed` is how its loop ended.
+    pub(super) fn into_result(mut self, closed: Result<(), RunError>) -> Result<RunReport, RunError> {
+        let (report, trouble, all_alike) = (self.report(), self.trouble, self.intake.probation.take_end());
+        match (closed, trouble, self.source_error) {
+            (Ok(()), Some(trouble), _) => Err(RunError::Machine { trouble, report: Box::new(report) }),
+            // The earlier error is the one to fix. The next run writes what this one could not.
+            (Err(error), Some(MachineTrouble { refused, why }), _) => {
+                let trouble = MachineTrouble { refused, why: format!("{why}; nor could it {error}") };
+                Err(RunError::Machine { trouble, report: Box::new(report) })
+            }
+            (Err(error), None, _) => Err(error),
+            (Ok(()), None, source_error) => match (all_alike, source_error) {
+                (Some(cause), _) => Err(RunError::AllAlike { cause: Box::new(cause), report: Some(Box::new(report)) }),
+                (None, Some(error)) => Err(RunError::Source { error, report: Box::new(report) }),
+                (None, None) => Ok(report),
+            },
+        }
+    }
+}
