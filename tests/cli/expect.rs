@@ -119,3 +119,28 @@ fn a_column_that_empties_in_changed_rows_keeps_the_other_rows() {
     assert_eq!(project.column("orders.toml", "Orders", "id"), ["a", "b", "c"]);
     assert_eq!(project.column("orders.toml", "Orders", "price")[1..], ["2", "3"]);
 }
+
+#[test]
+fn a_scheduled_job_warns_of_counts_far_from_the_usual_ones() {
+    let project = project("");
+    let (before, _) = JOB.split_once("[expect]").expect("a section");
+    project.write("orders.toml", &format!("{before}[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
+    let run = |count: u32| {
+        project.write("orders.csv", &format!("id,price\n{}", rows(0..count)));
+        project.run(&["run", "orders.toml"])
+    };
+    for count in [40, 41, 42] {
+        assert!(!run(count).exits(0).err.contains("usually"), "nothing is usual yet");
+    }
+    assert!(!run(41).exits(0).err.contains("usually"));
+    let unusual = "read 3, usually about 41";
+    run(3).exits(0).shows("succeeded").says(unusual).says("[expect]");
+    run(0).exits(0).says("read 0, usually about 41");
+    let message = project.column("orders.toml", "Runs", "message");
+    assert_eq!(message.last().map(String::as_str), Some("read 0, usually about 41"));
+    project.run(&["plan", "orders.toml"]).exits(0).shows("read 0, usually about 41");
+    // What the job file expects comes in the place of what is usual.
+    project.write("orders.toml", &(project.read("orders.toml") + "[expect]\nread = \"0..\"\n"));
+    assert!(!run(0).exits(0).err.contains("usually"));
+    assert_eq!(project.column("orders.toml", "Orders", "id").len(), 42, "nothing was removed");
+}

@@ -8,19 +8,23 @@
 //! job may yield nothing on Sundays. A count that was zero in half of the runs or more is no sign of
 //! anything when it is zero again. A run outside the band is not degraded; its report has a warning.
 
+use sheetkeep_base::time::Timestamp;
+
 /// How many runs have to have yielded something before one is judged.
 const LEAST_RUNS: usize = 3;
 /// From how many runs on runs of the same weekday are compared.
 const RUNS_FOR_WEEKDAYS: usize = 8;
 /// How many runs of the same weekday are needed for that.
 const LEAST_OF_WEEKDAY: usize = 2;
+/// From which usual count on new keys are judged: where few are usual, none is nothing unusual.
+const LEAST_NEW: u64 = 10;
 /// How many times less or more than usual is far outside.
 const FAR: u64 = 10;
 
 /// What one run yielded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunYield {
-    /// The local weekday of its logical time, or else of its start; 0 is Monday.
+    /// The weekday of its start in UTC; 0 is Monday.
     pub weekday: u8,
     /// Records that it read.
     pub read: u64,
@@ -28,15 +32,31 @@ pub struct RunYield {
     pub new: u64,
 }
 
+impl RunYield {
+    /// Creates the yield of a run that started at `started`.
+    pub fn new(started: Timestamp, read: u64, new: u64) -> Self {
+        // 1970-01-01 was a Thursday.
+        let weekday = (started.0.div_euclid(86_400_000) + 3).rem_euclid(7);
+        Self { weekday: u8::try_from(weekday).unwrap_or(0), read, new }
+    }
+}
+
 /// Returns how a run that read its whole source differs from earlier ones, a phrase each: `read 0,
 /// usually about 1,700 on this weekday`. `earlier` holds the last runs that read their whole source,
 /// in any order.
 pub fn unusual_counts(earlier: &[RunYield], run: RunYield) -> Vec<String> {
-    let counts: [(&str, fn(&RunYield) -> u64); 2] = [("read", |run| run.read), ("new", |run| run.new)];
-    counts.into_iter().filter_map(|(name, count)| unusual(name, earlier, &run, count)).collect()
+    let read = unusual("read", 1, earlier, &run, |run| run.read);
+    let new = unusual("new", LEAST_NEW, earlier, &run, |run| run.new);
+    read.into_iter().chain(new).collect()
 }
 
-fn unusual(name: &str, earlier: &[RunYield], run: &RunYield, count: fn(&RunYield) -> u64) -> Option<String> {
+fn unusual(
+    name: &str,
+    least_usual: u64,
+    earlier: &[RunYield],
+    run: &RunYield,
+    count: fn(&RunYield) -> u64,
+) -> Option<String> {
     let same_weekday: Vec<u64> = earlier.iter().filter(|one| one.weekday == run.weekday).map(count).collect();
     let by_weekday = earlier.len() >= RUNS_FOR_WEEKDAYS && same_weekday.len() >= LEAST_OF_WEEKDAY;
     let known = if by_weekday { same_weekday } else { earlier.iter().map(count).collect() };
@@ -46,7 +66,7 @@ fn unusual(name: &str, earlier: &[RunYield], run: &RunYield, count: fn(&RunYield
         return None;
     }
     yielded.sort_unstable();
-    let usual = yielded.get(yielded.len() / 2).copied()?;
+    let usual = yielded.get(yielded.len() / 2).copied().filter(|usual| *usual >= least_usual)?;
     let now = count(run);
     let is_far = match now {
         0 => known.len() < yielded.len() * 2,
@@ -61,6 +81,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn the_weekday_is_that_of_the_start() {
+        let weekday = |text: &str| RunYield::new(Timestamp::parse(text).expect("a time"), 0, 0).weekday;
+        assert_eq!([weekday("2026-11-29T23:59:59Z"), weekday("2026-11-30T00:00:00Z")], [6, 0]);
+        assert_eq!([weekday("1970-01-01T00:00:00Z"), weekday("1969-12-31T23:59:59Z")], [3, 2]);
+    }
 
     fn yielded(weekday: u8, read: u64, new: u64) -> RunYield {
         RunYield { weekday, read, new }
@@ -90,9 +117,11 @@ mod tests {
     #[test]
     fn a_count_that_is_often_zero_is_no_sign_when_it_is_zero() {
         // Most runs find nothing new.
-        let earlier = [(0, 100, 5), (1, 100, 0), (2, 100, 4), (3, 100, 0), (4, 100, 6), (5, 100, 0)];
+        let earlier = [(0, 100, 50), (1, 100, 0), (2, 100, 40), (3, 100, 0), (4, 100, 60), (5, 100, 0)];
         assert_eq!(judged(&earlier, (6, 100, 0)), [""; 0]);
-        assert_eq!(judged(&earlier[..5], (6, 100, 0)), ["new 0, usually about 5"]);
+        assert_eq!(judged(&earlier[..5], (6, 100, 0)), ["new 0, usually about 50"]);
+        let few = [(0, 2, 2), (1, 2, 1), (2, 2, 2)];
+        assert_eq!(judged(&few, (3, 0, 0)), ["read 0, usually about 2"], "few are new anyway");
     }
 
     #[test]
