@@ -97,6 +97,12 @@ mod output;
 #[path = "cli/check.rs"]
 mod check;
 
+#[path = "cli/broken_setups.rs"]
+mod broken_setups;
+
+#[path = "cli/log_file.rs"]
+mod log_file;
+
 #[path = "cli/refusals.rs"]
 mod refusals;
 

@@ -18,7 +18,7 @@ use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
 use crate::google::calls::quota::Pacing;
-use crate::google::options::SheetsOptions;
+use crate::google::options::{AccessScope, SheetsOptions};
 use crate::google::sheets::Sheets;
 use crate::google::transport::connect::Transport;
 use crate::google::types::address::SpreadsheetId;
@@ -26,6 +26,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::machine::MachineTrouble;
 #[cfg(feature = "emulator")]
 use crate::private;
+use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
@@ -94,7 +95,7 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
 /// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id } => to_google(settings, id, false, clock, chance),
+        Target::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
         Target::Embedded { file } => embedded(Some(file), clock, chance),
     }
 }
@@ -108,7 +109,7 @@ pub fn connect_to_read(
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), true, clock, chance),
+        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
         Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         Target::Embedded { file } => embedded(Some(file), clock, chance),
     }
@@ -148,10 +149,22 @@ pub fn check_new_file(_: &std::path::Path) -> Result<(), AppError> {
     Err(AppError::NoEmbedded)
 }
 
+/// Connects with tokens that allow asking Drive about the spreadsheet's file, and with one attempt a
+/// call: only a check asks. `None` for a local file.
+pub fn connect_to_drive(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Option<Sheet>, AppError> {
+    let Target::Google { id } = &settings.target else { return Ok(None) };
+    let once = Settings { retry: RetryPolicy { max_attempts: 1, ..settings.retry }, ..settings.clone() };
+    to_google(&once, id, AccessScope::FileMetadata, clock, chance).map(Some)
+}
+
 fn to_google(
     settings: &Settings,
     id: &str,
-    only_reads: bool,
+    access: AccessScope,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
@@ -171,7 +184,7 @@ fn to_google(
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;
     options.pacing = settings.pacing;
-    options.only_reads = only_reads;
+    options.access = access;
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
     Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)?, file: SheetFile::default() })
 }

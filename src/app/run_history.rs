@@ -46,6 +46,8 @@ const COLUMNS: [&str; 7] = ["run", "job", "trigger", "scheduled_for", "started",
 const MOST_KEPT: usize = 1_000;
 /// Triggers of runs that process nothing new: maintenance that writes through a run.
 const MAINTENANCE: [&str; 4] = ["prune", "reset", "fsck", "rollover"];
+/// The trigger of runs of past dates, in Runs. They say nothing about whether the job is late now.
+pub const BACKFILL_TRIGGER: &str = "backfill";
 /// Predecessors that are read for the last success.
 const MOST_PREDECESSORS: usize = 3;
 /// How often the state is looked for again while commits move it, and the pause between.
@@ -118,7 +120,12 @@ pub async fn read_history(
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }
     let unfinished = state.as_ref().and_then(|state| unfinished_run(state, now));
-    Ok(JobHistory { summary: runs.into_summary(unfinished), now })
+    let mut summary = runs.into_summary(unfinished);
+    // `run --due` pauses by the state, so the state's count is the one to report.
+    if let Some(schedule) = state.as_ref().and_then(|state| state.schedule.as_ref()) {
+        summary.failures_in_a_row = schedule.failures_in_a_row;
+    }
+    Ok(JobHistory { summary, now })
 }
 
 /// Reads the logical times that a run of the job has reached the end of its source for, those of
@@ -292,7 +299,7 @@ impl LatestRuns {
                 is_degraded: run.status != RunStatus::Succeeded,
             };
             let is_later = |last: SuccessfulRun| success.started_at > last.started_at;
-            if self.last_success.is_none_or(is_later) {
+            if run.trigger.kind != BACKFILL_TRIGGER && self.last_success.is_none_or(is_later) {
                 self.last_success = Some(success);
             }
         }
@@ -404,6 +411,16 @@ mod tests {
             ("r3", "orders", 46_002.0, "missed", "schedule"),
         ]);
         assert_eq!(runs.into_summary(None), RunSummary::default());
+    }
+
+    #[test]
+    fn a_backfill_is_not_the_last_success() {
+        let runs = added(&[
+            ("r1", "orders", 46_000.0, "succeeded", "schedule"),
+            ("r2", "orders", 46_001.0, "succeeded", "backfill"),
+        ]);
+        let success = runs.into_summary(None).last_success.expect("a success");
+        assert_eq!(success.started_at, Timestamp::from_serial(46_000.0));
     }
 
     #[test]

@@ -21,6 +21,10 @@ pub enum Subject {
     Source,
     /// A step that runs a program.
     Step,
+    /// The folder with the lock and the journal.
+    StateFolder,
+    /// This machine's clock.
+    Clock,
     /// The credentials for the service.
     Credentials,
     /// The spreadsheet, or the local file.
@@ -46,6 +50,8 @@ impl Subject {
             Self::Heartbeat => "heartbeat",
             Self::Source => "source",
             Self::Step => "step",
+            Self::StateFolder => "state dir",
+            Self::Clock => "clock",
             Self::Credentials => "credentials",
             Self::Spreadsheet => "spreadsheet",
             Self::Proxy => "proxy",
@@ -95,6 +101,13 @@ pub enum StartBlocker {
     Busy {
         /// The text of its lock file.
         holder: String,
+    },
+    /// Something around the job that a run may not notice.
+    Surroundings {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        help: String,
     },
     /// A step's program can't be run.
     Program {

@@ -61,6 +61,9 @@ pub struct Args {
     /// Write logs on standard error as text or json
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: LogFormat,
+    /// Also write logs and summaries to PATH, one file a day, 14 kept
+    #[arg(long, global = true, value_name = "PATH")]
+    pub log_file: Option<PathBuf>,
 }
 
 /// The commands.
@@ -181,6 +184,9 @@ pub struct CheckArgs {
     /// Test the assumptions about the service, in scratch tabs that are removed again
     #[arg(long)]
     pub probe: bool,
+    /// Prove write access by one batch that adds a scratch tab and deletes it again
+    #[arg(long)]
+    pub write: bool,
 }
 
 /// `sheetkeep explain`.

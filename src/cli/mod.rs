@@ -27,6 +27,7 @@ pub mod errors;
 pub mod exit;
 pub mod format;
 pub mod logs;
+pub mod log_file;
 pub mod output;
 pub mod provisions;
 pub mod signals;

@@ -49,6 +49,8 @@ pub struct FullPass {
     pub expectations: Arc<Expectations>,
     /// Which of the expected columns were filled.
     pub filled: FilledColumns,
+    /// How its counts are far from those of earlier runs, where nothing is expected.
+    pub unusual: Vec<String>,
 }
 
 impl RunEnd {
@@ -89,7 +91,7 @@ impl FullPass {
             0 => String::new(),
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless)]))
+        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; ")]))
     }
 }
 
@@ -147,6 +149,7 @@ mod tests {
             rowless,
             expectations: Arc::default(),
             filled: FilledColumns::default(),
+            unusual: Vec::new(),
         })
     }
 

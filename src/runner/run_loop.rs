@@ -249,6 +249,7 @@ impl RunLoop {
         }
         self.replay.finish(self.has_abandoned_items);
         self.report_unknown_columns();
+        self.report_unusual_counts();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())
     }

@@ -7,6 +7,7 @@
 //! last one adds the run. A commit may be drafted again, so each draft starts from the history as
 //! last applied.
 
+use crate::ledger::runs::learned_band::{RunYield, unusual_counts};
 use crate::ledger::runs::run::Run;
 use crate::ledger::runs::schedule_history::ScheduleHistory;
 use crate::runner::run_config::RunError;
@@ -74,6 +75,17 @@ impl ScheduleRecorder {
             history.add(run);
         }
         history
+    }
+
+    /// Returns how the counts of this run are far from those of earlier ones, a phrase each; nothing
+    /// for a run that does not count.
+    pub fn unusual_counts(&self, run: &Run) -> Vec<String> {
+        if !self.is_counted {
+            return Vec::new();
+        }
+        let earlier = self.history.ended.iter().map(|run| RunYield::new(run.started(), run.read, run.new));
+        let earlier: Vec<RunYield> = earlier.collect();
+        unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
     }
 
     /// Keeps what a commit of this run has recorded. `abandoned` as in `history_after`.

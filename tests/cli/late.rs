@@ -224,3 +224,15 @@ fn the_heartbeat_file_is_judged_without_a_network() {
     project.write("beat.json", "{}");
     by_file(&["--max-age", "26h"]).exits(69).shows("it is not a file that `[heartbeat] file` writes");
 }
+
+#[test]
+fn after_a_rollover_earlier_runs_count_and_the_old_place_is_unknown() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    let next = fixture.client.emulator.makes("next");
+    fixture.say(&["rollover", "quakes.toml", "--to", &next, "--yes"]).exits(0);
+    let there = fixture.client.emulator.run(&fixture.project, &next, &["late", "quakes.toml"]);
+    there.exits(0).shows("ok        quakes  last success ");
+    let here = fixture.say(&["late", "quakes.toml"]);
+    here.exits(69).shows("UNKNOWN ").shows(&format!("it continues in spreadsheet {next}")).shows("--spreadsheet");
+}

@@ -19,7 +19,7 @@ use hyper::{Request, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use crate::auth::tokens::{READ_SCOPE, SCOPE, Tokens};
+use crate::auth::tokens::{SCOPE, Tokens};
 use crate::calls::call_counts::CallCounts;
 use crate::calls::caller::{ApiCaller, CallFailure, CallPolicy};
 use crate::errors::api_error::ApiError;
@@ -36,6 +36,8 @@ use crate::types::response_types::{
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
+
+mod file_status;
 
 /// Field mask of `spreadsheets.get`.
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone,autoRecalc),\
@@ -85,13 +87,13 @@ impl Sheets {
             pacing,
             deadlines,
             answer_limit,
-            only_reads,
+            access,
         } = options;
         let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
         let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
-        let scope = if only_reads { READ_SCOPE } else { SCOPE };
         let email = credentials.client_email().map(str::to_owned);
-        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token, scope);
+        let tokens =
+            Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token, access.scope());
         let mut hub = api::Sheets::new(connector.client(), tokens.clone());
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());

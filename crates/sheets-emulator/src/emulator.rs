@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams, ResponseContent};
 use crate::api::quota::{QuotaCounter, QuotaMetric};
-use crate::api::route::Route;
+use crate::api::route::{ApiMethod, Route};
 use crate::api::stats::CallStats;
 use crate::auth::protection::OWNER;
 use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
@@ -309,7 +309,7 @@ impl Emulator {
         } else {
             tokens.check(authorization.filter(|_| !has_key), time.monotonic_ms())?
         };
-        check_scope(&bearer, &request.method)?;
+        check_scope(&bearer, &request.method, route.api)?;
         if let Some(metric) = metric {
             self.take_quota(&bearer, metric)?;
         }
@@ -427,8 +427,12 @@ fn error_of(status: u16) -> ApiError {
 }
 
 /// Rejects a token without the scopes that the call needs.
-fn check_scope(bearer: &TokenHolder, method: &Method) -> Result<(), ApiError> {
-    let needed = if *method == Method::GET { AccessLevel::Read } else { AccessLevel::Write };
+fn check_scope(bearer: &TokenHolder, method: &Method, api: ApiMethod) -> Result<(), ApiError> {
+    let needed = match api {
+        ApiMethod::DriveGet | ApiMethod::DriveList => AccessLevel::Metadata,
+        _ if *method == Method::GET => AccessLevel::Read,
+        _ => AccessLevel::Write,
+    };
     if bearer.access >= needed {
         return Ok(());
     }

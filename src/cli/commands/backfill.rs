@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::run_history::read_done_times;
+use crate::app::run_history::{BACKFILL_TRIGGER, read_done_times};
 use crate::cli::args::RunArgs;
 use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::commands::error_report::{from_app, from_history};
@@ -26,8 +26,6 @@ use crate::rng::Rng;
 use crate::schedule::backfill::{BackfillPlan, MOST_BACKFILLED, plan_backfill};
 use crate::schedule::job_schedule::Occurrence;
 
-/// What started such a run, in Runs.
-const BACKFILL_TRIGGER: &str = "backfill";
 /// Occurrences that a plan for people lists.
 const MOST_LISTED: usize = 10;
 

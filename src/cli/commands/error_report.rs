@@ -11,6 +11,7 @@ use crate::config::problem::ConfigError;
 use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
+use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
@@ -243,6 +244,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
+        }
+        AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
+            "the link is for the owner of the credentials' project; the spreadsheet needs nothing"
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(RunError::NoFailure { .. }) => {

@@ -28,6 +28,7 @@ pub mod status;
 pub mod late;
 pub mod show;
 pub mod check;
+mod check_lines;
 mod fields;
 pub mod failures;
 pub mod explain;

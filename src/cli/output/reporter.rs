@@ -14,7 +14,7 @@ use crate::cli::output::event_lines::EventLines;
 use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Palette, Terminal};
 use crate::clock::Clock;
 use crate::ledger::runs::event::{Event, RunReport};
 
@@ -88,8 +88,10 @@ impl Reporter {
             _ => !self.audience.json && !self.audience.quiet,
         };
         let warns = matches!(event, Event::ItemFailed { .. } | Event::Retrying { .. });
-        if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| is_shown) {
-            self.write_line(&text, warns, fields(event));
+        match self.lines.on(event, elapsed_ms) {
+            Some(text) if is_shown => self.write_line(&text, warns, fields(event)),
+            Some(text) => self.terminal.err().put_into_copy(&text),
+            None => {}
         }
         if let (Event::Finished(_), Some(text)) = (event, self.lines.omitted_failures().filter(|_| !self.audience.json))
         {
@@ -116,6 +118,7 @@ impl Reporter {
     /// writes nothing, unless failures are exhausted: no other output reports these.
     pub fn finish(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
+        self.terminal.err().put_into_copy(&summary(report, &self.place, Palette::new(false)));
         let out = self.terminal.out();
         if self.audience.json {
             out.put(&json_line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));

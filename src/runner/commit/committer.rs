@@ -48,7 +48,7 @@ pub struct Committer {
     /// Abandoned runs, closed by the next commit.
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
-    pub(super) schedule: Option<ScheduleRecorder>,
+    pub(in crate::runner) schedule: Option<ScheduleRecorder>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.

@@ -37,11 +37,9 @@ use crate::errors::token_error::TokenError;
 use crate::transport::connect::Connector;
 use sheetkeep_base::clock::Clock;
 
-/// The scope of every call. It is always the same, so that one token serves all.
+/// The scope of calls that write. A client has one scope for all its calls, so that one token serves
+/// them.
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
-
-/// The scope of a client that only reads.
-pub(crate) const READ_SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets.readonly";
 
 /// The scope that impersonation requires.
 const IMPERSONATION_SCOPE: &str = "https://www.googleapis.com/auth/cloud-platform";

@@ -73,6 +73,11 @@ impl ApiError {
         }
     }
 
+    /// Returns whether the API is off for the project of the credentials.
+    pub fn is_service_disabled(&self) -> bool {
+        self.code == 403 && self.reason.as_deref() == Some("SERVICE_DISABLED")
+    }
+
     /// Returns whether a 400 is about the spreadsheet's state and not about the request.
     pub fn is_about_spreadsheet(&self) -> bool {
         ["protected cell or object", "No grid with id", "above the limit of", "Unable to parse range"]
@@ -97,7 +102,7 @@ impl ApiError {
         let reason = self.reason.as_deref().unwrap_or_default();
         match self.code {
             401 => Some("the token was refused twice; check that the key still exists and this machine's clock is right".to_owned()),
-            403 if reason == "SERVICE_DISABLED" => Some(match &self.activation_url {
+            403 if self.is_service_disabled() => Some(match &self.activation_url {
                 Some(url) => format!("switch the Google Sheets API on at {url}, wait a minute, and try again"),
                 None => "switch the Google Sheets API on for this project in the Google Cloud console".to_owned(),
             }),

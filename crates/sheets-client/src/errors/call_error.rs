@@ -28,6 +28,8 @@ pub enum Method {
     Create,
     /// `spreadsheets.batchUpdate`.
     BatchUpdate,
+    /// `drive.files.get`.
+    File,
 }
 
 impl Method {
@@ -45,6 +47,7 @@ impl Method {
             Self::Marks => "developerMetadata.search",
             Self::Create => "spreadsheets.create",
             Self::BatchUpdate => "spreadsheets.batchUpdate",
+            Self::File => "drive.files.get",
         }
     }
 
@@ -55,6 +58,7 @@ impl Method {
             Self::Marks => "find the marks of renamed columns",
             Self::Create => "create a spreadsheet",
             Self::BatchUpdate => "write to the spreadsheet",
+            Self::File => "ask Drive about the file",
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::auth::credentials::{CredentialSource, Credentials};
 use crate::errors::call_error::ErrorCause;
 use crate::errors::token_error::TokenError;
-use crate::options::SheetsOptions;
+use crate::options::{AccessScope, SheetsOptions};
 use crate::sheets::{BatchReply, Sheets};
 use crate::tests::key::service_account;
 use crate::tests::stub::{Answer, BOOK, Seen, Stub, book, one_range, one_value, token};
@@ -114,7 +114,7 @@ async fn a_client_that_only_reads_asks_for_reading_only() {
     let stub = Stub::new(|_, _| one_value());
     let key = service_account("https://oauth2.example/token").to_string();
     let credentials = Credentials::parse(&key, "a test").expect("a key");
-    let options = SheetsOptions { credentials, only_reads: true, ..stub.options() };
+    let options = SheetsOptions { credentials, access: AccessScope::Read, ..stub.options() };
     stub.client_with(options).values(&book(), &one_range()).await.expect("read");
     assert_eq!(claims(&stub)["scope"], "https://www.googleapis.com/auth/spreadsheets.readonly");
 }
