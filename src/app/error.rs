@@ -81,6 +81,16 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// True if a proxy is the cause, and not the service or the spreadsheet's owner.
+    pub fn is_proxy_error(&self) -> bool {
+        match self {
+            Self::Pass(RunError::Store(error)) | Self::Store(error) => error.is_proxy_error(),
+            Self::Pass(RunError::Unfinished { is_proxy_error, .. }) => *is_proxy_error,
+            Self::Call(error) => error.cause.is_proxy_error(),
+            _ => false,
+        }
+    }
+
     /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {

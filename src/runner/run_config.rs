@@ -207,6 +207,8 @@ pub enum RunError {
         /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
         /// service answered.
         fault: Fault,
+        /// True if a proxy is the cause.
+        is_proxy_error: bool,
     },
     /// The store refuses the content of a batch.
     #[error("write to the sheet: it refuses a batch: {why}")]

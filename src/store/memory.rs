@@ -186,7 +186,11 @@ impl Store for MemoryStore {
                 Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                    CommitReply::NotExecuted {
+                        fault: crate::fault::Fault::Throttled,
+                        is_proxy_error: false,
+                        why: "a quota is used up".into(),
+                    }
                 }
             }
         })
