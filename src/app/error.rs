@@ -69,7 +69,7 @@ pub enum AppError {
     NoProgram {
         /// The step's name.
         step: String,
-        /// The reason.
+        /// The reason, with the program's path.
         why: String,
     },
     /// The source can be read only once, and the command reads it several times.

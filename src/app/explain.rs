@@ -72,7 +72,7 @@ pub struct FailureRow {
 /// All rows about a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemHistory {
-    /// The key.
+    /// The key that was asked for, as typed.
     pub key: String,
     /// The data tab's title, and the rows that hold the key now.
     pub data: (String, Vec<u32>),

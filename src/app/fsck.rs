@@ -58,7 +58,7 @@ impl DiscrepancyKind {
     }
 }
 
-/// One finding.
+/// One disagreement between the data tab and `Processed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discrepancy {
     /// The kind of inconsistency.
@@ -100,7 +100,7 @@ pub struct FsckReport {
     pub findings: Vec<Discrepancy>,
     /// Missing machine tabs that can be recreated.
     pub missing_tabs: Vec<String>,
-    /// Further anomalies.
+    /// Messages about manual edits that the loader met.
     pub anomalies: Vec<String>,
 }
 

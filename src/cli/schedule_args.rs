@@ -2,7 +2,7 @@
 //!
 //! In scope: parsing, help. Out of scope: the other commands (`cli::args`).
 
-/// `sheetkeep schedule`.
+/// Flags of `sheetkeep schedule`, which reads no spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ScheduleArgs {
     /// What to do with the schedule.

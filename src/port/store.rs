@@ -75,11 +75,11 @@ pub struct MisplacedWrites {
 /// Calls to the service behind a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Read calls.
+    /// Calls that the service counts as reads, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that the service counts as writes, retries included.
     pub writes: u64,
-    /// Retries.
+    /// Attempts after the first one of a call.
     pub retries: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,

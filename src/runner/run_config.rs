@@ -48,7 +48,7 @@ pub struct Dependencies {
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
     pub prepared: Option<PreparedChanges>,
-    /// The clock.
+    /// The source of time, wall clock and monotonic.
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub chance: Arc<dyn Rng>,
@@ -242,7 +242,7 @@ pub enum RunError {
     NoField {
         /// `key` or `version`.
         what: &'static str,
-        /// The expression.
+        /// The field that the expression names, as written there.
         path: String,
         /// The source's header row.
         header_row: Box<HeaderRow>,

@@ -84,7 +84,7 @@ pub struct RunContext {
     pub table_exists: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
-    /// This run.
+    /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,

@@ -22,7 +22,7 @@ const HEAD_READ_RETRIES: u32 = 3;
 /// A commit whose outcome is known, or can't be determined.
 #[derive(Debug)]
 pub struct CommitOutcome {
-    /// The commit.
+    /// The commit that was sent, for the draft that follows it.
     pub commit: Arc<Commit>,
     /// How it ended.
     pub end: CommitEnd,
@@ -37,7 +37,7 @@ pub struct CommitOutcome {
 pub struct LastError {
     /// Its message; empty if there was none.
     pub why: String,
-    /// Its class.
+    /// The class of the error: what may be done about it.
     pub fault: Fault,
     /// True if a proxy is the cause.
     pub is_proxy_error: bool,
@@ -53,7 +53,7 @@ impl LastError {
 /// The ports that the driver uses.
 #[derive(Clone)]
 pub struct CommitDriver {
-    /// The store.
+    /// The store that gets the commit and yields the head.
     pub store: Arc<dyn Store>,
     /// The clock for delays.
     pub clock: Arc<dyn Clock>,
