@@ -27,7 +27,7 @@ use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 
 use crate::job_fixture::JobFixture;
 use crate::support::{ById, Values};

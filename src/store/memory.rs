@@ -111,7 +111,7 @@ impl MemoryStore {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            processed_index: book(&contents, self.again),
+            processed_index: index(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
@@ -216,7 +216,7 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =
