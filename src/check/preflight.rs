@@ -35,9 +35,9 @@ use crate::store::tabs::load_plan::MissingTab;
 
 /// The run that is checked.
 pub struct PlannedRun {
-    /// The client.
+    /// The client of the service.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet that the run would write to.
     pub id: SpreadsheetId,
     /// The job's definition now; the load fills in the spreadsheet.
     pub definition: Definition,

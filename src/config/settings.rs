@@ -62,7 +62,7 @@ pub struct Settings {
     pub path: PathBuf,
     /// When the job should run.
     pub schedule: Option<JobSchedule>,
-    /// The source.
+    /// Where records come from, and how they are read.
     pub source: SourceSettings,
     /// The jq expression of the key.
     pub key: Program,

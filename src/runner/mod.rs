@@ -24,7 +24,7 @@
 //! | How does a run stop early? | `shutdown` |
 //! | When is the next run due? | `outlook` |
 //! | Which checks concern the header row of a table? | `header_row` |
-//! | Which columns would the first row of a new job have? | `preview` |
+//! | What would steps make of a record, and which columns would a first row have? | `preview` |
 
 pub mod run_loop;
 pub mod run_end;

@@ -50,7 +50,7 @@ pub struct Dependencies {
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
     pub prepared: Option<PreparedChanges>,
-    /// The clock.
+    /// The source of time, wall clock and monotonic.
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub chance: Arc<dyn Rng>,
@@ -219,6 +219,8 @@ pub enum RunError {
         /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
         /// service answered.
         fault: Fault,
+        /// True if a proxy is the cause.
+        is_proxy_error: bool,
     },
     /// The store refuses the content of a batch.
     #[error("write to the sheet: it refuses a batch: {why}")]
@@ -252,7 +254,7 @@ pub enum RunError {
     NoField {
         /// `key` or `version`.
         what: &'static str,
-        /// The expression.
+        /// The field that the expression names, as written there.
         path: String,
         /// The source's header row.
         header_row: Box<HeaderRow>,

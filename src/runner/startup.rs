@@ -89,7 +89,7 @@ pub struct RunContext {
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
     pub schedule: Option<ScheduleRecorder>,
-    /// This run.
+    /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,

@@ -24,7 +24,7 @@ use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
-use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::input::reprocess_state::ReprocessState;
@@ -289,7 +289,8 @@ impl Committer {
         let metadata =
             CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
-        let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
+        let commit =
+            Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);
         self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
@@ -330,7 +331,7 @@ impl Committer {
             NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
             NextAction::Stop(halt) => {
-                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome).await)
+                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
             }
         }
     }
@@ -352,7 +353,10 @@ impl Committer {
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
         let Some((commit, items, left)) = self.drafts.applied(id) else {
-            return Err(unfinished_error("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+            return Err(unfinished_error(LastError::new(
+                "a commit was applied that this run did not draft",
+                Fault::Corrupt,
+            )));
         };
         self.chain.on_end(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
