@@ -135,6 +135,10 @@ pub struct RunArgs {
     /// With --due: further jobs, each on its own
     #[arg(value_name = "JOB.toml", requires = "due")]
     pub more_jobs: Vec<PathBuf>,
+    /// For `schedule run`: read the job file's form from standard input, if there is one; answer
+    /// with the next occurrence
+    #[arg(long, hide = true, requires = "due", conflicts_with = "more_jobs")]
+    pub for_daemon: bool,
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -281,6 +285,7 @@ impl RunArgs {
             plan: None,
             due: false,
             more_jobs: Vec::new(),
+            for_daemon: false,
             retry_failures: false,
             fail_on: FailOn::default(),
             quiet: false,

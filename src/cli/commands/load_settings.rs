@@ -9,7 +9,8 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::config::external::environment::own_program;
 use crate::config::external::flags::Overrides;
-use crate::config::settings::{Settings, load};
+use crate::config::form::JobFileForm;
+use crate::config::settings::{Settings, from_form, load};
 use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
 
@@ -30,18 +31,29 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
 /// Reads the job's settings, for a command that reports the notes itself. Expressions that may not
 /// end are evaluated in a separate process.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
-    let flags = Overrides {
+    load(&job.job, &overrides(job, input)).map(with_workers).map_err(from_config)
+}
+
+/// Reads the job's settings from a form of its file, with flags first.
+pub fn settings_of_form(job: &JobArgs, form: &JobFileForm) -> Result<Settings, CliError> {
+    from_form(&job.job, form, &overrides(job, None)).map(with_workers).map_err(from_config)
+}
+
+fn overrides(job: &JobArgs, input: Option<PathBuf>) -> Overrides {
+    Overrides {
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),
         state_dir: job.state_dir.clone(),
         env_file: job.env_file.clone(),
         input,
         ..Overrides::default()
-    };
-    let mut settings = load(&job.job, &flags).map_err(from_config)?;
+    }
+}
+
+fn with_workers(mut settings: Settings) -> Settings {
     let workers = Workers::from_own_program(own_program(), Arc::new(SystemClock::new()));
     settings.evaluation.evaluator = Some(Arc::new(workers));
-    Ok(settings)
+    settings
 }
 
 /// Returns the job's place, for people.
