@@ -18,7 +18,7 @@ use crate::cli::job_args::JobArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
-use crate::cli::schedule_args::ScheduleArgs;
+use crate::cli::schedule_args::{ScheduleAction, ScheduleArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
 
@@ -85,7 +85,7 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
-    /// Explain a schedule, or export it for another scheduler
+    /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
@@ -312,6 +312,11 @@ impl RunArgs {
 }
 
 impl CliCommand {
+    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
+    }
+
     /// Returns the flags of the job that the command is about, if it has one.
     pub fn job(&self) -> Option<&JobArgs> {
         match self {

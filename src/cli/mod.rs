@@ -16,6 +16,7 @@ pub mod job_args;
 pub mod plan_args;
 pub mod maintenance_args;
 pub mod schedule_args;
+pub mod schedule_run_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;
 pub mod args;

@@ -2,6 +2,8 @@
 //!
 //! In scope: parsing, help. Out of scope: the other commands (`cli::args`).
 
+use crate::cli::schedule_run_args::ScheduleRunArgs;
+
 /// `sheetkeep schedule`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ScheduleArgs {
@@ -15,13 +17,14 @@ pub struct ScheduleArgs {
 pub enum ScheduleAction {
     /// Explain a cron expression: in words, its next five times, clock changes
     Explain(ScheduleExplainArgs),
+    /// Run many jobs by their schedules, until it is stopped
+    Run(ScheduleRunArgs),
 }
 
 impl ScheduleAction {
     /// Returns whether the command was asked for JSON.
     pub fn json(&self) -> bool {
-        let Self::Explain(args) = self;
-        args.json
+        matches!(self, Self::Explain(args) if args.json)
     }
 }
 

@@ -11,6 +11,7 @@
 //! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
+//! - `schedule_run`: runs many jobs by their schedules.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -30,5 +31,6 @@ pub mod failures;
 pub mod explain;
 pub mod fsck;
 pub mod schedule;
+pub mod schedule_run;
 #[cfg(feature = "emulator")]
 pub mod emulate;
