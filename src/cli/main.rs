@@ -101,12 +101,12 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         }
         CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
         CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
-        CliCommand::Schedule(args) => match &args.action {
-            ScheduleAction::Run(args) => {
-                runtime.block_on(commands::schedule_run::command(session, args, clock, chance))
+        CliCommand::Schedule(args) => {
+            if let ScheduleAction::Run(args) = &args.action {
+                return runtime.block_on(commands::schedule_run::command(session, args, clock, chance));
             }
-            action => commands::schedule::command(session, action, clock.as_ref()),
-        },
+            commands::schedule::command(session, &args.action, clock.as_ref())
+        }
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance: Arc<dyn Rng> = match args.seed {

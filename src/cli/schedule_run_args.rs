@@ -13,10 +13,10 @@ pub struct ScheduleRunArgs {
     /// Run at most N jobs at the same time
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub at_once: u16,
-    /// Read settings from FILE, instead of `.env` beside each job file
+    /// Read settings from FILE, not from `.env` files
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    /// Keep lock and identity of the jobs in DIR
     #[arg(long, value_name = "DIR")]
     pub state_dir: Option<PathBuf>,
 }

@@ -213,7 +213,9 @@ impl Daemon {
             return;
         };
         self.watch = Some(watch);
-        changes.into_iter().for_each(|change| self.take_change(change));
+        for change in changes {
+            self.take_change(change);
+        }
     }
 
     fn take_change(&mut self, change: JobFileChange) {
@@ -256,7 +258,8 @@ impl Daemon {
     async fn drain(mut self, mut requests: UnboundedReceiver<DaemonRequest>) -> DaemonEnd {
         self.parts.notifier.stopping(self.calls.len());
         if !self.calls.is_empty() {
-            tracing::info!("waits for {} jobs to commit and end; a second signal kills them", self.calls.len());
+            let at_work = self.calls.len();
+            tracing::info!(at_work, "waits for the jobs at work to commit and end; a second signal kills them");
         }
         self.stop.cancel();
         let until = self.parts.clock.monotonic_ms().saturating_add(DRAIN_MS);

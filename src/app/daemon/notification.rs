@@ -25,7 +25,7 @@ impl ServiceNotifier {
 
     /// Notifies that all is set up, for this many jobs.
     pub fn ready(&self, jobs: usize) {
-        send(&["READY=1".to_owned(), format!("STATUS={jobs} jobs")]);
+        send(&["READY=1".to_owned(), format!("STATUS=jobs: {jobs}")]);
     }
 
     /// Notifies that the daemon is alive, if that is due at this monotonic time.
@@ -42,7 +42,7 @@ impl ServiceNotifier {
 
     /// Notifies that the daemon ends once its calls have ended.
     pub fn stopping(&self, calls: usize) {
-        send(&["STOPPING=1".to_owned(), format!("STATUS=waits for {calls} jobs")]);
+        send(&["STOPPING=1".to_owned(), format!("STATUS=waits for jobs at work: {calls}")]);
     }
 }
 
