@@ -9,6 +9,9 @@
 //! | What does a repair do to one row? | `row_repair` |
 //! | What does the tab contain now? | `image` |
 //! | Where is a row of the batch now? | `rows` |
+//! | Which of several equal rows is the one? | `equal_rows` |
+//! | Which rows are none of those that were hit? | `claim` |
+//! | What does a user read about rows that could each be the one? | `ambiguity` |
 //! | Where is a column whose header no longer names it? | `column_search` |
 //! | Where are rows and columns together? | `correspondence` |
 //! | How do references change in a formula that returns after columns moved? | `formulas` |
@@ -23,6 +26,9 @@
 pub mod row_repair;
 pub mod image;
 pub mod rows;
+mod ambiguity;
+mod equal_rows;
+mod claim;
 pub mod column_search;
 pub mod correspondence;
 pub mod formulas;

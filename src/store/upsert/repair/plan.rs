@@ -11,12 +11,13 @@ use serde_json::Value;
 use crate::grid::column_letters;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
 use crate::store::upsert::repair::check::CellCheck;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::repair::rows::{RowLocation, left_nothing};
+use crate::store::upsert::repair::rows::left_nothing;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
 /// The plan that repairs a finding.
@@ -72,9 +73,11 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     }
     let new = out.list.iter().filter(|repair| repair.row.is_none()).filter_map(RowRepair::key);
     let shared: HashSet<String> = new.map(str::to_owned).chain(planner.map.shared_keys().cloned()).collect();
+    let mut ambiguous = ambiguous_hits(&planner.map);
+    ambiguous.append(&mut out.ambiguous);
     let repairs: Vec<_> = out.list.into_iter().map(|repair| planner.with_expectation(repair, &shared)).collect();
     let checks = repairs.iter().flat_map(|repair| planner.checks(repair)).collect();
-    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: planner.ambiguous_rows(), checks }
+    RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: messages(&planner.map, &ambiguous), checks }
 }
 
 /// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
@@ -91,12 +94,25 @@ struct PlannedRepairs {
     /// Columns that were not found, by header, with the number of cells left out.
     lost_columns: BTreeMap<String, usize>,
     unrepaired: Vec<String>,
+    /// Rows of which two could be the one for which a repair was intended.
+    ambiguous: Vec<AmbiguousRows>,
 }
 
 impl PlannedRepairs {
     /// Adds copies to a row, or to a new row of this key.
     fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
         let known = row.and_then(|row| self.by_row.get(&row).copied());
+        self.add_to(known, row, key, copies, clears);
+    }
+
+    /// Adds copies to the new row of this key, also if that is planned already.
+    fn add_to_new_row(&mut self, key: &str, copies: Vec<CellCopy>) {
+        let is_it = |repair: &RowRepair| repair.row.is_none() && repair.key() == Some(key);
+        let known = self.list.iter().position(is_it);
+        self.add_to(known, None, key, copies, Vec::new());
+    }
+
+    fn add_to(&mut self, known: Option<usize>, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
         if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
             let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
             let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
@@ -197,16 +213,18 @@ impl RepairPlanner<'_> {
 
     /// Finds the row for which a write was intended.
     fn intended_row<'t>(&self, at: usize, misplaced: &'t MisplacedWrite, out: &mut PlannedRepairs) -> IntendedRow<'t> {
-        let undo_log = &self.map.finding.undo_log;
-        let writes_key = misplaced.target.columns.contains(&undo_log.key);
+        let (undo_log, target) = (&self.map.finding.undo_log, &misplaced.target);
+        let writes_key = target.columns.contains(&undo_log.key);
         let hit = self.map.row_of_hit(at);
-        match &misplaced.target.expect {
+        match &target.expect {
             RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => match self.map.hit_with_key(key) {
                 // The batch found the row of this key. If it is gone now, or has another key, a user
                 // did that since.
                 Some(images) => {
                     let row = self.map.row_of_hit(images).filter(|row| !self.map.is_unkeyed(images, *row));
-                    row.map_or(IntendedRow::Gone, IntendedRow::Row)
+                    let is_new = row.is_none() && target.moves.is_empty() && self.is_to_be_created(images);
+                    let gone = if is_new { IntendedRow::New(key) } else { IntendedRow::Gone };
+                    row.map_or(gone, IntendedRow::Row)
                 }
                 None => match self.map.row_of(key) {
                     Some(row) => IntendedRow::Row(row),
@@ -216,8 +234,9 @@ impl RepairPlanner<'_> {
                     }
                     // The row has another key now: a user changed it, or wrote the right one back.
                     None => {
-                        let row = self.map.own_row_changed(at, misplaced);
-                        let row = row.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        // A row whose own key a user changed belongs to no key.
+                        let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
+                        let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
                         if row.is_none() {
                             self.note_missing_row(misplaced, out);
                         }
@@ -242,9 +261,12 @@ impl RepairPlanner<'_> {
                     return IntendedRow::Gone;
                 }
                 let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
+                let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
-                let row =
-                    row.or_else(|| self.map.row_with_contents(fingerprint, misplaced.target.row, |row| !out.has(row)));
+                let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+                let key = self.map.restored_key(misplaced);
+                out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key }));
+                let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
                 if row.is_none() {
                     self.note_missing_row(misplaced, out);
                 }
@@ -323,10 +345,10 @@ impl RepairPlanner<'_> {
         let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
         let columns = &misplaced.target.columns;
         let Some(row) = self.map.row_of_hit(at) else {
-            self.restore_elsewhere(&key, misplaced, &source, out);
+            self.restore_elsewhere(at, &key, misplaced, &source, out);
             return;
         };
-        let is_elsewhere = row != misplaced.target.row && self.map.image.is_blank(row as usize);
+        let is_elsewhere = row != misplaced.target.row && !self.map.image.has_constants(row as usize);
         if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
             let (was, is) = (misplaced.target.row + 1, row + 1);
             out.unrepaired.push(format!(
@@ -356,27 +378,48 @@ impl RepairPlanner<'_> {
         out.add(Some(row), &key, copies, Vec::new());
     }
 
-    /// Handles a hit row that was not found. If it had a key and the write left nothing in it, it
-    /// gets a new row, because users could not recognise it as a row.
-    fn restore_elsewhere(&self, key: &str, misplaced: &MisplacedWrite, source: &CellSource, out: &mut PlannedRepairs) {
+    /// Handles a hit row that was not found.
+    fn restore_elsewhere(
+        &self,
+        at: usize,
+        key: &str,
+        misplaced: &MisplacedWrite,
+        source: &CellSource,
+        out: &mut PlannedRepairs,
+    ) {
         let is_overwritten = misplaced.target.columns.contains(&self.map.key);
-        if key.is_empty() || !is_overwritten {
+        // Of a row that had lost its key before, the write intended for it reports.
+        if key.is_empty() || !is_overwritten || self.map.is_owed_a_key(at) {
             let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
             out.gone += usize::from(!is_blank);
             return;
         }
-        let has_row = self.map.row_of(key).is_some()
-            || self.map.hit_with_key(key).is_some_and(|hit| self.map.row_of_hit(hit).is_some());
-        if has_row {
+        if self.has_row(key) {
             out.gone += 1;
-        } else if left_nothing(misplaced, &self.map.now, self.map.image) {
+        } else if self.is_to_be_created(at) {
             let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
-            out.add(None, key, misplaced.target.columns.iter().filter_map(copy).collect(), Vec::new());
+            out.add_to_new_row(key, misplaced.target.columns.iter().filter_map(copy).collect());
         } else {
             out.unrepaired.push(format!(
                 "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
             ));
         }
+    }
+
+    /// Whether a row shows this key, or showed it before the batch.
+    fn has_row(&self, key: &str) -> bool {
+        let hit = self.map.hit_with_key(key);
+        self.map.row_of(key).is_some() || hit.is_some_and(|hit| self.map.row_of_hit(hit).is_some())
+    }
+
+    /// Whether a hit row that was not found gets a new row: it had a key, and the write left nothing
+    /// in it, so that users could not recognise it as a row.
+    fn is_to_be_created(&self, at: usize) -> bool {
+        let Some(misplaced) = self.map.finding.misplaced.get(at) else { return false };
+        let key = self.map.key_before(misplaced);
+        let is_overwritten = misplaced.target.columns.contains(&self.map.key) && !self.map.is_owed_a_key(at);
+        let is_lost = is_overwritten && !key.is_empty() && !self.has_row(&key);
+        is_lost && left_nothing(misplaced, &self.map.now, self.map.image)
     }
 
     /// Returns the copy that restores a cell. The service copies a formula and shifts its
@@ -447,7 +490,8 @@ impl RepairPlanner<'_> {
         // A key that the repair takes out of this row is another row's.
         let is_others = |key: &String| repair.columns().contains(&image.key) && self.map.is_written_key(key);
         let key = Some(key).filter(|key| !key.is_empty() && !shared.contains(key) && !is_others(key));
-        RowRepair { expect: RowPredicate::Row { key, fingerprint: image.fingerprint(row) }, ..repair }
+        let fingerprint = image.fingerprint_covering(row, &repair.columns());
+        RowRepair { expect: RowPredicate::Row { key, fingerprint }, ..repair }
     }
 
     /// What the row of a repair must show: constants from undo rows only.
@@ -474,39 +518,6 @@ impl RepairPlanner<'_> {
         let misplaced = finding.misplaced.get(at)?;
         let is_read = self.map.image.undo.before.get(at).is_some();
         (is_read && self.formula_before(at, misplaced, copy.from).is_none()).then(|| cell(&misplaced.before, copy.from))
-    }
-
-    /// Messages about rows that could each be the one that was hit.
-    fn ambiguous_rows(&self) -> Vec<String> {
-        let all = self.map.finding.misplaced.iter().zip(&self.map.located);
-        let either = all.filter_map(|(misplaced, located)| match located {
-            RowLocation::Either(one, other) => Some((misplaced, *one + 1, *other + 1)),
-            RowLocation::At(_) | RowLocation::Gone => None,
-        });
-        let messages = either.map(|(misplaced, one, other)| {
-            let image = self.map.image;
-            let header = image.tab.header.get(image.key).map_or("", String::as_str);
-            let key = self.map.key_before(misplaced);
-            match (key.is_empty(), one == other) {
-                (true, true) => {
-                    format!("row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history")
-                }
-                (true, false) => {
-                    format!(
-                        "rows {one} and {other} could each be one without a key that a write hit by mistake: restore its cells from the version history"
-                    )
-                }
-                (false, true) => {
-                    format!("row {one} could be the one of key \"{key}\" or of another key: write its key into column \"{header}\"")
-                }
-                (false, false) => {
-                    format!(
-                        "rows {one} and {other} could each be the one of key \"{key}\": write it into column \"{header}\" of the right one"
-                    )
-                }
-            }
-        });
-        messages.collect()
     }
 }
 
