@@ -330,6 +330,21 @@ impl Hand {
         Some((vec![written(sight.view.id, at, place, "")], format!("row {} is not {key}", at + 1)))
     }
 
+    /// She writes a text for a key into the row that shows what is right.
+    pub fn name_row(&mut self, book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
+        let keys = book.job("id")?;
+        let is_right = |at: &usize| {
+            let Some(row) = sight.lines.get(*at).and_then(|line| book.rows.get(&line.stamp?)) else { return false };
+            let mut cells = row.cells.iter().filter_map(|(column, right)| Some((sight.column(*column)?, right)));
+            cells.all(|(place, right)| sight.entered(*at, place) == right)
+        };
+        let at = *rows.iter().find(|at| is_right(at))?;
+        self.made += 1;
+        let text = format!("hers {}", self.made);
+        book.type_in(sight, sight.lines.get(at)?.stamp?, keys, &text);
+        Some((vec![written(sight.view.id, at, sight.column(keys)?, &text)], format!("row {} is {text}", at + 1)))
+    }
+
     /// She gives rows back what was right in them, as the version history has it.
     pub fn restore_rows(book: &mut Book, sight: &Sight, rows: &[usize]) -> Done {
         let mut requests = Vec::new();

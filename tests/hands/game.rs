@@ -208,7 +208,9 @@ impl Game {
         let shown = shown.rsplit(" and ").take(2).flat_map(|text| text.split(' '));
         let rows: Vec<usize> = shown.filter_map(|text| text.parse::<usize>().ok()?.checked_sub(1)).collect();
         let keys: Vec<_> = advice.split("of key \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
-        let done = if keys.is_empty() {
+        let done = if advice.contains("write a text") {
+            table.hand.name_row(&mut table.book, &sight, &rows)
+        } else if keys.is_empty() {
             Hand::restore_rows(&mut table.book, &sight, &rows)
         } else if advice.contains("clear column") {
             Hand::clear_other(&table.book, &sight, keys[0], &rows)

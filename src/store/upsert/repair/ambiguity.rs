@@ -14,12 +14,16 @@ pub(super) struct AmbiguousRows {
     pub rows: (u32, u32),
     /// The key of the row, if it has one.
     pub key: Option<String>,
+    /// Whether users can show the row by restoring its cells.
+    pub is_restorable: bool,
 }
 
 /// Collects the hit rows that could be either of two.
 pub(super) fn ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
     let located = map.located.iter().enumerate().filter_map(|(at, located)| match located {
-        RowLocation::Either(one, other) => Some(AmbiguousRows { rows: (*one, *other), key: map.own_key(at) }),
+        RowLocation::Either(one, other) => {
+            Some(AmbiguousRows { rows: (*one, *other), key: map.own_key(at), is_restorable: map.had_contents(at) })
+        }
         RowLocation::At(_) | RowLocation::Gone => None,
     });
     let mut out: Vec<_> = located.collect();
@@ -27,7 +31,7 @@ pub(super) fn ambiguous_hits(map: &Correspondence<'_>) -> Vec<AmbiguousRows> {
     for claim in map.claims.iter().filter(|claim| claim.row.is_none() && claim.key.is_some()) {
         let is_it = |row: u32| map.image.compare(&claim.fingerprint, row as usize).is_exact();
         let rows = out.iter().map(|ambiguous| ambiguous.rows).find(|(one, other)| one == other && is_it(*one));
-        out.extend(rows.map(|rows| AmbiguousRows { rows, key: claim.key.clone() }));
+        out.extend(rows.map(|rows| AmbiguousRows { rows, key: claim.key.clone(), is_restorable: false }));
     }
     out
 }
@@ -46,10 +50,11 @@ pub(super) fn messages(map: &Correspondence<'_>, all: &[AmbiguousRows]) -> Vec<S
             keys.push(key);
         }
     }
-    groups.iter().map(|(rows, keys)| message(map, *rows, keys)).collect()
+    let is_restorable = |rows| all.iter().filter(|ambiguous| ambiguous.rows == rows).all(|row| row.is_restorable);
+    groups.iter().map(|(rows, keys)| message(map, *rows, keys, is_restorable(*rows))).collect()
 }
 
-fn message(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&str]) -> String {
+fn message(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&str], is_restorable: bool) -> String {
     let image = map.image;
     let column = image.tab.header.get(image.key).map_or("", String::as_str);
     let shown = [one, other].map(|row| image.shown(row as usize, image.key));
@@ -58,6 +63,11 @@ fn message(map: &Correspondence<'_>, (one, other): (u32, u32), keys: &[&str]) ->
         [] if one == other => {
             format!(
                 "row {one} could be one of several without a key that a write hit by mistake: restore its cells from the version history"
+            )
+        }
+        [] if shown[0].is_empty() && !is_restorable => {
+            format!(
+                "rows {one} and {other} could each be one that a write filled by mistake: write a text into column \"{column}\" of the other one, which stays"
             )
         }
         [] if shown[0].is_empty() => {

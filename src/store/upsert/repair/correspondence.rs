@@ -14,8 +14,8 @@ use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
 use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::column_search::{
-    cell, correct_by_content, formulas_found, join_recovered_header, known_by_formula, named_header, pair_by_formula,
-    renamed_columns,
+    cell, correct_by_content, find_shifted_keys, formulas_found, join_recovered_header, known_by_formula, named_header,
+    pair_by_formula, renamed_columns,
 };
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
@@ -79,6 +79,7 @@ impl<'a> Correspondence<'a> {
             by_key.entry(image.shown(row, image.key)).or_default().push(row);
         }
         correct_by_content(&mut now, finding, image, key, &by_key);
+        find_shifted_keys(&mut now, finding, image);
         let mut hit_by_key = HashMap::new();
         let mut hit_by_mark: HashMap<Option<u64>, Vec<usize>> = HashMap::new();
         for (at, misplaced) in finding.misplaced.iter().enumerate() {
@@ -201,6 +202,12 @@ impl<'a> Correspondence<'a> {
         };
         let hit = self.finding.misplaced.get(at)?;
         Some(cell(&hit.shown, self.found.get(*from)?)).filter(|key| !key.is_empty())
+    }
+
+    /// Whether a hit row had contents before.
+    pub(super) fn had_contents(&self, at: usize) -> bool {
+        let before = self.finding.misplaced.get(at).map(|misplaced| &misplaced.shown);
+        before.is_some_and(|cells| !RowFingerprint::new(cells, |_| false).is_blank())
     }
 
     /// Whether the batch was to restore the key of a hit row.

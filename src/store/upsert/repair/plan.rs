@@ -265,7 +265,7 @@ impl RepairPlanner<'_> {
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
                 let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
                 let key = self.map.restored_key(misplaced);
-                out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key }));
+                out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));
                 let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
                 if row.is_none() {
                     self.note_missing_row(misplaced, out);
@@ -464,7 +464,12 @@ impl RepairPlanner<'_> {
     /// lowest `count` rows of the key.
     fn move_appended_cells(&self, key: &str, count: usize, out: &mut PlannedRepairs) {
         let used = &self.map.finding.undo_log.used;
-        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else { return };
+        let Some(at) = self.map.now.get(self.map.finding.undo_log.key) else {
+            out.unrepaired.push(format!(
+                "the row of key \"{key}\" was written while columns moved and is beside its columns: the column in which its key is was not found again"
+            ));
+            return;
+        };
         let moves: Vec<_> = used.iter().filter_map(|&p| Some((self.map.now.get(p)?, self.map.intended(p)?))).collect();
         let is_filled = |column: &usize| moves.iter().any(|(_, to)| to == column);
         let clears: Vec<_> = moves.iter().map(|(from, _)| *from).filter(|column| !is_filled(column)).collect();
