@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::store::tabs::column_map::{ColumnMap, is_error, map_own_columns};
-use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
+use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::column_search::{
     cell, correct_by_content, find_shifted_keys, formulas_found, join_recovered_header, known_by_formula, named_header,
@@ -20,7 +20,7 @@ use crate::store::upsert::repair::column_search::{
 use crate::store::upsert::repair::formulas::have_same_shape;
 use crate::store::upsert::repair::image::TabImage;
 use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
-use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
+use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// The row and column maps of a finding.
 pub(super) struct Correspondence<'a> {
@@ -33,23 +33,23 @@ pub(super) struct Correspondence<'a> {
     /// The position of the key column as found.
     pub(super) key: usize,
     /// Of each hit row, the key that the batch was to restore in it, when it hit another one.
-    owed_keys: Vec<Option<String>>,
+    pub(super) owed_keys: Vec<Option<String>>,
     /// The current location of each row that was hit.
     pub(super) located: Vec<RowLocation>,
     /// Rows that a repair hit as intended.
-    settled: Vec<Claim>,
+    pub(super) settled: Vec<Claim>,
     /// Rows that are known to be none of the hit ones.
     pub(super) claims: Vec<Claim>,
     /// From current row to index of the hit.
-    hit_by_row: HashMap<u32, usize>,
+    pub(super) hit_by_row: HashMap<u32, usize>,
     /// From the key before the write to index of the hit.
-    hit_by_key: HashMap<String, usize>,
+    pub(super) hit_by_key: HashMap<String, usize>,
     /// From the mark of the key before the write, or none, to indices of the hits.
-    hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
+    pub(super) hit_by_mark: HashMap<Option<u64>, Vec<usize>>,
     /// Current rows by displayed key.
-    by_key: HashMap<String, Vec<usize>>,
+    pub(super) by_key: HashMap<String, Vec<usize>>,
     /// For each text in the column where the batch wrote keys: the lowest row that was not hit.
-    lowest: HashMap<String, u32>,
+    pub(super) lowest: HashMap<String, u32>,
 }
 
 impl<'a> Correspondence<'a> {
@@ -123,127 +123,6 @@ impl<'a> Correspondence<'a> {
             }
         }
         self
-    }
-
-    /// The rows that a repair hit as intended: each is where it hit it, or else the only row that
-    /// shows what it wrote.
-    fn find_settled_rows(&self) -> Vec<Claim> {
-        let settled = self.finding.settled.iter().filter_map(|(place, row)| {
-            let is_filled = |at| self.now.get(at).is_some_and(|column| self.image.is_filled_by_header(column));
-            let fingerprint = RowFingerprint::new(row, is_filled).moved(&self.now, self.image.width());
-            if fingerprint.is_blank() {
-                return None;
-            }
-            let rows = self.image.rows().filter(|(row, _)| self.image.compare(&fingerprint, *row).is_exact());
-            let rows: Vec<_> = rows.map(|(row, _)| row).collect();
-            let only = if let [only] = rows.as_slice() { Some(*only) } else { None };
-            let place = *place as usize;
-            let row = rows.contains(&place).then_some(place).or(only);
-            Some(Claim { fingerprint, key: None, row })
-        });
-        settled.collect()
-    }
-
-    /// Whether a hit row contained as much of these contents as of others, so that it may be the row
-    /// that a repair expected, changed since.
-    fn resembles_a_hit(&self, fingerprint: &RowFingerprint) -> bool {
-        let hits = self.finding.misplaced.iter().map(|hit| self.compare_before(fingerprint, hit));
-        hits.into_iter().any(|like| like.equal > 0 && like.equal >= like.different)
-    }
-
-    /// Compares what a repair expected with what a hit row contained before.
-    fn compare_before(&self, fingerprint: &RowFingerprint, hit: &MisplacedWrite) -> Likeness {
-        let width = hit.shown.len().max(self.finding.header.len());
-        fingerprint.moved(&self.found, width).compare(&hit.shown, |_| false)
-    }
-
-    /// Whether a row is one that a repair hit as intended.
-    fn is_settled(&self, row: u32) -> bool {
-        self.settled.iter().any(|claim| claim.row == Some(row as usize))
-    }
-
-    /// Rows that are known to be others than the hit ones: intended rows of a repair that it missed,
-    /// and rows that it hit as intended.
-    fn find_claims(&self) -> Vec<Claim> {
-        let map = self.intended_map();
-        let missed = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
-            RowPredicate::Row { key, fingerprint } if !fingerprint.is_blank() && !self.resembles_a_hit(fingerprint) => {
-                let shown = key.as_ref().and_then(|key| self.by_key.get(key));
-                let row = shown.and_then(|rows| if let [row] = rows.as_slice() { Some(*row) } else { None });
-                let key = key.clone().or_else(|| self.restored_key(misplaced));
-                Some(Claim { fingerprint: fingerprint.moved(&map, self.image.width()), key, row })
-            }
-            _ => None,
-        });
-        missed.chain(self.settled.iter().cloned()).collect()
-    }
-
-    /// The key that a repair was to restore in a row that had lost it.
-    pub(super) fn restored_key(&self, misplaced: &MisplacedWrite) -> Option<String> {
-        let (target, key) = (&misplaced.target, self.finding.undo_log.key);
-        let writes_key = target.columns.contains(&key) && target.moves.is_empty();
-        let is_restored = writes_key && matches!(target.expect, RowPredicate::Row { .. });
-        Some(cell(&misplaced.after, key)).filter(|key| is_restored && !key.is_empty())
-    }
-
-    /// The key of a hit row: the one that the batch was to restore in it, or the one that it had.
-    pub(super) fn own_key(&self, at: usize) -> Option<String> {
-        let owed = self.owed_keys.get(at).cloned().flatten();
-        let had = || self.finding.misplaced.get(at).map(|misplaced| self.key_before(misplaced));
-        owed.or_else(had).filter(|key| !key.is_empty())
-    }
-
-    /// The key that a write would have restored in this hit row, also by moving it there from another
-    /// column.
-    fn key_restored_in(&self, at: usize, misplaced: &MisplacedWrite) -> Option<String> {
-        let key = self.finding.undo_log.key;
-        let Some((from, _)) = misplaced.target.moves.iter().find(|(_, to)| *to == key) else {
-            return self.restored_key(misplaced);
-        };
-        let hit = self.finding.misplaced.get(at)?;
-        Some(cell(&hit.shown, self.found.get(*from)?)).filter(|key| !key.is_empty())
-    }
-
-    /// Whether a hit row had contents before.
-    pub(super) fn had_contents(&self, at: usize) -> bool {
-        let before = self.finding.misplaced.get(at).map(|misplaced| &misplaced.shown);
-        before.is_some_and(|cells| !RowFingerprint::new(cells, |_| false).is_blank())
-    }
-
-    /// Whether the batch was to restore the key of a hit row.
-    pub(super) fn is_owed_a_key(&self, at: usize) -> bool {
-        self.owed_keys.get(at).is_some_and(Option::is_some)
-    }
-
-    fn find_owed_keys(&self) -> Vec<Option<String>> {
-        let mut owed = vec![None; self.finding.misplaced.len()];
-        for misplaced in &self.finding.misplaced {
-            let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { continue };
-            let hits = self.hits_with_contents(fingerprint);
-            let [at] = hits.as_slice() else { continue };
-            if let (Some(there), Some(key)) = (owed.get_mut(*at), self.key_restored_in(*at, misplaced)) {
-                *there = Some(key);
-            }
-        }
-        owed
-    }
-
-    /// Intended rows of a repair that it missed and that still hold all expected contents. None of
-    /// them was hit.
-    fn intended_rows(&self) -> HashSet<usize> {
-        let map = self.intended_map();
-        let fingerprints = self.finding.misplaced.iter().filter_map(|misplaced| match &misplaced.target.expect {
-            RowPredicate::Row { key: None, fingerprint }
-                if !fingerprint.is_blank() && self.hits_with_contents(fingerprint).is_empty() =>
-            {
-                Some(fingerprint.moved(&map, self.image.width()))
-            }
-            _ => None,
-        });
-        let fingerprints: Vec<_> = fingerprints.collect();
-        let is_intended =
-            |row: usize| fingerprints.iter().any(|fingerprint| self.image.compare(fingerprint, row).is_exact());
-        self.image.rows().map(|(row, _)| row).filter(|row| is_intended(*row)).collect()
     }
 
     /// The key of a row before the write.
@@ -348,106 +227,6 @@ impl<'a> Correspondence<'a> {
             .collect()
     }
 
-    /// Whether a write hit the row for which it was intended, in whichever columns.
-    pub(super) fn is_own_row(&self, at: usize, misplaced: &MisplacedWrite) -> bool {
-        match &misplaced.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Row { key: Some(key), .. } => self.key_before(misplaced) == *key,
-            RowPredicate::Row { key: None, fingerprint } => self.hits_with_contents(fingerprint).contains(&at),
-            RowPredicate::Blank(_) => false,
-        }
-    }
-
-    /// The row that a repair hit, if it was the intended one, in which a user had changed some
-    /// cells since the plan: no row that was not hit resembles the expected contents as much.
-    pub(super) fn own_row_changed(&self, at: usize, misplaced: &MisplacedWrite) -> Option<u32> {
-        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
-        let row = self.row_of_hit(at)?;
-        let own = self.compare_before(fingerprint, misplaced);
-        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        let created = self.created_rows();
-        let is_other = |row: &u32| self.hit_at(*row).is_none() && !created.contains(row) && !self.is_settled(*row);
-        let unhit = self.image.rows().filter(|(row, _)| is_other(&number(*row)));
-        let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
-        // A row counts as gone once more of it was changed than is left, unless its neighbours are
-        // where the repair expected them.
-        let is_left = own.equal >= own.different || self.are_neighbors_settled(misplaced.target.row);
-        let is_alone = best.is_none_or(|best| best < own.score() || (best <= 0 && is_left));
-        (own.equal > 0 && is_left && is_alone).then_some(row)
-    }
-
-    /// Another row that a repair hit, if it was the intended one, in which a user had changed a few
-    /// cells since the plan: no other row resembles the expected contents as much.
-    pub(super) fn other_hit_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
-        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
-        let hits = self.finding.misplaced.iter().enumerate();
-        let mut close: Vec<_> = hits
-            .filter(|(at, hit)| !self.is_own_row(*at, hit))
-            .map(|(at, hit)| (self.compare_before(fingerprint, hit), at))
-            .filter(|(like, _)| like.is_close())
-            .collect();
-        close.sort_by_key(|(like, _)| std::cmp::Reverse(like.score()));
-        let (first, at) = close.first()?;
-        let row = self.row_of_hit(*at)?;
-        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        let unhit = self.image.rows().filter(|(row, _)| self.hit_at(number(*row)).is_none());
-        let best = unhit.map(|(row, _)| self.image.compare(&expected, row).score()).max();
-        let second = close.get(1).map(|(second, _)| second.score());
-        let is_alone = best.max(second).is_none_or(|best| best < first.score());
-        is_alone.then_some(row)
-    }
-
-    /// Whether a repair hit rows above and below this one as intended, so that none of them had moved.
-    fn are_neighbors_settled(&self, row: u32) -> bool {
-        let mut settled = self.finding.settled.iter().map(|(place, _)| *place);
-        settled.clone().any(|place| place < row) && settled.any(|place| place > row)
-    }
-
-    /// The lowest rows of the keys for which the batch created rows.
-    fn created_rows(&self) -> HashSet<u32> {
-        let undo_log = &self.finding.undo_log;
-        let rows = undo_log.recreated.iter().filter_map(|key| self.by_key.get(key)).flatten().map(|row| number(*row));
-        let unhit: Vec<_> = rows.filter(|row| self.hit_at(*row).is_none()).collect();
-        let mut lowest: HashMap<String, u32> = HashMap::new();
-        for row in unhit {
-            let there = lowest.entry(self.image.shown(row as usize, self.image.key)).or_default();
-            *there = row.max(*there);
-        }
-        lowest.into_values().collect()
-    }
-
-    /// The row into which a user wrote the key that a repair was to restore there, if most of its
-    /// other cells are as expected.
-    pub(super) fn row_with_its_key_again(&self, misplaced: &MisplacedWrite) -> Option<u32> {
-        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
-        if !misplaced.target.columns.contains(&self.finding.undo_log.key) || !misplaced.target.moves.is_empty() {
-            return None;
-        }
-        let key = cell(&misplaced.after, self.finding.undo_log.key);
-        let row = self.row_of(&key).filter(|_| !key.is_empty())?;
-        if let Some(hit) = self.hit_at(row) {
-            let width = hit.shown.len().max(self.finding.header.len());
-            let like = fingerprint.moved(&self.found, width).compare(&hit.shown, |column| column == self.key);
-            return like.is_close().then_some(row);
-        }
-        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        let like = self.image.compare_but(&expected, row as usize, self.image.key);
-        (like.is_close() || (like.equal > 0 && !self.is_claimed_by_other(misplaced, row))).then_some(row)
-    }
-
-    /// Whether a row is known to be another than the one for which a write was intended: one that a
-    /// repair settled or created, or one that shows what another write of it expects.
-    fn is_claimed_by_other(&self, misplaced: &MisplacedWrite, row: u32) -> bool {
-        let map = self.intended_map();
-        let mut others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
-        let is_expected = others.any(|other| match &other.target.expect {
-            RowPredicate::Row { fingerprint, .. } if !fingerprint.is_blank() => {
-                self.image.compare(&fingerprint.moved(&map, self.image.width()), row as usize).is_exact()
-            }
-            _ => false,
-        });
-        is_expected || self.is_settled(row) || self.created_rows().contains(&row)
-    }
-
     /// Whether a user replaced the key of a hit row, so that it belongs to no key: it shows neither
     /// the key nor what the write left in its place.
     pub(super) fn is_unkeyed(&self, at: usize, row: u32) -> bool {
@@ -455,76 +234,6 @@ impl<'a> Correspondence<'a> {
         let shown = self.image.shown(row as usize, self.image.key);
         let is_back = self.own_key(at).is_some_and(|key| key == shown);
         !is_back && shown != cell(&hit.before, self.key) && shown != cell(&hit.after, self.key)
-    }
-
-    /// Two rows that show what a repair expected, if nothing shows which of them it was for; the same
-    /// row twice if it could be for another of its writes.
-    pub(super) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
-        if fingerprint.is_blank() {
-            return None;
-        }
-        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
-        let is_free = |row: u32| self.hit_at(row).is_none() && !self.is_settled(row);
-        let rows = self.image.rows().filter(|(row, _)| is_free(number(*row)));
-        let rows = rows.filter(|(row, _)| self.image.compare(&expected, *row).is_exact());
-        let mut rows: Vec<_> =
-            rows.map(|(row, cells)| (number(row), expected.compare(cells, |_| false).is_exact())).collect();
-        // Computed cells count only to distinguish rows that are equal otherwise.
-        if rows.iter().any(|(_, is_same)| *is_same) {
-            rows.retain(|(_, is_same)| *is_same);
-        }
-        let (one, _) = *rows.first()?;
-        let writes = self.finding.misplaced.iter().filter(|other| match &other.target.expect {
-            RowPredicate::Row { key: None, fingerprint: same } => {
-                same == fingerprint && self.hits_with_contents(same).is_empty()
-            }
-            _ => false,
-        });
-        let writes: Vec<_> = writes.collect();
-        let are_alike = writes.iter().all(|other| is_same_write(other, misplaced));
-        if are_alike && rows.len() <= writes.len() {
-            return None;
-        }
-        let other = rows.get(1).map_or(one, |(row, _)| *row);
-        (rows.len() > 1 || !are_alike).then_some((one, other))
-    }
-
-    /// The row with the contents that a repair expected: in each cell, or else with a better match
-    /// than any other free row. Blank rows are all alike; the nearest one is used.
-    pub(super) fn row_with_contents(
-        &self,
-        misplaced: &MisplacedWrite,
-        fingerprint: &RowFingerprint,
-        is_free: impl Fn(u32) -> bool,
-    ) -> Option<u32> {
-        let place = misplaced.target.row;
-        let fingerprint = fingerprint.moved(&self.intended_map(), self.image.width());
-        let is_free = |row: u32| self.hit_at(row).is_none() && is_free(row) && !self.is_settled(row);
-        if fingerprint.is_blank() {
-            let blank = (1..self.image.height).filter(|row| is_free(*row) && self.image.is_blank(*row as usize));
-            return blank.min_by_key(|row| row.abs_diff(place));
-        }
-        // A row with another key is another row, even if all other cells match.
-        let key = fingerprint.mark(self.image.key);
-        let has_key = |row: usize| self.image.cell(row, self.image.key).and_then(mark_of) == key;
-        let rows = self.image.rows().filter(|(row, _)| has_key(*row) && is_free(number(*row)));
-        let rows: Vec<_> = rows.map(|(row, _)| (self.image.compare(&fingerprint, row), number(row))).collect();
-        let exact: Vec<_> = rows.iter().filter(|(like, _)| like.is_exact()).map(|(_, row)| *row).collect();
-        if let [one, ..] = exact.as_slice() {
-            return Some(*one);
-        }
-        let mut close: Vec<_> = rows.into_iter().filter(|(like, _)| like.is_close()).collect();
-        close.sort_by_key(|(like, row)| (std::cmp::Reverse(like.score()), *row));
-        if key.is_some() {
-            // Several rows showed this key, and one of them may be the key's own row, or a new one.
-            let recreated = &self.finding.undo_log.recreated;
-            let is_new = |row: u32| recreated.contains(&self.image.shown(row as usize, self.image.key));
-            close.retain(|(_, row)| !self.is_claimed_by_other(misplaced, *row) && !is_new(*row));
-            return if let [(_, row)] = close.as_slice() { Some(*row) } else { None };
-        }
-        let (first, row) = close.first()?;
-        let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
-        is_alone.then_some(*row)
     }
 
     /// Whether the batch wrote a row of this key, or the key itself.
@@ -541,13 +250,6 @@ impl<'a> Correspondence<'a> {
         let shared = self.by_key.iter().filter(|(key, rows)| !key.is_empty() && rows.len() > 1);
         shared.map(|(key, _)| key)
     }
-}
-
-/// Whether two writes leave the same in their rows.
-fn is_same_write(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
-    let (a, b) = (&one.target, &other.target);
-    let is_same = |column: &usize| cell(&one.after, *column) == cell(&other.after, *column);
-    a.columns == b.columns && a.moves == b.moves && a.columns.iter().all(is_same)
 }
 
 /// A row index as the service counts, 0-based.

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::mark_of;
 use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
+use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
 /// Hit rows with equal contents, and the rows that have these now.
 struct EqualRows {
@@ -165,4 +166,18 @@ impl RowSearch<'_> {
         });
         self.is_free(row) && !self.others.contains(&row) && !is_others
     }
+
+    /// Whether nothing distinguishes two hit rows, before the batch or after it.
+    pub(super) fn are_interchangeable(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (&self.sought[one], &self.sought[other]);
+        one.fingerprint == other.fingerprint
+            && one.misplaced.before == other.misplaced.before
+            && is_same_target(one.misplaced, other.misplaced)
+    }
+}
+
+/// Whether two writes were of one kind, to the same columns.
+fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
+    let is_new = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Blank(_));
+    one.target.columns == other.target.columns && is_new(one) == is_new(other)
 }

@@ -4,11 +4,10 @@
 //! Out of scope: mapping rows and columns (`store::upsert::repair::correspondence`), the requests
 //! (`store::commit::row_writer`).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
-use crate::grid::column_letters;
 use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::mark_of;
 use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
@@ -16,8 +15,8 @@ use crate::store::upsert::repair::check::CellCheck;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
 use crate::store::upsert::repair::formulas::{FormulaMove, rewrite_references};
 use crate::store::upsert::repair::image::TabImage;
+use crate::store::upsert::repair::planned_repairs::PlannedRepairs;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::repair::rows::left_nothing;
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, RowWrite, UndoFinding};
 
 /// The plan that repairs a finding.
@@ -80,68 +79,6 @@ pub fn plan(finding: &UndoFinding, image: &TabImage<'_>) -> RepairPlan {
     RepairPlan { repairs, unrepaired: out.unrepaired, ambiguous: messages(&planner.map, &ambiguous), checks }
 }
 
-/// Repairs, one per row. A second repair of a row adds the cells that the first does not write.
-#[derive(Default)]
-struct PlannedRepairs {
-    list: Vec<RowRepair>,
-    by_row: HashMap<u32, usize>,
-    /// Cells that users changed since and that stay: row and column.
-    changed: HashSet<(u32, usize)>,
-    /// The number of rows for which a repair was intended and that were not found.
-    missing: usize,
-    /// The number of hit rows that were not found.
-    gone: usize,
-    /// Columns that were not found, by header, with the number of cells left out.
-    lost_columns: BTreeMap<String, usize>,
-    unrepaired: Vec<String>,
-    /// Rows of which two could be the one for which a repair was intended.
-    ambiguous: Vec<AmbiguousRows>,
-}
-
-impl PlannedRepairs {
-    /// Adds copies to a row, or to a new row of this key.
-    fn add(&mut self, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
-        let known = row.and_then(|row| self.by_row.get(&row).copied());
-        self.add_to(known, row, key, copies, clears);
-    }
-
-    /// Adds copies to the new row of this key, also if that is planned already.
-    fn add_to_new_row(&mut self, key: &str, copies: Vec<CellCopy>) {
-        let is_it = |repair: &RowRepair| repair.row.is_none() && repair.key() == Some(key);
-        let known = self.list.iter().position(is_it);
-        self.add_to(known, None, key, copies, Vec::new());
-    }
-
-    fn add_to(&mut self, known: Option<usize>, row: Option<u32>, key: &str, copies: Vec<CellCopy>, clears: Vec<usize>) {
-        if let Some(there) = known.and_then(|at| self.list.get_mut(at)) {
-            let is_taken = |to: usize| there.clears.contains(&to) || there.copies.iter().any(|copy| copy.to == to);
-            let more: Vec<_> = copies.into_iter().filter(|copy| !is_taken(copy.to)).collect();
-            there.copies.extend(more);
-        } else if !copies.is_empty() || !clears.is_empty() {
-            self.by_row.extend(row.map(|row| (row, self.list.len())));
-            self.list.push(RowRepair { row, expect: RowPredicate::Key(key.to_owned()), copies, clears });
-        }
-    }
-
-    /// Reports a formula that lost references.
-    fn note_lost_references(&mut self, formula: &str, column: usize, row: u32) {
-        if formula.contains("#REF!") {
-            let cell = format!("{}{}", column_letters(column), row + 1);
-            self.unrepaired.push(format!("the formula of cell {cell} refers to cells that are gone: check {formula}"));
-        }
-    }
-
-    /// Counts a cell of a column that can't be followed.
-    fn note_lost_column(&mut self, header: &[String], column: usize) {
-        let name = header.get(column).filter(|text| !text.is_empty()).cloned();
-        *self.lost_columns.entry(name.unwrap_or_else(|| column_letters(column))).or_default() += 1;
-    }
-
-    fn has(&self, row: u32) -> bool {
-        self.by_row.contains_key(&row)
-    }
-}
-
 /// The target of an intended write.
 enum IntendedRow<'t> {
     Row(u32),
@@ -151,8 +88,8 @@ enum IntendedRow<'t> {
     Gone,
 }
 
-struct RepairPlanner<'a> {
-    map: Correspondence<'a>,
+pub(super) struct RepairPlanner<'a> {
+    pub(super) map: Correspondence<'a>,
 }
 
 impl RepairPlanner<'_> {
@@ -290,7 +227,7 @@ impl RepairPlanner<'_> {
 
     /// Whether the cell of a row intended for a repair had the planned contents. If not, a user
     /// changed it before the repair.
-    fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
+    pub(super) fn is_as_planned(&self, target: &RowWrite, row: u32, copy: &CellCopy) -> bool {
         let RowPredicate::Row { fingerprint, .. } = &target.expect else { return true };
         let held = match self.map.hit_at(row) {
             Some(hit) => self.map.found.get(copy.from).and_then(|column| hit.shown.get(column)).and_then(mark_of),
@@ -337,127 +274,6 @@ impl RepairPlanner<'_> {
         out.changed.extend(changed.iter().map(|to| (row, *to)));
         let copies = copies.into_iter().filter(|copy| !changed.contains(&copy.to)).collect();
         out.add(Some(row), "", copies, clears.into_iter().filter(|to| !changed.contains(to)).collect());
-    }
-
-    /// Restores overwritten cells that still show the written value.
-    fn restore(&self, at: usize, misplaced: &MisplacedWrite, out: &mut PlannedRepairs) {
-        let key = self.map.key_before(misplaced);
-        let source = CellSource::Undo(self.map.finding.undo_log.before_row(misplaced.index));
-        let columns = &misplaced.target.columns;
-        let Some(row) = self.map.row_of_hit(at) else {
-            self.restore_elsewhere(at, &key, misplaced, &source, out);
-            return;
-        };
-        let is_elsewhere = row != misplaced.target.row && !self.map.image.has_constants(row as usize);
-        if is_elsewhere && misplaced.before.iter().any(|cell| !text(cell).is_empty()) {
-            let (was, is) = (misplaced.target.row + 1, row + 1);
-            out.unrepaired.push(format!(
-                "a row was emptied by mistake, as row {was}, and its cells are in row {is} now: its notes and formats may be in another row"
-            ));
-        }
-        let is_own = self.map.is_own_row(at, misplaced);
-        let mut copies = Vec::new();
-        for &from in columns {
-            let Some(to) = self.map.now.get(from) else {
-                if cell(&misplaced.before, from) != cell(&misplaced.after, from) {
-                    out.note_lost_column(&self.map.finding.header, from);
-                }
-                continue;
-            };
-            let written = CellCopy { source: source.clone(), from, to };
-            if is_own && self.map.intended(from) == Some(to) && self.is_as_planned(&misplaced.target, row, &written) {
-                // This cell was written as intended, over nothing of a user's.
-                continue;
-            }
-            if self.map.is_as_written(at, from, row, to) {
-                copies.push(self.restoring_copy(at, misplaced, &source, (from, to), row, out));
-            } else {
-                out.changed.insert((row, to));
-            }
-        }
-        out.add(Some(row), &key, copies, Vec::new());
-    }
-
-    /// Handles a hit row that was not found.
-    fn restore_elsewhere(
-        &self,
-        at: usize,
-        key: &str,
-        misplaced: &MisplacedWrite,
-        source: &CellSource,
-        out: &mut PlannedRepairs,
-    ) {
-        let is_overwritten = misplaced.target.columns.contains(&self.map.key);
-        // Of a row that had lost its key before, the write intended for it reports.
-        if key.is_empty() || !is_overwritten || self.map.is_owed_a_key(at) {
-            let is_blank = misplaced.before.iter().all(|cell| text(cell).is_empty());
-            out.gone += usize::from(!is_blank);
-            return;
-        }
-        if self.has_row(key) {
-            out.gone += 1;
-        } else if self.is_to_be_created(at) {
-            let copy = |&from: &usize| Some(CellCopy { source: source.clone(), from, to: self.map.now.get(from)? });
-            out.add_to_new_row(key, misplaced.target.columns.iter().filter_map(copy).collect());
-        } else {
-            out.unrepaired.push(format!(
-                "the row of key \"{key}\", whose key was written over, is gone or was changed: the key gets a new row with its next version"
-            ));
-        }
-    }
-
-    /// Whether a row shows this key, or showed it before the batch.
-    fn has_row(&self, key: &str) -> bool {
-        let hit = self.map.hit_with_key(key);
-        self.map.row_of(key).is_some() || hit.is_some_and(|hit| self.map.row_of_hit(hit).is_some())
-    }
-
-    /// Whether a hit row that was not found gets a new row: it had a key, and the write left nothing
-    /// in it, so that users could not recognise it as a row.
-    fn is_to_be_created(&self, at: usize) -> bool {
-        let Some(misplaced) = self.map.finding.misplaced.get(at) else { return false };
-        let key = self.map.key_before(misplaced);
-        let is_overwritten = misplaced.target.columns.contains(&self.map.key) && !self.map.is_owed_a_key(at);
-        let is_lost = is_overwritten && !key.is_empty() && !self.has_row(&key);
-        is_lost && left_nothing(misplaced, &self.map.now, self.map.image)
-    }
-
-    /// Returns the copy that restores a cell. The service copies a formula and shifts its
-    /// references. If columns moved, this function rewrites them.
-    fn restoring_copy(
-        &self,
-        at: usize,
-        misplaced: &MisplacedWrite,
-        source: &CellSource,
-        (from, to): (usize, usize),
-        row: u32,
-        out: &mut PlannedRepairs,
-    ) -> CellCopy {
-        let Some(formula) = self.formula_before(at, misplaced, from) else {
-            return CellCopy { source: source.clone(), from, to };
-        };
-        if self.map.now.is_identity() {
-            out.note_lost_references(&formula, to, row);
-            return CellCopy { source: source.clone(), from, to };
-        }
-        let undo_log = &self.map.finding.undo_log;
-        let formula_move = FormulaMove {
-            title: &self.map.image.tab.title,
-            kept_row: undo_log.before_row(misplaced.index),
-            margin: undo_log.margin() as usize,
-            row,
-            columns: &self.map.now,
-        };
-        let formula = rewrite_references(&formula, formula_move);
-        out.note_lost_references(&formula, to, row);
-        CellCopy { source: CellSource::Formula(formula), from, to }
-    }
-
-    /// The formula of a cell before it was overwritten. A text that starts with `=` displays itself
-    /// and is not a formula.
-    fn formula_before(&self, at: usize, misplaced: &MisplacedWrite, column: usize) -> Option<String> {
-        let entered = cell(self.map.image.undo.before.get(at)?, column);
-        (entered.starts_with('=') && entered != cell(&misplaced.before, column)).then_some(entered)
     }
 
     /// Moves the cells of rows appended under other headers to their intended columns. Takes the

@@ -370,13 +370,6 @@ impl<'a> RowSearch<'a> {
         !written.is_empty() && written.iter().all(shows)
     }
 
-    pub(super) fn are_interchangeable(&self, one: usize, other: usize) -> bool {
-        let (one, other) = (&self.sought[one], &self.sought[other]);
-        one.fingerprint == other.fingerprint
-            && one.misplaced.before == other.misplaced.before
-            && is_same_target(one.misplaced, other.misplaced)
-    }
-
     pub(super) fn is_free(&self, row: usize) -> bool {
         row > 0 && !self.taken.contains(&row)
     }
@@ -396,11 +389,6 @@ fn is_filled(columns: &ColumnMap, image: &TabImage<'_>, at: usize) -> bool {
 pub(super) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, image: &TabImage<'_>) -> bool {
     let mut cells = misplaced.after.iter().enumerate();
     cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
-}
-
-fn is_same_target(one: &MisplacedWrite, other: &MisplacedWrite) -> bool {
-    let is_new = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Blank(_));
-    one.target.columns == other.target.columns && is_new(one) == is_new(other)
 }
 
 fn number(row: usize) -> u32 {
