@@ -21,6 +21,8 @@ pub struct ScheduleRecorder {
     has_claimed: bool,
     /// Whether the run counts: it reads the whole source.
     is_counted: bool,
+    /// Whether the cell of the answered request was empty when the run began.
+    forgets_request: bool,
 }
 
 impl ScheduleRecorder {
@@ -29,13 +31,21 @@ impl ScheduleRecorder {
     pub fn new(claim: &ScheduleClaim, history: Option<&ScheduleHistory>, is_counted: bool) -> Result<Self, RunError> {
         let history = history.cloned().unwrap_or_default();
         check_claim(claim, &history)?;
-        Ok(Self { claim: claim.clone(), history, has_claimed: false, is_counted })
+        Ok(Self { claim: claim.clone(), history, has_claimed: false, is_counted, forgets_request: false })
+    }
+
+    /// Lets an answered request count again: its cell is empty now, so the same text is a new one.
+    #[must_use]
+    pub fn forgetting_request(mut self) -> Self {
+        self.forgets_request = true;
+        self
     }
 
     /// Takes the history of a reload. Fails if another run has the claim by now.
     pub fn reload(&mut self, history: Option<&ScheduleHistory>) -> Result<(), RunError> {
         if !self.has_claimed {
-            *self = Self::new(&self.claim, history, self.is_counted)?;
+            let forgets_request = self.forgets_request;
+            *self = Self { forgets_request, ..Self::new(&self.claim, history, self.is_counted)? };
         }
         Ok(())
     }
@@ -60,6 +70,9 @@ impl ScheduleRecorder {
     pub fn history_after(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
         let mut history = self.history.clone();
         if !self.has_claimed {
+            if self.forgets_request {
+                history.answered.clear();
+            }
             for run in abandoned {
                 history.add(run);
             }

@@ -138,7 +138,9 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     }
     let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
     let is_counted = config.retrying.reads_source();
-    let schedule = config.claim.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
+    let recorder = config.claim.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
+    let forgets = loaded.requests.run_now.is_none();
+    let schedule = recorder.map(|recorder| if forgets { recorder.forgetting_request() } else { recorder });
     for run in &mut abandoned_runs {
         run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
