@@ -1,4 +1,4 @@
-//! What a user reads about rows of which none can be told from another, so that a run stops. Pure.
+//! What a user reads about rows that nothing distinguishes, so that a run stops. Pure.
 //!
 //! In scope: the messages, each with the rows and with what to do.
 //! Out of scope: finding the rows (`store::upsert::repair::rows`,

@@ -61,7 +61,9 @@ impl RowSearch<'_> {
         let are_all_there = rows.len() >= sought.len() + others;
         if are_all_there && sought.iter().all(|at| rows.contains(&place(*at))) {
             let places: Vec<_> = sought.iter().map(|at| (*at, place(*at))).collect();
-            places.into_iter().for_each(|(at, row)| self.take(at, row));
+            for (at, row) in places {
+                self.take(at, row);
+            }
             return;
         }
         let is_one = |at: &usize| self.are_interchangeable(*at, sought[0]);
@@ -72,7 +74,9 @@ impl RowSearch<'_> {
             free.reverse();
             let mut pairs: Vec<_> = still.into_iter().map(|at| (at, place(at))).collect();
             pairs.extend(moved.into_iter().filter_map(|at| Some((at, free.pop()?))));
-            pairs.into_iter().for_each(|(at, row)| self.take(at, row));
+            for (at, row) in pairs {
+                self.take(at, row);
+            }
         } else if is_final && rows.iter().all(|row| !self.image.has_constants(*row)) {
             self.take_nearest(&sought, rows);
         } else if is_final {

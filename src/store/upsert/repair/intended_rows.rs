@@ -1,7 +1,7 @@
 //! Finds the rows for which a repair's writes were intended, when it hit others. Pure.
 //!
-//! In scope: rows among the hit ones and among all others, by their contents, and rows of which none
-//! can be told from another.
+//! In scope: rows among the hit ones and among all others, by their contents, and rows that
+//! nothing distinguishes.
 //! Out of scope: rows that were hit (`store::upsert::repair::rows`), what a repair then writes
 //! (`store::upsert::repair::plan`).
 
