@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams, ResponseContent};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ConnectionDropped, QueryParams, ResponseContent};
 use crate::api::quota::{QuotaCounter, QuotaMetric};
 use crate::api::route::{ApiMethod, Route};
 use crate::api::stats::CallStats;
@@ -23,7 +23,8 @@ use crate::drive::permissions;
 use crate::error::ApiError;
 use crate::error::FailureCause;
 use crate::fault::delayed::DelayedWrites;
-use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, find_request};
+use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD};
+use crate::fault::responses::{apply_fault, read_faults, refusal};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
@@ -68,11 +69,6 @@ pub struct StorageFailure {
     /// What happened and what to do, with the file's name if it is known.
     pub why: String,
 }
-
-/// The connection ends without a response.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the connection ends without an answer, as a fault asked for")]
-pub struct ConnectionDropped;
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
@@ -372,56 +368,6 @@ impl From<TokenError> for ApiResponse {
             content: ResponseContent::Json(error.to_json()),
             headers: Vec::new(),
             breaks_off: false,
-        }
-    }
-}
-
-/// Parses a list of faults, or a single one. An empty list clears the pending faults.
-fn read_faults(body: &[u8]) -> Result<Vec<FaultRule>, String> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
-    let value = if value.is_array() { value } else { Value::Array(vec![value]) };
-    serde_json::from_value(value).map_err(|error| format!("the faults can't be read: {error}"))
-}
-
-/// Applies a fault to a call; `response` is the response without the fault.
-async fn apply_fault(fault: &FaultRule, response: ApiResponse) -> Result<ApiResponse, ConnectionDropped> {
-    match fault.action {
-        FaultAction::Fail | FaultAction::AppliedFail => {
-            let mut response = ApiResponse::from(error_of(fault.status));
-            response.headers.extend(fault.retry_after.map(|seconds| ("retry-after", seconds.to_string())));
-            Ok(response)
-        }
-        FaultAction::Html | FaultAction::AppliedHtml => Ok(ApiResponse::page(fault.status)),
-        FaultAction::AppliedTruncate => Ok(ApiResponse { breaks_off: true, ..response }),
-        FaultAction::AppliedEmpty => Ok(ApiResponse { content: ResponseContent::Empty, ..response }),
-        // A read cannot arrive late, and a refusal was answered before.
-        FaultAction::Refuse | FaultAction::Reset | FaultAction::AppliedReset | FaultAction::Late => {
-            Err(ConnectionDropped)
-        }
-        FaultAction::Hang | FaultAction::AppliedHang => std::future::pending().await,
-    }
-}
-
-/// Returns the refusal of a batch because of one request's content.
-fn refusal(fault: &FaultRule, request: &ApiRequest) -> ApiError {
-    let text = fault.containing.as_deref().unwrap_or_default();
-    let why = fault.message.as_deref().unwrap_or("A fault refuses this content");
-    match find_request(&request.body, text) {
-        Some((at, kind)) => ApiError::invalid_argument(format!("Invalid requests[{at}].{kind}: {why}")),
-        None => ApiError::invalid_argument(why),
-    }
-}
-
-fn error_of(status: u16) -> ApiError {
-    match status {
-        401 => ApiError::unauthenticated("Request had invalid authentication credentials."),
-        403 => ApiError::permission_denied(),
-        404 => ApiError::not_found(),
-        429 => ApiError::resource_exhausted("Resource has been exhausted (e.g. check quota).", None),
-        500 => ApiError::internal(),
-        503 => ApiError::unavailable(),
-        code => {
-            ApiError { code, status: "UNKNOWN", message: "A fault asked for this answer.".to_owned(), details: None }
         }
     }
 }

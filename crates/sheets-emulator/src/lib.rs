@@ -44,13 +44,14 @@ mod storage;
 mod time;
 mod workbook;
 
+pub use crate::api::call::ConnectionDropped;
 pub use crate::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
 pub use crate::api::quota::QuotaLimits;
 pub use crate::api::stats::CallStats;
 pub use crate::auth::test_credentials::TEST_ACCOUNT;
 pub use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
 pub use crate::builder::{EmulatorBuilder, RunningEmulator};
-pub use crate::emulator::{ConnectionDropped, Emulator, StorageFailure};
+pub use crate::emulator::{Emulator, StorageFailure};
 pub use crate::error::FailureCause;
 pub use crate::fault::inject::{FaultAction, FaultRule, FaultTarget};
 pub use crate::http::launch::{LaunchError, LaunchOptions, launch};

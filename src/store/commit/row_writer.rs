@@ -61,7 +61,7 @@ pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_co
     let planner = RowPlanner::new(commit, tab, row_context);
     let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
     let grown = index(filled.len());
-    let out = RowRequests { updated, filled, appended, grown, ..RowRequests::default() };
+    let out = RowRequests { appended, filled, updated, grown, ..RowRequests::default() };
     let mut encoder = RowWriter { planner, tab, state_tab, out };
     let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
@@ -85,17 +85,17 @@ impl<'a> RowWriter<'a> {
     /// Writes the undo log, with the row writes between its two halves (pre-images and
     /// post-images).
     fn write_over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], recreated: &[&RowRepair]) {
+        let row_context = self.planner.row_context;
         let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
         own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.planner.position(name))));
         own.extend(self.planner.key_column());
         let mut used = own.clone();
-        used.extend(self.planner.row_context.repairs.iter().flat_map(RowRepair::columns));
+        used.extend(row_context.repairs.iter().flat_map(RowRepair::columns));
         // A repair also restores cells of users' columns, which stay theirs.
-        let is_own =
-            |at: usize, name: &String| own.contains(&at) || self.planner.row_context.own_columns.contains(name);
+        let is_own = |at: usize, name: &String| own.contains(&at) || row_context.own_columns.contains(name);
         let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
-        let previous = self.planner.row_context.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let previous = row_context.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = previous.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
@@ -112,8 +112,8 @@ impl<'a> RowWriter<'a> {
             width,
             base: UndoLog::base_for(last, width, lowest),
             header,
-            header_formulas: self.planner.row_context.header_formulas.to_vec(),
-            is_repair: !self.planner.row_context.repairs.is_empty(),
+            header_formulas: row_context.header_formulas.to_vec(),
+            is_repair: !row_context.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
         let columns =
@@ -126,27 +126,28 @@ impl<'a> RowWriter<'a> {
         self.copy_header(&undo_log);
         let runs = runs(writes);
         for run in &runs {
-            let rows = rows_written(writes, run);
-            let copied = self.scratch_copy(&rows, (undo_log.before_row(run.start), margin), PasteType::Formula);
-            self.out.requests.push((CommitPart::Layout, copied));
-            if undo_log.is_repair {
-                let copied =
-                    self.scratch_copy(&rows, (undo_log.shown_before_row(run.start), margin), PasteType::Values);
-                self.out.requests.push((CommitPart::Layout, copied));
-            }
+            let to = (undo_log.before_row(run.start), undo_log.shown_before_row(run.start));
+            self.copy_to_log(&rows_written(writes, run), &undo_log, to, PasteType::Formula);
         }
         self.write(writes, &undo_log);
+        let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
         for run in &runs {
-            let rows = rows_written(writes, run);
-            let kind = if undo_log.is_repair { PasteType::Formula } else { PasteType::Values };
-            let copied = self.scratch_copy(&rows, (undo_log.after_row(run.start), margin), kind);
-            self.out.requests.push((CommitPart::Layout, copied));
-            if undo_log.is_repair {
-                let copied = self.scratch_copy(&rows, (undo_log.shown_after_row(run.start), margin), PasteType::Values);
-                self.out.requests.push((CommitPart::Layout, copied));
-            }
+            let to = (undo_log.after_row(run.start), undo_log.shown_after_row(run.start));
+            self.copy_to_log(&rows_written(writes, run), &undo_log, to, kind);
         }
         self.out.undo_log = Some(undo_log);
+    }
+
+    /// Copies rows to the undo log, from its row `to.0` on. The log of a repair also gets the values
+    /// that they show, from `to.1` on.
+    fn copy_to_log(&mut self, rows: &Range<u32>, undo_log: &UndoLog, to: (u32, u32), kind: PasteType) {
+        let margin = undo_log.margin();
+        let copied = self.scratch_copy(rows, (to.0, margin), kind);
+        self.out.requests.push((CommitPart::Layout, copied));
+        if undo_log.is_repair {
+            let shown = self.scratch_copy(rows, (to.1, margin), PasteType::Values);
+            self.out.requests.push((CommitPart::Layout, shown));
+        }
     }
 
     /// Copies the header row as found: its texts and, if the undo log of a repair keeps them, its

@@ -11,6 +11,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{CommitPart, CommitReply};
 use crate::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
+use crate::store::tabs::error::not_executed_call;
 
 /// How often a probe is sent if its response is lost. It writes only a spare cell.
 const PROBE_SENDS: u32 = 3;
@@ -73,11 +74,7 @@ async fn refused(
                 });
             }
             BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => {
-                return Err(CommitReply::NotExecuted {
-                    fault: error.final_fault(),
-                    is_proxy_error: error.cause.is_proxy_error(),
-                    why: error.to_string(),
-                });
+                return Err(not_executed_call(&error));
             }
             BatchReply::Lost(cause) => {
                 why = cause.to_string();

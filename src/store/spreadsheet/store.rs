@@ -35,7 +35,7 @@ use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
 use crate::store::session::sheet_session::{PreparedBatch, SheetSession};
-use crate::store::tabs::error::LoadError;
+use crate::store::tabs::error::{LoadError, not_executed_call};
 use crate::store::tabs::jobs::JobsView;
 use crate::store::tabs::load_plan::MissingTab;
 use crate::store::tabs::schema::Tabs;
@@ -182,13 +182,7 @@ impl SheetsStore {
                     None => prepared = self.encode_commit(commit),
                 },
                 BatchReply::TooLarge(_) => return CommitReply::TooLarge,
-                BatchReply::NotExecuted(error) => {
-                    return CommitReply::NotExecuted {
-                        fault: error.final_fault(),
-                        is_proxy_error: error.cause.is_proxy_error(),
-                        why: error.to_string(),
-                    };
-                }
+                BatchReply::NotExecuted(error) => return not_executed_call(&error),
                 BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
             }
         }

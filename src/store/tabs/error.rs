@@ -5,6 +5,7 @@
 
 use crate::fault::Fault;
 use crate::google::errors::call_error::{CallError, ErrorCause};
+use crate::ledger::commit::changes::CommitReply;
 use crate::ledger::state::snapshot::{Anomaly, LoadObservation, State};
 use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
@@ -53,6 +54,15 @@ pub fn store_error(error: &CallError) -> StoreError {
         (_, Fault::Denied) => StoreError::Denied { why },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
+    }
+}
+
+/// Converts a failed call to the reply of a commit that was not executed.
+pub fn not_executed_call(error: &CallError) -> CommitReply {
+    CommitReply::NotExecuted {
+        fault: error.final_fault(),
+        is_proxy_error: error.cause.is_proxy_error(),
+        why: error.to_string(),
     }
 }
 

@@ -84,6 +84,11 @@ impl ApiRequest {
     }
 }
 
+/// The connection ends without a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection ends without an answer, as a fault asked for")]
+pub struct ConnectionDropped;
+
 /// The content of a response.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ResponseContent {

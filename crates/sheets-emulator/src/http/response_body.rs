@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::emulator::ConnectionDropped;
+use crate::api::call::ConnectionDropped;
 
 /// A response body.
 #[derive(Debug)]

@@ -25,8 +25,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::api::call::ConnectionDropped;
 use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams};
-use crate::emulator::{ConnectionDropped, Emulator};
+use crate::emulator::Emulator;
 use crate::error::ApiError;
 use crate::http::body_budget::{BodyBudget, BodyShare};
 use crate::http::compression;

@@ -285,8 +285,10 @@ mod tests {
             // References are normalised ("a01" becomes "A1"), so the second round starts from the
             // first result.
             let print = shifted(&source, 0, 0);
-            let back = shifted(&shifted(&print, down, right), -down, -right);
-            prop_assert_eq!(back, print);
+            let there = shifted(&print, down, right);
+            // What leaves the sheet at its edge, as ZZZ1 does, can't come back.
+            prop_assume!(!there.contains(REF_ERROR));
+            prop_assert_eq!(shifted(&there, -down, -right), print);
         }
     }
 }
