@@ -52,6 +52,16 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     finished(options().create_new(true).read(true).append(true).open(path)?)
 }
 
+/// Opens a file for appending, and creates it if it does not exist.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    match create_new(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            options().append(true).open(path).map_err(|error| explained(path, error))
+        }
+        made => made,
+    }
+}
+
 /// Opens a file for reading and writing, and creates it if it does not exist. Its content stays.
 pub fn open_or_create(path: &Path) -> io::Result<File> {
     match create_new(path) {
@@ -85,6 +95,13 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
     }
     written?;
     File::open(folder)?.sync_all()
+}
+
+/// Checks whether this user may create files in the folder, without creating one.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK)?;
+    if folder.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
 }
 
 /// Opens a file for reading.

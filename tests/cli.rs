@@ -28,6 +28,15 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/due.rs"]
+mod due;
+
+#[path = "cli/backfill.rs"]
+mod backfill;
+
+#[path = "cli/late.rs"]
+mod late;
+
 #[path = "cli/expect.rs"]
 mod expect;
 
@@ -87,6 +96,12 @@ mod output;
 
 #[path = "cli/check.rs"]
 mod check;
+
+#[path = "cli/broken_setups.rs"]
+mod broken_setups;
+
+#[path = "cli/log_file.rs"]
+mod log_file;
 
 #[path = "cli/refusals.rs"]
 mod refusals;

@@ -18,12 +18,15 @@ use crate::emulator::{Emulator, EmulatorOptions, FailureCause};
 use crate::google::auth::credentials::{CredentialSource, Credentials};
 #[cfg(feature = "emulator")]
 use crate::google::calls::quota::Pacing;
-use crate::google::options::SheetsOptions;
+use crate::google::options::{AccessScope, SheetsOptions};
 use crate::google::sheets::Sheets;
 use crate::google::transport::connect::Transport;
 use crate::google::types::address::SpreadsheetId;
 #[cfg(feature = "emulator")]
 use crate::machine::MachineTrouble;
+#[cfg(feature = "emulator")]
+use crate::private;
+use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 #[cfg(feature = "emulator")]
 use crate::runner::run_config::RunError;
@@ -40,9 +43,9 @@ const STREAM_BYTES: usize = 256 << 10;
 
 /// A client and its spreadsheet.
 pub struct Sheet {
-    /// The client.
+    /// The client of the service, or of the emulator within this process.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet that the job writes to.
     pub id: SpreadsheetId,
     /// The file of an embedded sheet.
     pub file: SheetFile,
@@ -92,25 +95,79 @@ fn embedded_trouble(file: &Path, why: String, lasting: Option<FailureCause>) -> 
 /// Connects to the sheet that the settings name.
 pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Google { id } => to_google(settings, id, clock, chance),
+        Target::Google { id } => to_google(settings, id, AccessScope::Write, clock, chance),
+        Target::Embedded { file } => embedded(Some(file), clock, chance),
+    }
+}
+
+/// Connects to spreadsheet `id` of the service with tokens that allow reading only, or to the local
+/// file, if it exists.
+pub fn connect_to_read(
+    settings: &Settings,
+    id: Option<&str>,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Google { id: own } => to_google(settings, id.unwrap_or(own), AccessScope::Read, clock, chance),
+        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
         Target::Embedded { file } => embedded(Some(file), clock, chance),
     }
 }
 
 /// Connects to the sheet that the settings name, and creates no file: a local file that does not
-/// exist is replaced by an empty sheet in memory.
+/// exist is replaced by an empty sheet in memory. Fails if a run could not create the file.
 pub fn connect_without_writing(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<Sheet, AppError> {
     match &settings.target {
-        Target::Embedded { file } if !file.exists() => embedded(None, clock, chance),
+        Target::Embedded { file } if !file.exists() => {
+            check_new_file(file)?;
+            embedded(None, clock, chance)
+        }
         _ => connect(settings, clock, chance),
     }
 }
 
-fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+/// Checks whether a run could create this file, without creating it.
+#[cfg(feature = "emulator")]
+pub fn check_new_file(file: &Path) -> Result<(), AppError> {
+    let refused = Emulator::check_new_file(file).err().map(|error| error.to_string());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let refused = refused.or_else(|| {
+        let error = private::check_writable(folder).err()?;
+        Some(format!("failed to open {}: {error}; check the path and its permissions", file.display()))
+    });
+    refused.map_or(Ok(()), |why| Err(embedded_trouble(file, why, None)))
+}
+
+/// Checks whether a run could create this file.
+#[cfg(not(feature = "emulator"))]
+pub fn check_new_file(_: &std::path::Path) -> Result<(), AppError> {
+    Err(AppError::NoEmbedded)
+}
+
+/// Connects with tokens that allow asking Drive about the spreadsheet's file, and with one attempt a
+/// call: only a check asks. `None` for a local file.
+pub fn connect_to_drive(
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Option<Sheet>, AppError> {
+    let Target::Google { id } = &settings.target else { return Ok(None) };
+    let once = Settings { retry: RetryPolicy { max_attempts: 1, ..settings.retry }, ..settings.clone() };
+    to_google(&once, id, AccessScope::FileMetadata, clock, chance).map(Some)
+}
+
+fn to_google(
+    settings: &Settings,
+    id: &str,
+    access: AccessScope,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<Sheet, AppError> {
     let found = &settings.credentials;
     let source = CredentialSource {
         path: found.path.clone(),
@@ -127,6 +184,7 @@ fn to_google(settings: &Settings, id: &str, clock: &Arc<dyn Clock>, chance: &Arc
     options.api_url = Some(settings.api_url.clone()).filter(|url| url != GOOGLE_API_URL);
     options.retry = settings.retry;
     options.pacing = settings.pacing;
+    options.access = access;
     let sheets = Sheets::connect(options, Arc::clone(clock), Arc::clone(chance))?;
     Ok(Sheet { sheets: Arc::new(sheets), id: SpreadsheetId::parse(id)?, file: SheetFile::default() })
 }

@@ -64,12 +64,18 @@ pub enum AppError {
         /// The existing titles.
         there: Vec<String>,
     },
+    /// The job has no schedule, so nothing of it is ever due.
+    #[error("run what is due: job {job} has no schedule")]
+    NoSchedule {
+        /// The job's name.
+        job: String,
+    },
     /// The program of a step can't be run, so that every item would fail.
     #[error("run the job: the program of step {step} can't be run: {why}")]
     NoProgram {
         /// The step's name.
         step: String,
-        /// The reason.
+        /// The reason, with the program's path.
         why: String,
     },
     /// The source can be read only once, and the command reads it several times.
@@ -81,6 +87,21 @@ pub enum AppError {
 }
 
 impl AppError {
+    /// Returns whether another run does, or has done, what this one was started for.
+    pub fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
+    }
+
+    /// True if a proxy is the cause, and not the service or the spreadsheet's owner.
+    pub fn is_proxy_error(&self) -> bool {
+        match self {
+            Self::Pass(RunError::Store(error)) | Self::Store(error) => error.is_proxy_error(),
+            Self::Pass(RunError::Unfinished { is_proxy_error, .. }) => *is_proxy_error,
+            Self::Call(error) => error.cause.is_proxy_error(),
+            _ => false,
+        }
+    }
+
     /// Returns the fault, which decides what to do about the error.
     pub fn fault(&self) -> Fault {
         match self {
@@ -97,6 +118,7 @@ impl AppError {
             | Self::NoEmbedded
             | Self::NoTab { .. }
             | Self::NoProgram { .. }
+            | Self::NoSchedule { .. }
             | Self::NeverRan
             | Self::ReadOnce => Fault::Corrupt,
         }

@@ -87,6 +87,12 @@ pub struct HeartbeatFile {
     pub finished: String,
     /// When the last run with exit code 0 ended.
     pub last_success: Option<String>,
+    /// When the last run started, if it came that far.
+    #[serde(default)]
+    pub started: Option<String>,
+    /// When the last run with exit code 0 started.
+    #[serde(default)]
+    pub last_success_started: Option<String>,
     /// Records that the last run read.
     pub read: u64,
     /// Keys that became done in the last run.
@@ -177,19 +183,23 @@ impl Heartbeat {
 
     fn write_file(&self, path: &Path, run: Option<String>, end: &HeartbeatEnd<'_>) -> std::io::Result<()> {
         let finished = self.clock.now().to_string();
-        let existing = HeartbeatFile::read(path).filter(|file| file.job == end.job);
-        if existing.is_none() && path.symlink_metadata().is_ok() {
-            let why = "it exists and is not the heartbeat file of this job; it is left as it is";
-            return Err(std::io::Error::new(std::io::ErrorKind::AlreadyExists, why));
+        if let Some(why) = HeartbeatFile::refusal(path, end.job) {
+            return Err(std::io::Error::other(why));
         }
-        let before = existing.and_then(|file| file.last_success);
+        let existing = HeartbeatFile::read(path);
+        let started = end.report.map(|report| report.run.started.to_string());
+        let before = existing.map(|file| (file.last_success, file.last_success_started)).unwrap_or_default();
+        let (last_success, last_success_started) =
+            if end.exit_code == 0 { (Some(finished.clone()), started.clone()) } else { before };
         let counts = end.report.map(|report| report.run.counts).unwrap_or_default();
         let file = HeartbeatFile {
             schema_version: 1,
             job: end.job.to_owned(),
             run,
             exit_code: end.exit_code,
-            last_success: if end.exit_code == 0 { Some(finished.clone()) } else { before },
+            last_success,
+            started,
+            last_success_started,
             finished,
             read: counts.read,
             new: counts.new,
@@ -201,6 +211,23 @@ impl Heartbeat {
 }
 
 impl HeartbeatFile {
+    /// Returns why a run of `job` would not write this file: it replaces nothing but its own.
+    pub fn refusal(path: &Path, job: &str) -> Option<String> {
+        if path.symlink_metadata().is_ok() {
+            return match Self::read(path) {
+                Some(file) if file.job == job => None,
+                Some(file) => Some(format!("it is the heartbeat file of job {}, and is left as it is", file.job)),
+                None => Some("it exists and is not a heartbeat file, and is left as it is".to_owned()),
+            };
+        }
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        match private::check_writable(folder) {
+            Ok(()) => None,
+            Err(_) if !folder.is_dir() => Some(format!("its folder {} is not there", folder.display())),
+            Err(error) => Some(format!("its folder {} can't be written: {error}", folder.display())),
+        }
+    }
+
     /// Reads a heartbeat file; `None` if there is none, or if it can't be read.
     pub fn read(path: &Path) -> Option<Self> {
         let is_small = std::fs::metadata(path).ok()?.len() <= MAX_FILE;

@@ -33,6 +33,7 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
 use crate::runner::run_config::{Dependencies, Events, PreparedChanges, RunConfig, RunError};
 use crate::runner::run_loop::pass;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::Stop;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::load_plan::MissingTab;
@@ -60,6 +61,8 @@ pub struct RunRequest {
     pub recreates_tabs: bool,
     /// What started the run.
     pub trigger: Trigger,
+    /// What the run claims of the job's schedule.
+    pub claim: ScheduleClaim,
     /// The machine's name.
     pub host: String,
 }
@@ -312,6 +315,7 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         adopt: request.accept_changes,
         trigger: request.trigger.clone(),
         schedule: settings.schedule.clone().map(Arc::new),
+        claim: settings.schedule.as_ref().map(|_| request.claim.clone()),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,

@@ -4,6 +4,7 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
+//! - `due`: what is due of a scheduled job, and what does its run claim?
 //! - `heartbeat`: to whom is the end of a run reported?
 //! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
 //!   job files.
@@ -11,6 +12,7 @@
 //! - `instance_lock`, `processes`: is another run alive on this machine?
 //! - `journal`, `request`: what does the state directory remember?
 //! - `queries`, `failures`, `explain`: what do the tabs contain, for people?
+//! - `run_history`: when did the job last succeed, and is a run of it unfinished?
 //! - `listing`: the whole contents, for `maintain`.
 //! - `fsck`: are rows and keys consistent, and how are they repaired?
 //! - `error`: what can fail around a run?
@@ -28,8 +30,10 @@ pub mod explain;
 pub mod processes;
 pub mod connect;
 pub mod job;
+pub mod due;
 pub mod heartbeat;
 pub mod plan;
 pub mod plan_file;
 pub mod plan_comparison;
 pub mod queries;
+pub mod run_history;

@@ -6,25 +6,25 @@
 //!
 //! The rows of the old job are kept as hashes, so that memory grows with cells and not with their
 //! contents, but for the last record of each key in upsert mode. Values of examples are read once
-//! more. `order = "newer"` is not applied: the last record of a key counts. A program is not started: what it would get is
-//! compared in the place of its rows.
+//! more. Which record of a key counts is decided as in a first run: with `order = "newer"` the newest,
+//! otherwise the last. A program is not started: what it would get is compared in the place of its
+//! rows.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::grid::{Cell, Row};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
-use crate::ledger::items::write_mode::WriteMode;
-use crate::ledger::leases::lease::Fence;
+use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::rows::row_builder::row_of;
-use crate::port::step::{Identify as _, Step, StepContext};
+use crate::port::step::{Identify as _, Step};
+use crate::runner::preview::run_steps;
 
 /// Examples of each column.
 const EXAMPLES: usize = 3;
@@ -184,8 +184,8 @@ async fn read_rows(
     let steps: Vec<_> = settings.make_steps(clock).into_iter().take_while(|step| !step.has_outside_effects()).collect();
     let mut counts: HashMap<Fingerprint, u32> = HashMap::new();
     let mut seen: HashSet<(Fingerprint, Version)> = HashSet::new();
-    // With one row a key, the last record of a key counts, so its rows wait for the end.
-    let mut last: HashMap<Fingerprint, (Key, Vec<Row>)> = HashMap::new();
+    // With one row a key, a later record of a key may count, so its rows wait for the end.
+    let mut last: HashMap<Fingerprint, (Key, u64, Vec<Row>)> = HashMap::new();
     let (mut rows, mut failed) = (0, 0);
     while let Some(record) = source.next().await.map_err(AppError::Source)? {
         let Ok(body) = record.body else {
@@ -196,7 +196,16 @@ async fn read_rows(
             failed += 1;
             continue;
         };
+        if !settings.again.accepts(&version) {
+            failed += 1;
+            continue;
+        }
         let fingerprint = key.fingerprint();
+        let rank = settings.again.version_hash(&version);
+        let has_newer = last.get(&fingerprint).is_some_and(|(_, newest, _)| *newest > rank);
+        if settings.again == ReprocessPolicy::OnNewer && has_newer {
+            continue;
+        }
         let is_repeated = !seen.insert((fingerprint, version.clone()));
         if settings.mode == WriteMode::Append && is_repeated {
             continue;
@@ -206,7 +215,7 @@ async fn read_rows(
             continue;
         };
         if settings.mode == WriteMode::Upsert {
-            last.insert(fingerprint, (key, made));
+            last.insert(fingerprint, (key, rank, made));
             continue;
         }
         let count = counts.entry(fingerprint).or_default();
@@ -217,8 +226,8 @@ async fn read_rows(
         }
     }
     let mut last: Vec<_> = last.into_iter().collect();
-    last.sort_unstable_by(|(_, (one, _)), (_, (other, _))| one.as_str().cmp(other.as_str()));
-    for (fingerprint, (key, made)) in last {
+    last.sort_unstable_by(|(_, (one, ..)), (_, (other, ..))| one.as_str().cmp(other.as_str()));
+    for (fingerprint, (key, _, made)) in last {
         for (at, row) in made.into_iter().enumerate() {
             rows += 1;
             visit((fingerprint, 1, u32::try_from(at).unwrap_or(u32::MAX)), &key, row);
@@ -235,22 +244,6 @@ async fn rows_of(
     key: &Key,
     version: Version,
 ) -> Option<Vec<Row>> {
-    let context = StepContext {
-        key: key.clone(),
-        version,
-        idempotency_key: String::new(),
-        fence: Fence::default(),
-        attempt: 1,
-        deadline: None,
-        cancel: CancellationToken::new(),
-    };
-    let mut values = vec![body];
-    for step in steps {
-        let mut made = Vec::new();
-        for value in values {
-            made.extend(step.run(value, &context).await.ok()?);
-        }
-        values = made;
-    }
+    let values = run_steps(steps, body, key, version).await?;
     values.into_iter().map(|value| row_of(value, &settings.columns).ok()).collect()
 }

@@ -18,6 +18,7 @@ use crate::app::error::AppError;
 use crate::app::job::{definition, target_name};
 use crate::app::plan::RunPlan;
 use crate::clock::Clock;
+use crate::config::sections::steps::StepAction;
 use crate::config::settings::Settings;
 use crate::ledger::leases::head::HeadId;
 use crate::port::store::Store as _;
@@ -28,7 +29,7 @@ use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
 /// The version of the file's form.
-const PLAN_VERSION: u32 = 1;
+const PLAN_VERSION: u32 = 2;
 /// The longest plan file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
@@ -45,6 +46,8 @@ pub struct PlanFile {
     /// A checksum of the settings with the values of their `${NAME}`s.
     settings: String,
     source: FileChecksum,
+    /// The programs of the steps, and the files that their words name.
+    programs: Vec<FileChecksum>,
     /// The head that the plan was made at; `None` if the job had never run there.
     head: Option<String>,
     /// The columns of the data tab.
@@ -79,7 +82,7 @@ pub enum PlanFileError {
     /// A file that the plan depends on can't be read.
     #[error("read {}: {error}", path.display())]
     Unreadable {
-        /// The file.
+        /// The plan, the job file or the source.
         path: PathBuf,
         /// The system's error.
         error: io::Error,
@@ -87,7 +90,7 @@ pub enum PlanFileError {
     /// The plan can't be written.
     #[error("write the plan to {}: {error}", path.display())]
     Unwritable {
-        /// The file.
+        /// The file that `--out` names.
         path: PathBuf,
         /// The system's error.
         error: io::Error,
@@ -95,7 +98,7 @@ pub enum PlanFileError {
     /// The file is not a plan of this version.
     #[error("use {} as a plan: {why}", path.display())]
     NotAPlan {
-        /// The file.
+        /// The file that `--plan` names.
         path: PathBuf,
         /// What is wrong with it.
         why: String,
@@ -127,6 +130,7 @@ impl PlanFile {
             job_file: FileChecksum::of(&settings.path)?,
             settings: settings_checksum(settings),
             source: FileChecksum::of(source)?,
+            programs: program_checksums(settings)?,
             head: None,
             columns: Vec::new(),
             open_failures: 0,
@@ -200,6 +204,7 @@ impl PlanFile {
         if self.settings != settings_checksum(settings) {
             moved.push("the values that the job file takes from the environment have changed".to_owned());
         }
+        moved.extend(changed_programs(&self.programs, &program_checksums(settings)?));
         match &settings.source.input {
             Input::File(source) if !self.source.differs_from(source)? => {}
             input => moved.push(format!("the source {} has changed", input.name())),
@@ -262,6 +267,27 @@ impl FileChecksum {
         let now = Self::of(path)?;
         Ok((self.bytes, &self.sha256) != (now.bytes, &now.sha256))
     }
+}
+
+/// Returns the checksums of the steps' programs, and of the files that their words name, such as a
+/// script that a shell runs. A program that does not exist stops the plan before it is stored.
+fn program_checksums(settings: &Settings) -> Result<Vec<FileChecksum>, PlanFileError> {
+    let mut paths = Vec::new();
+    for step in &settings.steps {
+        let StepAction::Command(command) = &step.action else { continue };
+        paths.extend(command.program().ok().map(|program| command.folder.join(program)));
+        let named = command.words.iter().skip(1).map(|word| command.folder.join(word));
+        paths.extend(named.filter(|path| path.is_file()));
+    }
+    paths.iter().map(|path| FileChecksum::of(path)).collect()
+}
+
+/// Returns a sentence for each program that was added, taken away or changed.
+fn changed_programs(before: &[FileChecksum], now: &[FileChecksum]) -> Vec<String> {
+    let is_in = |all: &[FileChecksum], one: &FileChecksum| all.iter().any(|other| other.path == one.path);
+    let gone = before.iter().filter(|one| !is_in(now, one));
+    let changed = now.iter().filter(|one| !before.contains(one));
+    gone.chain(changed).map(|one| format!("the program {} of a step has changed", one.path)).collect()
 }
 
 /// Returns a checksum of what decides the rows, with `${NAME}`s replaced.

@@ -138,7 +138,7 @@ fn overview(
         snapshot.not_yet_left.as_ref().map(|from| format!("its move here from spreadsheet {from} is not complete"));
     let elsewhere = left.into_iter().chain(coming);
     JobOverview {
-        last_run: runs.map(|mut runs| runs.pop()),
+        last_run: runs.map(|runs| runs.into_iter().rfind(|run| !run.status.is_without_run())),
         forecast,
         held_by: lease.holder.clone().filter(|_| now < lease.until).map(|holder| (holder, lease.until)),
         keys: Some(snapshot.processed_index.keys()),

@@ -9,6 +9,8 @@
 //! - `repeated`: does the source repeat keys?
 //! - `rerun`: what happens if each step runs twice?
 //! - `probing`, `consequences`: does the service behave as assumed, and what if not?
+//! - `surroundings`: what else is in the job's folder? `git_index`: does git track a file?
+//! - `clock`, `trash`, `write_access`: does the clock agree, is the file in the trash, may we write?
 //! - `timetable`: the schedule in words, with its next times.
 //! - `report`: the lines of a check.
 
@@ -20,3 +22,8 @@ pub mod rerun;
 pub mod preflight;
 pub mod probing;
 pub mod timetable;
+pub mod clock;
+pub mod git_index;
+pub mod surroundings;
+pub mod trash;
+pub mod write_access;

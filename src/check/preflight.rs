@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::check::clock::check_clock;
 use crate::check::repeated::{RepeatedKeyScan, scan_repeated_keys};
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
 use crate::clock::Clock;
@@ -34,9 +35,9 @@ use crate::store::tabs::load_plan::MissingTab;
 
 /// The run that is checked.
 pub struct PlannedRun {
-    /// The client.
+    /// The client of the service.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet that the run would write to.
     pub id: SpreadsheetId,
     /// The job's definition now; the load fills in the spreadsheet.
     pub definition: Definition,
@@ -133,7 +134,12 @@ async fn records(name: &str, source: &mut dyn Source, identify: &dyn Identify, s
 
 /// Checks the spreadsheet and the job's tabs. Returns true if the spreadsheet can be read.
 pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines: &mut Vec<CheckItem>) -> bool {
-    let metadata = match planned.sheets.metadata(&planned.id).await {
+    let read = planned.sheets.metadata(&planned.id).await;
+    if matches!(settings.target, Target::Google { .. }) {
+        let is_token_refused = read.as_ref().is_err_and(is_about_credentials);
+        lines.extend(check_clock(settings, &planned.sheets, &planned.clock, is_token_refused).await);
+    }
+    let metadata = match read {
         Ok(metadata) => metadata,
         Err(error) => {
             let subject = if is_about_credentials(&error) { Subject::Credentials } else { Subject::Spreadsheet };
@@ -173,7 +179,7 @@ fn is_about_credentials(error: &CallError) -> bool {
 
 fn credentials_line(planned: &PlannedRun) -> String {
     match planned.sheets.client_email() {
-        Some(email) => format!("access token obtained for {email}"),
+        Some(email) => format!("access token obtained for {email}, the address to share the spreadsheet with"),
         None => "access token obtained".to_owned(),
     }
 }

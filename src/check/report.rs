@@ -15,21 +15,27 @@ pub enum Subject {
     JobFile,
     /// When the job should run.
     Schedule,
+    /// Where the job reports that it is alive.
+    Heartbeat,
     /// The job's source.
     Source,
     /// A step that runs a program.
     Step,
+    /// The folder with the lock and the journal.
+    StateFolder,
+    /// This machine's clock.
+    Clock,
     /// The credentials for the service.
     Credentials,
     /// The spreadsheet, or the local file.
     Spreadsheet,
-    /// The proxy.
+    /// The proxy of calls to the service, if one is set.
     Proxy,
     /// Tabs, headers, state.
     Tabs,
     /// What may not change between runs.
     Definition,
-    /// The lease.
+    /// The lease: whether another run has it.
     Lease,
     /// The guard, which keeps two runs apart.
     Guard,
@@ -41,8 +47,11 @@ impl Subject {
         match self {
             Self::JobFile => "job file",
             Self::Schedule => "schedule",
+            Self::Heartbeat => "heartbeat",
             Self::Source => "source",
             Self::Step => "step",
+            Self::StateFolder => "state dir",
+            Self::Clock => "clock",
             Self::Credentials => "credentials",
             Self::Spreadsheet => "spreadsheet",
             Self::Proxy => "proxy",
@@ -73,9 +82,9 @@ pub enum CheckVerdict {
 /// One line of a check.
 #[derive(Debug)]
 pub struct CheckItem {
-    /// The subject.
+    /// What was looked at.
     pub subject: Subject,
-    /// The verdict.
+    /// What was found there.
     pub verdict: CheckVerdict,
 }
 
@@ -93,9 +102,16 @@ pub enum StartBlocker {
         /// The text of its lock file.
         holder: String,
     },
+    /// Something around the job that a run may not notice.
+    Surroundings {
+        /// What is wrong.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
     /// A step's program can't be run.
     Program {
-        /// The step.
+        /// The name of the step.
         step: String,
         /// What is wrong with the program.
         why: String,

@@ -10,11 +10,14 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
 use crate::cli::emulate_args::EmulateArgs;
 use crate::cli::exit::{Exit, FailOn, table};
+use crate::cli::failures_args::FailuresArgs;
 use crate::cli::job_args::JobArgs;
+use crate::cli::late_args::LateArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
@@ -46,7 +49,7 @@ const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-
     max_term_width = 110
 )]
 pub struct Args {
-    /// The command.
+    /// The command, with its own flags.
     #[command(subcommand)]
     pub command: CliCommand,
     /// Print more on standard error: -v what happens, -vv every call
@@ -58,9 +61,12 @@ pub struct Args {
     /// Write logs on standard error as text or json
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: LogFormat,
+    /// Also write logs and summaries to PATH, one file a day, 14 kept
+    #[arg(long, global = true, value_name = "PATH")]
+    pub log_file: Option<PathBuf>,
 }
 
-/// The commands.
+/// Every command, with the first line of its help.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CliCommand {
     /// Run a job once, over its whole source
@@ -73,6 +79,10 @@ pub enum CliCommand {
     Show(ShowArgs),
     /// Check whether a run could start; writes nothing
     Check(CheckArgs),
+    /// Report which jobs are late, stuck or stale; writes nothing
+    Late(LateArgs),
+    /// Run the dates of a range that have not run, oldest first
+    Backfill(BackfillArgs),
     /// List a job's failures, retry some, or skip some
     Failures(FailuresArgs),
     /// Show an item's history: attempts, failures, the run that processed it, its rows
@@ -92,11 +102,11 @@ pub enum CliCommand {
     Emulate(EmulateArgs),
 }
 
-/// `sheetkeep run`.
+/// Flags of `sheetkeep run`, which processes the whole source.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct RunArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Read FILE instead of the job file's source; `-` is standard input
@@ -129,6 +139,12 @@ pub struct RunArgs {
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
     pub plan: Option<PathBuf>,
+    /// Run only if an occurrence of the schedule is due and no other clock has it
+    #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait"])]
+    pub due: bool,
+    /// With --due: further jobs, each on its own
+    #[arg(value_name = "JOB.toml", requires = "due")]
+    pub more_jobs: Vec<PathBuf>,
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -137,18 +153,18 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-/// `sheetkeep status`.
+/// Flags of `sheetkeep status`, which reads the state only.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct StatusArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
 }
 
-/// `sheetkeep show`.
+/// Flags of `sheetkeep show`, which prints rows.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ShowArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Show the tab with this title [default: the job's data tab]
@@ -159,62 +175,24 @@ pub struct ShowArgs {
     pub last: u64,
 }
 
-/// `sheetkeep check`.
+/// Flags of `sheetkeep check`, which writes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct CheckArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Test the assumptions about the service, in scratch tabs that are removed again
     #[arg(long)]
     pub probe: bool,
+    /// Prove write access by one batch that adds a scratch tab and deletes it again
+    #[arg(long)]
+    pub write: bool,
 }
 
-/// `sheetkeep failures`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct FailuresArgs {
-    /// The action on the failures.
-    #[command(subcommand)]
-    pub action: FailuresAction,
-}
-
-/// Actions on failures.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum FailuresAction {
-    /// List open, exhausted or skipped failures
-    List(FailuresListArgs),
-    /// Retry these now, from the source's records or else the stored ones
-    Retry(FailuresKeysArgs),
-    /// Skip these until the source has another record of them
-    Skip(FailuresKeysArgs),
-}
-
-/// `sheetkeep failures list`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct FailuresListArgs {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArgs,
-    /// List the last N failures
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    pub last: u64,
-}
-
-/// `sheetkeep failures retry` and `skip`.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct FailuresKeysArgs {
-    /// The job.
-    #[command(flatten)]
-    pub job: JobArgs,
-    /// Keys of failures, exactly as in the Failures tab
-    #[arg(value_name = "KEY", required = true)]
-    pub keys: Vec<String>,
-}
-
-/// `sheetkeep explain`.
+/// Flags of `sheetkeep explain`, which prints all rows about a key.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ExplainArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// The key, exactly as in the Processed tab
@@ -256,6 +234,7 @@ impl Args {
     pub fn json(&self) -> bool {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
+            || matches!(&self.command, CliCommand::Late(args) if args.json)
     }
 }
 
@@ -273,6 +252,8 @@ impl RunArgs {
             yes: false,
             dry_run: false,
             plan: None,
+            due: false,
+            more_jobs: Vec::new(),
             retry_failures: false,
             fail_on: FailOn::default(),
             quiet: false,
@@ -313,19 +294,10 @@ impl CliCommand {
             Self::Reset(args) => Some(&args.job),
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
-            Self::Schedule(_) => None,
+            Self::Backfill(args) => Some(&args.job),
+            Self::Schedule(_) | Self::Late(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
-        }
-    }
-}
-
-impl FailuresAction {
-    /// Returns the flags of the job.
-    pub fn job(&self) -> &JobArgs {
-        match self {
-            Self::List(args) => &args.job,
-            Self::Retry(args) | Self::Skip(args) => &args.job,
         }
     }
 }
@@ -346,116 +318,4 @@ fn after_help() -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use crate::cli::maintenance_args::RepairChoice;
-
-    use super::*;
-
-    fn typed(line: &str) -> Result<Args, CommandLineReply> {
-        parse(line.split_whitespace().map(OsString::from), false)
-    }
-
-    #[test]
-    fn the_grammar_is_sound() {
-        Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_run_has_defaults_that_need_nothing_but_the_job_file() {
-        let args = typed("sheetkeep run quakes.toml").expect("valid");
-        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
-        assert_eq!(run.job.job, PathBuf::from("quakes.toml"));
-        assert_eq!((run.fail_on, run.quiet, run.job.spreadsheet, run.input), (FailOn::Partial, false, None, None));
-    }
-
-    #[test]
-    fn every_flag_of_a_run_is_read() {
-        let line = "sheetkeep -vv --color never --log-format json run q.toml --spreadsheet 1A --state-dir /s --accept-changes --json \
-                    --take-over --fail-on any --input -";
-        let args = typed(line).expect("valid");
-        assert_eq!((args.verbose, args.color, args.log_format), (2, ColorChoice::Never, LogFormat::Json));
-        assert!(args.json());
-        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
-        assert_eq!((run.accept_changes, run.take_over, run.fail_on), (true, true, FailOn::Any));
-        assert_eq!(run.input, Some(PathBuf::from("-")));
-    }
-
-    #[test]
-    fn former_names_of_flags_are_read_and_hidden() {
-        let args = typed("sheetkeep run q.toml --adopt --steal").expect("valid");
-        let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
-        assert_eq!((run.accept_changes, run.take_over), (true, true));
-        let args = typed("sheetkeep prune q.toml --keys --forget").expect("valid");
-        let CliCommand::Prune(prune) = args.command else { unreachable!("it is a prune") };
-        assert!(prune.delete_yielded);
-        for (name, choice) in [
-            ("forget", RepairChoice::Reprocess),
-            ("reprocess", RepairChoice::Reprocess),
-            ("adopt", RepairChoice::Accept),
-            ("accept", RepairChoice::Accept),
-        ] {
-            let args = typed(&format!("sheetkeep fsck q.toml --repair={name}")).expect("valid");
-            let CliCommand::Fsck(fsck) = args.command else { unreachable!("it is a check") };
-            assert_eq!(fsck.repair, Some(choice), "{name}");
-        }
-        for command in ["run", "prune", "fsck"] {
-            let help = typed(&format!("sheetkeep {command} --help")).expect_err("help is no run").text;
-            for name in ["steal", "adopt", "forget"] {
-                assert!(!help.contains(name), "{command}: {name}");
-            }
-        }
-    }
-
-    #[test]
-    fn help_texts_are_short_lines_without_a_full_stop() {
-        fn check(command: &clap::Command) {
-            let about = command.get_about().map(ToString::to_string);
-            let helps = command.get_arguments().filter(|arg| !arg.is_hide_set()).filter_map(clap::Arg::get_help);
-            for help in about.into_iter().chain(helps.map(ToString::to_string)) {
-                let is_program = help.starts_with("Runs a job over items");
-                assert!(is_program || (help.chars().count() <= 80 && !help.ends_with('.')), "{help}");
-            }
-            command.get_subcommands().for_each(check);
-        }
-        check(&Args::command());
-    }
-
-    #[cfg(feature = "emulator")]
-    #[test]
-    fn every_flag_of_the_emulator_is_read() {
-        use crate::cli::emulate_args::{CallerIds, MissingId, QuotaChoice, Validate};
-
-        let line = "sheetkeep emulate --port 0 --file f.sheet --spreadsheet-id 1A --credentials c.json --quota google \
-                    --latency 300ms --fault 503:0.1 --fault lost --seed 7 --missing-id ignore --validate snapshot --caller-ids ignore";
-        let CliCommand::Emulate(args) = typed(line).expect("valid").command else { unreachable!("it is the emulator") };
-        assert_eq!((args.latency, args.seed), (Some(Duration::from_millis(300)), Some(7)));
-        assert_eq!(args.fault, ["503:0.1", "lost"]);
-        assert_eq!(
-            (args.missing_id, args.validate, args.caller_ids, args.quota),
-            (MissingId::Ignore, Validate::Snapshot, CallerIds::Ignore, Some(QuotaChoice::Google))
-        );
-    }
-
-    #[test]
-    fn mistakes_end_with_2_and_say_what_was_meant() {
-        let reply = typed("sheetkeep rum q.toml").expect_err("no such command");
-        assert_eq!(reply.exit, Exit::Usage);
-        assert!(reply.text.contains("'run'"), "{}", reply.text);
-        for line in [
-            "sheetkeep run",
-            "sheetkeep run q.toml --spreadsheet 1A --embedded f",
-            "sheetkeep emulate --file f --latency 3",
-        ] {
-            assert_eq!(typed(line).expect_err(line).exit, Exit::Usage);
-        }
-    }
-
-    #[test]
-    fn help_leads_with_examples_and_ends_with_the_exit_codes() {
-        let reply = typed("sheetkeep --help").expect_err("help is no run");
-        assert_eq!(reply.exit, Exit::Ok);
-        insta::assert_snapshot!(reply.text);
-    }
-}
+mod tests;

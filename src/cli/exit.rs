@@ -33,6 +33,8 @@ pub enum Exit {
     Findings,
     /// The requested key was not found.
     Unknown,
+    /// `late` found a job that is late, stuck or stale, or that never ran.
+    Late,
     /// Invalid data in the input or the sheet.
     DataErr,
     /// The input, the spreadsheet or a tab was not found.
@@ -66,13 +68,14 @@ pub enum Exit {
 }
 
 /// Number, name and meaning of each exit.
-const TABLE: [(Exit, u8, &str, &str); 21] = [
+const TABLE: [(Exit, u8, &str, &str); 22] = [
     (Exit::Ok, 0, "ok", "success, also when there was nothing to do"),
     (Exit::Failed, 1, "failed", "the job ran and failed"),
     (Exit::Usage, 2, "usage", "the command line is wrong"),
     (Exit::Partial, 3, "partial", "finished, but some items failed, or degraded (see --fail-on)"),
     (Exit::Findings, 4, "findings", "fsck found rows and keys that are not consistent"),
     (Exit::Unknown, 5, "unknown", "key not found"),
+    (Exit::Late, 6, "late", "late found a job that is late, stuck, stale, or never ran"),
     (Exit::DataErr, 65, "dataerr", "invalid data in the input or the sheet"),
     (Exit::NoInput, 66, "noinput", "the input, the spreadsheet or a tab was not found"),
     (Exit::Unavailable, 69, "unavailable", "a service stayed out of reach after all retries"),
@@ -126,6 +129,7 @@ impl Exit {
             RunStatus::Interrupted => signal.map_or(Self::Interrupted, Self::from),
             RunStatus::TimedOut => Self::Timeout,
             RunStatus::Failed | RunStatus::Crashed | RunStatus::Running => Self::Failed,
+            RunStatus::Skipped | RunStatus::Missed => Self::Ok,
             RunStatus::Succeeded | RunStatus::Partial | RunStatus::Degraded => {
                 let failed_now = report.run.counts.failed > 0 || report.run.status == RunStatus::Degraded;
                 let fails = match fail_on {
@@ -237,6 +241,7 @@ mod tests {
         3 partial
         4 findings
         5 unknown
+        6 late
         65 dataerr
         66 noinput
         69 unavailable

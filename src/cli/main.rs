@@ -78,9 +78,16 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             let plan = args.as_plan();
             runtime.block_on(commands::plan::command(session, &plan, host_name(), clock, chance))
         }
+        CliCommand::Run(args) if args.due => {
+            runtime.block_on(commands::due::command(session, args, host_name(), clock, chance))
+        }
         CliCommand::Plan(args) => runtime.block_on(commands::plan::command(session, args, host_name(), clock, chance)),
         CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
         CliCommand::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        CliCommand::Backfill(args) => {
+            runtime.block_on(commands::backfill::command(session, args, host_name(), clock, chance))
+        }
+        CliCommand::Late(args) => runtime.block_on(commands::late::command(session, args, clock, chance)),
         CliCommand::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
         CliCommand::Failures(args) => {
             runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))

@@ -14,6 +14,9 @@ pub mod session;
 pub mod duration;
 pub mod job_args;
 pub mod plan_args;
+pub mod failures_args;
+pub mod late_args;
+pub mod backfill_args;
 pub mod maintenance_args;
 pub mod schedule_args;
 #[cfg(feature = "emulator")]
@@ -24,6 +27,7 @@ pub mod errors;
 pub mod exit;
 pub mod format;
 pub mod logs;
+pub mod log_file;
 pub mod output;
 pub mod provisions;
 pub mod signals;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cli::args::{Args, CliCommand, parse};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::log_file::LogFile;
 use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
 use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
@@ -49,6 +50,12 @@ impl Session {
             directives: env("SHEETKEEP_LOG"),
         };
         let session = Self { args, terminal, marked_files: Mutex::default() };
+        if let Some(path) = &session.args.log_file {
+            match LogFile::open(path, Arc::clone(clock)) {
+                Ok(file) => session.terminal.err().copy_to(Arc::new(file)),
+                Err(error) => return Err(session.finish(Err(log_file_error(path, &error)))),
+            }
+        }
         match begin_logs(&session.terminal, clock, &settings, caps) {
             Ok(()) => Ok(session),
             Err(error) => Err(session.finish(Err(CliError::from_error(&error, Exit::Config)))),
@@ -92,6 +99,11 @@ impl Session {
             }
         }
     }
+}
+
+fn log_file_error(path: &Path, error: &std::io::Error) -> CliError {
+    let message = format!("failed to write the log file {}: {error}", path.display());
+    CliError::new(message, Exit::CantCreate).with_help("name a file in a folder that exists and that you may write to")
 }
 
 #[cfg(test)]

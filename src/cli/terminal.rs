@@ -12,6 +12,8 @@ use clap::ValueEnum;
 use comfy_table::Table;
 use indicatif::ProgressBar;
 
+use crate::cli::log_file::LogFile;
+
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
 pub enum ColorChoice {
@@ -121,6 +123,7 @@ struct Inner {
     bar: Option<ProgressBar>,
     is_closed: bool,
     failed: Option<io::Error>,
+    copy: Option<Arc<LogFile>>,
 }
 
 impl std::fmt::Debug for OutputStream {
@@ -131,7 +134,11 @@ impl std::fmt::Debug for OutputStream {
 
 impl OutputStream {
     fn new(writer: Box<dyn Write + Send>, manner: OutputStyle, animated: bool) -> Self {
-        Self { manner, animated, inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None }) }
+        Self {
+            manner,
+            animated,
+            inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
+        }
     }
 
     /// Returns whether the stream is a terminal.
@@ -163,6 +170,9 @@ impl OutputStream {
     /// reader has left, which is not a failure.
     pub fn put(&self, text: &str) -> bool {
         let mut inner = self.lock();
+        if let Some(copy) = &inner.copy {
+            copy.write(text);
+        }
         if inner.is_closed {
             return false;
         }
@@ -183,6 +193,18 @@ impl OutputStream {
     /// Writes `text` and a line break.
     pub fn line(&self, text: &str) -> bool {
         self.put(&format!("{text}\n"))
+    }
+
+    /// Copies everything that is written from now on into the file.
+    pub fn copy_to(&self, file: Arc<LogFile>) {
+        self.lock().copy = Some(file);
+    }
+
+    /// Writes `text` into the copy only, if there is one: what this reader did not ask for.
+    pub fn put_into_copy(&self, text: &str) {
+        if let Some(copy) = &self.lock().copy {
+            copy.write(text);
+        }
     }
 
     /// Writes other lines above `bar` from now on; `None` removes it.

@@ -40,6 +40,7 @@ use crate::port::step::Step;
 
 use crate::retry::RetryPolicy;
 use crate::schedule::job_schedule::JobSchedule;
+use crate::schedule::zone::parse_zone;
 use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
@@ -61,7 +62,7 @@ pub struct Settings {
     pub path: PathBuf,
     /// When the job should run.
     pub schedule: Option<JobSchedule>,
-    /// The source.
+    /// Where records come from, and how they are read.
     pub source: SourceSettings,
     /// The jq expression of the key.
     pub key: Program,
@@ -205,19 +206,30 @@ pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environmen
         return Err(ConfigError::new(path, text, errors.into_iter().map(to_problem).collect()));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut reader = ValueReader::new(text, folder, environment);
-    reader.problems = check(&mut table, &job_file_schema());
+    let mut problems = check(&mut table, &job_file_schema());
     let raw = match JobFile::deserialize(Deserializer::from(table)) {
         Ok(raw) => raw,
         Err(error) => {
-            reader.add_problem(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
-            return Err(ConfigError::new(path, text, reader.problems));
+            problems.push(ConfigProblem::at(error.span().unwrap_or(0..0), error.message().to_owned(), "here"));
+            return Err(ConfigError::new(path, text, problems));
         }
     };
+    let environment = match flags.logical_time {
+        Some(time) => &time.add_to(environment, &zone_of_schedule(&raw)),
+        None => environment,
+    };
+    let mut reader = ValueReader::new(text, folder, environment);
+    reader.problems = problems;
     match settings(&mut reader, path, flags, &raw) {
         Some(settings) if reader.problems.is_empty() => Ok(settings),
         _ => Err(ConfigError::new(path, text, reader.problems)),
     }
+}
+
+/// Returns the zone in which the job's dates are meant: the schedule's, if it is valid, else UTC.
+fn zone_of_schedule(raw: &JobFile) -> TimeZone {
+    let named = raw.schedule.as_ref().and_then(|schedule| schedule.timezone.as_ref());
+    named.and_then(|at| parse_zone(at.get()).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Reads every part before giving up on any, so that all problems are found. `None` only with a

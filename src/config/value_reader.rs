@@ -7,8 +7,8 @@
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 
-use jiff::SignedDuration;
 use jiff::tz::TimeZone;
+use jiff::{Span, SpanRelativeTo};
 
 use secrecy::SecretString;
 
@@ -206,12 +206,14 @@ impl<'a> ValueReader<'a> {
     /// Reads a duration in milliseconds, within bounds.
     pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let text = self.non_empty(at, what)?;
-        let Ok(span) = text.trim().parse::<SignedDuration>() else {
+        // Days have 24 hours here, whatever clocks do.
+        let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
+        let Ok(span) = span else {
             self.add_problem_at(
                 at,
-                format!("{what} is no length of time"),
-                "no length of time",
-                "write it as 300ms, 2s, 5m or 1h 30m",
+                format!("{what} is not a length of time"),
+                "not a length of time",
+                "write it as 300ms, 2s, 5m, 1h 30m or 7d",
             );
             return None;
         };

@@ -14,6 +14,7 @@
 //! | Which event is handled next; when is a batch due? | `run_loop`; what follows an event in `run_loop/` |
 //! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load, check and prepare its lease? | `startup` |
+//! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | What is taken in, in which order? | `input/` |
 //! | What becomes of a record? | `records/` |
@@ -23,12 +24,14 @@
 //! | How does a run stop early? | `shutdown` |
 //! | When is the next run due? | `outlook` |
 //! | Which checks concern the header row of a table? | `header_row` |
-//! | Which columns would the first row of a new job have? | `preview` |
+//! | What would steps make of a record, and which columns would a first row have? | `preview` |
 
 pub mod run_loop;
 pub mod run_end;
 pub mod startup;
 pub mod run_config;
+pub mod schedule_claim;
+pub mod schedule_recorder;
 pub mod input;
 pub mod records;
 pub mod steps;

@@ -1,7 +1,7 @@
-//! Computes the columns of the first row that a job would write, without writing it.
+//! Computes rows without a run: what steps without outside effects make of a record, and the columns
+//! of the first row that a job would write.
 //!
-//! In scope: the first records of a source that can be read again, and steps without outside
-//! effects.
+//! In scope: the first records of a source that can be read again.
 //! Out of scope: when it is needed (`store::load::loader`, for a tab that may be another table),
 //! and the run (`runner::run_loop`).
 
@@ -68,26 +68,34 @@ impl FirstRow {
 
     /// Returns the columns of a record's first row; `None` if it makes none.
     async fn columns_of(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
-        let context = StepContext {
-            key: key.clone(),
-            version,
-            idempotency_key: String::new(),
-            fence: Fence::default(),
-            attempt: 1,
-            deadline: None,
-            cancel: CancellationToken::new(),
-        };
-        let mut values = vec![body];
-        for step in &self.steps {
-            let mut made = Vec::new();
-            for value in values {
-                made.extend(step.run(value, &context).await.ok()?);
-            }
-            values = made;
-        }
+        let values = run_steps(&self.steps, body, key, version).await?;
         let row = row_of(values.into_iter().next()?, &self.columns).ok()?;
         let added = self.key_column.is_none() && choose_key_column(&self.key_expression, &row, key) == KeyColumn::Added;
         let key_column = added.then(|| KeyColumn::Added.name().to_owned());
         Some(key_column.into_iter().chain(row.cells.into_iter().map(|(name, _)| name)).collect())
     }
+}
+
+/// Runs steps on a record outside a run: once, without an idempotency key and without a lease.
+/// Returns the values that they make, or `None` if one of them fails. The steps must not have
+/// outside effects.
+pub async fn run_steps(steps: &[Arc<dyn Step>], body: Value, key: &Key, version: Version) -> Option<Vec<Value>> {
+    let context = StepContext {
+        key: key.clone(),
+        version,
+        idempotency_key: String::new(),
+        fence: Fence::default(),
+        attempt: 1,
+        deadline: None,
+        cancel: CancellationToken::new(),
+    };
+    let mut values = vec![body];
+    for step in steps {
+        let mut made = Vec::new();
+        for value in values {
+            made.extend(step.run(value, &context).await.ok()?);
+        }
+        values = made;
+    }
+    Some(values)
 }

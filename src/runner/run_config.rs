@@ -30,6 +30,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
@@ -49,7 +50,7 @@ pub struct Dependencies {
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
     pub prepared: Option<PreparedChanges>,
-    /// The clock.
+    /// The source of time, wall clock and monotonic.
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub chance: Arc<dyn Rng>,
@@ -115,6 +116,8 @@ pub struct RunConfig {
     pub trigger: Trigger,
     /// The job's schedule, for the next due time; `None` without one.
     pub schedule: Option<Arc<JobSchedule>>,
+    /// What the run claims of its job's schedule; `None` for a job without one.
+    pub claim: Option<ScheduleClaim>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.
@@ -158,6 +161,12 @@ pub enum RunError {
         since: Timestamp,
         /// End of its lease.
         until: Timestamp,
+    },
+    /// Another run has claimed the occurrence, or answered the request, for which this one began.
+    #[error("run the job: another run has taken {what} already")]
+    AlreadyClaimed {
+        /// The occurrence or the request.
+        what: String,
     },
     /// The definition in the job file changed: everything would be processed again.
     #[error("run the job: its {} changed since the last run, which would process {} again", moved.join(" and "), keys_in_words(*keys))]
@@ -210,6 +219,8 @@ pub enum RunError {
         /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
         /// service answered.
         fault: Fault,
+        /// True if a proxy is the cause.
+        is_proxy_error: bool,
     },
     /// The store refuses the content of a batch.
     #[error("write to the sheet: it refuses a batch: {why}")]
@@ -243,7 +254,7 @@ pub enum RunError {
     NoField {
         /// `key` or `version`.
         what: &'static str,
-        /// The expression.
+        /// The field that the expression names, as written there.
         path: String,
         /// The source's header row.
         header_row: Box<HeaderRow>,
@@ -271,7 +282,7 @@ impl RunError {
     pub fn fault(&self) -> Fault {
         match self {
             Self::Store(error) => error.fault(),
-            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn => Fault::Fenced,
+            Self::Held { .. } | Self::Fenced { .. } | Self::MovedOn | Self::AlreadyClaimed { .. } => Fault::Fenced,
             Self::Redefined { .. }
             | Self::GoesOn { .. }
             | Self::Unmoved { .. }

@@ -31,6 +31,8 @@ pub enum EndCause {
     Failed(String),
     /// A request, or the deadline.
     Stopped(StopReason),
+    /// The occurrence did not run; this row records why.
+    Closed(RunStatus, String),
     /// The source is exhausted.
     SourceRead(FullPass),
 }
@@ -47,6 +49,8 @@ pub struct FullPass {
     pub expectations: Arc<Expectations>,
     /// Which of the expected columns were filled.
     pub filled: FilledColumns,
+    /// How its counts are far from those of earlier runs, where nothing is expected.
+    pub unusual: Vec<String>,
 }
 
 impl RunEnd {
@@ -66,6 +70,7 @@ impl RunEnd {
             EndCause::Stopped(reason) => {
                 (RunStatus::Interrupted, format!("stopped by {}; the next run goes on", reason.as_str()))
             }
+            EndCause::Closed(status, why) => (*status, why.clone()),
             EndCause::SourceRead(pass) => pass.status_and_message(&run),
         };
         let messages = [message, self.repeated.clone().unwrap_or_default(), run.message];
@@ -86,7 +91,7 @@ impl FullPass {
             0 => String::new(),
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless)]))
+        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; ")]))
     }
 }
 
@@ -144,6 +149,7 @@ mod tests {
             rowless,
             expectations: Arc::default(),
             filled: FilledColumns::default(),
+            unusual: Vec::new(),
         })
     }
 

@@ -38,6 +38,7 @@ use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
 use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::runner::startup::{RunContext, open};
 use crate::runner::steps::journal_replay::{JournalTarget, Replay};
@@ -134,7 +135,8 @@ impl RunLoop {
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
-        let claim_first = first || outside || !rereadable;
+        let claims = config.claim.as_ref().is_some_and(ScheduleClaim::is_claim);
+        let claim_first = first || outside || claims || !rereadable;
         let target = parts_journal.filter(|_| outside && config.retrying.processes_items()).map(|journal| {
             let head = JournalHead::new(&config.job, &opened.spreadsheet, &config.definition.hash, &opened.run.id);
             JournalTarget { journal, head }
@@ -247,6 +249,7 @@ impl RunLoop {
         }
         self.replay.finish(self.has_abandoned_items);
         self.report_unknown_columns();
+        self.report_unusual_counts();
         self.emit(Event::Finished(Box::new(self.report())));
         Ok(())
     }

@@ -31,6 +31,7 @@ use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::time::Timestamp;
 
 /// The service's clock, extrapolated with this machine's monotonic clock.
@@ -86,7 +87,9 @@ pub struct RunContext {
     pub table_exists: bool,
     /// An abandoned run, to be closed in Runs.
     pub abandoned_runs: Vec<Run>,
-    /// This run.
+    /// The history of the job's schedule; `None` for a job without one.
+    pub schedule: Option<ScheduleRecorder>,
+    /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,
@@ -133,6 +136,9 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
+    let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
+    let is_counted = config.retrying.reads_source();
+    let schedule = config.claim.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
     for run in &mut abandoned_runs {
         run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
@@ -157,6 +163,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         intake,
         table_exists,
         abandoned_runs,
+        schedule,
         run,
         service,
         sheet_zone,

@@ -112,7 +112,7 @@ impl MemoryStore {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            processed_index: book(&contents, self.again),
+            processed_index: index(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
@@ -197,7 +197,11 @@ impl Store for MemoryStore {
                 Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                    CommitReply::NotExecuted {
+                        fault: crate::fault::Fault::Throttled,
+                        is_proxy_error: false,
+                        why: "a quota is used up".into(),
+                    }
                 }
             }
         })
@@ -223,7 +227,7 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =

@@ -77,3 +77,70 @@ fn a_plan_names_the_expectation_that_a_run_would_miss() {
     let project = project("a,1\n");
     project.run(&["plan", "orders.toml"]).exits(0).shows("would be degraded: read 1, expected at least 3");
 }
+
+/// Rows `from` to `to`, each with a price.
+fn rows(range: std::ops::Range<u32>) -> String {
+    range.map(|n| format!("k{n},{n}\n")).collect()
+}
+
+#[test]
+fn a_source_that_shrinks_or_empties_removes_nothing() {
+    for mode in ["append", "upsert"] {
+        let project = project(&rows(0..100));
+        project.change("orders.toml", "tab = \"Orders\"", &format!("tab = \"Orders\"\nmode = \"{mode}\""));
+        project.change("orders.toml", "read = \"3..\"", "read = \"20..\"");
+        project.run(&["run", "orders.toml"]).exits(0).shows("new 100");
+        for (left, read) in [(0, "read 0"), (3, "read 3"), (19, "read 19")] {
+            project.write("orders.csv", &format!("id,price\n{}", rows(0..left)));
+            let degraded = project.run(&["run", "orders.toml"]);
+            let line = format!("{read}, expected at least 20");
+            degraded.exits(3).shows("degraded").shows(&line);
+            assert_eq!(degraded.out.matches("expected at least").count(), 1, "one line: {}", degraded.out);
+            let message = project.column("orders.toml", "Runs", "message");
+            assert_eq!(message.last(), Some(&line));
+        }
+        assert_eq!(project.column("orders.toml", "Orders", "id").len(), 100, "nothing was removed");
+        let fsck = project.run(&["fsck", "orders.toml"]);
+        fsck.exits(0).shows("100 keys, 100 data rows; consistent");
+        project.write("orders.csv", &format!("id,price\n{}", rows(0..101)));
+        project.run(&["run", "orders.toml"]).exits(0).shows("new 1");
+    }
+}
+
+#[test]
+fn a_column_that_empties_in_changed_rows_keeps_the_other_rows() {
+    let project = project("a,1\nb,2\nc,3\n");
+    project.change("orders.toml", "tab = \"Orders\"", "tab = \"Orders\"\nmode = \"upsert\"");
+    project.change("orders.toml", "key = \".id\"", "key = \".id\"\nversion = \".price\"");
+    project.run(&["run", "orders.toml"]).exits(0);
+    project.write("orders.csv", "id,price\na,\nb,2\nc,3\n");
+    let degraded = project.run(&["run", "orders.toml"]);
+    degraded.exits(3).shows("column price is empty in every row");
+    assert_eq!(project.column("orders.toml", "Orders", "id"), ["a", "b", "c"]);
+    assert_eq!(project.column("orders.toml", "Orders", "price")[1..], ["2", "3"]);
+}
+
+#[test]
+fn a_scheduled_job_warns_of_counts_far_from_the_usual_ones() {
+    let project = project("");
+    let (before, _) = JOB.split_once("[expect]").expect("a section");
+    project.write("orders.toml", &format!("{before}[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
+    let run = |count: u32| {
+        project.write("orders.csv", &format!("id,price\n{}", rows(0..count)));
+        project.run(&["run", "orders.toml"])
+    };
+    for count in [40, 41, 42] {
+        assert!(!run(count).exits(0).err.contains("usually"), "nothing is usual yet");
+    }
+    assert!(!run(41).exits(0).err.contains("usually"));
+    let unusual = "read 3, usually about 41";
+    run(3).exits(0).shows("succeeded").says(unusual).says("[expect]");
+    run(0).exits(0).says("read 0, usually about 41");
+    let message = project.column("orders.toml", "Runs", "message");
+    assert_eq!(message.last().map(String::as_str), Some("read 0, usually about 41"));
+    project.run(&["plan", "orders.toml"]).exits(0).shows("read 0, usually about 41");
+    // What the job file expects comes in the place of what is usual.
+    project.write("orders.toml", &(project.read("orders.toml") + "[expect]\nread = \"0..\"\n"));
+    assert!(!run(0).exits(0).err.contains("usually"));
+    assert_eq!(project.column("orders.toml", "Orders", "id").len(), 42, "nothing was removed");
+}

@@ -16,12 +16,14 @@ struct PingService {
 }
 
 impl PingService {
+    /// Status 0 is no answer at all: the connection stays open.
     fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/ping/s3cret-uuid", listener.local_addr().expect("an address"));
         let (sender, pings) = channel();
         std::thread::spawn(move || {
             let mut statuses = statuses.iter().copied().peekable();
+            let mut silent = Vec::new();
             for stream in listener.incoming() {
                 let Ok(mut stream) = stream else { return };
                 let mut reader = BufReader::new(stream.try_clone().expect("a handle"));
@@ -43,6 +45,10 @@ impl PingService {
                 let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
                 let _ = sender.send((path, String::from_utf8_lossy(&body).into_owned()));
                 let status = statuses.next_if(|_| true).or(statuses.peek().copied()).unwrap_or(200);
+                if status == 0 {
+                    silent.push(stream);
+                    continue;
+                }
                 let _ = write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 2\r\nconnection: close\r\n\r\nOK");
             }
         });
@@ -163,4 +169,50 @@ fn a_wrong_ping_address_is_refused_and_never_shown() {
     project.run(&["check", "quakes.toml"]).exits(78).says("healthchecks, cronitor or sentry");
     project.change("quakes.toml", "kind = \"pager\"\n", "");
     project.run(&["check", "quakes.toml"]).exits(0).shows("anyone who reads it can report success");
+}
+
+#[test]
+fn a_user_in_the_ping_address_is_refused_and_never_shown() {
+    let project = project();
+    for url in ["https://s3cret@hc.example/uuid", "https://me:s3cret@hc.example/uuid", "https://:s3cret@hc.example/u"] {
+        let ended = project.run_with(&[("PING_URL", url)], &["run", "quakes.toml"]);
+        ended.exits(78).says("`heartbeat.url` holds a user or a password, and neither is sent");
+        assert!(!ended.err.contains("s3cret"), "{}", ended.err);
+    }
+}
+
+#[test]
+fn a_start_ping_without_an_answer_does_not_keep_the_end() {
+    let service = PingService::start(&[0, 200]);
+    let project = project();
+    project.run_with(&[("PING_URL", &service.url)], &["run", "quakes.toml"]).exits(0).shows("new 3");
+    let paths: Vec<_> = service.pings().into_iter().map(|(path, _)| path).collect();
+    assert_eq!(paths, ["/ping/s3cret-uuid/start", "/ping/s3cret-uuid"], "the end was sent all the same");
+    assert_eq!(file(&project)["exit_code"], 0);
+}
+
+#[test]
+fn a_heartbeat_replaces_no_file_but_its_own() {
+    let project = TempProject::few_quakes(3);
+    project.write("quakes.toml", &(project.read("quakes.toml") + "\n[heartbeat]\nfile = \"heartbeat.json\"\n"));
+    let others = r#"{"schema_version": 1, "job": "others", "run": null, "exit_code": 0,
+        "finished": "2026-01-01T00:00:00Z", "last_success": null, "read": 0, "new": 0, "failed": 0}"#;
+    for (text, why) in [
+        ("my own notes\n", "it exists and is not a heartbeat file"),
+        ("{}", "it exists and is not a heartbeat file"),
+        (others, "it is the heartbeat file of job others"),
+    ] {
+        project.write("heartbeat.json", text);
+        project.run(&["check", "quakes.toml"]).exits(0).shows("warning  heartbeat   ").shows(why);
+        project.run(&["run", "quakes.toml"]).exits(0).says(why);
+        assert_eq!(project.read("heartbeat.json"), text);
+    }
+    project.change("quakes.toml", "heartbeat.json", "none/heartbeat.json");
+    project.run(&["check", "quakes.toml"]).exits(0).shows("is not there").shows("name another file as `file`");
+    project.run(&["run", "quakes.toml"]).exits(0).says("the heartbeat file can't be written");
+    project.change("quakes.toml", "none/heartbeat.json", "beat.json");
+    project.run(&["check", "quakes.toml"]).exits(0).shows("beat.json is written after each run");
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    assert!(project.read("beat.json").contains("\"last_success\""));
 }

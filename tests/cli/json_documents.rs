@@ -95,6 +95,7 @@ fn redacted(text: &str, project: &TempProject) -> String {
         (r"\b\d{8}-\d{6}-[0-9a-f]{5}\b", "[run]"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z| UTC)?", "[time]"),
         (r"\b\d{4}-\d\d-\d\d\b", "[day]"),
+        (r#""age_seconds": [0-9]+"#, r#""age_seconds": "[seconds]""#),
         (r#""seconds": [0-9.e-]+"#, r#""seconds": "[seconds]""#),
         (r"http://127\.0\.0\.1:\d+", "[address]"),
         (r"\b46\d{3}\.\d+\b", "[serial time]"),
@@ -160,6 +161,8 @@ fn the_documents_of_status_are_frozen() {
     let project = orders();
     assert_frozen("status-before-the-first-run", &project, &project.run(&["status", "orders.toml", "--json"]), 66);
     project.run(&["run", "orders.toml"]).exits(3);
+    let late = ["late", "orders.toml", "--max-age", "1000d", "--json"];
+    assert_frozen("late", &project, &project.run(&late), 3);
     assert_frozen("status", &project, &project.run(&["status", "orders.toml", "--json"]), 0);
     let mut live = project.start(&["run", "orders.toml", "--input", "-", "-v"]);
     live.hears("claimed");

@@ -236,3 +236,99 @@ fn a_plan_ends_with_the_error_that_the_run_would_end_with() {
     }
     project.run(&["plan", "gone.toml"]).exits(66);
 }
+
+#[test]
+fn a_plan_is_refused_where_values_from_outside_have_changed() {
+    let project = orders();
+    project.change("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
+    project.write(".env", "TAB=Orders\n");
+    project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
+    project.write(".env", "TAB=Other\n");
+    let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
+    refused(&apply(), "the values that the job file takes from the environment have changed");
+    project.write(".env", "TAB=Orders\n");
+    apply().exits(3).shows("new 2");
+}
+
+#[test]
+fn a_plan_runs_with_settings_that_can_be_read_once() {
+    let project = orders();
+    project.change("orders.toml", "tab = \"Orders\"", "tab = \"${TAB}\"");
+    let with = |args: &[&str]| {
+        let mut live = project.start(&[args, &["--env-file", "/dev/stdin"]].concat());
+        live.feed("TAB=Orders\n");
+        live.ends()
+    };
+    with(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
+    with(&["run", "orders.toml", "--plan", "p.json"]).exits(3).shows("tab Orders: 2 rows added");
+}
+
+#[test]
+fn a_stored_plan_is_refused_when_a_program_has_changed() {
+    let project = orders();
+    let step = "\n[[step]]\nname = \"note\"\ncommand = [\"sh\", \"note.sh\"]\n\n[sheet]";
+    project.change("orders.toml", "\n[sheet]", step);
+    project.write("note.sh", "cat\n");
+    let apply = || project.run(&["run", "orders.toml", "--plan", "p.json"]);
+    project.run(&["plan", "orders.toml", "--out", "p.json"]).exits(0);
+    project.write("note.sh", "cat; true\n");
+    refused(&apply(), "note.sh of a step has changed");
+    std::fs::remove_file(project.path("note.sh")).expect("it is there");
+    refused(&apply(), "note.sh of a step has changed");
+    project.write("note.sh", "cat\n");
+    apply().exits(3).shows("new 2");
+}
+
+#[test]
+fn a_comparison_gives_examples_of_keys_with_several_rows() {
+    let project = TempProject::empty();
+    let job = "name = \"j\"\n[source]\njsonl = \"in.jsonl\"\n[item]\nkey = \".id\"\n[[step]]\nmap = '.parts[] | {n: .}'\n\
+               [sheet]\ntab = \"Data\"\n";
+    project.write("old.toml", job);
+    project.write("new.toml", &job.replace("{n: .}", "{n: (. * (if . == 2 then 10 else 1 end))}"));
+    project.write("in.jsonl", "{\"id\": \"a\", \"parts\": [1, 2, 3]}\n{\"id\": \"b\", \"parts\": [2, 4]}\n");
+    let compared = project.run(&["plan", "new.toml", "--against", "old.toml", "--json"]).exits(0).document();
+    assert_eq!((&compared["different"], &compared["same"]), (&2.into(), &3.into()));
+    let examples = json!([{"key": "a", "old": 2, "new": 20}, {"key": "b", "old": 2, "new": 20}]);
+    assert_eq!(compared["columns"], json!([{"column": "n", "rows": 2, "examples": examples}]));
+}
+
+#[test]
+fn a_comparison_counts_the_newest_record_where_a_run_does() {
+    let project = TempProject::empty();
+    let job = "name = \"j\"\n[source]\ncsv = \"in.csv\"\n[item]\nkey = \".id\"\nversion = \".v\"\norder = \"newer\"\n\
+               [sheet]\ntab = \"Data\"\nmode = \"upsert\"\n";
+    project.write("new.toml", job);
+    project.write("old.toml", &job.replace("order = \"newer\"\n", ""));
+    project.write("in.csv", "id,v,s\na,2,paid\na,1,open\nb,1,open\nb,1,sent\nc,soon,open\n");
+    let compared = project.run(&["plan", "new.toml", "--against", "old.toml", "--json"]).exits(0).document();
+    assert_eq!((&compared["failed_new"], &compared["only_old"], &compared["same"]), (&1.into(), &1.into(), &1.into()));
+    let columns = compared["columns"].as_array().expect("columns");
+    let state = columns.iter().find(|column| column["column"] == "s").expect("it differs");
+    assert_eq!(state["examples"], json!([{"key": "a", "old": "open", "new": "paid"}]));
+    project.run(&["run", "new.toml"]).exits(3);
+    assert_eq!(project.column("new.toml", "Data", "s"), ["paid", "sent"], "as the run writes them");
+}
+
+#[test]
+fn a_plan_warns_of_repeated_keys_and_of_items_without_a_row() {
+    let project = orders();
+    project.write("orders.csv", "id,state,total\na,open,1\na,paid,2\nb,gone,3\n");
+    project.change("orders.toml", "map = '", "map = 'select(.state != \"gone\") | ");
+    let plan = project.run(&["plan", "orders.toml"]);
+    plan.exits(0)
+        .shows("key a (orders.csv:2 and orders.csv:3) came more than once with different content")
+        .shows("items that make no row: 1");
+}
+
+#[test]
+fn a_plan_fails_where_the_run_could_not_make_its_file() {
+    let project = orders();
+    for command in ["run", "plan", "check"] {
+        let ended = project.run(&[command, "orders.toml", "--embedded", "none/o.sheet"]);
+        ended.exits(74);
+        let all = format!("{}{}", ended.out, ended.err);
+        assert!(all.contains("its folder is not there; make it, or name another"), "{all}");
+    }
+    assert!(!project.path("none").exists());
+}

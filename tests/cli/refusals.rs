@@ -17,6 +17,7 @@ fn the_exit_codes_are_frozen() {
         ("3", "finished, but some items failed, or degraded (see --fail-on)"),
         ("4", "fsck found rows and keys that are not consistent"),
         ("5", "key not found"),
+        ("6", "late found a job that is late, stuck, stale, or never ran"),
         ("65", "invalid data in the input or the sheet"),
         ("66", "the input, the spreadsheet or a tab was not found"),
         ("69", "a service stayed out of reach after all retries"),

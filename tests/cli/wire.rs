@@ -172,6 +172,15 @@ impl ApiClient {
         exchange(&self.emulator.url, &request, &[&bearer, kind], &body.to_string())
     }
 
+    /// Moves the file into the trash of Drive, or out of it.
+    pub fn trash(&self, trashed: bool) {
+        let bearer = format!("Authorization: Bearer {}", self.token);
+        let request = format!("PATCH /drive/v3/files/{}", self.id);
+        let headers = [bearer.as_str(), "Content-Type: application/json"];
+        let (status, told) = exchange(&self.emulator.url, &request, &headers, &json!({"trashed": trashed}).to_string());
+        assert_eq!(status, 200, "{told}");
+    }
+
     /// The id of a tab.
     pub fn tab_id(&self, title: &str) -> i64 {
         let read = self.get("?fields=sheets.properties(sheetId,title)");

@@ -125,7 +125,7 @@ impl Writer {
             match self.chain.on_end(&commit, &ending.end) {
                 NextAction::GoOn => return (*commit).clone(),
                 NextAction::Redraft => {}
-                other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.why),
+                other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.error.why),
             }
         }
     }

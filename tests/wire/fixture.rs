@@ -20,7 +20,7 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::store::tabs::jobs::JobsView;

@@ -16,6 +16,7 @@
 //! | Is a job late, stuck, degraded, paused or stale? | `lateness` |
 //! | Does a job outgrow its interval? Which dates have not run? | `cadence`, `backfill` |
 //! | How is a schedule described in words? | `words`, `explanation` |
+//! | How do other schedulers call the job? | `export/` |
 
 pub mod backfill;
 pub mod blackout;
@@ -24,6 +25,7 @@ pub mod cron;
 pub mod decision;
 pub mod dialect;
 pub mod explanation;
+pub mod export;
 pub mod instants;
 pub mod job_schedule;
 pub mod lateness;

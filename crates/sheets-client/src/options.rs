@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use crate::auth::credentials::Credentials;
+use crate::auth::tokens::SCOPE;
 use crate::calls::quota::Pacing;
 use crate::transport::connect::{RootsError, Transport};
 use crate::types::address::AddressError;
@@ -55,6 +56,31 @@ pub struct SheetsOptions {
     pub deadlines: Deadlines,
     /// Maximum size of a response body, in bytes.
     pub answer_limit: u64,
+    /// What the tokens allow. The service refuses the rest.
+    pub access: AccessScope,
+}
+
+/// What a client's tokens allow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AccessScope {
+    /// Reading and writing spreadsheets.
+    #[default]
+    Write,
+    /// Reading spreadsheets.
+    Read,
+    /// Reading what Drive knows of a file, not its contents.
+    FileMetadata,
+}
+
+impl AccessScope {
+    /// Returns the scope that tokens are requested for.
+    pub fn scope(self) -> &'static str {
+        match self {
+            Self::Write => SCOPE,
+            Self::Read => "https://www.googleapis.com/auth/spreadsheets.readonly",
+            Self::FileMetadata => "https://www.googleapis.com/auth/drive.metadata.readonly",
+        }
+    }
 }
 
 impl SheetsOptions {
@@ -69,6 +95,7 @@ impl SheetsOptions {
             pacing: Pacing::default(),
             deadlines: Deadlines::default(),
             answer_limit: 64 << 20,
+            access: AccessScope::default(),
         }
     }
 }

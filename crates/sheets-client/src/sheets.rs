@@ -20,9 +20,12 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use crate::auth::tokens::{SCOPE, Tokens};
-use crate::calls::caller::{ApiCaller, CallCounts, CallFailure, CallPolicy};
-use crate::errors::call_error::{ApiError, CallError, Method, UnknownOutcome};
+use crate::calls::call_counts::CallCounts;
+use crate::calls::caller::{ApiCaller, CallFailure, CallPolicy};
+use crate::errors::api_error::ApiError;
+use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
@@ -33,6 +36,8 @@ use crate::types::response_types::{
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
+
+mod file_status;
 
 /// Field mask of `spreadsheets.get`.
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone,autoRecalc),\
@@ -73,12 +78,22 @@ pub struct Sheets {
 impl Sheets {
     /// Creates a client. Checks the options and sends nothing.
     pub fn connect(options: SheetsOptions, clock: Arc<dyn Clock>, chance: Arc<dyn Rng>) -> Result<Self, ConnectError> {
-        let SheetsOptions { api_url, credentials, transport, retry, retry_budget, pacing, deadlines, answer_limit } =
-            options;
+        let SheetsOptions {
+            api_url,
+            credentials,
+            transport,
+            retry,
+            retry_budget,
+            pacing,
+            deadlines,
+            answer_limit,
+            access,
+        } = options;
         let root = api_url.as_deref().map(ApiRoot::parse).transpose()?.unwrap_or_default();
         let connector = Connector::new(&transport, deadlines.connect, answer_limit, clock.clone())?;
         let email = credentials.client_email().map(str::to_owned);
-        let tokens = Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token);
+        let tokens =
+            Tokens::new(credentials.into_grant(), connector.clone(), clock.clone(), deadlines.token, access.scope());
         let mut hub = api::Sheets::new(connector.client(), tokens.clone());
         hub.base_url(root.as_str().to_owned());
         hub.root_url(root.as_str().to_owned());

@@ -5,6 +5,7 @@
 //! Out of scope: connections (`http`), what methods do (`dispatch`).
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hyper::Method;
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams, ResponseContent};
 use crate::api::quota::{QuotaCounter, QuotaMetric};
-use crate::api::route::Route;
+use crate::api::route::{ApiMethod, Route};
 use crate::api::stats::CallStats;
 use crate::auth::protection::OWNER;
 use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
@@ -26,6 +27,7 @@ use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD, fin
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
+use crate::storage::connection::path_problem;
 use crate::storage::error::StorageError;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
@@ -77,6 +79,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Emulator {
+    /// Fails if the path is a folder, or its folder is missing, as `open` would. Creates nothing.
+    pub fn check_new_file(path: &Path) -> Result<(), StorageError> {
+        let path = path.to_owned();
+        path_problem(&path).map_or(Ok(()), |why| Err(StorageError::Place { path, why }))
+    }
+
     /// Opens or creates the file, and creates the initial spreadsheet.
     pub fn open(
         options: EmulatorOptions,
@@ -301,7 +309,7 @@ impl Emulator {
         } else {
             tokens.check(authorization.filter(|_| !has_key), time.monotonic_ms())?
         };
-        check_scope(&bearer, &request.method)?;
+        check_scope(&bearer, &request.method, route.api)?;
         if let Some(metric) = metric {
             self.take_quota(&bearer, metric)?;
         }
@@ -419,8 +427,12 @@ fn error_of(status: u16) -> ApiError {
 }
 
 /// Rejects a token without the scopes that the call needs.
-fn check_scope(bearer: &TokenHolder, method: &Method) -> Result<(), ApiError> {
-    let needed = if *method == Method::GET { AccessLevel::Read } else { AccessLevel::Write };
+fn check_scope(bearer: &TokenHolder, method: &Method, api: ApiMethod) -> Result<(), ApiError> {
+    let needed = match api {
+        ApiMethod::DriveGet | ApiMethod::DriveList => AccessLevel::Metadata,
+        _ if *method == Method::GET => AccessLevel::Read,
+        _ => AccessLevel::Write,
+    };
     if bearer.access >= needed {
         return Ok(());
     }

@@ -5,16 +5,11 @@ use std::time::Duration;
 
 use crate::app::connect::Sheet;
 use crate::app::error::AppError;
-use crate::app::instance_lock::known_id;
-use crate::app::job::{active_run, definition};
-use crate::app::queries::connect_existing;
 use crate::check::consequences::consequence;
-use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
 use crate::check::probing::{ProbeEnd, ProbeReport, probe};
-use crate::check::programs::check_programs;
 use crate::check::report::{CheckItem, CheckVerdict, StartBlocker, Subject};
-use crate::check::timetable::check_schedule;
 use crate::cli::args::CheckArgs;
+use crate::cli::commands::check_lines::{offline_lines, service_lines};
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::read_settings;
 use crate::cli::errors::CliError;
@@ -26,7 +21,6 @@ use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
 use crate::clock::Clock;
 use crate::config::settings::Settings;
-use crate::google::transport::proxy::ProxyRoute;
 use crate::rng::Rng;
 use crate::runner::shutdown::{Stop, StopReason};
 use crate::store::probe::cleanup::CleanupReport;
@@ -40,52 +34,31 @@ pub async fn command(
 ) -> Result<Exit, CliError> {
     let settings = read_settings(&args.job, None)?;
     let place = Spreadsheet::from_settings(&settings);
-    let mut lines = destination_lines(args, &settings, &place);
-    lines.extend(check_schedule(&settings, clock.now()));
-    let (of_source, repeated_keys) = check_source(&settings, clock.as_ref()).await;
-    lines.extend(of_source);
-    lines.extend(check_programs(&settings));
-    let job = settings.job.clone();
-    let mut checked =
-        CheckOutput { job, place, lines: Vec::new(), repeated_keys, probe: None, leftovers: 0, exit: Exit::Ok };
-    let mut unreachable = None;
-    let mut probed = None;
-    match connect_existing(&settings, &clock, &chance) {
-        Ok(Sheet { sheets, id, file }) => {
-            let planned = PlannedRun {
-                sheets: Arc::clone(&sheets),
-                id: id.clone(),
-                definition: definition(&settings),
-                install: known_id(settings.state_dir.as_deref()),
-                running: active_run(&settings),
-                clock: Arc::clone(&clock),
-            };
-            let before = lines.len();
-            let can_be_read = check_spreadsheet(&settings, &planned, &mut lines).await;
-            if let Err(error) = file.check(Ok(())) {
-                lines.truncate(before);
-                unreachable = Some((Subject::Spreadsheet, from_app(&error, &settings)));
-            } else if can_be_read && args.probe {
-                let stop = Stop::default();
-                let watch = watch_signals(&stop, &clock);
-                let asked = probe(sheets, id, clock, chance, &stop).await;
-                drop(watch);
-                probed = Some(asked.map_err(|error| from_app(&AppError::Store(error), &settings))?);
-            }
+    let (mut lines, repeated_keys) = offline_lines(args, &settings, &place, clock.as_ref()).await;
+    let mut checked = CheckOutput {
+        job: settings.job.clone(),
+        place,
+        lines: Vec::new(),
+        repeated_keys,
+        probe: None,
+        leftovers: 0,
+        exit: Exit::Ok,
+        has_unnoticed: false,
+    };
+    let found = Box::pin(service_lines(args, &settings, &clock, &chance, &mut lines)).await;
+    let probed = match found.to_probe {
+        Some(Sheet { sheets, id, .. }) => {
+            let stop = Stop::default();
+            let watch = watch_signals(&stop, &clock);
+            let asked = probe(sheets, id, clock, chance, &stop).await;
+            drop(watch);
+            Some(asked.map_err(|error| from_app(&AppError::Store(error), &settings))?)
         }
-        Err(AppError::NeverRan) => {
-            let what = "it does not exist yet; the first run creates it";
-            lines.push(CheckItem::fine(Subject::Spreadsheet, what));
-        }
-        Err(error) => {
-            let is_file = matches!(error, AppError::Embedded { .. });
-            let subject = if is_file { Subject::Spreadsheet } else { Subject::Credentials };
-            unreachable = Some((subject, from_app(&error, &settings)));
-        }
-    }
-    checked.lines = lines.into_iter().map(|line| output_line(line, &settings, &mut checked.exit)).collect();
-    if let Some((subject, error)) = unreachable {
-        checked.lines.push(problem(subject, &error, &mut checked.exit));
+        None => None,
+    };
+    checked.lines = lines.into_iter().map(|line| output_line(line, &settings, &mut checked)).collect();
+    if let Some((subject, error)) = found.unreachable {
+        checked.lines.push(problem(subject, &from_app(&error, &settings), &mut checked.exit));
     }
     if let Some(probed) = &probed {
         add_answers(probed, &mut checked);
@@ -93,36 +66,13 @@ pub async fn command(
     let out = session.terminal.out();
     out.put(&if args.job.json { json_line(&checked.document()) } else { checked.text(out.palette()) });
     match probed {
-        Some(probed) => probe_exit(probed, checked.exit, &settings),
-        None => Ok(checked.exit),
+        Some(probed) => probe_exit(probed, checked.exit(), &settings),
+        None => Ok(checked.exit()),
     }
 }
 
-/// Returns the lines about the job file, its notes, the destination and the proxy.
-fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
-    let warnings =
-        settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
-    let job_file = CheckItem::fine(Subject::JobFile, args.job.job.display().to_string());
-    let place = CheckItem::fine(Subject::Spreadsheet, place.to_string());
-    std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
-}
-
-/// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
-fn proxy_line(settings: &Settings) -> Option<CheckItem> {
-    let url = &settings.api_url;
-    let what = match settings.proxies.route(&url.parse().ok()?) {
-        ProxyRoute::Direct => return None,
-        ProxyRoute::Via(proxy) if proxy.has_credentials() => {
-            format!("{url} is reached through {proxy}, with a user and a password")
-        }
-        ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
-        ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
-    };
-    Some(CheckItem::fine(Subject::Proxy, what))
-}
-
 /// Converts a line for output. The first problem decides the exit, as in a run.
-fn output_line(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLine {
+fn output_line(line: CheckItem, settings: &Settings, checked: &mut CheckOutput) -> CheckLine {
     let subject = line.subject.as_str();
     match line.verdict {
         CheckVerdict::Fine(message) => CheckLine { subject, verdict: "ok", message, hint: None },
@@ -134,8 +84,13 @@ fn output_line(line: CheckItem, settings: &Settings, exit: &mut Exit) -> CheckLi
                 StartBlocker::Call(error) => AppError::Call(error),
                 StartBlocker::Busy { holder } => AppError::Busy { holder },
                 StartBlocker::Program { step, why } => AppError::NoProgram { step, why },
+                StartBlocker::Surroundings { what, help } => {
+                    checked.has_unnoticed = true;
+                    let error = CliError::new(what, Exit::Config).with_help(help);
+                    return problem(line.subject, &error, &mut Exit::Config);
+                }
             };
-            problem(line.subject, &from_app(&error, settings), exit)
+            problem(line.subject, &from_app(&error, settings), &mut checked.exit)
         }
     }
 }
@@ -230,8 +185,16 @@ mod tests {
             let probed = ProbeReport { findings: vec![finding], cleanup: CleanupReport::default(), ended: None };
             let (job, lines, probe) = ("j".to_owned(), Vec::new(), None);
             let place = crate::cli::output::fixtures::place().spreadsheet;
-            let mut checked =
-                CheckOutput { job, place, lines, repeated_keys: None, probe, leftovers: 0, exit: Exit::Ok };
+            let mut checked = CheckOutput {
+                job,
+                place,
+                lines,
+                repeated_keys: None,
+                probe,
+                leftovers: 0,
+                exit: Exit::Ok,
+                has_unnoticed: false,
+            };
             add_answers(&probed, &mut checked);
             assert_eq!(checked.exit, exit, "{question:?}");
             assert_eq!(checked.probe.map(|answers| answers.len()), Some(1));

@@ -2,6 +2,7 @@
 
 use crate::app::error::AppError;
 use crate::app::plan_file::PlanFileError;
+use crate::app::run_history::HistoryError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -10,6 +11,7 @@ use crate::config::problem::ConfigError;
 use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
 use crate::fault::Fault;
+use crate::google::errors::call_error::ErrorCause;
 use crate::machine::{MachineTrouble, Refused};
 use crate::port::source::SourceError;
 use crate::port::store::StoreError;
@@ -47,11 +49,22 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
-    let proxy_help = || proxy_help(&trouble, settings);
+    let proxy_help = || proxy_help(error, exit, settings);
     let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
     match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
         None => trouble,
+    }
+}
+
+/// Converts an error of reading a job's earlier runs. `settings` are those of the job, if they could
+/// be read.
+pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliError {
+    match (error, settings) {
+        (HistoryError::App(error), Some(settings)) => from_app(error, settings),
+        (HistoryError::Elsewhere { .. }, _) => CliError::from_error(error, Exit::Config)
+            .with_help("set SHEETKEEP_SPREADSHEET_ID, or --spreadsheet, to that one"),
+        _ => CliError::from_error(error, Exit::NoInput),
     }
 }
 
@@ -74,9 +87,8 @@ fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
 }
 
 /// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
-fn proxy_help(trouble: &CliError, settings: &Settings) -> Option<String> {
-    let is_refusal =
-        matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+    let is_refusal = error.is_proxy_error() && matches!(exit, Exit::NoPerm | Exit::Protocol);
     let url = &settings.api_url;
     is_refusal.then(|| {
         format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one")
@@ -96,7 +108,11 @@ fn app_exit(error: &AppError) -> Exit {
         AppError::Busy { .. } => Exit::TempFail,
         AppError::Machine(trouble) => Exit::from(trouble.refused),
         AppError::Credentials(_) => Exit::NoPerm,
-        AppError::Address(_) | AppError::Connect(_) | AppError::NoEmbedded | AppError::NoProgram { .. } => Exit::Config,
+        AppError::Address(_)
+        | AppError::Connect(_)
+        | AppError::NoEmbedded
+        | AppError::NoProgram { .. }
+        | AppError::NoSchedule { .. } => Exit::Config,
         AppError::Embedded { is_damaged: true, .. } => Exit::DataErr,
         AppError::Embedded { .. } => Exit::IoErr,
         AppError::NoTab { .. } | AppError::NeverRan => Exit::NoInput,
@@ -106,9 +122,11 @@ fn app_exit(error: &AppError) -> Exit {
 
 fn run_exit(error: &RunError) -> Exit {
     match error {
-        RunError::Held { .. } | RunError::Fenced { .. } | RunError::MovedOn | RunError::Restless { .. } => {
-            Exit::TempFail
-        }
+        RunError::Held { .. }
+        | RunError::Fenced { .. }
+        | RunError::MovedOn
+        | RunError::AlreadyClaimed { .. }
+        | RunError::Restless { .. } => Exit::TempFail,
         RunError::Redefined { .. } | RunError::GoesOn { .. } | RunError::Unmoved { .. } | RunError::NoField { .. } => {
             Exit::Config
         }
@@ -134,7 +152,9 @@ fn store_exit(error: &StoreError) -> Exit {
         StoreError::Corrupt { .. } => Exit::DataErr,
         StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
-        StoreError::Unavailable { fault, .. } => Exit::from((*fault, Context::Service)),
+        StoreError::Unavailable { fault, .. } | StoreError::Proxy { fault, .. } => {
+            Exit::from((*fault, Context::Service))
+        }
     }
 }
 
@@ -191,6 +211,10 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::MovedOn) => {
             "wait until that run is over, then repeat the command; nothing was written"
         }
+        AppError::NoSchedule { .. } => {
+            "add schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" } to the job file, or run it without --due"
+        }
+        AppError::Pass(RunError::AlreadyClaimed { .. }) => "nothing is left to do for this one; nothing was written",
         AppError::Busy { .. } => {
             "wait until it is over, or end that process; --take-over works against runs on other machines only. Nothing was read or written"
         }
@@ -221,6 +245,9 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
+        }
+        AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
+            "the link is for the owner of the credentials' project; the spreadsheet needs nothing"
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(RunError::NoFailure { .. }) => {

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use crate::app::failures::failures;
-use crate::cli::args::{FailuresAction, FailuresKeysArgs, FailuresListArgs, RunArgs};
+use crate::cli::args::RunArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::failures_args::{FailuresAction, FailuresKeysArgs, FailuresListArgs};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::table::{TabRows, show};

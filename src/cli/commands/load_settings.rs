@@ -7,8 +7,10 @@ use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::job_args::JobArgs;
 use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::clock::Clock;
 use crate::config::external::environment::own_program;
 use crate::config::external::flags::Overrides;
+use crate::config::external::logical_time::LogicalTime;
 use crate::config::settings::{Settings, load};
 use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
@@ -18,19 +20,32 @@ static NOTES_LOGGED: Once = Once::new();
 
 /// Reads the job's settings, with flags first, and logs the notes about them.
 pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
-    let settings = read_settings(job, input)?;
+    read_settings(job, input).map(log_notes)
+}
+
+/// Reads the job's settings for the run of an occurrence.
+pub fn load_settings_for(job: &JobArgs, time: LogicalTime) -> Result<Settings, CliError> {
+    read_settings_at(job, None, time).map(log_notes)
+}
+
+fn log_notes(settings: Settings) -> Settings {
     NOTES_LOGGED.call_once(|| {
         for note in &settings.notes {
             tracing::warn!("{}: {}", note.what, note.help);
         }
     });
-    Ok(settings)
+    settings
 }
 
 /// Reads the job's settings, for a command that reports the notes itself. Expressions that may not
 /// end are evaluated in a separate process.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
+    read_settings_at(job, input, LogicalTime::Now(SystemClock::new().now()))
+}
+
+fn read_settings_at(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Result<Settings, CliError> {
     let flags = Overrides {
+        logical_time: Some(time),
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),
         state_dir: job.state_dir.clone(),

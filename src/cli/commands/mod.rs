@@ -7,8 +7,10 @@
 //! - `fields`: help for records without the job's fields.
 //! - `run`: also the runs by which `force`, `reset`, `prune`, `rollover`, `fsck` and `failures`
 //!   write.
+//! - `due`: runs what the schedule says, for any number of clocks.
+//! - `backfill`: runs past dates that have not run.
 //! - `plan`: prints what a run would do.
-//! - `status`, `show`, `explain`, `check`: commands that only read.
+//! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `emulate`: serves the emulator.
 
@@ -19,10 +21,14 @@ pub mod reset;
 pub mod prune;
 pub mod rollover;
 pub mod run;
+pub mod due;
+pub mod backfill;
 pub mod plan;
 pub mod status;
+pub mod late;
 pub mod show;
 pub mod check;
+mod check_lines;
 mod fields;
 pub mod failures;
 pub mod explain;

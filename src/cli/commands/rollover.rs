@@ -56,10 +56,8 @@ pub async fn command(
             retrying: RetryScope::None,
             changes: Some(changes),
             rollover: Some(rollover),
-            recreates_tabs: false,
             command: Some("rollover"),
-            plan: None,
-            settings: None,
+            ..RunOptions::default()
         };
         let into = order(
             Rollover::Into(found.predecessors),

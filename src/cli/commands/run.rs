@@ -31,6 +31,7 @@ use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
+use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
 
 /// Runs the job and reports the result.
@@ -82,6 +83,12 @@ pub struct RunOptions {
     pub recreates_tabs: bool,
     /// The command that starts the run, for Runs; `cli` for an ordinary run.
     pub command: Option<&'static str>,
+    /// What started the run, if a schedule or a request did.
+    pub trigger: Option<Trigger>,
+    /// What the run claims of the job's schedule.
+    pub claim: ScheduleClaim,
+    /// Whether other jobs write to the terminal at the same time.
+    pub shares_terminal: bool,
     /// The plan that the run applies.
     pub plan: Option<PlanFile>,
     /// The settings that were checked against the plan; read anew without one.
@@ -114,11 +121,15 @@ pub async fn run_job(
         changes: order.changes,
         rollover: order.rollover,
         recreates_tabs: order.recreates_tabs,
-        trigger: Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() },
+        trigger: order
+            .trigger
+            .clone()
+            .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
+        claim: order.claim.clone(),
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop);
+    let running = Box::pin(run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
@@ -129,6 +140,11 @@ pub async fn run_job(
         reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
         return Err(dropped_error(signal, args.deadline));
     };
+    if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
+        tracing::info!(job = settings.job, "another run has taken the occurrence");
+        return Ok(Exit::Ok);
+    }
     let concluded = {
         let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
         conclude(
@@ -188,6 +204,7 @@ fn reporter(
     let audience = Audience {
         json: args.job.json,
         quiet: args.quiet,
+        shares_terminal: order.shares_terminal,
         in_passing: !order.retrying.processes_items(),
         verbose: session.args.verbose > 0,
         logs: session.args.log_format,
@@ -214,7 +231,7 @@ fn heartbeat_end<'a>(
         Ok(exit) => (*exit, summary),
         Err(error) => (error.exit(), format!("{summary}error: {}\n", error.message())),
     };
-    let is_duplicate = matches!(ended, Err(AppError::Busy { .. } | AppError::Pass(RunError::Held { .. })));
+    let is_duplicate = ended.as_ref().is_err_and(AppError::is_duplicate);
     HeartbeatEnd { job, exit_code: exit.code(), report, text, is_duplicate }
 }
 

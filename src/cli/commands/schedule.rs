@@ -1,23 +1,33 @@
-//! `sheetkeep schedule explain`, which needs no spreadsheet.
+//! `sheetkeep schedule explain` and `sheetkeep schedule export`: neither needs a spreadsheet.
+
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::schedule_args::{ScheduleAction, ScheduleExplainArgs};
+use crate::cli::schedule_args::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
 use crate::cli::session::Session;
 use crate::clock::Clock;
+use crate::config::external::environment::{own_program, process_variable};
+use crate::config::external::flags::Overrides;
+use crate::config::settings::load;
 use crate::schedule::dialect::ExpressionError;
 use crate::schedule::explanation::{Explanation, explain};
+use crate::schedule::export::export_job::{ExportFile, ExportJob};
+use crate::schedule::export::targets::export;
 use crate::schedule::recurrence::Recurrence;
 use crate::schedule::zone::parse_zone;
 use crate::time::Timestamp;
 
-/// Explains a schedule.
+/// Explains a schedule, or prints the files of an export.
 pub fn command(session: &Session, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
-    let ScheduleAction::Explain(args) = action;
-    explain_schedule(session, args, clock)
+    match action {
+        ScheduleAction::Explain(args) => explain_schedule(session, args, clock),
+        ScheduleAction::Export(args) => export_schedule(session, args, clock),
+    }
 }
 
 fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
@@ -72,4 +82,50 @@ impl<'a> ExplanationDocument<'a> {
             clock_changes: &explanation.clock_changes,
         }
     }
+}
+
+fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+    let settings = load(&args.job, &Overrides::default()).map_err(from_config)?;
+    let Some(schedule) = settings.schedule else {
+        let why = format!("{} has no schedule to export", args.job.display());
+        let help = "add a line such as: schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }";
+        return Err(CliError::new(why, Exit::Config).with_help(help));
+    };
+    let job = ExportJob {
+        name: settings.job,
+        schedule,
+        program: own_program().unwrap_or_else(|| PathBuf::from("/usr/local/bin/sheetkeep")),
+        job_file: absolute(&args.job)?,
+        path_as_written: args.job.clone(),
+        env_file: args.env_from.as_deref().map(absolute).transpose()?,
+        user: process_variable("USER").filter(|user| user != "root"),
+        image: args.image.clone(),
+        limit_minutes: u32::try_from(args.limit.as_secs() / 60).unwrap_or(u32::MAX / 60).max(1),
+        now: clock.now(),
+    };
+    let files = export(args.target, &job);
+    if let Some(folder) = &args.out {
+        write_files(session, folder, &files)?;
+    } else {
+        let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
+        session.terminal.out().put(&texts.join("\n"));
+    }
+    Ok(Exit::Ok)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path)
+        .map_err(|error| CliError::new(format!("{} has no absolute path: {error}", path.display()), Exit::IoErr))
+}
+
+fn write_files(session: &Session, folder: &Path, files: &[ExportFile]) -> Result<(), CliError> {
+    for file in files {
+        let path = folder.join(&file.name);
+        std::fs::write(&path, &file.text).map_err(|error| {
+            CliError::new(format!("{} can't be written: {error}", path.display()), Exit::CantCreate)
+                .with_help("name an existing folder that you may write to")
+        })?;
+        session.terminal.out().put(&format!("wrote {}\n", path.display()));
+    }
+    Ok(())
 }

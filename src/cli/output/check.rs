@@ -57,6 +57,8 @@ pub struct CheckOutput {
     pub leftovers: usize,
     /// The exit that a run would have.
     pub exit: Exit,
+    /// Whether there are problems that a run would not notice.
+    pub has_unnoticed: bool,
 }
 
 #[derive(Serialize)]
@@ -85,8 +87,13 @@ impl CheckOutput {
                 .repeated_keys
                 .as_ref()
                 .and_then(|repeated_keys| RepeatedDocument::from_repeats(&repeated_keys.repeats, repeated_keys.again)),
-            exit_code: self.exit.code(),
+            exit_code: self.exit().code(),
         }
+    }
+
+    /// Returns the exit: that of the run, or 78 for problems that a run would not notice.
+    pub fn exit(&self) -> Exit {
+        if self.exit == Exit::Ok && self.has_unnoticed { Exit::Config } else { self.exit }
     }
 
     /// Returns the text for people; it ends with a line break.
@@ -116,6 +123,7 @@ impl CheckOutput {
             let _ = writeln!(out, "removed what earlier probes left: {}", self.leftovers);
         }
         let end = match self.exit {
+            Exit::Ok if self.has_unnoticed => "not ready: a run would not notice the problems above".to_owned(),
             Exit::Ok => "ready to run".to_owned(),
             exit => format!("a run would end with {}: {}", exit.code(), exit.meaning()),
         };

@@ -7,7 +7,7 @@
 //! - `progress`, `event_lines`: what does a run show while it runs?
 //! - `summary`: what does it show at its end?
 //! - `json`: what does `run --json` print, and which schema version?
-//! - `status`, `check`: what do these commands print?
+//! - `status`, `check`, `late`: what do these commands print?
 //! - `destination`: where are the rows, and which command shows them?
 //! - `fixtures`: the report that the tests print.
 
@@ -21,6 +21,7 @@ pub mod reporter;
 pub mod fixtures;
 pub mod status;
 pub mod summary;
+pub mod late;
 pub mod cell_value;
 pub mod plan;
 pub mod plan_comparison;

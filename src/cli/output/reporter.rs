@@ -14,7 +14,7 @@ use crate::cli::output::event_lines::EventLines;
 use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
 use crate::cli::output::progress::Bar;
 use crate::cli::output::summary::summary;
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Palette, Terminal};
 use crate::clock::Clock;
 use crate::ledger::runs::event::{Event, RunReport};
 
@@ -32,6 +32,8 @@ pub struct Audience {
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
     pub in_passing: bool,
+    /// A reader of several jobs at once: there is no bar.
+    pub shares_terminal: bool,
     /// A reader who wants commits, too.
     pub verbose: bool,
     /// The form of lines on standard error. With JSON there is no bar, because a log collector
@@ -55,8 +57,11 @@ pub struct Reporter {
 impl Reporter {
     /// Creates a reporter for a run of the job at `place`.
     pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
-        let animated =
-            terminal.err().is_animated() && !audience.quiet && !audience.json && audience.logs == LogFormat::Text;
+        let animated = terminal.err().is_animated()
+            && !audience.quiet
+            && !audience.json
+            && audience.logs == LogFormat::Text
+            && !audience.shares_terminal;
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
@@ -83,8 +88,10 @@ impl Reporter {
             _ => !self.audience.json && !self.audience.quiet,
         };
         let warns = matches!(event, Event::ItemFailed { .. } | Event::Retrying { .. });
-        if let Some(text) = self.lines.on(event, elapsed_ms).filter(|_| is_shown) {
-            self.write_line(&text, warns, fields(event));
+        match self.lines.on(event, elapsed_ms) {
+            Some(text) if is_shown => self.write_line(&text, warns, fields(event)),
+            Some(text) => self.terminal.err().put_into_copy(&text),
+            None => {}
         }
         if let (Event::Finished(_), Some(text)) = (event, self.lines.omitted_failures().filter(|_| !self.audience.json))
         {
@@ -111,6 +118,7 @@ impl Reporter {
     /// writes nothing, unless failures are exhausted: no other output reports these.
     pub fn finish(&mut self, report: &RunReport, exit: Exit) {
         self.end_bar();
+        self.terminal.err().put_into_copy(&summary(report, &self.place, Palette::new(false)));
         let out = self.terminal.out();
         if self.audience.json {
             out.put(&json_line(&RunDocument::new(report, &self.place, exit, &self.failures, self.failures_omitted)));

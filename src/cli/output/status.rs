@@ -206,8 +206,8 @@ fn last_run(run: &Run, now: Timestamp, palette: Palette) -> String {
     let verdict = format!("{} {}", status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&verdict),
-        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&verdict),
-        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running => {
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => palette.bad(&verdict),
+        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
             palette.warn(&verdict)
         }
     };

@@ -91,8 +91,10 @@ fn headline(run: &Run, palette: Palette) -> String {
     let (sign, word) = (status_symbol(run.status), run.status.as_str());
     let verdict = match run.status {
         RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
-        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => palette.bad(&format!("{sign} {word}")),
-        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running => {
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => {
+            palette.bad(&format!("{sign} {word}"))
+        }
+        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
             palette.warn(&format!("{sign} {word}"))
         }
     };
@@ -106,8 +108,8 @@ pub fn status_symbol(status: RunStatus) -> char {
     match status {
         RunStatus::Succeeded => '✔',
         RunStatus::Partial | RunStatus::Degraded => '▲',
-        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut => '✘',
-        RunStatus::Interrupted => '■',
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => '✘',
+        RunStatus::Interrupted | RunStatus::Skipped => '■',
         RunStatus::Running => '▶',
     }
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use crate::config::problem::ConfigProblem;
 
 /// The file's name.
-pub(crate) const NAME: &str = ".env";
+pub const NAME: &str = ".env";
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 64 << 10;
 

@@ -3,7 +3,7 @@
 //! In scope: reading both, once; the real environment wins. Out of scope: the meaning of names
 //! (`config::sections::target`).
 //!
-//! No other code in the crate reads the environment. Nothing is ever written to it.
+//! No other code in the crate reads the environment. Nothing is ever written to the process's own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -76,6 +76,11 @@ impl Environment {
     pub fn from_pairs(real: &[(&str, &str)], file: &[(&str, &str)]) -> Self {
         let own = |pairs: &[(&str, &str)]| pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
         Self { real: own(real), file: own(file), file_path: PathBuf::from(env_file::NAME), ..Self::default() }
+    }
+
+    /// Sets a variable, as if the process environment had it. The process itself is not changed.
+    pub(crate) fn set(&mut self, name: &str, value: String) {
+        self.real.insert(name.to_owned(), value);
     }
 
     /// Returns the value of `name`, from the real environment first; an empty one counts as unset.

@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use crate::config::external::logical_time::LogicalTime;
+
 /// The values of flags; each wins over the environment and the file.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
@@ -22,4 +24,6 @@ pub struct Overrides {
     pub env_file: Option<PathBuf>,
     /// The path to read instead of the source's own; `-` is standard input.
     pub input: Option<PathBuf>,
+    /// For which time the run is made; without one, job files can't use its variables.
+    pub logical_time: Option<LogicalTime>,
 }

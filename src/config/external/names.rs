@@ -4,6 +4,7 @@
 //! their meaning (`config::sections::target`, `config::sections::proxies`), and the report of a
 //! misspelt one (`config::sections::wrong_place`).
 
+use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::syntax::keys::{closest, edits};
 
 /// The environment variable that names the spreadsheet.
@@ -23,7 +24,7 @@ const PREFIX: &str = "SHEETKEEP_";
 pub(crate) const SETTINGS: [&str; 6] =
     [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", SERVE_TOKEN];
 /// Names that a step's program gets; it may run this program in turn.
-const OF_STEPS: [&str; 7] = [
+const OF_STEPS: [&str; 9] = [
     "SHEETKEEP_JOB",
     "SHEETKEEP_STEP",
     "SHEETKEEP_KEY",
@@ -31,6 +32,8 @@ const OF_STEPS: [&str; 7] = [
     "SHEETKEEP_IDEMPOTENCY_KEY",
     "SHEETKEEP_FENCE",
     "SHEETKEEP_ATTEMPT",
+    LOGICAL_DATE,
+    SCHEDULED_FOR,
 ];
 /// Names that this program's tests use.
 const OF_TESTS: [&str; 4] =
@@ -61,7 +64,7 @@ pub(crate) enum VariableKind {
     Unknown,
 }
 
-/// Classifies `name`.
+/// Returns what an environment variable of this name is to this program.
 pub(crate) fn kind(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::sections::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::syntax::raw::{At, JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
@@ -34,7 +35,7 @@ pub struct StepSettings {
 pub enum StepAction {
     /// A jq expression and its timeout for each value, in milliseconds.
     Map(Program, u64),
-    /// A program.
+    /// A program that gets the item on standard input, with its settings.
     Command(CommandSettings),
 }
 
@@ -120,8 +121,13 @@ fn action(
                 .as_ref()
                 .map_or(Some(DEFAULT_TIMEOUT_MS), |at| reader.duration_ms(at, "step.timeout", 1..=MAX_TIMEOUT_MS));
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-            let (words, timeout_ms, job) = (words?, timeout_ms?, job?.to_owned());
-            Some(StepAction::Command(CommandSettings { words, timeout_ms, folder: folder.to_owned(), job }))
+            let environment = reader.environment;
+            let variables = [LOGICAL_DATE, SCHEDULED_FOR]
+                .into_iter()
+                .filter_map(|name| environment.get(name).map(|value| (name, value.to_owned())))
+                .collect();
+            let (words, timeout_ms, job, folder) = (words?, timeout_ms?, job?.to_owned(), folder.to_owned());
+            Some(StepAction::Command(CommandSettings { words, timeout_ms, folder, job, variables }))
         }
         (None, None) => {
             let at = raw.name.as_ref()?;

@@ -156,7 +156,7 @@ pub(crate) struct ItemSection {
     pub(crate) order: Option<Text>,
 }
 
-/// One step.
+/// A step: a jq expression or a program that is applied to each item.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
@@ -215,7 +215,7 @@ pub(crate) struct SheetSection {
 /// A column: the word of its type, or a table that says more.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnSays {
-    /// The type.
+    /// The word of the type, such as `number`; `auto` if there is none.
     pub(crate) kind: Option<Text>,
     /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
     pub(crate) format: Option<Text>,

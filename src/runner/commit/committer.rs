@@ -24,7 +24,7 @@ use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
-use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::input::reprocess_state::ReprocessState;
@@ -33,6 +33,7 @@ use crate::runner::queue::start_markers::StartMarker;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{RunConfig, RunError};
 use crate::runner::run_end::RunEnd;
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::{LeaseRequest, RunContext, ServiceClock};
 use crate::time::Timestamp;
 
@@ -46,6 +47,8 @@ pub struct Committer {
     pub chain: CommitChain,
     /// Abandoned runs, closed by the next commit.
     pub abandoned_runs: Vec<Run>,
+    /// The history of the job's schedule; `None` for a job without one.
+    pub(in crate::runner) schedule: Option<ScheduleRecorder>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
@@ -93,8 +96,18 @@ pub(super) enum ClosingRun {
 impl Committer {
     /// Creates a committer without commits from the startup context; returns the intake beside it.
     pub fn new(driver: CommitDriver, chance: Arc<dyn Rng>, config: &RunConfig, opened: RunContext) -> (Self, Intake) {
-        let RunContext { chain, intake, table_exists, abandoned_runs, run, service, began_ms, lease_request, .. } =
-            opened;
+        let RunContext {
+            chain,
+            intake,
+            table_exists,
+            abandoned_runs,
+            schedule,
+            run,
+            service,
+            began_ms,
+            lease_request,
+            ..
+        } = opened;
         let ttl_ms = config.ttl_ms;
         let reprocess = ReprocessState::new(&config.retrying, &run.id, chain.state());
         let committer = Self {
@@ -104,6 +117,7 @@ impl Committer {
             chance,
             chain,
             abandoned_runs,
+            schedule,
             run,
             service,
             table_exists,
@@ -213,7 +227,7 @@ impl Committer {
         let status = self.driver.store.read_head().await?;
         match self.chain.draft_ids().resolve(status) {
             Resolution::NotApplied => self.lease_validity = LeaseValidity::new(now_ms, self.ttl_ms),
-            Resolution::Fenced => return Err(fenced_error(self.driver.store.as_ref()).await),
+            Resolution::Fenced => return Err(fenced_error(self.driver.store.as_ref(), self.schedule.as_ref()).await),
             Resolution::HeadMissing => return Err(head_missing_error()),
             Resolution::ConcurrentCommit | Resolution::Stale | Resolution::Applied(_) => {
                 self.reload(Vec::new(), None, intake, queue).await?;
@@ -232,6 +246,7 @@ impl Committer {
     ) -> Result<(), RunError> {
         let settled: Vec<ItemResult> = items.iter().map(|waiting| waiting.settled.clone()).collect();
         let mut changes = Changes { settled, runs: self.abandoned_runs.clone(), ..Changes::default() };
+        changes.runs.extend(self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).cloned());
         if !self.table_exists && changes.rows() > 0 {
             intake.output.header.close();
             let columns = intake.output.header.columns().to_vec();
@@ -256,8 +271,11 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
+        let ended = end.map(|_| &run);
+        let schedule = self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended));
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
+            state.schedule = schedule.or(state.schedule.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
@@ -271,7 +289,8 @@ impl Committer {
         let metadata =
             CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
-        let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
+        let commit =
+            Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);
         self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
@@ -311,7 +330,9 @@ impl Committer {
             }
             NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
-            NextAction::Stop(halt) => Err(halt_error(self.driver.store.as_ref(), halt, outcome).await),
+            NextAction::Stop(halt) => {
+                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
+            }
         }
     }
 
@@ -332,7 +353,10 @@ impl Committer {
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
         let Some((commit, items, left)) = self.drafts.applied(id) else {
-            return Err(unfinished_error("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+            return Err(unfinished_error(LastError::new(
+                "a commit was applied that this run did not draft",
+                Fault::Corrupt,
+            )));
         };
         self.chain.on_end(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
@@ -356,6 +380,9 @@ impl Committer {
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
         intake.output.header.on_columns_added(&commit.changes.columns);
+        if let Some(recorder) = &mut self.schedule {
+            recorder.on_applied(&self.abandoned_runs);
+        }
         self.abandoned_runs.clear();
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;

@@ -4,23 +4,28 @@
 //! In scope: one more load, if it can name the cause. Out of scope: when a run halts
 //! (`ledger::commit::commit_chain`).
 
-use crate::fault::Fault;
 use crate::ledger::commit::changes::CommitPart;
 use crate::ledger::commit::commit_chain::HaltReason as Halt;
 use crate::ledger::state::snapshot::State;
 use crate::port::store::{Store, StoreError};
-use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::commit_driver::LastError;
 use crate::runner::run_config::RunError;
+use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::check_not_blocked;
 
 /// Returns the error of a commit that ended with this halt.
-pub(super) async fn halt_error(store: &dyn Store, halt: Halt, outcome: CommitOutcome) -> RunError {
+pub(super) async fn halt_error(
+    store: &dyn Store,
+    schedule: Option<&ScheduleRecorder>,
+    halt: Halt,
+    error: LastError,
+) -> RunError {
     match halt {
-        Halt::Fenced => fenced_error(store).await,
+        Halt::Fenced => fenced_error(store, schedule).await,
         Halt::Corrupt => head_missing_error(),
-        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
-        Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
-        Halt::Refused(part) => refused_error(store, part, outcome.why).await,
+        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: error.why }),
+        Halt::Unclear | Halt::NotExecuted => unfinished_error(error),
+        Halt::Refused(part) => refused_error(store, part, error.why).await,
         Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
     }
 }
@@ -39,16 +44,20 @@ async fn refused_error(store: &dyn Store, part: CommitPart, why: String) -> RunE
 }
 
 /// Returns the error that names the run that has taken over, if one more load finds it.
-pub(super) async fn fenced_error(store: &dyn Store) -> RunError {
+pub(super) async fn fenced_error(store: &dyn Store, schedule: Option<&ScheduleRecorder>) -> RunError {
     match store.load().await {
-        Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(&snapshot.state)),
+        Ok(loaded) => loaded.snapshot.map(|snapshot| taken_over_error(schedule, &snapshot.state)),
         Err(_) => None,
     }
     .unwrap_or_else(|| RunError::Fenced { by: "another run has taken over".to_owned() })
 }
 
-/// Returns the error of a run that another run has replaced.
-pub(super) fn taken_over_error(state: &State) -> RunError {
+/// Returns the error of a run that another run has replaced. One that lost its claim to that run has
+/// nothing left to do.
+pub(super) fn taken_over_error(schedule: Option<&ScheduleRecorder>, state: &State) -> RunError {
+    if let Some(lost_claim) = schedule.and_then(|recorder| recorder.lost_claim(state.schedule.as_ref())) {
+        return lost_claim;
+    }
     let by = match (&state.lease.holder, &state.lease.fence) {
         (Some(holder), fence) => format!("run {} on {} holds the lease (term {fence})", holder.run, holder.host),
         (None, fence) => format!("another run took the lease (term {fence}) and has released it"),
@@ -64,6 +73,7 @@ pub(super) fn head_missing_error() -> RunError {
 }
 
 /// Returns the error for a batch with unknown outcome, or that could not be sent.
-pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
-    RunError::Unfinished { why, fault }
+pub(super) fn unfinished_error(error: LastError) -> RunError {
+    let LastError { why, fault, is_proxy_error } = error;
+    RunError::Unfinished { why, fault, is_proxy_error }
 }

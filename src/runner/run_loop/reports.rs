@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::outlook::NextDue;
+use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::runner::input::input_queue::{InputQueue, RetryScope};
 use crate::runner::outlook::{OccurrenceRun, next_due};
@@ -24,15 +25,18 @@ impl RunLoop {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
+        let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
+            (None, None) if let Some((status, why)) = verdict => EndCause::Closed(status, why),
             (None, None) => EndCause::SourceRead(FullPass {
                 job: self.config.job.clone(),
                 is_reprocess: self.config.retrying == RetryScope::Reprocess,
                 rowless: self.intake.rowless,
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
+                unusual: self.unusual_counts(),
             }),
         };
         // The duration is measured monotonically, because the wall clock may have been set
@@ -52,6 +56,25 @@ impl RunLoop {
         }
         let occurrence = OccurrenceRun { scheduled_for: run.trigger.scheduled_for, started: run.started, took_ms };
         next_due(self.config.schedule.as_deref(), occurrence, &self.sheet_zone)
+    }
+
+    /// Returns how the counts are far from those of earlier runs, where the job file expects nothing.
+    fn unusual_counts(&self) -> Vec<String> {
+        let recorder = self.committer.schedule.as_ref().filter(|_| self.config.expectations.is_empty());
+        let run = Run { counts: self.intake.counts, ..self.committer.run.clone() };
+        recorder.map(|recorder| recorder.unusual_counts(&run)).unwrap_or_default()
+    }
+
+    /// Warns about counts that are far from those of earlier runs, once the source is read.
+    pub(super) fn report_unusual_counts(&self) {
+        if !matches!(self.committer.run.status, RunStatus::Succeeded | RunStatus::Partial) {
+            return;
+        }
+        for unusual in self.unusual_counts() {
+            let message =
+                format!("{unusual}: is the source whole? read and new in [expect] say what a run has to yield");
+            self.emit(Event::Anomaly { message });
+        }
     }
 
     pub(super) fn progress(&self) {

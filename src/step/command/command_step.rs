@@ -62,6 +62,8 @@ pub struct CommandSettings {
     pub folder: PathBuf,
     /// The job's name, for the environment.
     pub job: String,
+    /// Further variables for the environment: the logical time of the run.
+    pub variables: Vec<(&'static str, String)>,
 }
 
 /// The search path if the environment contains none, as in the C library (glibc, `execvp`).
@@ -187,6 +189,7 @@ impl Command {
             ("SHEETKEEP_FENCE", context.fence.0.to_string()),
             ("SHEETKEEP_ATTEMPT", context.attempt.to_string()),
         ];
+        process.envs(self.settings.variables.iter().map(|(name, value)| (*name, value)));
         // The environment can't contain a NUL. The record on standard input contains the exact key.
         process.envs(variables.into_iter().map(|(name, value)| (name, value.replace('\0', ""))));
         process
@@ -285,7 +288,8 @@ mod tests {
 
     async fn shell(script: &str, timeout_ms: u64, context: &StepContext) -> Result<Vec<Value>, StepError> {
         let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let settings = CommandSettings { words, timeout_ms, folder: ".".into(), job: "j".into() };
+        let settings =
+            CommandSettings { words, timeout_ms, folder: ".".into(), job: "j".into(), variables: Vec::new() };
         let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
         step.run(json!({"id": "k"}), context).await
     }
@@ -307,7 +311,13 @@ mod tests {
             r#"printf '["%s", %s]' "$(stat -L -c %F /proc/self/fd/0)" "$(stat -L -c %s /proc/self/fd/0)"; wc -c"#;
         for size in [0, 1, 65_535, 65_536, 65_537, 3_000_000] {
             let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-            let settings = CommandSettings { words, timeout_ms: 60_000, folder: ".".into(), job: "j".into() };
+            let settings = CommandSettings {
+                words,
+                timeout_ms: 60_000,
+                folder: ".".into(),
+                job: "j".into(),
+                variables: Vec::new(),
+            };
             let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
             let made = step.run(json!("x".repeat(size)), &context()).await;
             // Two quotes and the line end.
@@ -341,8 +351,13 @@ mod tests {
         let garbled = shell("echo nonsense", 60_000, &context()).await.expect_err("no JSON");
         assert!(garbled.to_string().contains("no JSON"), "{garbled}");
         let context = context();
-        let missing =
-            CommandSettings { words: vec!["./no-such".into()], timeout_ms: 1, folder: ".".into(), job: "j".into() };
+        let missing = CommandSettings {
+            words: vec!["./no-such".into()],
+            timeout_ms: 1,
+            folder: ".".into(),
+            job: "j".into(),
+            variables: Vec::new(),
+        };
         let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
         assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
     }
@@ -368,7 +383,8 @@ mod tests {
     async fn a_program_that_has_ended_is_not_waited_for() {
         for (script, made) in [("echo 7", json!(7)), ("exec >&- 2>&-; cat > /dev/null", json!({"id": "k"}))] {
             let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let settings =
+                CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
             let step = Command::new("notify", settings, Arc::new(Still));
             assert_eq!(step.run(json!({"id": "k"}), &context()).await, Ok(vec![made]));
         }
@@ -378,7 +394,8 @@ mod tests {
     async fn a_program_that_is_not_there_is_no_item_s_fault() {
         for (words, suffix) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
             let words = words.map(str::to_owned).to_vec();
-            let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+            let settings =
+                CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
             let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
             let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
             assert!(trouble.refused == Refused::Program && trouble.why.contains(suffix), "{trouble}");
@@ -390,7 +407,8 @@ mod tests {
         let mut context = context();
         context.version = Version("v".repeat(200_000));
         let words = ["true".to_owned()].to_vec();
-        let settings = CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into() };
+        let settings =
+            CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
         let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context).await;
         assert!(matches!(&failed, Err(StepError::Rejected(why)) if why.contains("too long")), "{failed:?}");
     }

@@ -13,48 +13,18 @@ use jaq_core::ops::Math;
 use jaq_core::path::Part;
 
 use crate::step::jq::cost::Cost;
+use crate::step::jq::literals::{MAX_REGEX, is_cheap_regex, literal, number};
 use crate::step::jq::numbers::REPEATED_IN_PLACE;
+use crate::step::jq::result_bounds::{COPY_COST, ResultBounds, either};
 
-/// Maximum length of a regular expression that counts as cheap.
-const MAX_REGEX: usize = 200;
 /// How many times longer a text may become when it is written as JSON or in another format.
 const ESCAPE_FACTOR: f64 = 6.0;
 /// Maximum number of values that a `range` may yield.
 const MAX_RANGE: f64 = 100_000.0;
-/// The work of copying one byte; evaluating one term once is 1.
-const COPY_COST: f64 = 0.02;
 /// The size of a number.
 const NUMBER_SIZE: f64 = 21.0;
 /// Maximum depth of a path.
 const MAX_PATH_DEPTH: f64 = 128.0;
-
-/// Bounds on the results of a term.
-#[derive(Debug, Clone, Copy)]
-struct ResultBounds {
-    /// Number of values.
-    count: Cost,
-    /// Maximum size of each.
-    size: Cost,
-    /// The work to produce them.
-    work: Cost,
-}
-
-impl ResultBounds {
-    fn one(size: Cost) -> Self {
-        Self { count: Cost::one(), size, work: Cost::one() }
-    }
-
-    fn with_work(size: Cost, work: Cost) -> Self {
-        Self { count: Cost::one(), size, work: work.plus(Cost::one()) }
-    }
-
-    /// Combines each of the values with each of the other's; the result size is `size`.
-    fn with(self, other: Self, size: Cost) -> Option<Self> {
-        let work = self.work.plus(self.count.times(other.work)?);
-        let count = self.count.times(other.count)?;
-        Some(Self { count, size, work: work.plus(count.times(size)?.scaled(COPY_COST)) })
-    }
-}
 
 /// Variables and the sizes of their values.
 type Scope<'s> = Vec<(&'s str, Cost)>;
@@ -174,15 +144,6 @@ fn parts_of_input(term: &Term<&str>, input: Cost) -> Option<Cost> {
     (matches!(**from, Term::Id) && is_plain).then(|| input.scaled(2.0))
 }
 
-/// Returns the values of both.
-fn either(one: ResultBounds, other: ResultBounds) -> ResultBounds {
-    ResultBounds {
-        count: one.count.plus(other.count),
-        size: one.size.plus(other.size),
-        work: one.work.plus(other.work),
-    }
-}
-
 /// Returns the size of the larger of the input and the variables.
 fn largest(input: Cost, scope: &Scope<'_>) -> Cost {
     scope.iter().fold(input, |sum, (_, size)| sum.plus(*size))
@@ -277,37 +238,6 @@ fn bind<'s>(pattern: &Pattern<&'s str>, size: Cost, scope: &mut Scope<'s>) -> Op
 #[expect(clippy::cast_precision_loss, reason = "expressions are short")]
 fn length(text: &str) -> f64 {
     text.len() as f64
-}
-
-/// Returns the text if the term is a text literal.
-fn literal<'t>(term: &'t Term<&str>) -> Option<&'t str> {
-    match term {
-        Term::Str(None, parts) => match parts.as_slice() {
-            [] => Some(""),
-            [StrPart::Str(text)] => Some(text),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// Returns whether the term is a short regular expression without counted repetition.
-fn is_cheap_regex(term: &Term<&str>) -> bool {
-    let Term::Str(None, parts) = term else { return false };
-    let texts = parts.iter().map(|part| match part {
-        StrPart::Str(text) => (!text.contains('{')).then_some(text.len()),
-        StrPart::Char(_) => Some(1),
-        StrPart::Term(_) => None,
-    });
-    texts.sum::<Option<usize>>().is_some_and(|length| length <= MAX_REGEX)
-}
-
-fn number(term: &Term<&str>) -> Option<f64> {
-    match term {
-        Term::Num(digits) => digits.parse().ok(),
-        Term::Neg(inner) => number(inner).map(|number: f64| -number),
-        _ => None,
-    }
 }
 
 #[expect(clippy::too_many_lines, reason = "a table: what each filter costs")]

@@ -26,7 +26,7 @@ use crate::google::types::cell;
 use crate::google::types::requests::{PasteType, Request};
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
 use crate::ledger::leases::head::HeadId;
-use crate::store::commit::row_writer::Scratch;
+use crate::store::commit::row_plan::Scratch;
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::VALUE;
 use crate::store::tabs::parse;

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | In which order are the requests of a commit? | `guard::head_guard` (steps), `encoder` (changes) |
+//! | Which row of the data tab does each row of a commit get? | `row_plan` |
 //! | How are rows written to the data tab? | `row_writer` |
 //! | Below which row are new rows written? | `append_position` |
 //! | Which columns are the job's own, and how are they marked? | `own_columns` |
@@ -12,6 +13,7 @@
 //! | Which cells does the response to a batch return? | `response` |
 
 pub mod encoder;
+pub mod row_plan;
 pub mod jobs_row;
 pub mod row_writer;
 pub mod own_columns;

@@ -1,9 +1,9 @@
 //! Encodes the rows of the data tab: appended, inserted, or written over existing rows, with their
 //! undo log. Pure.
 //!
-//! In scope: which of these a row is, the order of requests, merging of neighbouring rows and
-//! columns.
-//! Out of scope: the other parts of a batch (`store::commit::encoder`), reading the undo log
+//! In scope: the order of requests, merging of neighbouring rows and columns.
+//! Out of scope: which of these a row is (`store::commit::row_plan`), the other parts of a batch
+//! (`store::commit::encoder`), reading the undo log
 //! (`store::upsert::undo_log`), planning repairs (`store::upsert::repair::plan`).
 //!
 //! ```text
@@ -21,50 +21,20 @@ use crate::google::types::cell::{self, NumberKind};
 use crate::google::types::requests::{PasteType, Request};
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
-use crate::ledger::items::write_mode::WriteMode;
-use crate::store::commit::append_position::{AppendPosition, blocks};
+use crate::store::commit::append_position::blocks;
+use crate::store::commit::row_plan::{
+    PlannedWrite, RowContext, RowPlan, RowPlanner, Scratch, WriteContent, rows_written, runs,
+};
 use crate::store::guard::head_guard::STATE_ROWS;
 use crate::store::tabs::cells::{VALUE, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
 use crate::store::tabs::requests::{area, copied, copied_rows, index, put, resized, rows_of};
 use crate::store::tabs::row_index::RowIndex;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::row_repair::{CellCopy, CellSource, RowRepair};
-use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, RowWrite, UndoLog, key_mark};
+use crate::store::upsert::undo_log::{HEADER_ROW, RowPredicate, UndoLog, key_mark};
 
 /// Columns of a state tab without scratch rows.
 const STATE_COLUMNS: u32 = 26;
-
-/// The known rows of the data tab.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RowContext<'a> {
-    /// The write mode: append or upsert.
-    pub mode: WriteMode,
-    /// The positions of keys; required in upsert mode.
-    pub index: Option<&'a RowIndex>,
-    /// Where new rows go, if not below everything.
-    pub append_position: AppendPosition,
-    /// Rows to repair.
-    pub repairs: &'a [RowRepair],
-    /// The formulas of the header when the repair was planned.
-    pub header_formulas: &'a [(usize, String)],
-    /// The columns that are the job's own already.
-    pub own_columns: &'a [String],
-    /// The scratch rows of the previous commit.
-    pub scratch: Option<Scratch>,
-}
-
-/// The grid of a state tab with scratch rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Scratch {
-    /// The id of the state tab.
-    pub tab: i32,
-    /// Its number of rows, including those of the state.
-    pub rows: u32,
-    /// Its number of columns.
-    pub columns: u32,
-    /// Columns before the copied cells.
-    pub margin: u32,
-}
 
 /// The effect of a batch on the data tab.
 #[derive(Debug, Default)]
@@ -85,27 +55,14 @@ pub struct RowRequests {
     pub scratch: Option<Scratch>,
 }
 
-/// A row to write over.
-struct PlannedWrite<'a> {
-    target: RowWrite,
-    what: WriteContent<'a>,
-}
-
-enum WriteContent<'a> {
-    /// These cells, by column.
-    Cells(Vec<(usize, cell::CellData)>),
-    /// These cells with their formats, because the row was blank.
-    Fresh(Vec<(usize, cell::CellData)>),
-    /// The misplaced cells of a repair.
-    Repair(&'a RowRepair),
-}
-
 /// Returns the requests for a commit's rows. `new`: the batch itself creates the tab, so that no
 /// user can have edited it. `state_tab` has the state once the batch is applied.
 pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_context: RowContext<'_>) -> RowRequests {
-    let columns = tab.positions();
-    let mut encoder = RowWriter { commit, tab, columns, state_tab, row_context, out: RowRequests::default() };
-    let (writes, fresh) = encoder.split_rows();
+    let planner = RowPlanner::new(commit, tab, row_context);
+    let RowPlan { writes, updated, filled, appended, fresh } = planner.plan();
+    let grown = index(filled.len());
+    let out = RowRequests { updated, filled, appended, grown, ..RowRequests::default() };
+    let mut encoder = RowWriter { planner, tab, state_tab, out };
     let recreated: Vec<_> = row_context.repairs.iter().filter(|repair| repair.row.is_none()).collect();
     if writes.is_empty() && fresh.is_empty() && recreated.is_empty() {
         return encoder.out;
@@ -118,153 +75,45 @@ pub fn encode_rows(commit: &Commit, tab: &Tab, new: bool, state_tab: i32, row_co
 }
 
 struct RowWriter<'a> {
-    commit: &'a Commit,
+    planner: RowPlanner<'a>,
     tab: &'a Tab,
-    /// The position of each column.
-    columns: HashMap<&'a str, usize>,
     state_tab: i32,
-    row_context: RowContext<'a>,
     out: RowRequests,
 }
 
 impl<'a> RowWriter<'a> {
-    /// Splits the rows: writes at a known row, sorted by row, and rows to append.
-    fn split_rows(&mut self) -> (Vec<PlannedWrite<'a>>, Vec<&'a Row>) {
-        let mut fresh: Vec<(&str, &Row)> = Vec::new();
-        let mut writes: HashMap<u32, PlannedWrite<'a>> = HashMap::new();
-        for repair in self.row_context.repairs {
-            let Some(row) = repair.row else { continue };
-            let target =
-                RowWrite { expect: repair.expect.clone(), row, columns: repair.columns(), moves: repair.moves() };
-            writes.insert(row, PlannedWrite { target, what: WriteContent::Repair(repair) });
-        }
-        for (key, row) in self.rows() {
-            let place = self
-                .row_context
-                .index
-                .filter(|_| self.row_context.mode == WriteMode::Upsert)
-                .and_then(|index| index.row(key));
-            if let Some(at) = place {
-                // The item's new values replace a pending repair of the row.
-                writes.insert(at, self.overwrite(key, at, row));
-            } else {
-                fresh.push((key, row));
-            }
-        }
-        let mut writes: Vec<_> = writes.into_values().collect();
-        self.out.updated = writes.iter().filter(|write| matches!(write.what, WriteContent::Cells(_))).count() as u64;
-        let blank = fresh.len().min(self.row_context.append_position.blank as usize);
-        let appended = fresh.split_off(blank);
-        writes.extend(
-            (self.row_context.append_position.last + 1..)
-                .zip(&fresh)
-                .map(|(at, (key, row))| self.filled_row(key, at, row)),
-        );
-        self.out.grown += index(fresh.len());
-        self.out.filled = fresh.into_iter().map(|(key, _)| key.to_owned()).collect();
-        self.out.appended = appended.iter().map(|(key, _)| (*key).to_owned()).collect();
-        writes.sort_by_key(|write| write.target.row);
-        (writes, appended.into_iter().map(|(_, row)| row).collect())
-    }
-
-    /// The commit's rows with their keys. In upsert mode, only the last row of each key.
-    fn rows(&self) -> Vec<(&'a str, &'a Row)> {
-        let settled = self.commit.changes.settled.iter();
-        let done = settled.filter_map(|one| match one {
-            ItemResult::Done { key, output, .. } => Some((key.as_str(), output)),
-            ItemResult::Failed(_) | ItemResult::Revoked { .. } | ItemResult::Removed(_) => None,
-        });
-        let all = done.flat_map(|(key, output)| {
-            output.tables.iter().flat_map(move |(_, rows)| rows.iter().map(move |row| (key, row)))
-        });
-        if self.row_context.mode == WriteMode::Append {
-            return all.collect();
-        }
-        let mut places: HashMap<&str, usize> = HashMap::new();
-        let mut rows: Vec<(&str, &Row)> = Vec::new();
-        for (key, row) in all {
-            if let Some(there) = places.get(key).and_then(|at| rows.get_mut(*at)) {
-                there.1 = row;
-            } else {
-                places.insert(key, rows.len());
-                rows.push((key, row));
-            }
-        }
-        rows
-    }
-
-    /// Writes a row's cells over the row at `at`: values only, because formats belong to the user,
-    /// and without the key, which is there.
-    fn overwrite(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
-        let key_column = self.key_column();
-        let mut cells: Vec<_> = self.placed(row).filter(|(column, _)| Some(*column) != key_column).collect();
-        cells.sort_by_key(|(column, _)| *column);
-        let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = RowWrite { expect: RowPredicate::Key(key.to_owned()), row: at, columns, moves: Vec::new() };
-        PlannedWrite {
-            target,
-            what: WriteContent::Cells(
-                cells.into_iter().map(|(column, cell)| (column, cell.without_format())).collect(),
-            ),
-        }
-    }
-
-    /// Writes a new row to a row that is blank in the job's columns.
-    fn filled_row(&self, key: &str, at: u32, row: &Row) -> PlannedWrite<'a> {
-        let mut cells: Vec<_> = self.placed(row).collect();
-        cells.sort_by_key(|(column, _)| *column);
-        let columns = cells.iter().map(|(column, _)| *column).collect();
-        let target = RowWrite { expect: RowPredicate::Blank(key.to_owned()), row: at, columns, moves: Vec::new() };
-        PlannedWrite { target, what: WriteContent::Fresh(cells) }
-    }
-
-    fn placed<'r>(&'r self, row: &'r Row) -> impl Iterator<Item = (usize, cell::CellData)> + 'r {
-        let key_column = self.commit.state.key_column.as_deref();
-        row.cells.iter().filter_map(move |(name, cell)| {
-            let format = (Some(name.as_str()) == key_column).then_some(NumberKind::Text);
-            self.position(name).map(|at| (at, to_cell_data(cell, format)))
-        })
-    }
-
-    fn key_column(&self) -> Option<usize> {
-        self.commit.state.key_column.as_deref().and_then(|name| self.position(name))
-    }
-
-    fn position(&self, name: &str) -> Option<usize> {
-        self.columns.get(name).copied()
-    }
-
     /// Writes the undo log, with the row writes between its two halves (pre-images and
     /// post-images).
     fn write_over(&mut self, writes: &[PlannedWrite<'a>], fresh: &[&Row], recreated: &[&RowRepair]) {
         let items = writes.iter().filter(|write| !matches!(write.what, WriteContent::Repair(_)));
         let mut own: BTreeSet<usize> = items.flat_map(|write| write.target.columns.iter().copied()).collect();
-        own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.position(name))));
-        own.extend(self.key_column());
+        own.extend(fresh.iter().flat_map(|row| row.cells.iter().filter_map(|(name, _)| self.planner.position(name))));
+        own.extend(self.planner.key_column());
         let mut used = own.clone();
-        used.extend(self.row_context.repairs.iter().flat_map(RowRepair::columns));
+        used.extend(self.planner.row_context.repairs.iter().flat_map(RowRepair::columns));
         // A repair also restores cells of users' columns, which stay theirs.
-        let is_own = |at: usize, name: &String| own.contains(&at) || self.row_context.own_columns.contains(name);
+        let is_own =
+            |at: usize, name: &String| own.contains(&at) || self.planner.row_context.own_columns.contains(name);
         let own_name = |at: usize| Some(self.tab.name(at)).filter(|name| is_own(at, name)).unwrap_or_default();
-        let previous = self.row_context.scratch.filter(|scratch| scratch.tab == self.state_tab);
+        let previous = self.planner.row_context.scratch.filter(|scratch| scratch.tab == self.state_tab);
         let lowest = previous.map_or(0, |scratch| scratch.rows);
         let last = writes.last().map_or(0, |write| write.target.row);
         let header = self.tab.header.clone();
         let width = UndoLog::width_for(header.len().max(self.tab.width));
         let undo_log = UndoLog {
-            head: self.commit.to,
-            key: self.key_column().unwrap_or_default(),
+            head: self.planner.commit.to,
+            key: self.planner.key_column().unwrap_or_default(),
             names: used.iter().map(|at| own_name(*at)).collect(),
             used: used.into_iter().collect(),
             appended: fresh.len() + recreated.len(),
             recreated: recreated.iter().filter_map(|repair| repair.key().map(str::to_owned)).collect(),
-            keys: self.commit.changes.keys(),
+            keys: self.planner.commit.changes.keys(),
             counts: self.counts(writes),
             width,
             base: UndoLog::base_for(last, width, lowest),
             header,
-            header_formulas: self.row_context.header_formulas.to_vec(),
-            is_repair: !self.row_context.repairs.is_empty(),
+            header_formulas: self.planner.row_context.header_formulas.to_vec(),
+            is_repair: !self.planner.row_context.repairs.is_empty(),
             targets: writes.iter().map(|write| write.target.clone()).collect(),
         };
         let columns =
@@ -317,7 +166,7 @@ impl<'a> RowWriter<'a> {
     fn counts(&self, writes: &[PlannedWrite<'a>]) -> HashMap<String, usize> {
         let hit: HashSet<&str> = writes.iter().filter_map(|write| write.target.key()).collect();
         let mut counts: HashMap<&str, usize> = HashMap::new();
-        for one in &self.commit.changes.settled {
+        for one in &self.planner.commit.changes.settled {
             if let ItemResult::Done { key, .. } = one {
                 counts.insert(key.as_str(), 0);
             }
@@ -390,7 +239,7 @@ impl<'a> RowWriter<'a> {
         let next = |a: &CellCopy, b: &CellCopy| a.source == b.source && a.to + 1 == b.to && a.from + 1 == b.from;
         for run in copies.chunk_by(next) {
             let Some(first) = run.first() else { continue };
-            let from = match (&first.source, self.row_context.scratch, found) {
+            let from = match (&first.source, self.planner.row_context.scratch, found) {
                 (CellSource::Undo(row), Some(scratch), _) => (scratch.tab, *row, scratch.margin),
                 (CellSource::Itself, _, Some((row, margin))) => (self.state_tab, row, margin),
                 (CellSource::Formula(formula), ..) => {
@@ -410,14 +259,15 @@ impl<'a> RowWriter<'a> {
     /// Writes rows without a position: below everything, or inserted above the job's own cells at
     /// the end of the grid. An inserted row is new, so it overwrites nothing.
     fn append_or_insert(&mut self, fresh: &[&Row], recreated: &[&RowRepair]) {
-        let last = self.row_context.index.map_or(0, RowIndex::last).max(self.row_context.append_position.last);
+        let last =
+            self.planner.row_context.index.map_or(0, RowIndex::last).max(self.planner.row_context.append_position.last);
         let mut at = last + 1 + index(self.out.filled.len());
-        if self.row_context.append_position.inserts && !fresh.is_empty() {
+        if self.planner.row_context.append_position.inserts && !fresh.is_empty() {
             self.insert(at, index(fresh.len()));
             self.write_inserted(at, fresh);
             at += index(fresh.len());
         } else if !fresh.is_empty() {
-            let rows = fresh.iter().map(|row| row_of_cells(self.placed(row))).collect();
+            let rows = fresh.iter().map(|row| row_of_cells(self.planner.placed(row))).collect();
             let request = Request::AppendCells { sheet_id: self.tab.id, rows, fields: VALUE_AND_NUMBER.into() };
             self.out.requests.push((CommitPart::Content, request));
         }
@@ -426,7 +276,7 @@ impl<'a> RowWriter<'a> {
         }
         self.insert(at, index(recreated.len()));
         for (row, repair) in (at..).zip(recreated) {
-            if let (Some(column), RowPredicate::Key(key)) = (self.key_column(), &repair.expect) {
+            if let (Some(column), RowPredicate::Key(key)) = (self.planner.key_column(), &repair.expect) {
                 let key = to_cell_data(&crate::grid::Cell::text(key.as_str()), Some(NumberKind::Text));
                 let request = put(self.tab.id, row, index(column), vec![vec![key].into()], VALUE_AND_NUMBER);
                 self.out.requests.push((CommitPart::Layout, request));
@@ -445,7 +295,8 @@ impl<'a> RowWriter<'a> {
 
     /// Writes inserted rows, without users' columns.
     fn write_inserted(&mut self, at: u32, fresh: &[&Row]) {
-        let rows: Vec<HashMap<usize, cell::CellData>> = fresh.iter().map(|row| self.placed(row).collect()).collect();
+        let rows: Vec<HashMap<usize, cell::CellData>> =
+            fresh.iter().map(|row| self.planner.placed(row).collect()).collect();
         let mut columns: Vec<usize> = rows.iter().flat_map(|row| row.keys().copied()).collect();
         columns.sort_unstable();
         columns.dedup();
@@ -456,33 +307,6 @@ impl<'a> RowWriter<'a> {
             self.out.requests.push((CommitPart::Content, request));
         }
     }
-}
-
-impl PlannedWrite<'_> {
-    /// Whether this row fits into one request with the row above it.
-    fn follows(&self, above: &Self) -> bool {
-        let cells = matches!(
-            (&self.what, &above.what),
-            (WriteContent::Cells(_), WriteContent::Cells(_)) | (WriteContent::Fresh(_), WriteContent::Fresh(_))
-        );
-        cells && self.target.row == above.target.row + 1 && self.target.columns == above.target.columns
-    }
-}
-
-/// Groups writes to neighbouring rows, as ranges of `writes`.
-fn runs(writes: &[PlannedWrite<'_>]) -> Vec<Range<usize>> {
-    let mut at = 0;
-    let runs = writes.chunk_by(|a, b| a.target.row + 1 == b.target.row).map(|run| {
-        let start = at;
-        at += run.len();
-        start..at
-    });
-    runs.collect()
-}
-
-fn rows_written(writes: &[PlannedWrite<'_>], run: &Range<usize>) -> Range<u32> {
-    let first = writes.get(run.start).map_or(0, |write| write.target.row);
-    first..first + index(run.len())
 }
 
 /// Shrinks the state tab to remove the previous commit's scratch rows.

@@ -49,7 +49,7 @@ pub(super) struct LoadedParts {
     pub(super) tabs: Tabs,
     pub(super) row_tracker: RowTracker,
     pub(super) pending_restores: Option<PendingRestores>,
-    pub(super) book: ProcessedIndex,
+    pub(super) index: ProcessedIndex,
     pub(super) gone: Vec<String>,
     pub(super) anomalies: Vec<Anomaly>,
     pub(super) unmoved: Option<String>,
@@ -178,7 +178,7 @@ impl Loader {
             tabs,
             row_tracker: RowTracker::default(),
             pending_restores: None,
-            book: ProcessedIndex::default(),
+            index: ProcessedIndex::default(),
             gone,
             anomalies,
             unmoved: None,
@@ -242,7 +242,7 @@ impl Loader {
         anomalies.extend(reported);
         let (open, reported) = open.finish(&failures);
         anomalies.extend(reported);
-        parts.book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
+        parts.index = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         (parts.found, parts.key_sums, parts.unordered) = (found, key_sums, unordered);
         (parts.row_tracker, parts.pending_restores, parts.unmoved) = (row_tracker, pending_restores, unmoved);
         Ok(())
@@ -266,7 +266,7 @@ impl Loader {
             tabs,
             row_tracker,
             pending_restores,
-            book,
+            index,
             gone,
             mut anomalies,
             unmoved,
@@ -277,12 +277,12 @@ impl Loader {
         if is_edited {
             record_missing_keys(
                 &mut state,
-                MissingKeys { found, key_sums, unordered: &unordered, book: &book, row_tracker: &row_tracker },
+                MissingKeys { found, key_sums, unordered: &unordered, index: &index, row_tracker: &row_tracker },
                 location.head.commit,
             );
         }
         state.key_sums = key_sums;
-        let book = book.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
+        let index = index.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
@@ -294,7 +294,7 @@ impl Loader {
             state,
             stored_checksum: said,
             head,
-            processed_index: book,
+            processed_index: index,
             tables: tables.clone(),
             deleted_columns: gone,
             anomalies,

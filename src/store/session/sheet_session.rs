@@ -58,7 +58,7 @@ pub struct SheetSession {
 pub struct PreparedBatch {
     /// The head that it sets.
     pub id: HeadId,
-    /// Its requests.
+    /// The requests, as they are sent; a resend has the same bytes.
     pub batch: Arc<Batch>,
     /// The commit part of each request.
     pub parts: Arc<[CommitPart]>,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
-use crate::google::errors::call_error::ApiError;
+use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
 use crate::google::types::requests::{Batch, Request};
@@ -27,7 +27,7 @@ use crate::store::commit::deletion::DeletedRows;
 use crate::store::commit::encoder::{EncodeContext, EncodedBatch, encode};
 use crate::store::commit::own_columns::existing_columns;
 use crate::store::commit::response::found_cells;
-use crate::store::commit::row_writer::RowContext;
+use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::standing::JobStanding;
@@ -183,7 +183,11 @@ impl SheetsStore {
                 },
                 BatchReply::TooLarge(_) => return CommitReply::TooLarge,
                 BatchReply::NotExecuted(error) => {
-                    return CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
+                    return CommitReply::NotExecuted {
+                        fault: error.final_fault(),
+                        is_proxy_error: error.cause.is_proxy_error(),
+                        why: error.to_string(),
+                    };
                 }
                 BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
             }
@@ -292,7 +296,7 @@ impl SheetsStore {
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
-            return Some(CommitReply::NotExecuted { fault: refusal.fault(), why });
+            return Some(CommitReply::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
         }
         if self.is_refused_for_jobs(prepared, refusal, &why) {
             return None;
@@ -449,5 +453,9 @@ fn probe_salt(head: HeadId) -> u64 {
 
 /// The reply for a batch that was not sent because a preceding read failed.
 pub(super) fn not_executed(error: &StoreError) -> CommitReply {
-    CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
+    CommitReply::NotExecuted {
+        fault: error.final_fault(),
+        is_proxy_error: error.is_proxy_error(),
+        why: error.to_string(),
+    }
 }

@@ -7,7 +7,9 @@
 //! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
+//! | What do runs usually yield? | `learned_band` |
 //! | How are results journalled until they are on the sheet? | `journal` |
+//! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
 pub mod outlook;
@@ -15,5 +17,7 @@ pub mod run;
 pub mod job_requests;
 pub mod event;
 pub mod expectation;
+pub mod learned_band;
 pub mod journal;
+pub mod schedule_history;
 pub mod capacity;

@@ -1,4 +1,4 @@
-//! One pass over the source: its trigger, times, counts and end.
+//! One pass over the source: its trigger, times, counts and end; or an occurrence without one.
 //!
 //! In scope: run ids, counts, statuses, the row in Runs. Out of scope: encoding the row as cells
 //! (`ledger::rows::row_codec`).
@@ -28,6 +28,10 @@ pub enum RunStatus {
     TimedOut,
     /// It vanished; a later run found its lease and recorded this.
     Crashed,
+    /// An occurrence of the schedule that did not run on purpose, for example on a blackout date.
+    Skipped,
+    /// An occurrence of the schedule for which no clock called in time.
+    Missed,
 }
 
 impl RunStatus {
@@ -42,6 +46,8 @@ impl RunStatus {
             Self::Interrupted => "interrupted",
             Self::TimedOut => "timed out",
             Self::Crashed => "crashed",
+            Self::Skipped => "skipped",
+            Self::Missed => "missed",
         }
     }
 
@@ -56,8 +62,15 @@ impl RunStatus {
             Self::Interrupted,
             Self::TimedOut,
             Self::Crashed,
+            Self::Skipped,
+            Self::Missed,
         ];
         all.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Returns whether the row is of an occurrence that did not run.
+    pub fn is_without_run(self) -> bool {
+        matches!(self, Self::Skipped | Self::Missed)
     }
 }
 

@@ -13,6 +13,7 @@
 //! spreadsheet is allowed only after the old one names it, and a run on the old one only until
 //! then. So the job is always active in exactly one place.
 
+use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::State;
 
 /// Maximum number of predecessor spreadsheets.
@@ -38,6 +39,8 @@ pub struct Predecessors {
     pub cursor: Option<String>,
     /// The state of alerts.
     pub alerts: Option<String>,
+    /// What the job remembers of its occurrences.
+    pub schedule: Option<ScheduleHistory>,
 }
 
 impl Predecessors {
@@ -49,6 +52,7 @@ impl Predecessors {
             timezone: state.timezone.clone(),
             cursor: state.cursor.clone(),
             alerts: state.alerts.clone(),
+            schedule: state.schedule.clone(),
         }
     }
 }
@@ -62,6 +66,7 @@ impl Rollover {
                 state.timezone.clone_from(&predecessors.timezone);
                 state.cursor.clone_from(&predecessors.cursor);
                 state.alerts.clone_from(&predecessors.alerts);
+                state.schedule.clone_from(&predecessors.schedule);
             }
             Self::Into(_) => {}
             Self::OutTo(next) => state.next = Some(next.clone()),

@@ -16,6 +16,7 @@ use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
 use crate::runs::job_requests::JobRequests;
 use crate::runs::run::Run;
+use crate::runs::schedule_history::ScheduleHistory;
 use sheetkeep_base::time::Timestamp;
 
 /// The schema version of the state. A higher one was written by a newer version of this tool.
@@ -147,6 +148,8 @@ pub struct State {
     pub redo: Redo,
     /// Keys whose history may be incomplete, because rows of Processed were removed.
     pub gaps: Gaps,
+    /// What a scheduled job remembers of its occurrences; `None` for other jobs.
+    pub schedule: Option<ScheduleHistory>,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
     /// written.
     pub begun: Vec<(Key, Version)>,

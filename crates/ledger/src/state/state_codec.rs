@@ -19,6 +19,7 @@ use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::outlook::RunOutlook;
 use crate::runs::run::{Counts, Run, RunStatus, Trigger};
+use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
 use crate::values::columns::{MAX_CELL_UNITS, header_text, header_texts};
 use sheetkeep_base::time::Timestamp;
@@ -63,6 +64,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend((!state.redo.is_empty()).then(|| ("to do again", state.redo.text())));
     pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
+    pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -188,6 +190,8 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         key_sums: KeySums::read(fields.text("processed keys")),
         redo: Redo::read(fields.text("to do again")),
         gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
+        schedule: ScheduleHistory::read(fields.text("schedule"))
+            .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -298,6 +302,7 @@ mod tests {
                 outlook: RunOutlook::default(),
             }),
             alerts: None,
+            schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
             previous: vec!["1Second".into(), "1First".into()],

@@ -2,6 +2,7 @@
 
 mod clock_changes;
 mod deciding;
+mod exports;
 mod expressions;
 mod lateness;
 mod properties;

@@ -30,13 +30,15 @@ use yup_oauth2::{AccessToken, CustomHyperClientBuilder};
 
 use crate::auth::credentials::{Grant, TOKEN_URI};
 use crate::auth::secret_filter::SecretFilter;
-use crate::errors::call_error::{TokenError, sanitize};
 use crate::errors::classify::root_cause;
 use crate::errors::proxy_error::ProxyError;
+use crate::errors::service_text::sanitize;
+use crate::errors::token_error::TokenError;
 use crate::transport::connect::Connector;
 use sheetkeep_base::clock::Clock;
 
-/// The scope of every call. It is always the same, so that one token serves all.
+/// The scope of calls that write. A client has one scope for all its calls, so that one token serves
+/// them.
 pub(crate) const SCOPE: &str = "https://www.googleapis.com/auth/spreadsheets";
 
 /// The scope that impersonation requires.
@@ -66,6 +68,8 @@ struct Inner {
     authenticator: Authenticators,
     clock: Arc<dyn Clock>,
     timeout: Duration,
+    /// The scope that tokens are requested for.
+    scope: &'static str,
     /// Locked while a token is requested, so that all other callers wait for that response.
     cached: Mutex<Option<CachedToken>>,
     /// Number of the wanted token; incremented when the API refuses the cached one.
@@ -95,8 +99,14 @@ struct TokenResponse {
 }
 
 impl Tokens {
-    /// Creates the tokens of `grant`. Nothing is requested before the first call.
-    pub(crate) fn new(grant: Grant, connector: Connector, clock: Arc<dyn Clock>, timeout: Duration) -> Self {
+    /// Creates the tokens of `grant` for `scope`. Nothing is requested before the first call.
+    pub(crate) fn new(
+        grant: Grant,
+        connector: Connector,
+        clock: Arc<dyn Clock>,
+        timeout: Duration,
+        scope: &'static str,
+    ) -> Self {
         let inner = Inner {
             secrets: SecretFilter::from_grant(&grant),
             grant,
@@ -106,6 +116,7 @@ impl Tokens {
             authenticator: OnceCell::new(),
             clock,
             timeout,
+            scope,
             cached: Mutex::new(None),
             wanted: AtomicU64::new(0),
             requests: AtomicU64::new(0),
@@ -125,7 +136,7 @@ impl Tokens {
         {
             return Ok((current.token.clone(), current.number));
         }
-        let request = inner.request_token(&inner.grant, SCOPE);
+        let request = inner.request_token(&inner.grant, inner.scope);
         let grant_response = tokio::select! {
             grant_response = request => grant_response.map_err(|error| error.redacted_with(|text| self.hide(text)))?,
             () = inner.clock.sleep(inner.timeout) => {

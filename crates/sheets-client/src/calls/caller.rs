@@ -1,14 +1,13 @@
 //! The single path of all calls: pace, try under a deadline, classify the result, decide, count.
 //!
-//! In scope: when a call is retried, and what is counted. Out of scope: what is sent (`sheets`),
-//! and resolving a lost write (`ledger`). A write is retried only if it was provably not executed
+//! In scope: the loop of one call. Out of scope: what is sent (`sheets`), which failures may be
+//! retried (`calls::call_progress`), and resolving a lost write (`ledger`). A write is retried only if it was provably not executed
 //! (no token, no connection, 401, 429).
 //!
 //! `backoff` drives the loop and is used in this file only. The decisions are those of
 //! `retry::RetryPolicy`, because backoff's own limits read the standard library's clock, do not
 //! count attempts, and do not apply after a `Retry-After`.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,9 +17,12 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
 use crate::auth::tokens::Tokens;
+use crate::calls::call_counts::{AttemptOutcome, CallCounts};
+use crate::calls::call_progress::{Progress, retry_reason};
 use crate::calls::quota::{Pacer, Pacing, QuotaUser, Throttling};
-use crate::errors::call_error::{CallError, ErrorCause, Method, UnknownOutcome};
+use crate::errors::call_error::{CallError, ErrorCause, Method};
 use crate::errors::classify::{AttemptFailure, ResponseMeta};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use sheetkeep_base::clock::Clock;
 use sheetkeep_base::failpoint;
 use sheetkeep_base::fault::Fault;
@@ -30,42 +32,6 @@ use sheetkeep_base::time::Timestamp;
 
 /// The log target of calls, as users name it in `SHEETKEEP_LOG`.
 const LOG_TARGET: &str = "sheetkeep::google";
-
-/// How an attempt ended, for the counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AttemptOutcome {
-    /// It succeeded.
-    Done,
-    /// The service refused it.
-    Refused,
-    /// The service returned 429 or another rate-limit error.
-    Throttled,
-    /// The service returned 408 or 413.
-    TooLarge,
-    /// It was never sent: no token or no connection.
-    Unsent,
-    /// Its outcome is unknown.
-    Lost,
-}
-
-/// Calls made since the process started.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct CallCounts {
-    /// Attempts that the service counts as reads.
-    pub reads: u64,
-    /// Attempts that the service counts as writes.
-    pub writes: u64,
-    /// Requests for tokens.
-    pub tokens: u64,
-    /// Attempts after the first one of a call.
-    pub retries: u64,
-    /// Responses with 429.
-    pub throttled: u64,
-    /// Who can have used up the quota, when calls were last answered 429 twice in a row.
-    pub quota_user: Option<QuotaUser>,
-    /// Attempts by method and outcome.
-    pub by_method: BTreeMap<(Method, AttemptOutcome), u64>,
-}
 
 /// A call that failed, with its number of attempts and duration.
 pub(crate) struct CallFailure {
@@ -262,21 +228,7 @@ impl ApiCaller {
     }
 
     fn count(&self, method: Method, failure: Option<&AttemptFailure>, sent_ms: u64) {
-        let outcome = match failure {
-            None => AttemptOutcome::Done,
-            Some(AttemptFailure::Refused { refusal, .. }) if refusal.fault() == Fault::Throttled => {
-                AttemptOutcome::Throttled
-            }
-            Some(AttemptFailure::Refused { .. }) => AttemptOutcome::Refused,
-            Some(AttemptFailure::TooLarge(_)) => AttemptOutcome::TooLarge,
-            Some(
-                AttemptFailure::Token(_)
-                | AttemptFailure::Unreachable(_)
-                | AttemptFailure::Proxy(_)
-                | AttemptFailure::Machine(_),
-            ) => AttemptOutcome::Unsent,
-            Some(AttemptFailure::Lost { .. }) => AttemptOutcome::Lost,
-        };
+        let outcome = AttemptOutcome::from_failure(failure);
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
         tracing::debug!(target: LOG_TARGET, method = method.name(), ?outcome, ms, "called");
         let mut counts = locked(&self.counts);
@@ -301,21 +253,6 @@ impl ApiCaller {
     }
 }
 
-/// Returns the fault and the minimum wait if a failed attempt may be retried; `None` if not.
-fn retry_reason(method: Method, failure: &AttemptFailure) -> Option<(Fault, Option<u64>)> {
-    let fault = match failure {
-        AttemptFailure::Token(error) => error.fault(),
-        AttemptFailure::Unreachable(_) => Fault::Transient,
-        AttemptFailure::Proxy(error) => error.fault(),
-        AttemptFailure::Machine(_) => Fault::Machine,
-        AttemptFailure::Refused { refusal, .. } => refusal.fault(),
-        AttemptFailure::TooLarge(408) if !method.is_write() => Fault::Transient,
-        AttemptFailure::Lost { cause, .. } if !method.is_write() => cause.fault(),
-        AttemptFailure::TooLarge(_) | AttemptFailure::Lost { .. } => return None,
-    };
-    fault.passes().then_some((fault, failure.retry_after_ms()))
-}
-
 /// Returns whether the call got a definite 401. A 401 without an envelope may come from an
 /// intermediary. A write then counts as lost; a read is retried.
 fn is_unauthorised(method: Method, failure: &AttemptFailure) -> bool {
@@ -325,52 +262,6 @@ fn is_unauthorised(method: Method, failure: &AttemptFailure) -> bool {
             !method.is_write()
         }
         _ => false,
-    }
-}
-
-/// Progress of one call.
-struct Progress {
-    started_ms: Option<u64>,
-    attempts: u32,
-    /// Attempts that were answered 429.
-    throttled: u32,
-    refreshed: bool,
-    reason: (Fault, Option<u64>),
-    exhausted: Option<Exhausted>,
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self {
-            started_ms: None,
-            attempts: 0,
-            throttled: 0,
-            refreshed: false,
-            reason: (Fault::Transient, None),
-            exhausted: None,
-        }
-    }
-}
-
-impl Progress {
-    fn begin_attempt(&mut self, now_ms: u64) {
-        self.started_ms.get_or_insert(now_ms);
-        self.attempts += 1;
-    }
-
-    fn record_failure(&mut self, reason: (Fault, Option<u64>)) {
-        self.throttled += u32::from(reason.0 == Fault::Throttled);
-        self.reason = reason;
-    }
-
-    /// Returns the number of failed attempts of the last failure's kind: those answered 429, or the
-    /// others.
-    fn failed_attempts(&self) -> u32 {
-        if self.reason.0 == Fault::Throttled { self.throttled } else { self.attempts - self.throttled }
-    }
-
-    fn elapsed_ms(&self, now_ms: u64) -> u64 {
-        now_ms.saturating_sub(self.started_ms.unwrap_or(now_ms))
     }
 }
 

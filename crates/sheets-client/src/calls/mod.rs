@@ -2,8 +2,12 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | When is a call tried again, and what is counted? | `caller` |
+//! | In which order is a call paced, tried, classified and counted? | `caller` |
+//! | Which failures of which calls may be tried again? | `call_progress` |
+//! | What is counted? | `call_counts` |
 //! | How long does a call wait so that the quota is kept? | `quota` |
 
+pub mod call_counts;
+pub(crate) mod call_progress;
 pub mod caller;
 pub mod quota;

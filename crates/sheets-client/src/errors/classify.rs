@@ -10,8 +10,11 @@ use hyper::HeaderMap;
 use hyper::header::{CONTENT_TYPE, DATE, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::errors::call_error::{ApiError, TokenError, UnknownOutcome, sanitize};
+use crate::errors::api_error::ApiError;
 use crate::errors::proxy_error::ProxyError;
+use crate::errors::service_text::sanitize;
+use crate::errors::token_error::TokenError;
+use crate::errors::unknown_outcome::UnknownOutcome;
 use sheetkeep_base::machine::MachineTrouble;
 use sheetkeep_base::time::Timestamp;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 
 use crate::auth::credentials::Credentials;
-use crate::calls::caller::AttemptOutcome;
+use crate::calls::call_counts::AttemptOutcome;
 use crate::errors::call_error::{ErrorCause, Method};
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
 use crate::sheets::{BatchReply, Sheets};

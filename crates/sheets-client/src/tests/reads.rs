@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
-use crate::calls::caller::AttemptOutcome;
+use crate::calls::call_counts::AttemptOutcome;
 use crate::calls::quota::QuotaUser;
-use crate::errors::call_error::{ErrorCause, Method, UnknownOutcome};
+use crate::errors::call_error::{ErrorCause, Method};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
 use crate::tests::stub::{Answer, BOOK, Stub, book, one_range, one_value};
 use crate::types::response_types::NamedRangeInfo;

@@ -4,8 +4,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::auth::credentials::{CredentialSource, Credentials};
-use crate::errors::call_error::{ErrorCause, TokenError};
-use crate::options::SheetsOptions;
+use crate::errors::call_error::ErrorCause;
+use crate::errors::token_error::TokenError;
+use crate::options::{AccessScope, SheetsOptions};
 use crate::sheets::{BatchReply, Sheets};
 use crate::tests::key::service_account;
 use crate::tests::stub::{Answer, BOOK, Seen, Stub, book, one_range, one_value, token};
@@ -99,15 +100,30 @@ async fn a_write_without_a_token_was_never_sent() {
     assert_eq!((client.calls().writes, client.calls().tokens), (0, 1));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_service_account_signs_a_request_for_the_one_scope() {
-    let stub = Stub::new(|_, _| one_value());
-    stub.robot().values(&book(), &one_range()).await.expect("read");
+/// The claims of the first request for a token.
+fn claims(stub: &Stub) -> Value {
     let asked = &stub.tokens()[0];
     assert_eq!(asked.line, "POST /token");
     let claims = asked.body.split('.').nth(1).expect("a JWT").trim_end_matches("%3D");
     let claims = data_encoding::BASE64URL_NOPAD.decode(claims.trim_end_matches('=').as_bytes()).expect("base64");
-    let claims: Value = serde_json::from_slice(&claims).expect("JSON");
+    serde_json::from_slice(&claims).expect("JSON")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_only_reads_asks_for_reading_only() {
+    let stub = Stub::new(|_, _| one_value());
+    let key = service_account("https://oauth2.example/token").to_string();
+    let credentials = Credentials::parse(&key, "a test").expect("a key");
+    let options = SheetsOptions { credentials, access: AccessScope::Read, ..stub.options() };
+    stub.client_with(options).values(&book(), &one_range()).await.expect("read");
+    assert_eq!(claims(&stub)["scope"], "https://www.googleapis.com/auth/spreadsheets.readonly");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_account_signs_a_request_for_the_one_scope() {
+    let stub = Stub::new(|_, _| one_value());
+    stub.robot().values(&book(), &one_range()).await.expect("read");
+    let claims = claims(&stub);
     assert_eq!(claims["scope"], "https://www.googleapis.com/auth/spreadsheets");
     assert_eq!(claims["aud"], "https://oauth2.example/token");
 }

@@ -3,8 +3,9 @@
 
 use serde_json::{Value, json};
 
-use crate::calls::caller::AttemptOutcome;
-use crate::errors::call_error::{ErrorCause, Method, UnknownOutcome};
+use crate::calls::call_counts::AttemptOutcome;
+use crate::errors::call_error::{ErrorCause, Method};
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::SheetsOptions;
 use crate::sheets::BatchReply;
 use crate::tests::stub::{Answer, BOOK, Stub, book};

@@ -14,10 +14,11 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::Client;
 use url::Url;
 
-use crate::errors::classify::root_cause;
+use crate::errors::classify::{ResponseMeta, root_cause};
 use crate::errors::proxy_error::ProxyError;
 use crate::transport::connect::{Connector, RootsError, Transport};
 use sheetkeep_base::clock::Clock;
+use sheetkeep_base::time::Timestamp;
 
 /// The longest reply that is read, in bytes.
 const MAX_REPLY: usize = 65_536;
@@ -35,6 +36,8 @@ pub struct WebClient {
 pub struct WebReply {
     /// The HTTP status.
     pub status: u16,
+    /// The service's time, from the `Date` header.
+    pub date: Option<Timestamp>,
     /// The seconds of a `Retry-After` header, if it holds a number.
     pub retry_after_s: Option<u64>,
     /// The body as text; invalid UTF-8 is replaced.
@@ -68,6 +71,12 @@ impl WebClient {
         Ok(Self { client: connector.client(), clock, timeout })
     }
 
+    /// Sends one request without a body, and returns the reply, whatever its status is.
+    pub async fn get(&self, url: &Url) -> Result<WebReply, WebError> {
+        let request = Request::get(url.as_str()).body(Full::default()).map_err(|_| WebError::Unusable)?;
+        self.exchange_in_time(request).await
+    }
+
     /// Sends one request with a body, and returns the reply, whatever its status is.
     pub async fn post(&self, url: &Url, headers: &[(&str, &str)], body: String) -> Result<WebReply, WebError> {
         let mut request = Request::builder().method(Method::POST).uri(url.as_str());
@@ -75,6 +84,10 @@ impl WebClient {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from(body))).map_err(|_| WebError::Unusable)?;
+        self.exchange_in_time(request).await
+    }
+
+    async fn exchange_in_time(&self, request: Request<Full<Bytes>>) -> Result<WebReply, WebError> {
         tokio::select! {
             reply = self.exchange(request) => reply,
             () = self.clock.sleep(self.timeout) => Err(WebError::Late { after_s: self.timeout.as_secs() }),
@@ -86,11 +99,12 @@ impl WebClient {
             why: ProxyError::within(&error).map_or_else(|| root_cause(&error), |error| error.to_string()),
         })?;
         let status = reply.status().as_u16();
+        let date = ResponseMeta::read(reply.headers(), self.clock.now()).date;
         let retry_after = reply.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after_s = retry_after.and_then(|text| text.trim().parse().ok());
         // The status is the answer; a body that breaks off is left out.
         let body = Limited::new(reply.into_body(), MAX_REPLY).collect().await;
         let body = body.map(|body| String::from_utf8_lossy(&body.to_bytes()).into_owned()).unwrap_or_default();
-        Ok(WebReply { status, retry_after_s, body })
+        Ok(WebReply { status, date, retry_after_s, body })
     }
 }

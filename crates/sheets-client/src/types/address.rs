@@ -103,6 +103,11 @@ impl ApiRoot {
         Ok(Self(root))
     }
 
+    /// Returns whether it is the root of Google's service.
+    pub(crate) fn is_google(&self) -> bool {
+        self.0 == GOOGLE
+    }
+
     /// Returns the root, ending in a slash.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -188,7 +188,7 @@ pub enum NumberKind {
     Text,
     /// A plain number.
     Number,
-    /// A date.
+    /// A serial number shown as a date: days since 1899-12-30.
     Date,
     /// A date with a time.
     DateTime,

@@ -96,7 +96,7 @@ pub enum Request {
         /// Field mask of the properties, such as `title,gridProperties.frozenRowCount`.
         fields: Cow<'static, str>,
     },
-    /// Writes cells.
+    /// Writes cells, each with its own contents; fields outside the mask stay.
     UpdateCells {
         /// The cells, row by row.
         rows: Vec<CellRow>,
@@ -112,9 +112,9 @@ pub enum Request {
     },
     /// Writes the same cell to every cell of a range.
     RepeatCell {
-        /// The range.
+        /// The cells to write; an open end reaches to the end of the grid.
         range: GridRange,
-        /// The cell.
+        /// The contents that every one of these cells gets.
         cell: CellData,
         /// Field mask of a cell.
         fields: Cow<'static, str>,
@@ -123,7 +123,7 @@ pub enum Request {
     AppendCells {
         /// The tab's id.
         sheet_id: i32,
-        /// The rows.
+        /// The rows, from column A on.
         rows: Vec<CellRow>,
         /// Field mask of a cell.
         fields: Cow<'static, str>,
@@ -167,7 +167,7 @@ pub enum Request {
     },
     /// Attaches developer metadata to a location; the metadata moves with it.
     CreateDeveloperMetadata {
-        /// The metadata.
+        /// The entry, with the id that the client chose and its location.
         developer_metadata: DeveloperMetadata,
     },
     /// Sets the width of columns or the height of rows.
@@ -186,9 +186,9 @@ pub enum Request {
     },
     /// Sets a validation rule on cells.
     SetDataValidation {
-        /// The range.
+        /// The cells that the rule is for; it replaces one that they have.
         range: GridRange,
-        /// The rule.
+        /// The rule, which people see as a check box or as an error on wrong input.
         rule: ValidationRule,
     },
     /// Changes the spreadsheet's properties.
@@ -288,7 +288,7 @@ pub struct SheetProperties {
     /// The id; the service accepts one that the client chose (recorded).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet_id: Option<i32>,
-    /// The title.
+    /// The title, unique in the spreadsheet regardless of case, at most 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The position among the tabs, from 0.
@@ -370,9 +370,10 @@ pub struct DeveloperMetadata {
     pub metadata_id: i32,
     /// The key; several entries may share it.
     pub metadata_key: String,
-    /// The value.
+    /// The value, a text of the program's own; key and value count against a quota of 30,000
+    /// characters.
     pub metadata_value: String,
-    /// The location.
+    /// The row or column that the entry moves with, and disappears with.
     pub location: MarkedPlace,
     /// `DOCUMENT`: readable by every reader of the spreadsheet.
     pub visibility: &'static str,
@@ -390,9 +391,9 @@ pub struct MarkedPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Dimension {
-    /// Rows.
+    /// The rows of a tab, counted from 0 at the top.
     Rows,
-    /// Columns.
+    /// The columns of a tab, counted from 0 at the left.
     Columns,
 }
 

@@ -7,14 +7,14 @@ use google_sheets4::api;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::errors::call_error::UnknownOutcome;
 use crate::errors::classify::AttemptFailure;
+use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::types::address::SpreadsheetId;
 
 /// A spreadsheet's properties, tabs and named ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadsheetInfo {
-    /// The title.
+    /// The spreadsheet's title, which is the file's name in Drive.
     pub title: String,
     /// The locale, such as `en_US`.
     pub locale: String,
@@ -33,7 +33,7 @@ pub struct SpreadsheetInfo {
 pub struct TabInfo {
     /// The id, which survives a rename.
     pub sheet_id: i32,
-    /// The title.
+    /// The tab's title as people see it, unique in the spreadsheet regardless of case.
     pub title: String,
     /// The position, from 0.
     pub index: u32,
@@ -48,9 +48,9 @@ pub struct TabInfo {
 /// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedRangeInfo {
-    /// The id.
+    /// The id, which survives a rename of the range.
     pub id: String,
-    /// The name.
+    /// The name as people see it, unique in the spreadsheet regardless of case.
     pub name: String,
     /// The id of its tab.
     pub sheet_id: i32,
@@ -74,7 +74,7 @@ pub struct ColumnMark {
 /// A spreadsheet that was just created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// The id.
+    /// The id that the service has given it.
     pub id: SpreadsheetId,
     /// The URL that the user opens; empty if the service sent none.
     pub url: String,

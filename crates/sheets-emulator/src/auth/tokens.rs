@@ -41,6 +41,8 @@ const BAD_TIME: &str = "Invalid JWT: Token must be a short-lived token (60 minut
 pub(crate) enum AccessLevel {
     /// No access: the token has no scope of Sheets or Drive.
     Nothing,
+    /// What Drive knows of a file, not its contents.
+    Metadata,
     Read,
     Write,
 }
@@ -221,6 +223,7 @@ fn access(scopes: &str) -> AccessLevel {
     let one = |scope: &str| match scope.strip_prefix("https://www.googleapis.com/auth/").unwrap_or(scope) {
         "spreadsheets" | "drive" | "drive.file" | "https://spreadsheets.google.com/feeds" => AccessLevel::Write,
         "spreadsheets.readonly" | "drive.readonly" => AccessLevel::Read,
+        "drive.metadata.readonly" => AccessLevel::Metadata,
         _ => AccessLevel::Nothing,
     };
     scopes.split_whitespace().map(one).max().unwrap_or(AccessLevel::Nothing)

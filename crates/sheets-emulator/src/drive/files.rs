@@ -22,6 +22,8 @@ pub(crate) const USUAL: &str = "kind,id,name,mimeType";
 
 /// Kind and number of the stored creation time.
 const CREATED: (&str, i64) = ("drive", 0);
+/// Kind and number of the stored mark of a file in the trash.
+const TRASHED: (&str, i64) = ("drive", 1);
 
 /// Answers `files.create`: creates an empty spreadsheet with this name.
 pub(crate) fn create(store: &SpreadsheetStore, id: &str, body: &[u8], now_ms: i64) -> Result<Value, ApiError> {
@@ -88,7 +90,9 @@ pub(crate) fn list(store: &SpreadsheetStore, query: &QueryParams, now_ms: i64) -
     cut(all, query, "kind,incompleteSearch,files(kind,mimeType,id,name)")
 }
 
-/// Answers `files.update` with a new name. Other changes are rejected instead of ignored.
+/// Answers `files.update` with a new name, or a move into the trash or out of it: as at Google, the
+/// Sheets API reads and writes a trashed file all the same. Other changes are rejected instead of
+/// ignored.
 pub(crate) fn update(
     store: &SpreadsheetStore,
     id: &str,
@@ -96,7 +100,7 @@ pub(crate) fn update(
     query: &QueryParams,
     now_ms: i64,
 ) -> Result<Value, ApiError> {
-    if let Some(other) = body.keys().find(|name| !["name", "mimeType"].contains(&name.as_str())) {
+    if let Some(other) = body.keys().find(|name| !["name", "mimeType", "trashed"].contains(&name.as_str())) {
         return Err(ApiError::unimplemented(format!("This emulator changes the name of a file, not its {other}.")));
     }
     let transaction = store.write(id)?;
@@ -104,6 +108,9 @@ pub(crate) fn update(
     if let Some(name) = body.word("name") {
         name.clone_into(&mut properties.title);
         transaction.set_properties(&properties)?;
+    }
+    if let Some(trashed) = body.get("trashed").and_then(Value::as_bool) {
+        transaction.put_object(None, TRASHED.0, TRASHED.1, &json!(trashed))?;
     }
     transaction.commit()?;
     cut(file(store, id, &properties.title, now_ms)?, query, USUAL)
@@ -120,16 +127,18 @@ pub(crate) fn no_such_file(id: &str) -> ApiResponse {
     }
 }
 
-/// Answers `files.delete`.
+/// Answers `files.delete`: removes the spreadsheet for good; an unknown id is a 404.
 pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }
 
 fn file(store: &SpreadsheetStore, id: &str, title: &str, now_ms: i64) -> Result<Value, ApiError> {
     let objects = store.read(id)?.objects(None, CREATED.0)?;
-    let created = objects.first().map_or_else(|| json!(Rfc3339(now_ms).to_string()), |(_, created)| created.clone());
+    let stored = |number: i64| objects.iter().find(|(id, _)| *id == number).map(|(_, body)| body.clone());
+    let created = stored(CREATED.1).unwrap_or_else(|| json!(Rfc3339(now_ms).to_string()));
+    let trashed = stored(TRASHED.1).unwrap_or(json!(false));
     Ok(json!({"kind": "drive#file", "id": id, "name": title, "mimeType": SPREADSHEET,
-              "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(), "trashed": false, "parents": []}))
+              "createdTime": created, "modifiedTime": Rfc3339(now_ms).to_string(), "trashed": trashed, "parents": []}))
 }
 
 /// Trims a response to `fields`, or to the usual members.
@@ -174,6 +183,11 @@ mod tests {
         assert_eq!(found("name+contains+'t'"), json!({"files": []}));
         let got = get(&store, "x", &QueryParams::parse("fields=createdTime"), 9).unwrap();
         assert_eq!(got, json!({"createdTime": "1970-01-01T00:00:00.000Z"}));
+        let shown = |fields: &str| get(&store, "x", &QueryParams::parse(&format!("fields={fields}")), 9).unwrap();
+        assert_eq!(shown("trashed"), json!({"trashed": false}));
+        let into_trash = message(br#"{"trashed": true}"#).unwrap();
+        update(&store, "x", &into_trash, &QueryParams::default(), 4).unwrap();
+        assert_eq!(shown("trashed,createdTime"), json!({"trashed": true, "createdTime": "1970-01-01T00:00:00.000Z"}));
         let copy = copy(&store, "x", "y", &Map::new(), 3).unwrap();
         assert_eq!((&copy["name"], &copy["id"]), (&json!("Copy of it's"), &json!("y")));
         delete(&store, "x").unwrap();

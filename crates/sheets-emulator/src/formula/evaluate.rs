@@ -1,8 +1,8 @@
 //! Parses and evaluates formulas.
 //!
-//! In scope: numbers, texts, `+ - * / ^ & %`, comparison, parentheses, array literals, references,
+//! In scope: `+ - * / ^ & %`, comparison, parentheses, array literals, references,
 //! the arguments of functions, `ROW`, `COLUMN`, `NOW` and `TODAY`.
-//! Out of scope: functions (`functions`), cell contents (`FormulaCells`), where array results go
+//! Out of scope: numbers, texts and names (`token_reader`), functions (`functions`), cell contents (`FormulaCells`), where array results go
 //! (`spill`). An unknown function yields `#NAME?`, as in Sheets.
 
 use crate::formula::budget::EvalBudget;
@@ -10,6 +10,7 @@ use crate::formula::elementwise::broadcast;
 use crate::formula::functions::dispatch;
 use crate::formula::matrix::{CELL_LIMIT, Matrix, Operand, count};
 use crate::formula::settings::FormulaSettings;
+use crate::formula::token_reader::TokenReader;
 use crate::grid::a1::{A1Reference, CellSpan};
 use crate::grid::area::Area;
 use crate::grid::value::{ERRORS, EvalResult, Scalar, compare, finite, number, shown};
@@ -41,7 +42,7 @@ pub trait FormulaCells {
 pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
     let mut reader = FormulaReader::new(text, cell_source);
     match reader.argument() {
-        Ok(_) if !reader.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
+        Ok(_) if !reader.tokens.rest.is_empty() => Operand::Single(Scalar::Error("#ERROR!")),
         Ok(value) => value,
         Err(error) => Operand::Single(Scalar::Error(error)),
     }
@@ -50,10 +51,10 @@ pub fn evaluate(text: &str, cell_source: &dyn FormulaCells) -> Operand {
 /// Returns the target of a formula that is a single `HYPERLINK`.
 pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
     let mut reader = FormulaReader::new(text, cell_source);
-    if !reader.word().eq_ignore_ascii_case("HYPERLINK") || !reader.take("(") {
+    if !reader.tokens.word().eq_ignore_ascii_case("HYPERLINK") || !reader.tokens.take("(") {
         return None;
     }
-    let arguments = reader.arguments().ok().filter(|_| reader.rest.is_empty())?;
+    let arguments = reader.arguments().ok().filter(|_| reader.tokens.rest.is_empty())?;
     match arguments.into_iter().next() {
         Some(Operand::Single(Scalar::Text(address))) => Some(address),
         _ => None,
@@ -62,7 +63,7 @@ pub fn link(text: &str, cell_source: &dyn FormulaCells) -> Option<String> {
 
 /// Parses and evaluates in one pass. `Err` is a syntax error; any other error is a scalar.
 struct FormulaReader<'a> {
-    rest: &'a str,
+    tokens: TokenReader<'a>,
     cell_source: &'a dyn FormulaCells,
     settings: FormulaSettings,
     depth: u32,
@@ -103,29 +104,13 @@ fn divided(left: &Scalar, right: &Scalar) -> EvalResult<Scalar> {
 impl<'a> FormulaReader<'a> {
     /// Starts to read a formula, with or without its `=`.
     fn new(text: &'a str, cell_source: &'a dyn FormulaCells) -> Self {
-        let text = text.strip_prefix('=').unwrap_or(text);
-        Self { rest: text.trim_start(), cell_source, settings: cell_source.settings(), depth: 0, arrays: false }
-    }
-
-    /// Takes the sign between two arguments: `;`, or `,` where it is not the decimal sign.
-    fn take_separator(&mut self) -> bool {
-        self.take(";") || (!self.settings.decimal_comma && self.take(","))
-    }
-
-    /// Takes the sign between two columns of an array literal.
-    fn take_column_separator(&mut self) -> bool {
-        self.take(if self.settings.decimal_comma { "\\" } else { "," })
+        let settings = cell_source.settings();
+        let tokens = TokenReader::new(text, settings.decimal_comma);
+        Self { tokens, cell_source, settings, depth: 0, arrays: false }
     }
 
     fn budget(&self) -> &'a EvalBudget {
         self.cell_source.budget()
-    }
-
-    fn take(&mut self, word: &str) -> bool {
-        self.rest.strip_prefix(word).is_some_and(|rest| {
-            self.rest = rest.trim_start();
-            true
-        })
     }
 
     fn comparison(&mut self) -> EvalResult<Operand> {
@@ -139,14 +124,14 @@ impl<'a> FormulaReader<'a> {
                 ("<", |a, b| ordered(a, b, [true, false, false])),
                 (">", |a, b| ordered(a, b, [false, false, true])),
             ];
-            let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.take(sign)) else { return Ok(left) };
+            let Some((_, holds)) = signs.into_iter().find(|(sign, _)| self.tokens.take(sign)) else { return Ok(left) };
             left = apply_operator(&left, &self.concatenation()?, self.budget(), holds);
         }
     }
 
     fn concatenation(&mut self) -> EvalResult<Operand> {
         let mut left = self.sum()?;
-        while self.take("&") {
+        while self.tokens.take("&") {
             left = apply_operator(&left, &self.sum()?, self.budget(), concatenation);
         }
         Ok(left)
@@ -155,9 +140,9 @@ impl<'a> FormulaReader<'a> {
     fn sum(&mut self) -> EvalResult<Operand> {
         let mut left = self.product()?;
         loop {
-            if self.take("+") {
+            if self.tokens.take("+") {
                 left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? + number(b)?));
-            } else if self.take("-") {
+            } else if self.tokens.take("-") {
                 left = apply_operator(&left, &self.product()?, self.budget(), |a, b| finite(number(a)? - number(b)?));
             } else {
                 return Ok(left);
@@ -168,9 +153,9 @@ impl<'a> FormulaReader<'a> {
     fn product(&mut self) -> EvalResult<Operand> {
         let mut left = self.power()?;
         loop {
-            if self.take("*") {
+            if self.tokens.take("*") {
                 left = apply_operator(&left, &self.power()?, self.budget(), |a, b| finite(number(a)? * number(b)?));
-            } else if self.take("/") {
+            } else if self.tokens.take("/") {
                 left = apply_operator(&left, &self.power()?, self.budget(), divided);
             } else {
                 return Ok(left);
@@ -180,7 +165,7 @@ impl<'a> FormulaReader<'a> {
 
     fn power(&mut self) -> EvalResult<Operand> {
         let mut left = self.unary()?;
-        while self.take("^") {
+        while self.tokens.take("^") {
             left = apply_operator(&left, &self.unary()?, self.budget(), |a, b| finite(number(a)?.powf(number(b)?)));
         }
         Ok(left)
@@ -200,13 +185,13 @@ impl<'a> FormulaReader<'a> {
 
     fn unary_inside(&mut self) -> EvalResult<Operand> {
         let zero = Operand::Single(Scalar::Number(0.0));
-        let value = if self.take("-") {
+        let value = if self.tokens.take("-") {
             apply_operator(&zero, &self.unary()?, self.budget(), |_, b| finite(-number(b)?))
-        } else if self.take("+") {
+        } else if self.tokens.take("+") {
             self.unary()?
         } else {
             let mut value = self.primary()?;
-            while self.take("%") {
+            while self.tokens.take("%") {
                 value = apply_operator(&value, &zero, self.budget(), |a, _| finite(number(a)? / 100.0));
             }
             value
@@ -215,34 +200,36 @@ impl<'a> FormulaReader<'a> {
     }
 
     fn primary(&mut self) -> EvalResult<Operand> {
-        if self.take("(") {
+        if self.tokens.take("(") {
             let inner = self.comparison()?;
-            return if self.take(")") { Ok(inner) } else { Err("#ERROR!") };
+            return if self.tokens.take(")") { Ok(inner) } else { Err("#ERROR!") };
         }
-        if self.take("{") {
+        if self.tokens.take("{") {
             return self.literal();
         }
-        if let Some(error) = ERRORS.into_iter().find(|error| self.take(error)) {
+        if let Some(error) = ERRORS.into_iter().find(|error| self.tokens.take(error)) {
             return Ok(Operand::Single(Scalar::Error(error)));
         }
-        if let Some(rest) = self.rest.strip_prefix('"') {
-            return self.text(rest);
+        if let Some(text) = self.tokens.text() {
+            return text.map(|text| Operand::Single(Scalar::Text(text)));
         }
-        let before = self.rest;
-        if self.rest.starts_with(|c: char| c.is_ascii_digit()) || self.rest.starts_with(self.decimal_sign()) {
+        let before = self.tokens.rest;
+        if self.tokens.rest.starts_with(|c: char| c.is_ascii_digit())
+            || self.tokens.rest.starts_with(self.tokens.decimal_sign())
+        {
             // Whole rows begin as numbers do.
-            let word = self.word();
+            let word = self.tokens.word();
             if word.contains(':') && reference(word).is_some() {
                 return Ok(self.dereference(word));
             }
-            self.rest = before;
-            return self.digits();
+            self.tokens.rest = before;
+            return self.tokens.digits().map(Operand::Single);
         }
-        let word = self.word();
+        let word = self.tokens.word();
         if word.is_empty() {
             return Err("#ERROR!");
         }
-        if self.take("(") {
+        if self.tokens.take("(") {
             return self.call(&word.to_ascii_uppercase());
         }
         Ok(match word.to_ascii_uppercase().as_str() {
@@ -284,8 +271,8 @@ impl<'a> FormulaReader<'a> {
     /// return all its rows or columns.
     fn row_or_column_numbers(&mut self, rows: bool) -> EvalResult<Operand> {
         let position = self.cell_source.position();
-        let word = self.word();
-        if !self.take(")") {
+        let word = self.tokens.word();
+        if !self.tokens.take(")") {
             return Err("#ERROR!");
         }
         let number = |at: u32| Scalar::Number(f64::from(at) + 1.0);
@@ -337,7 +324,7 @@ impl<'a> FormulaReader<'a> {
         let mut fits = true;
         loop {
             let mut parts = vec![self.argument()?.into_matrix()];
-            while self.take_column_separator() {
+            while self.tokens.take_column_separator() {
                 parts.push(self.argument()?.into_matrix());
             }
             let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
@@ -348,10 +335,10 @@ impl<'a> FormulaReader<'a> {
                 return Err("#ERROR!");
             }
             rows.extend((0..height).map(|row| parts.iter().flat_map(|part| part.row(row)).collect()));
-            if self.take("}") {
+            if self.tokens.take("}") {
                 break;
             }
-            if !self.take(";") {
+            if !self.tokens.take(";") {
                 return Err("#ERROR!");
             }
         }
@@ -359,71 +346,19 @@ impl<'a> FormulaReader<'a> {
         Ok(if fits { Operand::Matrix(Matrix::from_rows(rows)) } else { Operand::Single(Scalar::Error("#VALUE!")) })
     }
 
-    fn text(&mut self, rest: &'a str) -> EvalResult<Operand> {
-        let mut text = String::new();
-        let mut rest = rest;
-        loop {
-            let (before, after) = rest.split_once('"').ok_or("#ERROR!")?;
-            text.push_str(before);
-            if let Some(more) = after.strip_prefix('"') {
-                text.push('"');
-                rest = more;
-            } else {
-                self.rest = after.trim_start();
-                return Ok(Operand::Single(Scalar::Text(text)));
-            }
-        }
-    }
-
-    /// Reads a number with the decimal sign of the spreadsheet.
-    fn digits(&mut self) -> EvalResult<Operand> {
-        let bytes = self.rest.as_bytes();
-        let sign = self.decimal_sign();
-        let mut end = bytes.iter().take_while(|b| b.is_ascii_digit() || char::from(**b) == sign).count();
-        if bytes.get(end).is_some_and(|b| b.eq_ignore_ascii_case(&b'e')) {
-            let sign = usize::from(bytes.get(end + 1).is_some_and(|b| matches!(b, b'+' | b'-')));
-            let digits = bytes[end + 1 + sign..].iter().take_while(|b| b.is_ascii_digit()).count();
-            end += if digits > 0 { 1 + sign + digits } else { 0 };
-        }
-        let value = self.rest[..end].replace(sign, ".").parse::<f64>().map_err(|_| "#ERROR!")?;
-        self.rest = self.rest[end..].trim_start();
-        finite(value).map(Operand::Single)
-    }
-
-    fn decimal_sign(&self) -> char {
-        if self.settings.decimal_comma { ',' } else { '.' }
-    }
-
-    /// Reads a name, a reference or a range, with a quoted title in front.
-    fn word(&mut self) -> &'a str {
-        let mut end = 0;
-        let mut quoted = false;
-        for c in self.rest.chars() {
-            if c == '\'' {
-                quoted = !quoted;
-            } else if !quoted && !c.is_alphanumeric() && !"_.$!:".contains(c) {
-                break;
-            }
-            end += c.len_utf8();
-        }
-        let word = &self.rest[..end];
-        self.rest = self.rest[end..].trim_start();
-        word
-    }
-
     /// Reads the arguments of a function after its opening parenthesis.
     fn arguments(&mut self) -> EvalResult<Vec<Operand>> {
         let mut found = Vec::new();
-        if self.take(")") {
+        if self.tokens.take(")") {
             return Ok(found);
         }
         loop {
-            let left_out = self.rest.starts_with([',', ';', ')']);
+            let left_out = self.tokens.rest.starts_with([',', ';', ')']);
             found.push(if left_out { Operand::Single(Scalar::Blank) } else { self.argument()? });
-            if self.take(")") {
+            if self.tokens.take(")") {
                 return Ok(found);
             }
-            if !self.take_separator() {
+            if !self.tokens.take_separator() {
                 return Err("#ERROR!");
             }
         }
@@ -431,9 +366,9 @@ impl<'a> FormulaReader<'a> {
 
     /// Reads one argument, which may be a whole range.
     fn argument(&mut self) -> EvalResult<Operand> {
-        let before = self.rest;
-        let word = self.word();
-        let bounded = !self.arrays && self.rest.starts_with([',', ')', ';', '}', '\\']);
+        let before = self.tokens.rest;
+        let word = self.tokens.word();
+        let bounded = !self.arrays && self.tokens.rest.starts_with([',', ')', ';', '}', '\\']);
         if let Some((title, span)) = reference(word).filter(|_| bounded) {
             let Some(area) = self.cell_source.area(title.as_deref(), span) else {
                 return Ok(Operand::Single(Scalar::Error("#REF!")));
@@ -441,7 +376,7 @@ impl<'a> FormulaReader<'a> {
             let block = self.cell_source.block(title.as_deref(), &area);
             return Ok(block.map_or_else(|error| Operand::Single(Scalar::Error(error)), Operand::Matrix));
         }
-        self.rest = before;
+        self.tokens.rest = before;
         self.comparison()
     }
 }

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How is a formula read and evaluated? | `evaluate` |
+//! | Where does a number, a text or a name end? | `token_reader` |
 //! | Which decimal sign, and what time is it? | `settings` |
 //! | What may an operand be, beside one value? | `matrix` |
 //! | How does an operator work on ranges? | `elementwise` |
@@ -23,3 +24,4 @@ pub(crate) mod matrix;
 pub(crate) mod references;
 pub(crate) mod settings;
 pub(crate) mod spill;
+mod token_reader;

@@ -56,18 +56,3 @@ fn a_service_message_is_shortened_without_control_characters() {
     let read = refusal(400, &format!("a\u{1b}[31m\n{}", "x".repeat(5_000)), &json!([]));
     assert!(read.message.chars().count() <= 1_000 && !read.message.contains(['\u{1b}', '\n']));
 }
-
-#[test]
-fn an_error_completes_the_words_failed_to() {
-    let error = CallError {
-        method: Method::Values,
-        cause: ErrorCause::Lost(UnknownOutcome::Status(503)),
-        attempts: 6,
-        elapsed_ms: 31_000,
-        exhausted: Some(Exhausted::Attempts),
-    };
-    assert_eq!(
-        error.to_string(),
-        "read values from the spreadsheet: the service answered 503 without reporting what it did (tried 6 times in 31 s)"
-    );
-}

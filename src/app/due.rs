@@ -1,0 +1,183 @@
+//! What is due of a scheduled job: `run --due`, for any number of simple clocks.
+//!
+//! In scope: the question to the sheet, and the claim that follows from its answer. Out of scope:
+//! the rules (`schedule::decision`), and the run that makes the claim (`app::job`).
+//!
+//! ```text
+//!  clock ─▶ state and Jobs, two reads ─▶ decide ─▶ not due: nothing is written
+//!                                          │
+//!                                          ├─▶ due: a run, whose first commit claims the occurrence
+//!                                          └─▶ skipped or missed: one commit records it
+//! ```
+//!
+//! Two clocks may decide the same. Their first commits are guarded by the same head, so one of them
+//! is refused. Its run then finds the occurrence settled, and ends.
+
+use std::sync::Arc;
+
+use crate::app::connect::connect_without_writing;
+use crate::app::error::AppError;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::runs::outlook::RunOutlook;
+use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger, run_id};
+use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
+use crate::ledger::state::snapshot::State;
+use crate::rng::Rng;
+use crate::runner::run_config::RunError;
+use crate::runner::schedule_claim::ScheduleClaim;
+use crate::schedule::decision::{
+    ActiveRun, ClosedOccurrence, ClosedReason, DueDecision, MissedRange, OccurrenceHistory, decide,
+};
+use crate::schedule::job_schedule::{JobSchedule, Occurrence};
+use crate::store::load::standing::JobStanding;
+use crate::store::spreadsheet::store::SheetsStore;
+use crate::time::Timestamp;
+
+/// What started a run for an occurrence, in Runs.
+pub const SCHEDULE_TRIGGER: &str = "schedule";
+/// What started a run that a person asked for in Jobs, in Runs.
+pub const REQUEST_TRIGGER: &str = "run now";
+
+/// What a clock has to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DueStep {
+    /// Nothing: neither an occurrence nor a request is open.
+    NotDue {
+        /// The next occurrence.
+        next: Option<Occurrence>,
+    },
+    /// Nothing yet: a run of the job is active. It, or a later clock, records what comes meanwhile.
+    Active {
+        /// The active run.
+        run: ActiveRun,
+        /// The occurrence that comes during it, if one does.
+        occurrence: Option<Occurrence>,
+    },
+    /// Start this run.
+    Run(Box<DueRun>),
+    /// Record occurrences that do not run, in one commit. Nothing is processed.
+    Record(Box<DueRun>),
+}
+
+/// A run for an occurrence or a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DueRun {
+    /// What it claims and records.
+    pub claim: ScheduleClaim,
+    /// What started it.
+    pub trigger: Trigger,
+    /// The occurrence for which it runs; `None` for a request.
+    pub occurrence: Option<Occurrence>,
+    /// The next occurrence after it.
+    pub next: Option<Occurrence>,
+}
+
+/// Reads the job's state, and returns what is to do now. The time is the service's: a clock that is
+/// wrong neither runs early nor late.
+pub async fn ask(
+    settings: &Settings,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+) -> Result<DueStep, AppError> {
+    let Some(schedule) = &settings.schedule else { return Err(AppError::NoSchedule { job: settings.job.clone() }) };
+    let sheet = connect_without_writing(settings, clock, chance)?;
+    let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock))
+        .with_jobs(settings.jobs.clone());
+    let standing = sheet.file.check(store.standing().await.map_err(AppError::from))?;
+    if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
+        return Err(AppError::Pass(RunError::GoesOn { next }));
+    }
+    Ok(next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
+}
+
+/// Returns what is to do, as a function of what was read.
+pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobStanding, chance: &dyn Rng) -> DueStep {
+    let now = standing.service_time;
+    let stored = standing.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
+    let history = history(standing.state.as_ref(), &stored, standing.requests.paused, now);
+    let decision = decide(schedule, now, &history);
+    if let Some(run) = history.active {
+        // Only the holder of the lease commits.
+        let closed = decision.closed.last().map(|closed| closed.occurrence);
+        return DueStep::Active { run, occurrence: decision.due.or(decision.waiting).or(closed) };
+    }
+    let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
+    let rows = ClosedRows { job, host, chance };
+    step(&decision, request, &rows)
+}
+
+fn step(decision: &DueDecision, request: Option<String>, rows: &ClosedRows<'_>) -> DueStep {
+    let next = decision.next;
+    let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.of_range(range)).collect();
+    closed.extend(decision.closed.iter().map(|closed| rows.of_occurrence(closed)));
+    if decision.due.is_none() && request.is_none() {
+        let Some(last) = closed.pop() else { return DueStep::NotDue { next } };
+        let claim = ScheduleClaim {
+            occurrence: last.trigger.scheduled_for,
+            request: None,
+            closed,
+            verdict: Some((last.status, last.message)),
+        };
+        return DueStep::Record(Box::new(DueRun { claim, trigger: last.trigger, occurrence: None, next }));
+    }
+    let occurrence = decision.due.map(|due| due.scheduled_for);
+    let kind = if occurrence.is_some() { SCHEDULE_TRIGGER } else { REQUEST_TRIGGER };
+    let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
+    let claim = ScheduleClaim { occurrence, request, closed, verdict: None };
+    DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
+}
+
+fn history(state: Option<&State>, stored: &ScheduleHistory, is_paused: bool, now: Timestamp) -> OccurrenceHistory {
+    let lease = state.map(|state| &state.lease).filter(|lease| now < lease.until);
+    let active = lease.and_then(|lease| {
+        let holder = lease.holder.as_ref()?;
+        Some(ActiveRun { id: holder.run.clone(), started_at: lease.since })
+    });
+    OccurrenceHistory {
+        settled_until: stored.settled_until,
+        active,
+        ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
+        durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
+        failures_in_a_row: stored.failures_in_a_row,
+        is_paused,
+    }
+}
+
+/// Makes the rows in Runs of occurrences that do not run.
+struct ClosedRows<'a> {
+    job: &'a str,
+    host: &'a str,
+    chance: &'a dyn Rng,
+}
+
+impl ClosedRows<'_> {
+    fn of_occurrence(&self, closed: &ClosedOccurrence) -> Run {
+        self.row(closed.occurrence.scheduled_for, closed.occurrence.starts_at, &closed.reason, closed.reason.to_text())
+    }
+
+    fn of_range(&self, range: &MissedRange) -> Run {
+        let message = format!("missed: {} occurrences from this one on; no clock called", range.count);
+        self.row(range.first, range.first, &ClosedReason::Superseded, message)
+    }
+
+    fn row(&self, scheduled_for: Timestamp, at: Timestamp, reason: &ClosedReason, message: String) -> Run {
+        Run {
+            id: run_id(at, self.chance.bits()),
+            job: self.job.to_owned(),
+            trigger: Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
+            started: at,
+            finished: None,
+            status: if reason.is_missed() { RunStatus::Missed } else { RunStatus::Skipped },
+            counts: Counts::default(),
+            calls: 0,
+            first_commit: 0,
+            last_commit: 0,
+            host: self.host.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            message,
+            outlook: RunOutlook::default(),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Whether the account may write, by one batch that leaves nothing behind.
+//!
+//! In scope: a hidden tab of 40 rows that one batch adds and deletes. A batch is applied whole or not
+//! at all, so no reader ever sees the tab. Out of scope: protected ranges, which only a run touches.
+
+use std::sync::Arc;
+
+use crate::check::report::{CheckItem, StartBlocker, Subject};
+use crate::clock::Clock;
+use crate::google::sheets::Sheets;
+use crate::google::types::address::SpreadsheetId;
+use crate::google::types::requests::{Batch, Request};
+use crate::port::store::StoreError;
+use crate::rng::Rng;
+use crate::store::probe::client::{ProbeClient, SentBatch, Unanswered};
+
+/// Sends the batch and returns the line about it.
+pub async fn check_write(
+    sheets: Arc<Sheets>,
+    id: SpreadsheetId,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> CheckItem {
+    let subject = Subject::Spreadsheet;
+    let refused = |error: StoreError| CheckItem::problem(subject, StartBlocker::from(error));
+    let client = match ProbeClient::open(sheets, id, clock, chance).await {
+        Ok(client) => client,
+        Err(error) => return refused(error),
+    };
+    let tab = client.new_tab();
+    let batch = Batch::new(vec![tab.add(), Request::DeleteSheet { sheet_id: tab.id }]);
+    match client.send(batch).await {
+        Ok(SentBatch::Applied(_)) => {
+            CheckItem::fine(subject, "it can be written: one batch added a scratch tab and deleted it again")
+        }
+        Ok(SentBatch::Refused(refusal)) => unknown(&format!("the service refused the scratch tab: {refusal}")),
+        Err(Unanswered::Stop(error)) => refused(error),
+        Err(Unanswered::Lost(why) | Unanswered::Unclear(why)) => unknown(&why),
+    }
+}
+
+fn unknown(why: &str) -> CheckItem {
+    let what = format!("whether it can be written is not known: {why}");
+    CheckItem::warning(Subject::Spreadsheet, what, Some("check --write once more"))
+}

@@ -1,0 +1,27 @@
+//! What a run of a scheduled job claims and records about its schedule.
+//!
+//! In scope: the claim as data. Out of scope: what is due (`schedule::decision`), and the commits
+//! that record it (`runner::schedule_recorder`).
+
+use crate::ledger::runs::run::{Run, RunStatus};
+use crate::time::Timestamp;
+
+/// The claim of a run. The default claims nothing: a run that a person started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScheduleClaim {
+    /// The logical time of the occurrence that this run claims, or records as skipped or missed.
+    pub occurrence: Option<Timestamp>,
+    /// The request `run now` that this run answers.
+    pub request: Option<String>,
+    /// Rows in Runs of earlier occurrences that did not run, in order. The claim records them.
+    pub closed: Vec<Run>,
+    /// Set if nothing runs: the status and the reason of the occurrence's own row.
+    pub verdict: Option<(RunStatus, String)>,
+}
+
+impl ScheduleClaim {
+    /// Returns whether the run has to be visible to other clocks before it processes anything.
+    pub fn is_claim(&self) -> bool {
+        (self.occurrence.is_some() || self.request.is_some()) && self.verdict.is_none()
+    }
+}

@@ -1,0 +1,107 @@
+//! Records a run in the history of its job's schedule, in the commits that the run makes anyway.
+//!
+//! In scope: the history that the next commit writes. Out of scope: the commit
+//! (`runner::commit::committer`).
+//!
+//! The first commit settles the claimed occurrence and records occurrences that did not run. The
+//! last one adds the run. A commit may be drafted again, so each draft starts from the history as
+//! last applied.
+
+use crate::ledger::runs::learned_band::{RunYield, unusual_counts};
+use crate::ledger::runs::run::Run;
+use crate::ledger::runs::schedule_history::ScheduleHistory;
+use crate::runner::run_config::RunError;
+use crate::runner::schedule_claim::ScheduleClaim;
+
+/// The history of a job's schedule, as this run sees it.
+pub struct ScheduleRecorder {
+    claim: ScheduleClaim,
+    /// As loaded, or as this run's claim left it.
+    history: ScheduleHistory,
+    has_claimed: bool,
+    /// Whether the run counts: it reads the whole source.
+    is_counted: bool,
+}
+
+impl ScheduleRecorder {
+    /// Creates the recorder of a run. `is_counted`: the run reads the whole source. Fails if another
+    /// run has the claim already.
+    pub fn new(claim: &ScheduleClaim, history: Option<&ScheduleHistory>, is_counted: bool) -> Result<Self, RunError> {
+        let history = history.cloned().unwrap_or_default();
+        check_claim(claim, &history)?;
+        Ok(Self { claim: claim.clone(), history, has_claimed: false, is_counted })
+    }
+
+    /// Takes the history of a reload. Fails if another run has the claim by now.
+    pub fn reload(&mut self, history: Option<&ScheduleHistory>) -> Result<(), RunError> {
+        if !self.has_claimed {
+            *self = Self::new(&self.claim, history, self.is_counted)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the error if another run has the claim by now, as its history shows.
+    pub fn lost_claim(&self, history: Option<&ScheduleHistory>) -> Option<RunError> {
+        let history = history.filter(|_| !self.has_claimed)?;
+        check_claim(&self.claim, history).err()
+    }
+
+    /// Returns the rows of occurrences that the next commit records.
+    pub fn closed_rows(&self) -> impl Iterator<Item = &Run> {
+        let is_open = |run: &&Run| {
+            let at = run.trigger.scheduled_for;
+            !self.has_claimed && at.is_none_or(|at| !self.history.is_settled(at))
+        };
+        self.claim.closed.iter().filter(is_open)
+    }
+
+    /// Returns the history after the next commit. `abandoned` are the vanished runs that it closes,
+    /// `ended` is this run, if the commit is its last one.
+    pub fn history_after(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
+        let mut history = self.history.clone();
+        if !self.has_claimed {
+            for run in abandoned {
+                history.add(run);
+            }
+            let closed = self.claim.closed.iter().filter_map(|run| run.trigger.scheduled_for);
+            for at in closed.chain(self.claim.occurrence) {
+                history.settle(at);
+            }
+            if let Some(request) = &self.claim.request {
+                history.answer(request);
+            }
+        }
+        if let Some(run) = ended.filter(|_| self.is_counted) {
+            history.add(run);
+        }
+        history
+    }
+
+    /// Returns how the counts of this run are far from those of earlier ones, a phrase each; nothing
+    /// for a run that does not count.
+    pub fn unusual_counts(&self, run: &Run) -> Vec<String> {
+        if !self.is_counted {
+            return Vec::new();
+        }
+        let earlier = self.history.ended.iter().map(|run| RunYield::new(run.started(), run.read, run.new));
+        let earlier: Vec<RunYield> = earlier.collect();
+        unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
+    }
+
+    /// Keeps what a commit of this run has recorded. `abandoned` as in `history_after`.
+    pub fn on_applied(&mut self, abandoned: &[Run]) {
+        self.history = self.history_after(abandoned, None);
+        self.has_claimed = true;
+    }
+}
+
+/// Checks that no other run has settled the occurrence, or answered the request.
+fn check_claim(claim: &ScheduleClaim, history: &ScheduleHistory) -> Result<(), RunError> {
+    match (claim.occurrence, &claim.request) {
+        (Some(at), _) if history.is_settled(at) => Err(RunError::AlreadyClaimed { what: format!("its run of {at}") }),
+        (None, Some(request)) if !history.is_new_request(request) => {
+            Err(RunError::AlreadyClaimed { what: "the request \"run now\"".to_owned() })
+        }
+        _ => Ok(()),
+    }
+}

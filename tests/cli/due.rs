@@ -1,0 +1,94 @@
+//! `run --due`: what the schedule says, for any number of simple clocks.
+
+use crate::temp_project::TempProject;
+
+/// A job that is due at its first call, and then not for days.
+const JOB: &str = r#"
+name = "NAME"
+schedule = { cron = "every 7d", timezone = "Europe/Berlin", misfire_grace = "7d" }
+
+[source]
+csv = "orders.csv"
+
+[item]
+key = ".id"
+
+[sheet]
+tab = "NAME"
+"#;
+
+fn project(names: &[&str]) -> TempProject {
+    let project = TempProject::empty();
+    project.write("orders.csv", "id,price\na,1\nb,2\n");
+    for name in names {
+        project.write(&format!("{name}.toml"), &JOB.replace("NAME", name));
+    }
+    project
+}
+
+#[test]
+fn what_is_due_runs_once_and_then_nothing_is_due() {
+    let project = project(&["orders"]);
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("✔ succeeded").shows("2 rows added");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("orders: nothing is due; next ");
+    let quiet = project.run(&["run", "--due", "orders.toml", "-q"]);
+    assert_eq!((quiet.code, quiet.out.as_str(), quiet.err.as_str()), (Some(0), "", ""));
+    let document = project.run(&["run", "--due", "orders.toml", "--json"]).document();
+    assert_eq!((&document["job"], &document["due"]), (&"orders".into(), &false.into()));
+    assert!(document["next"].as_str().is_some_and(|next| next.ends_with('Z')), "{document}");
+    assert_eq!(project.column("orders.toml", "Runs", "trigger"), ["schedule"]);
+}
+
+#[test]
+fn each_of_several_jobs_is_on_its_own() {
+    let project = project(&["orders", "people", "broken"]);
+    project.change("broken.toml", "csv = ", "cvs = ");
+    let ended = project.run(&["run", "--due", "orders.toml", "broken.toml", "people.toml"]);
+    ended.exits(78).says("broken.toml").shows("orders  ✔ succeeded").shows("people  ✔ succeeded");
+    project.run(&["run", "--due", "orders.toml", "people.toml"]).exits(0).shows("people: nothing is due");
+}
+
+#[test]
+fn jobs_of_one_spreadsheet_run_at_once() {
+    let names: Vec<String> = (0..6).map(|n| format!("job{n}")).collect();
+    let files: Vec<String> = names.iter().map(|name| format!("{name}.toml")).collect();
+    let project = project(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut args = vec!["run", "--due", "--embedded", "all.sheet"];
+    args.extend(files.iter().map(String::as_str));
+    project.run(&args).exits(0).shows("job0  ✔ succeeded").shows("job5  ✔ succeeded");
+    let shown = project.run(&["show", "job0.toml", "--embedded", "all.sheet", "--tab", "Runs"]);
+    shown.exits(0).shows("job5");
+}
+
+#[test]
+fn a_job_without_a_schedule_is_refused_with_the_line_to_add() {
+    let project = project(&["orders"]);
+    project.change("orders.toml", "schedule = ", "# schedule = ");
+    let ended = project.run(&["run", "--due", "orders.toml"]);
+    ended.exits(78).says("job orders has no schedule").says("schedule = { cron = \"0 9 * * *\"");
+    project.run(&["run", "orders.toml"]).exits(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn job_files_and_programs_get_the_logical_date() {
+    let project = project(&["orders"]);
+    project.change("orders.toml", "orders.csv", "${SHEETKEEP_LOGICAL_DATE}/orders.csv");
+    let script = r#"read -r item; echo "{\"id\": 1, \"date\": \"$SHEETKEEP_LOGICAL_DATE\", \"at\": \"$SHEETKEEP_SCHEDULED_FOR\"}""#;
+    let step = format!("[[step]]\ncommand = [\"sh\", \"-c\", '''{script}''']\n\n[sheet]");
+    project.change("orders.toml", "[sheet]", &step);
+    // A person names the date; a scheduled run has its own.
+    std::fs::create_dir(project.path("2020-02-02")).expect("a folder");
+    project.write("2020-02-02/orders.csv", "id,price\na,1\n");
+    project.run_with(&[("SHEETKEEP_LOGICAL_DATE", "2020-02-02")], &["run", "orders.toml"]).exits(0);
+    assert_eq!(project.column("orders.toml", "orders", "date"), ["2020-02-02"]);
+    let ended = project.run(&["run", "--due", "orders.toml"]);
+    ended.exits(66).says("/orders.csv");
+    let date = ended.err.split("/orders.csv").next().and_then(|text| text.get(text.len() - 10..)).expect("a date");
+    std::fs::create_dir(project.path(date)).expect("a folder");
+    project.write(&format!("{date}/orders.csv"), "id,price\nb,1\n");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("1 row added");
+    let at = project.column("orders.toml", "orders", "at");
+    assert!(at[1].starts_with("20") && at[1].ends_with('Z'), "{at:?}");
+    assert_eq!(project.column("orders.toml", "orders", "date")[1], date);
+}

@@ -1,0 +1,238 @@
+//! `sheetkeep late`: one word and one exit code for each job, without a write.
+
+use serde_json::{Value, json};
+
+use crate::temp_project::{Ended, TempProject, ended};
+use crate::wire::{ApiClient, Emulator};
+
+const ID: &str = "1LateSpreadsheet0000000000000000000000000000";
+const DAILY: &str = "\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"Europe/Berlin\"\n";
+/// 2023-03-15, long before any clock that runs these tests.
+const LONG_AGO: f64 = 45_000.0;
+
+/// A scheduled job of three records on a spreadsheet of its own.
+struct LateFixture {
+    project: TempProject,
+    client: ApiClient,
+}
+
+impl LateFixture {
+    fn new() -> Self {
+        let project = TempProject::few_quakes(3);
+        project.change("quakes.toml", "[sheet]", "[retry]\nattempts = 1\n\n[sheet]");
+        let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
+        let client = ApiClient::of(emulator, ID);
+        Self { project, client }
+    }
+
+    fn say(&self, args: &[&str]) -> Ended {
+        self.client.emulator.run(&self.project, ID, args)
+    }
+
+    fn type_in(&self, tab: &str, row: usize, column: usize, values: &[Value]) {
+        let cell = |value: &Value| match value {
+            Value::String(text) => json!({"userEnteredValue": {"stringValue": text}}),
+            number => json!({"userEnteredValue": {"numberValue": number}}),
+        };
+        let rows = [json!({"values": values.iter().map(cell).collect::<Vec<_>>()})];
+        let start = json!({"sheetId": self.client.tab_id(tab), "rowIndex": row, "columnIndex": column});
+        self.client.hands(&json!([{"updateCells": {"start": start, "rows": rows, "fields": "userEnteredValue"}}]));
+    }
+
+    /// Moves the run in the first row of `Runs` to 2023.
+    fn age_the_first_run(&self) {
+        self.type_in("Runs", 1, 5, &[json!(LONG_AGO), json!(LONG_AGO + 0.001)]);
+    }
+}
+
+#[test]
+fn late_judges_a_schedule_by_runs_and_writes_nothing() {
+    let fixture = LateFixture::new();
+    fixture
+        .say(&["late", "quakes.toml"])
+        .exits(6)
+        .shows("NEVER RAN quakes  expected ")
+        .shows("; no run succeeded yet; next ");
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.client.emulator.reset_stats();
+    let before = fixture.project.listed();
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok        quakes  last success ").shows("09:00:00+");
+    let stats = fixture.client.emulator.stats();
+    assert_eq!((&stats["writes"], stats["reads"].as_u64()), (&0.into(), Some(3)), "{stats}");
+    assert_eq!(fixture.project.listed(), before, "no lock and no file");
+    fixture.age_the_first_run();
+    let late = fixture.say(&["late", "quakes.toml", "--json"]);
+    let document = late.exits(6).document();
+    let job = &document["jobs"][0];
+    assert_eq!((&document["exit_code"], &job["state"], &job["job"]), (&6.into(), &"LATE".into(), &"quakes".into()));
+    assert_eq!(job["last_success"], "2023-03-15T00:01:26.400Z");
+    assert!(job["expected"].is_string() && job["next"].is_string() && job["age_seconds"].is_u64(), "{job}");
+    assert_eq!(document["schema_version"], 2);
+}
+
+#[test]
+fn sorted_runs_of_several_jobs_are_judged_alike() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    // The newest run is above the oldest, and the last row is of another job.
+    fixture.type_in("Runs", 2, 5, &[json!(LONG_AGO), json!(LONG_AGO + 0.001)]);
+    let now = json!(80_000.0);
+    fixture.type_in("Runs", 3, 0, &[json!("20991231-000000-00000"), json!("others"), json!(""), json!("cli")]);
+    fixture.type_in("Runs", 3, 5, &[now.clone(), now.clone(), json!("failed")]);
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    // A skipped and a missed occurrence are not runs.
+    fixture.type_in("Runs", 1, 7, &[json!("skipped")]);
+    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+    fixture.type_in("Runs", 2, 7, &[json!("missed")]);
+    fixture.say(&["late", "quakes.toml"]).exits(6).shows("NEVER RAN ");
+}
+
+#[test]
+fn many_pages_of_runs_are_read_to_their_end() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    let tab = fixture.client.tab_id("Runs");
+    let cell = |text: &str| json!({"userEnteredValue": {"stringValue": text}});
+    let row = json!({"values": [cell("20200101-000000-00000"), cell("others")]});
+    let rows = vec![row; 11_000];
+    for _ in 0..2 {
+        fixture.client.hands(&json!([{"appendCells": {"sheetId": tab, "rows": rows, "fields": "userEnteredValue"}}]));
+    }
+    fixture.client.emulator.reset_stats();
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    assert_eq!(fixture.client.emulator.stats()["reads"], 5, "metadata, state and header, three pages");
+}
+
+#[test]
+fn a_run_that_died_is_stuck_once_its_lease_is_over() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    let whole = fixture.project.read("usgs-all-week.geojson");
+    let (head, _) = whole.split_at(whole.len() / 2);
+    let mut run = crate::live::Live::start(fixture.client.emulator.command(
+        &fixture.project,
+        ID,
+        &["run", "quakes.toml", "--input", "-", "-v"],
+    ));
+    run.feed(head);
+    run.hears("claimed");
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+    run.kill();
+    let state = fixture.client.tabs().into_iter().find(|title| title.starts_with("sheetkeep quakes #"));
+    let state = state.expect("a state tab");
+    let fields: Vec<Vec<Value>> = fixture.client.rows(&state);
+    let at = fields.iter().position(|row| row[0] == "lease until").expect("the field");
+    fixture.type_in(&state, at + 1, 1, &[json!("2026-01-01T00:00:00Z")]);
+    let stuck = fixture.say(&["late", "quakes.toml"]);
+    stuck.exits(6).shows("STUCK     quakes  a run began at ").shows("the next run records it as crashed");
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("ok ");
+}
+
+#[test]
+fn a_job_that_can_not_be_read_is_unknown_and_never_late() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.age_the_first_run();
+    let mut command = fixture.client.emulator.command(&fixture.project, ID, &["late", "quakes.toml"]);
+    command.env("SHEETKEEP_API_URL", "http://127.0.0.1:9");
+    ended(command).exits(69).shows("UNKNOWN   quakes  failed to ").shows("http://127.0.0.1:9");
+    fixture.client.emulator.fails("[{\"on\": \"reads\", \"do\": \"fail\", \"status\": 403}]");
+    fixture.say(&["late", "quakes.toml"]).exits(69).shows("UNKNOWN ").shows("share the spreadsheet");
+    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+}
+
+#[test]
+fn a_broken_job_file_hides_no_other_job() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.project.write("broken.toml", "name = \"broken\"\n[sheett]\n");
+    let several = fixture.say(&["late", "quakes.toml", "broken.toml", "gone.toml"]);
+    several.exits(69).shows("ok        quakes").shows("UNKNOWN   broken").shows("UNKNOWN   gone").says("sheett");
+    fixture.age_the_first_run();
+    fixture.say(&["late", "broken.toml", "quakes.toml"]).exits(6).shows("LATE ");
+    fixture.say(&["late", "broken.toml"]).exits(78).says("sheett");
+    fixture.say(&["late", "broken.toml", "broken.toml"]).exits(78).shows("UNKNOWN ");
+    let document = fixture.say(&["late", "broken.toml", "broken.toml", "--json"]).exits(78).document();
+    assert_eq!((&document["state"], &document["exit_code"]), (&"UNKNOWN".into(), &78.into()));
+}
+
+#[test]
+fn without_a_schedule_the_greatest_age_is_needed() {
+    let project = TempProject::few_quakes(2);
+    project.change("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
+    project.run(&["late", "quakes.toml"]).exits(2).says("add --max-age 26h, or [schedule]");
+    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(6).shows("NEVER RAN");
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.run(&["late", "quakes.toml", "--max-age", "26h"]).exits(0).shows("ok ");
+    project.run(&["late", "--max-age", "26h"]).exits(2);
+    project.run(&["late", "quakes.toml", "--max-age", "soon"]).exits(2);
+}
+
+#[test]
+fn an_old_success_is_stale_without_a_schedule() {
+    let fixture = LateFixture::new();
+    fixture.project.change("quakes.toml", "schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }", "");
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.age_the_first_run();
+    let stale = fixture.say(&["late", "quakes.toml", "--max-age", "26h"]);
+    stale.exits(6).shows("STALE     quakes  last success ").shows("and --max-age is 26 h 00 min");
+    fixture.say(&["late", "quakes.toml", "--max-age", "99999d"]).exits(0).shows("ok ");
+}
+
+#[test]
+fn a_degraded_run_is_reported_and_failures_are_counted() {
+    let project = TempProject::empty();
+    let job = "name = \"orders\"\n[source]\ncsv = \"o.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Orders\"\n[expect]\nread = \"2..\"\n";
+    project.write("orders.toml", &(job.to_owned() + DAILY));
+    project.write("o.csv", "id\na\n");
+    project.run(&["run", "orders.toml"]).exits(3);
+    project.run(&["late", "orders.toml"]).exits(3).shows("DEGRADED  orders  last success ");
+    project.write("o.csv", "id\na\nb\n");
+    project.run(&["run", "orders.toml"]).exits(0);
+    project.run(&["late", "orders.toml"]).exits(0).shows("ok ");
+    project.run(&["prune", "orders.toml", "--older-than", "1d", "--yes"]);
+    project.run(&["late", "orders.toml"]).exits(0).shows("ok ");
+}
+
+#[test]
+fn the_heartbeat_file_is_judged_without_a_network() {
+    let project = TempProject::few_quakes(3);
+    project.write("quakes.toml", &(project.read("quakes.toml") + "\n[heartbeat]\nfile = \"beat.json\"\n"));
+    let unknown = project.run(&["late", "--file", "beat.json", "--max-age", "26h"]);
+    unknown.exits(69).shows("UNKNOWN   beat  failed to read the heartbeat file beat.json: it does not exist");
+    project.run(&["run", "quakes.toml"]).exits(0);
+    // Neither a network nor the spreadsheet is needed.
+    let by_file = |args: &[&str]| {
+        let url = [("SHEETKEEP_API_URL", "http://127.0.0.1:9"), ("SHEETKEEP_SPREADSHEET_ID", ID)];
+        project.run_with(&url, &[&["late", "--file", "beat.json"], args].concat())
+    };
+    by_file(&["--max-age", "26h"]).exits(0).shows("ok        quakes");
+    by_file(&["quakes.toml"]).exits(0).shows("next ");
+    by_file(&[]).exits(2).says("add --max-age 26h");
+    by_file(&["quakes.toml", "quakes.toml"]).exits(2).says("one job");
+    let beat: Value = serde_json::from_str(&project.read("beat.json")).expect("JSON");
+    let old = |name: &str| beat[name].as_str().expect("a time").to_owned();
+    for (name, to) in [("last_success", "2023-03-15T08:00:30Z"), ("last_success_started", "2023-03-15T08:00:00Z")] {
+        project.change("beat.json", &format!("\"{name}\": \"{}\"", old(name)), &format!("\"{name}\": \"{to}\""));
+    }
+    by_file(&["quakes.toml"]).exits(6).shows("LATE ");
+    by_file(&["--max-age", "26h"]).exits(6).shows("STALE ");
+    project.change("quakes.toml", "name = \"quakes\"", "name = \"others\"");
+    by_file(&["quakes.toml"]).exits(69).shows("it is of job quakes, not of others");
+    project.write("beat.json", "{}");
+    by_file(&["--max-age", "26h"]).exits(69).shows("it is not a file that `[heartbeat] file` writes");
+}
+
+#[test]
+fn after_a_rollover_earlier_runs_count_and_the_old_place_is_unknown() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    let next = fixture.client.emulator.makes("next");
+    fixture.say(&["rollover", "quakes.toml", "--to", &next, "--yes"]).exits(0);
+    let there = fixture.client.emulator.run(&fixture.project, &next, &["late", "quakes.toml"]);
+    there.exits(0).shows("ok        quakes  last success ");
+    let here = fixture.say(&["late", "quakes.toml"]);
+    here.exits(69).shows("UNKNOWN ").shows(&format!("it continues in spreadsheet {next}")).shows("--spreadsheet");
+}

@@ -1,0 +1,370 @@
+//! Any number of clocks call `run --due`: each occurrence of the schedule ends as one row in Runs.
+//!
+//! The real client over the emulator, in process, with the paused clock.
+
+#![cfg(feature = "emulator")]
+
+#[path = "support/mod.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod support;
+
+#[path = "hands/front.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod front;
+
+#[path = "hands/person.rs"]
+#[expect(dead_code, reason = "other tests use the rest of it")]
+mod person;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sheetkeep::app::due::{DueRun, DueStep, next_step};
+use sheetkeep::clock::Clock;
+use sheetkeep::emulator::UnknownBehaviors;
+use sheetkeep::ledger::runs::event::RunReport;
+use sheetkeep::ledger::runs::job_requests::JobRequests;
+use sheetkeep::port::step::StepError;
+use sheetkeep::runner::input::input_queue::RetryScope;
+use sheetkeep::runner::run_config::RunError;
+use sheetkeep::runner::schedule_claim::ScheduleClaim;
+use sheetkeep::schedule::job_schedule::{JobSchedule, OverlapPolicy};
+use sheetkeep::schedule::recurrence::Recurrence;
+use sheetkeep::schedule::zone::parse_zone;
+use sheetkeep::store::spreadsheet::store::SheetsStore;
+use sheetkeep::system::{SeededRng, TestClock};
+use sheetkeep::time::Timestamp;
+
+use crate::front::EmulatorProxy;
+use crate::support::{Job, Slow, Values};
+
+const MINUTE: u64 = 60_000;
+const HOUR: u64 = 60 * MINUTE;
+const DAY: u64 = 24 * HOUR;
+
+/// A scheduled job on a spreadsheet of its own.
+struct ScheduledJob {
+    proxy: EmulatorProxy,
+    clock: Arc<dyn Clock>,
+    schedule: JobSchedule,
+    requests: JobRequests,
+    seeds: AtomicU64,
+    /// How long a run takes for each of its two items.
+    item_ms: u64,
+}
+
+/// What a call of one clock came to.
+#[derive(Debug)]
+#[expect(dead_code, reason = "a failed test prints what is in it")]
+enum Outcome {
+    NotDue,
+    Active,
+    Ran(Box<RunReport>),
+    Recorded,
+    Taken,
+    Failed(RunError),
+}
+
+impl ScheduledJob {
+    /// A job that runs at this cron expression in Berlin; `start` is the time of its spreadsheet.
+    fn new(cron: &str, start: &str) -> Self {
+        Self::with_behavior(cron, start, 0)
+    }
+
+    fn with_behavior(cron: &str, start: &str, nth: usize) -> Self {
+        let start = Timestamp::parse(start).expect("a time");
+        let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(start));
+        let behavior = UnknownBehaviors::all().nth(nth).expect("there are eight");
+        let zone = parse_zone("Europe/Berlin").expect("a zone");
+        Self {
+            proxy: EmulatorProxy::new(behavior, 1, &clock, None),
+            clock,
+            schedule: JobSchedule::new(Recurrence::parse(cron).expect("an expression"), zone),
+            requests: JobRequests::default(),
+            seeds: AtomicU64::new(1),
+            item_ms: 0,
+        }
+    }
+
+    fn store(&self, seed: u64) -> SheetsStore {
+        let sheets = Arc::new(self.proxy.sheets(seed));
+        SheetsStore::new(sheets, EmulatorProxy::id(), "j", "Data", Arc::clone(&self.clock))
+    }
+
+    /// One call of `run --due` on this machine, over this source.
+    async fn call(&self, host: &str, items: Vec<Value>) -> Outcome {
+        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        let mut standing = self.store(seed).standing().await.expect("the state can be read");
+        standing.requests = self.requests.clone();
+        let step = next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed));
+        match step {
+            DueStep::NotDue { .. } => Outcome::NotDue,
+            DueStep::Active { .. } => Outcome::Active,
+            DueStep::Run(due) => self.run(host, seed, items, Some(*due), RetryScope::Default).await,
+            DueStep::Record(due) => match self.run(host, seed, Vec::new(), Some(*due), RetryScope::None).await {
+                Outcome::Ran(_) => Outcome::Recorded,
+                other => other,
+            },
+        }
+    }
+
+    /// A run that a person starts.
+    async fn run_by_hand(&self, items: Vec<Value>) -> Outcome {
+        let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
+        self.run("by hand", seed, items, None, RetryScope::Default).await
+    }
+
+    async fn run(
+        &self,
+        host: &str,
+        seed: u64,
+        items: Vec<Value>,
+        due: Option<DueRun>,
+        retrying: RetryScope,
+    ) -> Outcome {
+        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
+            Some(why) => Err(StepError::Rejected(why.to_owned())),
+            None => Ok(vec![value.clone()]),
+        });
+        job.seed = seed;
+        job.plan.retrying = retrying;
+        job.plan.holder.install = host.to_owned();
+        job.plan.holder.host = host.to_owned();
+        job.plan.locked = false;
+        let due = due.unwrap_or_else(|| DueRun {
+            claim: ScheduleClaim::default(),
+            trigger: job.plan.trigger.clone(),
+            occurrence: None,
+            next: None,
+        });
+        (job.plan.trigger, job.plan.claim) = (due.trigger, Some(due.claim));
+        let values = Values::of(items.clone());
+        let values =
+            if items.iter().any(|item| item["breaks"] == true) { values.then_broken("cut off") } else { values };
+        let source = Slow::new(values, Arc::clone(&self.clock), Duration::from_millis(self.item_ms));
+        match job.run_over(self.store(seed), Box::new(source)).await {
+            Ok(report) => Outcome::Ran(Box::new(report)),
+            Err(RunError::AlreadyClaimed { .. } | RunError::Held { .. }) => Outcome::Taken,
+            Err(error) => Outcome::Failed(error),
+        }
+    }
+
+    /// Waits until this long after the start of the test's spreadsheet.
+    async fn wait(&self, ms: u64) {
+        self.clock.sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// The rows of Runs: the logical time and the status, oldest logical time first.
+    async fn rows(&self) -> Vec<(String, String)> {
+        let times = self.proxy.column("Runs", "scheduled_for").await;
+        let statuses = self.proxy.column("Runs", "status").await;
+        let mut rows: Vec<_> = times.into_iter().zip(statuses).collect();
+        rows.sort();
+        rows
+    }
+
+    /// The logical times with a run, each as often as it ran.
+    async fn ran(&self) -> Vec<String> {
+        let ran = self.rows().await.into_iter().filter(|(_, status)| status != "skipped" && status != "missed");
+        ran.map(|(time, _)| time).collect()
+    }
+
+    /// The logical times of the schedule in this window, as Runs shows them.
+    fn expected(&self, from: &str, until: &str) -> Vec<String> {
+        let parse = |text| Timestamp::parse(text).expect("a time");
+        let found = self.schedule.last_between(parse(from), parse(until), usize::MAX, 0);
+        found.occurrences.iter().map(|one| shown(one.scheduled_for)).collect()
+    }
+}
+
+/// A time as a tab shows it.
+fn shown(at: Timestamp) -> String {
+    at.to_string().replace('T', " ").replace(".000Z", "")
+}
+
+fn items() -> Vec<Value> {
+    vec![json!({"id": 1, "v": "a"}), json!({"id": 2, "v": "b"})]
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_clocks_make_one_run_of_each_day_of_a_year() {
+    // Nine in Berlin, from before the switch of autumn 2026 to after the one of autumn 2027.
+    let job = ScheduledJob::new("0 9 * * *", "2026-10-20T00:00:00Z");
+    // Cron in UTC: every UTC time that can be nine in Berlin. A workflow that comes 40 minutes late.
+    // A laptop that calls at the very moment of the first, and sleeps at weekends.
+    let calls = [(7 * HOUR, "utc"), (7 * HOUR, "laptop"), (7 * HOUR + 40 * MINUTE, "workflow"), (8 * HOUR, "utc")];
+    let mut now = 0;
+    for day in 0..380 {
+        let mut at_once = Vec::new();
+        for (at, clock) in calls.iter().chain(&[(8 * HOUR, "laptop"), (8 * HOUR + 40 * MINUTE, "workflow")]) {
+            let call = day * DAY + at;
+            if call != now {
+                join_all(at_once.drain(..).map(|clock| job.call(clock, Vec::new()))).await;
+                job.wait(call - now).await;
+                now = call;
+            }
+            if *clock != "laptop" || day % 7 < 5 {
+                at_once.push(*clock);
+            }
+        }
+        join_all(at_once.drain(..).map(|clock| job.call(clock, Vec::new()))).await;
+    }
+    let expected = job.expected("2026-10-20T00:00:00Z", "2027-11-03T12:00:00Z");
+    assert_eq!(job.rows().await, expected.into_iter().map(|at| (at, "succeeded".to_owned())).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_clocks_at_one_moment_make_one_run() {
+    for nth in 0..8 {
+        let job = ScheduledJob::with_behavior("0 9 * * *", "2026-11-29T08:00:00Z", nth);
+        job.proxy.slow_down(Duration::from_millis(200));
+        for _ in 0..3 {
+            let ends = join_all(["a", "b", "c"].map(|host| job.call(host, Vec::new()))).await;
+            let ran = ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count();
+            assert_eq!(ran, 1, "{nth}: {ends:?}");
+            assert!(!ends.iter().any(|end| matches!(end, Outcome::Failed(_))), "{nth}: {ends:?}");
+            job.wait(DAY).await;
+        }
+        assert_eq!(job.rows().await.len(), 3, "{nth}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_not_due_reads_twice_and_writes_nothing() {
+    let job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.proxy.record();
+    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+    let calls = job.proxy.recorded();
+    assert_eq!(calls.len(), 2, "{calls:?}");
+    assert!(calls.iter().all(|call| call.method == hyper::Method::GET), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_whose_answer_is_lost_is_one_run() {
+    for is_applied in [true, false] {
+        let job = ScheduledJob::new("0 9 * * *", "2026-11-28T08:00:00Z");
+        assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+        job.wait(DAY).await;
+        job.proxy.lose(Some((0, is_applied)));
+        let ends = join_all(["a", "b"].map(|host| job.call(host, items()))).await;
+        assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
+        assert_eq!(job.ran().await, ["2026-11-28 08:00:00", "2026-11-29 08:00:00"]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_recorded_and_the_latest_occurrence_runs() {
+    let job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    // A suspend of ten hours.
+    job.wait(10 * HOUR + 5 * MINUTE).await;
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    let rows = job.rows().await;
+    assert_eq!(
+        rows.iter().map(|(at, _)| at.clone()).collect::<Vec<_>>(),
+        job.expected("2026-11-29T07:30:00Z", "2026-11-29T18:00:00Z")
+    );
+    assert_eq!(rows.iter().filter(|(_, status)| status == "missed").count(), 9);
+    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 18:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_occurrence_during_a_run_is_recorded_after_it() {
+    let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
+    job.item_ms = 4 * MINUTE;
+    // Three waits of four minutes: one for each item, and one for the end.
+    let (run, active) = tokio::join!(job.call("a", items()), async {
+        job.wait(11 * MINUTE).await;
+        job.call("b", items()).await
+    });
+    assert!(matches!(run, Outcome::Ran(_)) && matches!(active, Outcome::Active), "{run:?} {active:?}");
+    assert_eq!(job.rows().await.len(), 1, "the holder of the lease alone writes");
+    assert!(matches!(job.call("b", items()).await, Outcome::Recorded));
+    assert!(matches!(job.call("b", items()).await, Outcome::NotDue));
+    let rows = job.rows().await;
+    assert_eq!(rows[1], ("2026-11-29 08:10:00".to_owned(), "skipped".to_owned()), "{rows:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_killed_run_is_recorded_and_its_occurrence_is_not_run_twice() {
+    let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
+    job.item_ms = 5 * MINUTE;
+    tokio::select! {
+        _ = job.call("a", items()) => panic!("it takes a quarter of an hour"),
+        () = job.wait(8 * MINUTE) => {}
+    }
+    assert!(matches!(job.call("b", items()).await, Outcome::Active), "its lease is not over");
+    job.wait(20 * MINUTE).await;
+    assert!(matches!(job.call("b", items()).await, Outcome::NotDue), "the occurrence was claimed");
+    job.item_ms = 0;
+    job.wait(32 * MINUTE).await;
+    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
+    let rows = job.rows().await;
+    let expected = [("2026-11-29 08:00:00", "crashed"), ("2026-11-29 09:00:00", "succeeded")];
+    assert_eq!(rows, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
+    assert_eq!(job.proxy.column("Data", "id").await, ["1", "2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_pauses_after_failures_until_a_run_by_hand_succeeds() {
+    let mut job = ScheduledJob::new("0 * * * *", "2026-11-29T08:00:00Z");
+    job.schedule.pause_after = 2;
+    let broken = vec![json!({"id": 1, "breaks": true})];
+    for _ in 0..2 {
+        assert!(matches!(job.call("a", broken.clone()).await, Outcome::Failed(RunError::Source { .. })));
+        job.wait(HOUR).await;
+    }
+    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
+    let messages = job.proxy.column("Runs", "message").await;
+    assert_eq!(messages.last().map(String::as_str), Some("skipped: paused after 2 failed runs in a row"));
+    assert!(matches!(job.run_by_hand(items()).await, Outcome::Ran(_)));
+    job.wait(HOUR).await;
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    let statuses: Vec<String> = job.proxy.column("Runs", "status").await;
+    assert_eq!(statuses, ["failed", "failed", "skipped", "succeeded", "succeeded"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
+    let mut job = ScheduledJob::new("0 9 * * *", "2026-12-24T08:00:00Z");
+    job.schedule.blackout.add("2026-12-25").expect("a date");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.wait(DAY).await;
+    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
+    job.wait(DAY).await;
+    job.requests.paused = true;
+    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
+    let messages = job.proxy.column("Runs", "message").await;
+    assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);
+    assert_eq!(job.ran().await, ["2026-12-24 08:00:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_answered_once_by_any_number_of_clocks() {
+    let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.wait(HOUR).await;
+    job.requests.run_now = Some("46355.43".to_owned());
+    let ends = join_all(["a", "b", "c"].map(|host| job.call(host, items()))).await;
+    assert_eq!(ends.iter().filter(|end| matches!(end, Outcome::Ran(_))).count(), 1, "{ends:?}");
+    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+    assert_eq!(job.proxy.column("Runs", "trigger").await, ["schedule", "run now"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queued_occurrence_runs_once_the_active_run_has_ended() {
+    let mut job = ScheduledJob::new("*/10 * * * *", "2026-11-29T08:00:00Z");
+    (job.item_ms, job.schedule.overlap) = (4 * MINUTE, OverlapPolicy::Queue);
+    let (run, active) = tokio::join!(job.call("a", items()), async {
+        job.wait(11 * MINUTE).await;
+        job.call("b", items()).await
+    });
+    assert!(matches!(run, Outcome::Ran(_)) && matches!(active, Outcome::Active), "{run:?} {active:?}");
+    job.item_ms = 0;
+    assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
+    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:10:00"]);
+}
