@@ -68,12 +68,8 @@ impl Loader {
         let jobs = self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
         let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
         let jobs_ranges = jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
-        let ranges: Vec<_> = bottom
-            .into_iter()
-            .chain(headers)
-            .chain(jobs_ranges.iter().cloned())
-            .chain(others.iter().map(|tab| parse::state_range(&tab.title)))
-            .collect();
+        let states = others.iter().map(|tab| parse::state_range(&tab.title));
+        let ranges: Vec<_> = bottom.into_iter().chain(headers).chain(jobs_ranges.clone()).chain(states).collect();
         let mut read = self.values(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
         let top = data.and_then(|_| read.next()).unwrap_or_default();
