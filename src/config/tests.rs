@@ -119,6 +119,20 @@ fn a_job_says_how_many_calls_a_minute_it_may_make() {
 }
 
 #[test]
+fn a_job_says_how_it_appears_in_the_tab_jobs() {
+    let environment = Environment::default();
+    let of = |before: &str, after: &str| {
+        read_with(&format!("{before}\n{QUAKES}\n{after}"), &Overrides::default(), &environment)
+    };
+    let view = of("", "").expect("a valid job").jobs.expect("a row by default");
+    assert_eq!((view.recalculates, view.owner), (true, None));
+    let view = of("owner = 'Ada'", "[jobs]\nrecalculate = false").expect("a valid job").jobs.expect("a row");
+    assert_eq!((view.recalculates, view.owner.as_deref()), (false, Some("Ada")));
+    assert_eq!(of("", "[jobs]\ntab = false").expect("a valid job").jobs, None);
+    assert!(of("owner = ''", "").is_err() && of("", "[jobs]\nrow = true").is_err());
+}
+
+#[test]
 fn everything_that_is_wrong_is_told_at_once_with_its_line() {
     let text = "name = 'a/b'\nschedule = { cron = '0 9 * *', timezone = 'Europe/Berln' }\n[source]\njson = 'x'\n\
                 items = '.a ||'\ndelimiter = ','\n[item]\nkey = '.id | frobnicate'\n[[step]]\nmap = '''\n{id,\n  t: }'''\n\

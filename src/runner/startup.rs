@@ -116,11 +116,8 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
-    for message in &loaded.warnings {
-        (parts.events)(Event::Anomaly { message: message.clone() });
-    }
-    report_loaded(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
-    let sheet_zone = loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+    report_loaded(parts, &loaded, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let sheet_zone = sheet_zone(&loaded);
     run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     let head = snapshot.map(|snapshot| snapshot.head);
     if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
@@ -159,7 +156,6 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     // Idempotency keys contain the job's first spreadsheet, so that a rollover does not change
     // them.
     let origin = chain.state().previous.last().cloned().unwrap_or_else(|| loaded.spreadsheet.clone());
-    let spreadsheet = loaded.spreadsheet;
     Ok(RunContext {
         chain,
         intake,
@@ -170,11 +166,16 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         service,
         sheet_zone,
         began_ms,
-        spreadsheet,
+        spreadsheet: loaded.spreadsheet,
         first_spreadsheet: origin,
         failures,
         lease_request,
     })
+}
+
+/// Returns the time zone of the spreadsheet; UTC if it is not known.
+fn sheet_zone(loaded: &Loaded) -> TimeZone {
+    loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.
@@ -230,13 +231,15 @@ fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run 
     }
 }
 
-fn report_loaded(parts: &Dependencies, snapshot: Option<&Snapshot>, took_ms: u64) -> Result<(), RunError> {
+fn report_loaded(parts: &Dependencies, loaded: &Loaded, took_ms: u64) -> Result<(), RunError> {
+    let snapshot = loaded.snapshot.as_ref();
     let (keys, open_failures) =
         snapshot.map_or((0, 0), |s| (s.processed_index.keys(), s.processed_index.open_failures() as u64));
     (parts.events)(Event::Loaded { keys, open_failures, first: snapshot.is_none(), took_ms });
     snapshot.map_or(Ok(()), check_not_blocked)?;
-    for anomaly in snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default() {
-        (parts.events)(Event::Anomaly { message: anomaly.message.clone() });
+    let anomalies = snapshot.map(|s| s.anomalies.as_slice()).unwrap_or_default().iter();
+    for message in anomalies.map(|anomaly| &anomaly.message).chain(&loaded.warnings) {
+        (parts.events)(Event::Anomaly { message: message.clone() });
     }
     Ok(())
 }

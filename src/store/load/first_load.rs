@@ -16,7 +16,7 @@ use crate::store::load::header_check::{first_rows, first_rows_range};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
-use crate::store::tabs::jobs::{find_jobs_tab, jobs_range, read_jobs};
+use crate::store::tabs::jobs::{find_jobs_tab, jobs_ranges};
 use crate::store::tabs::load_plan::{foreign_runs_tab, tab_from_info, tables_of};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
@@ -67,19 +67,15 @@ impl Loader {
         let headers = data.map(first_rows_range).into_iter().chain(runs.map(|tab| parse::header_range(&tab.title)));
         let jobs = self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
         let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
-        let jobs_range = jobs.and_then(jobs_range);
-        let ranges: Vec<_> = bottom
-            .into_iter()
-            .chain(headers)
-            .chain(jobs_range.clone())
-            .chain(others.iter().map(|tab| parse::state_range(&tab.title)))
-            .collect();
+        let jobs_ranges = jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
+        let states = others.iter().map(|tab| parse::state_range(&tab.title));
+        let ranges: Vec<_> = bottom.into_iter().chain(headers).chain(jobs_ranges.clone()).chain(states).collect();
         let mut read = self.values(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
         let top = data.and_then(|_| read.next()).unwrap_or_default();
         let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
-        let jobs_rows = jobs_range.and_then(|_| read.next()).unwrap_or_default();
-        let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (jobs, None), &jobs_rows);
+        let jobs_read: Vec<_> = read.by_ref().take(jobs_ranges.len()).collect();
+        let jobs = self.read_jobs_tab(metadata, (jobs, None), &jobs_read).await?;
         let mut tabs = Tabs {
             data: data.map(|info| tab_from_info(info, &top)),
             runs: runs.map(|info| tab_from_info(info, &runs_header)),

@@ -29,7 +29,7 @@ use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{LoadError, check_consistent, inconsistent, reordered_rows, unreadable_deletion_log};
-use crate::store::tabs::jobs::{find_jobs_tab, jobs_range, read_jobs};
+use crate::store::tabs::jobs::find_jobs_tab;
 use crate::store::tabs::load_plan::{
     LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
@@ -108,9 +108,9 @@ impl Loader {
                 plan = resolved;
                 continue;
             }
-            let rows = plan.jobs.and_then(jobs_range).and_then(|_| read.last()).map_or(&[][..], Vec::as_slice);
-            let id = store_metadata.jobs;
-            let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, id), rows);
+            let first = read.len().saturating_sub(plan.jobs_ranges().len());
+            let found = (plan.jobs, store_metadata.jobs);
+            let jobs = self.read_jobs_tab(metadata, found, read.get(first..).unwrap_or_default()).await?;
             let values = read.into_iter().skip(1).collect();
             let mut parts = self.assemble(location, &plan, &pairs, store_metadata, values, &metadata.tabs).await?;
             (parts.tabs.jobs, parts.requests) = (jobs.tab, (jobs.requests, jobs.warnings));

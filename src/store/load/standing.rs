@@ -3,6 +3,7 @@
 //! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`), what
 //! follows from the standing.
 
+use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::State;
@@ -12,7 +13,7 @@ use crate::store::guard::head_guard;
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::tabs::error::{LoadError, check_consistent, head_missing};
-use crate::store::tabs::jobs::{JobsReading, find_jobs_tab, jobs_range, read_jobs};
+use crate::store::tabs::jobs::{JobsReading, find_jobs_tab, jobs_ranges};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::StoreMetadata;
 use crate::time::Timestamp;
@@ -36,7 +37,7 @@ pub struct JobStanding {
 
 impl Loader {
     /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
-    /// for a renamed tab Jobs, and more while people rename tabs meanwhile. Writes nothing.
+    /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile. Writes nothing.
     pub async fn standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {
@@ -55,25 +56,22 @@ impl Loader {
         }
         let find = |id| self.jobs.as_ref().and_then(|_| find_jobs_tab(&metadata, id));
         let mut jobs = find(None);
+        let usual = |jobs: Option<&TabInfo>| jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
         let state_range = location.iter().map(|location| parse::state_range(&location.title));
-        let read = self.values(&state_range.chain(jobs.and_then(jobs_range)).collect::<Vec<_>>()).await?;
-        let mut read = read.into_iter();
+        let mut read = self.values(&state_range.chain(usual(jobs)).collect::<Vec<_>>()).await?;
         let (mut state, mut id) = (None, None);
-        if let Some(location) = &location {
-            let pairs = parse::pairs(&read.next().unwrap_or_default());
+        if let (Some(location), false) = (&location, read.is_empty()) {
+            let pairs = parse::pairs(&read.remove(0));
             let found = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
             check_consistent(&found, &self.job, location)?;
             (state, id) = (Some(found), StoreMetadata::read(&pairs).jobs);
         }
-        let mut rows = read.next().unwrap_or_default();
         let by_id = find(id);
         if by_id.map(|tab| tab.sheet_id) != jobs.map(|tab| tab.sheet_id) {
             jobs = by_id;
-            let again: Vec<_> = jobs.and_then(jobs_range).into_iter().collect();
-            rows = self.values(&again).await?.into_iter().next().unwrap_or_default();
+            read = self.values(&usual(jobs)).await?;
         }
-        let JobsReading { requests, warnings, .. } =
-            read_jobs(&self.job, self.jobs.as_ref(), &metadata, (jobs, id), &rows);
+        let JobsReading { requests, warnings, .. } = self.read_jobs_tab(&metadata, (jobs, id), &read).await?;
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         Ok(JobStanding { head, state, requests, warnings, timezone, service_time: self.service_time() })
     }

@@ -8,13 +8,16 @@
 //! All jobs of a spreadsheet share the tab, and no guard protects it. So a job appends its row once
 //! and writes no row by position.
 
+use std::ops::Range;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
+use crate::grid::{column_letters, quoted};
 use crate::ledger::runs::job_requests::{JobRequests, requested_text};
-use crate::store::tabs::parse::{header, rows_range, text};
+use crate::store::tabs::parse::{header, header_range, text};
 use crate::store::tabs::schema::{JobsTab, Tab};
 use crate::time::Timestamp;
 
@@ -44,8 +47,8 @@ pub const JOBS: [&str; 17] = [
 const NEEDED: [&str; 3] = ["job", "overdue", "paused"];
 /// Rows of the tab that are read. A spreadsheet holds far fewer jobs.
 const MAX_ROWS: u32 = 2_000;
-/// Columns of the tab that are read, from the left.
-const MAX_COLUMNS: usize = 100;
+/// Columns with what people ask, and the job.
+const READ: [&str; 5] = ["job", "paused", "silence until", "run now", "approve"];
 
 /// How a job uses the tab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,10 +78,60 @@ pub fn find_jobs_tab(metadata: &SpreadsheetInfo, id: Option<i32>) -> Option<&Tab
     by_id.or_else(|| metadata.tabs.iter().find(|tab| tab.title.to_lowercase() == JOBS_TITLE.to_lowercase()))
 }
 
-/// The range of the tab that is read; `None` for a chart, which has no cells.
-pub fn jobs_range(tab: &TabInfo) -> Option<String> {
-    let columns = usize::try_from(tab.columns).unwrap_or(MAX_COLUMNS).clamp(1, MAX_COLUMNS);
-    (tab.rows > 0).then(|| rows_range(&tab.title, 1, tab.rows.min(MAX_ROWS), columns))
+/// The ranges of the tab that are read: the header, and the columns at these positions. Formulas
+/// are not read, because each would be computed. Without positions, those of a tab whose columns
+/// people have not moved. None for a chart, which has no cells.
+pub fn jobs_ranges(tab: &TabInfo, positions: Option<&[usize]>) -> Vec<String> {
+    if tab.rows == 0 {
+        return Vec::new();
+    }
+    let last = tab.rows.min(MAX_ROWS);
+    let columns = read_blocks(tab, positions).into_iter().map(|block| {
+        let (first, end) = (column_letters(block.start), column_letters(block.end - 1));
+        format!("{}!{first}1:{end}{last}", quoted(&tab.title))
+    });
+    std::iter::once(header_range(&tab.title)).chain(columns).collect()
+}
+
+/// Blocks of neighbouring columns that are read, within the grid.
+fn read_blocks(tab: &TabInfo, positions: Option<&[usize]>) -> Vec<Range<usize>> {
+    let usual = READ.map(|name| JOBS.iter().position(|column| *column == name).unwrap_or_default());
+    let width = usize::try_from(tab.columns).unwrap_or(usize::MAX);
+    let inside: Vec<usize> = positions.unwrap_or(&usual).iter().copied().filter(|position| *position < width).collect();
+    let neighbours = inside.chunk_by(|left, right| left + 1 == *right);
+    neighbours.filter_map(|block| Some(*block.first()?..block.last()? + 1)).collect()
+}
+
+/// Puts together what was read of these ranges: the header row, then the rows, blank where a column
+/// was not read.
+pub fn jobs_rows(tab: &TabInfo, positions: Option<&[usize]>, read: &[Vec<Vec<Value>>]) -> Vec<Vec<Value>> {
+    let mut read = read.iter();
+    let mut rows: Vec<Vec<Value>> = read.next().and_then(|rows| rows.first()).cloned().into_iter().collect();
+    for (block, cells) in read_blocks(tab, positions).into_iter().zip(read) {
+        for (at, cells) in cells.iter().enumerate().skip(1) {
+            if rows.len() <= at {
+                rows.resize_with(at + 1, Vec::new);
+            }
+            if let Some(row) = rows.get_mut(at) {
+                row.resize(block.start.max(row.len()), Value::Null);
+                row.extend(cells.iter().cloned());
+            }
+        }
+    }
+    rows
+}
+
+/// Returns the positions to read if people have moved columns; `None` if what was read is all, or
+/// the tab is not one of jobs.
+pub fn moved_columns(tab: &TabInfo, header_row: &[Vec<Value>]) -> Option<Vec<usize>> {
+    let texts = header(header_row);
+    let position = |name: &&str| texts.iter().position(|text| text == name);
+    NEEDED.iter().all(|name| position(name).is_some()).then_some(())?;
+    let mut positions: Vec<usize> = READ.iter().filter_map(position).collect();
+    positions.sort_unstable();
+    let read = read_blocks(tab, None);
+    let is_read = |at: &usize| read.iter().any(|block| block.contains(at));
+    (!positions.iter().all(is_read)).then_some(positions)
 }
 
 /// Reads the tab. `info` is the tab if there is one, `rows` its cells; `id` is the one that the
@@ -116,12 +169,6 @@ pub fn read_jobs(
         warnings.push(format!(
             "tab {title}: job {job} has {} rows: delete all but one; until then a pause in any of them counts",
             own.len()
-        ));
-    }
-    if own.iter().any(|row| row.iter().any(|cell| text(cell) == "#REF!")) {
-        warnings.push(format!(
-            "tab {title}: the row of job {job} shows #REF!, because a column or a tab that it reads was deleted: \
-             delete the row, and the next run adds it again"
         ));
     }
     if own.is_empty() && info.rows > MAX_ROWS {

@@ -14,7 +14,7 @@ use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
 use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
-use crate::store::tabs::jobs::jobs_range;
+use crate::store::tabs::jobs::jobs_ranges;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
 
@@ -77,8 +77,12 @@ impl LoadPlan<'_> {
             parse::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
         });
         let state = std::iter::once(parse::state_range(&location.title));
-        let jobs = self.jobs.and_then(jobs_range);
-        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).chain(jobs).collect()
+        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).chain(self.jobs_ranges()).collect()
+    }
+
+    /// The ranges of the tab Jobs, the last ones of the call.
+    pub fn jobs_ranges(&self) -> Vec<String> {
+        self.jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default()
     }
 
     /// The tabs with their header rows as read, in the order of `ids`.

@@ -98,12 +98,37 @@ fn a_job_without_a_row_adds_one_and_one_without_a_tab_makes_it() {
 }
 
 #[test]
-fn a_broken_row_and_a_lost_column_are_named() {
-    let broken = read(Some(ID), &[header_row(), row(&[("job", json!("nightly")), ("state", json!("#REF!"))])]);
-    assert!(broken.warnings[0].contains("delete the row, and the next run adds it again"), "{:?}", broken.warnings);
+fn a_lost_column_is_named() {
     let mut lost = header_row();
     lost[13] = json!("halted");
     let found = read(Some(ID), &[lost]);
     assert_eq!(found.tab, JobsTab::Unused(Some(ID)));
     assert_eq!(found.warnings, ["tab Jobs has lost its column \"paused\": write that word back into its header row"]);
+}
+
+#[test]
+fn formulas_are_not_read() {
+    let tab = &spreadsheet("Jobs", "UTC").tabs[0];
+    assert_eq!(jobs_ranges(tab, None), ["'Jobs'!1:1", "'Jobs'!A1:A100", "'Jobs'!N1:Q100"]);
+    assert_eq!(moved_columns(tab, &[header_row()]), None);
+    let read = [
+        vec![header_row()],
+        vec![vec![json!("job")], vec![json!("nightly")], vec![], vec![json!("hourly")]],
+        vec![vec![json!("paused")], vec![json!(true), json!(""), json!("now")], vec![json!("stray")]],
+    ];
+    let rows = jobs_rows(tab, None, &read);
+    assert_eq!(
+        (rows.len(), &rows[1][13], &rows[1][15], &rows[3][0]),
+        (4, &json!(true), &json!("now"), &json!("hourly"))
+    );
+    assert_eq!(rows[2][13], "stray");
+    let mut moved = header_row();
+    moved.rotate_right(1);
+    assert_eq!(moved_columns(tab, &[moved.clone()]), Some(vec![0, 1, 14, 15, 16]));
+    assert_eq!(jobs_ranges(tab, Some(&[0, 1, 14])), ["'Jobs'!1:1", "'Jobs'!A1:B100", "'Jobs'!O1:O100"]);
+    let foreign = [vec![json!("employer"), json!("job")]];
+    assert_eq!(moved_columns(tab, &foreign), None);
+    let narrow = TabInfo { columns: 3, ..tab.clone() };
+    assert_eq!(jobs_ranges(&narrow, None), ["'Jobs'!1:1", "'Jobs'!A1:A100"]);
+    assert_eq!(jobs_ranges(&TabInfo { rows: 0, ..narrow }, None), <[&str; 0]>::default());
 }
