@@ -15,7 +15,6 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
 
 use crate::app::error::AppError;
 use crate::clock::Clock;
@@ -23,9 +22,9 @@ use crate::config::settings::Settings;
 use crate::grid::{Cell, Row};
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
-use crate::ledger::leases::lease::Fence;
 use crate::ledger::rows::row_builder::row_of;
-use crate::port::step::{Identify as _, Step, StepContext};
+use crate::port::step::{Identify as _, Step};
+use crate::runner::preview::run_steps;
 
 /// Examples of each column.
 const EXAMPLES: usize = 3;
@@ -245,22 +244,6 @@ async fn rows_of(
     key: &Key,
     version: Version,
 ) -> Option<Vec<Row>> {
-    let context = StepContext {
-        key: key.clone(),
-        version,
-        idempotency_key: String::new(),
-        fence: Fence::default(),
-        attempt: 1,
-        deadline: None,
-        cancel: CancellationToken::new(),
-    };
-    let mut values = vec![body];
-    for step in steps {
-        let mut made = Vec::new();
-        for value in values {
-            made.extend(step.run(value, &context).await.ok()?);
-        }
-        values = made;
-    }
+    let values = run_steps(steps, body, key, version).await?;
     values.into_iter().map(|value| row_of(value, &settings.columns).ok()).collect()
 }

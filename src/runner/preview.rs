@@ -43,6 +43,29 @@ pub struct FirstRow {
     pub key_column: Option<String>,
 }
 
+/// Runs steps without outside effects on a record, as a first attempt. Returns their output; `None`
+/// if a step fails.
+pub async fn run_steps(steps: &[Arc<dyn Step>], body: Value, key: &Key, version: Version) -> Option<Vec<Value>> {
+    let context = StepContext {
+        key: key.clone(),
+        version,
+        idempotency_key: String::new(),
+        fence: Fence::default(),
+        attempt: 1,
+        deadline: None,
+        cancel: CancellationToken::new(),
+    };
+    let mut values = vec![body];
+    for step in steps {
+        let mut made = Vec::new();
+        for value in values {
+            made.extend(step.run(value, &context).await.ok()?);
+        }
+        values = made;
+    }
+    Some(values)
+}
+
 impl Preview for FirstRow {
     fn columns(&self) -> BoxFuture<'_, Option<Vec<String>>> {
         self.look().boxed()
@@ -68,23 +91,7 @@ impl FirstRow {
 
     /// Returns the columns of a record's first row; `None` if it makes none.
     async fn columns_of(&self, body: Value, key: &Key, version: Version) -> Option<Vec<String>> {
-        let context = StepContext {
-            key: key.clone(),
-            version,
-            idempotency_key: String::new(),
-            fence: Fence::default(),
-            attempt: 1,
-            deadline: None,
-            cancel: CancellationToken::new(),
-        };
-        let mut values = vec![body];
-        for step in &self.steps {
-            let mut made = Vec::new();
-            for value in values {
-                made.extend(step.run(value, &context).await.ok()?);
-            }
-            values = made;
-        }
+        let values = run_steps(&self.steps, body, key, version).await?;
         let row = row_of(values.into_iter().next()?, &self.columns).ok()?;
         let added = self.key_column.is_none() && choose_key_column(&self.key_expression, &row, key) == KeyColumn::Added;
         let key_column = added.then(|| KeyColumn::Added.name().to_owned());
