@@ -3,21 +3,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod job_fixture;
+mod sheet_rig;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -28,11 +16,12 @@ use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
-use sheetkeep::port::step::StepError;
+use sheetkeep::maintain::prune::RowAge;
+use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::time::Timestamp;
 
-use crate::job_fixture::JobFixture;
+use crate::job_fixture::{JobFixture, row_unless_bad};
+use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{Job, Values};
 
 const MINUTES: i64 = 60_000;
@@ -62,16 +51,10 @@ impl Clock for Off {
 impl JobFixture {
     /// Runs on a machine whose clock is off by this much.
     async fn off(&self, by_ms: i64, items: &[Value]) -> RunReport {
-        let clock = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
-        let mut job = Job::new(clock).step(|value, _| match value["bad"].as_str() {
-            Some(why) => Err(StepError::Rejected(why.to_owned())),
-            None => Ok(vec![value.clone()]),
-        });
-        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.max_rows, job.plan.max_attempts) = (self.mode, self.max_rows, 2);
-        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
-        self.clock.sleep(Duration::from_secs(2)).await;
-        report
+        let clock: Arc<dyn Clock> = Arc::new(Off { inner: Arc::clone(&self.clock), by_ms: AtomicI64::new(by_ms) });
+        let mut job = self.job_on(&clock, RetryScope::Default).step(|item, _| row_unless_bad(item, item.clone()));
+        job.plan.max_attempts = 2;
+        self.run_job(&job, self.store(job.seed), items).await.expect("a run")
     }
 
     /// Rewrites the rows of a machine tab as an earlier version wrote them: the run alone, without
@@ -187,9 +170,8 @@ async fn prune_keeps_the_version_of_the_last_commit() {
             fixture.off(by_ms, &at(version)).await;
         }
         fixture.clock.sleep(Duration::from_hours(24 * 100)).await;
-        let listing = fixture.listing().await;
         let age = RowAge { before: Timestamp(fixture.clock.now().0 - 3_600_000), keys: false };
-        let found = plan_prune(&listing, &[], PrunePolicy { mode: fixture.mode, again: fixture.again }, age);
+        let (found, _) = fixture.prunable(age).await;
         let gone: Vec<u32> = found
             .settled
             .iter()

@@ -12,6 +12,7 @@ use sheetkeep::config::external::flags::Overrides;
 use sheetkeep::config::settings::{Settings, read};
 use sheetkeep::fault::Fault;
 use sheetkeep::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
+use sheetkeep::store::tabs::jobs::JOBS;
 
 const README: &str = include_str!("../README.md");
 const COMMANDS: &str = include_str!("../docs/commands.md");
@@ -135,7 +136,9 @@ fn every_fault_has_a_heading_in_the_runbook() {
 
 #[test]
 fn the_columns_of_every_machine_tab_are_in_the_document() {
-    for (tab, columns) in [("Processed", PROCESSED.as_slice()), ("Failures", &FAILURES), ("Runs", &RUNS)] {
+    for (tab, columns) in
+        [("Processed", PROCESSED.as_slice()), ("Failures", &FAILURES), ("Runs", &RUNS), ("Jobs", &JOBS)]
+    {
         let rows = SHEET.lines().skip_while(|line| *line != format!("<!-- columns: {tab} -->")).skip(3);
         let listed: Vec<&str> = rows
             .take_while(|line| line.starts_with('|'))

@@ -22,10 +22,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use sheetkeep::app::due::{DueRun, DueStep, Requests, next_step};
+use sheetkeep::app::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::event::RunReport;
+use sheetkeep::ledger::runs::job_requests::JobRequests;
 use sheetkeep::port::step::StepError;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::RunError;
@@ -49,7 +50,7 @@ struct ScheduledJob {
     proxy: EmulatorProxy,
     clock: Arc<dyn Clock>,
     schedule: JobSchedule,
-    requests: Requests,
+    requests: JobRequests,
     seeds: AtomicU64,
     /// How long a run takes for each of its two items.
     item_ms: u64,
@@ -82,7 +83,7 @@ impl ScheduledJob {
             proxy: EmulatorProxy::new(behavior, 1, &clock, None),
             clock,
             schedule: JobSchedule::new(Recurrence::parse(cron).expect("an expression"), zone),
-            requests: Requests::default(),
+            requests: JobRequests::default(),
             seeds: AtomicU64::new(1),
             item_ms: 0,
         }
@@ -96,8 +97,9 @@ impl ScheduledJob {
     /// One call of `run --due` on this machine, over this source.
     async fn call(&self, host: &str, items: Vec<Value>) -> Outcome {
         let seed = self.seeds.fetch_add(1, Ordering::Relaxed);
-        let reading = self.store(seed).read_state().await.expect("the state can be read");
-        let step = next_step(&self.schedule, "j", host, &reading, &self.requests, &SeededRng::new(seed));
+        let mut standing = self.store(seed).standing().await.expect("the state can be read");
+        standing.requests = self.requests.clone();
+        let step = next_step(&self.schedule, "j", host, &standing, &SeededRng::new(seed));
         match step {
             DueStep::NotDue { .. } => Outcome::NotDue,
             DueStep::Active { .. } => Outcome::Active,
@@ -138,7 +140,7 @@ impl ScheduledJob {
             occurrence: None,
             next: None,
         });
-        (job.plan.trigger, job.plan.schedule) = (due.trigger, Some(due.claim));
+        (job.plan.trigger, job.plan.claim) = (due.trigger, Some(due.claim));
         let values = Values::of(items.clone());
         let values =
             if items.iter().any(|item| item["breaks"] == true) { values.then_broken("cut off") } else { values };
@@ -334,7 +336,7 @@ async fn a_paused_job_and_a_blackout_date_get_a_row_and_no_run() {
     job.wait(DAY).await;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     job.wait(DAY).await;
-    job.requests.is_paused = true;
+    job.requests.paused = true;
     assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
     let messages = job.proxy.column("Runs", "message").await;
     assert_eq!(messages, ["", "skipped: blackout date", "skipped: the job is paused"]);

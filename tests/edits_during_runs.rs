@@ -3,21 +3,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod job_fixture;
+mod sheet_rig;
 
 use std::time::Duration;
 
@@ -30,6 +18,7 @@ use sheetkeep::runner::run_config::RunError;
 
 use crate::front::EmulatorProxy;
 use crate::job_fixture::JobFixture;
+use crate::sheet_rig::{front, job_fixture, person, support};
 
 const MODES: [(WriteMode, ReprocessPolicy); 2] =
     [(WriteMode::Append, ReprocessPolicy::EachVersion), (WriteMode::Upsert, ReprocessPolicy::OnChange)];

@@ -3,20 +3,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-mod job_fixture;
+mod sheet_rig;
 
 use std::time::Duration;
 
@@ -27,9 +16,10 @@ use sheetkeep::maintain::reprocess::{ReprocessPlan, plan_reprocess};
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 
 use crate::job_fixture::JobFixture;
+use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Values};
 
 impl JobFixture {

@@ -3,17 +3,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
+mod sheet_rig;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -35,6 +27,7 @@ use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
+use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// How often the step ran for each key.

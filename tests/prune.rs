@@ -5,20 +5,9 @@
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 #![expect(clippy::disallowed_methods, reason = "how many games are played is asked of the environment")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-mod job_fixture;
+mod sheet_rig;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,17 +17,17 @@ use sheetkeep::ledger::commit::changes::ItemResult;
 use sheetkeep::ledger::commit::row_deletion::TabKind;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, count_yielded, plan_prune};
+use sheetkeep::maintain::prune::{PrunePlan, RowAge, count_yielded};
 use sheetkeep::maintain::reprocess::plan_reprocess;
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::rng::Rng;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
 use sheetkeep::system::SeededRng;
-use sheetkeep::time::Timestamp;
 
 use crate::front::EmulatorProxy;
 use crate::job_fixture::JobFixture;
+use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -48,21 +37,6 @@ fn items(ids: &[&str], version: &str) -> Vec<Value> {
 }
 
 impl JobFixture {
-    fn older_than(&self, days: u64, keys: bool) -> RowAge {
-        let ms = i64::try_from(days * 86_400_000).expect("few days");
-        RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
-    }
-
-    async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
-        let store = self.store(7);
-        let wanted = sheetkeep::store::scan::scanner::ScanScope { failures: true, runs: true, ..Default::default() };
-        let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
-        let ends = store.tab_extents().await.expect("the ends of its tabs");
-        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
-        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
-        (found, errands)
-    }
-
     async fn take_out(&self, errands: PreparedChanges) -> Result<RunReport, RunError> {
         self.run(&[], RetryScope::None, Some(errands)).await
     }

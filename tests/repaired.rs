@@ -6,17 +6,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
+mod sheet_rig;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,6 +27,7 @@ use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
 
 use crate::front::EmulatorProxy;
+use crate::sheet_rig::{front, person, support};
 use crate::support::{Job, Values};
 
 /// A sheet with keys k1, k2, … in columns id, a and b, and beside them a column of the user.

@@ -4,21 +4,9 @@
 
 #![cfg(feature = "emulator")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod job_fixture;
+mod sheet_rig;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,16 +15,14 @@ use serde_json::{Value, json};
 use sheetkeep::ledger::items::key::{Key, Version, idempotency_key};
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
-use sheetkeep::port::step::StepError;
+use sheetkeep::maintain::prune::RowAge;
 use sheetkeep::port::store::Store as _;
 
 use sheetkeep::runner::input::input_queue::RetryScope;
-use sheetkeep::runner::run_config::PreparedChanges;
 use sheetkeep::time::Timestamp;
 
-use crate::job_fixture::JobFixture;
-use crate::support::{Job, Values};
+use crate::job_fixture::{JobFixture, row_unless_bad};
+use crate::sheet_rig::{front, job_fixture, person, support};
 
 const TABS: [&str; 2] = ["Processed j", "Failures j"];
 
@@ -55,20 +41,12 @@ impl Shop {
 
     async fn run(&self, retrying: RetryScope, items: &[Value]) -> RunReport {
         let called = Arc::clone(&self.called);
-        let mut job = Job::new(Arc::clone(&self.fixture.clock)).outside_step(move |value, context| {
+        let mut job = self.fixture.job_on(&self.fixture.clock, retrying).outside_step(move |value, context| {
             called.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
-            match value["bad"].as_str() {
-                Some(why) => Err(StepError::Rejected(why.to_owned())),
-                None => Ok(vec![json!({"id": value["id"], "text": value["text"]})]),
-            }
+            row_unless_bad(value, json!({"id": value["id"], "text": value["text"]}))
         });
-        job.seed = u64::try_from(self.fixture.clock.now().0).unwrap_or(0);
-        let (mode, max_rows) = (self.fixture.mode, self.fixture.max_rows);
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (mode, max_rows, retrying);
         job.plan.max_attempts = self.max_attempts;
-        let report = job.run(self.fixture.store(job.seed), Values::of(items.to_vec())).await.expect("a run");
-        self.fixture.clock.sleep(Duration::from_secs(2)).await;
-        report
+        self.fixture.run_job(&job, self.fixture.store(job.seed), items).await.expect("a run")
     }
 
     async fn usual(&self, items: &[Value]) -> RunReport {
@@ -120,11 +98,9 @@ impl Shop {
 
     /// Deletes obsolete rows, but no keys.
     async fn prune(&self) {
-        let listing = self.fixture.listing().await;
         let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 3_600_000), keys: false };
-        let found = plan_prune(&listing, &[], PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
+        let (found, errands) = self.fixture.prunable(age).await;
         assert!(found.settled_rows > 0);
-        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled };
         self.fixture.run(&[], RetryScope::None, Some(errands)).await.expect("a run");
     }
 

@@ -4,21 +4,9 @@
 #![cfg(feature = "emulator")]
 #![expect(clippy::panic, reason = "the helpers of a test are part of the test")]
 
-#[path = "support/mod.rs"]
+#[path = "support/sheet_rig.rs"]
 #[expect(dead_code, reason = "other tests use the rest of it")]
-mod support;
-
-#[path = "hands/front.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod front;
-
-#[path = "hands/person.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod person;
-
-#[path = "job_fixture/mod.rs"]
-#[expect(dead_code, reason = "other tests use the rest of it")]
-mod job_fixture;
+mod sheet_rig;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -30,21 +18,19 @@ use sheetkeep::google::types::address::SpreadsheetId;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
 use sheetkeep::ledger::state::rollover::{Predecessors, Rollover};
-use sheetkeep::maintain::prune::{PrunePolicy, RowAge, plan_prune};
 use sheetkeep::maintain::reprocess::plan_reprocess;
 use sheetkeep::maintain::reset::plan_reset;
 use sheetkeep::maintain::rollover::{RolloverPlan, RolloverRefusal, RolloverStage, plan_rollover};
-use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
-use sheetkeep::time::Timestamp;
 
 use crate::front::{EmulatorProxy, ID};
-use crate::job_fixture::JobFixture;
+use crate::job_fixture::{JobFixture, row_unless_bad};
+use crate::sheet_rig::{front, job_fixture, person, support};
 use crate::support::{ById, Job, Values};
 
 const DAY: Duration = Duration::from_hours(24);
@@ -83,19 +69,13 @@ impl Estate {
         rollover: Option<Rollover>,
     ) -> Result<RunReport, RunError> {
         let given = Arc::clone(&self.given);
-        let mut job = Job::new(Arc::clone(&self.fixture.clock)).step(move |value, context| {
+        let mut job = self.fixture.job_on(&self.fixture.clock, retrying).step(move |item, context| {
             given.lock().expect("nobody panics in it").push(context.idempotency_key.clone());
-            match value["bad"].as_str() {
-                Some(why) => Err(StepError::Rejected(why.to_owned())),
-                None => Ok(vec![value.clone()]),
-            }
+            row_unless_bad(item, item.clone())
         });
-        job.seed = u64::try_from(self.fixture.clock.now().0).unwrap_or(0) + at as u64;
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.fixture.mode, 2, retrying);
+        job.seed += at as u64;
         (job.errands, job.plan.rollover) = (errands, rollover);
-        let report = job.run(self.store(at, job.seed), Values::of(items.to_vec())).await;
-        self.fixture.clock.sleep(Duration::from_secs(2)).await;
-        report
+        self.fixture.run_job(&job, self.store(at, job.seed), items).await
     }
 
     async fn run(&self, at: usize, items: &[Value]) -> Result<RunReport, RunError> {
@@ -354,14 +334,7 @@ async fn what_stands_against_a_move_is_said() {
 
 impl Estate {
     async fn prunable(&self, at: usize, keys: bool) -> PreparedChanges {
-        let store = self.store(at, 7);
-        let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
-        let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
-        let ends = store.tab_extents().await.expect("the ends of its tabs");
-        let age = RowAge { before: Timestamp(self.fixture.clock.now().0 - 5 * 86_400_000), keys };
-        let found =
-            plan_prune(&listing, &ends, PrunePolicy { mode: self.fixture.mode, again: self.fixture.again }, age);
-        PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled }
+        self.fixture.prunable_in(&self.store(at, 7), self.fixture.older_than(5, keys)).await.1
     }
 
     /// Returns a job whose run deleted an open failure that the user had moved, and died before it

@@ -26,12 +26,18 @@ mod fixture;
 mod transcript;
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::values::columns::ColumnType;
+use sheetkeep::schedule::cron::CronExpression;
+use sheetkeep::schedule::job_schedule::JobSchedule;
+use sheetkeep::schedule::recurrence::Recurrence;
+use sheetkeep::store::tabs::jobs::JobsView;
 
 use crate::fixture::{Guard, WireFixture};
 use crate::front::ID;
@@ -73,6 +79,25 @@ async fn the_first_commits_of_a_spreadsheet_are_frozen() {
         fixture.run(&[]).await;
         let text = assert_recorded("initialise", &fixture);
         assert!(text.contains("addSheet") && text.contains("addNamedRange"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_requests_of_the_tab_jobs_are_frozen() {
+    for guard in Guard::BOTH {
+        let mut fixture = WireFixture::appending(guard);
+        fixture.run(&[]).await;
+        fixture.jobs = Some(JobsView { recalculates: true, owner: Some("ops@example.com".into()) });
+        let expression = CronExpression::parse("0 9 * * *").expect("an expression");
+        let schedule = Arc::new(JobSchedule::new(Recurrence::Cron(expression), TimeZone::UTC));
+        fixture.proxy.record();
+        for _ in 0..2 {
+            let mut job = fixture.job();
+            job.plan.schedule = Some(Arc::clone(&schedule));
+            fixture.run_job(&job, &[]).await;
+        }
+        let text = assert_recorded("jobs", &fixture);
+        assert_eq!(text.matches("addConditionalFormatRule").count(), 1);
     }
 }
 

@@ -43,9 +43,9 @@ const STREAM_BYTES: usize = 256 << 10;
 
 /// A client and its spreadsheet.
 pub struct Sheet {
-    /// The client.
+    /// The client of the service, or of the emulator within this process.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet that the job writes to.
     pub id: SpreadsheetId,
     /// The file of an embedded sheet.
     pub file: SheetFile,

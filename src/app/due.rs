@@ -19,6 +19,7 @@ use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger, run_id};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::ledger::state::snapshot::State;
@@ -29,7 +30,7 @@ use crate::schedule::decision::{
     ActiveRun, ClosedOccurrence, ClosedReason, DueDecision, MissedRange, OccurrenceHistory, decide,
 };
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
-use crate::store::load::state_reader::StateReading;
+use crate::store::load::standing::JobStanding;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
 
@@ -82,34 +83,27 @@ pub async fn ask(
 ) -> Result<DueStep, AppError> {
     let Some(schedule) = &settings.schedule else { return Err(AppError::NoSchedule { job: settings.job.clone() }) };
     let sheet = connect_without_writing(settings, clock, chance)?;
-    let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock));
-    let reading = sheet.file.check(store.read_state().await.map_err(AppError::from))?;
-    if let Some(next) = reading.state.as_ref().and_then(|state| state.next.clone()) {
+    let store = SheetsStore::new(sheet.sheets, sheet.id, &settings.job, &settings.tab, Arc::clone(clock))
+        .with_jobs(settings.jobs.clone());
+    let standing = sheet.file.check(store.standing().await.map_err(AppError::from))?;
+    if let Some(next) = standing.state.as_ref().and_then(|state| state.next.clone()) {
         return Err(AppError::Pass(RunError::GoesOn { next }));
     }
-    let requests = Requests::default();
-    Ok(next_step(schedule, &settings.job, host, &reading, &requests, chance.as_ref()))
+    Ok(next_step(schedule, &settings.job, host, &standing, chance.as_ref()))
 }
 
 /// Returns what is to do, as a function of what was read.
-pub fn next_step(
-    schedule: &JobSchedule,
-    job: &str,
-    host: &str,
-    reading: &StateReading,
-    requests: &Requests,
-    chance: &dyn Rng,
-) -> DueStep {
-    let now = reading.service_time;
-    let stored = reading.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
-    let history = history(reading.state.as_ref(), &stored, requests.is_paused, now);
+pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobStanding, chance: &dyn Rng) -> DueStep {
+    let now = standing.service_time;
+    let stored = standing.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
+    let history = history(standing.state.as_ref(), &stored, standing.requests.paused, now);
     let decision = decide(schedule, now, &history);
     if let Some(run) = history.active {
         // Only the holder of the lease commits.
         let closed = decision.closed.last().map(|closed| closed.occurrence);
         return DueStep::Active { run, occurrence: decision.due.or(decision.waiting).or(closed) };
     }
-    let request = requests.run_now.clone().filter(|request| stored.is_new_request(request));
+    let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
     let rows = ClosedRows { job, host, chance };
     step(&decision, request, &rows)
 }
@@ -133,15 +127,6 @@ fn step(decision: &DueDecision, request: Option<String>, rows: &ClosedRows<'_>) 
     let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
     let claim = ScheduleClaim { occurrence, request, closed, verdict: None };
     DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
-}
-
-/// What people ask for in the job's row of Jobs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Requests {
-    /// Whether the job is paused.
-    pub is_paused: bool,
-    /// The text of `run now`, if there is one.
-    pub run_now: Option<String>,
 }
 
 fn history(state: Option<&State>, stored: &ScheduleHistory, is_paused: bool, now: Timestamp) -> OccurrenceHistory {
@@ -192,6 +177,7 @@ impl ClosedRows<'_> {
             host: self.host.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             message,
+            outlook: RunOutlook::default(),
         }
     }
 }

@@ -75,7 +75,7 @@ pub enum AppError {
     NoProgram {
         /// The step's name.
         step: String,
-        /// The reason.
+        /// The reason, with the program's path.
         why: String,
     },
     /// The source can be read only once, and the command reads it several times.
@@ -90,6 +90,16 @@ impl AppError {
     /// Returns whether another run does, or has done, what this one was started for.
     pub fn is_duplicate(&self) -> bool {
         matches!(self, Self::Busy { .. } | Self::Pass(RunError::Held { .. } | RunError::AlreadyClaimed { .. }))
+    }
+
+    /// True if a proxy is the cause, and not the service or the spreadsheet's owner.
+    pub fn is_proxy_error(&self) -> bool {
+        match self {
+            Self::Pass(RunError::Store(error)) | Self::Store(error) => error.is_proxy_error(),
+            Self::Pass(RunError::Unfinished { is_proxy_error, .. }) => *is_proxy_error,
+            Self::Call(error) => error.cause.is_proxy_error(),
+            _ => false,
+        }
     }
 
     /// Returns the fault, which decides what to do about the error.

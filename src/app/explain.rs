@@ -72,7 +72,7 @@ pub struct FailureRow {
 /// All rows about a key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ItemHistory {
-    /// The key.
+    /// The key that was asked for, as typed.
     pub key: String,
     /// The data tab's title, and the rows that hold the key now.
     pub data: (String, Vec<u32>),
@@ -138,7 +138,7 @@ async fn read_history(store: &SheetsStore, settings: &Settings, key: &Key) -> Re
     };
     let surveyed = store
         .scan(
-            ScanScope { data: true, failures: true, runs: true, earlier: true, book: IndexRetention::Keep },
+            ScanScope { data: true, failures: true, runs: true, earlier: true, processed_index: IndexRetention::Keep },
             &mut on_row,
         )
         .await?;
@@ -172,22 +172,22 @@ fn sort_rows<'r>(done: &mut Vec<DoneRow>, runs: impl Iterator<Item = &'r Run>) {
 
 /// Returns what the next run will do with a key.
 fn next_action(settings: &Settings, snapshot: &Snapshot, key: &Key, done: &[DoneRow]) -> String {
-    let book = &snapshot.processed_index;
+    let index = &snapshot.processed_index;
     if let Some(next) = &snapshot.state.next {
         return format!("nothing here: the job continues in spreadsheet {next}");
     }
     if snapshot.state.begun.iter().any(|(begun, _)| begun == key) {
         return "a run has marked it as begun; if that run died, the next run records it as in doubt".to_owned();
     }
-    if let Some(prior) = book.prior_failure(key) {
+    if let Some(prior) = index.prior_failure(key) {
         // An unchanged failure has one row; the state counts its further runs.
         return next_failure_action(
             &prior,
-            prior.attempts + book.suppressed_counts().get(key.fingerprint()),
+            prior.attempts + index.suppressed_counts().get(key.fingerprint()),
             settings.max_attempts,
         );
     }
-    if book.has_key(key) {
+    if index.has_key(key) {
         let what = match (settings.mode, settings.version.is_some()) {
             (WriteMode::Upsert, _) => "another version rewrites its row",
             (WriteMode::Append, true) => "another version gets a row of its own",

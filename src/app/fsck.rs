@@ -58,7 +58,7 @@ impl DiscrepancyKind {
     }
 }
 
-/// One finding.
+/// One disagreement between the data tab and `Processed`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Discrepancy {
     /// The kind of inconsistency.
@@ -100,7 +100,7 @@ pub struct FsckReport {
     pub findings: Vec<Discrepancy>,
     /// Missing machine tabs that can be recreated.
     pub missing_tabs: Vec<String>,
-    /// Further anomalies.
+    /// Messages about manual edits that the loader met.
     pub anomalies: Vec<String>,
 }
 
@@ -280,7 +280,8 @@ async fn scan_until_steady(
             ScannedRow::Data { row, key, cells } => audit.data(RowDigest::from_key(key), cells, row),
             ScannedRow::Failure { .. } | ScannedRow::Run { .. } => {}
         };
-        let wanted = ScanScope { data: true, earlier: true, book: IndexRetention::Drop, ..ScanScope::default() };
+        let wanted =
+            ScanScope { data: true, earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() };
         let surveyed = store.scan(wanted, &mut on_row).await?;
         let surveyed = surveyed.ok_or(AppError::NeverRan)?;
         if surveyed.is_consistent {
@@ -311,7 +312,7 @@ async fn revoking_rows(
         }
     };
     let surveyed = store
-        .scan(ScanScope { earlier: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .scan(ScanScope { earlier: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
         .await?;
     let settled = due.into_iter().flat_map(|((key, version), times)| {
         let one = ItemResult::Revoked { key, version: Version(version) };
@@ -338,8 +339,9 @@ async fn accepting_rows(
             found.extend(Key::new(key));
         }
     };
-    let surveyed =
-        store.scan(ScanScope { data: true, book: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row).await?;
+    let surveyed = store
+        .scan(ScanScope { data: true, processed_index: IndexRetention::Drop, ..ScanScope::default() }, &mut on_row)
+        .await?;
     let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     let versions = versions(settings, keys).await?;
     let done = |key: Key| {

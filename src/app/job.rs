@@ -169,6 +169,7 @@ async fn run_once(
         .with_mode(settings.mode, settings.again)
         .allow_missing_predecessors(request.accept_changes)
         .with_preview(preview)
+        .with_jobs(settings.jobs.clone())
         .with_missing_tabs(if request.recreates_tabs { MissingTab::Remade } else { MissingTab::Stops });
     let plan = run_config(settings, request, &installation.id, installation.is_locked());
     let parts = Dependencies {
@@ -313,7 +314,8 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         steal: request.overlap == Overlap::Replace,
         adopt: request.accept_changes,
         trigger: request.trigger.clone(),
-        schedule: settings.schedule.as_ref().map(|_| request.claim.clone()),
+        schedule: settings.schedule.clone().map(Arc::new),
+        claim: settings.schedule.as_ref().map(|_| request.claim.clone()),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,

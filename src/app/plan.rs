@@ -127,7 +127,8 @@ pub async fn plan_run(
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(clock))
         .with_mode(settings.mode, settings.again)
         .allow_missing_predecessors(request.accept_changes)
-        .with_preview(preview);
+        .with_preview(preview)
+        .with_jobs(settings.jobs.clone());
     let rehearsal = Arc::new(RehearsalStore::new(store));
     let (steps, programs) = steps_without_programs(settings, clock);
     let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();

@@ -82,7 +82,7 @@ pub enum PlanFileError {
     /// A file that the plan depends on can't be read.
     #[error("read {}: {error}", path.display())]
     Unreadable {
-        /// The file.
+        /// The plan, the job file or the source.
         path: PathBuf,
         /// The system's error.
         error: io::Error,
@@ -90,7 +90,7 @@ pub enum PlanFileError {
     /// The plan can't be written.
     #[error("write the plan to {}: {error}", path.display())]
     Unwritable {
-        /// The file.
+        /// The file that `--out` names.
         path: PathBuf,
         /// The system's error.
         error: io::Error,
@@ -98,7 +98,7 @@ pub enum PlanFileError {
     /// The file is not a plan of this version.
     #[error("use {} as a plan: {why}", path.display())]
     NotAPlan {
-        /// The file.
+        /// The file that `--plan` names.
         path: PathBuf,
         /// What is wrong with it.
         why: String,

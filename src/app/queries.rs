@@ -15,7 +15,7 @@ use crate::config::settings::Settings;
 use crate::google::types::response_types::TabInfo as Seen;
 use crate::grid::{Cell, column_letters, quoted};
 use crate::ledger::leases::lease::Holder;
-use crate::ledger::rows::row_codec::{PROCESSED, RUNS, read_run_row};
+use crate::ledger::rows::row_codec::{PROCESSED, RUNS, RUNS_NEEDED, read_run_row};
 use crate::ledger::runs::capacity::{CellCosts, Forecast, forecast};
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::Snapshot;
@@ -91,7 +91,7 @@ async fn standing_of(sheet: Sheet, settings: &Settings, clock: Arc<dyn Clock>) -
     let tabs = store.tabs();
     let seen = |tab: Option<&Tab>| metadata.tabs.iter().find(|seen| tab.is_some_and(|tab| seen.sheet_id == tab.id));
     let cells = CellBudget::from_metadata(&metadata).cells();
-    let readable = tabs.runs.as_ref().filter(|tab| tab.missing_column(&RUNS).is_none());
+    let readable = tabs.runs.as_ref().filter(|tab| tab.missing_column(RUNS_NEEDED).is_none());
     let runs = match seen(readable) {
         Some(tab) => Some(runs_of(&sheet, tab, &settings.job).await?),
         None => None,

@@ -35,9 +35,9 @@ use crate::store::tabs::load_plan::MissingTab;
 
 /// The run that is checked.
 pub struct PlannedRun {
-    /// The client.
+    /// The client of the service.
     pub sheets: Arc<Sheets>,
-    /// The spreadsheet.
+    /// The spreadsheet that the run would write to.
     pub id: SpreadsheetId,
     /// The job's definition now; the load fills in the spreadsheet.
     pub definition: Definition,
@@ -158,6 +158,7 @@ pub async fn check_spreadsheet(settings: &Settings, planned: &PlannedRun, lines:
         again: settings.again,
         abandons_predecessors: false,
         missing: MissingTab::Stops,
+        jobs: settings.jobs.clone(),
         preview: settings.preview(&planned.clock),
         clock: Arc::clone(&planned.clock),
     };
@@ -200,6 +201,7 @@ fn spreadsheet_line(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
 /// Adds the lines about what a run would check after its load.
 fn add_job_lines(settings: &Settings, planned: &PlannedRun, fetched: &LoadResult, lines: &mut Vec<CheckItem>) {
     let loaded = &fetched.loaded;
+    lines.extend(loaded.warnings.iter().map(|warning| CheckItem::warning(Subject::Tabs, warning.clone(), None)));
     let Some(snapshot) = &loaded.snapshot else {
         lines.push(match check_key_column(&settings.tab, &loaded.tables, settings.key_column.as_deref()) {
             Ok(()) => CheckItem::fine(Subject::Tabs, "the job has never run here; its first run creates its tabs"),

@@ -29,13 +29,13 @@ pub enum Subject {
     Credentials,
     /// The spreadsheet, or the local file.
     Spreadsheet,
-    /// The proxy.
+    /// The proxy of calls to the service, if one is set.
     Proxy,
     /// Tabs, headers, state.
     Tabs,
     /// What may not change between runs.
     Definition,
-    /// The lease.
+    /// The lease: whether another run has it.
     Lease,
     /// The guard, which keeps two runs apart.
     Guard,
@@ -82,9 +82,9 @@ pub enum CheckVerdict {
 /// One line of a check.
 #[derive(Debug)]
 pub struct CheckItem {
-    /// The subject.
+    /// What was looked at.
     pub subject: Subject,
-    /// The verdict.
+    /// What was found there.
     pub verdict: CheckVerdict,
 }
 
@@ -111,7 +111,7 @@ pub enum StartBlocker {
     },
     /// A step's program can't be run.
     Program {
-        /// The step.
+        /// The name of the step.
         step: String,
         /// What is wrong with the program.
         why: String,

@@ -49,7 +49,7 @@ const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-
     max_term_width = 110
 )]
 pub struct Args {
-    /// The command.
+    /// The command, with its own flags.
     #[command(subcommand)]
     pub command: CliCommand,
     /// Print more on standard error: -v what happens, -vv every call
@@ -66,7 +66,7 @@ pub struct Args {
     pub log_file: Option<PathBuf>,
 }
 
-/// The commands.
+/// Every command, with the first line of its help.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CliCommand {
     /// Run a job once, over its whole source
@@ -102,11 +102,11 @@ pub enum CliCommand {
     Emulate(EmulateArgs),
 }
 
-/// `sheetkeep run`.
+/// Flags of `sheetkeep run`, which processes the whole source.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 pub struct RunArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Read FILE instead of the job file's source; `-` is standard input
@@ -153,18 +153,18 @@ pub struct RunArgs {
     pub quiet: bool,
 }
 
-/// `sheetkeep status`.
+/// Flags of `sheetkeep status`, which reads the state only.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct StatusArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
 }
 
-/// `sheetkeep show`.
+/// Flags of `sheetkeep show`, which prints rows.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ShowArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Show the tab with this title [default: the job's data tab]
@@ -175,10 +175,10 @@ pub struct ShowArgs {
     pub last: u64,
 }
 
-/// `sheetkeep check`.
+/// Flags of `sheetkeep check`, which writes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct CheckArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Test the assumptions about the service, in scratch tabs that are removed again
@@ -189,10 +189,10 @@ pub struct CheckArgs {
     pub write: bool,
 }
 
-/// `sheetkeep explain`.
+/// Flags of `sheetkeep explain`, which prints all rows about a key.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ExplainArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// The key, exactly as in the Processed tab

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 
 use crate::cli::duration::duration;
 
-/// `sheetkeep emulate`.
+/// Flags of `sheetkeep emulate`, which serves until it is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct EmulateArgs {
     /// Store the spreadsheets in FILE, created if missing [default: memory]

@@ -6,7 +6,7 @@ use clap::Subcommand;
 
 use crate::cli::job_args::JobArgs;
 
-/// `sheetkeep failures`.
+/// Flags of `sheetkeep failures`, whose action is a word of its own.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FailuresArgs {
     /// The action on the failures.
@@ -28,7 +28,7 @@ pub enum FailuresAction {
 /// `sheetkeep failures list`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FailuresListArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// List the last N failures
@@ -39,7 +39,7 @@ pub struct FailuresListArgs {
 /// `sheetkeep failures retry` and `skip`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FailuresKeysArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Keys of failures, exactly as in the Failures tab

@@ -9,10 +9,10 @@ use clap::ValueEnum;
 use crate::cli::duration::duration;
 use crate::cli::job_args::JobArgs;
 
-/// `sheetkeep reset`.
+/// Flags of `sheetkeep reset`, which revokes what is done.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ResetArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Apply; without it, a dry run
@@ -20,10 +20,10 @@ pub struct ResetArgs {
     pub yes: bool,
 }
 
-/// `sheetkeep prune`.
+/// Flags of `sheetkeep prune`, which deletes rows that are not needed.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct PruneArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Delete rows that are older than TIME, such as 30d
@@ -40,10 +40,10 @@ pub struct PruneArgs {
     pub yes: bool,
 }
 
-/// `sheetkeep rollover`.
+/// Flags of `sheetkeep rollover`, which moves a job.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct RolloverArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Move to the empty spreadsheet of this id, shared with the same account
@@ -54,10 +54,10 @@ pub struct RolloverArgs {
     pub yes: bool,
 }
 
-/// `sheetkeep fsck`.
+/// Flags of `sheetkeep fsck`, which compares rows and keys.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct FsckArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Plan a repair; alone, `tabs` if a tab is gone, otherwise `reprocess`

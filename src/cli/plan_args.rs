@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use crate::cli::job_args::JobArgs;
 
-/// `sheetkeep plan`.
+/// Flags of `sheetkeep plan`, which writes nothing to the sheet.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct PlanArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// Read FILE instead of the job file's source; `-` is standard input

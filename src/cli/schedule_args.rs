@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use crate::cli::duration::deadline;
 use crate::schedule::export::export_job::ExportTarget;
 
-/// `sheetkeep schedule`.
+/// Flags of `sheetkeep schedule`; no action reads a spreadsheet.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct ScheduleArgs {
     /// What to do with the schedule.

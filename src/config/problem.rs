@@ -13,7 +13,7 @@ use thiserror::Error;
 use crate::fault::Fault;
 use crate::redact;
 
-/// One problem.
+/// Something wrong with the settings, with its place and the next step.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
 pub struct ConfigProblem {

@@ -18,6 +18,7 @@ use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
 use crate::config::sections::expect;
 use crate::config::sections::heartbeat::{self, HeartbeatSettings};
+use crate::config::sections::jobs;
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::schedule;
@@ -43,6 +44,7 @@ use crate::schedule::zone::parse_zone;
 use crate::source::skim::Depth;
 use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
+use crate::store::tabs::jobs::JobsView;
 
 /// The longest job file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -60,7 +62,7 @@ pub struct Settings {
     pub path: PathBuf,
     /// When the job should run.
     pub schedule: Option<JobSchedule>,
-    /// The source.
+    /// Where records come from, and how they are read.
     pub source: SourceSettings,
     /// The jq expression of the key.
     pub key: Program,
@@ -114,6 +116,8 @@ pub struct Settings {
     pub expectations: Expectations,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
+    /// How the job appears in the tab Jobs; `None` if it does not.
+    pub jobs: Option<JobsView>,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
     pub state_dir: Option<PathBuf>,
     /// Warnings that do not stop a run.
@@ -269,6 +273,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let overlap = limits::overlap(reader, raw.lease.as_ref());
     let expectations = expect::expectations(reader, raw.expect.as_ref());
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
+    let jobs = jobs::view(reader, raw);
     Some(Settings {
         job: job?,
         path: path.to_owned(),
@@ -300,6 +305,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         overlap,
         expectations,
         heartbeat,
+        jobs,
         state_dir,
         notes: std::mem::take(&mut reader.notes),
     })

@@ -5,7 +5,7 @@
 //!
 //! - `reprocess`: which keys does `run --force` revoke?
 //! - `reset`: which rows revoke everything?
-//! - `prune`, `lineup`: which rows are old or obsolete?
+//! - `prune`, `row_age`: which rows are old or obsolete?
 //! - `rollover`: can the job move, and which failures move with it?
 //! - `version_counts`: how often is a version done, and how often revoked?
 //! - `close_failure`: the row that closes a failure.
@@ -14,6 +14,6 @@ pub mod version_counts;
 pub mod reprocess;
 pub mod close_failure;
 pub mod reset;
-pub mod lineup;
+pub mod row_age;
 pub mod prune;
 pub mod rollover;

@@ -16,11 +16,11 @@ use crate::ledger::items::failure::Failure;
 use crate::ledger::items::key::{Fingerprint, Key};
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::maintain::lineup::{Placed, order_rows};
+use crate::maintain::row_age::{AgedRow, order_rows};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
 use crate::store::commit::restore::PENDING_ROW;
-use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::store::scan::trailing_blanks::TabExtent;
 use crate::time::Timestamp;
 
@@ -139,7 +139,7 @@ pub async fn count_yielded(
 
 /// Adds all rows of closed failures.
 fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan) -> Vec<PruneGroup> {
-    let book = &listing.snapshot.processed_index;
+    let index = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, Timestamp> = HashMap::new();
     for (_, failure) in &listing.failures {
         let at = newest.entry(failure.key.fingerprint()).or_default();
@@ -148,7 +148,7 @@ fn add_closed_failures(listing: &ScannedTabs, before: Timestamp, found: &mut Pru
     let is_old = |key: Fingerprint| newest.get(&key).is_some_and(|at| *at < before);
     let waiting: HashSet<_> =
         listing.failures.iter().filter(|(row, _)| !is_in_tab(*row)).map(|(_, one)| &one.key).collect();
-    let is_closed = |failure: &Failure| book.prior_failure(&failure.key).is_none() && !waiting.contains(&failure.key);
+    let is_closed = |failure: &Failure| index.prior_failure(&failure.key).is_none() && !waiting.contains(&failure.key);
     let goes = |failure: &Failure| is_old(failure.key.fingerprint()) && is_closed(failure);
     let mut groups: BTreeMap<&Key, PruneGroup> = BTreeMap::new();
     for (row, failure) in listing.failures.iter().filter(|(_, failure)| goes(failure)) {
@@ -192,16 +192,16 @@ fn add_old_runs(listing: &ScannedTabs, before: Timestamp, found: &mut PrunePlan)
 
 /// Adds rows of Processed: all rows of keys to delete, and rows without effect of other keys.
 fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: &mut PrunePlan) -> Vec<PruneGroup> {
-    let mut by_key: BTreeMap<Fingerprint, Vec<Placed<'_>>> = BTreeMap::new();
+    let mut by_key: BTreeMap<Fingerprint, Vec<AgedRow<'_>>> = BTreeMap::new();
     // In the order in which they were done, as a load has them, however people sorted the tab.
-    for placed in order_rows(listing, age.before) {
-        by_key.entry(placed.row.key.fingerprint()).or_default().push(placed);
+    for aged in order_rows(listing, age.before) {
+        by_key.entry(aged.row.key.fingerprint()).or_default().push(aged);
     }
     // If a version may come back, each change is identified by what was done before it.
     let gap = if policy.again == ReprocessPolicy::OnChange { Gap::OfKey } else { Gap::OfAny };
     let mut groups = Vec::new();
     for (key, mut rows) in by_key {
-        if rows.first().is_some_and(|placed| is_in_progress(listing, &placed.row.key)) {
+        if rows.first().is_some_and(|aged| is_in_progress(listing, &aged.row.key)) {
             continue;
         }
         // Rows in earlier spreadsheets can't be deleted, so rows that answer them stay, too.
@@ -214,8 +214,8 @@ fn add_old_keys(listing: &ScannedTabs, policy: PrunePolicy, age: RowAge, found: 
             continue;
         }
         let pairs = revoked_pairs(&rows, policy);
-        rows.retain(|placed| {
-            !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&placed.row.row))
+        rows.retain(|aged| {
+            !pairs.iter().any(|(one, other)| [one, other].map(|one| one.row.row).contains(&aged.row.row))
         });
         let superseded_rows = superseded_rows(&rows, policy.again);
         found.settled_rows += (2 * pairs.len() + superseded_rows.len()) as u64;
@@ -235,15 +235,15 @@ fn is_in_progress(listing: &ScannedTabs, key: &Key) -> bool {
 /// Returns pairs of rows that mark the same version as done and as revoked, and so have no effect.
 /// `rows` are in the order in which they were written. Of several done rows, the first ones are
 /// revoked.
-fn revoked_pairs<'l>(rows: &[Placed<'l>], policy: PrunePolicy) -> Vec<(Placed<'l>, Placed<'l>)> {
+fn revoked_pairs<'l>(rows: &[AgedRow<'l>], policy: PrunePolicy) -> Vec<(AgedRow<'l>, AgedRow<'l>)> {
     // In append mode only these rows explain why a key has more data rows than done versions.
     if policy.mode == WriteMode::Append {
         return Vec::new();
     }
-    let mut versions: BTreeMap<u64, [Vec<Placed<'_>>; 2]> = BTreeMap::new();
-    for placed in rows {
-        let [done, forgotten] = versions.entry(policy.again.version_hash(&placed.row.version)).or_default();
-        if placed.row.forgotten { forgotten.push(*placed) } else { done.push(*placed) }
+    let mut versions: BTreeMap<u64, [Vec<AgedRow<'_>>; 2]> = BTreeMap::new();
+    for aged in rows {
+        let [done, forgotten] = versions.entry(policy.again.version_hash(&aged.row.version)).or_default();
+        if aged.row.forgotten { forgotten.push(*aged) } else { done.push(*aged) }
     }
     let pairs = versions.into_values().flat_map(|[done, forgotten]| {
         let takers = forgotten.len();
@@ -254,28 +254,27 @@ fn revoked_pairs<'l>(rows: &[Placed<'l>], policy: PrunePolicy) -> Vec<(Placed<'l
 }
 
 /// Returns rows of versions that another one has superseded, where one version counts.
-fn superseded_rows<'l>(rows: &[Placed<'l>], again: ReprocessPolicy) -> Vec<Placed<'l>> {
+fn superseded_rows<'l>(rows: &[AgedRow<'l>], again: ReprocessPolicy) -> Vec<AgedRow<'l>> {
     // A pending revocation decides which rows count.
-    if again == ReprocessPolicy::EachVersion || rows.iter().any(|placed| placed.row.forgotten) {
+    if again == ReprocessPolicy::EachVersion || rows.iter().any(|aged| aged.row.forgotten) {
         return Vec::new();
     }
     let counts = match again {
-        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|placed| again.version_hash(&placed.row.version)),
+        ReprocessPolicy::OnNewer => rows.iter().max_by_key(|aged| again.version_hash(&aged.row.version)),
         ReprocessPolicy::EachVersion | ReprocessPolicy::OnChange => rows.last(),
     };
     let Some(counts) = counts else { return Vec::new() };
     // Rows of two versions by one item count together.
-    let is_one = |placed: &Placed<'_>| {
-        let one =
-            placed.row.order.is_some() && placed.row.order == counts.row.order && placed.row.run == counts.row.run;
-        placed.row.row == counts.row.row || (again == ReprocessPolicy::OnChange && one)
+    let is_one = |aged: &AgedRow<'_>| {
+        let one = aged.row.order.is_some() && aged.row.order == counts.row.order && aged.row.run == counts.row.run;
+        aged.row.row == counts.row.row || (again == ReprocessPolicy::OnChange && one)
     };
-    rows.iter().copied().filter(|placed| !is_one(placed) && is_deletable(placed)).collect()
+    rows.iter().copied().filter(|aged| !is_one(aged) && is_deletable(aged)).collect()
 }
 
 /// Returns whether a row is old, and in a place from which it can be deleted.
-fn is_deletable(placed: &Placed<'_>) -> bool {
-    placed.is_old && is_in_tab(placed.row.row)
+fn is_deletable(aged: &AgedRow<'_>) -> bool {
+    aged.is_old && is_in_tab(aged.row.row)
 }
 
 /// Returns whether a row is in a tab of this spreadsheet.
@@ -283,7 +282,7 @@ fn is_in_tab(row: u32) -> bool {
     row > PENDING_ROW
 }
 
-fn removal_of(placed: Placed<'_>, gap: Gap) -> RowDeletion {
-    let key = Some(placed.row.key.fingerprint().0);
-    RowDeletion { role: TabKind::Processed, row: placed.row.row, mark: Some(placed.row.mark), key, gap, bytes: 0 }
+fn removal_of(aged: AgedRow<'_>, gap: Gap) -> RowDeletion {
+    let key = Some(aged.row.key.fingerprint().0);
+    RowDeletion { role: TabKind::Processed, row: aged.row.row, mark: Some(aged.row.mark), key, gap, bytes: 0 }
 }

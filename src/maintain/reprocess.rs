@@ -12,7 +12,7 @@ use crate::ledger::leases::row_order::RequestOrder;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Identify;
-use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanned_tabs::ScannedTabs;
 
 /// The plan of a forced run.
 #[derive(Debug, Clone, PartialEq)]

@@ -14,7 +14,7 @@ use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::maintain::close_failure::closing_row;
 use crate::maintain::version_counts::{VersionCount, VersionCounts};
-use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
 
 /// The error text of the row that closes a failure.
@@ -48,14 +48,14 @@ pub fn plan_reset(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp)
 
 /// Returns a row for each failure that is not closed, later than its other rows.
 fn closing_rows(listing: &ScannedTabs, again: ReprocessPolicy, now: Timestamp) -> Vec<Failure> {
-    let book = &listing.snapshot.processed_index;
+    let index = &listing.snapshot.processed_index;
     let mut newest: HashMap<Fingerprint, &Failure> = HashMap::new();
     let counts = |failure: &&Failure| {
-        book.prior_failure(&failure.key).is_some_and(|prior| prior.version == again.version_hash(&failure.version))
+        index.prior_failure(&failure.key).is_some_and(|prior| prior.version == again.version_hash(&failure.version))
     };
     for failure in listing.failures.iter().map(|(_, failure)| failure).filter(counts) {
         newest.insert(failure.key.fingerprint(), failure);
     }
-    let open = book.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
+    let open = index.failures().into_iter().filter_map(|(key, prior)| Some((*newest.get(&key)?, prior)));
     open.map(|(failure, prior)| closing_row(failure, prior, WHY, now)).collect()
 }

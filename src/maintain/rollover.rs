@@ -17,7 +17,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::state::rollover::MAX_PREDECESSORS;
 use crate::ledger::state::snapshot::Snapshot;
 use crate::maintain::close_failure::closing_row;
-use crate::store::scan::rows::ScannedTabs;
+use crate::store::scan::scanned_tabs::ScannedTabs;
 use crate::time::Timestamp;
 
 /// The error text of the row of a failure that was processed before the move was complete.
@@ -107,7 +107,7 @@ pub fn plan_rollover(
     if new.is_some_and(|new| new.state.previous.first().map(String::as_str) != Some(from)) {
         return Err(RolloverRefusal::Taken(to.to_owned()));
     }
-    let book = &old.snapshot.processed_index;
+    let index = &old.snapshot.processed_index;
     let stage = match (new, recorded.next.is_some()) {
         // A run there would start anew, and process everything again.
         (None, true) => return Err(RolloverRefusal::Gone(to.to_owned())),
@@ -116,11 +116,11 @@ pub fn plan_rollover(
         (None, false) => RolloverStage::NotStarted,
     };
     let failures = failures(old).ok_or(RolloverRefusal::Unread)?;
-    let (keys, count) = (book.keys(), failures.len() as u64);
+    let (keys, count) = (index.keys(), failures.len() as u64);
     if stage == RolloverStage::Complete {
         return Ok(RolloverPlan { stage, keys, failures: count, settled: Vec::new() });
     }
-    if book.failures().iter().any(|(_, prior)| prior.requested.is_some()) {
+    if index.failures().iter().any(|(_, prior)| prior.requested.is_some()) {
         return Err(RolloverRefusal::Asked);
     }
     if !recorded.begun.is_empty() {
@@ -150,25 +150,25 @@ pub fn plan_rollover(
 /// Returns the failures that are not done, each as in its latest row, with the number of runs in
 /// which it failed; `None` if one has no row.
 fn failures(old: &ScannedTabs) -> Option<Vec<Failure>> {
-    let book = &old.snapshot.processed_index;
+    let index = &old.snapshot.processed_index;
     let row = |number: u32, key: Fingerprint| {
         // Rows that wait to be restored have no number of their own; of these, the newest.
         let of = old.failures.iter().filter(|(row, failure)| *row == number && failure.key.fingerprint() == key);
         of.map(|(_, failure)| failure).max_by_key(|failure| (failure.order, failure.last_seen, failure.attempts))
     };
-    let mut found: Vec<_> = book.failures();
+    let mut found: Vec<_> = index.failures();
     found.sort_by_key(|(_, prior)| prior.row);
     let along = found.into_iter().map(|(key, prior)| {
-        let attempts = prior.attempts + book.suppressed_counts().get(key);
+        let attempts = prior.attempts + index.suppressed_counts().get(key);
         Some(Failure { attempts, ..row(prior.row, key)?.clone() })
     });
     along.collect()
 }
 
-fn is_recorded_in(book: &ProcessedIndex, failure: &Failure) -> bool {
-    book.prior_failure(&failure.key).is_some_and(|prior| {
+fn is_recorded_in(index: &ProcessedIndex, failure: &Failure) -> bool {
+    index.prior_failure(&failure.key).is_some_and(|prior| {
         let same = prior
-            .is_recorded(book.policy().version_hash(&failure.version), failure_hash(&failure.step, &failure.error));
+            .is_recorded(index.policy().version_hash(&failure.version), failure_hash(&failure.step, &failure.error));
         same && prior.state == failure.state && prior.attempts == failure.attempts
     })
 }

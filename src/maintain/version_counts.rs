@@ -8,7 +8,7 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::key::{Fingerprint, Key, Version};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::leases::row_order::RequestOrder;
-use crate::store::scan::rows::ProcessedRow;
+use crate::store::scan::scanned_tabs::ProcessedRow;
 
 /// A version of a key: the key's fingerprint and the version's hash.
 pub type CountedVersion = (Fingerprint, u64);

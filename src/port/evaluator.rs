@@ -25,7 +25,7 @@ pub struct Evaluation {
 /// The time and memory that one evaluation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
-    /// Maximum duration.
+    /// The time after which the evaluation is stopped.
     pub time: Duration,
     /// Maximum memory, in bytes.
     pub memory: u64,

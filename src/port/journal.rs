@@ -28,9 +28,9 @@ pub trait Journal: Send + Sync {
 /// A journal that an earlier run left.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftoverJournal {
-    /// Its name.
+    /// The name of its file, by which it is removed or set aside.
     pub name: String,
-    /// Its content.
+    /// Its lines as found; the last one may be cut off.
     pub bytes: Vec<u8>,
 }
 

@@ -75,11 +75,11 @@ pub struct MisplacedWrites {
 /// Calls to the service behind a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
-    /// Read calls.
+    /// Calls that the service counts as reads, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that the service counts as writes, retries included.
     pub writes: u64,
-    /// Retries.
+    /// Attempts after the first one of a call.
     pub retries: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,
@@ -88,6 +88,8 @@ pub struct Usage {
     pub is_quota_shared: bool,
     /// Rows that were overwritten, not appended.
     pub updated: u64,
+    /// Cells that the spreadsheet has room for; `None` if it is not known, or there is no limit.
+    pub cells_left: Option<u64>,
 }
 
 /// Why a store can't be read.
@@ -125,6 +127,15 @@ pub enum StoreError {
         /// What was refused, and what to do.
         why: String,
     },
+    /// A proxy stopped the call, so the service received nothing.
+    #[error("{why}")]
+    Proxy {
+        /// The proxy, what it did, and the variable that sets it.
+        why: String,
+        /// `Denied` if the proxy refuses, `Corrupt` if its answer is not one of a proxy, else
+        /// `Transient`.
+        fault: Fault,
+    },
     /// The content is not what this tool wrote, or not what the job file defines.
     #[error("continue with this sheet: {why}")]
     Corrupt {
@@ -143,13 +154,18 @@ impl StoreError {
     /// Returns the class of the error.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Unavailable { fault, .. } => *fault,
+            Self::Unavailable { fault, .. } | Self::Proxy { fault, .. } => *fault,
             // The login page of a network disappears after a login.
             Self::Foreign { .. } => Fault::Transient,
             Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
         }
+    }
+
+    /// True if a proxy is the cause.
+    pub fn is_proxy_error(&self) -> bool {
+        matches!(self, Self::Proxy { .. })
     }
 
     /// Returns the class of the error after it has ended a run: a page in the service's place does

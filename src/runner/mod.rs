@@ -22,8 +22,9 @@
 //! | What waits for a commit? | `queue/` |
 //! | What does a commit carry, and how does it come to a known outcome? | `commit/` |
 //! | How does a run stop early? | `shutdown` |
+//! | When is the next run due? | `outlook` |
 //! | Which checks concern the header row of a table? | `header_row` |
-//! | Which columns would the first row of a new job have? | `preview` |
+//! | What would steps make of a record, and which columns would a first row have? | `preview` |
 
 pub mod run_loop;
 pub mod run_end;
@@ -37,5 +38,6 @@ pub mod steps;
 pub mod queue;
 pub mod commit;
 pub mod shutdown;
+pub mod outlook;
 pub mod header_row;
 pub mod preview;

@@ -1,7 +1,7 @@
-//! Computes the columns of the first row that a job would write, without writing it.
+//! Computes rows without a run: what steps without outside effects make of a record, and the columns
+//! of the first row that a job would write.
 //!
-//! In scope: the first records of a source that can be read again, and steps without outside
-//! effects.
+//! In scope: the first records of a source that can be read again.
 //! Out of scope: when it is needed (`store::load::loader`, for a tab that may be another table),
 //! and the run (`runner::run_loop`).
 
@@ -97,4 +97,28 @@ impl FirstRow {
         let key_column = added.then(|| KeyColumn::Added.name().to_owned());
         Some(key_column.into_iter().chain(row.cells.into_iter().map(|(name, _)| name)).collect())
     }
+}
+
+/// Runs steps on a record outside a run: once, without an idempotency key and without a lease.
+/// Returns the values that they make, or `None` if one of them fails. The steps must not have
+/// outside effects.
+pub async fn run_steps(steps: &[Arc<dyn Step>], body: Value, key: &Key, version: Version) -> Option<Vec<Value>> {
+    let context = StepContext {
+        key: key.clone(),
+        version,
+        idempotency_key: String::new(),
+        fence: Fence::default(),
+        attempt: 1,
+        deadline: None,
+        cancel: CancellationToken::new(),
+    };
+    let mut values = vec![body];
+    for step in steps {
+        let mut made = Vec::new();
+        for value in values {
+            made.extend(step.run(value, &context).await.ok()?);
+        }
+        values = made;
+    }
+    Some(values)
 }

@@ -32,6 +32,7 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
+use crate::schedule::job_schedule::JobSchedule;
 use crate::time::Timestamp;
 
 /// The event sink.
@@ -49,7 +50,7 @@ pub struct Dependencies {
     pub steps: Vec<Arc<dyn Step>>,
     /// Changes that were prepared from the snapshot at a head; `None` for an ordinary run.
     pub prepared: Option<PreparedChanges>,
-    /// The clock.
+    /// The source of time, wall clock and monotonic.
     pub clock: Arc<dyn Clock>,
     /// The random source.
     pub chance: Arc<dyn Rng>,
@@ -113,8 +114,10 @@ pub struct RunConfig {
     pub adopt: bool,
     /// What triggered the run.
     pub trigger: Trigger,
+    /// The job's schedule, for the next due time; `None` without one.
+    pub schedule: Option<Arc<JobSchedule>>,
     /// What the run claims of its job's schedule; `None` for a job without one.
-    pub schedule: Option<ScheduleClaim>,
+    pub claim: Option<ScheduleClaim>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.
@@ -216,6 +219,8 @@ pub enum RunError {
         /// `Transient`, `Throttled`, `Denied` or `Machine`; `Corrupt` if something other than the
         /// service answered.
         fault: Fault,
+        /// True if a proxy is the cause.
+        is_proxy_error: bool,
     },
     /// The store refuses the content of a batch.
     #[error("write to the sheet: it refuses a batch: {why}")]
@@ -249,7 +254,7 @@ pub enum RunError {
     NoField {
         /// `key` or `version`.
         what: &'static str,
-        /// The expression.
+        /// The field that the expression names, as written there.
         path: String,
         /// The source's header row.
         header_row: Box<HeaderRow>,

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::ledger::runs::expectation::{Expectations, FilledColumns};
+use crate::ledger::runs::outlook::{NextDue, RunOutlook};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::runner::shutdown::StopReason;
 use crate::time::Timestamp;
@@ -18,6 +19,8 @@ pub struct RunEnd {
     pub cause: EndCause,
     /// A sentence about keys that the source yielded more than once.
     pub repeated: Option<String>,
+    /// When the next run is due.
+    pub next_due: NextDue,
 }
 
 /// Why a run ends.
@@ -54,6 +57,7 @@ impl RunEnd {
     /// Returns the run with the status, the message and the time of its end. Messages about repairs
     /// that the run has already follow those of the end.
     pub fn close(&self, run: Run) -> Run {
+        let run = Run { outlook: RunOutlook { next_due: self.next_due, ..run.outlook }, ..run };
         let finished = Some(self.finished);
         let (status, message) = match &self.cause {
             EndCause::GivenUp(why) => {
@@ -126,13 +130,15 @@ mod tests {
             host: "a".into(),
             version: "0.1.0".into(),
             message: message.into(),
+            outlook: RunOutlook::default(),
         }
     }
 
     fn closed(cause: EndCause, run: Run) -> (RunStatus, String) {
-        let end = RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()) };
+        let end =
+            RunEnd { finished: Timestamp(9), cause, repeated: Some("1 key twice".into()), next_due: NextDue::Never };
         let run = end.close(run);
-        assert_eq!(run.finished, Some(Timestamp(9)));
+        assert_eq!((run.finished, run.outlook.next_due), (Some(Timestamp(9)), NextDue::Never));
         (run.status, run.message)
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesOrdered, StreamExt};
+use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -99,6 +100,8 @@ struct RunLoop {
     claim_first: bool,
     /// Start of the run, in monotonic milliseconds.
     began_ms: u64,
+    /// The spreadsheet's time zone.
+    sheet_zone: TimeZone,
     stop_reason: Option<StopReason>,
 }
 
@@ -132,7 +135,7 @@ impl RunLoop {
         let rereadable = source.as_ref().is_none_or(|source| source.rereadable());
         // The first commit carries no item: its guard has to be proved before anything is written.
         let first = opened.chain.draft_ids().base().is_none();
-        let claims = config.schedule.as_ref().is_some_and(ScheduleClaim::is_claim);
+        let claims = config.claim.as_ref().is_some_and(ScheduleClaim::is_claim);
         let claim_first = first || outside || claims || !rereadable;
         let target = parts_journal.filter(|_| outside && config.retrying.processes_items()).map(|journal| {
             let head = JournalHead::new(&config.job, &opened.spreadsheet, &config.definition.hash, &opened.run.id);
@@ -154,7 +157,7 @@ impl RunLoop {
         };
         let driver = CommitDriver { store: Arc::clone(&store), clock: Arc::clone(&clock), events };
         let mut opened = opened;
-        let began_ms = opened.began_ms;
+        let (began_ms, sheet_zone) = (opened.began_ms, opened.sheet_zone.clone());
         let prepared = prepared.map(|prepared| prepared.due(&opened.intake.index)).unwrap_or_default();
         for result in &results {
             opened.intake.clear_doubt(&result.key, &result.version);
@@ -198,6 +201,7 @@ impl RunLoop {
             committer,
             claim_first,
             began_ms,
+            sheet_zone,
             stop_reason: None,
         })
     }

@@ -14,9 +14,9 @@ use tokio_util::sync::CancellationToken;
 pub enum StopReason {
     /// SIGINT, or Ctrl-C.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, which service managers send first.
     Terminate,
-    /// SIGHUP.
+    /// SIGHUP, when the terminal is closed.
     HangUp,
     /// The run's own deadline.
     Deadline,

@@ -19,12 +19,14 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts};
 use crate::ledger::runs::expectation::FilledColumns;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
+use crate::runner::outlook::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
@@ -87,10 +89,12 @@ pub struct RunContext {
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
     pub schedule: Option<ScheduleRecorder>,
-    /// This run.
+    /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
     pub service: ServiceClock,
+    /// The spreadsheet's time zone, in which its `NOW()` is.
+    pub sheet_zone: TimeZone,
     /// Start of the load, in monotonic milliseconds.
     pub began_ms: u64,
     /// The spreadsheet's id.
@@ -107,12 +111,17 @@ pub struct RunContext {
 pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext, RunError> {
     let began_ms = parts.clock.monotonic_ms();
     let started = parts.clock.now();
-    let run = new_run(parts, config, started);
+    let mut run = new_run(parts, config, started);
     (parts.events)(Event::Started { run: run.id.clone(), job: config.job.clone() });
     let loaded = parts.store.load().await?;
     let service = ServiceClock::new(loaded.service_time, parts.clock.monotonic_ms());
     let snapshot = loaded.snapshot.as_ref();
+    for message in &loaded.warnings {
+        (parts.events)(Event::Anomaly { message: message.clone() });
+    }
     report_loaded(parts, snapshot, parts.clock.monotonic_ms().saturating_sub(began_ms))?;
+    let sheet_zone = loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC);
+    run.outlook.utc_offset_ms = Some(utc_offset_ms(started, &sheet_zone));
     let head = snapshot.map(|snapshot| snapshot.head);
     if parts.prepared.as_ref().is_some_and(|prepared| head != prepared.from) {
         return Err(RunError::MovedOn);
@@ -129,9 +138,9 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
     }
     let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
     let is_counted = config.retrying.reads_source();
-    let schedule =
-        config.schedule.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
-    for run in &abandoned_runs {
+    let schedule = config.claim.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
+    for run in &mut abandoned_runs {
+        run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
     let chain = start_chain(config, &loaded, definition, &run.id);
@@ -157,6 +166,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         schedule,
         run,
         service,
+        sheet_zone,
         began_ms,
         spreadsheet,
         first_spreadsheet: origin,
@@ -214,6 +224,7 @@ fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run 
         host: config.holder.host.clone(),
         version: config.version.clone(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }
 }
 

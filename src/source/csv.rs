@@ -1,7 +1,7 @@
 //! CSV with a header row: one record per row, every value a text.
 //!
 //! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
-//! the middle of a row. Out of scope: finding rows and fields (`source::rows`), and types: `0042`
+//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and types: `0042`
 //! stays `0042`, and the job file sets a column's type.
 
 use std::collections::HashMap;
@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::csv_row_reader::{CsvRow, RowReader, RowScanError};
 use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::{ContentKind, is_error_page};
-use crate::source::rows::{CsvRow, RowReader, RowScanError};
 use crate::source::skim::Depth;
 
 /// Delimiters that are common in CSV files.

@@ -1,7 +1,7 @@
 //! Damaged quotes of a CSV row: the messages, and the shape of a single line.
 //!
 //! In scope: the messages, and the heuristics that decide whether a line is a row or the middle of
-//! one. Out of scope: reading (`source::rows`).
+//! one. Out of scope: reading (`source::csv_row_reader`).
 
 use memchr::{memchr, memchr_iter};
 

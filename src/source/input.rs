@@ -25,7 +25,7 @@ pub const MAX_RECORD_BYTES: usize = 64 << 20;
 pub enum Input {
     /// A file or a named pipe.
     File(PathBuf),
-    /// Standard input.
+    /// Standard input, which can be read once.
     Stdin,
 }
 

@@ -10,7 +10,7 @@
 //! | How are records read on a thread and handed over? | `background_reader` |
 //! | What if the input is of another format than configured? | `magic` |
 //! | How is CSV read? | `csv` |
-//! | Where do CSV rows and fields begin and end? | `rows`, `damage` |
+//! | Where do CSV rows and fields begin and end? | `csv_row_reader`, `damage` |
 //! | How are JSON lines read? | `jsonl` |
 //! | How is a JSON document read? | `json`, `splitter` |
 //! | How is one JSON text parsed? | `text` |
@@ -24,7 +24,7 @@ pub mod jsonl;
 mod damage;
 mod head;
 mod magic;
-mod rows;
+mod csv_row_reader;
 pub mod skim;
 mod splitter;
 mod spool;

@@ -31,7 +31,7 @@ pub(crate) struct ElementPosition {
 /// Why the walk can't continue.
 #[derive(Debug)]
 pub(crate) enum SplitError {
-    /// Reading failed.
+    /// The reader failed, so that the rest is out of reach.
     Io(io::Error),
     /// The document is truncated.
     CutOff(ElementPosition),

@@ -13,7 +13,7 @@ use crate::source::skim::Depth;
 /// Why a text is not a record.
 #[derive(Debug)]
 pub(crate) struct NoRecord {
-    /// The message.
+    /// What is wrong, for the failure of the record.
     pub(crate) bad: BadRecord,
     /// Whether the text is valid as far as it goes, and only its end is missing.
     pub(crate) cut_off: bool,

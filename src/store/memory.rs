@@ -22,6 +22,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::processed_set::ProcessedSet;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{DONE, FORGOTTEN, processed_row};
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
 use crate::ledger::state::snapshot::{Loaded, Snapshot, State};
 use crate::port::store::{Store, StoreError, Usage};
@@ -111,14 +112,24 @@ impl MemoryStore {
             state: contents.state.clone(),
             stored_checksum: contents.state.processed,
             head,
-            processed_index: book(&contents, self.again),
+            processed_index: index(&contents, self.again),
             tables: tables.clone(),
             deleted_columns: Vec::new(),
             anomalies: Vec::new(),
             not_yet_left: None,
         });
         let (again, service_time) = (self.again, self.clock.now());
-        Loaded { snapshot, spreadsheet: "memory".into(), tables, first_rows: None, timezone: None, again, service_time }
+        Loaded {
+            snapshot,
+            spreadsheet: "memory".into(),
+            tables,
+            first_rows: None,
+            timezone: None,
+            again,
+            service_time,
+            requests: JobRequests::default(),
+            warnings: Vec::new(),
+        }
     }
 
     fn apply(&self, commit: &Commit) -> CommitReply {
@@ -186,7 +197,11 @@ impl Store for MemoryStore {
                 Some(InjectedFault::LostBefore) => CommitReply::Lost { why: "the request was lost".into() },
                 Some(InjectedFault::Throttled) => {
                     lock(&self.usage).throttled += 1;
-                    CommitReply::NotExecuted { fault: crate::fault::Fault::Throttled, why: "a quota is used up".into() }
+                    CommitReply::NotExecuted {
+                        fault: crate::fault::Fault::Throttled,
+                        is_proxy_error: false,
+                        why: "a quota is used up".into(),
+                    }
                 }
             }
         })
@@ -212,7 +227,7 @@ impl Store for MemoryStore {
     }
 }
 
-fn book(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
+fn index(contents: &Contents, again: ReprocessPolicy) -> ProcessedIndex {
     let done =
         contents.processed.iter().map(|(key, version, _)| (key.fingerprint(), again.version_hash(version))).collect();
     let forgotten =

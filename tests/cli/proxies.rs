@@ -175,6 +175,7 @@ fn a_proxy_that_says_no_is_named_and_ends_the_run_at_once() {
             let told = far(&project, &[("HTTPS_PROXY", &value)], &args);
             let all = format!("{}{}", told.exits(code).out, told.err);
             assert!(all.contains(words) && all.contains("HTTPS_PROXY") && all.contains(&proxy.address), "{all}");
+            assert!(args[0] == "check" || all.contains("NO_PROXY lists what is reached without one"), "{all}");
             assert!(!all.contains("pass@") && !all.contains("bWU6") && !all.contains("share the spreadsheet"), "{all}");
         }
         let heads = proxy.heads();

@@ -240,7 +240,7 @@ async fn another_job_that_makes_runs_first_does_not_stop_an_init() {
         let world = Arc::new(Emulated::new(doubts, 4));
         let hands = Arc::clone(&world);
         let meddling = Box::pin(async move {
-            let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77}}}]);
+            let requests: Value = json!([{"addSheet": {"properties": {"title": "Runs", "sheetId": 77, "gridProperties": {"rowCount": 9, "columnCount": 30}}}}]);
             hands.hands(requests).await;
             let header =
                 sheetkeep::ledger::rows::row_codec::RUNS.map(|name| json!({"userEnteredValue": {"stringValue": name}}));

@@ -12,6 +12,7 @@ use sheetkeep::ledger::items::failure::{Failure, FailureState};
 use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::lease::Holder;
+use sheetkeep::ledger::runs::outlook::RunOutlook;
 use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{Definition, State};
 use sheetkeep::port::store::Store;
@@ -124,7 +125,7 @@ impl Writer {
             match self.chain.on_end(&commit, &ending.end) {
                 NextAction::GoOn => return (*commit).clone(),
                 NextAction::Redraft => {}
-                other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.why),
+                other => panic!("a plain commit ended as {:?}, {other:?}: {}", ending.end, ending.error.why),
             }
         }
     }
@@ -146,6 +147,7 @@ pub fn run(job: &str, who: &str) -> Run {
         host: format!("host {who}"),
         version: "0".to_owned(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }
 }
 

@@ -11,6 +11,9 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -101,6 +104,41 @@ def the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads():
     client.del_spreadsheet(book.id)
 
 
+def jobs_turn_overdue_at_the_right_instant():
+    """The runs are due within two minutes, with a second of grace; no other run comes."""
+    zone = ZoneInfo("Europe/Berlin")
+    (folder / "clock.jsonl").write_text(json.dumps({"id": "a"}) + "\n")
+    job = folder / "clock.toml"
+    job.write_text('name = "clock"\nowner = "ops@example.com"\nschedule = { cron = "every 1m", timezone = "UTC", misfire_grace = "1s" }\n'
+                   '[source]\njsonl = "clock.jsonl"\n[item]\nkey = ".id"\n[sheet]\ntab = "Data"\n')
+    books = {locale: client.create(f"clock {locale}") for locale in ["en_US", "de_DE"]}
+    late, turned = {}, {}
+    for locale, book in books.items():
+        book.update_locale(locale)
+        book.update_timezone("Europe/Berlin")
+        run(job, book.id)
+        row = book.worksheet("Jobs").get_all_records(value_render_option="UNFORMATTED_VALUE")
+        same(f"{locale}: there is one row", [(each["job"], each["state"], each["owner"]) for each in row],
+             [("clock", "succeeded", "ops@example.com")])
+        ran = book.worksheet("Runs").get_all_records(value_render_option="UNFORMATTED_VALUE")[0]
+        same(f"{locale}: it is due when Runs says", row[0]["next due"], ran["next_due_local"])
+        same(f"{locale}: and not overdue yet", row[0]["overdue"], "no")
+        late[locale] = datetime(1899, 12, 30) + timedelta(days=ran["late_local"])
+    end = max(late.values()) + timedelta(seconds=5)
+    while datetime.now(zone).replace(tzinfo=None) < end and len(turned) < len(books):
+        for locale, book in books.items():
+            # An edit anywhere recalculates, as the full hour does.
+            before = datetime.now(zone).replace(tzinfo=None)
+            book.worksheet("Sheet1").update_acell("A1", before.isoformat())
+            if locale not in turned and book.worksheet("Jobs").get_all_records()[0]["overdue"] == "yes":
+                turned[locale] = before
+        time.sleep(0.5)
+    for locale, book in books.items():
+        seconds = (turned.get(locale, datetime.max) - late[locale]).total_seconds()
+        true(f"{locale}: it turned when it was late, and not before", -1 <= seconds <= 4)
+        client.del_spreadsheet(book.id)
+
+
 def pandas_reads_what_the_runner_filled():
     book = client.create("for pandas")
     run(fixtures / "quakes.toml", book.id)
@@ -175,7 +213,8 @@ def codes_of_csv_keep_their_zeros():
 
 
 for part in [the_runner_goes_on_in_a_tab_that_gspread_filled, the_runner_keeps_rows_up_to_date_that_stand_in_a_tab_of_gspreads,
-             pandas_reads_what_the_runner_filled, gspread_reads_what_the_runner_filled, codes_of_csv_keep_their_zeros]:
+             pandas_reads_what_the_runner_filled, gspread_reads_what_the_runner_filled, codes_of_csv_keep_their_zeros,
+             jobs_turn_overdue_at_the_right_instant]:
     with checks.part(part.__name__.replace("_", " ")):
         part()
 checks.end()

@@ -8,10 +8,12 @@ use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use sheetkeep::ledger::runs::event::RunReport;
+use sheetkeep::maintain::prune::{PrunePlan, PrunePolicy, RowAge, plan_prune};
 use sheetkeep::port::step::StepError;
+use sheetkeep::port::store::Store;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::{PreparedChanges, RunError};
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
 use sheetkeep::system::TestClock;
@@ -44,22 +46,36 @@ impl JobFixture {
             .with_mode(self.mode, self.again)
     }
 
+    /// Returns a job of this fixture on a machine with this clock. It has no steps.
+    pub fn job_on(&self, clock: &Arc<dyn Clock>, retrying: RetryScope) -> Job {
+        let mut job = Job::new(Arc::clone(clock));
+        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
+        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, self.max_rows, retrying);
+        job
+    }
+
+    /// Runs a job over a store. Then two seconds pass.
+    pub async fn run_job(
+        &self,
+        job: &Job,
+        store: impl Store + 'static,
+        items: &[Value],
+    ) -> Result<RunReport, RunError> {
+        let report = job.run(store, Values::of(items.to_vec())).await;
+        self.clock.sleep(Duration::from_secs(2)).await;
+        report
+    }
+
+    /// Runs the job with a step that makes each item its own row.
     pub async fn run(
         &self,
         items: &[Value],
         retrying: RetryScope,
         errands: Option<PreparedChanges>,
     ) -> Result<RunReport, RunError> {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
-            Some(why) => Err(StepError::Rejected(why.to_owned())),
-            None => Ok(vec![value.clone()]),
-        });
-        job.seed = u64::try_from(self.clock.now().0).unwrap_or(0);
-        (job.plan.mode, job.plan.max_rows, job.plan.retrying) = (self.mode, self.max_rows, retrying);
+        let mut job = self.job_on(&self.clock, retrying).step(|item, _| row_unless_bad(item, item.clone()));
         job.errands = errands;
-        let report = job.run(self.store(job.seed), Values::of(items.to_vec())).await;
-        self.clock.sleep(Duration::from_secs(2)).await;
-        report
+        self.run_job(&job, self.store(job.seed), items).await
     }
 
     pub async fn usual(&self, items: &[Value]) -> RunReport {
@@ -72,7 +88,36 @@ impl JobFixture {
         self.store(7).scan_rows(wanted).await.expect("a listing").expect("it has run")
     }
 
+    /// Returns the age limit of this many days before now.
+    pub fn older_than(&self, days: u64, keys: bool) -> RowAge {
+        let ms = i64::try_from(days * 86_400_000).expect("few days");
+        RowAge { before: Timestamp(self.clock.now().0 - ms), keys }
+    }
+
+    /// Returns what `prune` finds, and the changes that delete it.
+    pub async fn prunable(&self, age: RowAge) -> (PrunePlan, PreparedChanges) {
+        self.prunable_in(&self.store(7), age).await
+    }
+
+    /// Returns what `prune` finds in one of the job's spreadsheets.
+    pub async fn prunable_in(&self, store: &SheetsStore, age: RowAge) -> (PrunePlan, PreparedChanges) {
+        let wanted = ScanScope { failures: true, runs: true, earlier: true, ..ScanScope::default() };
+        let listing = store.scan_rows(wanted).await.expect("a listing").expect("it has run");
+        let ends = store.tab_extents().await.expect("the ends of its tabs");
+        let found = plan_prune(&listing, &ends, PrunePolicy { mode: self.mode, again: self.again }, age);
+        let errands = PreparedChanges { from: Some(listing.snapshot.head), settled: found.settled.clone() };
+        (found, errands)
+    }
+
     pub async fn column(&self, tab: &str, name: &str) -> Vec<String> {
         self.proxy.column(tab, name).await
+    }
+}
+
+/// Returns the row of an item, or rejects an item that says that it is bad.
+pub fn row_unless_bad(item: &Value, row: Value) -> Result<Vec<Value>, StepError> {
+    match item["bad"].as_str() {
+        Some(why) => Err(StepError::Rejected(why.to_owned())),
+        None => Ok(vec![row]),
     }
 }

@@ -139,7 +139,7 @@ fn reply_of(n: u8) -> CommitReply {
         2 => refused(CommitPart::Layout),
         3 => refused(CommitPart::Content),
         4 => CommitReply::Lost { why: String::new() },
-        _ => CommitReply::NotExecuted { fault: Fault::Throttled, why: String::new() },
+        _ => CommitReply::NotExecuted { fault: Fault::Throttled, is_proxy_error: false, why: String::new() },
     }
 }
 

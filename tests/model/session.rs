@@ -18,6 +18,7 @@ use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
 use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
 use sheetkeep::ledger::processed::processed_set::ProcessedSet;
+use sheetkeep::ledger::runs::outlook::RunOutlook;
 use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
@@ -481,6 +482,7 @@ fn run(writer: Writer) -> Run {
         host: String::new(),
         version: String::new(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }
 }
 

@@ -218,9 +218,11 @@ impl Store for OfLane {
             }
             self.lane.under_way().await;
             match kind {
-                Some(Kind::Fails(429)) => {
-                    CommitReply::NotExecuted { fault: Fault::Throttled, why: "a quota is used up".to_owned() }
-                }
+                Some(Kind::Fails(429)) => CommitReply::NotExecuted {
+                    fault: Fault::Throttled,
+                    is_proxy_error: false,
+                    why: "a quota is used up".to_owned(),
+                },
                 Some(Kind::Refuses(400)) => {
                     CommitReply::Refused { part: CommitPart::Content, why: "poison".to_owned() }
                 }

@@ -210,6 +210,7 @@ impl Job {
             steal: false,
             adopt: false,
             schedule: None,
+            claim: None,
             trigger: Trigger { kind: "test".into(), ..Trigger::default() },
             ttl_ms: 300_000,
             commit_every_ms: 2_000,

@@ -20,9 +20,10 @@ use sheetkeep::port::step::StepError;
 use sheetkeep::port::store::Store as _;
 use sheetkeep::runner::input::input_queue::RetryScope;
 use sheetkeep::runner::run_config::PreparedChanges;
-use sheetkeep::store::scan::rows::ScannedTabs;
+use sheetkeep::store::scan::scanned_tabs::ScannedTabs;
 use sheetkeep::store::scan::scanner::ScanScope;
 use sheetkeep::store::spreadsheet::store::SheetsStore;
+use sheetkeep::store::tabs::jobs::JobsView;
 use sheetkeep::system::TestClock;
 use sheetkeep::time::Timestamp;
 use tokio::sync::Notify;
@@ -64,6 +65,8 @@ pub struct WireFixture {
     pub again: ReprocessPolicy,
     /// Rows in one commit at most.
     pub max_rows: usize,
+    /// How the job uses the tab Jobs.
+    pub jobs: Option<JobsView>,
     clock: Arc<dyn Clock>,
 }
 
@@ -79,13 +82,15 @@ impl WireFixture {
     fn new(guard: Guard, mode: WriteMode, again: ReprocessPolicy) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_790_000_000_000)));
         let proxy = EmulatorProxy::new(guard.behaviour(), 1, &clock, None);
-        Self { proxy, guard, mode, again, max_rows: 10, clock }
+        Self { proxy, guard, mode, again, max_rows: 10, jobs: None, clock }
     }
 
     fn store_at(&self, id: &str, seed: u64) -> SheetsStore {
         let id = SpreadsheetId::parse(id).expect("an id");
         let sheets = Arc::new(self.proxy.sheets(seed));
-        SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock)).with_mode(self.mode, self.again)
+        SheetsStore::new(sheets, id, "j", "Data", Arc::clone(&self.clock))
+            .with_mode(self.mode, self.again)
+            .with_jobs(self.jobs.clone())
     }
 
     /// A job whose step refuses an item with a field `bad`, and leaves the version out of the row.

@@ -46,7 +46,7 @@ pub enum Decision {
         /// Delay, in milliseconds.
         after_ms: u64,
     },
-    /// Stop trying.
+    /// No further attempt: a bound is reached, or the error does not pass.
     GiveUp(Exhausted),
 }
 

@@ -32,7 +32,7 @@ pub enum Cell {
     Figure {
         /// The number: days since 1899-12-30 for days and timestamps, days for durations.
         value: Option<f64>,
-        /// Its kind.
+        /// What the number counts, which decides its format on the sheet.
         figure: Figure,
         /// Its pattern in the notation of spreadsheets, such as `#,##0.00` or `yyyy-mm-dd`.
         pattern: Arc<str>,
@@ -44,11 +44,11 @@ pub enum Cell {
 pub enum Figure {
     /// A plain number.
     Number,
-    /// A day.
+    /// A day without a time, by the spreadsheet's calendar.
     Date,
-    /// A timestamp.
+    /// A day with a time of day, in the time zone of the data.
     DateTime,
-    /// A duration.
+    /// A length of time, which may be longer than a day.
     Duration,
 }
 

@@ -17,7 +17,7 @@ impl BlackoutDates {
         let read = |part: &str| part.trim().parse::<Date>().ok().filter(|_| part.trim().len() == 10);
         let help = "write a date as 2026-12-24, or a range as 2026-12-24..2027-01-02";
         let (Some(from), Some(to)) = (read(from), read(to)) else {
-            return Err(ExpressionError::new(format!("{text:?} is no date or range of dates")).with_help(help));
+            return Err(ExpressionError::new(format!("{text:?} is not a valid date or range of dates")).with_help(help));
         };
         if from > to {
             return Err(ExpressionError::new(format!("{text:?} ends before it begins")).with_help(help));

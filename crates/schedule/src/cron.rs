@@ -150,7 +150,7 @@ fn fields_of_word(text: &str) -> Result<&'static str, ExpressionError> {
 
 /// Checks one field by itself, so that the error names it.
 fn check_field(part: &str, name: &str, names: &[&str]) -> Result<(), ExpressionError> {
-    let refuse = |why: String| Err(ExpressionError::new(format!("{part:?} is no {name}: {why}")));
+    let refuse = |why: String| Err(ExpressionError::new(format!("{part:?} is not a valid {name}: {why}")));
     if let Some(other) = part.chars().find(|c| !c.is_ascii_alphanumeric() && !"*,-/".contains(*c)) {
         return refuse(format!("{other:?} has no meaning there"));
     }

@@ -70,7 +70,7 @@ pub(crate) fn unknown_word(text: &str) -> ExpressionError {
     if text.eq_ignore_ascii_case("@reboot") {
         return ExpressionError::new("\"@reboot\" names no time").with_help("let systemd start the job at boot");
     }
-    ExpressionError::new(format!("{text:?} is no word for a schedule"))
+    ExpressionError::new(format!("{text:?} is not a valid word for a schedule"))
         .with_help("the words are @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually")
 }
 

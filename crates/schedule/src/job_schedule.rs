@@ -207,8 +207,10 @@ pub fn deadline_recurrence(ready_by: &str, weekdays: &str) -> Result<Recurrence,
 
 /// Parses a time of day, `09:00`.
 pub fn parse_time(text: &str) -> Result<Time, ExpressionError> {
-    let refuse =
-        || ExpressionError::new(format!("{text:?} is no time of day")).with_help("write it as 09:00, with 24 hours");
+    let refuse = || {
+        ExpressionError::new(format!("{text:?} is not a valid time of day"))
+            .with_help("write it as 09:00, with 24 hours")
+    };
     let (hour, minute) = text.split_once(':').filter(|_| text.len() == 5).ok_or_else(refuse)?;
     let read = |part: &str| part.parse::<i8>().ok().filter(|_| part.bytes().all(|b| b.is_ascii_digit()));
     let (hour, minute) = read(hour).zip(read(minute)).ok_or_else(refuse)?;

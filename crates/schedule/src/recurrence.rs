@@ -168,7 +168,7 @@ pub fn local_date(at: i64, zone: &TimeZone) -> Option<Date> {
 
 fn parse_interval(text: &str) -> Result<Recurrence, ExpressionError> {
     let refuse = |why: &str| {
-        ExpressionError::new(format!("{text:?} is no interval: {why}"))
+        ExpressionError::new(format!("{text:?} is not a valid interval: {why}"))
             .with_help("write \"every 15m\", \"every 2h\" or \"every 1d\", from 1m to 28d")
     };
     let rest = text[6..].trim();

@@ -40,7 +40,7 @@ use sheetkeep_base::time::Timestamp;
 mod file_status;
 
 /// Field mask of `spreadsheets.get`.
-const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone),\
+const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone,autoRecalc),\
     sheets.properties(sheetId,title,index,hidden,gridProperties(rowCount,columnCount)),namedRanges(namedRangeId,name,range)";
 
 /// Field mask of a batch that reads ranges back. Without it the response would also hold every

@@ -12,7 +12,7 @@ pub struct ApiError {
     pub code: u16,
     /// The canonical name, such as `INVALID_ARGUMENT`.
     pub status: &'static str,
-    /// Google's message.
+    /// The message for people, word for word as Google sends it where a record exists.
     pub message: String,
     /// The `details` array, if recorded responses have one.
     pub details: Option<Value>,

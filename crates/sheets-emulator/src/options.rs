@@ -28,7 +28,7 @@ pub struct EmulatorOptions {
     pub latency: Latency,
     /// Behaviours that Google does not document.
     pub behaviors: UnknownBehaviors,
-    /// Pending faults.
+    /// Rules by which calls fail, from the start on; the first that matches a call applies.
     pub faults: Vec<FaultRule>,
     /// Answers calls on the calling task, one after the other, for reproducible tests.
     pub in_turn: bool,

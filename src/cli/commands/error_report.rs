@@ -49,7 +49,7 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
-    let proxy_help = || proxy_help(&trouble, settings);
+    let proxy_help = || proxy_help(error, exit, settings);
     let help = || contents_help(error, settings).or_else(|| help(error).map(str::to_owned));
     match proxy_help().or_else(help).or_else(|| target_help(error, exit, settings)) {
         Some(help) => trouble.with_help(help),
@@ -87,9 +87,8 @@ fn target_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<Stri
 }
 
 /// Returns help for a refusal by a proxy, which the spreadsheet's owner can't change.
-fn proxy_help(trouble: &CliError, settings: &Settings) -> Option<String> {
-    let is_refusal =
-        matches!(trouble.exit(), Exit::NoPerm | Exit::Protocol) && trouble.message().contains("the proxy ");
+fn proxy_help(error: &AppError, exit: Exit, settings: &Settings) -> Option<String> {
+    let is_refusal = error.is_proxy_error() && matches!(exit, Exit::NoPerm | Exit::Protocol);
     let url = &settings.api_url;
     is_refusal.then(|| {
         format!("calls to {url} and to the token service go through it; NO_PROXY lists what is reached without one")
@@ -153,7 +152,9 @@ fn store_exit(error: &StoreError) -> Exit {
         StoreError::Corrupt { .. } => Exit::DataErr,
         StoreError::Unsafe { .. } | StoreError::Foreign { .. } => Exit::Protocol,
         StoreError::Denied { .. } => Exit::NoPerm,
-        StoreError::Unavailable { fault, .. } => Exit::from((*fault, Context::Service)),
+        StoreError::Unavailable { fault, .. } | StoreError::Proxy { fault, .. } => {
+            Exit::from((*fault, Context::Service))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Place {
     pub job_file: String,
     /// The data tab's title.
     pub tab: String,
-    /// The spreadsheet.
+    /// Where the rows are: a spreadsheet's id, or a local file.
     pub spreadsheet: Spreadsheet,
     /// The flag that chose the spreadsheet and its value, if one was typed.
     pub chosen_by: Option<(&'static str, String)>,

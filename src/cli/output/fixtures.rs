@@ -8,6 +8,7 @@ use crate::ledger::items::key::Key;
 use crate::ledger::items::repeated_keys::RepeatedKeys;
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::runs::event::{Event, RetryCounts, RunReport};
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
@@ -28,6 +29,7 @@ pub fn report() -> RunReport {
         host: "box".into(),
         version: "0.1.0".into(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     };
     RunReport {
         run,

@@ -23,7 +23,7 @@ const SAMPLE_CHARS: usize = 160;
 
 /// Everything that a plan shows.
 pub struct PlanOutput<'a> {
-    /// The plan.
+    /// What the run would do, record by record and in sum.
     pub plan: &'a RunPlan,
     /// What happens if each step runs twice.
     pub reruns: Vec<RerunPrediction>,

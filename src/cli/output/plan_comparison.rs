@@ -21,7 +21,7 @@ pub struct ComparisonOutput<'a> {
     pub old: String,
     /// The new job file, as typed.
     pub new: String,
-    /// The difference.
+    /// What the two job files would write differently.
     pub comparison: &'a PlanComparison,
 }
 

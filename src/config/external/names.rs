@@ -64,7 +64,7 @@ pub(crate) enum VariableKind {
     Unknown,
 }
 
-/// Classifies `name`.
+/// Returns what an environment variable of this name is to this program.
 pub(crate) fn kind(name: &str) -> VariableKind {
     let known = || SETTINGS.iter().chain(&OF_STEPS).chain(&OF_TESTS).copied();
     let upper = name.to_uppercase().replace('-', "_");

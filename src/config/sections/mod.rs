@@ -12,11 +12,13 @@
 //! | Which proxies are used? | `proxies` |
 //! | What is a run expected to yield? | `expect` |
 //! | Where does the job report that it is alive? | `heartbeat` |
+//! | How does the job appear in the tab Jobs? | `jobs` |
 
 pub(crate) mod columns;
 pub mod evaluation;
 pub(crate) mod expect;
 pub mod heartbeat;
+pub(crate) mod jobs;
 pub mod limits;
 mod linked;
 pub(crate) mod proxies;

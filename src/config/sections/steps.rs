@@ -35,7 +35,7 @@ pub struct StepSettings {
 pub enum StepAction {
     /// A jq expression and its timeout for each value, in milliseconds.
     Map(Program, u64),
-    /// A program.
+    /// A program that gets the item on standard input, with its settings.
     Command(CommandSettings),
 }
 

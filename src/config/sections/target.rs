@@ -27,12 +27,12 @@ pub const GOOGLE_API_URL: &str = "https://sheets.googleapis.com/";
 pub enum Target {
     /// A spreadsheet behind the API.
     Google {
-        /// Its id.
+        /// The spreadsheet's id, from its address.
         id: String,
     },
     /// The embedded sheet.
     Embedded {
-        /// Its file.
+        /// The path of the local file; it need not exist yet.
         file: PathBuf,
     },
 }

@@ -58,6 +58,8 @@ type Text = At<String>;
 pub(crate) struct JobFile {
     /// The job's name: letters, digits, blank, `_`, `.` and `-`, at most 50. It names the tabs that hold the job's state.
     pub(crate) name: Option<Text>,
+    /// Who answers for the job, as people read it in the tab Jobs: a name or a mail address.
+    pub(crate) owner: Option<Text>,
     /// When the job should run.
     pub(crate) schedule: Option<ScheduleSection>,
     /// Where records come from: exactly one of csv, json and jsonl.
@@ -84,6 +86,8 @@ pub(crate) struct JobFile {
     pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
+    /// How the job appears in the tab Jobs.
+    pub(crate) jobs: Option<JobsSection>,
     /// What is kept on this machine.
     pub(crate) state: Option<StateSection>,
 }
@@ -152,7 +156,7 @@ pub(crate) struct ItemSection {
     pub(crate) order: Option<Text>,
 }
 
-/// One step.
+/// A step: a jq expression or a program that is applied to each item.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
@@ -211,7 +215,7 @@ pub(crate) struct SheetSection {
 /// A column: the word of its type, or a table that says more.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnSays {
-    /// The type.
+    /// The word of the type, such as `number`; `auto` if there is none.
     pub(crate) kind: Option<Text>,
     /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
     pub(crate) format: Option<Text>,
@@ -389,6 +393,17 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// How the job appears in the tab Jobs, in which all jobs of the spreadsheet show their state.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct JobsSection {
+    /// Whether the job has a row there; true by default.
+    pub(crate) tab: Option<At<bool>>,
+    /// Whether the job sets hourly recalculation when it makes the tab, so that `overdue` turns by itself; true by default.
+    pub(crate) recalculate: Option<At<bool>>,
 }
 
 /// What a run is expected to yield. A range is `1..`, `..100`, `10..20`, or a share of the records read such as `..5%`.

@@ -24,8 +24,8 @@ impl Committer {
         let items = self.drafts.requeue_newest();
         let (number, suspects) = (outcome.commit.to.commit, items.len());
         self.bisection.on_refused(suspects, confidence);
-        self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.why.clone() });
-        self.refusal = outcome.why;
+        self.emit(Event::Suspected { number, items: suspects as u64, why: outcome.error.why.clone() });
+        self.refusal = outcome.error.why;
         queue.put_back(items, self.now_ms());
         self.closing_run = ClosingRun::No;
         self.fail_rejected_item(intake, queue)

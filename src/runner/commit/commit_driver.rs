@@ -22,22 +22,38 @@ const HEAD_READ_RETRIES: u32 = 3;
 /// A commit whose outcome is known, or can't be determined.
 #[derive(Debug)]
 pub struct CommitOutcome {
-    /// The commit.
+    /// The commit that was sent, for the draft that follows it.
     pub commit: Arc<Commit>,
     /// How it ended.
     pub end: CommitEnd,
-    /// The last error message; empty if there was none.
-    pub why: String,
-    /// The class of the last error.
-    pub fault: Fault,
+    /// The last error.
+    pub error: LastError,
     /// Milliseconds since the first send.
     pub took_ms: u64,
+}
+
+/// The last error before the end of a commit.
+#[derive(Debug, Clone)]
+pub struct LastError {
+    /// Its message; empty if there was none.
+    pub why: String,
+    /// The class of the error: what may be done about it.
+    pub fault: Fault,
+    /// True if a proxy is the cause.
+    pub is_proxy_error: bool,
+}
+
+impl LastError {
+    /// Creates the error of this message and class, which no proxy caused.
+    pub fn new(why: impl Into<String>, fault: Fault) -> Self {
+        Self { why: why.into(), fault, is_proxy_error: false }
+    }
 }
 
 /// The ports that the driver uses.
 #[derive(Clone)]
 pub struct CommitDriver {
-    /// The store.
+    /// The store that gets the commit and yields the head.
     pub store: Arc<dyn Store>,
     /// The clock for delays.
     pub clock: Arc<dyn Clock>,
@@ -53,23 +69,23 @@ impl CommitDriver {
         let has_items = !commit.changes.settled.is_empty();
         let (mut machine, mut next) =
             if has_items { CommitMachine::begin_with_items() } else { CommitMachine::begin() };
-        let (mut why, mut fault) = (String::new(), Fault::Transient);
+        let mut error = LastError::new("", Fault::Transient);
         let mut was_in_doubt = false;
         let end = loop {
             next = match next {
                 CommitStep::Send { after_ms } => {
                     self.wait(after_ms).await;
                     let reply = self.store.commit(&commit).await;
-                    (why, fault) = reply_error(&reply).unwrap_or((why, fault));
+                    error = reply_error(&reply).unwrap_or(error);
                     machine.on_reply(commit.to, &reply)
                 }
                 CommitStep::ReadHead { after_ms } => {
                     if !was_in_doubt {
                         was_in_doubt = true;
-                        (self.events)(Event::InDoubt { number, why: why.clone() });
+                        (self.events)(Event::InDoubt { number, why: error.why.clone() });
                     }
                     self.wait(after_ms).await;
-                    match self.read_head(&mut why, &mut fault).await {
+                    match self.read_head(&mut error).await {
                         Some(status) => machine.on_head_status(&drafted, status),
                         None => CommitStep::End(CommitEnd::Unclear),
                     }
@@ -81,17 +97,21 @@ impl CommitDriver {
             (self.events)(Event::Judged { number, verdict: verdict(&end) });
         }
         let took_ms = self.clock.monotonic_ms().saturating_sub(began);
-        CommitOutcome { commit, end, why, fault, took_ms }
+        CommitOutcome { commit, end, error, took_ms }
     }
 
     /// Reads the head, with retries while the service is down. Returns `None` if it stays down.
-    async fn read_head(&self, why: &mut String, fault: &mut Fault) -> Option<HeadStatus> {
+    async fn read_head(&self, last: &mut LastError) -> Option<HeadStatus> {
         for _ in 0..HEAD_READ_RETRIES {
             let error = match self.store.read_head().await {
                 Ok(status) => return Some(status),
                 Err(error) => error,
             };
-            (*why, *fault) = (error.to_string(), error.final_fault());
+            *last = LastError {
+                why: error.to_string(),
+                fault: error.final_fault(),
+                is_proxy_error: error.is_proxy_error(),
+            };
             if !error.fault().passes() {
                 return None;
             }
@@ -107,17 +127,19 @@ impl CommitDriver {
     }
 }
 
-fn reply_error(reply: &CommitReply) -> Option<(String, Fault)> {
-    match reply {
-        CommitReply::Applied => None,
+fn reply_error(reply: &CommitReply) -> Option<LastError> {
+    Some(match reply {
+        CommitReply::Applied => return None,
         // The guard refuses a writer that was overtaken; the next run finds another head.
         CommitReply::Refused { part: CommitPart::Guard, why } | CommitReply::Lost { why } => {
-            Some((why.clone(), Fault::Transient))
+            LastError::new(why, Fault::Transient)
         }
-        CommitReply::Refused { why, .. } | CommitReply::Unsafe { why } => Some((why.clone(), Fault::Corrupt)),
-        CommitReply::TooLarge => Some(("the batch is too large for the service".into(), Fault::Rejected)),
-        CommitReply::NotExecuted { why, fault } => Some((why.clone(), *fault)),
-    }
+        CommitReply::Refused { why, .. } | CommitReply::Unsafe { why } => LastError::new(why, Fault::Corrupt),
+        CommitReply::TooLarge => LastError::new("the batch is too large for the service", Fault::Rejected),
+        CommitReply::NotExecuted { why, fault, is_proxy_error } => {
+            LastError { why: why.clone(), fault: *fault, is_proxy_error: *is_proxy_error }
+        }
+    })
 }
 
 fn verdict(end: &CommitEnd) -> &'static str {

@@ -15,14 +15,16 @@ use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::commit::commit_resolution::Resolution;
+use crate::ledger::items::failure::{Failure, FailureState};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
-use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
+use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
 use crate::runner::input::reprocess_state::ReprocessState;
@@ -253,7 +255,10 @@ impl Committer {
             changes.columns = intake.output.header.pending().to_vec();
         }
         let so_far = self.run_with(&changes, intake.counts);
-        let run = end.map_or_else(|| so_far.clone(), |end| end.close(so_far.clone()));
+        let run = match end {
+            Some(end) => self.with_rest(end.close(so_far), &changes, intake),
+            None => so_far,
+        };
         if end.is_some() && !self.is_run_row_written {
             changes.runs.push(run.clone());
         }
@@ -284,7 +289,8 @@ impl Committer {
         let metadata =
             CommitMetadata { now: self.service_time(), ttl_ms: self.ttl_ms, release: end.is_some(), run, cursor };
         let drafted = self.chain.draft(self.chance.bits(), changes, &metadata);
-        let commit = Arc::new(drafted.map_err(|error| unfinished_error(error.to_string(), Fault::Transient))?);
+        let commit =
+            Arc::new(drafted.map_err(|error| unfinished_error(LastError::new(error.to_string(), Fault::Transient)))?);
         self.drafts.note(Arc::clone(&commit), items);
         self.closing_run = if end.is_some() { ClosingRun::UnderWay } else { ClosingRun::No };
         let driving = self.driver.clone().drive(commit, self.chain.draft_ids().clone());
@@ -325,7 +331,7 @@ impl Committer {
             NextAction::Suspect(confidence) => self.start_bisection(confidence, outcome, intake, queue),
             NextAction::Reload => self.reload(self.drafts.newest_items(), Some(&outcome.commit), intake, queue).await,
             NextAction::Stop(halt) => {
-                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome).await)
+                Err(halt_error(self.driver.store.as_ref(), self.schedule.as_ref(), halt, outcome.error).await)
             }
         }
     }
@@ -347,7 +353,10 @@ impl Committer {
         queue: &mut CommitQueue,
     ) -> Result<(), RunError> {
         let Some((commit, items, left)) = self.drafts.applied(id) else {
-            return Err(unfinished_error("a commit was applied that this run did not draft".into(), Fault::Corrupt));
+            return Err(unfinished_error(LastError::new(
+                "a commit was applied that this run did not draft",
+                Fault::Corrupt,
+            )));
         };
         self.chain.on_end(&commit, &CommitEnd::Applied(id));
         let now_ms = self.now_ms();
@@ -385,6 +394,19 @@ impl Committer {
             self.is_run_row_written = true;
         }
         Ok(())
+    }
+
+    /// Returns an ended run with what it leaves: open failures once these changes are applied, and
+    /// cells.
+    fn with_rest(&self, run: Run, changes: &Changes, intake: &Intake) -> Run {
+        let closes = |failure: &&Failure| {
+            let prior = intake.index.prior_failure(&failure.key);
+            failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
+        };
+        let fewer = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
+        let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.probation.unwritten());
+        let cells_left = self.driver.store.usage().cells_left;
+        Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.

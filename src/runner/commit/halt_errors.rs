@@ -4,12 +4,11 @@
 //! In scope: one more load, if it can name the cause. Out of scope: when a run halts
 //! (`ledger::commit::commit_chain`).
 
-use crate::fault::Fault;
 use crate::ledger::commit::changes::CommitPart;
 use crate::ledger::commit::commit_chain::HaltReason as Halt;
 use crate::ledger::state::snapshot::State;
 use crate::port::store::{Store, StoreError};
-use crate::runner::commit::commit_driver::CommitOutcome;
+use crate::runner::commit::commit_driver::LastError;
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_recorder::ScheduleRecorder;
 use crate::runner::startup::check_not_blocked;
@@ -19,14 +18,14 @@ pub(super) async fn halt_error(
     store: &dyn Store,
     schedule: Option<&ScheduleRecorder>,
     halt: Halt,
-    outcome: CommitOutcome,
+    error: LastError,
 ) -> RunError {
     match halt {
         Halt::Fenced => fenced_error(store, schedule).await,
         Halt::Corrupt => head_missing_error(),
-        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: outcome.why }),
-        Halt::Unclear | Halt::NotExecuted => unfinished_error(outcome.why, outcome.fault),
-        Halt::Refused(part) => refused_error(store, part, outcome.why).await,
+        Halt::Unsafe => RunError::Store(StoreError::Unsafe { why: error.why }),
+        Halt::Unclear | Halt::NotExecuted => unfinished_error(error),
+        Halt::Refused(part) => refused_error(store, part, error.why).await,
         Halt::TooLarge => RunError::Refused { why: "one record alone is too large for a batch".into() },
     }
 }
@@ -74,6 +73,7 @@ pub(super) fn head_missing_error() -> RunError {
 }
 
 /// Returns the error for a batch with unknown outcome, or that could not be sent.
-pub(super) fn unfinished_error(why: String, fault: Fault) -> RunError {
-    RunError::Unfinished { why, fault }
+pub(super) fn unfinished_error(error: LastError) -> RunError {
+    let LastError { why, fault, is_proxy_error } = error;
+    RunError::Unfinished { why, fault, is_proxy_error }
 }

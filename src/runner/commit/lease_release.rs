@@ -8,6 +8,7 @@
 //! row and once without. If the service refuses both, the lease expires by itself.
 
 use crate::ledger::commit::commit_machine::CommitEnd;
+use crate::ledger::runs::outlook::NextDue;
 use crate::runner::commit::committer::Committer;
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::records::intake::Intake;
@@ -18,7 +19,8 @@ impl Committer {
     /// the next run.
     pub(in crate::runner) async fn release_lease(&mut self, why: &str, intake: &mut Intake, queue: &mut CommitQueue) {
         let finished = self.driver.clock.now();
-        let end = RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None };
+        let end =
+            RunEnd { finished, cause: EndCause::GivenUp(why.to_owned()), repeated: None, next_due: NextDue::Unknown };
         if self.is_busy() {
             let outcome = self.commit_finished().await;
             if self.on_commit_end(outcome, intake, queue, &end).await.is_err() || self.is_busy() {

@@ -13,6 +13,7 @@ use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{Header, KeyColumn};
 use crate::port::store::StoreError;
+use crate::runner::commit::commit_driver::LastError;
 use crate::runner::commit::committer::{ClosingRun, Committer};
 use crate::runner::commit::halt_errors::{head_missing_error, taken_over_error, unfinished_error};
 use crate::runner::queue::commit_queue::{CommitQueue, PendingItem};
@@ -103,7 +104,7 @@ impl Committer {
     fn restart_first_commit(&mut self, refused: Option<&Commit>) -> Result<(), RunError> {
         let Some(init) = refused.filter(|commit| commit.from.is_none()) else { return Err(head_missing_error()) };
         if self.chain.on_end(init, &CommitEnd::Redraft) != NextAction::Redraft {
-            return Err(unfinished_error("its tabs could not be made".into(), Fault::Transient));
+            return Err(unfinished_error(LastError::new("its tabs could not be made", Fault::Transient)));
         }
         self.drafts.clear(None);
         self.closing_run = ClosingRun::No;

@@ -24,8 +24,8 @@ use crate::time::Timestamp;
 impl Intake {
     /// Takes the survey of the source: from now on one record of each key counts.
     pub fn use_survey(&mut self, survey: SourceSurvey) {
-        let book = &self.index;
-        self.selection.selector = Some(survey.into_selector(|fingerprint| book.newest_version(fingerprint)));
+        let index = &self.index;
+        self.selection.selector = Some(survey.into_selector(|fingerprint| index.newest_version(fingerprint)));
     }
 
     /// Handles the end of the source. Returns what to compare in one more pass.

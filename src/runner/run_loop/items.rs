@@ -95,10 +95,10 @@ impl RunLoop {
     }
 
     pub(super) fn start_steps(&mut self, item: Item, place: SequenceNumber) {
-        let book = &self.intake.index;
+        let index = &self.intake.index;
         let known = PriorState {
-            state_digest: book.state_digest(&item.key),
-            change_id: book.change_id(&item.key, &item.version),
+            state_digest: index.state_digest(&item.key),
+            change_id: index.change_id(&item.key, &item.version),
         };
         self.active_steps.push_back(Box::pin(self.executor.clone().run(item, place, known)));
     }

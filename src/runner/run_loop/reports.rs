@@ -6,13 +6,18 @@
 use std::sync::Arc;
 
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::machine::MachineTrouble;
 use crate::runner::input::input_queue::{InputQueue, RetryScope};
+use crate::runner::outlook::{OccurrenceRun, next_due};
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::run_end::{EndCause, FullPass, RunEnd};
 use crate::runner::run_loop::RunLoop;
+
+/// The trigger in Runs of runs that fill in past dates.
+const BACKFILL: &str = "backfill";
 
 impl RunLoop {
     /// Returns the end of the run with its reason, as known by now.
@@ -20,7 +25,7 @@ impl RunLoop {
         let trouble = self.trouble.as_ref().map(ToString::to_string);
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
-        let verdict = self.config.schedule.as_ref().and_then(|claim| claim.verdict.clone());
+        let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
@@ -38,7 +43,19 @@ impl RunLoop {
         // meanwhile.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);
         let finished = self.committer.run.started.add_ms(took_ms);
-        RunEnd { finished, cause, repeated: self.intake.selection.repeats().sentence(self.intake.index.policy()) }
+        let repeated = self.intake.selection.repeats().sentence(self.intake.index.policy());
+        RunEnd { finished, cause, repeated, next_due: self.next_due(took_ms) }
+    }
+
+    /// Returns when the next run is due. A run that does not read the source is no run of an
+    /// occurrence, nor is one that fills in past dates.
+    fn next_due(&self, took_ms: u64) -> NextDue {
+        let run = &self.committer.run;
+        if !self.config.retrying.reads_source() || run.trigger.kind == BACKFILL {
+            return NextDue::Unknown;
+        }
+        let occurrence = OccurrenceRun { scheduled_for: run.trigger.scheduled_for, started: run.started, took_ms };
+        next_due(self.config.schedule.as_deref(), occurrence, &self.sheet_zone)
     }
 
     /// Returns how the counts are far from those of earlier runs, where the job file expects nothing.

@@ -19,7 +19,7 @@ use crate::runner::run_config::Events;
 /// Where a run journals results, and under which head line.
 #[derive(Clone)]
 pub struct JournalTarget {
-    /// The journal.
+    /// The file on this machine that keeps results of programs.
     pub journal: Arc<dyn Journal>,
     /// The head line: which run the results belong to.
     pub head: JournalHead,

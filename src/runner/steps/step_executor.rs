@@ -28,7 +28,7 @@ const MAX_VALUES: usize = 100_000;
 /// An item after its steps.
 #[derive(Debug)]
 pub struct StepOutcome {
-    /// The item.
+    /// The item as it went into the first step.
     pub item: Item,
     /// Its sequence number in the order of the source.
     pub place: SequenceNumber,
@@ -74,7 +74,7 @@ pub struct StepExecutor {
     pub steps: Arc<[Arc<dyn Step>]>,
     /// The retry policy within a run.
     pub retry: RetryPolicy,
-    /// The clock.
+    /// The clock for timeouts and pauses.
     pub clock: Arc<dyn Clock>,
     /// The random source, for jitter.
     pub chance: Arc<dyn Rng>,

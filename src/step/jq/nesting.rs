@@ -82,7 +82,7 @@ enum Next {
     /// The start of a term: a keyword opens a construct here; `end`, `then` and so on are filter
     /// names.
     Term,
-    /// A pattern.
+    /// A pattern of `as`, which binds names to parts of a value.
     Pattern,
     /// An operator, or the end of a term.
     Operator,

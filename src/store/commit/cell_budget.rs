@@ -164,6 +164,7 @@ mod tests {
             title: String::new(),
             locale: String::new(),
             time_zone: String::new(),
+            auto_recalc: String::new(),
             tabs: vec![tab],
             named_ranges: Vec::new(),
         })

@@ -16,6 +16,7 @@ use crate::ledger::items::failure::Failure;
 use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS, failure_row, processed_row, run_row};
 use crate::ledger::state::state_codec::state_pairs;
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
+use crate::store::commit::jobs_row;
 use crate::store::commit::own_columns::{self, OwnColumns};
 use crate::store::commit::restore::PendingRestores;
 use crate::store::commit::row_plan::RowContext;
@@ -23,7 +24,9 @@ use crate::store::commit::row_writer::{RowRequests, encode_rows, without_scratch
 use crate::store::guard::head_guard::{BatchStep, GuardSupport, STATE_ROWS, failures_title, processed_title};
 use crate::store::tabs::cells::{VALUE, VALUE_AND_FORMAT, VALUE_AND_NUMBER, row_of_cells, to_cell_data};
 use crate::store::tabs::requests::{index, put};
-use crate::store::tabs::schema::{FIRST_ROWS, RUNS_TITLE, StoreMetadata, Tab, Tabs, derived_tab_id};
+use crate::store::tabs::schema::{
+    FIRST_ROWS, JobsTab, RUNS_TITLE, StoreMetadata, Tab, Tabs, derived_jobs_id, derived_tab_id,
+};
 
 /// The requests of a batch, and the tabs after it.
 pub struct EncodedBatch {
@@ -31,6 +34,9 @@ pub struct EncodedBatch {
     pub requests: Vec<Request>,
     /// The commit part of each request.
     pub parts: Vec<CommitPart>,
+    /// The positions of requests that concern only the tab Jobs. The batch is complete without
+    /// them.
+    pub jobs_requests: Vec<usize>,
     /// The tabs after the batch.
     pub tabs: Tabs,
     /// The effect on the data tab's rows. Its requests are part of `requests`.
@@ -70,6 +76,8 @@ pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext
         commit,
         out: Vec::new(),
         tabs: tabs.clone(),
+        jobs: tabs.jobs.clone(),
+        jobs_requests: Vec::new(),
         has_data_tab,
         missing_columns: 0,
         state_tab,
@@ -84,13 +92,17 @@ pub fn encode(commit: &Commit, batch_steps: &[BatchStep], context: EncodeContext
         encoder.push_step(step, &store_metadata);
     }
     let (parts, requests) = encoder.out.into_iter().unzip();
-    EncodedBatch { requests, parts, tabs: encoder.tabs, rows: encoder.rows, deletion: encoder.deletion }
+    let BatchEncoder { jobs_requests, tabs, rows, deletion, .. } = encoder;
+    EncodedBatch { requests, parts, jobs_requests, tabs, rows, deletion }
 }
 
 struct BatchEncoder<'a> {
     commit: &'a Commit,
     out: Vec<(CommitPart, Request)>,
     tabs: Tabs,
+    /// The tab Jobs before the batch.
+    jobs: JobsTab,
+    jobs_requests: Vec<usize>,
     has_data_tab: bool,
     /// Columns that a data tab made by a user lacks for its header.
     missing_columns: usize,
@@ -121,6 +133,11 @@ impl BatchEncoder<'_> {
             let (failures, runs) = (&mut self.tabs.failures, &mut self.tabs.runs);
             failures.get_or_insert_with(|| made(TabKind::Failures, failures_title(job), &FAILURES));
             runs.get_or_insert_with(|| made(TabKind::Runs, RUNS_TITLE.to_owned(), &RUNS));
+        }
+        match &self.jobs {
+            JobsTab::Missing { .. } => self.tabs.jobs = JobsTab::Complete(derived_jobs_id(to)),
+            JobsTab::WithoutRow { tab, .. } => self.tabs.jobs = JobsTab::Complete(tab.id),
+            JobsTab::Unused(_) | JobsTab::Complete(_) => {}
         }
         if let Some(new) = self.commit.changes.tables.first() {
             // A user's tab without a header keeps its id and title.
@@ -188,6 +205,7 @@ impl BatchEncoder<'_> {
 
     fn push_changes(&mut self) {
         self.recreate_tabs();
+        self.push_runs_columns();
         if let (false, Some(tab)) = (self.commit.changes.tables.is_empty(), self.tabs.data.clone()) {
             self.create_tab(&tab, self.has_data_tab);
         }
@@ -201,6 +219,26 @@ impl BatchEncoder<'_> {
         self.push_processed();
         self.push_failures();
         self.push_runs();
+        self.push_jobs();
+    }
+
+    /// Adds to Runs what the formulas of Jobs read, in the batch that makes Jobs: only one job can.
+    fn push_runs_columns(&mut self) {
+        let (JobsTab::Missing { .. }, Some(runs)) = (&self.jobs, &mut self.tabs.runs) else { return };
+        let requests = jobs_row::added_columns(runs);
+        self.push_view(requests);
+    }
+
+    fn push_jobs(&mut self) {
+        let (id, job) = (derived_jobs_id(self.commit.to), &self.commit.state.job);
+        let Some(runs) = &self.tabs.runs else { return };
+        let requests = jobs_row::requests(&self.jobs, id, job, runs);
+        self.push_view(requests);
+    }
+
+    fn push_view(&mut self, requests: Vec<Request>) {
+        self.jobs_requests.extend(self.out.len()..self.out.len() + requests.len());
+        self.out.extend(requests.into_iter().map(|request| (CommitPart::Layout, request)));
     }
 
     /// Adds columns to the data tab, and developer metadata to columns that become the job's own.

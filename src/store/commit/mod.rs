@@ -8,11 +8,13 @@
 //! | Below which row are new rows written? | `append_position` |
 //! | Which columns are the job's own, and how are they marked? | `own_columns` |
 //! | Which rows does a commit delete, and how are wrongly deleted rows restored? | `deletion`, `restore` |
+//! | How does a job's row get into the tab Jobs? | `jobs_row` |
 //! | Does the spreadsheet have enough cells? | `cell_budget` |
 //! | Which cells does the response to a batch return? | `response` |
 
 pub mod encoder;
 pub mod row_plan;
+pub mod jobs_row;
 pub mod row_writer;
 pub mod own_columns;
 pub mod cell_budget;

@@ -96,7 +96,7 @@ pub(super) struct RowPlan<'a> {
 
 /// Finds the place of each row of a commit.
 pub(super) struct RowPlanner<'a> {
-    /// The commit.
+    /// The commit whose rows are planned.
     pub(super) commit: &'a Commit,
     /// What is known of the data tab's rows.
     pub(super) row_context: RowContext<'a>,

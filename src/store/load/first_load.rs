@@ -4,8 +4,10 @@
 //! Out of scope: later loads (`store::load::loader`), closer header checks
 //! (`store::load::header_check`).
 
-use crate::google::types::response_types::SpreadsheetInfo;
-use crate::ledger::rows::row_codec::RUNS;
+use serde_json::Value;
+
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
+use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::store::StoreError;
 use crate::store::commit::cell_budget::CellBudget;
@@ -14,6 +16,7 @@ use crate::store::load::header_check::{first_rows, first_rows_range};
 use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::LoadError;
+use crate::store::tabs::jobs::{find_jobs_tab, jobs_range, read_jobs};
 use crate::store::tabs::load_plan::{foreign_runs_tab, tab_from_info, tables_of};
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tabs};
@@ -34,6 +37,24 @@ impl Loader {
         })
     }
 
+    /// Rejects a data tab that belongs to another job. `others` are state tabs with their cells.
+    fn check_not_owned<'m>(
+        &self,
+        data: Option<&TabInfo>,
+        others: impl Iterator<Item = (&'m TabInfo, Vec<Vec<Value>>)>,
+    ) -> Result<(), StoreError> {
+        for (other, rows) in others {
+            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
+            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
+                let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
+                let tab = &self.data_tab;
+                let why = format!("tab {tab} belongs to job {job}: give this job another tab in [sheet] tab");
+                return Err(StoreError::Corrupt { why });
+            }
+        }
+        Ok(())
+    }
+
     /// Loads a spreadsheet on which the job has never run.
     pub(super) async fn load_uninitialized(&self, metadata: &SpreadsheetInfo) -> Result<LoadResult, LoadError> {
         self.check_titles_unique(metadata)?;
@@ -44,34 +65,31 @@ impl Loader {
             None => Vec::new(),
         };
         let headers = data.map(first_rows_range).into_iter().chain(runs.map(|tab| parse::header_range(&tab.title)));
+        let jobs = self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
         let bottom = data.map(|tab| parse::whole_rows_range(&tab.title, tab.rows, tab.rows));
-        let ranges: Vec<_> =
-            bottom.into_iter().chain(headers).chain(others.iter().map(|tab| parse::state_range(&tab.title))).collect();
+        let jobs_range = jobs.and_then(jobs_range);
+        let ranges: Vec<_> = bottom
+            .into_iter()
+            .chain(headers)
+            .chain(jobs_range.clone())
+            .chain(others.iter().map(|tab| parse::state_range(&tab.title)))
+            .collect();
         let mut read = self.values(&ranges).await?.into_iter();
         let bottom = data.and_then(|_| read.next());
         let top = data.and_then(|_| read.next()).unwrap_or_default();
         let runs_header = runs.and_then(|_| read.next()).unwrap_or_default();
+        let jobs_rows = jobs_range.and_then(|_| read.next()).unwrap_or_default();
+        let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (jobs, None), &jobs_rows);
         let mut tabs = Tabs {
             data: data.map(|info| tab_from_info(info, &top)),
             runs: runs.map(|info| tab_from_info(info, &runs_header)),
+            jobs: jobs.tab,
             ..Tabs::default()
         };
-        for (other, rows) in others.iter().zip(read) {
-            let owned = StoreMetadata::read(&parse::pairs(&rows)).data;
-            if owned.is_some() && owned == data.map(|tab| tab.sheet_id) {
-                let (job, ..) = head_guard::read_title(&other.title).unwrap_or_default();
-                return Err(StoreError::Corrupt {
-                    why: format!(
-                        "tab {} belongs to job {job}: give this job another tab in [sheet] tab",
-                        self.data_tab
-                    ),
-                }
-                .into());
-            }
-        }
-        if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::check_header(tab, &RUNS)) {
+        self.check_not_owned(data, others.iter().copied().zip(read))?;
+        if let Some(anomaly) = tabs.runs.as_ref().and_then(|tab| parse::check_header(tab, RUNS_NEEDED)) {
             let below = match runs {
-                Some(info) => self.find_moved_header(info, &RUNS).await?,
+                Some(info) => self.find_moved_header(info, RUNS_NEEDED).await?,
                 None => None,
             };
             let ours = tabs.runs.as_ref().and_then(foreign_runs_tab);
@@ -87,7 +105,12 @@ impl Loader {
             return Err(StoreError::Corrupt { why }.into());
         }
         let tables = tables_of(&self.data_tab, &tabs);
-        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, None, tables) };
+        let loaded = Loaded {
+            first_rows: first,
+            requests: jobs.requests,
+            warnings: jobs.warnings,
+            ..self.loaded_with(metadata, None, tables)
+        };
         let rows = data.map_or(0, |tab| tab.rows);
         let filled = rows > 1 && bottom.is_some_and(|rows| !rows.is_empty());
         let row_tracker = RowTracker::for_foreign_tab(rows, filled, top.len() > 1);

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::header_search::{FirstRows, header_below};
-use crate::ledger::rows::row_codec::{PROCESSED, RUNS};
+use crate::ledger::rows::row_codec::{PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::values::columns::header_text;
 use crate::store::load::loader::Loader;
@@ -81,7 +81,7 @@ impl Loader {
         let machine = [
             (load_plan.processed, tabs.processed.as_ref(), &PROCESSED[..]),
             (load_plan.failures, tabs.failures.as_ref(), FAILURES_NEEDED),
-            (load_plan.runs, tabs.runs.as_ref(), &RUNS[..]),
+            (load_plan.runs, tabs.runs.as_ref(), RUNS_NEEDED),
         ];
         for (info, tab, wanted) in machine {
             let (Some(info), Some(tab)) = (info, tab) else { continue };

@@ -14,6 +14,7 @@ use crate::google::types::address::SpreadsheetId;
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Loaded, MAX_LOAD_MS, Snapshot};
 use crate::port::preview::Preview;
 use crate::port::store::StoreError;
@@ -23,6 +24,7 @@ use crate::store::guard::head_guard::{self, GuardSupport, StateLocation};
 use crate::store::load::unstable_tabs::{constantly_changed, into_store_error};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{LoadError, head_missing, inconsistent, load_error, manually_edited, store_error};
+use crate::store::tabs::jobs::JobsView;
 use crate::store::tabs::load_plan::MissingTab;
 use crate::store::tabs::schema::Tabs;
 use crate::time::Timestamp;
@@ -47,6 +49,8 @@ pub struct Loader {
     pub abandons_predecessors: bool,
     /// How to treat a missing machine tab.
     pub missing: MissingTab,
+    /// How the job uses the tab Jobs; `None` if it does not.
+    pub jobs: Option<JobsView>,
     /// The preview of the first output row, which checks a data tab that may belong to another
     /// owner. `None` if no preview is possible.
     pub preview: Option<Arc<dyn Preview>>,
@@ -83,7 +87,7 @@ impl Loader {
         let mut check = LoadCheck::default();
         let (mut moves, began_ms) = (0, self.clock.monotonic_ms());
         loop {
-            match self.load_once(&mut check).await {
+            match Box::pin(self.load_once(&mut check)).await {
                 Ok(Some(fetched)) => return Ok(fetched),
                 Ok(None) => {}
                 Err(LoadError::Stale(_)) if moves < MAX_MOVES && !self.is_late(began_ms) => {
@@ -135,7 +139,8 @@ impl Loader {
         let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
         let spreadsheet = self.id.as_str().to_owned();
         let (again, service_time) = (self.again, self.service_time());
-        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time }
+        let (requests, warnings) = (JobRequests::default(), Vec::new());
+        Loaded { snapshot, spreadsheet, tables, first_rows: None, timezone, again, service_time, requests, warnings }
     }
 
     /// Reads the spreadsheet's tabs and named ranges.

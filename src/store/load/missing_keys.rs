@@ -21,7 +21,7 @@ pub struct MissingKeys<'a> {
     /// version.
     pub unordered: &'a [Fingerprint],
     /// The index of done keys according to these rows.
-    pub book: &'a ProcessedIndex,
+    pub index: &'a ProcessedIndex,
     /// The rows of the data tab, for the keys that have one.
     pub row_tracker: &'a RowTracker,
 }
@@ -32,7 +32,7 @@ pub struct MissingKeys<'a> {
 /// by users count as they are and do not hide a deleted row. A key is processed again if fewer rows
 /// of it are found than were written.
 pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64) {
-    let MissingKeys { found, key_sums: Some(sums), book, .. } = gone else { return };
+    let MissingKeys { found, key_sums: Some(sums), index, .. } = gone else { return };
     let written = state.processed.count;
     let Some(expected) = state.key_sums.filter(|expected| expected.count == written) else {
         // An earlier sheetkeep version wrote the state.
@@ -42,7 +42,7 @@ pub fn record_missing_keys(state: &mut State, gone: MissingKeys<'_>, commit: u64
     let Some(lost) = lost_keys(expected, sums, &gone) else {
         return record_unknown_rows(state, written.saturating_sub(found.count).max(1), commit);
     };
-    let keys: Vec<Fingerprint> = book.keys_of(lost).collect();
+    let keys: Vec<Fingerprint> = index.keys_of(lost).collect();
     for key in &keys {
         state.gaps.add(key.0, commit + 1);
     }
@@ -67,8 +67,8 @@ fn lost_keys<'g>(
     found: KeySums,
     gone: &MissingKeys<'g>,
 ) -> Option<impl Fn(Fingerprint) -> bool + use<'g>> {
-    let MissingKeys { book, row_tracker, unordered, .. } = *gone;
-    let keys_without_rows = || row_tracker.key_marks().filter(|mark| !book.has_key_prefix(*mark));
+    let MissingKeys { index, row_tracker, unordered, .. } = *gone;
+    let keys_without_rows = || row_tracker.key_marks().filter(|mark| !index.has_key_prefix(*mark));
     let ordered = || found.without(unordered.iter().map(|key| key.0));
     let all_differing =
         || expected.differing(&found).or_else(|| expected.without(keys_without_rows()).differing(&found));

@@ -3,8 +3,8 @@
 //! | question | file |
 //! |---|---|
 //! | Which calls does a load make, and until when does it repeat them? | `loader` |
-//! | How is the state read alone? | `state_reader` |
 //! | Which tab is which, and how do its cells become a snapshot? | `snapshot_assembly` |
+//! | What is the standing of a job, without its keys? | `standing` |
 //! | How are long tabs read? | `paging` |
 //! | What if the job has never run here? | `first_load` |
 //! | Which keys did earlier spreadsheets process? | `predecessors` |
@@ -17,8 +17,8 @@
 
 pub mod first_commits;
 pub mod loader;
-pub mod state_reader;
 mod snapshot_assembly;
+pub mod standing;
 pub mod paging;
 pub mod predecessors;
 pub mod header_check;

@@ -186,6 +186,7 @@ fn name_predecessor(spreadsheet: &str, error: LoadError) -> LoadError {
     let with_predecessor = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
     LoadError::Failed(match into_store_error(error) {
         StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: with_predecessor(why), fault },
+        StoreError::Proxy { why, fault } => StoreError::Proxy { why: with_predecessor(why), fault },
         StoreError::Foreign { why } => StoreError::Foreign { why: with_predecessor(why) },
         StoreError::Machine { trouble } => StoreError::Machine { trouble },
         StoreError::Missing { why } => StoreError::Missing { why: with_predecessor(why) },

@@ -16,8 +16,9 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::rows::header_search::FirstRows;
-use crate::ledger::rows::row_codec::RUNS;
+use crate::ledger::rows::row_codec::RUNS_NEEDED;
 use crate::ledger::runs::capacity::capacity_warning;
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::state::snapshot::{Anomaly, Loaded, RowChecksum, Snapshot, State};
 use crate::ledger::state::state_codec::read_state;
 use crate::port::store::StoreError;
@@ -28,6 +29,7 @@ use crate::store::load::loader::{LoadResult, Loader};
 use crate::store::load::missing_keys::{MissingKeys, record_missing_keys};
 use crate::store::session::row_tracker::RowTracker;
 use crate::store::tabs::error::{LoadError, check_consistent, inconsistent, reordered_rows, unreadable_deletion_log};
+use crate::store::tabs::jobs::{find_jobs_tab, jobs_range, read_jobs};
 use crate::store::tabs::load_plan::{
     LoadConditions, LoadPlan, MissingTab, check_tabs, has_never_written, tab_from_info, tables_of,
 };
@@ -47,11 +49,13 @@ pub(super) struct LoadedParts {
     pub(super) tabs: Tabs,
     pub(super) row_tracker: RowTracker,
     pub(super) pending_restores: Option<PendingRestores>,
-    pub(super) book: ProcessedIndex,
+    pub(super) index: ProcessedIndex,
     pub(super) gone: Vec<String>,
     pub(super) anomalies: Vec<Anomaly>,
     pub(super) unmoved: Option<String>,
     pub(super) first: Option<FirstRows>,
+    /// What people ask in the tab Jobs, and the warnings about it.
+    pub(super) requests: (JobRequests, Vec<String>),
 }
 
 impl Loader {
@@ -69,6 +73,7 @@ impl Loader {
             failures: by_title(&head_guard::failures_title(&self.job)),
             data: by_title(&self.data_tab),
             runs: by_title(RUNS_TITLE),
+            jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None)),
         };
         // The first guess goes by title, so that one call reads everything. The ids in the state
         // then confirm the tabs. A renamed tab costs one more call.
@@ -94,17 +99,22 @@ impl Loader {
                     None => data_by_id.or(if store_metadata.data.is_none() { plan.data } else { None }),
                 },
                 runs: match store_metadata.runs {
-                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, &RUNS)),
+                    Some(id) => by_id(id).or_else(|| by_title_if_usable(plan.runs, 4, RUNS_NEEDED)),
                     None => plan.runs,
                 },
+                jobs: self.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, store_metadata.jobs)),
             };
             if resolved.ids() != plan.ids() {
                 plan = resolved;
                 continue;
             }
-            return self
-                .assemble(location, &plan, &pairs, store_metadata, read.into_iter().skip(1).collect(), &metadata.tabs)
-                .await;
+            let rows = plan.jobs.and_then(jobs_range).and_then(|_| read.last()).map_or(&[][..], Vec::as_slice);
+            let id = store_metadata.jobs;
+            let jobs = read_jobs(&self.job, self.jobs.as_ref(), metadata, (plan.jobs, id), rows);
+            let values = read.into_iter().skip(1).collect();
+            let mut parts = self.assemble(location, &plan, &pairs, store_metadata, values, &metadata.tabs).await?;
+            (parts.tabs.jobs, parts.requests) = (jobs.tab, (jobs.requests, jobs.warnings));
+            return Ok(parts);
         }
         Err(inconsistent().into())
     }
@@ -168,11 +178,12 @@ impl Loader {
             tabs,
             row_tracker: RowTracker::default(),
             pending_restores: None,
-            book: ProcessedIndex::default(),
+            index: ProcessedIndex::default(),
             gone,
             anomalies,
             unmoved: None,
             first,
+            requests: <(JobRequests, Vec<String>)>::default(),
         };
         if !is_blocked || can_read_on {
             let rows = [processed_rows, failure_rows, bottom, keys, scratch];
@@ -231,7 +242,7 @@ impl Loader {
         anomalies.extend(reported);
         let (open, reported) = open.finish(&failures);
         anomalies.extend(reported);
-        parts.book = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
+        parts.index = ProcessedIndex::new(done, open).with_suppressed_counts(state.suppressed_failures.clone());
         (parts.found, parts.key_sums, parts.unordered) = (found, key_sums, unordered);
         (parts.row_tracker, parts.pending_restores, parts.unmoved) = (row_tracker, pending_restores, unmoved);
         Ok(())
@@ -255,22 +266,23 @@ impl Loader {
             tabs,
             row_tracker,
             pending_restores,
-            book,
+            index,
             gone,
             mut anomalies,
             unmoved,
             first,
+            requests: (requests, warnings),
         } = read;
         anomalies.extend(manually_edited);
         if is_edited {
             record_missing_keys(
                 &mut state,
-                MissingKeys { found, key_sums, unordered: &unordered, book: &book, row_tracker: &row_tracker },
+                MissingKeys { found, key_sums, unordered: &unordered, index: &index, row_tracker: &row_tracker },
                 location.head.commit,
             );
         }
         state.key_sums = key_sums;
-        let book = book.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
+        let index = index.with_redo(state.redo.clone()).with_gaps(state.gaps.clone());
         let title = tabs.processed.as_ref().map_or("Processed", |tab| tab.title.as_str());
         anomalies.extend(state.redo.notes(title).into_iter().map(|message| Anomaly { message, blocking: false }));
         let cell_budget = CellBudget::from_metadata(metadata);
@@ -282,13 +294,14 @@ impl Loader {
             state,
             stored_checksum: said,
             head,
-            processed_index: book,
+            processed_index: index,
             tables: tables.clone(),
             deleted_columns: gone,
             anomalies,
             not_yet_left: unmoved,
         };
-        let loaded = Loaded { first_rows: first, ..self.loaded_with(metadata, Some(snapshot), tables) };
+        let loaded =
+            Loaded { first_rows: first, requests, warnings, ..self.loaded_with(metadata, Some(snapshot), tables) };
         LoadResult {
             loaded,
             location: Some(location),

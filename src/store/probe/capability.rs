@@ -66,10 +66,18 @@ async fn refused(
                 return Ok(Some(refusal.request.map_or(ProbeRefusal::Somewhere, ProbeRefusal::At)));
             }
             BatchReply::Refused(refusal) => {
-                return Err(CommitReply::NotExecuted { fault: refusal.fault(), why: refusal.message });
+                return Err(CommitReply::NotExecuted {
+                    fault: refusal.fault(),
+                    is_proxy_error: false,
+                    why: refusal.message,
+                });
             }
             BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => {
-                return Err(CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() });
+                return Err(CommitReply::NotExecuted {
+                    fault: error.final_fault(),
+                    is_proxy_error: error.cause.is_proxy_error(),
+                    why: error.to_string(),
+                });
             }
             BatchReply::Lost(cause) => {
                 why = cause.to_string();
@@ -77,5 +85,5 @@ async fn refused(
             }
         }
     }
-    Err(CommitReply::NotExecuted { fault, why })
+    Err(CommitReply::NotExecuted { fault, is_proxy_error: false, why })
 }

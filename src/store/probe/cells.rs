@@ -1,7 +1,7 @@
 //! Checks of cells: batch order, copies, response contents, lengths, texts that look like formulas.
 //!
 //! In scope: these checks.
-//! Out of scope: appended rows (`store::probe::rows`), retries (`store::probe::run`).
+//! Out of scope: appended rows (`store::probe::appended_rows`), retries (`store::probe::run`).
 
 use crate::google::types::cell::CellData;
 use crate::google::types::requests::{Batch, GridRange, PasteOrientation, PasteType, Request};

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::Clock;
+use crate::fault::Fault;
 use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
@@ -158,7 +159,9 @@ impl ProbeClient {
             last = match self.sheets.values(&self.id, &ranges).await {
                 Ok(read) => Ok(read.into_iter().next().unwrap_or_default()),
                 Err(error) => Err(match store_error(&error) {
-                    error @ (StoreError::Denied { .. } | StoreError::Missing { .. }) => Unanswered::Stop(error),
+                    error if error.fault() == Fault::Denied || matches!(error, StoreError::Missing { .. }) => {
+                        Unanswered::Stop(error)
+                    }
                     error => Unanswered::Unclear(error.to_string()),
                 }),
             };

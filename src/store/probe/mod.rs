@@ -4,7 +4,7 @@
 //! |---|---|
 //! | Which assumptions are checked? | `assumption` |
 //! | Which function checks an assumption, and when is it repeated? | `run` |
-//! | How is each one checked? | `tabs`, `range_names`, `developer_metadata`, `cells`, `rows` |
+//! | How is each one checked? | `tabs`, `range_names`, `developer_metadata`, `cells`, `appended_rows` |
 //! | How does a probe send and read? | `client` |
 //! | How are a probe's tabs and names recognised, and deleted? | `scratch_names`, `cleanup` |
 //! | Does the guard work on this spreadsheet? (once per spreadsheet, by each first run) | `capability` |
@@ -22,5 +22,5 @@ mod range_names;
 mod developer_metadata;
 mod tabs;
 mod cells;
-mod rows;
+mod appended_rows;
 pub mod scratch_names;

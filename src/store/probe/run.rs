@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::port::store::StoreError;
 use crate::store::probe::assumption::{Assumption, AssumptionOutcome, AssumptionResult};
 use crate::store::probe::client::{ProbeClient, Unanswered};
-use crate::store::probe::{cells, developer_metadata, range_names, rows, tabs};
+use crate::store::probe::{appended_rows, cells, developer_metadata, range_names, tabs};
 
 /// Maximum number of attempts if responses are lost.
 const MAX_ATTEMPTS: u32 = 6;
@@ -65,9 +65,9 @@ async fn check_once(client: &ProbeClient, assumption: Assumption) -> Result<(Ass
         Assumption::MarkBudget => developer_metadata::budget(client).await,
         Assumption::MarkMoves => developer_metadata::moves(client).await,
         Assumption::MarkGoes => developer_metadata::goes(client).await,
-        Assumption::AppendBelow => rows::below(client).await,
-        Assumption::AppendCheckbox => rows::checkbox(client).await,
-        Assumption::DateHeader => Ok(rows::date(client)),
-        Assumption::FreshReads => rows::fresh(client).await,
+        Assumption::AppendBelow => appended_rows::below(client).await,
+        Assumption::AppendCheckbox => appended_rows::checkbox(client).await,
+        Assumption::DateHeader => Ok(appended_rows::date(client)),
+        Assumption::FreshReads => appended_rows::fresh(client).await,
     }
 }

@@ -45,7 +45,7 @@ pub struct ScanScope {
     /// Whether to read Processed of predecessor spreadsheets.
     pub earlier: bool,
     /// Whether to keep the load's index of processed keys.
-    pub book: IndexRetention,
+    pub processed_index: IndexRetention,
 }
 
 /// Whether the index of processed keys stays in memory during the scan.
@@ -140,7 +140,7 @@ impl SheetsStore {
     ) -> Result<Option<ScanSummary>, StoreError> {
         let loaded = self.load().await?;
         let (at, Some(mut snapshot)) = (loaded.service_time, loaded.snapshot) else { return Ok(None) };
-        if scope.book == IndexRetention::Drop {
+        if scope.processed_index == IndexRetention::Drop {
             snapshot.processed_index = ProcessedIndex::default();
         }
         let tabs = self.tabs();

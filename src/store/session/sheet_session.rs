@@ -16,7 +16,7 @@ use crate::store::commit::row_writer::RowRequests;
 use crate::store::guard::head_guard::{GuardKind, GuardSupport, StateLocation};
 use crate::store::guard::strategy::GuardStrategy;
 use crate::store::session::row_tracker::RowTracker;
-use crate::store::tabs::schema::Tabs;
+use crate::store::tabs::schema::{JobsTab, Tabs};
 
 /// Drafts that are remembered.
 const MAX_PREPARED_BATCHES: usize = MAX_IN_DOUBT;
@@ -46,6 +46,8 @@ pub struct SheetSession {
     pub own_columns: Vec<String>,
     /// The last batches that this session sent.
     pub prepared_batches: Vec<PreparedBatch>,
+    /// Why the service refused what concerns the tab Jobs; returned once.
+    pub jobs_refusal: Option<String>,
     /// Consecutive layout refusals since the last applied batch, without those for a missing range.
     pub layout_refusals: u32,
 }
@@ -56,7 +58,7 @@ pub struct SheetSession {
 pub struct PreparedBatch {
     /// The head that it sets.
     pub id: HeadId,
-    /// Its requests.
+    /// The requests, as they are sent; a resend has the same bytes.
     pub batch: Arc<Batch>,
     /// The commit part of each request.
     pub parts: Arc<[CommitPart]>,
@@ -64,6 +66,8 @@ pub struct PreparedBatch {
     pub guard_kind: GuardKind,
     /// The location of the state tab after it.
     pub location: StateLocation,
+    /// The positions of requests that concern only the tab Jobs.
+    pub jobs_requests: Arc<[usize]>,
     /// The tabs after it.
     pub tabs: Tabs,
     /// Its effect on the data tab's rows.
@@ -88,6 +92,7 @@ impl SheetSession {
             cell_budget: CellBudget::default(),
             own_columns: Vec::new(),
             prepared_batches: Vec::new(),
+            jobs_refusal: None,
             layout_refusals: 0,
         }
     }
@@ -113,6 +118,12 @@ impl SheetSession {
         self.own_columns = prepared.own_columns.to_vec();
         self.prepared_batches.clear();
         self.layout_refusals = 0;
+    }
+
+    /// Leaves the tab Jobs alone until the next load.
+    pub fn leave_jobs(&mut self, why: &str) {
+        self.tabs.jobs = JobsTab::Unused(self.tabs.jobs.id());
+        self.jobs_refusal = Some(format!("the tab Jobs was left as it is: {why}"));
     }
 
     /// Counts a layout refusal that concerns no missing range. Returns `true` if another load can't

@@ -73,7 +73,7 @@ pub struct RehearsedEffects {
 /// A row that a run would write.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleRow {
-    /// Its key.
+    /// The key of the item that makes the row.
     pub key: String,
     /// True if it replaces an existing row.
     pub is_update: bool,

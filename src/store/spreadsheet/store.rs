@@ -11,7 +11,7 @@ use crate::google::calls::quota::QuotaUser;
 use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::Batch;
+use crate::google::types::requests::{Batch, Request};
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
@@ -19,6 +19,7 @@ use crate::ledger::items::failure::StoredFailure;
 use crate::ledger::items::key::Fingerprint;
 use crate::ledger::items::write_mode::{ReprocessPolicy, WriteMode};
 use crate::ledger::leases::head::HeadId;
+use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::ledger::state::snapshot::Loaded;
 use crate::port::preview::Preview;
 use crate::port::store::{MisplacedWrites, Store, StoreError, Usage};
@@ -29,12 +30,13 @@ use crate::store::commit::response::found_cells;
 use crate::store::commit::row_plan::RowContext;
 use crate::store::guard::head_guard::{self, GuardSupport};
 use crate::store::load::loader::{LoadResult, Loader};
-use crate::store::load::state_reader::StateReading;
+use crate::store::load::standing::JobStanding;
 use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
 use crate::store::probe::capability::probe_guard;
 use crate::store::session::row_tracker::PendingVerification;
 use crate::store::session::sheet_session::{PreparedBatch, SheetSession};
 use crate::store::tabs::error::LoadError;
+use crate::store::tabs::jobs::JobsView;
 use crate::store::tabs::load_plan::MissingTab;
 use crate::store::tabs::schema::Tabs;
 use futures_util::future::BoxFuture;
@@ -58,6 +60,7 @@ impl SheetsStore {
             abandons_predecessors: false,
             preview: None,
             missing: MissingTab::Stops,
+            jobs: None,
             clock,
         };
         Self { loader, session: Mutex::new(SheetSession::empty()) }
@@ -84,6 +87,13 @@ impl SheetsStore {
         self
     }
 
+    /// Sets how the job uses the tab Jobs; `None` leaves it alone.
+    #[must_use]
+    pub fn with_jobs(mut self, view: Option<JobsView>) -> Self {
+        self.loader.jobs = view;
+        self
+    }
+
     /// Sets the preview, which evaluates the first output rows before a run writes.
     #[must_use]
     pub fn with_preview(mut self, preview: Option<Arc<dyn Preview>>) -> Self {
@@ -97,9 +107,20 @@ impl SheetsStore {
         seen.unwrap_or_else(|| head_guard::failures_title(&self.loader.job))
     }
 
+    /// The cells that the spreadsheet has room for; `None` before the first load.
+    fn cells_left(&self) -> Option<u64> {
+        let cells = self.session().cell_budget.cells();
+        (cells > 0).then(|| CELL_LIMIT.saturating_sub(cells))
+    }
+
     /// The tabs, as last read or written.
     pub fn tabs(&self) -> Tabs {
         self.session().tabs.clone()
+    }
+
+    /// Reads the job's state and what people ask of it, in two reads, without keys and failures.
+    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
+        self.loader.standing().await
     }
 
     /// The loader of this store.
@@ -110,11 +131,6 @@ impl SheetsStore {
     /// Locks the session.
     pub(crate) fn session(&self) -> MutexGuard<'_, SheetSession> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads the job's state alone, in two reads.
-    pub async fn read_state(&self) -> Result<StateReading, StoreError> {
-        self.loader.read_state().await
     }
 
     async fn read_head(&self) -> Result<HeadStatus, StoreError> {
@@ -167,7 +183,11 @@ impl SheetsStore {
                 },
                 BatchReply::TooLarge(_) => return CommitReply::TooLarge,
                 BatchReply::NotExecuted(error) => {
-                    return CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() };
+                    return CommitReply::NotExecuted {
+                        fault: error.final_fault(),
+                        is_proxy_error: error.cause.is_proxy_error(),
+                        why: error.to_string(),
+                    };
                 }
                 BatchReply::Lost(cause) => return CommitReply::Lost { why: cause.to_string() },
             }
@@ -182,8 +202,14 @@ impl SheetsStore {
         }
         self.ensure_rows_known(commit).await?;
         self.ensure_columns_available(commit)?;
-        let prepared = self.encode_commit(commit);
-        if let Err(reply) = self.ensure_cells_available(&prepared).await {
+        let mut prepared = self.encode_commit(commit);
+        let mut room = self.ensure_cells_available(&prepared).await;
+        if let (Err(CommitReply::Refused { why, .. }), false) = (&room, prepared.jobs_requests.is_empty()) {
+            self.session().leave_jobs(why);
+            prepared = self.encode_commit(commit);
+            room = self.ensure_cells_available(&prepared).await;
+        }
+        if let Err(reply) = room {
             self.session().prepared_batches.retain(|sent| sent.id != commit.to);
             return Err(reply);
         }
@@ -223,7 +249,8 @@ impl SheetsStore {
             pending_restores: session.pending_restores.as_ref(),
             deleted_rows: &session.deleted_rows,
         };
-        let EncodedBatch { requests, parts, tabs, rows, deletion } = encode(commit, &batch_steps, context);
+        let EncodedBatch { requests, parts, jobs_requests, tabs, rows, deletion } =
+            encode(commit, &batch_steps, context);
         let batch = match &rows.undo_log {
             Some(undo_log) => {
                 Batch::new(requests).with_response_ranges(PendingVerification::ranges(&location.title, undo_log))
@@ -237,6 +264,7 @@ impl SheetsStore {
             parts: parts.into(),
             guard_kind,
             location,
+            jobs_requests: jobs_requests.into(),
             tabs,
             rows,
             deletion,
@@ -268,7 +296,10 @@ impl SheetsStore {
             None => refusal.message.clone(),
         };
         if refusal.code != 400 {
-            return Some(CommitReply::NotExecuted { fault: refusal.fault(), why });
+            return Some(CommitReply::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
+        }
+        if self.is_refused_for_jobs(prepared, refusal, &why) {
+            return None;
         }
         let part = match refusal.request {
             Some(at) => prepared.parts.get(at).copied().unwrap_or(CommitPart::Other),
@@ -301,6 +332,23 @@ impl SheetsStore {
             return None;
         }
         Some(CommitReply::Refused { part, why })
+    }
+
+    /// Whether a refusal concerns only the tab Jobs. Then the commit goes on without it. A tab of
+    /// that title is no such refusal: another job has just made it, and a load finds it.
+    fn is_refused_for_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
+        let requests = prepared.batch.requests();
+        let is_for_jobs = match refusal.request {
+            Some(at) => prepared.jobs_requests.contains(&at),
+            None => !prepared.jobs_requests.is_empty(),
+        };
+        let makes_tab = refusal.request.is_some_and(|at| matches!(requests.get(at), Some(Request::AddSheet { .. })));
+        let mut session = self.session();
+        if !is_for_jobs || (makes_tab && !session.is_layout_rejected()) {
+            return false;
+        }
+        session.leave_jobs(why);
+        true
     }
 }
 
@@ -335,7 +383,8 @@ impl Store for SheetsStore {
         Box::pin(async {
             let deletion = self.verify_deletes().await?;
             let misplaced_upserts = self.verify_upserts().await?;
-            let left = self.session().row_tracker.take_unrepaired();
+            let mut left = self.session().row_tracker.take_unrepaired();
+            left.extend(self.session().jobs_refusal.take());
             Ok(MisplacedWrites { rows: deletion.rows + misplaced_upserts, left, ..deletion })
         })
     }
@@ -382,13 +431,16 @@ impl Store for SheetsStore {
 
     fn usage(&self) -> Usage {
         let calls = self.loader.sheets.calls();
+        let cells_left = self.cells_left();
+        let updated = self.session().row_tracker.updated();
         Usage {
             reads: calls.reads,
             writes: calls.writes,
             retries: calls.retries,
             throttled: calls.throttled,
             is_quota_shared: matches!(calls.quota_user, Some(QuotaUser::Other { .. })),
-            updated: self.session().row_tracker.updated(),
+            updated,
+            cells_left,
         }
     }
 }
@@ -401,5 +453,9 @@ fn probe_salt(head: HeadId) -> u64 {
 
 /// The reply for a batch that was not sent because a preceding read failed.
 pub(super) fn not_executed(error: &StoreError) -> CommitReply {
-    CommitReply::NotExecuted { fault: error.final_fault(), why: error.to_string() }
+    CommitReply::NotExecuted {
+        fault: error.final_fault(),
+        is_proxy_error: error.is_proxy_error(),
+        why: error.to_string(),
+    }
 }

@@ -55,7 +55,8 @@ pub fn to_cell_data(cell: &Cell, format: Option<NumberKind>) -> cell::CellData {
     }
 }
 
-fn number_kind(figure: Figure) -> NumberKind {
+/// The API's kind of a number.
+pub fn number_kind(figure: Figure) -> NumberKind {
     match figure {
         Figure::Number => NumberKind::Number,
         Figure::Date => NumberKind::Date,

@@ -49,8 +49,8 @@ pub fn store_error(error: &CallError) -> StoreError {
     match (&error.cause, error.fault()) {
         (ErrorCause::Refused { refusal, .. }, _) if refusal.code == 404 => StoreError::Missing { why },
         (cause, _) if cause.is_foreign() => StoreError::Foreign { why },
+        (cause, fault) if cause.is_proxy_error() => StoreError::Proxy { why, fault },
         (_, Fault::Denied) => StoreError::Denied { why },
-        (cause, fault) if cause.is_proxy_error() => StoreError::Unavailable { why, fault },
         (_, fault) if fault.passes() || fault == Fault::Machine => StoreError::Unavailable { why, fault },
         _ => StoreError::Corrupt { why },
     }

@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::google::types::response_types::TabInfo;
 use crate::grid::quoted;
 use crate::ledger::items::write_mode::WriteMode;
-use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS};
+use crate::ledger::rows::row_codec::{FAILURES, PROCESSED, RUNS_NEEDED};
 use crate::ledger::state::snapshot::Anomaly;
 use crate::ledger::state::state_codec::read_state;
 use crate::store::guard::head_guard::{self, STATE_ROWS, StateLocation};
+use crate::store::tabs::jobs::jobs_range;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{FAILURES_NEEDED, RUNS_TITLE, StoreMetadata, Tab, Tabs};
 
@@ -27,6 +28,8 @@ pub struct LoadPlan<'a> {
     pub data: Option<&'a TabInfo>,
     /// The Runs tab.
     pub runs: Option<&'a TabInfo>,
+    /// The Jobs tab.
+    pub jobs: Option<&'a TabInfo>,
 }
 
 /// How a load treats a missing or unusable machine tab.
@@ -45,14 +48,14 @@ pub enum MissingTab {
 pub const FIRST_READ_COLUMNS: usize = 12;
 
 impl LoadPlan<'_> {
-    /// The ids of the tabs: Processed, Failures, data, Runs.
-    pub fn ids(&self) -> [Option<i32>; 4] {
-        [self.processed, self.failures, self.data, self.runs].map(|tab| tab.map(|tab| tab.sheet_id))
+    /// The ids of the tabs: Processed, Failures, data, Runs, Jobs.
+    pub fn ids(&self) -> [Option<i32>; 5] {
+        [self.processed, self.failures, self.data, self.runs, self.jobs].map(|tab| tab.map(|tab| tab.sheet_id))
     }
 
     /// The ranges of the load's call, in order: the state, four headers, rows of Processed and
     /// Failures, the data tab's last row and first column (for keys), and the scratch rows of
-    /// `state`, the state tab.
+    /// `state`, the state tab. Last comes the tab Jobs, if there is one.
     ///
     /// A missing or unneeded range is replaced by the state tab's A1, so that the response indices
     /// stay aligned.
@@ -74,7 +77,8 @@ impl LoadPlan<'_> {
             parse::rows_range(&tab.title, STATE_ROWS + 1, tab.rows, columns)
         });
         let state = std::iter::once(parse::state_range(&location.title));
-        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).collect()
+        let jobs = self.jobs.and_then(jobs_range);
+        state.chain(headers).chain(rows).chain([bottom, keys, scratch]).chain(jobs).collect()
     }
 
     /// The tabs with their header rows as read, in the order of `ids`.
@@ -86,6 +90,7 @@ impl LoadPlan<'_> {
             failures: tab(self.failures, failures),
             data: tab(self.data, data),
             runs: tab(self.runs, runs),
+            ..Tabs::default()
         }
     }
 
@@ -139,7 +144,7 @@ fn title_taken(title: &str) -> String {
 
 /// The anomaly for a Runs tab from before the first job; `None` if it has some of the columns.
 pub fn foreign_runs_tab(runs: &Tab) -> Option<Anomaly> {
-    let none = RUNS.iter().all(|column| runs.position(column).is_none());
+    let none = RUNS_NEEDED.iter().all(|column| runs.position(column).is_none());
     none.then(|| Anomaly {
         message: format!(
             "tab {RUNS_TITLE} exists, but it is not the one in which jobs record their runs: rename it, and the job makes its own"
@@ -211,7 +216,7 @@ pub fn check_tabs(
     }
     match &tabs.runs {
         None => anomalies.extend(recreatable_tab(RUNS_TITLE.to_owned())),
-        Some(tab) => anomalies.extend(parse::check_header(tab, &RUNS)),
+        Some(tab) => anomalies.extend(parse::check_header(tab, RUNS_NEEDED)),
     }
     match &tabs.data {
         None if store_metadata.data.is_some() && !known.never_written => {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | Which tabs and columns does a job have? | `schema` |
 //! | Which ranges does a load read? | `load_plan` |
+//! | What does the tab Jobs hold, and what do people ask there? | `jobs`, `jobs_formulas` |
 //! | How do cells become a state, failures and runs? | `parse` |
 //! | Which versions of which keys are processed? | `processed` |
 //! | How are rows read that were written under another column order? | `column_recovery` |
@@ -22,5 +23,7 @@ pub mod column_map;
 pub mod row_index;
 pub mod cells;
 pub mod requests;
+pub mod jobs;
+pub mod jobs_formulas;
 pub mod load_plan;
 pub mod error;

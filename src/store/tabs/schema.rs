@@ -86,6 +86,48 @@ impl Tab {
     }
 }
 
+/// The tab Jobs as last read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobsTab {
+    /// Nothing is written there: it is switched off, or not usable. Its id, if the state records
+    /// one.
+    Unused(Option<i32>),
+    /// There is no such tab: the next commit makes it and appends the job's row.
+    Missing {
+        /// Whether that commit also sets hourly recalculation.
+        recalculates: bool,
+        /// What the row has in `owner`.
+        owner: Option<String>,
+    },
+    /// It lacks the job's row, which the next commit appends.
+    WithoutRow {
+        /// The tab with its header.
+        tab: Tab,
+        /// What the row has in `owner`.
+        owner: Option<String>,
+    },
+    /// It has the job's row. Its id.
+    Complete(i32),
+}
+
+impl Default for JobsTab {
+    fn default() -> Self {
+        Self::Unused(None)
+    }
+}
+
+impl JobsTab {
+    /// The id of the tab, as far as known.
+    pub fn id(&self) -> Option<i32> {
+        match self {
+            Self::Unused(id) => *id,
+            Self::Missing { .. } => None,
+            Self::WithoutRow { tab, .. } => Some(tab.id),
+            Self::Complete(id) => Some(*id),
+        }
+    }
+}
+
 /// The existing tabs of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tabs {
@@ -97,6 +139,8 @@ pub struct Tabs {
     pub runs: Option<Tab>,
     /// The data tab.
     pub data: Option<Tab>,
+    /// The tab Jobs, which all jobs share.
+    pub jobs: JobsTab,
 }
 
 impl Tabs {
@@ -137,6 +181,11 @@ pub fn derived_tab_id(head: HeadId, role: TabKind) -> i32 {
     derived_id(head, salt)
 }
 
+/// Derives the id of the tab Jobs that a commit creates, likewise.
+pub fn derived_jobs_id(head: HeadId) -> i32 {
+    derived_id(head, 5)
+}
+
 /// Derives a positive number from a head and a salt, for ids that a commit chooses.
 pub fn derived_id(head: HeadId, salt: u64) -> i32 {
     let mixed = (head.nonce ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9) >> 33;
@@ -156,6 +205,8 @@ pub struct StoreMetadata {
     pub data: Option<i32>,
     /// The id of the Runs tab. All jobs share the tab, but each records it.
     pub runs: Option<i32>,
+    /// The id of the Jobs tab, likewise.
+    pub jobs: Option<i32>,
 }
 
 const PROOF: &str = "guard";
@@ -163,33 +214,36 @@ const PROCESSED: &str = "tab id processed";
 const FAILURES: &str = "tab id failures";
 const DATA: &str = "tab id data";
 const RUNS: &str = "tab id runs";
+const JOBS: &str = "tab id jobs";
 
 impl StoreMetadata {
     /// Creates the metadata for these tabs.
     pub fn new(support: GuardSupport, tabs: &Tabs) -> Self {
         let id = |tab: &Option<Tab>| tab.as_ref().map(|tab| tab.id);
         let [processed, failures, data, runs] = [&tabs.processed, &tabs.failures, &tabs.data, &tabs.runs].map(id);
-        Self { support, processed, failures, data, runs }
+        Self { support, processed, failures, data, runs, jobs: tabs.jobs.id() }
     }
 
     /// Formats the metadata as name-text pairs.
     pub fn pairs(&self) -> Vec<(String, String)> {
         let id = |id: Option<i32>| id.map(|id| id.to_string()).unwrap_or_default();
-        vec![
+        let mut pairs = vec![
             (PROOF.to_owned(), self.support.as_str().to_owned()),
             (PROCESSED.to_owned(), id(self.processed)),
             (FAILURES.to_owned(), id(self.failures)),
             (DATA.to_owned(), id(self.data)),
             (RUNS.to_owned(), id(self.runs)),
-        ]
+        ];
+        pairs.extend(self.jobs.map(|jobs| (JOBS.to_owned(), jobs.to_string())));
+        pairs
     }
 
     /// Parses the metadata. A text that can't be parsed counts as unknown.
     pub fn read(pairs: &HashMap<String, String>) -> Self {
         let text = |name: &str| pairs.get(name).map_or("", String::as_str);
         let id = |name: &str| text(name).parse().ok();
-        let [processed, failures, data, runs] = [PROCESSED, FAILURES, DATA, RUNS].map(id);
-        Self { support: GuardSupport::parse(text(PROOF)), processed, failures, data, runs }
+        let [processed, failures, data, runs, jobs] = [PROCESSED, FAILURES, DATA, RUNS, JOBS].map(id);
+        Self { support: GuardSupport::parse(text(PROOF)), processed, failures, data, runs, jobs }
     }
 }
 
@@ -236,6 +290,7 @@ mod tests {
             failures: Some(6),
             data: None,
             runs: Some(7),
+            jobs: Some(8),
         };
         assert_eq!(StoreMetadata::read(&store_metadata.pairs().into_iter().collect()), store_metadata);
     }

@@ -325,6 +325,8 @@ pub enum CommitReply {
     NotExecuted {
         /// The class of the error: whether it may pass by itself.
         fault: sheetkeep_base::fault::Fault,
+        /// True if a proxy is the cause, so that the service received nothing.
+        is_proxy_error: bool,
         /// The error message.
         why: String,
     },

@@ -57,7 +57,7 @@ pub struct InDoubt;
 /// What the committer does after a commit has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NextAction {
-    /// Applied: continue.
+    /// The commit is applied, and the next one may be drafted.
     GoOn,
     /// Draft the same content again, with a new id.
     Redraft,

@@ -293,8 +293,11 @@ mod tests {
 
     #[test]
     fn a_send_not_executed_after_a_lost_one_leaves_doubt() {
-        let not_executed =
-            CommitReply::NotExecuted { fault: sheetkeep_base::fault::Fault::Throttled, why: "429".into() };
+        let not_executed = CommitReply::NotExecuted {
+            fault: sheetkeep_base::fault::Fault::Throttled,
+            is_proxy_error: false,
+            why: "429".into(),
+        };
         let (mut settling, _) = CommitMachine::begin();
         assert_eq!(settling.on_reply(MINE, &not_executed), CommitStep::End(CommitEnd::NotExecuted));
         let (mut settling, _) = CommitMachine::begin();

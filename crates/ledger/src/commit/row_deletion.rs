@@ -25,7 +25,7 @@ pub enum TabKind {
 }
 
 impl TabKind {
-    /// All kinds.
+    /// Every kind, in the order of their headers in the undo log of a deletion.
     pub const ALL: [Self; 4] = [Self::Processed, Self::Failures, Self::Runs, Self::Data];
 
     /// Returns the word that is stored on the sheet.

@@ -36,7 +36,7 @@ pub enum FailureState {
 }
 
 impl FailureState {
-    /// All states.
+    /// Every state, from open to over.
     pub const ALL: [Self; 4] = [Self::Open, Self::Dead, Self::Skipped, Self::Recovered];
 
     /// Returns the word that is stored on the sheet.
@@ -110,7 +110,7 @@ pub struct Failure {
     /// The order of its row among those of its key; `None` before it is drafted, and in rows of
     /// earlier versions.
     pub order: Option<RowOrder>,
-    /// Its state.
+    /// Its state with this row: open, exhausted, skipped or recovered.
     pub state: FailureState,
     /// The requested action that this row answers.
     pub answered: Option<RequestedAction>,

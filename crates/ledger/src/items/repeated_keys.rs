@@ -101,7 +101,7 @@ fn hash_into(hasher: &mut DefaultHasher, value: &Value) {
 /// A repeated key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepeatedKey {
-    /// The key.
+    /// The key that several records have.
     pub key: String,
     /// The positions of its first record, and of the first one that differs from it.
     pub places: [String; 2],
@@ -211,7 +211,7 @@ impl RepeatWatch {
 /// A second pass that compares the records of repeated keys.
 #[derive(Debug)]
 pub struct Comparison {
-    /// Sorted.
+    /// The 64-bit hashes of the repeated keys, sorted.
     hashes: Vec<u64>,
     /// Number of records in the first pass that are left.
     records: usize,

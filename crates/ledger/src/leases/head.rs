@@ -12,7 +12,7 @@ use std::str::FromStr;
 pub struct HeadId {
     /// The number of the commit that set this head; the first is 0.
     pub commit: u64,
-    /// Random bits.
+    /// 64 random bits, by which two drafts of one number differ.
     pub nonce: u64,
 }
 

@@ -87,7 +87,7 @@ pub enum LeaseStatus {
     Dead(Holder),
     /// Another run is active.
     Held {
-        /// The holder.
+        /// The run that holds the lease.
         holder: Holder,
         /// The end of its lease, unless renewed.
         until: Timestamp,

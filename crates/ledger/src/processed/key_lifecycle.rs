@@ -14,13 +14,13 @@ use thiserror::Error;
 /// The state of a version of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum KeyState {
-    /// Never seen.
+    /// This run has not met it.
     Unknown,
     /// It is in its steps, or its result waits for a commit.
     InHand,
     /// Its rows are applied.
     Done,
-    /// Processing failed.
+    /// Its steps failed in this run; the next run may try it again.
     Failed,
 }
 
@@ -39,9 +39,9 @@ pub enum KeyEvent {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{step:?} can't follow {entry:?}")]
 pub struct IllegalTransition {
-    /// The state.
+    /// The state that the version had.
     pub entry: KeyState,
-    /// The event.
+    /// The event that came.
     pub step: KeyEvent,
 }
 

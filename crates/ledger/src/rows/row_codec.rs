@@ -9,6 +9,7 @@ use crate::grid::Cell;
 use crate::items::failure::{Failure, FailureState, PAYLOAD_CELLS, RequestedAction, record_hash_of};
 use crate::items::key::{Key, Version};
 use crate::leases::row_order::{read_run_cell, run_cell};
+use crate::runs::outlook::{OUTLOOK, RunOutlook};
 use crate::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::values::coerce::float_text;
 use sheetkeep_base::time::Timestamp;
@@ -44,8 +45,8 @@ pub const FAILURES: [&str; 24] = [
     "payload_hash",
 ];
 
-/// Columns of `Runs`; times are UTC.
-pub const RUNS: [&str; 21] = [
+/// Columns of `Runs`; times are UTC, but for those that are named local.
+pub const RUNS: [&str; 27] = [
     "run",
     "job",
     "run_key",
@@ -67,7 +68,16 @@ pub const RUNS: [&str; 21] = [
     "host",
     "version",
     "message",
+    OUTLOOK[0],
+    OUTLOOK[1],
+    OUTLOOK[2],
+    OUTLOOK[3],
+    OUTLOOK[4],
+    OUTLOOK[5],
 ];
+
+/// Columns that `Runs` must have. The others came later.
+pub const RUNS_NEEDED: &[&str] = RUNS.split_at(21).0;
 
 /// The state word in Processed of a done key.
 pub const DONE: &str = "done";
@@ -158,7 +168,7 @@ pub fn run_row(run: &Run) -> Vec<Cell> {
     let number = |n: u64| Cell::Number(n as f64);
     let timestamp = |at: Option<Timestamp>| at.map_or(Cell::Empty, |t| Cell::DateTime(t.serial()));
     let text = |t: &str| if t.is_empty() { Cell::Empty } else { Cell::text(t) };
-    vec![
+    let mut row = vec![
         text(&run.id),
         text(&run.job),
         text(run.trigger.run_key.as_deref().unwrap_or_default()),
@@ -180,7 +190,9 @@ pub fn run_row(run: &Run) -> Vec<Cell> {
         text(&run.host),
         text(&run.version),
         text(&run.message),
-    ]
+    ];
+    row.extend(run.outlook.cells());
+    row
 }
 
 /// Decodes a row of Runs; `cell` returns the value in a column. `None` for a row without a run.
@@ -224,6 +236,7 @@ pub fn read_run_row(cell: impl Fn(&str) -> Cell) -> Option<Run> {
         host: text("host"),
         version: text("version"),
         message: text("message"),
+        outlook: RunOutlook::read(&cell),
         id: Some(id).filter(|id| !id.is_empty())?,
     })
 }
@@ -233,6 +246,7 @@ mod tests {
     use super::*;
     use crate::leases::lease::Fence;
     use crate::leases::row_order::RowOrder;
+    use crate::runs::outlook::NextDue;
 
     #[test]
     fn a_failure_reads_back_as_written_and_fills_every_column() {
@@ -282,9 +296,21 @@ mod tests {
             host: "h".into(),
             version: "0.1.0".into(),
             message: "4 failed".into(),
+            outlook: RunOutlook {
+                next_due: NextDue::At {
+                    due: Timestamp(1_518_000_000_000),
+                    due_local_ms: 1_518_003_600_000,
+                    late_local_ms: 1_518_007_200_000,
+                },
+                open_failures: Some(4),
+                cells_left: Some(9_000_000),
+                utc_offset_ms: Some(19_800_000),
+            },
         };
         let row = run_row(&run);
         assert_eq!(row.len(), RUNS.len());
-        assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run));
+        assert_eq!(read_run_row(|name| at(&RUNS, &row, name)), Some(run.clone()));
+        let without = Run { outlook: RunOutlook::default(), ..run };
+        assert_eq!(read_run_row(|name| at(RUNS_NEEDED, &row, name)), Some(without));
     }
 }

@@ -84,6 +84,7 @@ pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::outlook::RunOutlook;
     use crate::runs::run::{Counts, RunStatus, Trigger};
 
     const DAY_MS: i64 = 86_400_000;
@@ -103,6 +104,7 @@ mod tests {
             host: String::new(),
             version: String::new(),
             message: String::new(),
+            outlook: RunOutlook::default(),
         }
     }
 

@@ -3,6 +3,8 @@
 //! | question | file |
 //! |---|---|
 //! | What is stored of a run? | `run` |
+//! | What does a run say about the time after it? | `outlook` |
+//! | What do people ask of a job? | `job_requests` |
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
 //! | What do runs usually yield? | `learned_band` |
@@ -10,7 +12,9 @@
 //! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
+pub mod outlook;
 pub mod run;
+pub mod job_requests;
 pub mod event;
 pub mod expectation;
 pub mod learned_band;

@@ -6,6 +6,7 @@
 use std::fmt;
 
 use crate::leases::row_order::read_run_cell;
+use crate::runs::outlook::RunOutlook;
 use sheetkeep_base::time::Timestamp;
 
 /// The status of a run.
@@ -136,6 +137,8 @@ pub struct Run {
     pub version: String,
     /// One sentence for the user.
     pub message: String,
+    /// What it says about the time after it; only in Runs.
+    pub outlook: RunOutlook,
 }
 
 impl Run {

@@ -14,6 +14,7 @@ use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
+use crate::runs::job_requests::JobRequests;
 use crate::runs::run::Run;
 use crate::runs::schedule_history::ScheduleHistory;
 use sheetkeep_base::time::Timestamp;
@@ -302,6 +303,10 @@ pub struct Loaded {
     pub again: ReprocessPolicy,
     /// The service's time of the load.
     pub service_time: Timestamp,
+    /// What people ask of the job in the tab Jobs.
+    pub requests: JobRequests,
+    /// Warnings that concern no snapshot.
+    pub warnings: Vec<String>,
 }
 
 #[cfg(test)]

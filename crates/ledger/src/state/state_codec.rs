@@ -17,6 +17,7 @@ use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
+use crate::runs::outlook::RunOutlook;
 use crate::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
@@ -227,6 +228,7 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
         host: fields.text("run host").to_owned(),
         version: fields.text("run version").to_owned(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     }))
 }
 
@@ -297,6 +299,7 @@ mod tests {
                 host: "h1".into(),
                 version: "0.1.0".into(),
                 message: String::new(),
+                outlook: RunOutlook::default(),
             }),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),

@@ -29,7 +29,7 @@ pub enum ColumnType {
     /// The value's own type: text stays text, a number stays a number.
     #[default]
     Auto,
-    /// Text, unchanged.
+    /// A text, unchanged; a number or a boolean is written out: `42`, `true`.
     Text,
     /// A finite number; a numeric text is parsed.
     Number,

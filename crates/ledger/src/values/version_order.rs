@@ -23,7 +23,7 @@ use crate::values::exact_number::{double, is_number, whole};
 /// The kind of an ordered version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RankKind {
-    /// A number.
+    /// A number, compared by its size.
     Number,
     /// A timestamp, RFC 3339.
     Timestamp,

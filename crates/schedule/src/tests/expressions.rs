@@ -41,14 +41,14 @@ fn other_dialects_are_named_with_their_five_fields() {
 #[test]
 fn a_field_that_is_wrong_is_named() {
     let cases = [
-        ("61 9 * * *", "\"61\" is no minute"),
-        ("0 25 * * *", "\"25\" is no hour"),
-        ("0 9 0 * *", "\"0\" is no day of the month"),
-        ("0 9 * 13 *", "\"13\" is no month"),
+        ("61 9 * * *", "\"61\" is not a valid minute"),
+        ("0 25 * * *", "\"25\" is not a valid hour"),
+        ("0 9 0 * *", "\"0\" is not a valid day of the month"),
+        ("0 9 * 13 *", "\"13\" is not a valid month"),
         ("0 9 * * FRYDAY", "\"FRYDAY\" is not a name there"),
         ("0 MON * * *", "numbers only"),
-        ("5-1 9 * * *", "\"5-1\" is no minute"),
-        ("*/0 9 * * *", "is no minute"),
+        ("5-1 9 * * *", "\"5-1\" is not a valid minute"),
+        ("*/0 9 * * *", "is not a valid minute"),
         ("0 9 * * 1+5", "has no meaning there"),
         ("every 90s", "seconds are too short"),
         ("every 0m", "out of range"),

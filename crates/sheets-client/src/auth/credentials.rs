@@ -56,7 +56,7 @@ pub enum CredentialsError {
     /// The file can't be read.
     #[error("read credentials from {place}: {why}")]
     Unreadable {
-        /// The place.
+        /// The file or the environment variable that they were read from.
         place: String,
         /// The I/O error.
         why: String,
@@ -64,7 +64,7 @@ pub enum CredentialsError {
     /// The content is not valid credentials.
     #[error("use the credentials from {place}: {why}")]
     Unusable {
-        /// The place.
+        /// The file or the environment variable that they were read from.
         place: String,
         /// What is wrong and what to do.
         why: String,

@@ -13,7 +13,7 @@ use sheetkeep_base::fault::Fault;
 /// How an attempt ended, for the counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttemptOutcome {
-    /// It succeeded.
+    /// The service answered with a success.
     Done,
     /// The service refused it.
     Refused,

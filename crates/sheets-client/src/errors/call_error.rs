@@ -18,15 +18,15 @@ use sheetkeep_base::retry::Exhausted;
 /// An API method; in messages: "failed to …".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
-    /// `spreadsheets.get`.
+    /// `spreadsheets.get` without cells: properties, tabs, named ranges.
     Metadata,
-    /// `spreadsheets.values.batchGet`.
+    /// `spreadsheets.values.batchGet`: the values of ranges, or their formulas.
     Values,
-    /// `spreadsheets.developerMetadata.search`.
+    /// `spreadsheets.developerMetadata.search`: the columns with marks of a job.
     Marks,
-    /// `spreadsheets.create`.
+    /// `spreadsheets.create`: a new spreadsheet.
     Create,
-    /// `spreadsheets.batchUpdate`.
+    /// `spreadsheets.batchUpdate`: all writes to a spreadsheet.
     BatchUpdate,
     /// `drive.files.get`.
     File,

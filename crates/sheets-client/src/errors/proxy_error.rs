@@ -28,7 +28,7 @@ pub enum ProxyTrouble {
     Unreachable(String),
     /// The proxy did not respond in time.
     Hung {
-        /// Seconds waited.
+        /// The time that the call waited for the proxy, in seconds.
         after_s: u64,
     },
     /// The proxy requires a user and a password, or refuses those sent (407; some send 401).

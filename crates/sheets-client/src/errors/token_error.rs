@@ -14,7 +14,7 @@ pub enum TokenError {
     Refused {
         /// OAuth's error code, such as `invalid_grant`.
         code: String,
-        /// OAuth's description.
+        /// OAuth's `error_description`, a text for people; empty when there is none.
         description: String,
         /// What the user can do.
         advice: &'static str,
@@ -30,7 +30,7 @@ pub enum TokenError {
     /// No response within the deadline.
     #[error("the token service gave no answer within {} s", .after_ms / 1_000)]
     Hung {
-        /// Milliseconds waited.
+        /// The time that the request waited, in milliseconds.
         after_ms: u64,
     },
     /// The credentials themselves can't be used.

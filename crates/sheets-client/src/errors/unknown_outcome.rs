@@ -16,7 +16,7 @@ pub enum UnknownOutcome {
     /// No complete answer within the deadline.
     #[error("no complete answer came within {} s", .after_ms / 1_000)]
     Hung {
-        /// Milliseconds waited.
+        /// The time that the call waited for its answer, in milliseconds.
         after_ms: u64,
     },
     /// The connection broke after the request may have been sent.

@@ -46,6 +46,7 @@ impl NotFinite {
 pub struct CellData {
     value: Content,
     format: Option<CellFormat>,
+    validation: Option<ValidationRule>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -72,29 +73,36 @@ impl CellData {
 
     /// Returns a text cell; the text is stored literally: `=1+1` stays text.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { value: Content::Text(text.into()), format: None }
+        Self { value: Content::Text(text.into()), ..Self::default() }
     }
 
     /// Returns a number cell; the number must be finite.
     pub fn number(number: f64) -> Result<Self, NotFinite> {
-        if number.is_finite() { Ok(Self { value: Content::Number(number), format: None }) } else { Err(NotFinite) }
+        if number.is_finite() { Ok(Self { value: Content::Number(number), ..Self::default() }) } else { Err(NotFinite) }
     }
 
     /// Returns a boolean cell.
     pub fn bool(truth: bool) -> Self {
-        Self { value: Content::Bool(truth), format: None }
+        Self { value: Content::Bool(truth), ..Self::default() }
     }
 
     /// Returns a formula cell; the text includes the leading `=`. Only for columns for which the
     /// user enabled formulas.
     pub fn formula(formula: impl Into<String>) -> Self {
-        Self { value: Content::Formula(formula.into()), format: None }
+        Self { value: Content::Formula(formula.into()), ..Self::default() }
     }
 
     /// Sets the format. The request's `fields` must then name `userEnteredFormat` too.
     #[must_use]
     pub fn with_format(mut self, format: CellFormat) -> Self {
         self.format = Some(format);
+        self
+    }
+
+    /// Makes the cell a checkbox. The request's `fields` must then name `dataValidation` too.
+    #[must_use]
+    pub fn with_checkbox(mut self) -> Self {
+        self.validation = Some(ValidationRule::checkbox());
         self
     }
 
@@ -120,13 +128,17 @@ impl CellData {
 
 impl Serialize for CellData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let parts = usize::from(!self.is_blank()) + usize::from(self.format.is_some());
+        let parts =
+            usize::from(!self.is_blank()) + usize::from(self.format.is_some()) + usize::from(self.validation.is_some());
         let mut cell = serializer.serialize_struct("Cell", parts)?;
         if !self.is_blank() {
             cell.serialize_field("userEnteredValue", &self.value)?;
         }
         if let Some(format) = &self.format {
             cell.serialize_field("userEnteredFormat", format)?;
+        }
+        if let Some(rule) = &self.validation {
+            cell.serialize_field("dataValidation", rule)?;
         }
         cell.end()
     }
@@ -176,7 +188,7 @@ pub enum NumberKind {
     Text,
     /// A plain number.
     Number,
-    /// A date.
+    /// A serial number shown as a date: days since 1899-12-30.
     Date,
     /// A date with a time.
     DateTime,
@@ -189,6 +201,28 @@ pub enum NumberKind {
 pub struct TextFormat {
     /// Whether the text is bold.
     pub bold: bool,
+}
+
+/// A validation rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationRule {
+    /// The condition.
+    pub condition: ValidationCondition,
+}
+
+/// A condition on a cell's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ValidationCondition {
+    /// The kind of condition; `BOOLEAN` is a checkbox.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+impl ValidationRule {
+    /// Returns the rule that makes cells checkboxes.
+    pub fn checkbox() -> Self {
+        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
+    }
 }
 
 #[cfg(test)]

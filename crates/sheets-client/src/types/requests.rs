@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::types::cell::{CellData, CellRow};
+use crate::types::cell::{CellData, CellRow, ValidationRule};
 
 /// One atomic batch: either all requests are applied, in order, or none.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -96,11 +96,11 @@ pub enum Request {
         /// Field mask of the properties, such as `title,gridProperties.frozenRowCount`.
         fields: Cow<'static, str>,
     },
-    /// Writes cells.
+    /// Writes cells, each with its own contents; fields outside the mask stay.
     UpdateCells {
         /// The cells, row by row.
         rows: Vec<CellRow>,
-        /// Field mask of a cell, such as `userEnteredValue`.
+        /// Field mask of a cell, such as `userConditionText`.
         fields: Cow<'static, str>,
         /// The upper left cell, if `range` is not given.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -112,9 +112,9 @@ pub enum Request {
     },
     /// Writes the same cell to every cell of a range.
     RepeatCell {
-        /// The range.
+        /// The cells to write; an open end reaches to the end of the grid.
         range: GridRange,
-        /// The cell.
+        /// The contents that every one of these cells gets.
         cell: CellData,
         /// Field mask of a cell.
         fields: Cow<'static, str>,
@@ -123,7 +123,7 @@ pub enum Request {
     AppendCells {
         /// The tab's id.
         sheet_id: i32,
-        /// The rows.
+        /// The rows, from column A on.
         rows: Vec<CellRow>,
         /// Field mask of a cell.
         fields: Cow<'static, str>,
@@ -167,7 +167,7 @@ pub enum Request {
     },
     /// Attaches developer metadata to a location; the metadata moves with it.
     CreateDeveloperMetadata {
-        /// The metadata.
+        /// The entry, with the id that the client chose and its location.
         developer_metadata: DeveloperMetadata,
     },
     /// Sets the width of columns or the height of rows.
@@ -186,11 +186,99 @@ pub enum Request {
     },
     /// Sets a validation rule on cells.
     SetDataValidation {
-        /// The range.
+        /// The cells that the rule is for; it replaces one that they have.
         range: GridRange,
-        /// The rule.
+        /// The rule, which people see as a check box or as an error on wrong input.
         rule: ValidationRule,
     },
+    /// Changes the spreadsheet's properties.
+    UpdateSpreadsheetProperties {
+        /// The properties to set.
+        properties: SpreadsheetProperties,
+        /// Field mask of the properties: `autoRecalc`.
+        fields: Cow<'static, str>,
+    },
+    /// Adds a rule that formats cells for which a formula is true.
+    AddConditionalFormatRule {
+        /// The rule.
+        rule: FormatRule,
+        /// Its position among the tab's rules, from 0.
+        index: u32,
+    },
+}
+
+/// A spreadsheet's properties.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpreadsheetProperties {
+    /// When volatile functions such as `NOW` are recalculated: `ON_CHANGE`, `MINUTE`, `HOUR`.
+    pub auto_recalc: &'static str,
+}
+
+/// A conditional format.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormatRule {
+    /// The cells that it applies to.
+    pub ranges: Vec<GridRange>,
+    /// The condition and the format.
+    pub boolean_rule: FormatCondition,
+}
+
+/// The condition of a conditional format, and the format of cells that meet it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FormatCondition {
+    /// The condition.
+    pub condition: FormulaCondition,
+    /// The format.
+    pub format: BackgroundFormat,
+}
+
+/// A condition that a formula computes, relative to the first cell of the first range.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FormulaCondition {
+    /// `CUSTOM_FORMULA`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The formula, as the only value.
+    pub values: Vec<ConditionText>,
+}
+
+/// A value as a person would enter it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConditionText {
+    /// The text, with `=` if it is a formula.
+    pub user_entered_value: String,
+}
+
+/// A format that sets the background only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackgroundFormat {
+    /// The colour.
+    pub background_color: RgbColor,
+}
+
+/// A colour, each part from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct RgbColor {
+    /// Red.
+    pub red: f32,
+    /// Green.
+    pub green: f32,
+    /// Blue.
+    pub blue: f32,
+}
+
+impl FormatRule {
+    /// Returns the rule that gives these cells a background where the formula is true.
+    pub fn background(range: GridRange, formula: String, background_color: RgbColor) -> Self {
+        let values = vec![ConditionText { user_entered_value: formula }];
+        let condition = FormulaCondition { kind: "CUSTOM_FORMULA", values };
+        let format = BackgroundFormat { background_color };
+        Self { ranges: vec![range], boolean_rule: FormatCondition { condition, format } }
+    }
 }
 
 /// A tab's properties; the service chooses what is `None`.
@@ -200,7 +288,7 @@ pub struct SheetProperties {
     /// The id; the service accepts one that the client chose (recorded).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sheet_id: Option<i32>,
-    /// The title.
+    /// The title, unique in the spreadsheet regardless of case, at most 100 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// The position among the tabs, from 0.
@@ -282,9 +370,10 @@ pub struct DeveloperMetadata {
     pub metadata_id: i32,
     /// The key; several entries may share it.
     pub metadata_key: String,
-    /// The value.
+    /// The value, a text of the program's own; key and value count against a quota of 30,000
+    /// characters.
     pub metadata_value: String,
-    /// The location.
+    /// The row or column that the entry moves with, and disappears with.
     pub location: MarkedPlace,
     /// `DOCUMENT`: readable by every reader of the spreadsheet.
     pub visibility: &'static str,
@@ -302,32 +391,10 @@ pub struct MarkedPlace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Dimension {
-    /// Rows.
+    /// The rows of a tab, counted from 0 at the top.
     Rows,
-    /// Columns.
+    /// The columns of a tab, counted from 0 at the left.
     Columns,
-}
-
-/// A validation rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ValidationRule {
-    /// The condition.
-    pub condition: ValidationCondition,
-}
-
-/// A condition on a cell's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct ValidationCondition {
-    /// The kind of condition; `BOOLEAN` is a checkbox.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-}
-
-impl ValidationRule {
-    /// Returns the rule that makes cells checkboxes.
-    pub fn checkbox() -> Self {
-        Self { condition: ValidationCondition { kind: "BOOLEAN" } }
-    }
 }
 
 /// A range of rows or columns of a tab.

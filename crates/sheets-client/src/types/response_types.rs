@@ -14,12 +14,14 @@ use crate::types::address::SpreadsheetId;
 /// A spreadsheet's properties, tabs and named ranges.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadsheetInfo {
-    /// The title.
+    /// The spreadsheet's title, which is the file's name in Drive.
     pub title: String,
     /// The locale, such as `en_US`.
     pub locale: String,
     /// The time zone, such as `Europe/Berlin`.
     pub time_zone: String,
+    /// When volatile functions are recalculated: `ON_CHANGE`, `MINUTE`, `HOUR`; empty if unknown.
+    pub auto_recalc: String,
     /// The tabs, in order.
     pub tabs: Vec<TabInfo>,
     /// The named ranges, in no particular order.
@@ -31,7 +33,7 @@ pub struct SpreadsheetInfo {
 pub struct TabInfo {
     /// The id, which survives a rename.
     pub sheet_id: i32,
-    /// The title.
+    /// The tab's title as people see it, unique in the spreadsheet regardless of case.
     pub title: String,
     /// The position, from 0.
     pub index: u32,
@@ -46,9 +48,9 @@ pub struct TabInfo {
 /// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedRangeInfo {
-    /// The id.
+    /// The id, which survives a rename of the range.
     pub id: String,
-    /// The name.
+    /// The name as people see it, unique in the spreadsheet regardless of case.
     pub name: String,
     /// The id of its tab.
     pub sheet_id: i32,
@@ -72,7 +74,7 @@ pub struct ColumnMark {
 /// A spreadsheet that was just created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Created {
-    /// The id.
+    /// The id that the service has given it.
     pub id: SpreadsheetId,
     /// The URL that the user opens; empty if the service sent none.
     pub url: String,
@@ -188,6 +190,7 @@ pub(crate) fn metadata(sheet: api::Spreadsheet) -> SpreadsheetInfo {
         title: properties.title.unwrap_or_default(),
         locale: properties.locale.unwrap_or_default(),
         time_zone: properties.time_zone.unwrap_or_default(),
+        auto_recalc: properties.auto_recalc.unwrap_or_default(),
         tabs: tabs.collect(),
         named_ranges: named.collect(),
     }

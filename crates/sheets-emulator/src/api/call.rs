@@ -64,7 +64,7 @@ pub struct ApiRequest {
     pub host: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
-    /// The body.
+    /// The body as sent, decompressed; empty if there is none.
     pub body: Bytes,
 }
 
@@ -89,22 +89,22 @@ impl ApiRequest {
 pub enum ResponseContent {
     /// JSON that is not serialized yet.
     Json(Value),
-    /// Serialized JSON.
+    /// JSON that is serialized already, as UTF-8.
     Text(Vec<u8>),
     /// An HTML page.
     Html(String),
     /// A file with this media type.
     File(Vec<u8>, &'static str),
-    /// No content.
+    /// No body, as with 204.
     Empty,
 }
 
-/// A response.
+/// A response before it is written to a connection.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ApiResponse {
     /// The HTTP status code.
     pub status: u16,
-    /// The body.
+    /// The body, which also decides the `Content-Type`.
     pub content: ResponseContent,
     /// Headers beside the usual ones.
     pub headers: Vec<(&'static str, String)>,
@@ -128,7 +128,7 @@ impl ApiResponse {
         Self { status: 200, content: ResponseContent::File(bytes, media), headers: Vec::new(), breaks_off: false }
     }
 
-    /// Returns 204.
+    /// Returns 204, a success without a body.
     pub fn empty() -> Self {
         Self { status: 204, content: ResponseContent::Empty, headers: Vec::new(), breaks_off: false }
     }

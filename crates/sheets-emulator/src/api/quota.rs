@@ -49,9 +49,9 @@ impl FromStr for QuotaLimits {
 /// The quota that a call counts against.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QuotaMetric {
-    /// A read.
+    /// A call that changes nothing: "read requests per minute" of Google's quotas.
     Read,
-    /// A write.
+    /// A call that may change a spreadsheet: "write requests per minute".
     Write,
 }
 

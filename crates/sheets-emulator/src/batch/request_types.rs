@@ -17,7 +17,7 @@ use crate::grid::cell::{Cell, CellValue};
 use crate::schema::message_types::member;
 use crate::schema::proto_json::fits;
 
-/// `RowData`.
+/// `RowData`: the cells of one row, from the first column of the request on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RowData {
@@ -153,7 +153,7 @@ pub(crate) struct GridRangeMessage {
     pub end_column_index: Option<i32>,
 }
 
-/// `GridCoordinate`.
+/// `GridCoordinate`: one cell of a sheet, from 0.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct GridCoordinate {
@@ -162,7 +162,7 @@ pub(crate) struct GridCoordinate {
     pub column_index: i32,
 }
 
-/// `DimensionRange`.
+/// `DimensionRange`: some rows or columns of a sheet, from 0, with an exclusive end.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DimensionRange {
@@ -172,7 +172,7 @@ pub(crate) struct DimensionRange {
     pub end_index: Option<i32>,
 }
 
-/// `Dimension`.
+/// `Dimension`: whether a request is about rows or about columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) enum DimensionName {
     #[serde(rename = "ROWS")]

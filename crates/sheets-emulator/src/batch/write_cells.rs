@@ -25,7 +25,7 @@ const CELL_CHARACTERS: usize = 50_000;
 /// Rows in memory at once while a whole sheet is rewritten.
 pub(crate) const CHUNK: u32 = 4096;
 
-/// `AppendCellsRequest`.
+/// `AppendCellsRequest`: rows of cells for below the last row with data.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct AppendCells {
@@ -35,7 +35,7 @@ pub(crate) struct AppendCells {
     table_id: Option<String>,
 }
 
-/// `UpdateCellsRequest`.
+/// `UpdateCellsRequest`: cells, each with its own contents, for an area or from a cell on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UpdateCells {
@@ -45,7 +45,7 @@ pub(crate) struct UpdateCells {
     range: Option<GridRangeMessage>,
 }
 
-/// `RepeatCellRequest`.
+/// `RepeatCellRequest`: the contents of one cell for every cell of a range.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RepeatCell {
@@ -54,7 +54,7 @@ pub(crate) struct RepeatCell {
     fields: String,
 }
 
-/// `SetDataValidationRequest`.
+/// `SetDataValidationRequest`: one validation rule for a range, or none.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct SetDataValidation {

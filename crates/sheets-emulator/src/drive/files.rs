@@ -127,7 +127,7 @@ pub(crate) fn no_such_file(id: &str) -> ApiResponse {
     }
 }
 
-/// Answers `files.delete`.
+/// Answers `files.delete`: removes the spreadsheet for good; an unknown id is a 404.
 pub(crate) fn delete(store: &SpreadsheetStore, id: &str) -> Result<(), ApiError> {
     Ok(store.delete(id)?)
 }

@@ -58,13 +58,13 @@ pub(crate) fn share(
     Ok(permission)
 }
 
-/// Answers `permissions.list`.
+/// Answers `permissions.list` with all permissions of a file, in one page.
 pub(crate) fn list(store: &SpreadsheetStore, file: &str) -> Result<Value, ApiError> {
     let permissions: Vec<Value> = all(store, file)?.into_iter().map(|(_, permission)| permission).collect();
     Ok(json!({"kind": "drive#permissionList", "permissions": permissions}))
 }
 
-/// Answers `permissions.get`.
+/// Answers `permissions.get` with one permission of a file; an unknown id is a 404.
 pub(crate) fn get(store: &SpreadsheetStore, file: &str, id: &str) -> Result<Value, ApiError> {
     find(store, file, id).map(|(_, permission)| permission)
 }

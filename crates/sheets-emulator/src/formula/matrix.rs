@@ -25,7 +25,7 @@ pub struct Matrix {
 pub enum Operand {
     /// One scalar, which may be an error.
     Single(Scalar),
-    /// A matrix.
+    /// Several values in rows and columns: a range, an array literal, an array result.
     Matrix(Matrix),
 }
 

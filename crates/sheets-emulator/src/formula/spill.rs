@@ -27,11 +27,11 @@ pub(crate) struct Spill {
 /// The progress of a formula's evaluation.
 #[derive(Debug, Clone)]
 pub(crate) enum SpillState {
-    /// Not started.
+    /// Nothing has needed it yet.
     Waiting,
     /// In progress. A formula that needs it now is part of a cycle.
     Running,
-    /// Finished.
+    /// It is evaluated: the cells that it fills, with their values.
     Done(Rc<Spill>),
 }
 

@@ -32,14 +32,14 @@ pub enum A1Reference {
     Cells {
         /// The title in front of `!`, unquoted.
         title: Option<String>,
-        /// The cells.
+        /// The cells, with open ends where the text names none, as in `A:A`.
         span: CellSpan,
     },
     /// A named range after the title of its sheet, as gspread sends it.
     NameOf {
         /// The title, unquoted.
         title: String,
-        /// The name.
+        /// The name of the range, as written.
         name: String,
     },
     /// A quoted title: the whole sheet.
@@ -50,7 +50,7 @@ pub enum A1Reference {
 
 /// The sheets and names of a spreadsheet.
 pub(crate) trait SheetLookup {
-    /// A sheet.
+    /// Identifies a sheet within the spreadsheet.
     type Tab: PartialEq;
     /// Returns the sheet with this title, regardless of case.
     fn titled(&self, title: &str) -> Option<Self::Tab>;

@@ -11,9 +11,9 @@ use serde_json::{Map, Value};
 /// A rectangle of cells: zero-based, half-open, closed on all sides.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Area {
-    /// The rows.
+    /// The rows, from 0, with an exclusive end.
     pub rows: Range<u32>,
-    /// The columns.
+    /// The columns, from 0, with an exclusive end.
     pub cols: Range<u32>,
 }
 
@@ -207,7 +207,7 @@ impl LenBelow for Range<u32> {
 /// A named range.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedRange {
-    /// The `namedRangeId`.
+    /// The `namedRangeId`, chosen by the caller or by the emulator.
     pub id: String,
     /// The name in A1 notation, unique in a spreadsheet regardless of case.
     pub name: String,

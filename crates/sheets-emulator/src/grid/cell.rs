@@ -13,9 +13,9 @@ pub enum CellValue {
     Text(String),
     /// `numberValue`. Dates are serial numbers.
     Number(f64),
-    /// `boolValue`.
+    /// `boolValue`: TRUE or FALSE.
     Bool(bool),
-    /// `formulaValue`.
+    /// `formulaValue`: a text that starts with `=`, with its last result.
     Formula {
         /// The formula, starting with `=`.
         source: String,
@@ -29,11 +29,11 @@ pub enum CellValue {
 /// The result of a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FormulaResult {
-    /// A text.
+    /// A text, which may be empty.
     Text(String),
-    /// A number.
+    /// A finite number; dates are serial numbers.
     Number(f64),
-    /// A boolean.
+    /// A boolean, displayed as TRUE or FALSE.
     Bool(bool),
     /// An error as displayed: `#NAME?`, `#DIV/0!`.
     Error(String),

@@ -6,13 +6,13 @@
 /// The effective value of a cell, or of a part of a formula.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Scalar {
-    /// No value.
+    /// No value: the cell is empty. It counts as 0, as FALSE and as an empty text.
     Blank,
     /// A finite number.
     Number(f64),
-    /// A text.
+    /// A text, which may be empty.
     Text(String),
-    /// A boolean.
+    /// A boolean, displayed as TRUE or FALSE.
     Bool(bool),
     /// An error as the cell displays it, such as `#DIV/0!`.
     Error(&'static str),

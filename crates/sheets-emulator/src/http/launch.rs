@@ -56,7 +56,7 @@ pub enum LaunchError {
     /// The credentials file cannot be written.
     #[error("failed to write the test credentials to {}: {cause}; check the path and its permissions", path.display())]
     Credentials {
-        /// The file.
+        /// The file that was to get the credentials.
         path: PathBuf,
         /// The system's error.
         cause: io::Error,

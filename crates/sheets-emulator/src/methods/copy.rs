@@ -2,7 +2,7 @@
 //!
 //! In scope: a sheet copied into any spreadsheet of the same file, a spreadsheet with all its
 //! contents.
-//! Out of scope: copies inside a batch (`batch`), what a sheet's rows contain (`storage::rows`).
+//! Out of scope: copies inside a batch (`batch`), what a sheet's rows contain (`storage::sheet_rows`).
 
 use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};

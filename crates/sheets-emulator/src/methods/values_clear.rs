@@ -15,7 +15,7 @@ use crate::workbook::ranges::{SheetRange, Workbook};
 /// Rows in memory at once.
 const STEP: u32 = 4096;
 
-/// Answers `values.clear`.
+/// Answers `values.clear`: empties the values of one range and keeps formats.
 pub(crate) fn clear(store: &impl Writable, id: &str, range: &str) -> Result<Value, ApiError> {
     let cleared = clear_all(store, id, |workbook| Ok(vec![workbook.find_inside(range)?]))?;
     Ok(json!({"spreadsheetId": id, "clearedRange": cleared.first()}))
@@ -30,7 +30,7 @@ pub(crate) fn batch_clear(store: &impl Writable, id: &str, body: &Map<String, Va
     Ok(json!({"spreadsheetId": id, "clearedRanges": clear_all(store, id, find)?}))
 }
 
-/// Answers `values.batchClearByDataFilter`.
+/// Answers `values.batchClearByDataFilter`: empties all ranges that the filters find, or none.
 pub(crate) fn batch_clear_by_filter(
     store: &impl Writable,
     id: &str,

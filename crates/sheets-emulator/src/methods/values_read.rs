@@ -42,7 +42,8 @@ pub(crate) fn batch_get(
     read_all(store, id, find, words, pretty)
 }
 
-/// Answers `values.batchGetByDataFilter`.
+/// Answers `values.batchGetByDataFilter`: the ranges that filters find, with the filters that found
+/// each.
 pub(crate) fn batch_get_by_filter(
     store: &SpreadsheetStore,
     id: &str,

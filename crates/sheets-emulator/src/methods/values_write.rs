@@ -18,7 +18,7 @@ use crate::storage::transaction::SheetProperties;
 use crate::workbook::data_filter::find_filter;
 use crate::workbook::ranges::{SheetRange, Workbook, name_area};
 
-/// Answers `values.update`.
+/// Answers `values.update`: writes one range, from its upper left cell on.
 pub(crate) fn update(
     store: &impl Writable,
     id: &str,

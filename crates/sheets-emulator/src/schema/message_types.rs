@@ -12,15 +12,15 @@ pub(crate) enum FieldKind {
     /// A message of this type.
     Message(&'static str),
     Text,
-    /// A boolean.
+    /// A boolean, `true` or `false`, also as a text.
     Bool,
     /// A 32-bit integer.
     Integer,
-    /// Any number.
+    /// A number of any size, with a fraction or without.
     Number,
     /// A word of an enum.
     Choice,
-    /// Any value.
+    /// A JSON value of any kind, which is not checked.
     Any,
 }
 

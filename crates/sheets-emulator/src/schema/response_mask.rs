@@ -16,7 +16,7 @@ const DEPTH_LIMIT: usize = 64;
 /// The members to keep: all, or a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum ResponseMask {
-    /// All members.
+    /// Keeps all members, with everything in them.
     #[default]
     All,
     /// These members, each with its own mask; `*` matches every member.

@@ -21,7 +21,7 @@ pub enum StorageError {
     /// The file cannot be opened or created.
     #[error("failed to open {}: {cause}; check the path and its permissions", path.display())]
     Open {
-        /// The file.
+        /// The file that was to be opened.
         path: PathBuf,
         /// The error of `SQLite` or the system.
         cause: String,
@@ -29,7 +29,7 @@ pub enum StorageError {
     /// The file is no longer at its path.
     #[error("{} {how} while it was in use, and nothing more was written; put it back, or a copy of it, and go on", path.display())]
     Gone {
-        /// The path.
+        /// The path at which the file was opened.
         path: PathBuf,
         /// What happened to it.
         how: &'static str,
@@ -37,7 +37,7 @@ pub enum StorageError {
     /// The system failed to read or write the file.
     #[error("failed to read or write {}: {cause}; check the disk, and the room on it", path.display())]
     File {
-        /// The file.
+        /// The file, or the log next to it.
         path: PathBuf,
         /// The system's error.
         cause: io::Error,
@@ -45,19 +45,19 @@ pub enum StorageError {
     /// The file is not an `SQLite` file, or is of a later version.
     #[error("{} is not a spreadsheet file of this version; move it away or use the version that wrote it", path.display())]
     Foreign {
-        /// The file.
+        /// The file with other contents.
         path: PathBuf,
     },
     /// The log next to a copied file belongs to another file.
     #[error("{} belongs to another spreadsheet file than the one beside it; move it away, and the -shm file with it", log.display())]
     ForeignLog {
-        /// The log.
+        /// The write-ahead log, whose name ends in `-wal`.
         log: PathBuf,
     },
     /// The path is a folder, or its folder is missing.
     #[error("{} can't hold spreadsheets: {why}", path.display())]
     Place {
-        /// The file.
+        /// The path as given.
         path: PathBuf,
         /// What is wrong with the path.
         why: &'static str,
@@ -96,7 +96,7 @@ pub enum StorageError {
     /// A stored JSON text or number is invalid.
     #[error("the spreadsheet file holds something unreadable in {place}; restore it from a copy")]
     Damaged {
-        /// The table.
+        /// The part of the file in which it was found, such as `rows`.
         place: &'static str,
     },
     /// The `SQLite` file is truncated or overwritten.

@@ -3,7 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | How is a file opened, and who gets a connection? | `store`, `connection` |
-//! | What does one read or write see? | `transaction`, `rows`, `named_ranges`, `developer_metadata` |
+//! | What does one read or write see? | `transaction`, `sheet_rows`, `named_ranges`, `developer_metadata` |
 //! | When was the spreadsheet recalculated? | `recalculation` |
 //! | How is a row encoded? | `row_blob` |
 //! | Who may write next, and for how long? | `write_queue`, `work_limit` |
@@ -24,7 +24,7 @@ pub(crate) mod group_commit;
 pub(crate) mod named_ranges;
 pub(crate) mod recalculation;
 pub(crate) mod row_blob;
-pub(crate) mod rows;
+pub(crate) mod sheet_rows;
 pub(crate) mod store;
 pub(crate) mod transaction;
 pub(crate) mod wal_copy;

@@ -21,7 +21,7 @@ use crate::storage::write_queue::WriteTurn;
 /// The properties of a spreadsheet.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SpreadsheetProperties {
-    /// `properties.title`.
+    /// `properties.title`, the name of the spreadsheet; not unique.
     pub title: String,
     /// `properties.locale`, such as `en_US`.
     pub locale: String,
@@ -54,9 +54,9 @@ pub(crate) struct SheetProperties {
     pub title: String,
     /// `index`: its position among the sheets, from 0.
     pub index: u32,
-    /// `gridProperties.rowCount`.
+    /// `gridProperties.rowCount`: rows of the grid, empty ones included.
     pub row_count: u32,
-    /// `gridProperties.columnCount`.
+    /// `gridProperties.columnCount`: columns of the grid, empty ones included.
     pub column_count: u32,
     pub hidden: bool,
     /// `gridProperties.frozenRowCount`, 0 for none.

@@ -21,7 +21,7 @@ use crate::workbook::sheet_columns::ColumnCache;
 /// The sheets of a spreadsheet in one transaction.
 #[derive(Debug)]
 pub(crate) struct Workbook<'t, 's> {
-    /// The transaction.
+    /// The transaction in which everything is read and written.
     pub transaction: &'t Transaction<'s>,
     /// The sheets in their order.
     pub sheets: Vec<SheetProperties>,

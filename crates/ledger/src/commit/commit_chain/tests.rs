@@ -5,6 +5,7 @@ use crate::commit::changes::ItemResult;
 use crate::items::item::Output;
 use crate::items::key::{Key, Version};
 use crate::processed::processed_index::ProcessedIndex;
+use crate::runs::outlook::RunOutlook;
 use crate::runs::run::{Counts, RunStatus, Trigger};
 
 fn me() -> Holder {
@@ -30,6 +31,7 @@ fn terms(release: bool) -> CommitMetadata {
         host: String::new(),
         version: String::new(),
         message: String::new(),
+        outlook: RunOutlook::default(),
     };
     CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, release, run, cursor: Some("3".into()) }
 }

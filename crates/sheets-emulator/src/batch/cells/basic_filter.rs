@@ -21,14 +21,14 @@ use crate::grid::value::Scalar;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// `SetBasicFilterRequest`.
+/// `SetBasicFilterRequest`: the one filter of a sheet, which replaces an earlier one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct SetBasicFilter {
     filter: Map<String, Value>,
 }
 
-/// `ClearBasicFilterRequest`.
+/// `ClearBasicFilterRequest`: the sheet whose filter is to go.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct ClearBasicFilter {

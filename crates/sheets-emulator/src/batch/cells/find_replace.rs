@@ -15,7 +15,7 @@ use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
 use crate::storage::transaction::SheetProperties;
 
-/// `FindReplaceRequest`.
+/// `FindReplaceRequest`: a text or pattern, its replacement, and where to look.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[expect(clippy::struct_excessive_bools, reason = "the API's own switches")]

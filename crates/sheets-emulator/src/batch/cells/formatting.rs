@@ -21,7 +21,7 @@ use crate::storage::named_ranges::fold;
 /// Kind of stored rules, by their index.
 const RULES: &str = "rule";
 
-/// `UpdateBordersRequest`.
+/// `UpdateBordersRequest`: borders around and within a range; one that is not given stays.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct UpdateBorders {
@@ -34,14 +34,14 @@ pub(crate) struct UpdateBorders {
     inner_vertical: Option<Value>,
 }
 
-/// `TrimWhitespaceRequest`.
+/// `TrimWhitespaceRequest`: a range whose texts lose space at their ends.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct TrimWhitespace {
     range: GridRangeMessage,
 }
 
-/// `AddConditionalFormatRuleRequest`.
+/// `AddConditionalFormatRuleRequest`: a rule and its place among the rules of its sheet, from 0.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AddConditionalFormatRule {
@@ -49,7 +49,7 @@ pub(crate) struct AddConditionalFormatRule {
     index: i64,
 }
 
-/// `DeleteConditionalFormatRuleRequest`.
+/// `DeleteConditionalFormatRuleRequest`: the place of a rule that is to go, from 0.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteConditionalFormatRule {
@@ -151,7 +151,8 @@ pub(crate) fn delete_rule(batch: &Batch<'_, '_>, request: &DeleteConditionalForm
     Ok(json!({"deleteConditionalFormatRule": {"rule": shown(RULES, &deleted)}}))
 }
 
-/// `UpdateConditionalFormatRuleRequest`.
+/// `UpdateConditionalFormatRuleRequest`: the place of a rule, from 0, and the rule or place it
+/// gets.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct UpdateConditionalFormatRule {

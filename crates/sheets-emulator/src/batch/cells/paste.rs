@@ -20,7 +20,7 @@ use crate::grid::value::Scalar;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// `CopyPasteRequest`.
+/// `CopyPasteRequest`: a range that is copied into another, as often as it fits.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct CopyPaste {
@@ -124,7 +124,7 @@ fn rewrite_formula(cell: &mut Cell, new: impl Fn(&str) -> String) {
     }
 }
 
-/// `CutPasteRequest`.
+/// `CutPasteRequest`: a range that moves to another place; references to it follow.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct CutPaste {

@@ -18,7 +18,7 @@ use crate::grid::cell::{Cell, CellValue};
 use crate::input::value_matrix::enter_text;
 use crate::storage::transaction::SheetProperties;
 
-/// `PasteDataRequest`.
+/// `PasteDataRequest`: a text with delimiters, or HTML, from a cell on.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PasteData {
@@ -30,7 +30,7 @@ pub(crate) struct PasteData {
     kind: String,
 }
 
-/// `TextToColumnsRequest`.
+/// `TextToColumnsRequest`: a column whose texts are split at a delimiter.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct TextToColumns {
@@ -39,7 +39,7 @@ pub(crate) struct TextToColumns {
     delimiter_type: String,
 }
 
-/// `RandomizeRangeRequest`.
+/// `RandomizeRangeRequest`: a range whose rows change places at random.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RandomizeRange {

@@ -24,7 +24,7 @@ use crate::grid::value::Scalar;
 use crate::storage::transaction::SheetProperties;
 use crate::workbook::ranges::Workbook;
 
-/// `SortRangeRequest`.
+/// `SortRangeRequest`: a range, and the columns by which its rows are sorted.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct SortRange {
@@ -57,7 +57,7 @@ pub(crate) struct InsertOrDeleteRange {
     shift_dimension: Option<DimensionName>,
 }
 
-/// `DeleteDuplicatesRequest`.
+/// `DeleteDuplicatesRequest`: a range, and the columns in which rows are compared.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteDuplicates {

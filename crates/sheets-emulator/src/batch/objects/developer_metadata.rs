@@ -16,14 +16,14 @@ use crate::storage::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
 /// Characters of keys and values in a spreadsheet, and in each of its sheets (the metadata guide).
 const BUDGET: usize = 30_000;
 
-/// `CreateDeveloperMetadataRequest`.
+/// `CreateDeveloperMetadataRequest`: a new entry at a row, a column, a sheet or the spreadsheet.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct CreateDeveloperMetadata {
     developer_metadata: Map<String, Value>,
 }
 
-/// `UpdateDeveloperMetadataRequest`.
+/// `UpdateDeveloperMetadataRequest`: new contents for all entries that the filters find.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct UpdateDeveloperMetadata {
@@ -32,7 +32,7 @@ pub(crate) struct UpdateDeveloperMetadata {
     fields: String,
 }
 
-/// `DeleteDeveloperMetadataRequest`.
+/// `DeleteDeveloperMetadataRequest`: the entries that a filter finds are to go.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteDeveloperMetadata {

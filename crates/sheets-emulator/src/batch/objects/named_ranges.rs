@@ -28,14 +28,14 @@ pub(crate) struct NamedRangeMessage {
     range: Option<GridRangeMessage>,
 }
 
-/// `AddNamedRangeRequest`.
+/// `AddNamedRangeRequest`: a name for a range, with an id of the caller's if it has one.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct AddNamedRange {
     named_range: NamedRangeMessage,
 }
 
-/// `UpdateNamedRangeRequest`.
+/// `UpdateNamedRangeRequest`: another name or range for an id.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct UpdateNamedRange {
@@ -43,7 +43,7 @@ pub(crate) struct UpdateNamedRange {
     fields: String,
 }
 
-/// `DeleteNamedRangeRequest`.
+/// `DeleteNamedRangeRequest`: the id of a named range that is to go; its cells stay.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteNamedRange {
@@ -155,7 +155,7 @@ pub(crate) struct ProtectedRangeRequest {
     fields: String,
 }
 
-/// `DeleteProtectedRangeRequest`.
+/// `DeleteProtectedRangeRequest`: the id of a protection that is to go; its cells stay.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteProtectedRange {

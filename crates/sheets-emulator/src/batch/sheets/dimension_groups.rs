@@ -35,7 +35,7 @@ pub(crate) struct DimensionGroup {
     range: DimensionRange,
 }
 
-/// `AutoResizeDimensionsRequest`.
+/// `AutoResizeDimensionsRequest`: rows or columns that get the size of their contents.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct AutoResizeDimensions {

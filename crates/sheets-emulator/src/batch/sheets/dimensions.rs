@@ -18,7 +18,7 @@ use crate::formula::references::shift::SheetEdit;
 use crate::grid::area::Dimension;
 use crate::storage::transaction::SheetProperties;
 
-/// `AppendDimensionRequest`.
+/// `AppendDimensionRequest`: a number of rows or columns for the end of a sheet.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct AppendDimension {
@@ -27,7 +27,7 @@ pub(crate) struct AppendDimension {
     length: i32,
 }
 
-/// `InsertDimensionRequest`.
+/// `InsertDimensionRequest`: the rows or columns that will be new and empty.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct InsertDimension {
@@ -35,14 +35,14 @@ pub(crate) struct InsertDimension {
     inherit_from_before: bool,
 }
 
-/// `DeleteDimensionRequest`.
+/// `DeleteDimensionRequest`: the rows or columns that are to go, with their cells.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct DeleteDimension {
     range: DimensionRange,
 }
 
-/// `MoveDimensionRequest`.
+/// `MoveDimensionRequest`: rows or columns, and the index before which they go, from 0.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct MoveDimension {
@@ -50,7 +50,7 @@ pub(crate) struct MoveDimension {
     destination_index: i32,
 }
 
-/// `UpdateDimensionPropertiesRequest`.
+/// `UpdateDimensionPropertiesRequest`: sizes in pixels, or hiding, for rows or columns.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct UpdateDimensionProperties {

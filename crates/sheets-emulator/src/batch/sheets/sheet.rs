@@ -21,21 +21,21 @@ use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 /// The longest title in characters.
 const TITLE_LIMIT: usize = 100;
 
-/// `AddSheetRequest`.
+/// `AddSheetRequest`: the properties of a new sheet; what is missing gets a default.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct AddSheet {
     properties: Map<String, Value>,
 }
 
-/// `DeleteSheetRequest`.
+/// `DeleteSheetRequest`: the id of a sheet that is to go; the last visible one can't.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DeleteSheet {
     sheet_id: i32,
 }
 
-/// `DuplicateSheetRequest`.
+/// `DuplicateSheetRequest`: a sheet, and the id, the title and the place of its copy.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct DuplicateSheet {

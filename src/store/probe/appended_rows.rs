@@ -3,8 +3,9 @@
 //! In scope: these checks.
 //! Out of scope: retries (`store::probe::run`).
 
-use crate::google::types::cell::CellData;
-use crate::google::types::requests::{GridRange, Request, ValidationRule};
+use crate::fault::Fault;
+use crate::google::types::cell::{CellData, ValidationRule};
+use crate::google::types::requests::{GridRange, Request};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};
@@ -61,7 +62,7 @@ pub async fn fresh(client: &ProbeClient) -> ProbeAnswer {
         let text = format!("write {nth}");
         client.prepare(vec![home.write(row, 0, CellData::text(&*text))]).await?;
         let read = client.sheets.values(&client.id, &ranges).await.map_err(|error| match store_error(&error) {
-            error @ crate::port::store::StoreError::Denied { .. } => Unanswered::Stop(error),
+            error if error.fault() == Fault::Denied => Unanswered::Stop(error),
             error => Unanswered::Unclear(error.to_string()),
         })?;
         older += u32::from(read.first().is_none_or(|rows| text_at(rows, 0, 0) != text));

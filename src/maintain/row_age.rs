@@ -9,7 +9,7 @@
 
 use crate::ledger::leases::row_order::{CommitSequence, FirstCommits};
 use crate::ledger::runs::run::{is_run_id, run_id, start_text};
-use crate::store::scan::rows::{ProcessedRow, ScannedTabs};
+use crate::store::scan::scanned_tabs::{ProcessedRow, ScannedTabs};
 use crate::time::Timestamp;
 
 /// A run that began more than this after the last lease term did has a wrong clock, in
@@ -18,7 +18,7 @@ const AHEAD_MS: u64 = 86_400_000;
 
 /// A row and its age.
 #[derive(Debug, Clone, Copy)]
-pub struct Placed<'l> {
+pub struct AgedRow<'l> {
     /// The row of Processed.
     pub row: &'l ProcessedRow,
     /// Whether the row was certainly written before the age limit.
@@ -27,7 +27,7 @@ pub struct Placed<'l> {
 
 /// Returns all rows of a listing in the order in which they were written; those of earlier
 /// spreadsheets come first. `before` is the age limit.
-pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
+pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<AgedRow<'_>> {
     let own = || listing.rows.iter().filter(|row| !row.left);
     let mut sequence = CommitSequence::default();
     for row in own() {
@@ -37,7 +37,7 @@ pub fn order_rows(listing: &ScannedTabs, before: Timestamp) -> Vec<Placed<'_>> {
     ranked.sort_by_key(|(rank, _)| *rank);
     let rows = listing.rows.iter().filter(|row| row.left).chain(ranked.into_iter().map(|(_, row)| row));
     let latest = listing.snapshot.state.lease.since.max(before).add_ms(AHEAD_MS);
-    mark_old(rows.map(|row| Placed { row, is_old: false }).collect(), before, latest)
+    mark_old(rows.map(|row| AgedRow { row, is_old: false }).collect(), before, latest)
 }
 
 fn first_commits(listing: &ScannedTabs) -> FirstCommits {
@@ -47,7 +47,7 @@ fn first_commits(listing: &ScannedTabs) -> FirstCommits {
 }
 
 /// Marks the old rows; a run that began after `latest` has a wrong clock.
-fn mark_old(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> Vec<Placed<'_>> {
+fn mark_old(mut rows: Vec<AgedRow<'_>>, before: Timestamp, latest: Timestamp) -> Vec<AgedRow<'_>> {
     // Run ids have whole seconds, and the second of the limit counts as over.
     let (before, latest) = (run_id(before, 0), run_id(latest, 0));
     let (before, latest) = (start_text(&before), start_text(&latest));
@@ -55,16 +55,16 @@ fn mark_old(mut rows: Vec<Placed<'_>>, before: Timestamp, latest: Timestamp) -> 
         Some(start_text(&row.run).to_owned()).filter(|at| is_run_id(&row.run) && at.as_str() <= latest)
     };
     let mut is_recent = false;
-    for placed in &mut rows {
-        if let Some(at) = of(placed.row) {
+    for aged in &mut rows {
+        if let Some(at) = of(aged.row) {
             is_recent |= at.as_str() > before;
-            placed.is_old = !is_recent;
+            aged.is_old = !is_recent;
         }
     }
     let mut is_later_old = false;
-    for placed in rows.iter_mut().rev() {
-        placed.is_old |= is_later_old && is_run_id(&placed.row.run);
-        is_later_old |= placed.is_old;
+    for aged in rows.iter_mut().rev() {
+        aged.is_old |= is_later_old && is_run_id(&aged.row.run);
+        is_later_old |= aged.is_old;
     }
     rows
 }
@@ -92,9 +92,9 @@ mod tests {
 
     fn old(days: &[i64]) -> Vec<bool> {
         let rows: Vec<_> = days.iter().map(|day| row(*day)).collect();
-        let placed = rows.iter().map(|row| Placed { row, is_old: false }).collect();
-        let aged = mark_old(placed, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
-        aged.into_iter().map(|placed| placed.is_old).collect()
+        let aged = rows.iter().map(|row| AgedRow { row, is_old: false }).collect();
+        let aged = mark_old(aged, Timestamp(NOW - 90 * DAY), Timestamp(NOW + DAY));
+        aged.into_iter().map(|aged| aged.is_old).collect()
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! The standing of a job: its state, and what people ask of it, without its keys and failures.
+//!
+//! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`), what
+//! follows from the standing.
+
+use crate::ledger::commit::commit_resolution::HeadStatus;
+use crate::ledger::runs::job_requests::JobRequests;
+use crate::ledger::state::snapshot::State;
+use crate::ledger::state::state_codec::read_state;
+use crate::port::store::StoreError;
+use crate::store::guard::head_guard;
+use crate::store::load::loader::Loader;
+use crate::store::load::unstable_tabs::{MAX_TITLES, into_store_error};
+use crate::store::tabs::error::{LoadError, check_consistent, head_missing};
+use crate::store::tabs::jobs::{JobsReading, find_jobs_tab, jobs_range, read_jobs};
+use crate::store::tabs::parse;
+use crate::store::tabs::schema::StoreMetadata;
+use crate::time::Timestamp;
+
+/// The standing of a job, as of one moment. A commit may have followed; its guard notices.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobStanding {
+    /// The head.
+    pub head: HeadStatus,
+    /// The state; `None` if the job has never run here.
+    pub state: Option<State>,
+    /// What people ask of the job in the tab Jobs.
+    pub requests: JobRequests,
+    /// Warnings about that tab.
+    pub warnings: Vec<String>,
+    /// The time zone of the spreadsheet.
+    pub timezone: Option<String>,
+    /// The service's time of the read.
+    pub service_time: Timestamp,
+}
+
+impl Loader {
+    /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
+    /// for a renamed tab Jobs, and more while people rename tabs meanwhile. Writes nothing.
+    pub async fn standing(&self) -> Result<JobStanding, StoreError> {
+        let mut tries = 1;
+        loop {
+            match self.standing_once().await {
+                Err(LoadError::Stale(_)) if tries < MAX_TITLES => tries += 1,
+                read => return read.map_err(into_store_error),
+            }
+        }
+    }
+
+    async fn standing_once(&self) -> Result<JobStanding, LoadError> {
+        let metadata = self.metadata().await?;
+        let (head, location) = head_guard::read_head(&self.job, &metadata);
+        if head == HeadStatus::Missing {
+            return Err(head_missing(&self.job).into());
+        }
+        let find = |id| self.jobs.as_ref().and_then(|_| find_jobs_tab(&metadata, id));
+        let mut jobs = find(None);
+        let state_range = location.iter().map(|location| parse::state_range(&location.title));
+        let read = self.values(&state_range.chain(jobs.and_then(jobs_range)).collect::<Vec<_>>()).await?;
+        let mut read = read.into_iter();
+        let (mut state, mut id) = (None, None);
+        if let Some(location) = &location {
+            let pairs = parse::pairs(&read.next().unwrap_or_default());
+            let found = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
+            check_consistent(&found, &self.job, location)?;
+            (state, id) = (Some(found), StoreMetadata::read(&pairs).jobs);
+        }
+        let mut rows = read.next().unwrap_or_default();
+        let by_id = find(id);
+        if by_id.map(|tab| tab.sheet_id) != jobs.map(|tab| tab.sheet_id) {
+            jobs = by_id;
+            let again: Vec<_> = jobs.and_then(jobs_range).into_iter().collect();
+            rows = self.values(&again).await?.into_iter().next().unwrap_or_default();
+        }
+        let JobsReading { requests, warnings, .. } =
+            read_jobs(&self.job, self.jobs.as_ref(), &metadata, (jobs, id), &rows);
+        let timezone = Some(metadata.time_zone.clone()).filter(|zone| !zone.is_empty());
+        Ok(JobStanding { head, state, requests, warnings, timezone, service_time: self.service_time() })
+    }
+}

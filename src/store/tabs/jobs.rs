@@ -1,0 +1,208 @@
+//! The tab Jobs: a row for each job of the spreadsheet, made of formulas over Runs and of people's
+//! cells. Pure.
+//!
+//! In scope: its columns, whether a tab is it, the job's row, what people ask there.
+//! Out of scope: the formulas (`store::tabs::jobs_formulas`), the requests that make the tab and
+//! append the row (`store::commit::jobs_row`), the calls (`store::load`).
+//!
+//! All jobs of a spreadsheet share the tab, and no guard protects it. So a job appends its row once
+//! and writes no row by position.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use serde_json::Value;
+
+use crate::google::types::response_types::{SpreadsheetInfo, TabInfo};
+use crate::ledger::runs::job_requests::{JobRequests, requested_text};
+use crate::store::tabs::parse::{header, rows_range, text};
+use crate::store::tabs::schema::{JobsTab, Tab};
+use crate::time::Timestamp;
+
+/// The title of the tab.
+pub const JOBS_TITLE: &str = "Jobs";
+/// Columns of the tab, in order.
+pub const JOBS: [&str; 17] = [
+    "job",
+    "state",
+    "last run",
+    "last success",
+    "last change",
+    "next due",
+    "overdue",
+    "read",
+    "new",
+    "failed",
+    "failures open",
+    "cells left",
+    "owner",
+    "paused",
+    "silence until",
+    "run now",
+    "approve",
+];
+/// Columns that a tab must have to count as the tab of jobs.
+const NEEDED: [&str; 3] = ["job", "overdue", "paused"];
+/// Rows of the tab that are read. A spreadsheet holds far fewer jobs.
+const MAX_ROWS: u32 = 2_000;
+/// Columns of the tab that are read, from the left.
+const MAX_COLUMNS: usize = 100;
+
+/// How a job uses the tab.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobsView {
+    /// Whether the job sets hourly recalculation when it makes the tab, where the spreadsheet
+    /// recalculates on changes only.
+    pub recalculates: bool,
+    /// What the row has in `owner` at first.
+    pub owner: Option<String>,
+}
+
+/// What was read of the tab.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobsReading {
+    /// The tab, with what is left to write.
+    pub tab: JobsTab,
+    /// What people ask of the job.
+    pub requests: JobRequests,
+    /// Warnings for people.
+    pub warnings: Vec<String>,
+}
+
+/// Finds the tab by the id that the state records, or else by its title. Google treats titles that
+/// differ only in case as equal.
+pub fn find_jobs_tab(metadata: &SpreadsheetInfo, id: Option<i32>) -> Option<&TabInfo> {
+    let by_id = id.and_then(|id| metadata.tabs.iter().find(|tab| tab.sheet_id == id));
+    by_id.or_else(|| metadata.tabs.iter().find(|tab| tab.title.to_lowercase() == JOBS_TITLE.to_lowercase()))
+}
+
+/// The range of the tab that is read; `None` for a chart, which has no cells.
+pub fn jobs_range(tab: &TabInfo) -> Option<String> {
+    let columns = usize::try_from(tab.columns).unwrap_or(MAX_COLUMNS).clamp(1, MAX_COLUMNS);
+    (tab.rows > 0).then(|| rows_range(&tab.title, 1, tab.rows.min(MAX_ROWS), columns))
+}
+
+/// Reads the tab. `info` is the tab if there is one, `rows` its cells; `id` is the one that the
+/// state records.
+pub fn read_jobs(
+    job: &str,
+    view: Option<&JobsView>,
+    metadata: &SpreadsheetInfo,
+    (info, id): (Option<&TabInfo>, Option<i32>),
+    rows: &[Vec<Value>],
+) -> JobsReading {
+    let unused = |warning: Option<String>| JobsReading {
+        tab: JobsTab::Unused(id),
+        warnings: warning.into_iter().collect(),
+        ..JobsReading::default()
+    };
+    let Some(view) = view else { return unused(None) };
+    let owner = view.owner.clone();
+    let Some(info) = info else {
+        let recalculates = view.recalculates && recalculates_on_change(metadata);
+        return JobsReading { tab: JobsTab::Missing { recalculates, owner }, ..JobsReading::default() };
+    };
+    let width = usize::try_from(info.columns).unwrap_or_default();
+    let tab = Tab { id: info.sheet_id, title: info.title.clone(), header: header(rows), width, ..Tab::default() };
+    if let Some(warning) = unusable(&tab, id == Some(info.sheet_id)) {
+        return unused(Some(warning));
+    }
+    let at = tab.position("job").unwrap_or_default();
+    let is_own = |row: &&Vec<Value>| row.get(at).is_some_and(|cell| text(cell).trim() == job);
+    let own: Vec<&Vec<Value>> = rows.iter().skip(1).filter(is_own).collect();
+    let zone = TimeZone::get(&metadata.time_zone).unwrap_or(TimeZone::UTC);
+    let (requests, mut warnings) = read_requests(&tab, &own, &zone);
+    let title = &tab.title;
+    if own.len() > 1 {
+        warnings.push(format!(
+            "tab {title}: job {job} has {} rows: delete all but one; until then a pause in any of them counts",
+            own.len()
+        ));
+    }
+    if own.iter().any(|row| row.iter().any(|cell| text(cell) == "#REF!")) {
+        warnings.push(format!(
+            "tab {title}: the row of job {job} shows #REF!, because a column or a tab that it reads was deleted: \
+             delete the row, and the next run adds it again"
+        ));
+    }
+    if own.is_empty() && info.rows > MAX_ROWS {
+        let message =
+            format!("tab {title} has more than {MAX_ROWS} rows, and job {job} adds no row: delete blank ones");
+        return JobsReading { tab: JobsTab::Unused(id), requests, warnings: vec![message] };
+    }
+    let tab = if own.is_empty() { JobsTab::WithoutRow { tab, owner } } else { JobsTab::Complete(tab.id) };
+    JobsReading { tab, requests, warnings }
+}
+
+/// Whether formulas are recalculated on changes only, which is the default.
+fn recalculates_on_change(metadata: &SpreadsheetInfo) -> bool {
+    !["MINUTE", "HOUR"].contains(&metadata.auto_recalc.as_str())
+}
+
+/// Why a tab is not used. `is_own`: the state records that a job made it.
+fn unusable(tab: &Tab, is_own: bool) -> Option<String> {
+    let title = &tab.title;
+    if let Some(column) = tab.missing_column(&NEEDED) {
+        return Some(if is_own {
+            format!("tab {title} has lost its column \"{column}\": write that word back into its header row")
+        } else {
+            format!(
+                "tab {title} is not the one in which jobs show their state, and is left alone: rename it, and the job \
+                 makes its own, or set [jobs] tab = false"
+            )
+        });
+    }
+    let twice = JOBS.iter().find(|name| tab.header.iter().filter(|text| text == *name).count() > 1)?;
+    Some(format!("tab {title} has two columns named \"{twice}\": rename one of them"))
+}
+
+/// What people ask in the rows of the job, usually one. Of several rows the order does not matter,
+/// so that sorting changes nothing.
+fn read_requests(tab: &Tab, own: &[&Vec<Value>], zone: &TimeZone) -> (JobRequests, Vec<String>) {
+    let cells = |name: &str| {
+        let at = tab.position(name);
+        own.iter().filter_map(move |row| row.get(at?)).filter(|cell| !text(cell).trim().is_empty())
+    };
+    let asked = |name: &str| cells(name).filter_map(|cell| requested_text(&text(cell))).max();
+    let mut warnings = Vec::new();
+    let silent: Vec<Timestamp> = cells("silence until")
+        .filter_map(|cell| {
+            let at = moment(cell, zone);
+            if at.is_none() {
+                let (title, text) = (&tab.title, text(cell));
+                warnings.push(format!(
+                    "tab {title}: \"{text}\" in silence until is not a time: enter a date, such as 2026-12-24 09:00"
+                ));
+            }
+            at
+        })
+        .collect();
+    let requests = JobRequests {
+        paused: asked("paused").is_some(),
+        silence_until: silent.into_iter().max(),
+        run_now: asked("run now"),
+        approve: asked("approve"),
+    };
+    (requests, warnings)
+}
+
+/// The instant of a cell with a date or a time, which is in the spreadsheet's time zone.
+fn moment(cell: &Value, zone: &TimeZone) -> Option<Timestamp> {
+    let local = match cell {
+        Value::Number(days) => {
+            let as_utc = jiff::Timestamp::from_millisecond(Timestamp::from_serial(days.as_f64()?).0).ok()?;
+            TimeZone::UTC.to_datetime(as_utc)
+        }
+        cell => {
+            let text = text(cell);
+            let text = text.trim();
+            text.parse::<DateTime>()
+                .ok()
+                .or_else(|| Some(text.parse::<Date>().ok()?.to_datetime(jiff::civil::Time::midnight())))?
+        }
+    };
+    let instant = zone.to_ambiguous_timestamp(local).compatible().ok()?;
+    Some(Timestamp(instant.as_millisecond()))
+}
+
+#[cfg(test)]
+mod tests;

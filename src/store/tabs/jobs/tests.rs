@@ -1,0 +1,109 @@
+use serde_json::json;
+
+use super::*;
+
+const ID: i32 = 9;
+
+fn spreadsheet(title: &str, zone: &str) -> SpreadsheetInfo {
+    let tab = TabInfo { sheet_id: ID, title: title.into(), index: 0, hidden: false, rows: 100, columns: 17 };
+    SpreadsheetInfo {
+        title: String::new(),
+        locale: "de_DE".into(),
+        time_zone: zone.into(),
+        auto_recalc: "ON_CHANGE".into(),
+        tabs: vec![tab],
+        named_ranges: Vec::new(),
+    }
+}
+
+fn view() -> JobsView {
+    JobsView { recalculates: true, owner: Some("ops@example.com".into()) }
+}
+
+fn read(id: Option<i32>, rows: &[Vec<Value>]) -> JobsReading {
+    let metadata = spreadsheet("Jobs", "Europe/Berlin");
+    read_jobs("nightly", Some(&view()), &metadata, (find_jobs_tab(&metadata, id), id), rows)
+}
+
+fn row(cells: &[(&str, Value)]) -> Vec<Value> {
+    let cell = |name: &&str| cells.iter().find(|(at, _)| at == name).map_or(json!(""), |(_, cell)| cell.clone());
+    JOBS.iter().map(cell).collect()
+}
+
+fn header_row() -> Vec<Value> {
+    JOBS.iter().map(|name| json!(name)).collect()
+}
+
+#[test]
+fn people_pause_a_job_with_a_tick_or_a_word() {
+    for (cell, paused) in [
+        (json!(true), true),
+        (json!("yes"), true),
+        (json!("x"), true),
+        (json!(false), false),
+        (json!("no"), false),
+        (json!(""), false),
+    ] {
+        let rows = [header_row(), row(&[("job", json!("nightly")), ("paused", cell.clone())])];
+        let found = read(Some(ID), &rows);
+        assert_eq!((found.requests.paused, found.tab), (paused, JobsTab::Complete(ID)), "{cell}");
+    }
+}
+
+#[test]
+fn a_time_of_people_is_in_the_spreadsheets_zone() {
+    // 2026-12-24 09:00 as a date of the sheet, and as a text.
+    let date = Timestamp::parse("2026-12-24T09:00:00Z").expect("a time").serial();
+    for cell in [json!(date), json!("2026-12-24 09:00")] {
+        let rows = [header_row(), row(&[("job", json!("nightly")), ("silence until", cell)])];
+        let expected = Timestamp::parse("2026-12-24T08:00:00Z");
+        assert_eq!(read(None, &rows).requests.silence_until, expected);
+    }
+    let rows = [header_row(), row(&[("job", json!("nightly")), ("silence until", json!("soon"))])];
+    assert_eq!(read(None, &rows).warnings.len(), 1);
+}
+
+#[test]
+fn two_rows_of_a_job_are_read_alike_in_any_order() {
+    let one = row(&[("job", json!("nightly")), ("run now", json!("a")), ("paused", json!(true))]);
+    let other = row(&[("job", json!("nightly")), ("run now", json!("b")), ("approve", json!("plan 7"))]);
+    let found = read(Some(ID), &[header_row(), one.clone(), other.clone()]);
+    assert_eq!(found, read(Some(ID), &[header_row(), other, one]));
+    let JobRequests { paused, run_now, approve, .. } = found.requests;
+    assert_eq!((paused, run_now.as_deref(), approve.as_deref()), (true, Some("b"), Some("plan 7")));
+    let expected = "tab Jobs: job nightly has 2 rows: delete all but one; until then a pause in any of them counts";
+    assert_eq!(found.warnings, [expected]);
+}
+
+#[test]
+fn a_persons_tab_named_jobs_is_left_alone() {
+    let found = read(None, &[vec![json!("job"), json!("salary")]]);
+    assert_eq!(found.tab, JobsTab::Unused(None));
+    let expected = "tab Jobs is not the one in which jobs show their state, and is left alone: rename it, and the job \
+                    makes its own, or set [jobs] tab = false";
+    assert_eq!(found.warnings, [expected]);
+    let metadata = spreadsheet("JOBS", "UTC");
+    assert!(find_jobs_tab(&metadata, None).is_some());
+}
+
+#[test]
+fn a_job_without_a_row_adds_one_and_one_without_a_tab_makes_it() {
+    let others = [header_row(), row(&[("job", json!("hourly"))])];
+    let JobsTab::WithoutRow { tab, owner } = read(None, &others).tab else { panic!("a row is missing") };
+    assert_eq!((tab.id, owner.as_deref()), (ID, Some("ops@example.com")));
+    let metadata = spreadsheet("Data", "UTC");
+    let found = read_jobs("nightly", Some(&view()), &metadata, (find_jobs_tab(&metadata, Some(ID + 1)), None), &[]);
+    assert_eq!(found.tab, JobsTab::Missing { recalculates: true, owner: Some("ops@example.com".into()) });
+    assert_eq!(read_jobs("nightly", None, &metadata, (None, Some(3)), &[]).tab, JobsTab::Unused(Some(3)));
+}
+
+#[test]
+fn a_broken_row_and_a_lost_column_are_named() {
+    let broken = read(Some(ID), &[header_row(), row(&[("job", json!("nightly")), ("state", json!("#REF!"))])]);
+    assert!(broken.warnings[0].contains("delete the row, and the next run adds it again"), "{:?}", broken.warnings);
+    let mut lost = header_row();
+    lost[13] = json!("halted");
+    let found = read(Some(ID), &[lost]);
+    assert_eq!(found.tab, JobsTab::Unused(Some(ID)));
+    assert_eq!(found.warnings, ["tab Jobs has lost its column \"paused\": write that word back into its header row"]);
+}
