@@ -43,29 +43,6 @@ pub struct FirstRow {
     pub key_column: Option<String>,
 }
 
-/// Runs steps without outside effects on a record, as a first attempt. Returns their output; `None`
-/// if a step fails.
-pub async fn run_steps(steps: &[Arc<dyn Step>], body: Value, key: &Key, version: Version) -> Option<Vec<Value>> {
-    let context = StepContext {
-        key: key.clone(),
-        version,
-        idempotency_key: String::new(),
-        fence: Fence::default(),
-        attempt: 1,
-        deadline: None,
-        cancel: CancellationToken::new(),
-    };
-    let mut values = vec![body];
-    for step in steps {
-        let mut made = Vec::new();
-        for value in values {
-            made.extend(step.run(value, &context).await.ok()?);
-        }
-        values = made;
-    }
-    Some(values)
-}
-
 impl Preview for FirstRow {
     fn columns(&self) -> BoxFuture<'_, Option<Vec<String>>> {
         self.look().boxed()
