@@ -40,6 +40,9 @@ mod late;
 #[path = "cli/expect.rs"]
 mod expect;
 
+#[path = "cli/daemon.rs"]
+mod daemon;
+
 #[path = "cli/reprocess_and_prune.rs"]
 mod reprocess_and_prune;
 

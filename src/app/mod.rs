@@ -5,6 +5,7 @@
 //!
 //! - `job`: one run, from its settings.
 //! - `due`: what is due of a scheduled job, and what does its run claim?
+//! - `daemon/`: when is `run --due` started for each of many jobs?
 //! - `heartbeat`: to whom is the end of a run reported?
 //! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
 //!   job files.
@@ -31,6 +32,7 @@ pub mod processes;
 pub mod connect;
 pub mod job;
 pub mod due;
+pub mod daemon;
 pub mod heartbeat;
 pub mod plan;
 pub mod plan_file;

@@ -21,7 +21,7 @@ use crate::cli::late_args::LateArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
-use crate::cli::schedule_args::ScheduleArgs;
+use crate::cli::schedule_args::{ScheduleAction, ScheduleArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
 
@@ -95,7 +95,7 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
-    /// Explain a schedule, or export it for another scheduler
+    /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
@@ -145,6 +145,10 @@ pub struct RunArgs {
     /// With --due: further jobs, each on its own
     #[arg(value_name = "JOB.toml", requires = "due")]
     pub more_jobs: Vec<PathBuf>,
+    /// For `schedule run`: read the job file's form from standard input, if there is one; answer
+    /// with the next occurrence
+    #[arg(long, hide = true, requires = "due", conflicts_with = "more_jobs")]
+    pub for_daemon: bool,
     /// Choose which failed items make a finished run exit with 3
     #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
     pub fail_on: FailOn,
@@ -254,6 +258,7 @@ impl RunArgs {
             plan: None,
             due: false,
             more_jobs: Vec::new(),
+            for_daemon: false,
             retry_failures: false,
             fail_on: FailOn::default(),
             quiet: false,
@@ -280,6 +285,11 @@ impl RunArgs {
 }
 
 impl CliCommand {
+    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
+    }
+
     /// Returns the flags of the job that the command is about, if it has one.
     pub fn job(&self) -> Option<&JobArgs> {
         match self {

@@ -15,6 +15,7 @@ use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
+use crate::cli::schedule_args::ScheduleAction;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{host_name, process_variable};
@@ -104,7 +105,12 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
         }
         CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
         CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
-        CliCommand::Schedule(args) => commands::schedule::command(session, &args.action, clock.as_ref()),
+        CliCommand::Schedule(args) => {
+            if let ScheduleAction::Run(args) = &args.action {
+                return runtime.block_on(commands::schedule_run::command(session, args, clock, chance));
+            }
+            commands::schedule::command(session, &args.action, clock.as_ref())
+        }
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance: Arc<dyn Rng> = match args.seed {

@@ -19,6 +19,7 @@ pub mod late_args;
 pub mod backfill_args;
 pub mod maintenance_args;
 pub mod schedule_args;
+pub mod schedule_run_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;
 pub mod args;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use crate::cli::duration::deadline;
+use crate::cli::schedule_run_args::ScheduleRunArgs;
 use crate::schedule::export::export_job::ExportTarget;
 
 /// Flags of `sheetkeep schedule`; no action reads a spreadsheet.
@@ -25,6 +26,8 @@ pub enum ScheduleAction {
     Explain(ScheduleExplainArgs),
     /// Print the files by which another scheduler calls a job
     Export(ScheduleExportArgs),
+    /// Run many jobs by their schedules, until it is stopped
+    Run(ScheduleRunArgs),
 }
 
 impl ScheduleAction {

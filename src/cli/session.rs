@@ -45,7 +45,8 @@ impl Session {
         let terminal = Terminal::of_process(args.color, env);
         let settings = LogSettings {
             format: args.log_format,
-            verbose: args.verbose,
+            // A daemon's log is what people read of it.
+            verbose: args.verbose.saturating_add(u8::from(args.command.is_daemon())),
             quiet: matches!(&args.command, CliCommand::Run(run) if run.quiet),
             directives: env("SHEETKEEP_LOG"),
         };

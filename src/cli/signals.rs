@@ -79,13 +79,37 @@ pub struct SignalWatch {
 impl SignalWatch {
     /// Starts to receive signals, within a tokio runtime. Calls `on` for every request, with its
     /// ordinal from 1: the first asks for a graceful stop. Signals within a second are one request.
-    pub fn start(clock: Arc<dyn Clock>, mut on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
+    pub fn start(clock: Arc<dyn Clock>, on: impl FnMut(Signal, u32) + Send + 'static) -> io::Result<Self> {
+        Self::receive(clock, on, || false)
+    }
+
+    /// Starts to receive signals for a daemon: SIGHUP is no request to end, and calls `reload`.
+    pub fn start_for_daemon(
+        clock: Arc<dyn Clock>,
+        on: impl FnMut(Signal, u32) + Send + 'static,
+        mut reload: impl FnMut() + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::receive(clock, on, move || {
+            reload();
+            true
+        })
+    }
+
+    /// `on_hang_up` returns whether it has handled a SIGHUP.
+    fn receive(
+        clock: Arc<dyn Clock>,
+        mut on: impl FnMut(Signal, u32) + Send + 'static,
+        mut on_hang_up: impl FnMut() -> bool + Send + 'static,
+    ) -> io::Result<Self> {
         let first = Arc::new(OnceLock::new());
         let kept = Arc::clone(&first);
         let mut ears = SignalStreams::new()?;
         let task = tokio::spawn(async move {
             let mut wishes = StopRequests::default();
             while let Some(signal) = ears.next().await {
+                if signal == Signal::HangUp && on_hang_up() {
+                    continue;
+                }
                 if let Some(ordinal) = wishes.record(clock.monotonic_ms()) {
                     let _ = kept.set(signal);
                     on(signal, ordinal);

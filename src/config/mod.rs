@@ -14,12 +14,14 @@
 //! | What do the sections of a job file mean? | `sections/` |
 //! | Which values come from the environment, `.env` and flags? | `external/` |
 //! | How is one value read, and how is an error in it reported? | `value_reader`, `problem` |
+//! | What was read, before it is checked? | `form` |
 //! | What would the first row of a job be? | `preview` |
 
 pub mod settings;
 pub mod syntax;
 pub mod sections;
 pub mod external;
+pub mod form;
 pub mod value_reader;
 pub mod problem;
 pub mod preview;

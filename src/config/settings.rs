@@ -13,6 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
+use crate::config::form::JobFileForm;
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
@@ -46,8 +47,6 @@ use crate::step::identify::{JqIdentify, Versions};
 use crate::step::jq::program::Program;
 use crate::store::tabs::jobs::JobsView;
 
-/// The longest job file that is read, in bytes.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The longest job name, in characters: tab titles contain it, and a title has at most 100.
 const MAX_NAME_CHARS: usize = 50;
 /// The longest title of a tab, in characters.
@@ -172,26 +171,13 @@ impl Settings {
 /// Reads the job file at `path` with the process environment and the `.env` beside it. The error
 /// holds all problems.
 pub fn load(path: &Path, flags: &Overrides) -> Result<Settings, ConfigError> {
-    let unreadable = |missing, why: &str| {
-        let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
-        ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
-    };
-    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
-        _ => unreadable(false, "can't be opened"),
-    })?;
-    if about.len() > MAX_FILE_BYTES {
-        return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
-        std::io::ErrorKind::InvalidData => unreadable(false, "is no valid UTF-8"),
-        std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
-        _ => unreadable(false, "can't be read"),
-    })?;
-    let folder = path.parent().unwrap_or(Path::new(""));
-    let environment = Environment::read(folder, flags.env_file.as_deref())
-        .map_err(|problem| ConfigError::new(path, &text, vec![problem]))?;
-    read(path, &text, flags, &environment)
+    from_form(path, &JobFileForm::read(path, flags)?, flags)
+}
+
+/// Reads a form of the job file at `path`, with the process environment. The files themselves are
+/// not read. The error holds all problems.
+pub fn from_form(path: &Path, form: &JobFileForm, flags: &Overrides) -> Result<Settings, ConfigError> {
+    read(path, &form.text, flags, &form.environment(path, flags))
 }
 
 /// Reads the text of the job file at `path`. The error holds all problems.

@@ -13,6 +13,7 @@
 //! | On which dates does a job not run? | `blackout` |
 //! | What are the rules of one job, and when does each occurrence start? | `job_schedule` |
 //! | What is due now, what was missed or skipped, and what is next? | `decision` |
+//! | When does a daemon call each of its jobs? | `call_queue` |
 //! | Is a job late, stuck, degraded, paused or stale? | `lateness` |
 //! | Does a job outgrow its interval? Which dates have not run? | `cadence`, `backfill` |
 //! | How is a schedule described in words? | `words`, `explanation` |
@@ -21,6 +22,7 @@
 pub mod backfill;
 pub mod blackout;
 pub mod cadence;
+pub mod call_queue;
 pub mod cron;
 pub mod decision;
 pub mod dialect;

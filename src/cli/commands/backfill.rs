@@ -13,7 +13,7 @@ use crate::app::run_history::{BACKFILL_TRIGGER, read_done_times};
 use crate::cli::args::RunArgs;
 use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::commands::error_report::{from_app, from_history};
-use crate::cli::commands::load_settings::{load_settings, load_settings_for};
+use crate::cli::commands::load_settings::{load_settings, load_settings_at};
 use crate::cli::commands::run::{RunOptions, run_job};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -74,7 +74,7 @@ async fn run_occurrence(
     chance: &Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let Occurrence { scheduled_for, date, .. } = occurrence;
-    let settings = load_settings_for(&args.job, LogicalTime::Occurrence { scheduled_for, date })?;
+    let settings = load_settings_at(&args.job, None, LogicalTime::Occurrence { scheduled_for, date })?;
     let trigger = Trigger { kind: BACKFILL_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) };
     let options = RunOptions { trigger: Some(trigger), settings: Some(Box::new(settings)), ..RunOptions::default() };
     let run_args = RunArgs { quiet: args.quiet, deadline: args.deadline, ..RunArgs::new(&args.job) };

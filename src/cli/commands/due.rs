@@ -3,6 +3,7 @@
 //! In scope: several jobs at once, each on its own; their output and the exit of all. Out of scope:
 //! what is due (`app::due`), one run (`cli::commands::run`).
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::app::due::{DueRun, DueStep, ask};
 use crate::app::job::{RunRequest, run};
 use crate::cli::args::RunArgs;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::{load_settings, load_settings_for};
+use crate::cli::commands::load_settings::load_settings_at;
 use crate::cli::commands::run::{RunOptions, run_job};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -22,6 +23,7 @@ use crate::cli::output::json::{SCHEMA_VERSION, json_line};
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::logical_time::LogicalTime;
+use crate::config::form::JobFileForm;
 use crate::config::settings::Settings;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
@@ -33,6 +35,8 @@ use crate::schedule::job_schedule::Occurrence;
 const JOBS_AT_ONCE: usize = 8;
 /// Runs of one job in one call: `misfire = "run_all(…)"` may have many to catch up with.
 const MAX_RUNS: usize = 1_000;
+/// The longest form of a job file that is read, in bytes: of a text of 1 MiB, escaped, and a `.env`.
+const MAX_FORM_BYTES: u64 = 8 << 20;
 
 /// Runs what is due. A job that fails does not keep the others from running.
 pub async fn command(
@@ -86,25 +90,38 @@ struct DueCall<'a> {
 impl DueCall<'_> {
     /// Runs everything that is due of one job.
     async fn run_due(&self, args: &RunArgs) -> Result<Exit, CliError> {
-        let settings = load_settings(&args.job, None)?;
-        let mut exits = Vec::new();
+        let form = if args.for_daemon { form_on_stdin()? } else { None };
+        let now = LogicalTime::Now(self.clock.now());
+        let settings = load_settings_at(&args.job, form.as_ref(), now)?;
+        let (mut exits, mut line) = (Vec::new(), DueLine::default());
         for nth in 0..MAX_RUNS {
             let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
+            line = DueLine::default();
             match step.map_err(|error| from_app(&error, &settings))? {
-                DueStep::Run(due) => exits.push(self.run(args, *due).await?),
+                DueStep::Run(due) => {
+                    line.next = due.next;
+                    let run = self.run(args, form.as_ref(), *due).await;
+                    if run.is_err() && args.for_daemon {
+                        self.put(args, &settings, &line);
+                    }
+                    exits.push(run?);
+                }
                 DueStep::Record(due) => {
                     self.record(&settings, &due).await?;
-                    self.report(args, &settings, &DueLine::closed(&due));
+                    line = DueLine::closed(&due);
+                    self.report(args, &settings, &line);
                 }
                 DueStep::NotDue { next } => {
+                    line.next = next;
                     if nth == 0 {
-                        self.report(args, &settings, &DueLine { next, ..DueLine::default() });
+                        self.report(args, &settings, &line);
                     }
                     break;
                 }
                 DueStep::Active { run, occurrence } => {
                     let reason = format!("run {} is still active", run.id);
-                    self.report(args, &settings, &DueLine { reason, skipped: occurrence, ..DueLine::default() });
+                    line = DueLine { reason, skipped: occurrence, active_run: Some(run.id), ..line };
+                    self.report(args, &settings, &line);
                     break;
                 }
             }
@@ -112,19 +129,22 @@ impl DueCall<'_> {
                 break;
             }
         }
+        if args.for_daemon {
+            self.put(args, &settings, &line);
+        }
         Ok(worst(&exits))
     }
 
-    async fn run(&self, args: &RunArgs, due: DueRun) -> Result<Exit, CliError> {
-        let settings = due.occurrence.map(|occurrence| {
-            let Occurrence { scheduled_for, date, .. } = occurrence;
-            load_settings_for(&args.job, LogicalTime::Occurrence { scheduled_for, date })
-        });
+    async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
+        let time = match due.occurrence {
+            Some(Occurrence { scheduled_for, date, .. }) => LogicalTime::Occurrence { scheduled_for, date },
+            None => LogicalTime::Now(self.clock.now()),
+        };
         let options = RunOptions {
-            settings: settings.transpose()?.map(Box::new),
             trigger: Some(due.trigger),
             claim: due.claim,
             shares_terminal: !self.is_alone,
+            settings: Some(Box::new(load_settings_at(&args.job, form, time)?)),
             ..RunOptions::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
@@ -148,7 +168,14 @@ impl DueCall<'_> {
         }
     }
 
+    /// Reports a line; the daemon gets the last one only, at the end.
     fn report(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
+        if !args.for_daemon {
+            self.put(args, settings, line);
+        }
+    }
+
+    fn put(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
         let out = self.session.terminal.out();
         if args.job.json {
             out.put(&json_line(&line.document(settings)));
@@ -158,6 +185,20 @@ impl DueCall<'_> {
     }
 }
 
+/// Reads a form of the job file from standard input; none if that is empty.
+fn form_on_stdin() -> Result<Option<JobFileForm>, CliError> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MAX_FORM_BYTES).read_to_string(&mut text);
+    let refused =
+        |why: String| CliError::new(format!("standard input holds no form of a job file: {why}"), Exit::Usage);
+    read.map_err(|error| refused(error.to_string()))?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // The error of the parser would show values.
+    serde_json::from_str(&text).map(Some).map_err(|_| refused("it is not as schedule run writes it".to_owned()))
+}
+
 /// What is reported of a job of which nothing ran.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct DueLine {
@@ -165,6 +206,8 @@ struct DueLine {
     reason: String,
     /// The occurrence that does not run.
     skipped: Option<Occurrence>,
+    /// The id of the run that is active.
+    active_run: Option<String>,
     /// The next occurrence.
     next: Option<Occurrence>,
 }
@@ -172,7 +215,7 @@ struct DueLine {
 impl DueLine {
     fn closed(due: &DueRun) -> Self {
         let reason = due.claim.verdict.as_ref().map(|(_, message)| message.clone()).unwrap_or_default();
-        Self { reason, skipped: None, next: due.next }
+        Self { reason, next: due.next, ..Self::default() }
     }
 
     fn text(&self, settings: &Settings) -> String {
@@ -191,6 +234,7 @@ impl DueLine {
             job: &settings.job,
             due: false,
             reason: &self.reason,
+            active_run: self.active_run.as_deref(),
             next: self.next.map(|next| next.starts_at.to_string()),
         }
     }
@@ -208,6 +252,7 @@ struct DueDocument<'a> {
     job: &'a str,
     due: bool,
     reason: &'a str,
+    active_run: Option<&'a str>,
     next: Option<String>,
 }
 

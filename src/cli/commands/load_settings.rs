@@ -11,7 +11,8 @@ use crate::clock::Clock;
 use crate::config::external::environment::own_program;
 use crate::config::external::flags::Overrides;
 use crate::config::external::logical_time::LogicalTime;
-use crate::config::settings::{Settings, load};
+use crate::config::form::JobFileForm;
+use crate::config::settings::{Settings, from_form, load};
 use crate::step::worker::workers::Workers;
 use crate::system::SystemClock;
 
@@ -23,9 +24,9 @@ pub fn load_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, 
     read_settings(job, input).map(log_notes)
 }
 
-/// Reads the job's settings for the run of an occurrence.
-pub fn load_settings_for(job: &JobArgs, time: LogicalTime) -> Result<Settings, CliError> {
-    read_settings_at(job, None, time).map(log_notes)
+/// Reads the job's settings for a run of this time: of its file, or of a form of it.
+pub fn load_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
+    read_settings_at(job, form, time).map(log_notes)
 }
 
 fn log_notes(settings: Settings) -> Settings {
@@ -40,11 +41,23 @@ fn log_notes(settings: Settings) -> Settings {
 /// Reads the job's settings, for a command that reports the notes itself. Expressions that may not
 /// end are evaluated in a separate process.
 pub fn read_settings(job: &JobArgs, input: Option<PathBuf>) -> Result<Settings, CliError> {
-    read_settings_at(job, input, LogicalTime::Now(SystemClock::new().now()))
+    load(&job.job, &overrides(job, input, LogicalTime::Now(SystemClock::new().now())))
+        .map(with_workers)
+        .map_err(from_config)
 }
 
-fn read_settings_at(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Result<Settings, CliError> {
-    let flags = Overrides {
+/// Reads the job's settings for a run of this time, from a form of its file or from the file.
+fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime) -> Result<Settings, CliError> {
+    let flags = overrides(job, None, time);
+    let read = match form {
+        Some(form) => from_form(&job.job, form, &flags),
+        None => load(&job.job, &flags),
+    };
+    read.map(with_workers).map_err(from_config)
+}
+
+fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overrides {
+    Overrides {
         logical_time: Some(time),
         spreadsheet: job.spreadsheet.clone(),
         file: job.embedded.clone(),
@@ -52,11 +65,13 @@ fn read_settings_at(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) ->
         env_file: job.env_file.clone(),
         input,
         ..Overrides::default()
-    };
-    let mut settings = load(&job.job, &flags).map_err(from_config)?;
+    }
+}
+
+fn with_workers(mut settings: Settings) -> Settings {
     let workers = Workers::from_own_program(own_program(), Arc::new(SystemClock::new()));
     settings.evaluation.evaluator = Some(Arc::new(workers));
-    Ok(settings)
+    settings
 }
 
 /// Returns the job's place, for people.

@@ -12,6 +12,7 @@
 //! - `plan`: prints what a run would do.
 //! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
+//! - `schedule_run`: runs many jobs by their schedules.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -34,5 +35,6 @@ pub mod failures;
 pub mod explain;
 pub mod fsck;
 pub mod schedule;
+pub mod schedule_run;
 #[cfg(feature = "emulator")]
 pub mod emulate;

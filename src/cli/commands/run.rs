@@ -91,7 +91,7 @@ pub struct RunOptions {
     pub shares_terminal: bool,
     /// The plan that the run applies.
     pub plan: Option<PlanFile>,
-    /// The settings that were checked against the plan; read anew without one.
+    /// The settings, if they were read before, as by a plan or the question what is due.
     pub settings: Option<Box<Settings>>,
 }
 

@@ -47,6 +47,11 @@ pub fn own_program() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
+/// Returns the path of the file whose values a job file in `folder` gets: the named one, or `.env`.
+pub(crate) fn env_file_path(folder: &Path, named: Option<&Path>) -> PathBuf {
+    named.map_or_else(|| folder.join(env_file::NAME), Path::to_owned)
+}
+
 /// A value and its origin.
 #[derive(Clone, Copy)]
 pub(crate) struct EnvValue<'a> {
@@ -59,8 +64,17 @@ impl Environment {
     /// Reads the process environment, and `named`, or else `.env` in `folder` if it exists; no
     /// other folder is searched. Fails on an unreadable file, without showing any of it.
     pub fn read(folder: &Path, named: Option<&Path>) -> Result<Self, ConfigProblem> {
-        let file_path = named.map_or_else(|| folder.join(env_file::NAME), Path::to_owned);
-        let file = if named.is_some() { env_file::read_named(&file_path) } else { env_file::read(&file_path) }?;
+        Ok(Self::with_file(Self::read_file(folder, named)?, env_file_path(folder, named)))
+    }
+
+    /// Reads the values of `named`, or else of `.env` in `folder`; none without such a file.
+    pub(crate) fn read_file(folder: &Path, named: Option<&Path>) -> Result<BTreeMap<String, String>, ConfigProblem> {
+        let path = env_file_path(folder, named);
+        if named.is_some() { env_file::read_named(&path) } else { env_file::read(&path) }
+    }
+
+    /// Reads the process environment; `file` holds the values of the file at `file_path`.
+    pub(crate) fn with_file(file: BTreeMap<String, String>, file_path: PathBuf) -> Self {
         let mut read = Self { file, file_path, ..Self::default() };
         for (name, value) in std::env::vars_os() {
             let Ok(name) = name.into_string() else { continue };
@@ -69,7 +83,7 @@ impl Environment {
                 Err(_) => drop(read.unreadable.insert(name)),
             }
         }
-        Ok(read)
+        read
     }
 
     /// Creates an environment from these variables and these lines of a `.env` file.

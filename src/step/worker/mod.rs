@@ -19,7 +19,7 @@
 //! ```
 
 mod frame;
-mod launch;
+pub(crate) mod launch;
 pub mod serve;
 mod session;
 pub mod workers;

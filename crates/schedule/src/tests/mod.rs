@@ -1,5 +1,6 @@
 //! Tests of the rules: tables, drawn schedules, and a simulated year.
 
+mod calls;
 mod clock_changes;
 mod deciding;
 mod exports;

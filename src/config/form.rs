@@ -1,0 +1,69 @@
+//! The form of a job file: its text, and the values of the `.env` file that belongs to it.
+//!
+//! In scope: reading both, before anything is checked; passing them to another process. Out of
+//! scope: their meaning (`config::settings`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::external::environment::{Environment, env_file_path};
+use crate::config::external::flags::Overrides;
+use crate::config::problem::{ConfigError, ConfigProblem};
+
+/// The longest job file that is read, in bytes.
+const MAX_FILE_BYTES: u64 = 1 << 20;
+
+/// A job file as it was read. `Debug` shows no values: those of the `.env` file may be secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobFileForm {
+    /// The text of the job file.
+    pub text: String,
+    /// Names and values of the `.env` file; empty without one.
+    pub env_file: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for JobFileForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JobFileForm").field("env_file", &self.env_file.keys()).finish_non_exhaustive()
+    }
+}
+
+impl JobFileForm {
+    /// Reads the job file at `path`, and the `.env` file beside it or the one that a flag names.
+    pub fn read(path: &Path, flags: &Overrides) -> Result<Self, ConfigError> {
+        let text = read_text(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match Environment::read_file(folder, flags.env_file.as_deref()) {
+            Ok(env_file) => Ok(Self { text, env_file }),
+            Err(problem) => Err(ConfigError::new(path, &text, vec![problem])),
+        }
+    }
+
+    /// Returns the process environment together with the values of the `.env` file.
+    pub(crate) fn environment(&self, path: &Path, flags: &Overrides) -> Environment {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        Environment::with_file(self.env_file.clone(), env_file_path(folder, flags.env_file.as_deref()))
+    }
+}
+
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |missing, why: &str| {
+        let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
+        ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
+    };
+    let about = std::fs::metadata(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => unreadable(true, "was not found"),
+        _ => unreadable(false, "can't be opened"),
+    })?;
+    if about.len() > MAX_FILE_BYTES {
+        return Err(unreadable(false, "is longer than 1 MiB; is it a job file?"));
+    }
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => unreadable(false, "is no valid UTF-8"),
+        std::io::ErrorKind::IsADirectory => unreadable(false, "is a folder"),
+        _ => unreadable(false, "can't be read"),
+    })
+}
