@@ -33,6 +33,7 @@ use crate::schedule::job_schedule::RUNS_FOR_ESTIMATE;
 use crate::schedule::lateness::{RunSummary, SuccessfulRun, UnfinishedRun};
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::tabs::error::{LoadError, head_missing, load_error};
+use crate::store::tabs::jobs::{JobsView, find_jobs_tab, jobs_range, read_jobs};
 use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tab};
@@ -101,7 +102,7 @@ pub async fn read_history(
         Err(AppError::NeverRan) => return Ok(JobHistory { summary: RunSummary::default(), now: clock.now() }),
         sheet => sheet?,
     };
-    let mut runs = LatestRuns::new(&settings.job);
+    let mut runs = LatestRuns::new(&settings.job, settings.jobs.clone());
     let read = read_spreadsheet(&sheet, &settings.job, clock, &mut runs).await;
     let ended = sheet.file.check(match read {
         Err(HistoryError::App(error)) => Err(error),
@@ -112,6 +113,7 @@ pub async fn read_history(
         return Err(HistoryError::Elsewhere { to });
     }
     let now = service_time(&sheet, clock);
+    runs.jobs = None;
     for id in state.iter().flat_map(|state| &state.previous).take(MOST_PREDECESSORS) {
         if runs.last_success.is_some() {
             break;
@@ -139,7 +141,7 @@ pub async fn read_done_times(
         Err(AppError::NeverRan) => return Ok(BTreeSet::new()),
         sheet => sheet?,
     };
-    let mut runs = LatestRuns::new(&settings.job);
+    let mut runs = LatestRuns::new(&settings.job, settings.jobs.clone());
     let state = sheet.file.check(match read_spreadsheet(&sheet, &settings.job, clock, &mut runs).await {
         Err(HistoryError::App(error)) => Err(error),
         read => Ok(read),
@@ -184,12 +186,16 @@ async fn read_once(
     runs: &mut LatestRuns,
 ) -> Result<State, LoadError> {
     let titled = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
-    let ranges = std::iter::once(parse::state_range(&location.title));
+    let jobs = runs.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
+    let ranges = std::iter::once(parse::state_range(&location.title)).chain(jobs.and_then(jobs_range));
     let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::header_range(&tab.title))).collect();
     let mut read = values(sheet, &ranges).await?.into_iter();
     let pairs = parse::pairs(&read.next().unwrap_or_default());
     let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
-    let by_id = StoreMetadata::read(&pairs).runs.and_then(|id| metadata.tabs.iter().find(|tab| tab.sheet_id == id));
+    let own = StoreMetadata::read(&pairs);
+    let rows = jobs.and_then(jobs_range).and_then(|_| read.next()).unwrap_or_default();
+    runs.is_paused |= is_paused(sheet, metadata, runs, own.jobs, (jobs, rows)).await?;
+    let by_id = own.runs.and_then(|id| metadata.tabs.iter().find(|tab| tab.sheet_id == id));
     let Some(info) = by_id.or(titled) else { return Err(unusable_runs("is gone").into()) };
     let header = match titled.filter(|tab| tab.sheet_id == info.sheet_id) {
         Some(_) => read.next().unwrap_or_default(),
@@ -201,6 +207,25 @@ async fn read_once(
     }
     read_pages(sheet, info, &tab, runs).await?;
     Ok(state)
+}
+
+/// Returns whether a person paused the job in the tab Jobs. `found` is the tab of that title with its
+/// rows; `id` is the tab that the state records, which people may have renamed.
+async fn is_paused(
+    sheet: &Sheet,
+    metadata: &SpreadsheetInfo,
+    runs: &LatestRuns,
+    id: Option<i32>,
+    found: (Option<&TabInfo>, Vec<Vec<Value>>),
+) -> Result<bool, LoadError> {
+    let Some(view) = &runs.jobs else { return Ok(false) };
+    let (titled, mut rows) = found;
+    let tab = find_jobs_tab(metadata, id);
+    if tab.map(|tab| tab.sheet_id) != titled.map(|tab| tab.sheet_id) {
+        let again: Vec<_> = tab.and_then(jobs_range).into_iter().collect();
+        rows = values(sheet, &again).await?.into_iter().next().unwrap_or_default();
+    }
+    Ok(read_jobs(&runs.job, Some(view), metadata, (tab, id), &rows).requests.paused)
 }
 
 /// Reads all rows of `Runs`, page by page.
@@ -254,6 +279,9 @@ fn unfinished_run(state: &State, now: Timestamp) -> Option<(String, UnfinishedRu
 #[derive(Debug)]
 struct LatestRuns {
     job: String,
+    /// How the job uses the tab Jobs; `None` if it does not, or once a pause there was looked for.
+    jobs: Option<JobsView>,
+    is_paused: bool,
     last_success: Option<SuccessfulRun>,
     /// Logical times with a successful run.
     done: BTreeSet<Timestamp>,
@@ -269,8 +297,15 @@ struct EndedRun {
 }
 
 impl LatestRuns {
-    fn new(job: &str) -> Self {
-        Self { job: job.to_owned(), last_success: None, done: BTreeSet::new(), latest: BTreeMap::new() }
+    fn new(job: &str, jobs: Option<JobsView>) -> Self {
+        Self {
+            job: job.to_owned(),
+            jobs,
+            is_paused: false,
+            last_success: None,
+            done: BTreeSet::new(),
+            latest: BTreeMap::new(),
+        }
     }
 
     /// Adds a row; `cell` returns the value in a column. A row of another job, or without a status
@@ -326,7 +361,7 @@ impl LatestRuns {
             unfinished: unfinished.map(|(_, run)| run),
             durations_ms,
             failures_in_a_row: u32::try_from(failures_in_a_row).unwrap_or(u32::MAX),
-            is_paused: false,
+            is_paused: self.is_paused,
         }
     }
 }
@@ -379,7 +414,7 @@ mod tests {
     const DAY: f64 = 1.0;
 
     fn added(rows: &[(&str, &str, f64, &str, &str)]) -> LatestRuns {
-        let mut runs = LatestRuns::new("orders");
+        let mut runs = LatestRuns::new("orders", None);
         for (id, job, started, status, trigger) in rows {
             let row = json!({"run": id, "job": job, "trigger": trigger, "started": started,
                 "finished": started + 0.01, "status": status});
@@ -434,7 +469,7 @@ mod tests {
 
     #[test]
     fn a_hundred_thousand_runs_leave_a_thousand_in_memory() {
-        let mut runs = LatestRuns::new("orders");
+        let mut runs = LatestRuns::new("orders", None);
         for n in 0..100_000 {
             let row = json!({"run": format!("r{n}"), "job": "orders", "started": 40_000.0 + f64::from(n) / 24.0,
                 "status": "crashed"});

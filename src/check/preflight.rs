@@ -193,7 +193,7 @@ fn spreadsheet_line(metadata: &SpreadsheetInfo, is_local: bool) -> CheckItem {
     }
     let tabs = metadata.tabs.len();
     let s = if tabs == 1 { "" } else { "s" };
-    let limit = if is_local { "" } else { "; write access cannot be checked without writing" };
+    let limit = if is_local { "" } else { "; check --write proves write access" };
     let what = format!("\"{title}\" is readable: {tabs} tab{s}{limit}");
     CheckItem::fine(Subject::Spreadsheet, what)
 }

@@ -7,7 +7,7 @@
 //! its name meanwhile is not mixed in. Other inputs are copied to a file (`source::spool`).
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
@@ -15,6 +15,7 @@ use std::sync::{Arc, OnceLock};
 use crate::port::source::SourceError;
 use crate::source::head::{BomStripper, CountingReader, ForeignContent};
 use crate::source::magic::ContentKind;
+use crate::source::placed_reader::PlacedReader;
 use crate::source::spool::SpoolFile;
 
 /// Maximum size of a record, in bytes. A larger record is an error of the source.
@@ -59,7 +60,7 @@ impl Input {
                     });
                 }
                 if metadata.is_file() {
-                    (Bytes::File(file), Some(metadata.len()))
+                    (Bytes::File(Arc::new(file)), Some(metadata.len()))
                 } else {
                     (Bytes::Once(Box::new(file)), None)
                 }
@@ -135,12 +136,12 @@ pub(crate) struct Opened {
 
 /// Where the bytes come from.
 enum Bytes {
-    /// A file, which can be rewound.
-    File(File),
+    /// A file. Each reader has a place of its own in it.
+    File(Arc<File>),
     /// Anything else, which can be read once.
     Once(Box<dyn Read + Send>),
     /// A reader whose bytes are copied to a file.
-    Spooled(Box<dyn Read + Send>, File),
+    Spooled(Box<dyn Read + Send>, Arc<File>),
     /// The bytes can be read once, and a reader has taken them.
     Taken,
 }
@@ -157,10 +158,7 @@ impl Opened {
     /// another format.
     pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
-            Bytes::File(file) => {
-                let again = file.rewind().and_then(|()| file.try_clone());
-                Box::new(again.map_err(|error| io_error(&self.name, &error))?)
-            }
+            Bytes::File(file) => Box::new(PlacedReader::new(Arc::clone(file))),
             once => match std::mem::replace(once, Bytes::Taken) {
                 Bytes::Once(bytes) => bytes,
                 Bytes::Spooled(bytes, copy) => {
@@ -182,7 +180,7 @@ impl Opened {
             what: self.name.clone(),
             why: format!("it is read twice, and the temporary file that keeps it can't be made: {error}"),
         })?;
-        self.bytes = Bytes::Spooled(Box::new(spool), copy);
+        self.bytes = Bytes::Spooled(Box::new(spool), Arc::new(copy));
         Ok(())
     }
 }
@@ -190,6 +188,22 @@ impl Opened {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn two_readers_of_a_file_have_places_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("f.csv");
+        let text: String = (0..50_000).map(|n| format!("{n}\n")).collect();
+        std::fs::write(&path, &text).expect("a file");
+        let mut opened = Input::File(path).open(ContentKind::Csv).expect("it opens");
+        let mut first = opened.reader().expect("a reader");
+        let mut beginning = [0; 10];
+        first.read_exact(&mut beginning).expect("ten bytes");
+        let (mut whole, mut rest) = (String::new(), String::new());
+        opened.reader().expect("another").read_to_string(&mut whole).expect("text");
+        first.read_to_string(&mut rest).expect("text");
+        assert_eq!((whole.as_str(), rest.as_str()), (text.as_str(), &text[10..]));
+    }
 
     #[test]
     fn a_dash_is_standard_input() {

@@ -6,7 +6,7 @@
 //!
 //! | question | file |
 //! |---|---|
-//! | How are bytes opened, and how are they read twice? | `input`, `spool`, `head` |
+//! | How are bytes opened, and how are they read twice? | `input`, `placed_reader`, `spool`, `head` |
 //! | How are records read on a thread and handed over? | `background_reader` |
 //! | What if the input is of another format than configured? | `magic` |
 //! | How is CSV read? | `csv` |
@@ -27,5 +27,6 @@ mod magic;
 mod csv_row_reader;
 pub mod skim;
 mod splitter;
+mod placed_reader;
 mod spool;
 mod text;

@@ -102,3 +102,11 @@ fn a_check_finds_the_programs_of_steps_without_running_them() {
     project.run(&["check", "quakes.toml"]).exits(0).shows("ok       step        letter runs ./letter.sh");
     assert!(!project.path("ran").exists());
 }
+
+#[test]
+fn a_check_of_a_long_source_reads_it_from_its_start() {
+    let project = TempProject::quakes();
+    for _ in 0..10 {
+        project.run(&["check", "quakes.toml"]).exits(0).shows("first record has key").shows("ready to run");
+    }
+}

@@ -236,3 +236,20 @@ fn after_a_rollover_earlier_runs_count_and_the_old_place_is_unknown() {
     let here = fixture.say(&["late", "quakes.toml"]);
     here.exits(69).shows("UNKNOWN ").shows(&format!("it continues in spreadsheet {next}")).shows("--spreadsheet");
 }
+
+#[test]
+fn a_pause_in_the_tab_jobs_is_reported_also_when_it_is_renamed() {
+    let fixture = LateFixture::new();
+    fixture.say(&["run", "quakes.toml"]).exits(0);
+    fixture.age_the_first_run();
+    fixture.say(&["late", "quakes.toml"]).exits(6).shows("LATE ");
+    let paused = 13;
+    let checkbox = json!({"values": [{"userEnteredValue": {"boolValue": true}}]});
+    let tab = fixture.client.tab_id("Jobs");
+    let start = json!({"sheetId": tab, "rowIndex": 1, "columnIndex": paused});
+    fixture.client.hands(&json!([{"updateCells": {"start": start, "rows": [checkbox], "fields": "userEnteredValue"}}]));
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("PAUSED    quakes");
+    let renamed = json!({"properties": {"sheetId": tab, "title": "Our jobs"}, "fields": "title"});
+    fixture.client.hands(&json!([{"updateSheetProperties": renamed}]));
+    fixture.say(&["late", "quakes.toml"]).exits(0).shows("PAUSED    quakes");
+}
