@@ -142,7 +142,7 @@ impl Daemon {
                 tracing::warn!("the clock was set back by {} s; all jobs are called again", -seconds);
             }
             Some(seconds) => {
-                tracing::warn!("the machine was suspended, or its clock set forward, for {seconds} s");
+                tracing::warn!("the machine was suspended, or its clock set forward, by {seconds} s");
             }
         }
     }
