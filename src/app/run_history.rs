@@ -32,8 +32,9 @@ use crate::rng::Rng;
 use crate::schedule::job_schedule::RUNS_FOR_ESTIMATE;
 use crate::schedule::lateness::{RunSummary, SuccessfulRun, UnfinishedRun};
 use crate::store::guard::head_guard::{self, StateLocation};
+use crate::store::spreadsheet::store::SheetsStore;
 use crate::store::tabs::error::{LoadError, head_missing, load_error};
-use crate::store::tabs::jobs::{JobsView, find_jobs_tab, jobs_range, read_jobs};
+use crate::store::tabs::jobs::{JobsView, find_jobs_tab, jobs_ranges};
 use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tab};
@@ -168,7 +169,7 @@ async fn read_spreadsheet(
             (HeadStatus::At { .. }, Some(location)) => location,
             _ => return Err(head_missing(job).into()),
         };
-        match read_once(sheet, &metadata, &location, runs).await {
+        match read_once(sheet, clock, &metadata, &location, runs).await {
             Ok(state) => return Ok(Some(state)),
             Err(LoadError::Stale(_)) if moves < MOST_MOVES => {
                 moves += 1;
@@ -181,20 +182,22 @@ async fn read_spreadsheet(
 
 async fn read_once(
     sheet: &Sheet,
+    clock: &Arc<dyn Clock>,
     metadata: &SpreadsheetInfo,
     location: &StateLocation,
     runs: &mut LatestRuns,
 ) -> Result<State, LoadError> {
     let titled = metadata.tabs.iter().find(|tab| tab.title == RUNS_TITLE);
     let jobs = runs.jobs.as_ref().and_then(|_| find_jobs_tab(metadata, None));
-    let ranges = std::iter::once(parse::state_range(&location.title)).chain(jobs.and_then(jobs_range));
+    let of_jobs = jobs.map(|tab| jobs_ranges(tab, None)).unwrap_or_default();
+    let ranges = std::iter::once(parse::state_range(&location.title)).chain(of_jobs.clone());
     let ranges: Vec<_> = ranges.chain(titled.map(|tab| parse::header_range(&tab.title))).collect();
     let mut read = values(sheet, &ranges).await?.into_iter();
     let pairs = parse::pairs(&read.next().unwrap_or_default());
     let state = read_state(&pairs).map_err(|error| StoreError::Corrupt { why: error.to_string() })?;
     let own = StoreMetadata::read(&pairs);
-    let rows = jobs.and_then(jobs_range).and_then(|_| read.next()).unwrap_or_default();
-    runs.is_paused |= is_paused(sheet, metadata, runs, own.jobs, (jobs, rows)).await?;
+    let of_jobs = (jobs, read.by_ref().take(of_jobs.len()).collect());
+    runs.is_paused |= is_paused(sheet, clock, metadata, runs, own.jobs, of_jobs).await?;
     let by_id = own.runs.and_then(|id| metadata.tabs.iter().find(|tab| tab.sheet_id == id));
     let Some(info) = by_id.or(titled) else { return Err(unusable_runs("is gone").into()) };
     let header = match titled.filter(|tab| tab.sheet_id == info.sheet_id) {
@@ -213,19 +216,23 @@ async fn read_once(
 /// rows; `id` is the tab that the state records, which people may have renamed.
 async fn is_paused(
     sheet: &Sheet,
+    clock: &Arc<dyn Clock>,
     metadata: &SpreadsheetInfo,
     runs: &LatestRuns,
     id: Option<i32>,
-    found: (Option<&TabInfo>, Vec<Vec<Value>>),
+    found: (Option<&TabInfo>, Vec<Vec<Vec<Value>>>),
 ) -> Result<bool, LoadError> {
-    let Some(view) = &runs.jobs else { return Ok(false) };
-    let (titled, mut rows) = found;
+    if runs.jobs.is_none() {
+        return Ok(false);
+    }
+    let (titled, mut read) = found;
     let tab = find_jobs_tab(metadata, id);
     if tab.map(|tab| tab.sheet_id) != titled.map(|tab| tab.sheet_id) {
-        let again: Vec<_> = tab.and_then(jobs_range).into_iter().collect();
-        rows = values(sheet, &again).await?.into_iter().next().unwrap_or_default();
+        read = values(sheet, &tab.map(|tab| jobs_ranges(tab, None)).unwrap_or_default()).await?;
     }
-    Ok(read_jobs(&runs.job, Some(view), metadata, (tab, id), &rows).requests.paused)
+    let store = SheetsStore::new(Arc::clone(&sheet.sheets), sheet.id.clone(), &runs.job, "", Arc::clone(clock));
+    let store = store.with_jobs(runs.jobs.clone());
+    Ok(store.loader().read_jobs_tab(metadata, (tab, id), &read).await?.requests.paused)
 }
 
 /// Reads all rows of `Runs`, page by page.

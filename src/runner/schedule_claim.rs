@@ -20,6 +20,11 @@ pub struct ScheduleClaim {
 }
 
 impl ScheduleClaim {
+    /// Returns what is claimed: two claims of the same are one run.
+    pub fn target(&self) -> (Option<Timestamp>, Option<String>) {
+        (self.occurrence, self.request.clone())
+    }
+
     /// Returns whether the run has to be visible to other clocks before it processes anything.
     pub fn is_claim(&self) -> bool {
         (self.occurrence.is_some() || self.request.is_some()) && self.verdict.is_none()

@@ -133,11 +133,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         }
         abandoned_runs.extend(check_lease(snapshot, &lease_request, loaded.service_time)?);
     }
-    let history = snapshot.and_then(|snapshot| snapshot.state.schedule.as_ref());
-    let is_counted = config.retrying.reads_source();
-    let recorder = config.claim.as_ref().map(|claim| ScheduleRecorder::new(claim, history, is_counted)).transpose()?;
-    let forgets = loaded.requests.run_now.is_none();
-    let schedule = recorder.map(|recorder| if forgets { recorder.forgetting_request() } else { recorder });
+    let schedule = schedule_recorder(config, &loaded)?;
     for run in &mut abandoned_runs {
         run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
@@ -176,6 +172,15 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
 /// Returns the time zone of the spreadsheet; UTC if it is not known.
 fn sheet_zone(loaded: &Loaded) -> TimeZone {
     loaded.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or(TimeZone::UTC)
+}
+
+/// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
+fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
+    let Some(claim) = &config.claim else { return Ok(None) };
+    let history = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.schedule.as_ref());
+    let recorder = ScheduleRecorder::new(claim, history, config.retrying.reads_source())?;
+    let is_answered = loaded.requests.run_now.is_none();
+    Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.

@@ -193,7 +193,7 @@ mod tests {
     fn two_readers_of_a_file_have_places_of_their_own() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("f.csv");
-        let text: String = (0..50_000).map(|n| format!("{n}\n")).collect();
+        let text = (0..50_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, &text).expect("a file");
         let mut opened = Input::File(path).open(ContentKind::Csv).expect("it opens");
         let mut first = opened.reader().expect("a reader");

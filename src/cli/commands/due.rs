@@ -94,11 +94,15 @@ impl DueCall<'_> {
         let now = LogicalTime::Now(self.clock.now());
         let settings = load_settings_at(&args.job, form.as_ref(), now)?;
         let (mut exits, mut line) = (Vec::new(), DueLine::default());
+        let mut last = None;
         for nth in 0..MAX_RUNS {
             let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
             line = DueLine::default();
             match step.map_err(|error| from_app(&error, &settings))? {
+                // Another run is about to claim it, and has the lock.
+                DueStep::Run(due) | DueStep::Record(due) if last.as_ref() == Some(&due.claim.target()) => break,
                 DueStep::Run(due) => {
+                    last = Some(due.claim.target());
                     line.next = due.next;
                     let run = self.run(args, form.as_ref(), *due).await;
                     if run.is_err() && args.for_daemon {
@@ -107,6 +111,7 @@ impl DueCall<'_> {
                     exits.push(run?);
                 }
                 DueStep::Record(due) => {
+                    last = Some(due.claim.target());
                     self.record(&settings, &due).await?;
                     line = DueLine::closed(&due);
                     self.report(args, &settings, &line);

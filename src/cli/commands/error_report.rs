@@ -232,12 +232,7 @@ fn help(error: &AppError) -> Option<&'static str> {
         AppError::Pass(RunError::Unmoved { .. }) => {
             "name the earlier spreadsheet again and run sheetkeep rollover once more; until then the job runs there"
         }
-        AppError::Pass(RunError::Source { error: SourceError::Broken { .. }, .. }) => {
-            "what came before is on the sheet; correct the source and run again; it continues from there"
-        }
-        AppError::Pass(RunError::Source { error: SourceError::Ambiguous { .. }, .. }) => {
-            "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier"
-        }
+        AppError::Pass(RunError::Source { error, .. }) => return source_help(error),
         AppError::Pass(RunError::Stopped { .. }) => "run it again: nothing is lost",
         AppError::Pass(RunError::Unfinished { fault: Fault::Corrupt, .. }) => PAGE,
         AppError::Pass(RunError::Unfinished { .. } | RunError::Restless { .. }) => {
@@ -255,12 +250,26 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(RunError::Refused { .. }) => "see the service's message; nothing of that batch was written",
         AppError::Credentials(_) => "README.md explains in five steps how to get credentials and where to name them",
-        AppError::Source(SourceError::Denied { .. })
-        | AppError::Pass(RunError::Source { error: SourceError::Denied { .. }, .. }) => {
-            "name a file that this user may read"
-        }
+        AppError::Source(SourceError::Denied { .. }) => READABLE,
         _ => return None,
     })
+}
+
+/// The next step when a file may not be read.
+const READABLE: &str = "name a file that this user may read";
+
+/// Returns the next step after an error of the source in the middle of a run.
+fn source_help(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::Broken { .. } => {
+            Some("what came before is on the sheet; correct the source and run again; it continues from there")
+        }
+        SourceError::Ambiguous { .. } => Some(
+            "rows of the first one are on the sheet, and their keys are done; docs/jq.md explains when that is found earlier",
+        ),
+        SourceError::Denied { .. } => Some(READABLE),
+        _ => None,
+    }
 }
 
 /// The next step when a web page came in place of the service's response.

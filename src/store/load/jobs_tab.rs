@@ -13,7 +13,7 @@ use crate::store::tabs::jobs::{JobsReading, jobs_ranges, jobs_rows, moved_column
 impl Loader {
     /// Reads what is left of the tab. `info` is the tab if there is one, `id` the one that the state
     /// records, `read` the usual ranges of the tab (`jobs_ranges`).
-    pub(super) async fn read_jobs_tab(
+    pub(crate) async fn read_jobs_tab(
         &self,
         metadata: &SpreadsheetInfo,
         (info, id): (Option<&TabInfo>, Option<i32>),
