@@ -384,7 +384,7 @@ async fn a_persons_tab_named_jobs_is_not_written_to() {
             assert_eq!(report.expect("a run").run.status.as_str(), "succeeded");
             let named = warnings.iter().filter(|warning| warning.contains("rename it, and the job makes its own"));
             assert_eq!(named.count(), 1, "{warnings:?}");
-            fixture.clock.sleep(Duration::from_secs(60)).await;
+            fixture.clock.sleep(Duration::from_mins(1)).await;
         }
         assert_eq!(fixture.proxy.tab(title).await, [["job"], ["plumber"]]);
         assert_eq!(fixture.recalculation().await, "ON_CHANGE");
@@ -399,7 +399,7 @@ async fn a_deleted_row_and_a_deleted_tab_are_made_again() {
     let range = json!({"sheetId": id, "dimension": "ROWS", "startIndex": 1, "endIndex": 2});
     for deed in [json!({"deleteDimension": {"range": range}}), json!({"deleteSheet": {"sheetId": id}})] {
         fixture.proxy.hands(json!([deed])).await;
-        fixture.clock.sleep(Duration::from_secs(3_600)).await;
+        fixture.clock.sleep(Duration::from_hours(1)).await;
         fixture.run(nightly(), &items(1)).await;
         assert_eq!(fixture.proxy.column("Jobs", "job").await, ["nightly"]);
     }
@@ -429,7 +429,7 @@ async fn the_tab_costs_no_write_and_no_read() {
         for _ in 0..3 {
             let report = fixture.run(TestRun { view: view.clone(), ..nightly() }, &items(3)).await;
             counts.push((report.reads, report.writes));
-            fixture.clock.sleep(Duration::from_secs(3_600)).await;
+            fixture.clock.sleep(Duration::from_hours(1)).await;
         }
         calls.push(counts);
     }
