@@ -32,7 +32,7 @@ async fn large_desk() -> Desk {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_moves_between_pages_of_a_repair_is_kept_once() {
+async fn a_row_that_moves_between_pages_of_a_repair_is_kept() {
     for calls in 0..20 {
         for (from, to) in [(59_000, 1), (1, 59_500)] {
             let mut desk = large_desk().await;
@@ -51,7 +51,7 @@ async fn a_row_that_moves_between_pages_of_a_repair_is_kept_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_row_that_moves_between_pages_of_keys_is_kept_once() {
+async fn a_row_that_moves_between_pages_of_keys_is_kept() {
     for calls in 0..20 {
         for (from, to) in [(59_000, 1), (1, 59_500)] {
             let mut desk = large_desk().await;

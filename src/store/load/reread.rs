@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_read_fits_what_was_entered_only_if_nothing_moved() {
+    fn a_read_of_values_and_entries_holds_only_if_nothing_moved() {
         let rows =
             |rows: &[Value]| rows.iter().map(|row| row.as_array().cloned().unwrap_or_default()).collect::<Vec<_>>();
         let reading = |all: &[Value]| {

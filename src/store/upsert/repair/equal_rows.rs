@@ -100,20 +100,27 @@ impl RowSearch<'_> {
     }
 
     /// Finds rows in which users restored what the batch had overwritten: the key, or all of it.
-    pub(super) fn by_restored_key(&mut self) {
+    /// `is_strict`: only rows in which they did nothing else, while others show what the batch left.
+    pub(super) fn by_restored_key(&mut self, is_strict: bool) {
         for at in 0..self.sought.len() {
-            if self.found[at].is_some() || self.sought[at].fingerprint.is_blank() {
+            let is_open = self.found[at].is_none() && !self.sought[at].fingerprint.is_blank();
+            if !is_open || (is_strict && !self.has_equal_row(at)) {
                 continue;
             }
-            let found = self.row_with_restored_key(at).or_else(|| self.row_with_cleared_key(at));
+            let found = self.row_with_restored_key(at, is_strict).or_else(|| self.row_with_cleared_key(at));
             if let Some(row) = found.or_else(|| self.row_with_former_contents(at)) {
                 self.take(at, row);
             }
         }
     }
 
+    /// Whether a row still shows what the batch left in a hit one.
+    fn has_equal_row(&mut self, at: usize) -> bool {
+        self.candidates(at).into_iter().any(|row| self.is_free(row) && self.likeness(at, row).is_exact())
+    }
+
     /// The only row that shows the key of a hit row again, unless that may be where the batch wrote it.
-    fn row_with_restored_key(&mut self, at: usize) -> Option<usize> {
+    fn row_with_restored_key(&mut self, at: usize, is_strict: bool) -> Option<usize> {
         let sought = &self.sought[at];
         let lost = sought.lost_key.clone().filter(|key| *key != sought.key)?;
         let is_open = |other: &usize| *other != at && self.found[*other].is_none();
@@ -124,7 +131,8 @@ impl RowSearch<'_> {
         let mut rows = self.rows_showing(self.image.key, mark_of(&Value::from(lost))?);
         let key = self.image.key;
         rows.retain(|row| {
-            self.can_be_restored(*row) && self.image.compare_but(&self.sought[at].fingerprint, *row, key).equal > 0
+            let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
+            like.equal > 0 && (like.is_exact() || !is_strict) && self.can_be_restored(at, *row)
         });
         if let [row] = rows.as_slice() { Some(*row) } else { None }
     }
@@ -140,7 +148,10 @@ impl RowSearch<'_> {
         let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
         rows.retain(|row| {
             let like = self.image.compare_but(&fingerprint, *row, key);
-            like.is_exact() && like.equal > 1 && self.image.shown(*row, key).is_empty() && self.can_be_restored(*row)
+            like.is_exact()
+                && like.equal > 1
+                && self.image.shown(*row, key).is_empty()
+                && self.can_be_restored(at, *row)
         });
         if let [row] = rows.as_slice() { Some(*row) } else { None }
     }
@@ -154,17 +165,22 @@ impl RowSearch<'_> {
         }
         let before = sought.before.clone();
         // Without such rows, the row may be gone, and another may have the same contents.
-        if !self.candidates(at).into_iter().any(|row| self.likeness(at, row).is_exact()) {
+        if !self.has_equal_row(at) {
             return None;
         }
         let marks: Vec<_> = before.marks().collect();
         let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
-        rows.retain(|row| self.image.compare(&before, *row).is_exact() && self.can_be_restored(*row));
+        rows.retain(|row| self.image.compare(&before, *row).is_exact() && self.can_be_restored(at, *row));
         if let [row] = rows.as_slice() { Some(*row) } else { None }
     }
 
     /// Whether a row may be a hit one in which users restored cells.
-    fn can_be_restored(&self, row: usize) -> bool {
+    fn can_be_restored(&self, at: usize, row: usize) -> bool {
+        let is_open = |other: &usize| *other != at && self.found[*other].is_none();
+        let mut open = (0..self.sought.len()).filter(is_open);
+        if open.any(|other| self.likeness(other, row).is_exact()) {
+            return false;
+        }
         let is_others = self.claims.iter().any(|claim| {
             claim.row == Some(row) || (claim.row.is_none() && self.image.compare(&claim.fingerprint, row).is_exact())
         });

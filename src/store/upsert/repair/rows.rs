@@ -137,9 +137,9 @@ impl<'a> RowSearch<'a> {
     /// key column as found.
     pub(super) fn locate(mut self, key: usize) -> Vec<RowLocation> {
         self.by_key(key);
-        self.by_restored_key();
+        self.by_restored_key(true);
         self.by_contents(false);
-        self.by_restored_key();
+        self.by_restored_key(false);
         self.by_contents(true);
         self.by_likeness();
         self.by_all_but_key();
