@@ -226,7 +226,7 @@ fn the_heartbeat_file_is_judged_without_a_network() {
 }
 
 #[test]
-fn earlier_runs_count_after_a_rollover_and_the_old_place_is_not() {
+fn after_a_rollover_earlier_runs_count() {
     let fixture = LateFixture::new();
     fixture.say(&["run", "quakes.toml"]).exits(0);
     let next = fixture.client.emulator.makes("next");

@@ -185,6 +185,9 @@ fn contents_help(error: &AppError, settings: &Settings) -> Option<String> {
             RunError::Input(SourceError::Foreign { advice, .. })
             | RunError::Source { error: SourceError::Foreign { advice, .. }, .. },
         ) => Some(advice.clone()),
+        AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
+            Some("the link is for the owner of the credentials' project; the spreadsheet needs nothing".to_owned())
+        }
         AppError::Pass(RunError::NoField { what, path, header_row }) => Some(no_field(what, path, header_row)),
         AppError::Pass(RunError::AllAlike { cause, .. }) => Some(all_alike(cause, settings.key.source())),
         AppError::Pass(RunError::Source {
@@ -240,9 +243,6 @@ fn help(error: &AppError) -> Option<&'static str> {
         }
         AppError::Pass(RunError::Store(StoreError::Foreign { .. })) | AppError::Store(StoreError::Foreign { .. }) => {
             PAGE
-        }
-        AppError::Call(error) if matches!(&error.cause, ErrorCause::Refused { refusal, .. } if refusal.is_service_disabled()) => {
-            "the link is for the owner of the credentials' project; the spreadsheet needs nothing"
         }
         AppError::Call(error) if error.cause.is_foreign() => PAGE,
         AppError::Pass(RunError::NoFailure { .. }) => {

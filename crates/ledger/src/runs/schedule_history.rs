@@ -166,6 +166,7 @@ fn shortened(request: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::outlook::RunOutlook;
     use crate::runs::run::{Counts, Trigger};
 
     fn run(status: RunStatus, started_s: i64) -> Run {
@@ -183,6 +184,7 @@ mod tests {
             host: String::new(),
             version: String::new(),
             message: String::new(),
+            outlook: RunOutlook::default(),
         }
     }
 
