@@ -6,6 +6,7 @@
 //!
 //! | question | file |
 //! |---|---|
+//! | Where does a new source go? | beside these; `config::sections::source` opens it |
 //! | How are bytes opened, and how are they read twice? | `input`, `placed_reader`, `spool`, `head` |
 //! | How are records read on a thread and handed over? | `background_reader` |
 //! | What if the input is of another format than configured? | `magic` |

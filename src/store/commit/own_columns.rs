@@ -3,7 +3,7 @@
 //!
 //! In scope: the requests that add and mark columns, renamed headers, deleted columns.
 //! Out of scope: which fields get a column (`ledger::rows::table_header`), reading the marks
-//! (`store::load::reread`).
+//! (`store::load::column_lookup`).
 //!
 //! A column is found by its header text. If a user changes that text, a mark still identifies the
 //! column: developer metadata, which moves with its column and is deleted with it. If both header
