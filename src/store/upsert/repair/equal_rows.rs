@@ -160,6 +160,11 @@ impl RowSearch<'_> {
     fn row_with_former_contents(&mut self, at: usize) -> Option<usize> {
         let sought = &self.sought[at];
         let is_lost = sought.before.mark(self.image.key).is_some() && sought.lost_key.is_none();
+        // A row that a repair expected with these contents may be a twin that was not hit.
+        let is_expected = |misplaced: &MisplacedWrite| matches!(misplaced.target.expect, RowPredicate::Row { .. });
+        if self.sought.iter().any(|other| is_expected(other.misplaced)) {
+            return None;
+        }
         if sought.before.is_blank() || sought.before == sought.fingerprint || is_lost {
             return None;
         }

@@ -113,6 +113,32 @@ impl Correspondence<'_> {
         is_expected || self.is_settled(row) || self.created_rows().contains(&row)
     }
 
+    /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
+    /// mistake, and the writes differ: nothing shows which of them was for that row.
+    pub(super) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+        let is_rival = |other: &&MisplacedWrite| match &other.target.expect {
+            RowPredicate::Row { key: None, fingerprint: same } => {
+                same == fingerprint && !is_same_write(other, misplaced)
+            }
+            _ => false,
+        };
+        let rival = self.finding.misplaced.iter().find(is_rival).filter(|_| !fingerprint.is_blank())?;
+        // A rival whose row shows its key again is known.
+        if self.row_with_its_key_again(rival).is_some() {
+            return None;
+        }
+        let hits = self.hits_with_contents(fingerprint);
+        let mut rows: Vec<u32> = hits.into_iter().filter_map(|at| self.row_of_hit(at)).collect();
+        if rows.is_empty() {
+            return None;
+        }
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let others = self.image.rows().map(|(row, _)| row);
+        let others = others.filter(|row| self.hit_at(number(*row)).is_none());
+        rows.extend(others.filter(|row| self.image.compare(&expected, *row).is_exact()).map(number));
+        Some((*rows.first()?, *rows.get(1)?))
+    }
+
     /// Two rows that show what a repair expected, if nothing shows which of them it was for; the same
     /// row twice if it could be for another of its writes.
     pub(super) fn equal_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {

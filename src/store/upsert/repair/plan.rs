@@ -190,6 +190,13 @@ impl RepairPlanner<'_> {
             RowPredicate::Row { key: None, fingerprint } => {
                 let held = self.map.hits_with_contents(fingerprint);
                 let own = held.contains(&at).then_some(hit).flatten();
+                if let (None, Some(rows)) = (own, self.map.rival_rows(misplaced, fingerprint)) {
+                    if let Some(row) = self.map.row_with_its_key_again(misplaced) {
+                        return IntendedRow::Row(row);
+                    }
+                    let key = self.map.restored_key(misplaced);
+                    out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
+                }
                 let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
                 // The repair found the row. If none is there now, it was deleted since.

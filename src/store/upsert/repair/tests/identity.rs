@@ -218,3 +218,26 @@ fn a_row_created_anew_gets_the_cells_that_were_meant_for_it() {
     let meant = scratch(finding.undo_log.after_row(1), 1, 1);
     assert!(new[0].copies.contains(&meant) && new[0].key() == Some("k"), "{planned:?}");
 }
+
+#[test]
+fn of_two_equal_rows_with_other_repairs_the_hit_one_is_not_guessed() {
+    // Two rows showed the same when their repairs were planned; then one of them was hit.
+    let expected = json!(["", 10, "note"]);
+    let mut finding = second(&expected, &expected, &json!(["k", 7, "own"]));
+    let mut other = finding.misplaced[0].clone();
+    (other.index, other.target.row) = (1, 2);
+    (other.before, other.shown, other.after) = (Vec::new(), Vec::new(), cells_of(&json!(["l", 8, "own"])));
+    finding.misplaced[0].before = cells_of(&json!(["z", 1, "z"]));
+    finding.misplaced[0].shown = finding.misplaced[0].before.clone();
+    let mut hit = other.clone();
+    (hit.index, hit.target.row, hit.target.columns) = (2, 3, vec![1]);
+    hit.target.expect = RowPredicate::Key("z".into());
+    hit.before = cells_of(&expected);
+    (hit.shown, hit.after) = (hit.before.clone(), cells_of(&json!(["", 5, "note"])));
+    finding.undo_log.targets.extend([other.target.clone(), hit.target.clone()]);
+    finding.misplaced.extend([other, hit]);
+    let tab = tab(&HEADER);
+    let now = rows(&[json!(HEADER), json!(["k", 7, "own"]), json!([]), json!(["", 5, "note"]), expected]);
+    let planned = plan(&finding, &present(&tab, &now));
+    assert!(planned.ambiguous.iter().any(|told| told.contains("rows 4 and 5 could each be")), "{planned:?}");
+}
