@@ -17,7 +17,7 @@ pub struct LateArgs {
     /// A job is stale if its last success is older than TIME (e.g. 26h)
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub max_age: Option<Duration>,
-    /// Read the file that [heartbeat] writes, not the spreadsheet; no network
+    /// Read the file that `[heartbeat]` writes, not the spreadsheet; no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spreadsheet", "embedded"])]
     pub file: Option<PathBuf>,
     /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
