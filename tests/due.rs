@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use serde_json::{Value, json};
 use sheetkeep::app::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
@@ -54,6 +54,28 @@ struct ScheduledJob {
     seeds: AtomicU64,
     /// How long a run takes for each of its two items.
     item_ms: u64,
+    /// How far the clock of the machine is ahead of the service's.
+    machine_ahead_ms: i64,
+}
+
+/// A clock that shows another time than the service's.
+struct MachineClock {
+    inner: Arc<dyn Clock>,
+    ahead_ms: i64,
+}
+
+impl Clock for MachineClock {
+    fn now(&self) -> Timestamp {
+        Timestamp(self.inner.now().0 + self.ahead_ms)
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.inner.monotonic_ms()
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.inner.sleep(wait)
+    }
 }
 
 /// What a call of one clock came to.
@@ -86,6 +108,7 @@ impl ScheduledJob {
             requests: JobRequests::default(),
             seeds: AtomicU64::new(1),
             item_ms: 0,
+            machine_ahead_ms: 0,
         }
     }
 
@@ -125,7 +148,8 @@ impl ScheduledJob {
         due: Option<DueRun>,
         retrying: RetryScope,
     ) -> Outcome {
-        let mut job = Job::new(Arc::clone(&self.clock)).step(|value, _| match value["bad"].as_str() {
+        let machine = Arc::new(MachineClock { inner: Arc::clone(&self.clock), ahead_ms: self.machine_ahead_ms });
+        let mut job = Job::new(machine).step(|value, _| match value["bad"].as_str() {
             Some(why) => Err(StepError::Rejected(why.to_owned())),
             None => Ok(vec![value.clone()]),
         });
@@ -373,4 +397,46 @@ async fn a_queued_occurrence_runs_once_the_active_run_has_ended() {
     job.item_ms = 0;
     assert!(matches!(job.call("b", items()).await, Outcome::Ran(_)));
     assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:10:00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_first_called_after_its_grace_runs_the_next_day() {
+    // Nine in Berlin, and a clock that calls at eleven.
+    let job = ScheduledJob::new("0 9 * * *", "2026-11-29T10:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Recorded));
+    assert!(matches!(job.call("a", items()).await, Outcome::NotDue));
+    job.wait(DAY).await;
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    let expected = [("2026-11-29 08:00:00", "skipped"), ("2026-11-30 08:00:00", "succeeded")];
+    assert_eq!(job.rows().await, expected.map(|(at, status)| (at.to_owned(), status.to_owned())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_schedule_invents_no_missed_times() {
+    let mut job = ScheduledJob::new("0 9 * * *", "2026-11-29T08:00:00Z");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.wait(22 * HOUR + MINUTE).await;
+    job.schedule.recurrence = Recurrence::parse("*/10 * * * *").expect("an expression");
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    let rows = job.rows().await;
+    // Those of the last hour count, as for a new job.
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    assert_eq!(rows[6], ("2026-11-30 06:00:00".to_owned(), "succeeded".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_on_a_fast_machine_does_not_skip_the_next_time() {
+    let mut job = ScheduledJob::new("* * * * *", "2026-11-29T08:00:00Z");
+    (job.item_ms, job.machine_ahead_ms) = (4_000, 50_000);
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    job.wait(MINUTE).await;
+    assert!(matches!(job.call("a", items()).await, Outcome::Ran(_)));
+    assert_eq!(job.ran().await, ["2026-11-29 08:00:00", "2026-11-29 08:01:00"]);
+}
+
+#[test]
+fn a_request_by_a_formula_makes_one_run_a_call() {
+    let claim = |request: &str| ScheduleClaim { request: Some(request.to_owned()), ..ScheduleClaim::default() };
+    let first = claim("46355.1");
+    assert!(claim("46355.2").is_same_as(Some(&first.target())) && !first.is_same_as(None));
 }

@@ -19,16 +19,14 @@ use crate::app::connect::connect_without_writing;
 use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
+use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger, run_id};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
-use crate::ledger::state::snapshot::State;
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
-use crate::schedule::decision::{
-    ActiveRun, ClosedOccurrence, ClosedReason, DueDecision, MissedRange, OccurrenceHistory, decide,
-};
+use crate::schedule::decision::{ActiveRun, ClosedOccurrence, DueDecision, MissedRange, OccurrenceHistory, decide};
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::store::load::standing::JobStanding;
 use crate::store::spreadsheet::store::SheetsStore;
@@ -96,7 +94,7 @@ pub async fn ask(
 pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobStanding, chance: &dyn Rng) -> DueStep {
     let now = standing.service_time;
     let stored = standing.state.as_ref().and_then(|state| state.schedule.clone()).unwrap_or_default();
-    let history = history(standing.state.as_ref(), &stored, standing.requests.paused, now);
+    let history = history(schedule, standing, &stored);
     let decision = decide(schedule, now, &history);
     if let Some(run) = history.active {
         // Only the holder of the lease commits.
@@ -105,18 +103,23 @@ pub fn next_step(schedule: &JobSchedule, job: &str, host: &str, standing: &JobSt
     }
     let request = standing.requests.run_now.clone().filter(|request| stored.is_new_request(request));
     let rows = ClosedRows { job, host, chance };
-    step(&decision, request, &rows)
-}
-
-fn step(decision: &DueDecision, request: Option<String>, rows: &ClosedRows<'_>) -> DueStep {
-    let next = decision.next;
     let mut closed: Vec<Run> = decision.missed_before.iter().map(|range| rows.of_range(range)).collect();
     closed.extend(decision.closed.iter().map(|closed| rows.of_occurrence(closed)));
+    if history.settled_until.is_none() && decision.due.is_none() {
+        // The first call comes later than the grace. From here on, nothing is left out in silence.
+        closed.extend(schedule.last_until(now, 0).map(|last| rows.before_first_call(last)));
+    }
+    step(&decision, request, closed, schedule.times_text())
+}
+
+fn step(decision: &DueDecision, request: Option<String>, mut closed: Vec<Run>, times: String) -> DueStep {
+    let next = decision.next;
     if decision.due.is_none() && request.is_none() {
         let Some(last) = closed.pop() else { return DueStep::NotDue { next } };
         let claim = ScheduleClaim {
             occurrence: last.trigger.scheduled_for,
             request: None,
+            times,
             closed,
             verdict: Some((last.status, last.message)),
         };
@@ -125,23 +128,28 @@ fn step(decision: &DueDecision, request: Option<String>, rows: &ClosedRows<'_>) 
     let occurrence = decision.due.map(|due| due.scheduled_for);
     let kind = if occurrence.is_some() { SCHEDULE_TRIGGER } else { REQUEST_TRIGGER };
     let trigger = Trigger { kind: kind.to_owned(), run_key: None, scheduled_for: occurrence };
-    let claim = ScheduleClaim { occurrence, request, closed, verdict: None };
+    let claim = ScheduleClaim { occurrence, request, times, closed, verdict: None };
     DueStep::Run(Box::new(DueRun { claim, trigger, occurrence: decision.due, next }))
 }
 
-fn history(state: Option<&State>, stored: &ScheduleHistory, is_paused: bool, now: Timestamp) -> OccurrenceHistory {
-    let lease = state.map(|state| &state.lease).filter(|lease| now < lease.until);
-    let active = lease.and_then(|lease| {
-        let holder = lease.holder.as_ref()?;
-        Some(ActiveRun { id: holder.run.clone(), started_at: lease.since })
+fn history(schedule: &JobSchedule, standing: &JobStanding, stored: &ScheduleHistory) -> OccurrenceHistory {
+    let now = standing.service_time;
+    let active = standing.state.as_ref().and_then(|state| match state.lease.status(|_| false, now) {
+        LeaseStatus::Held { holder, .. } => Some(ActiveRun { id: holder.run, started_at: state.lease.since }),
+        LeaseStatus::Free | LeaseStatus::Dead(_) => None,
     });
+    // Times that the schedule had not before are neither missed nor run late.
+    let is_changed = !stored.times.is_empty() && stored.times != schedule.times_text();
+    let in_time = i64::try_from(schedule.misfire_grace_ms.saturating_add(schedule.delay_ms)).unwrap_or(i64::MAX);
+    let since = Timestamp(now.0.saturating_sub(in_time).saturating_sub(1));
+    let settled_until = stored.settled_until.map(|settled| if is_changed { settled.max(since) } else { settled });
     OccurrenceHistory {
-        settled_until: stored.settled_until,
+        settled_until,
         active,
         ended: stored.ended.iter().map(|run| (run.started(), run.ended())).collect(),
         durations_ms: stored.ended.iter().map(EndedRun::lasted_ms).collect(),
         failures_in_a_row: stored.failures_in_a_row,
-        is_paused,
+        is_paused: standing.requests.paused,
     }
 }
 
@@ -154,22 +162,29 @@ struct ClosedRows<'a> {
 
 impl ClosedRows<'_> {
     fn of_occurrence(&self, closed: &ClosedOccurrence) -> Run {
-        self.row(closed.occurrence.scheduled_for, closed.occurrence.starts_at, &closed.reason, closed.reason.to_text())
+        let (occurrence, reason) = (&closed.occurrence, &closed.reason);
+        let status = if reason.is_missed() { RunStatus::Missed } else { RunStatus::Skipped };
+        self.row(occurrence.scheduled_for, occurrence.starts_at, status, reason.to_text())
+    }
+
+    fn before_first_call(&self, occurrence: Occurrence) -> Run {
+        let message = "skipped: it was before the first call of run --due".to_owned();
+        self.row(occurrence.scheduled_for, occurrence.starts_at, RunStatus::Skipped, message)
     }
 
     fn of_range(&self, range: &MissedRange) -> Run {
-        let message = format!("missed: {} occurrences from this one on; no clock called", range.count);
-        self.row(range.first, range.first, &ClosedReason::Superseded, message)
+        let message = format!("missed: {} occurrences from this one on; no run started", range.count);
+        self.row(range.first, range.first, RunStatus::Missed, message)
     }
 
-    fn row(&self, scheduled_for: Timestamp, at: Timestamp, reason: &ClosedReason, message: String) -> Run {
+    fn row(&self, scheduled_for: Timestamp, at: Timestamp, status: RunStatus, message: String) -> Run {
         Run {
             id: run_id(at, self.chance.bits()),
             job: self.job.to_owned(),
             trigger: Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
             started: at,
             finished: None,
-            status: if reason.is_missed() { RunStatus::Missed } else { RunStatus::Skipped },
+            status,
             counts: Counts::default(),
             calls: 0,
             first_commit: 0,

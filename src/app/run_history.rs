@@ -137,9 +137,9 @@ pub async fn read_done_times(
     settings: &Settings,
     clock: &Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
-) -> Result<BTreeSet<Timestamp>, HistoryError> {
+) -> Result<DoneTimes, HistoryError> {
     let sheet = match connect_to_read(settings, None, clock, chance) {
-        Err(AppError::NeverRan) => return Ok(BTreeSet::new()),
+        Err(AppError::NeverRan) => return Ok(DoneTimes::default()),
         sheet => sheet?,
     };
     let mut runs = LatestRuns::new(&settings.job, settings.jobs.clone());
@@ -151,7 +151,17 @@ pub async fn read_done_times(
         let earlier = connect_to_read(settings, Some(id), clock, chance)?;
         read_spreadsheet(&earlier, &settings.job, clock, &mut runs).await?;
     }
-    Ok(runs.done)
+    let settled_until = state.and_then(|state| state.schedule).and_then(|schedule| schedule.settled_until);
+    Ok(DoneTimes { done: runs.done, settled_until })
+}
+
+/// The logical times that need no run any more.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DoneTimes {
+    /// Those for which a run has reached the end of its source.
+    pub done: BTreeSet<Timestamp>,
+    /// What is later is left to `run --due`; `None` before its first call.
+    pub settled_until: Option<Timestamp>,
 }
 
 /// Reads the runs of a spreadsheet into `runs`; returns the job's state, if it has one there.

@@ -11,6 +11,8 @@ use crate::time::Timestamp;
 pub struct ScheduleClaim {
     /// The logical time of the occurrence that this run claims, or records as skipped or missed.
     pub occurrence: Option<Timestamp>,
+    /// The times of the schedule, as text.
+    pub times: String,
     /// The request `run now` that this run answers.
     pub request: Option<String>,
     /// Rows in Runs of earlier occurrences that did not run, in order. The claim records them.
@@ -20,6 +22,14 @@ pub struct ScheduleClaim {
 }
 
 impl ScheduleClaim {
+    /// Returns whether this is a claim like the last one of the same call: of the same occurrence, or
+    /// of a request as that was. A cell with a formula such as `=NOW()` asks again and again.
+    pub fn is_same_as(&self, last: Option<&(Option<Timestamp>, Option<String>)>) -> bool {
+        last.is_some_and(|(occurrence, request)| {
+            *occurrence == self.occurrence && request.is_some() == self.request.is_some()
+        })
+    }
+
     /// Returns what is claimed: two claims of the same are one run.
     pub fn target(&self) -> (Option<Timestamp>, Option<String>) {
         (self.occurrence, self.request.clone())

@@ -66,7 +66,7 @@ impl ScheduleRecorder {
     }
 
     /// Returns the history after the next commit. `abandoned` are the vanished runs that it closes,
-    /// `ended` is this run, if the commit is its last one.
+    /// `ended` is this run by the service's clock, if the commit is its last one.
     pub fn history_after(&self, abandoned: &[Run], ended: Option<&Run>) -> ScheduleHistory {
         let mut history = self.history.clone();
         if !self.has_claimed {
@@ -79,6 +79,7 @@ impl ScheduleRecorder {
             let closed = self.claim.closed.iter().filter_map(|run| run.trigger.scheduled_for);
             for at in closed.chain(self.claim.occurrence) {
                 history.settle(at);
+                history.times.clone_from(&self.claim.times);
             }
             if let Some(request) = &self.claim.request {
                 history.answer(request);

@@ -10,7 +10,7 @@
 
 use sheetkeep_base::time::Timestamp;
 
-use crate::job_schedule::{JobSchedule, MisfirePolicy, OverlapPolicy};
+use crate::job_schedule::{JobSchedule, MisfirePolicy};
 
 /// The time between the first calls of two jobs, in milliseconds.
 pub const SPREAD_MS: u64 = 250;
@@ -290,10 +290,11 @@ fn patience_ms(schedule: &JobSchedule, end: &CallEnd) -> u64 {
 
 /// Returns whether a job waits for something else than its next occurrence, at the wall time `now`.
 fn wait_for_answer(schedule: &JobSchedule, end: &CallEnd, now: Timestamp) -> AfterCall {
-    let is_queued = end.is_active && schedule.overlap != OverlapPolicy::Skip;
+    // Also where occurrences during a run are skipped: what is active may be a command that keeps
+    // the lease for a moment.
     // By the service's clock it is yet to come.
     let is_ahead = end.next.is_some_and(|next| next <= now);
-    if is_queued || is_ahead {
+    if end.is_active || is_ahead {
         return AfterCall::Again { after_ms: WAITING_MS };
     }
     match (schedule.ready_by, end.next) {

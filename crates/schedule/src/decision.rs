@@ -45,7 +45,7 @@ pub struct ActiveRun {
 /// Why an occurrence does not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClosedReason {
-    /// Missed: no clock called in time, and a later occurrence runs in its place.
+    /// Missed: no run started in time, and a later occurrence runs in its place.
     Superseded,
     /// Missed: it is later than `misfire_grace`, and the policy is `skip`.
     TooLate,
@@ -68,7 +68,7 @@ impl ClosedReason {
     /// Returns the reason in words, for the row in `Runs`.
     pub fn to_text(&self) -> String {
         match self {
-            Self::Superseded => "missed: no clock called in time, a later occurrence runs in its place".to_owned(),
+            Self::Superseded => "missed: no run started in time, a later occurrence runs in its place".to_owned(),
             Self::TooLate => "missed: later than misfire_grace allows".to_owned(),
             Self::Overlap(Some(id)) => format!("skipped: run {id} is still active"),
             Self::Overlap(None) => "skipped: an earlier run was still active".to_owned(),
@@ -158,7 +158,11 @@ fn pending(
             Timestamp(now.0.saturating_sub(to_i64(schedule.misfire_grace_ms.saturating_add(schedule.delay_ms)) + 1))
         }
     };
-    let recent = schedule.last_between(after, now.add_ms(lead), MOST_RECORDED, estimate);
+    let most = match schedule.misfire {
+        MisfirePolicy::RunAll { max } => MOST_RECORDED.max(usize::try_from(max).unwrap_or(MOST_RECORDED)),
+        MisfirePolicy::Skip | MisfirePolicy::RunOnce => MOST_RECORDED,
+    };
+    let recent = schedule.last_between(after, now.add_ms(lead), most, estimate);
     let mut pending: Vec<Occurrence> =
         recent.occurrences.into_iter().filter(|occurrence| occurrence.starts_at <= now).collect();
     if history.settled_until.is_none() && !pending.is_empty() {

@@ -12,6 +12,7 @@ use crate::cron::CronExpression;
 use crate::dialect::ExpressionError;
 use crate::instants::instants_on;
 use crate::recurrence::{DatedInstant, Recurrence};
+use crate::zone::zone_name;
 
 /// How late an occurrence may start before the misfire policy decides, by default: an hour.
 pub const DEFAULT_MISFIRE_GRACE_MS: u64 = 3_600_000;
@@ -133,7 +134,7 @@ impl JobSchedule {
     }
 
     /// Returns the first occurrence whose logical time is after `after`, blackout dates left out;
-    /// none within 41 years, or within 2,000 excluded ones.
+    /// none within 41 years, or within 2,000 excluded dates.
     pub fn next_after(&self, after: Timestamp, estimate_ms: u64) -> Option<Occurrence> {
         let mut at = after.0;
         for _ in 0..2_000 {
@@ -141,9 +142,22 @@ impl JobSchedule {
             if !self.blackout.has_date(found.1) {
                 return Some(self.occurrence(found, estimate_ms));
             }
-            at = found.0;
+            at = self.last_instant_before(found.1.tomorrow().ok()?).map_or(found.0, |end| end.max(found.0));
         }
         None
+    }
+
+    /// Returns the last millisecond before a local date, from which the next occurrence is searched.
+    /// A date that begins before the repeated hour of the one before it ends is not cut short.
+    fn last_instant_before(&self, date: Date) -> Option<i64> {
+        let start = date.to_zoned(self.zone.clone()).ok()?;
+        Some(start.timestamp().as_millisecond() - 1)
+    }
+
+    /// Returns the schedule as a text that changes when its times do.
+    pub fn times_text(&self) -> String {
+        let kind = if self.ready_by.is_some() { "ready by " } else { "" };
+        format!("{kind}{} {}", self.recurrence.to_text(), zone_name(&self.zone))
     }
 
     /// Returns the last occurrence whose logical time is at or before `at`, blackout dates included.

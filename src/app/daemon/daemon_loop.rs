@@ -306,7 +306,10 @@ fn log_report(job: &str, report: &CallReport) {
         tracing::info!(job, "{run}");
     }
     match (report.end.exit_code, &report.error) {
-        (Some(0), _) if report.runs.is_empty() => tracing::debug!(job, reason = report.reason, "nothing ran"),
+        (Some(0), _) if report.runs.is_empty() && (report.reason.is_empty() || report.end.is_active) => {
+            tracing::debug!(job, reason = report.reason, "nothing ran");
+        }
+        (Some(0), _) if report.runs.is_empty() => tracing::warn!(job, "{}", report.reason),
         (Some(0), _) => {}
         (Some(exit_code), Some(error)) => tracing::error!(job, exit_code, "{error}"),
         (Some(exit_code), None) => tracing::warn!(job, exit_code, "it ended with exit code {exit_code}"),

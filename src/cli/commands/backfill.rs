@@ -24,7 +24,8 @@ use crate::config::external::logical_time::LogicalTime;
 use crate::ledger::runs::run::Trigger;
 use crate::rng::Rng;
 use crate::schedule::backfill::{BackfillPlan, MOST_BACKFILLED, plan_backfill};
-use crate::schedule::job_schedule::Occurrence;
+use crate::schedule::job_schedule::{JobSchedule, Occurrence};
+use crate::time::Timestamp;
 
 /// Occurrences that a plan for people lists.
 const MOST_LISTED: usize = 10;
@@ -45,9 +46,11 @@ pub async fn command(
     let Some(schedule) = &settings.schedule else {
         return Err(from_app(&AppError::NoSchedule { job: settings.job.clone() }, &settings));
     };
-    let done =
-        read_done_times(&settings, &clock, &chance).await.map_err(|error| from_history(&error, Some(&settings)))?;
-    let plan = plan_backfill(schedule, (args.from, args.to), &done, clock.now());
+    let times = read_done_times(&settings, &clock, &chance).await;
+    let times = times.map_err(|error| from_history(&error, Some(&settings)))?;
+    let now = clock.now();
+    let mut plan = plan_backfill(schedule, (args.from, args.to), &times.done, now);
+    leave_to_schedule(&mut plan, schedule, times.settled_until, now);
     if args.dry_run || plan.missing.is_empty() || !args.job.json {
         let document = PlanDocument::new(&settings.job, &plan);
         let text = if args.job.json { json_line(&document) } else { text(&settings.job, &plan) };
@@ -63,6 +66,15 @@ pub async fn command(
         }
     }
     Ok(Exit::Ok)
+}
+
+/// Leaves out what `run --due` may still run, so that no occurrence runs twice.
+fn leave_to_schedule(plan: &mut BackfillPlan, schedule: &JobSchedule, settled: Option<Timestamp>, now: Timestamp) {
+    let in_time = i64::try_from(schedule.misfire_grace_ms.saturating_add(schedule.delay_ms)).unwrap_or(i64::MAX);
+    let settled = settled.unwrap_or(Timestamp(now.0.saturating_sub(in_time).saturating_sub(1)));
+    let before = plan.missing.len();
+    plan.missing.retain(|occurrence| occurrence.scheduled_for <= settled);
+    plan.future += before - plan.missing.len();
 }
 
 async fn run_occurrence(
@@ -88,7 +100,7 @@ fn text(job: &str, plan: &BackfillPlan) -> String {
         parts.push(format!("{} on blackout dates", plan.blackout));
     }
     if plan.future > 0 {
-        parts.push(format!("{} in the future", plan.future));
+        parts.push(format!("{} left to run --due or in the future", plan.future));
     }
     let mut lines = format!("{job}: {}\n", parts.join(", "));
     if plan.is_cut {
@@ -136,5 +148,29 @@ impl<'a> PlanDocument<'a> {
             future: plan.future,
             is_cut: plan.is_cut,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::recurrence::Recurrence;
+
+    #[test]
+    fn what_run_due_may_still_run_is_left_to_it() {
+        let zone = jiff::tz::TimeZone::UTC;
+        let schedule = JobSchedule::new(Recurrence::parse("0 9 * * *").expect("an expression"), zone);
+        let at = |text: &str| Timestamp::parse(text).expect("a time");
+        let now = at("2026-11-29T09:30:00Z");
+        let dates = (jiff::civil::date(2026, 11, 27), jiff::civil::date(2026, 11, 30));
+        let missing_with = |settled: Option<Timestamp>| {
+            let mut plan = plan_backfill(&schedule, dates, &std::collections::BTreeSet::new(), now);
+            leave_to_schedule(&mut plan, &schedule, settled, now);
+            (plan.missing.len(), plan.future)
+        };
+        // Today's is within the grace of a job that `run --due` has not called yet.
+        assert_eq!(missing_with(None), (2, 2));
+        assert_eq!(missing_with(Some(at("2026-11-29T09:00:00Z"))), (3, 1));
+        assert_eq!(missing_with(Some(at("2026-11-27T09:00:00Z"))), (1, 3));
     }
 }

@@ -97,13 +97,12 @@ impl DueCall<'_> {
         let mut last = None;
         for nth in 0..MAX_RUNS {
             let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
-            line = DueLine::default();
             match step.map_err(|error| from_app(&error, &settings))? {
                 // Another run is about to claim it, and has the lock.
-                DueStep::Run(due) | DueStep::Record(due) if last.as_ref() == Some(&due.claim.target()) => break,
+                DueStep::Run(due) | DueStep::Record(due) if due.claim.is_same_as(last.as_ref()) => break,
                 DueStep::Run(due) => {
                     last = Some(due.claim.target());
-                    line.next = due.next;
+                    line = DueLine { next: due.next, ..DueLine::default() };
                     let run = self.run(args, form.as_ref(), *due).await;
                     if run.is_err() && args.for_daemon {
                         self.put(args, &settings, &line);

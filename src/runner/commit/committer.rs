@@ -271,8 +271,9 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
-        let ended = end.map(|_| &run);
-        let schedule = self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended));
+        let ended = end.map(|_| self.by_service_clock(&run));
+        let schedule =
+            self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
             state.schedule = schedule.or(state.schedule.take());
@@ -407,6 +408,13 @@ impl Committer {
         let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.probation.unwritten());
         let cells_left = self.driver.store.usage().cells_left;
         Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
+    }
+
+    /// Returns the run with its times by the service's clock, by which occurrences are judged.
+    fn by_service_clock(&self, run: &Run) -> Run {
+        let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
+        let shifted = |at: Timestamp| Timestamp(at.0.saturating_add(ahead_ms));
+        Run { started: shifted(run.started), finished: run.finished.map(shifted), ..run.clone() }
     }
 
     /// Returns the run as it will be once a commit with these changes is applied.

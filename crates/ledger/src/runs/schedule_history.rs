@@ -30,6 +30,9 @@ pub struct ScheduleHistory {
     pub ended: Vec<EndedRun>,
     /// The text of the request `run now` that a run has answered; empty if none was.
     pub answered: String,
+    /// The times of the schedule as they were when an occurrence was last settled. Under other
+    /// times, nothing of the past was missed.
+    pub times: String,
 }
 
 /// A run that has ended, in whole seconds.
@@ -89,6 +92,8 @@ struct StoredHistory {
     failures_in_a_row: u32,
     #[serde(skip_serializing_if = "String::is_empty")]
     answered: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    times: String,
     ended: Vec<EndedRun>,
 }
 
@@ -99,6 +104,7 @@ impl ScheduleHistory {
             settled_until: self.settled_until.map(|at| at.to_string()),
             failures_in_a_row: self.failures_in_a_row,
             answered: self.answered.clone(),
+            times: self.times.clone(),
             ended: self.ended.clone(),
         };
         serde_json::to_string(&stored).unwrap_or_default()
@@ -112,8 +118,8 @@ impl ScheduleHistory {
         }
         let stored: StoredHistory = serde_json::from_str(text).map_err(|_| DamagedHistory)?;
         let settled_until = stored.settled_until.map(|at| Timestamp::parse(&at).ok_or(DamagedHistory)).transpose()?;
-        let StoredHistory { failures_in_a_row, answered, ended, .. } = stored;
-        Ok(Some(Self { settled_until, failures_in_a_row, ended, answered }))
+        let StoredHistory { failures_in_a_row, answered, times, ended, .. } = stored;
+        Ok(Some(Self { settled_until, failures_in_a_row, ended, answered, times }))
     }
 
     /// Settles everything up to an occurrence.

@@ -211,7 +211,7 @@ fn a_crash_is_tried_again_and_a_failed_run_is_not() {
 }
 
 #[test]
-fn a_queued_job_is_called_each_minute_while_a_run_is_active() {
+fn a_job_is_called_each_minute_while_a_run_is_active() {
     let now = reading("2026-06-02T09:00:01Z", 1_000);
     let active = CallEnd { exit_code: Some(0), next: None, is_active: true };
     let waits = |overlap| {
@@ -219,7 +219,8 @@ fn a_queued_job_is_called_each_minute_while_a_run_is_active() {
         queue.end(0, &active, now, 0.5)
     };
     assert_eq!(waits(OverlapPolicy::Queue), AfterCall::Again { after_ms: WAITING_MS });
-    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::NextOccurrence);
+    // What is active may be a command that keeps the lease for a moment.
+    assert_eq!(waits(OverlapPolicy::Skip), AfterCall::Again { after_ms: WAITING_MS });
 }
 
 #[test]

@@ -62,6 +62,22 @@ fn a_new_job_runs_what_is_in_time_and_missed_nothing() {
 }
 
 #[test]
+fn a_long_blackout_is_passed_in_one_step() {
+    let mut schedule = schedule("* * * * *", "Europe/Berlin");
+    schedule.blackout.add("2026-10-20..2027-02-01").expect("dates");
+    let next = schedule.next_after(at("2026-10-19T23:00:00Z"), 0).expect("one after the blackout");
+    assert_eq!(next.scheduled_for, at("2027-02-01T23:00:00Z"));
+}
+
+#[test]
+fn run_all_runs_as_many_as_it_names() {
+    let policy = MisfirePolicy::RunAll { max: 500 };
+    let schedule = JobSchedule { misfire: policy, ..schedule("*/5 * * * *", "UTC") };
+    let decision = decide(&schedule, at("2026-06-02T00:00:00Z"), &settled("2026-06-01T00:00:00Z"));
+    assert_eq!((due(&decision), decision.closed.len()), (Some("2026-06-01T00:05Z".into()), 0));
+}
+
+#[test]
 fn run_once_runs_the_latest_and_records_the_others() {
     let schedule = schedule("0 9 * * *", "UTC");
     let decision = decide(&schedule, at("2026-06-04T20:00:00Z"), &settled("2026-06-01T09:00:00Z"));
