@@ -5,8 +5,8 @@
 //!
 //! The usual count is the median of the runs that yielded something, so that a few empty runs do not
 //! move it. From eight runs on, runs of the same weekday are compared, if two of them are known: a
-//! job may yield nothing on Sundays. A count that was zero in half of the runs or more is no sign of
-//! anything when it is zero again. A run outside the band is not degraded; its report has a warning.
+//! job may yield nothing on Sundays. A count that was zero in half of the runs or more may be
+//! zero again without a warning. A run outside the band is not degraded; its report has a warning.
 
 use sheetkeep_base::time::Timestamp;
 
