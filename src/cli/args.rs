@@ -21,6 +21,7 @@ use crate::cli::late_args::LateArgs;
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
+use crate::cli::retry_args::RetryArgs;
 use crate::cli::schedule_args::{ScheduleAction, ScheduleArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
@@ -97,6 +98,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Run a command until it succeeds, with growing, random delays
+    Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -305,7 +308,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

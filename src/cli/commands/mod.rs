@@ -13,6 +13,7 @@
 //! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `schedule_run`: runs many jobs by their schedules.
+//! - `retry`: runs any command until it succeeds.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -36,5 +37,6 @@ pub mod explain;
 pub mod fsck;
 pub mod schedule;
 pub mod schedule_run;
+pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;
