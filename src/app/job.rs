@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::instance_lock::{Installation, LockHeld, active_holder};
-use crate::app::journal::FileJournal;
-use crate::app::processes::SystemProcesses;
-use crate::app::request::RequestFile;
+use crate::app::local_state::instance_lock::{Installation, LockHeld, active_holder};
+use crate::app::local_state::journal::FileJournal;
+use crate::app::local_state::processes::SystemProcesses;
+use crate::app::local_state::request::RequestFile;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::steps::StepAction;

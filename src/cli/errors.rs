@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
-use crate::cli::terminal::{OutputStream, Terminal, visible};
+use crate::cli::streams::terminal::{OutputStream, Terminal, visible};
 use crate::redact::redacted;
 
 /// The error that ends the process.

@@ -7,12 +7,12 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::args::{Args, CliCommand, parse};
+use crate::cli::args::command_line::{Args, CliCommand, parse};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::log_file::LogFile;
-use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
-use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
+use crate::cli::streams::log_file::LogFile;
+use crate::cli::streams::logs::{LogFormat, LogSettings, begin as begin_logs};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
 use crate::failpoint;
 
@@ -113,7 +113,7 @@ mod tests {
 
     use super::*;
 
-    fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
+    fn session(line: &str) -> (Session, crate::cli::streams::terminal::Captured) {
         let (terminal, captured) = fixtures::pipes();
         let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
         (Session { args, terminal, marked_files: Mutex::default() }, captured)

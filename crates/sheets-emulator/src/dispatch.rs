@@ -26,7 +26,7 @@ use crate::methods::values_write;
 use crate::random::RandomSource;
 use crate::schema::enums::{TextParams, read_body};
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::{get_metadata, search_metadata};
+use crate::storage::content::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
 

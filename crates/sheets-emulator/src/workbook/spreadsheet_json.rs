@@ -16,7 +16,7 @@ use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::{Cell, CellValue};
 use crate::grid::value::{Scalar, error_type};
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::KIND;
+use crate::storage::content::developer_metadata::KIND;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::conditional_format::{ConditionalFormats, FormattedCell};
