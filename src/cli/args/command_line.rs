@@ -22,9 +22,9 @@ use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::logs::LogFormat;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
+use crate::telemetry::logs::log_format::LogFormatChoice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -59,9 +59,9 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as text or json
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
-    pub log_format: LogFormat,
+    /// Write logs on standard error as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept
     #[arg(long, global = true, value_name = "PATH")]
     pub log_file: Option<PathBuf>,
@@ -324,7 +324,8 @@ fn after_help() -> String {
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         All but the last may also be set in the file .env beside the job file.\n\n\
+         SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
+         All but the last two may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )

@@ -13,6 +13,7 @@ use comfy_table::Table;
 use indicatif::ProgressBar;
 
 use crate::cli::streams::log_file::LogFile;
+use crate::known_secrets::hide_secrets;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
@@ -74,7 +75,7 @@ impl Terminal {
         let animated = err.is_terminal && env("CI").is_none() && env("TERM").as_deref() != Some("dumb");
         Arc::new(Self {
             out: OutputStream::new(Box::new(io::stdout()), out, false),
-            err: OutputStream::new(Box::new(io::stderr()), err, animated),
+            err: OutputStream::new(Box::new(io::stderr()), err, animated).hiding_secrets(),
         })
     }
 
@@ -83,7 +84,7 @@ impl Terminal {
         let captured = Captured::default();
         let terminal = Self {
             out: OutputStream::new(Box::new(captured.out.clone()), out, false),
-            err: OutputStream::new(Box::new(captured.err.clone()), err, false),
+            err: OutputStream::new(Box::new(captured.err.clone()), err, false).hiding_secrets(),
         };
         (Arc::new(terminal), captured)
     }
@@ -115,6 +116,8 @@ impl Terminal {
 pub struct OutputStream {
     manner: OutputStyle,
     animated: bool,
+    /// Whether secrets are hidden: in messages, errors and logs, not in results.
+    hides_secrets: bool,
     inner: Mutex<Inner>,
 }
 
@@ -147,8 +150,13 @@ impl OutputStream {
         Self {
             manner,
             animated,
+            hides_secrets: false,
             inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
         }
+    }
+
+    fn hiding_secrets(self) -> Self {
+        Self { hides_secrets: true, ..self }
     }
 
     /// Returns whether the stream is a terminal.
@@ -176,9 +184,10 @@ impl OutputStream {
         Palette { on: self.manner.colour }
     }
 
-    /// Writes `text` unchanged, in one piece, above the bar if there is one. Returns false if the
-    /// reader has left, which is not a failure.
+    /// Writes `text` in one piece, above the bar if there is one: unchanged, but on standard error
+    /// without secrets. Returns false if the reader has left, which is not a failure.
     pub fn put(&self, text: &str) -> bool {
+        let text = if self.hides_secrets { &*hide_secrets(text) } else { text };
         let mut inner = self.lock();
         if let Some(copy) = &inner.copy {
             copy.write(text);
