@@ -40,6 +40,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("redact", 1),
     ("ledger", 2),
     ("schedule", 2),
+    ("command_retry", 2),
     ("telemetry", 2),
     ("port", 3),
     ("failpoint", 3),
@@ -68,6 +69,8 @@ const PURE: u8 = 2;
 const PURE_MEMBERS: &[&str] = &[
     "crates/ledger/src/",
     "crates/schedule/src/",
+    "crates/command-retry/src/policy.rs",
+    "crates/command-retry/src/retryable_codes.rs",
     "crates/base/src/fault.rs",
     "crates/base/src/machine.rs",
     "crates/base/src/redact.rs",

@@ -16,7 +16,7 @@ use crate::config::external::environment::{Environment, MissingVariable, interpo
 use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::At;
+use crate::config::syntax::located::At;
 use crate::known_secrets::register_secret;
 use crate::redact;
 use crate::step::jq::program::Program;

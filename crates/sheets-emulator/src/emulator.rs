@@ -260,6 +260,8 @@ impl Emulator {
                 random: random.as_ref(),
                 now_ms: time.unix_ms(),
                 account: &account,
+                content: &request.content,
+                host: &request.host,
             };
             methods.call(&route, &request.query, &request.body)
         };

@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::app::connect::Sheet;
+use crate::app::connect::{Sheet, connect_existing};
 use crate::app::error::AppError;
-use crate::app::inspect::job_overview::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::items::failure::{Failure, RequestedAction};

@@ -8,9 +8,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::app::connect::{Sheet, SheetFile};
+use crate::app::connect::{Sheet, SheetFile, connect_existing};
 use crate::app::error::AppError;
-use crate::app::inspect::job_overview::connect_existing;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;

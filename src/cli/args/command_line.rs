@@ -19,6 +19,7 @@ use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::plan::PlanArgs;
+use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
@@ -97,6 +98,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Run a command until it succeeds, with growing, random delays
+    Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -305,7 +308,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

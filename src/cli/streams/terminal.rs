@@ -129,6 +129,16 @@ struct Inner {
     copy: Option<Arc<LogFile>>,
 }
 
+impl Inner {
+    /// Closes the stream. A reader that left is not a failure.
+    fn record_failure(&mut self, error: io::Error) {
+        self.is_closed = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.failed = Some(error);
+        }
+    }
+}
+
 impl std::fmt::Debug for OutputStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stream").field("manner", &self.manner).finish_non_exhaustive()
@@ -191,10 +201,25 @@ impl OutputStream {
             None => write_all(&mut inner.writer, text),
         };
         if let Err(error) = written {
-            inner.is_closed = true;
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                inner.failed = Some(error);
-            }
+            inner.record_failure(error);
+        }
+        !inner.is_closed
+    }
+
+    /// Writes bytes unchanged: the output of a command, which need not be text.
+    pub fn put_bytes(&self, bytes: &[u8]) -> bool {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.put(text);
+        }
+        let mut inner = self.lock();
+        if let Some(copy) = &inner.copy {
+            copy.write(&String::from_utf8_lossy(bytes));
+        }
+        if inner.is_closed {
+            return false;
+        }
+        if let Err(error) = inner.writer.write_all(bytes).and_then(|()| inner.writer.flush()) {
+            inner.record_failure(error);
         }
         !inner.is_closed
     }

@@ -6,10 +6,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::app::connect::connect_existing;
 use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
 use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
-use crate::app::inspect::job_overview::connect_existing;
 use crate::app::job::{active_run, definition};
 use crate::app::local_state::instance_lock::known_id;
 use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};

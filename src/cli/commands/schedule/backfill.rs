@@ -9,7 +9,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::app::error::AppError;
-use crate::app::schedule::run_history::{BACKFILL_TRIGGER, read_done_times};
+use crate::app::schedule::latest_runs::BACKFILL_TRIGGER;
+use crate::app::schedule::run_history::read_done_times;
 use crate::cli::args::backfill::BackfillArgs;
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::{from_app, from_history};
