@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::cli::args::duration::duration;
 use crate::cli::args::job::{JobArgs, SheetArgs};
 
-/// `sheetkeep late`.
+/// The jobs and the flags of `sheetkeep late`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct LateArgs {
     /// The jobs
