@@ -22,7 +22,7 @@ use crate::config::external::environment::{host_name, process_variable};
 use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
-use crate::system::{SystemClock, SystemRng, beyond_the_calendar};
+use crate::system::{SeededRng, SystemClock, SystemRng, beyond_the_calendar};
 
 /// How long open resources may take to close. The embedded sheet closes at once, and folds its log
 /// into its file. An operation that never ends, such as a read on a dead mount, must not keep the
@@ -117,10 +117,14 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             }
             commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
+        CliCommand::Retry(args) => {
+            let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
+            runtime.block_on(commands::retry::command(session, args, clock, chance))
+        }
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance: Arc<dyn Rng> = match args.seed {
-                Some(seed) => Arc::new(crate::system::SeededRng::new(seed)),
+                Some(seed) => Arc::new(SeededRng::new(seed)),
                 None => chance,
             };
             runtime.block_on(commands::emulate::command(session, args, clock, chance))

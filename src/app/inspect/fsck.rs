@@ -319,7 +319,13 @@ async fn revoking_rows(
         std::iter::repeat_n(one, usize::try_from(times).unwrap_or_default())
     });
     let settled: Vec<_> = settled.collect();
-    tracing::debug!(job = settings.job, keys = keys.len(), rows = settled.len(), "rows that are to be forgotten");
+    tracing::debug!(
+        event = "fsck.rows_counted",
+        job = settings.job,
+        keys = keys.len(),
+        rows = settled.len(),
+        "rows that are to be forgotten"
+    );
     let is_unchanged = surveyed.is_some_and(|surveyed| surveyed.is_consistent && surveyed.snapshot.head == from);
     Ok(is_unchanged.then_some(settled))
 }

@@ -19,11 +19,12 @@ use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::plan::PlanArgs;
+use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::logs::LogFormat;
 use crate::cli::streams::terminal::{ColorChoice, Terminal};
 use crate::redact::redacted;
+use crate::telemetry::logs::log_format::LogFormatChoice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,9 +59,9 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as text or json
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
-    pub log_format: LogFormat,
+    /// Write logs on standard error as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept
     #[arg(long, global = true, value_name = "PATH")]
     pub log_file: Option<PathBuf>,
@@ -97,6 +98,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Run a command until it succeeds, with growing, random delays
+    Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -305,7 +308,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }
@@ -321,7 +324,8 @@ fn after_help() -> String {
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         All but the last may also be set in the file .env beside the job file.\n\n\
+         SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
+         All but the last two may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )

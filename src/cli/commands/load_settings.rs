@@ -32,7 +32,7 @@ pub fn load_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: Logical
 fn log_notes(settings: Settings) -> Settings {
     NOTES_LOGGED.call_once(|| {
         for note in &settings.notes {
-            tracing::warn!("{}: {}", note.what, note.help);
+            tracing::warn!(event = "config.note", "{}: {}", note.what, note.help);
         }
     });
     settings

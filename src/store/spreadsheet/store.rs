@@ -170,7 +170,7 @@ impl SheetsStore {
                         // Probe at once, so that the next commit can measure its own duration. If
                         // the probe fails, the next commit repeats it and reports the result.
                         let probed = self.ensure_guard_probed(commit).await;
-                        tracing::debug!(proved = ?probed, "the guard after the first commit");
+                        tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
                     }
                     return CommitReply::Applied;
                 }
