@@ -13,6 +13,9 @@ mod temp_project;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
