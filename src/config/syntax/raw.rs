@@ -136,10 +136,20 @@ pub(crate) struct SourceSection {
     pub(crate) json: Option<Text>,
     /// A file with one JSON text a line.
     pub(crate) jsonl: Option<Text>,
+    /// An Excel workbook (.xlsx).
+    pub(crate) xlsx: Option<Text>,
     /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
     pub(crate) items: Option<Text>,
-    /// What sets CSV fields apart: one character, a comma if none is named.
+    /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
+    /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// utf-8, windows-1252, utf-16le or shift_jis.
+    pub(crate) encoding: Option<Text>,
+    /// The sheet of a workbook that is read; needed if it has several.
+    pub(crate) sheet: Option<Text>,
+    /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
+    pub(crate) header_row: Option<At<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -197,7 +207,7 @@ pub(crate) struct SheetSection {
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format` and `timezone`.
+    /// `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,
@@ -221,6 +231,10 @@ pub(crate) struct ColumnSays {
     pub(crate) format: Option<Text>,
     /// The IANA zone in which its moments are shown.
     pub(crate) timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers.
+    pub(crate) decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments.
+    pub(crate) input: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -235,6 +249,11 @@ struct ColumnTable {
     format: Option<Text>,
     /// The IANA zone in which its moments are shown; the sheet's if none is named.
     timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers: `,` for 1.234,56, or `.` for 1,234.56.
+    #[schemars(extend("enum" = [",", "."]))]
+    decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments, such as `%d.%m.%Y` for 31.12.2026.
+    input: Option<Text>,
 }
 
 fn column_words(_generator: &mut SchemaGenerator) -> Schema {
@@ -259,7 +278,9 @@ impl From<Spanned<ColumnShape>> for ColumnEntry {
             ColumnShape::Word(word) => {
                 ColumnSays { kind: Some(At(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
             }
-            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
+            ColumnShape::Table(ColumnTable { kind, format, timezone, decimal, input }) => {
+                ColumnSays { kind, format, timezone, decimal, input }
+            }
         };
         Self { start: span.start, says }
     }

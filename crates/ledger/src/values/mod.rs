@@ -4,6 +4,7 @@
 //! |---|---|
 //! | What does a job define about its columns? | `columns` |
 //! | How does a JSON value become a column's type? | `coerce` |
+//! | How does a source write numbers and days, if not in the usual way? | `input_form` |
 //! | How are numbers kept that no double can hold? | `exact_number` |
 //! | Which member does a simple jq path name? | `json_path` |
 //! | Which of two versions is newer? | `version_order` |
@@ -11,5 +12,6 @@
 pub mod columns;
 pub mod exact_number;
 pub mod coerce;
+pub mod input_form;
 pub mod json_path;
 pub mod version_order;
