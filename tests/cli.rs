@@ -136,5 +136,8 @@ mod endless;
 #[path = "cli/rowless.rs"]
 mod rowless;
 
+#[path = "cli/retry.rs"]
+mod retry;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;

@@ -28,8 +28,8 @@ use crate::fault::responses::{apply_fault, read_faults, refusal};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
-use crate::storage::connection::path_problem;
 use crate::storage::error::StorageError;
+use crate::storage::file::connection::path_problem;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::time::{TimeSource, sleep};
@@ -260,6 +260,8 @@ impl Emulator {
                 random: random.as_ref(),
                 now_ms: time.unix_ms(),
                 account: &account,
+                content: &request.content,
+                host: &request.host,
             };
             methods.call(&route, &request.query, &request.body)
         };

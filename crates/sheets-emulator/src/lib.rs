@@ -45,7 +45,7 @@ mod time;
 mod workbook;
 
 pub use crate::api::call::ConnectionDropped;
-pub use crate::api::call::{ApiRequest, ApiResponse, QueryParams, ResponseContent};
+pub use crate::api::call::{ApiRequest, ApiResponse, ContentHeaders, QueryParams, ResponseContent};
 pub use crate::api::quota::QuotaLimits;
 pub use crate::api::stats::CallStats;
 pub use crate::auth::test_credentials::TEST_ACCOUNT;

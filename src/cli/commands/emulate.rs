@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
-use crate::cli::emulate_args::{self as args, EmulateArgs};
+use crate::cli::args::emulate::{self as args, EmulateArgs};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
 use crate::cli::session::Session;

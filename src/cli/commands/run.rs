@@ -5,27 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::app::error::AppError;
 use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
-use crate::app::plan_file::PlanFile;
-use crate::cli::args::RunArgs;
+use crate::app::plan::plan_file::PlanFile;
+use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
-use crate::cli::output::reporter::{Audience, Reporter};
-use crate::cli::output::summary::summary;
+use crate::cli::output::run::reporter::{Audience, Reporter};
+use crate::cli::output::run::summary::summary;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::terminal::Palette;
+use crate::cli::streams::terminal::Palette;
 use crate::clock::Clock;
 use crate::config::sections::heartbeat::HeartbeatSettings;
 use crate::config::sections::limits::Overlap;
 use crate::config::settings::Settings;
-use crate::ledger::runs::event::RunReport;
+use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
@@ -129,7 +130,10 @@ pub async fn run_job(
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = Box::pin(run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop));
+    // Always on, for its fields: the level of a span decides whether lines within it have them.
+    let span = tracing::error_span!("run", job = settings.job, run = tracing::field::Empty);
+    let events = heartbeat.wrap(events(&reporter, &span));
+    let running = Box::pin(run(&settings, request, clock, chance, events, stop).instrument(span.clone()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
@@ -142,7 +146,7 @@ pub async fn run_job(
     };
     if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
         reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
-        tracing::info!(job = settings.job, "another run has taken the occurrence");
+        tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
     let concluded = {
@@ -154,7 +158,7 @@ pub async fn run_job(
             |error| error_of_run(error, order.plan.as_ref(), &settings),
         )
     };
-    heartbeat.finish(&heartbeat_end(&settings.job, &ended, &concluded, &place)).await;
+    heartbeat.finish(&heartbeat_end(&settings.job, &ended, &concluded, &place)).instrument(span).await;
     concluded
 }
 
@@ -207,9 +211,9 @@ fn reporter(
         shares_terminal: order.shares_terminal,
         in_passing: !order.retrying.processes_items(),
         verbose: session.args.verbose > 0,
-        logs: session.args.log_format,
     };
-    Arc::new(Mutex::new(Reporter::new(Arc::clone(&session.terminal), Arc::clone(clock), audience, place)))
+    let (terminal, style) = (Arc::clone(&session.terminal), Arc::clone(&session.log_style));
+    Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), audience, place, style)))
 }
 
 /// Returns the heartbeat of the run. A run by which another command writes has none.
@@ -243,9 +247,15 @@ fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) 
     }
 }
 
-fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
-    let reporter = Arc::clone(reporter);
-    Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
+/// Passes events on to the reporter, and names the run in the log lines of the span.
+fn events(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> Events {
+    let (reporter, span) = (Arc::clone(reporter), span.clone());
+    Arc::new(move |event| {
+        if let Event::Started { run, .. } = &event {
+            span.record("run", run.as_str());
+        }
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event);
+    })
 }
 
 /// Returns the overlap policy: flags come before the job file.
@@ -302,7 +312,7 @@ fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>)
     match started {
         Ok(watch) => Some(watch),
         Err(error) => {
-            tracing::warn!(%error, "signals can't be received; the run can only be killed");
+            tracing::warn!(event = "signals.unavailable", %error, "signals can't be received; the run can only be killed");
             None
         }
     }

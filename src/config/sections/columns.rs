@@ -5,8 +5,10 @@
 
 use jiff::tz::TimeZone;
 
+use crate::config::syntax::column_entry::ColumnSays;
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::{At, ColumnSays, SheetSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 use crate::ledger::values::input_form::{DecimalMark, InputForm, check_pattern};

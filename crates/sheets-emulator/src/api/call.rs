@@ -64,8 +64,21 @@ pub struct ApiRequest {
     pub host: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The headers that describe the body.
+    pub content: ContentHeaders,
     /// The body as sent, decompressed; empty if there is none.
     pub body: Bytes,
+}
+
+/// The headers that describe a body, which only uploads of Drive need.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContentHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `X-Upload-Content-Type`: the type of the file that a resumable upload announces.
+    pub upload_content_type: Option<String>,
+    /// `Content-Range`: the piece of the file.
+    pub content_range: Option<String>,
 }
 
 impl ApiRequest {
@@ -223,6 +236,7 @@ mod tests {
             query: QueryParams::default(),
             host: String::new(),
             authorization: None,
+            content: ContentHeaders::default(),
             body: Bytes::from_static(b"ranges=A1&ranges=B2"),
         };
         let meant = sent.clone().with_method_override(Some("GET"));

@@ -37,6 +37,8 @@ pub(crate) enum ApiMethod {
     DriveCopy,
     DriveExport,
     DriveUpload,
+    DriveUploadCreate,
+    DriveUploadUpdate,
     DocsExport,
     CommentsList,
     PermissionsCreate,
@@ -82,6 +84,8 @@ impl ApiMethod {
             Self::DriveCopy => ("drive.files.copy", None, ""),
             Self::DriveExport => ("drive.files.export", None, ""),
             Self::DriveUpload => ("drive.files.update (v2, media)", None, ""),
+            Self::DriveUploadCreate => ("drive.files.create (upload)", None, ""),
+            Self::DriveUploadUpdate => ("drive.files.update (upload)", None, ""),
             Self::DocsExport => ("export of Google's editor", None, ""),
             Self::CommentsList => ("drive.comments.list", None, ""),
             Self::PermissionsCreate => ("drive.permissions.create", None, ""),
@@ -147,6 +151,9 @@ impl Route {
         let path = path.strip_prefix('/')?;
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
             return drive(method, rest.trim_matches('/'));
+        }
+        if let Some(id) = path.strip_prefix("upload/drive/v3/files") {
+            return upload(method, id.trim_matches('/'));
         }
         if let Some(id) = path.strip_prefix("upload/drive/v2/files/") {
             let upload = || Some(Self { api: ApiMethod::DriveUpload, id: decode(id)?, range: String::new() });
@@ -245,6 +252,16 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
     Some(Route { api, id: decode(id)?, range: String::new() })
 }
 
+/// Parses what follows `upload/drive/v3/files`. A resumable upload sends its contents with `PUT`.
+fn upload(method: &Method, id: &str) -> Option<Route> {
+    let api = match (method, id) {
+        (&Method::POST | &Method::PUT, "") => ApiMethod::DriveUploadCreate,
+        (&Method::PATCH | &Method::PUT, id) if !id.is_empty() && !id.contains('/') => ApiMethod::DriveUploadUpdate,
+        _ => return None,
+    };
+    Some(Route { api, id: decode(id)?, range: String::new() })
+}
+
 /// Parses what follows a file's id: `copy`, `comments`, `permissions/{permissionId}`.
 fn file_route(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
@@ -309,6 +326,9 @@ mod tests {
         let export = found(&get, "/spreadsheets/d/x/export");
         assert_eq!(export, Some((ApiMethod::DocsExport, "x".to_owned(), String::new())));
         assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(ApiMethod::DriveUpload));
+        assert_eq!(found(&put, "/upload/drive/v3/files").map(|found| found.0), Some(ApiMethod::DriveUploadCreate));
+        let upload = found(&Method::PATCH, "/upload/drive/v3/files/x");
+        assert_eq!(upload, Some((ApiMethod::DriveUploadUpdate, "x".to_owned(), String::new())));
         assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
     }
 

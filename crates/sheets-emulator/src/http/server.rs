@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue,
-    VARY,
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, HOST,
+    HeaderName, HeaderValue, VARY,
 };
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::call::ConnectionDropped;
-use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ContentHeaders, QueryParams};
 use crate::emulator::Emulator;
 use crate::error::ApiError;
 use crate::http::body_budget::{BodyBudget, BodyShare};
@@ -231,7 +231,12 @@ impl Emulator {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
                 let overridden = text(HeaderName::from_static("x-http-method-override"));
-                let call = ApiRequest { method: head.method, path, query, host, authorization, body };
+                let content = ContentHeaders {
+                    content_type: text(CONTENT_TYPE),
+                    upload_content_type: text(HeaderName::from_static("x-upload-content-type")),
+                    content_range: text(CONTENT_RANGE),
+                };
+                let call = ApiRequest { method: head.method.clone(), path, query, host, authorization, content, body };
                 self.handle(call.with_method_override(overridden.as_deref())).await?
             }
             Err(refusal) => refusal,

@@ -31,7 +31,7 @@ pub(crate) fn append(
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
-    let block = ValueMatrix::read(body, "data")?;
+    let block = ValueMatrix::read(body, "data")?.without_trailing_nulls();
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find_inside(range)?;
@@ -131,6 +131,21 @@ mod tests {
             (&second["tableRange"], &second["updates"]["updatedRange"]),
             (&json!("Sheet1!C1"), &json!("Sheet1!C2:E2"))
         );
+    }
+
+    #[test]
+    fn nulls_at_the_end_of_rows_are_not_in_the_range() {
+        let store = store();
+        add(&store, "A1", &json!({}), &json!([["a", "b", "c"]]));
+        let got = add(&store, "A1", &json!({}), &json!([[1, null, 3, null, null, null], [1, null], [null]]));
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!A2:C3");
+        assert_eq!((&got["updates"]["updatedRows"], &got["updates"]["updatedCells"]), (&json!(2), &json!(3)));
+        let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
+        assert_eq!((sheet.row_count, sheet.column_count), (3, 5));
+        let columns = json!({"majorDimension": "COLUMNS", "values": [[1], [null, 2], [null]]});
+        let words = json!({"valueInputOption": "RAW"});
+        let got = append(&store, "s", "A1", words.as_object().unwrap(), columns.as_object().unwrap()).unwrap();
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!A4:B5");
     }
 
     #[test]
