@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::streams::logs::LogFormat;
+use crate::telemetry::logs::log_format::LogFormat;
 use crate::cli::streams::terminal::{Terminal, visible};
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;

@@ -11,6 +11,7 @@ use crate::config::syntax::located::At;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+use crate::ledger::values::format_pattern::check_format;
 use crate::ledger::values::input_form::{DecimalMark, InputForm, check_pattern};
 
 /// The longest number format, in characters.
@@ -145,6 +146,11 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
             "no format",
             "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy",
         );
+        return None;
+    }
+    if let Err(why) = check_format(&pattern, kind.unwrap_or_default()) {
+        let help = "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy";
+        reader.add_problem_at(at, format!("the format of column `{name}` {why}"), "no format", help);
         return None;
     }
     Some(pattern)
