@@ -22,6 +22,9 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/emulate.rs"]
+mod emulate;
+
 #[path = "cli/plan.rs"]
 mod plan;
 

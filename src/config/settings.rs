@@ -21,6 +21,7 @@ use crate::config::sections::expect;
 use crate::config::sections::heartbeat::{self, HeartbeatSettings};
 use crate::config::sections::jobs;
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
+use crate::config::sections::metrics::{self, MetricsSettings};
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::schedule;
 use crate::config::sections::source::{self, SourceSettings};
@@ -116,6 +117,8 @@ pub struct Settings {
     pub expectations: Expectations,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
+    /// Where the metrics of its runs go.
+    pub metrics: MetricsSettings,
     /// How the job appears in the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
@@ -263,6 +266,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let overlap = limits::overlap(reader, raw.lease.as_ref());
     let expectations = expect::expectations(reader, raw.expect.as_ref());
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
+    let metrics = metrics::metrics(reader, raw.metrics.as_ref());
     let jobs = jobs::view(reader, raw);
     Some(Settings {
         job: job?,
@@ -295,6 +299,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         overlap,
         expectations,
         heartbeat,
+        metrics,
         jobs,
         state_dir,
         notes: std::mem::take(&mut reader.notes),

@@ -11,10 +11,8 @@ use tokio::sync::oneshot;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::output::json::json_line;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::telemetry::logs::log_format::LogFormat;
 use crate::cli::streams::terminal::{Terminal, visible};
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
@@ -24,6 +22,9 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::private;
 use crate::rng::Rng;
+use crate::telemetry::logs::log_format::LogFormat;
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
+use crate::telemetry::logs::rendering::rendered;
 
 /// Runs the command and returns its exit code.
 pub async fn command(
@@ -155,21 +156,20 @@ impl RetryLines<'_> {
 
     fn line(&self, text: &str, is_warning: bool, attempt: &AttemptReport) {
         let err = self.session.terminal.err();
-        if self.session.args.log_format == LogFormat::Text {
+        let style = &self.session.log_style;
+        if style.format == LogFormat::Pretty {
             err.line(text);
             return;
         }
-        err.put(&json_line(&json!({
-            "time": self.clock.now().to_string(),
-            "severity": if is_warning { "WARNING" } else { "INFO" },
-            "message": text,
-            "target": "sheetkeep::retry",
-            "attempt": attempt.number,
-            "of": self.of,
-            "delay_s": attempt.delay,
-            "error": attempt.error,
-            "exit_code": attempt.exit_code,
-        })));
+        let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
+        let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::retry", text);
+        line.add("event", "retry.attempt".into());
+        line.add("attempt", attempt.number.into());
+        line.add("of", self.of.into());
+        line.add("delay_s", attempt.delay.into());
+        line.add("error", json!(attempt.error));
+        line.add("exit_code", json!(attempt.exit_code));
+        err.line(&rendered(&line, style.format, &style.context));
     }
 }
 

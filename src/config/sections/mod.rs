@@ -20,6 +20,7 @@ pub(crate) mod expect;
 pub mod heartbeat;
 pub(crate) mod jobs;
 pub mod limits;
+pub mod metrics;
 mod linked;
 pub(crate) mod proxies;
 pub(crate) mod schedule;

@@ -48,6 +48,8 @@ pub(crate) struct JobFile {
     pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
+    /// Where the metrics of each run go.
+    pub(crate) metrics: Option<MetricsSection>,
     /// How the job appears in the tab Jobs.
     pub(crate) jobs: Option<JobsSection>,
     /// What is kept on this machine.
@@ -268,6 +270,21 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// Where the metrics of each run go, once it is over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A file that gets one line of JSON for each run.
+    pub(crate) jsonl: Option<Text>,
+    /// A file for node-exporter's textfile collector, which is rewritten after each run; it has to end in .prom.
+    pub(crate) textfile: Option<Text>,
+    /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
+    pub(crate) pushgateway: Option<Text>,
+    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    pub(crate) statsd: Option<Text>,
 }
 
 /// How the job appears in the tab Jobs, in which all jobs of the spreadsheet show their state.

@@ -9,6 +9,10 @@
 //! series, because scraping reserves `job` and `instance`. No label holds a run, a key, or the text
 //! of an error, so the number of series is fixed.
 
+use std::fmt::Write as _;
+
+use crate::telemetry::metrics::run_measurement::STATUSES;
+
 /// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum MetricKind {
@@ -53,7 +57,7 @@ pub const OUTCOMES: [&str; 4] = ["new", "skipped", "failed", "recovered"];
 pub const CHANGES: [&str; 2] = ["added", "updated"];
 
 macro_rules! families {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal, $kind:ident, $unit:literal, $label:expr, $help:literal;)*) => {
+    ($($constant:ident = $name:literal, $kind:ident, $unit:literal, $label:expr, $help:literal;)*) => {
         $(
             #[doc = $help]
             pub const $constant: &MetricFamily = &MetricFamily {
@@ -86,7 +90,7 @@ families! {
     LAST_EXIT_CODE = "sheetkeep_run_last_exit_code", Gauge, "code", None,
         "The exit code of the last run; 0 is a success";
     LAST_STATUS = "sheetkeep_run_last_status", Gauge, "0 or 1",
-        Some(("status", &super::run_measurement::STATUSES)),
+        Some(("status", &STATUSES)),
         "1 for the status of the last run, 0 for the others";
     LAST_READ = "sheetkeep_run_last_records_read", Gauge, "records", None,
         "Records that the source of the last run yielded";
@@ -116,7 +120,7 @@ families! {
         "Cells that the spreadsheet has room for, after the last run";
     CELLS_USED = "sheetkeep_store_cells_used_ratio", Gauge, "ratio", None,
         "Share of the cells of a spreadsheet that are in use, from 0 to 1, after the last run";
-    RUNS = "sheetkeep_runs_total", Counter, "runs", Some(("status", &super::run_measurement::STATUSES)),
+    RUNS = "sheetkeep_runs_total", Counter, "runs", Some(("status", &STATUSES)),
         "Runs of this installation by how they ended";
     READ = "sheetkeep_records_read_total", Counter, "records", None,
         "Records that the source yielded, in runs of this installation";
@@ -143,7 +147,7 @@ pub fn markdown_table() -> String {
             Some((label, [])) => format!("`{label}`"),
             Some((label, values)) => format!("`{label}`: {}", values.join(", ")),
         };
-        out.push_str(&format!("| `{name}` | {} | {unit} | {labels} | {help} |\n", kind.as_str()));
+        let _ = writeln!(out, "| `{name}` | {} | {unit} | {labels} | {help} |", kind.as_str());
     }
     out
 }
