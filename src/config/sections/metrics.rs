@@ -13,7 +13,8 @@ use url::{Host, Url};
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
-use crate::config::syntax::raw::{At, MetricsSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::MetricsSection;
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;
 use crate::known_secrets::register_secret;
@@ -37,7 +38,7 @@ pub struct MetricsSettings {
 }
 
 impl MetricsSettings {
-    /// Returns whether nobody gets the metrics.
+    /// Returns whether no receiver is named.
     pub fn is_empty(&self) -> bool {
         self.jsonl.is_none() && self.textfile.is_none() && self.pushgateway.is_none() && self.statsd.is_none()
     }
