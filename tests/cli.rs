@@ -13,6 +13,9 @@ mod temp_project;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
@@ -21,6 +24,9 @@ mod wire;
 
 #[path = "cli/main_job.rs"]
 mod main_job;
+
+#[path = "cli/emulate.rs"]
+mod emulate;
 
 #[path = "cli/plan.rs"]
 mod plan;

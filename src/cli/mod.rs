@@ -15,7 +15,8 @@
 //! - `streams/`: how do standard output, standard error and the log file get it?
 //! - `errors`, `exit`: what is shown of an error, and with which code does the process end?
 //! - `main`, `session`: the way from the arguments to the exit code.
-//! - `provisions`, `signals`: what does the process need from the machine, and what interrupts it?
+//! - `provisions`, `signals`, `parent_watch`: what does the process need from the machine, and what
+//!   interrupts it?
 
 pub mod main;
 pub mod session;
@@ -25,6 +26,8 @@ pub mod errors;
 pub mod exit;
 pub mod format;
 pub mod output;
+#[cfg(feature = "emulator")]
+pub mod parent_watch;
 pub mod provisions;
 pub mod signals;
 pub mod streams;

@@ -13,7 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::JobFileForm;
+use crate::config::form::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
@@ -188,6 +188,9 @@ pub fn from_form(path: &Path, form: &JobFileForm, flags: &Overrides) -> Result<S
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
+        if let Some(problem) = data_in_place_of_job(path, text) {
+            return Err(ConfigError::new(path, "", vec![problem]));
+        }
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);

@@ -117,20 +117,11 @@ mod tests {
 
     fn run(failed: u64, message: &str) -> Run {
         Run {
-            id: "r1".into(),
-            job: "orders".into(),
-            trigger: Trigger::default(),
-            started: Timestamp(0),
-            finished: None,
-            status: RunStatus::Running,
             counts: Counts { read: 3, failed, ..Counts::default() },
-            calls: 0,
-            first_commit: 0,
-            last_commit: 0,
             host: "a".into(),
             version: "0.1.0".into(),
             message: message.into(),
-            outlook: RunOutlook::default(),
+            ..Run::new("r1".into(), "orders".into(), Trigger::default(), Timestamp(0))
         }
     }
 

@@ -56,7 +56,7 @@ pub struct CallReport {
     pub error: Option<String>,
 }
 
-/// Makes calls.
+/// Starts `run --due` for a job, and returns what it reported at its end.
 pub trait JobCaller: Send + Sync {
     /// Makes one call, and resolves at its end. `stop` asks the run to commit and end; dropping the
     /// future kills it.
@@ -73,7 +73,7 @@ pub struct ProcessCaller {
     pub program: PathBuf,
     /// Arguments before the job file, among them `run --due`.
     pub arguments: Vec<OsString>,
-    /// The clock.
+    /// The clock of the pauses between signals to a call that does not end.
     pub clock: Arc<dyn Clock>,
     /// Where lines of standard error go.
     pub lines: LineSink,

@@ -7,10 +7,10 @@ use jiff::civil::Date;
 use crate::cli::args::duration::deadline;
 use crate::cli::args::job::JobArgs;
 
-/// `sheetkeep backfill`.
+/// The job and the flags of `sheetkeep backfill`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct BackfillArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// The first logical date, such as 2026-11-01

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::args::backfill::BackfillArgs;
@@ -22,7 +23,7 @@ use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::terminal::{ColorChoice, Terminal};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
 use crate::redact::redacted;
 use crate::telemetry::logs::log_format::LogFormatChoice;
 
@@ -211,12 +212,33 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error) {
+            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+        }
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
+}
+
+/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// it may be one that deletes.
+fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let help = match ending.as_str() {
+        "toml" => format!("to run that job: sheetkeep run {word}"),
+        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
 }
 
 /// The reply to a command line that starts no command.

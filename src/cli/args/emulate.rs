@@ -14,6 +14,9 @@ use crate::cli::args::duration::duration;
 /// Flags of `sheetkeep emulate`, which serves until it is stopped.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct EmulateArgs {
+    /// Serve this job's local sheet, instead of --file
+    #[arg(value_name = "JOB.toml", conflicts_with_all = ["file", "spreadsheet_id", "load"])]
+    pub job: Option<PathBuf>,
     /// Store the spreadsheets in FILE, created if missing [default: memory]
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
@@ -29,6 +32,12 @@ pub struct EmulateArgs {
     /// Start with an empty spreadsheet of this id
     #[arg(long, value_name = "ID")]
     pub spreadsheet_id: Option<String>,
+    /// Start with this CSV file in tab TAB, as if typed; repeatable
+    #[arg(long, value_name = "TAB=FILE.csv", value_parser = tab_file, requires = "spreadsheet_id", conflicts_with = "file")]
+    pub load: Vec<TabFile>,
+    /// End when the process that started this one ends, or a piped standard input
+    #[arg(long)]
+    pub exit_with_parent: bool,
     /// Write a throw-away service-account key for this server to this file
     #[arg(long, value_name = "OUT.json")]
     pub credentials: Option<PathBuf>,
@@ -53,6 +62,24 @@ pub struct EmulateArgs {
     /// Choose what happens to ids that the caller chose
     #[arg(long, value_enum, default_value_t, value_name = "HOW")]
     pub caller_ids: CallerIds,
+}
+
+/// A tab, and the CSV file that it holds at the start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TabFile {
+    /// The title of the tab.
+    pub tab: String,
+    /// The CSV file.
+    pub file: PathBuf,
+}
+
+/// Parses `TAB=FILE.csv`. The last `=` separates, because titles may contain one.
+fn tab_file(text: &str) -> Result<TabFile, String> {
+    let (tab, file) = text
+        .rsplit_once('=')
+        .filter(|(tab, file)| !tab.is_empty() && !file.is_empty())
+        .ok_or_else(|| format!("{text:?} is not a tab and a file; write it as --load Orders=orders.csv"))?;
+    Ok(TabFile { tab: tab.to_owned(), file: PathBuf::from(file) })
 }
 
 /// The quotas that the emulator enforces.

@@ -5,6 +5,7 @@
 
 use crate::ledger::items::item::Item;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::event::Event;
 use crate::ledger::runs::journal::StepResult;
 use crate::port::journal::JournalFault;
 use crate::port::source::SourceError;
@@ -112,6 +113,9 @@ impl RunLoop {
         }
         if self.config.retrying.reads_source() {
             self.check_whole_source();
+        }
+        for message in self.inputs.as_mut().map(|inputs| inputs.take_notes()).unwrap_or_default() {
+            (self.intake.events)(Event::Anomaly { message });
         }
         if let (Some(comparison), Some(inputs)) = (self.intake.on_source_read(), &mut self.inputs) {
             inputs.compare(comparison);

@@ -175,7 +175,7 @@ pub struct RunReport {
     pub open_failures: u64,
     /// Dead failures at the end.
     pub dead_failures: u64,
-    /// Requested retries.
+    /// Failures that the user asked to retry, and how their retries ended.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
@@ -183,9 +183,9 @@ pub struct RunReport {
     pub updated: u64,
     /// Commits of this run.
     pub commits: u64,
-    /// Read calls.
+    /// Calls that read, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that write, retries included.
     pub writes: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,

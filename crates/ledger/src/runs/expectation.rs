@@ -11,7 +11,7 @@ use crate::runs::run::Counts;
 /// One end of a range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
-    /// A count.
+    /// A number of records, such as `3`.
     Count(u64),
     /// Percent of the records that were read, 0 to 100.
     Percent(f64),

@@ -39,7 +39,7 @@ pub enum NextDue {
     Never,
     /// A schedule names the time.
     At {
-        /// The instant.
+        /// When the run is due, in UTC.
         due: Timestamp,
         /// What the spreadsheet's clock shows then, in milliseconds since 1970 began on that clock.
         due_local_ms: i64,

@@ -35,6 +35,11 @@ impl QueryParams {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Returns all parameters, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns whether JSON is written with line breaks. Google does so unless `prettyPrint=false`.
     pub fn pretty(&self) -> bool {
         self.word("prettyPrint").and_then(truth).unwrap_or(true)

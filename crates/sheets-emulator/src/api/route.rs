@@ -181,6 +181,12 @@ impl Route {
         }
     }
 
+    /// Returns whether a path without a method here may be one of Google's: of Drive, or of a batch
+    /// of calls. Sheets' own methods are all known.
+    pub(crate) fn is_googles(path: &str) -> bool {
+        ["/drive/", "/upload/drive/", "/batch", "/resumable/"].iter().any(|begin| path.starts_with(begin))
+    }
+
     fn spreadsheet_route(method: &Method, id: &str, verb: &str) -> Option<Self> {
         let api = match (method, verb) {
             (&Method::POST, "batchUpdate") => ApiMethod::BatchUpdate,

@@ -130,7 +130,7 @@ fn proxy_line(settings: &Settings) -> Option<CheckItem> {
 /// Returns the path of the file that settings come from, which need not exist.
 fn env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
     let beside = || settings.path.parent().map(|folder| folder.join(ENV_FILE)).unwrap_or_default();
-    args.job.env_file.clone().unwrap_or_else(beside)
+    args.job.sheet.env_file.clone().unwrap_or_else(beside)
 }
 
 /// Returns the lines about the heartbeat. No ping is sent. A heartbeat that fails changes no run's
