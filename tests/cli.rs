@@ -34,6 +34,12 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/metrics.rs"]
+mod metrics;
+
+#[path = "cli/log_formats.rs"]
+mod log_formats;
+
 #[path = "cli/due.rs"]
 mod due;
 

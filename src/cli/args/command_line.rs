@@ -60,7 +60,7 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    /// Write logs as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
     #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept

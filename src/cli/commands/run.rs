@@ -160,7 +160,7 @@ pub async fn run_job(
     concluded
 }
 
-/// Everyone who follows a run: people, the heartbeat, and whoever gets its metrics.
+/// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
 struct RunObservers {
     job: String,
     reporter: Arc<Mutex<Reporter>>,
