@@ -20,6 +20,7 @@ use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::held_changes::Approval;
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -30,6 +31,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
+use crate::runner::records::change_hold::HoldSettings;
 use crate::runner::records::failure_records::unreadable_message;
 use crate::runner::run_config::{Dependencies, Events, PreparedChanges, RunConfig, RunError};
 use crate::runner::run_loop::pass;
@@ -63,6 +65,8 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// What the run claims of the job's schedule.
     pub claim: ScheduleClaim,
+    /// Which changes of existing rows a person approves.
+    pub approval: Approval,
     /// The machine's name.
     pub host: String,
 }
@@ -330,6 +334,12 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             Arc::new(settings.expectations.clone())
         } else {
             Arc::default()
+        },
+        hold: HoldSettings {
+            limit: settings.max_changed,
+            approval: request.approval,
+            predicts: false,
+            has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),

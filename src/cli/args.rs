@@ -23,6 +23,7 @@ use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs}
 use crate::cli::plan_args::PlanArgs;
 use crate::cli::schedule_args::{ScheduleAction, ScheduleArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
+use crate::ledger::runs::held_changes::{Approval, HeldCode};
 use crate::redact::redacted;
 
 const EXAMPLES: &str = "\
@@ -133,8 +134,12 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
+    /// Apply changes of existing rows that `max_changed` or `[expect]` holds back; with CODE, only the
+    /// held ones that the last run named by it
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
-    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
     pub dry_run: bool,
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
@@ -155,6 +160,15 @@ pub struct RunArgs {
     /// Print nothing unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
+}
+
+/// Parses the code of held changes; without one, everything is approved.
+fn approval(text: &str) -> Result<Approval, String> {
+    if text.is_empty() {
+        return Ok(Approval::OfAll);
+    }
+    let code = HeldCode::parse(text).map(Approval::OfPlan);
+    code.ok_or_else(|| "a code has six letters, as the last run named it".to_owned())
 }
 
 /// Flags of `sheetkeep status`, which reads the state only.
@@ -254,6 +268,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            approve: None,
             dry_run: false,
             plan: None,
             due: false,

@@ -30,6 +30,7 @@ use crate::retry::RetryPolicy;
 use crate::rng::Rng;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
+use crate::runner::records::change_hold::HoldSettings;
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::StopReason;
 use crate::schedule::job_schedule::JobSchedule;
@@ -140,6 +141,8 @@ pub struct RunConfig {
     pub stop_after: u64,
     /// What a run that reads the whole source is expected to yield.
     pub expectations: Arc<Expectations>,
+    /// Which changes of existing rows the run holds back.
+    pub hold: HoldSettings,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.

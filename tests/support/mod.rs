@@ -23,6 +23,7 @@ use sheetkeep::port::step::{Identify, Identity, Step, StepContext, StepError};
 use sheetkeep::port::store::Store;
 use sheetkeep::retry::RetryPolicy;
 use sheetkeep::runner::input::input_queue::RetryScope;
+use sheetkeep::runner::records::change_hold::HoldSettings;
 use sheetkeep::runner::run_config::{Dependencies, PreparedChanges, RunConfig, RunError};
 use sheetkeep::runner::run_loop::pass;
 use sheetkeep::runner::shutdown::Stop;
@@ -223,6 +224,7 @@ impl Job {
             max_attempts: 1_000,
             stop_after: 0,
             expectations: Arc::default(),
+            hold: HoldSettings::default(),
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };

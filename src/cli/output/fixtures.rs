@@ -47,6 +47,7 @@ pub fn report() -> RunReport {
         repeats: RepeatedKeys::default(),
         again: ReprocessPolicy::EachVersion,
         rowless: 0,
+        held: None,
     }
 }
 

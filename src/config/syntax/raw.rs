@@ -15,6 +15,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use crate::config::syntax::max_changed::MaxChangedEntry;
+
 /// A value and its place in the file.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
@@ -22,6 +24,10 @@ use toml::Spanned;
 pub(crate) struct At<T>(Spanned<T>);
 
 impl<T> At<T> {
+    pub(crate) fn new(span: Range<usize>, value: T) -> Self {
+        Self(Spanned::new(span, value))
+    }
+
     pub(crate) fn get(&self) -> &T {
         self.0.get_ref()
     }
@@ -208,6 +214,9 @@ pub(crate) struct SheetSection {
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
     pub(crate) key: Option<Text>,
+    /// With one row a key: how many rows a run may change before a person has to approve. A number of rows, a share such as 10%, or a
+    /// table of both: then a run is held that is beyond both. New rows are written in any case; no limit if nothing is said.
+    pub(crate) max_changed: Option<MaxChangedEntry>,
     /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
     pub(crate) spreadsheet: Option<Text>,
 }

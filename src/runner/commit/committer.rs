@@ -255,8 +255,12 @@ impl Committer {
             changes.columns = intake.output.header.pending().to_vec();
         }
         let so_far = self.run_with(&changes, intake.counts);
+        let held = intake.hold.plan_after(&items);
         let run = match end {
-            Some(end) => self.with_rest(end.close(so_far), &changes, intake),
+            Some(end) => {
+                let run = self.with_rest(end.close(so_far), &changes, intake);
+                Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
+            }
             None => so_far,
         };
         if end.is_some() && !self.is_run_row_written {
@@ -280,6 +284,7 @@ impl Committer {
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
+            state.held = held;
             state.begun = begun;
             state.forced = reprocess_runs;
             if let Some(rollover) = rollover {
