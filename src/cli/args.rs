@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::approval::approval;
 use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
@@ -23,7 +24,7 @@ use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs}
 use crate::cli::plan_args::PlanArgs;
 use crate::cli::schedule_args::{ScheduleAction, ScheduleArgs};
 use crate::cli::terminal::{ColorChoice, Terminal};
-use crate::ledger::runs::held_changes::{Approval, HeldCode};
+use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redacted;
 
 const EXAMPLES: &str = "\
@@ -134,8 +135,7 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
-    /// Apply changes of existing rows that `max_changed` or `[expect]` holds back; with CODE, only the
-    /// held ones that the last run named by it
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
     #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
     pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
@@ -160,15 +160,6 @@ pub struct RunArgs {
     /// Print nothing unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
-}
-
-/// Parses the code of held changes; without one, everything is approved.
-fn approval(text: &str) -> Result<Approval, String> {
-    if text.is_empty() {
-        return Ok(Approval::OfAll);
-    }
-    let code = HeldCode::parse(text).map(Approval::OfPlan);
-    code.ok_or_else(|| "a code has six letters, as the last run named it".to_owned())
 }
 
 /// Flags of `sheetkeep status`, which reads the state only.

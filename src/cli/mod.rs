@@ -22,6 +22,7 @@ pub mod schedule_args;
 pub mod schedule_run_args;
 #[cfg(feature = "emulator")]
 pub mod emulate_args;
+pub mod approval;
 pub mod args;
 pub mod commands;
 pub mod errors;

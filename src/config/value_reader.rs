@@ -15,8 +15,8 @@ use secrecy::SecretString;
 use crate::config::external::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
+use crate::config::syntax::at::At;
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::At;
 use crate::redact;
 use crate::step::jq::program::Program;
 

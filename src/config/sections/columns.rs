@@ -5,8 +5,9 @@
 
 use jiff::tz::TimeZone;
 
+use crate::config::syntax::at::At;
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::{At, ColumnSays, SheetSection};
+use crate::config::syntax::raw::{ColumnSays, SheetSection};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 

@@ -3,8 +3,9 @@
 //! In scope: the setting `max_changed` of `[sheet]`. Out of scope: what a run does beyond it
 //! (`runner::records::change_hold`).
 
+use crate::config::syntax::at::At;
 use crate::config::syntax::max_changed::MaxChangedEntry;
-use crate::config::syntax::raw::{At, SheetSection};
+use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::runs::held_changes::ChangeLimit;

@@ -12,7 +12,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::syntax::raw::At;
+use crate::config::syntax::at::At;
 
 /// How many existing rows a run may change.
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -7,7 +7,6 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::Range;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
@@ -15,45 +14,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
+use crate::config::syntax::at::At;
 use crate::config::syntax::max_changed::MaxChangedEntry;
-
-/// A value and its place in the file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-#[serde(bound = "T: Deserialize<'de>")]
-pub(crate) struct At<T>(Spanned<T>);
-
-impl<T> At<T> {
-    pub(crate) fn new(span: Range<usize>, value: T) -> Self {
-        Self(Spanned::new(span, value))
-    }
-
-    pub(crate) fn get(&self) -> &T {
-        self.0.get_ref()
-    }
-
-    pub(crate) fn span(&self) -> Range<usize> {
-        self.0.span()
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
 
 type Text = At<String>;
 
@@ -265,9 +227,7 @@ impl From<Spanned<ColumnShape>> for ColumnEntry {
     fn from(written: Spanned<ColumnShape>) -> Self {
         let span = written.span();
         let says = match written.into_inner() {
-            ColumnShape::Word(word) => {
-                ColumnSays { kind: Some(At(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
-            }
+            ColumnShape::Word(word) => ColumnSays { kind: Some(At::new(span.clone(), word)), ..ColumnSays::default() },
             ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
         };
         Self { start: span.start, says }

@@ -10,6 +10,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 
 use crate::ledger::items::key::{Key, Version};
@@ -41,6 +43,20 @@ pub struct ForecastItem {
     pub version: Version,
     /// The record.
     pub body: Value,
+}
+
+/// The values that the steps of an item make; `None` if one of them failed.
+pub type ForecastRows = (Key, Option<Vec<Value>>);
+
+/// The pass that makes the forecast, while it is under way.
+#[derive(Default)]
+pub struct ForecastPass {
+    /// The forecast so far; `None` before the pass and after it.
+    pub forecast: Option<ChangeForecast>,
+    /// The steps under way, in the order of the records.
+    pub steps: FuturesOrdered<BoxFuture<'static, ForecastRows>>,
+    /// True if all records are read, and steps are left.
+    pub is_read: bool,
 }
 
 impl ChangeForecast {

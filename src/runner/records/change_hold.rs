@@ -13,25 +13,12 @@ use crate::ledger::commit::changes::ItemResult;
 use crate::ledger::items::write_mode::WriteMode;
 use crate::ledger::processed::low_watermark::SequenceNumber;
 use crate::ledger::runs::held_changes::{
-    Approval, ChangeHash, ChangeLimit, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldVerdict, decide,
+    ChangeHash, ChangeSet, HeldPlan, HeldReport, HoldQuestion, HoldSettings, HoldVerdict, decide,
 };
 use crate::ledger::runs::outlook::HeldRows;
 use crate::ledger::state::snapshot::Loaded;
 use crate::runner::queue::commit_queue::PendingItem;
 use crate::runner::run_config::RunConfig;
-
-/// What a run holds back, and how a person approves it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct HoldSettings {
-    /// How many existing rows a run may change; `None` for any number.
-    pub limit: Option<ChangeLimit>,
-    /// What the command line approves.
-    pub approval: Approval,
-    /// True for a plan: nothing is held back, and the report says what a run would hold.
-    pub predicts: bool,
-    /// True if people can approve in the tab Jobs.
-    pub has_jobs_tab: bool,
-}
 
 /// The changes that a run holds back, or that a person has approved.
 #[derive(Debug)]

@@ -6,28 +6,12 @@
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesOrdered;
-use serde_json::Value;
 
-use crate::ledger::items::key::Key;
 use crate::port::source::{Record, SourceError};
 use crate::port::step::{IdentifyError, Identity};
 use crate::runner::preview::run_steps;
-use crate::runner::records::change_forecast::{ChangeForecast, ForecastItem};
+use crate::runner::records::change_forecast::{ChangeForecast, ForecastItem, ForecastRows};
 use crate::runner::run_loop::RunLoop;
-
-/// The values that the steps of an item make; `None` if one of them failed.
-pub(super) type ForecastRows = (Key, Option<Vec<Value>>);
-
-/// The pass, while it is under way.
-#[derive(Default)]
-pub(super) struct ForecastPass {
-    forecast: Option<ChangeForecast>,
-    pub(super) steps: FuturesOrdered<BoxFuture<'static, ForecastRows>>,
-    /// True if all records are read, and steps are left.
-    pub(super) is_read: bool,
-}
 
 impl RunLoop {
     /// Begins the pass once the survey is complete.

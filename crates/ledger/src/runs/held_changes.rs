@@ -231,6 +231,19 @@ pub enum Approval {
     OfAll,
 }
 
+/// What a run holds back, and how a person approves it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct HoldSettings {
+    /// How many existing rows a run may change; `None` for any number.
+    pub limit: Option<ChangeLimit>,
+    /// What the command line approves.
+    pub approval: Approval,
+    /// True for a plan: nothing is held back, and the report says what a run would hold.
+    pub predicts: bool,
+    /// True if people can approve in the tab Jobs.
+    pub has_jobs_tab: bool,
+}
+
 /// What is known before a run changes existing rows.
 #[derive(Debug, Clone, Copy)]
 pub struct HoldQuestion<'a> {
