@@ -22,6 +22,9 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/emulate.rs"]
+mod emulate;
+
 #[path = "cli/plan.rs"]
 mod plan;
 
@@ -138,6 +141,9 @@ mod endless;
 
 #[path = "cli/rowless.rs"]
 mod rowless;
+
+#[path = "cli/retry.rs"]
+mod retry;
 
 #[path = "cli/json_documents.rs"]
 mod json_documents;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
-use sheetkeep::cli::args::Args;
+use sheetkeep::cli::args::command_line::Args;
 use sheetkeep::cli::exit::Exit;
 use sheetkeep::config::external::environment::Environment;
 use sheetkeep::config::external::flags::Overrides;

@@ -12,8 +12,10 @@ use serde::Serialize;
 
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
-use crate::cli::terminal::{OutputStream, Terminal, visible};
-use crate::redact::redacted;
+use crate::cli::streams::terminal::{OutputStream, Terminal, visible};
+use crate::known_secrets::hide_secrets;
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
+use crate::time::Timestamp;
 
 /// The error that ends the process.
 #[derive(Debug)]
@@ -80,6 +82,18 @@ impl CliError {
         } else {
             err.put(&self.text(err, verbose));
         }
+    }
+
+    /// Returns the error as a log line; `error` has what the document of the error has.
+    pub fn log_line(&self, time: Timestamp) -> LogLine {
+        let mut line = LogLine::new(time, LogLevel::Error, "sheetkeep", &self.message);
+        line.add("event", "command.failed".into());
+        line.add("error.kind", self.exit.name().into());
+        line.add("exit_code", self.exit.code().into());
+        if let Ok(document) = serde_json::to_value(self.document().error) {
+            line.add("error", document);
+        }
+        line
     }
 
     fn text(&self, stream: &OutputStream, verbose: bool) -> String {
@@ -163,7 +177,7 @@ fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlac
 
 /// Returns the text with everything masked that looks like a secret.
 fn hidden(text: &str) -> String {
-    redacted(text).into_owned()
+    hide_secrets(text).into_owned()
 }
 
 /// Returns the next step for an exit, if the error itself has none.

@@ -22,14 +22,15 @@ use crate::config::sections::heartbeat::{self, HeartbeatSettings};
 use crate::config::sections::jobs;
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
 use crate::config::sections::max_changed;
+use crate::config::sections::metrics::{self, MetricsSettings};
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::schedule;
 use crate::config::sections::source::{self, SourceSettings};
 use crate::config::sections::steps::{self, StepAction, StepSettings};
 use crate::config::sections::target::{self, Choice, CredentialSettings, Target};
 use crate::config::sections::wrong_place;
-use crate::config::syntax::at::At;
 use crate::config::syntax::keys::{check, closest};
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::{ItemSection, JobFile, SheetSection};
 use crate::config::syntax::schema::job_file_schema;
 use crate::config::value_reader::{ProblemNote, ValueReader};
@@ -121,6 +122,8 @@ pub struct Settings {
     pub max_changed: Option<ChangeLimit>,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
+    /// Where the metrics of its runs go.
+    pub metrics: MetricsSettings,
     /// How the job appears in the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
@@ -266,6 +269,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let expectations = expect::expectations(reader, raw.expect.as_ref());
     let max_changed = max_changed::max_changed(reader, sheet, mode);
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
+    let metrics = metrics::metrics(reader, raw.metrics.as_ref());
     let jobs = jobs::view(reader, raw);
     Some(Settings {
         job: job?,
@@ -299,6 +303,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         expectations,
         max_changed,
         heartbeat,
+        metrics,
         jobs,
         state_dir,
         notes: std::mem::take(&mut reader.notes),

@@ -15,8 +15,9 @@ use secrecy::SecretString;
 use crate::config::external::environment::{Environment, MissingVariable, interpolate, mentioned};
 use crate::config::external::names::OF_KEYS;
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::at::At;
 use crate::config::syntax::keys::closest;
+use crate::config::syntax::located::At;
+use crate::known_secrets::register_secret;
 use crate::redact;
 use crate::step::jq::program::Program;
 
@@ -81,9 +82,15 @@ impl<'a> ValueReader<'a> {
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
     }
 
-    /// Reads a text that is a secret itself. It is never shown.
+    /// Reads a text that is a secret itself. It is never shown: no log and no error has it from here
+    /// on.
     pub(crate) fn secret_text(&mut self, at: &At<String>) -> Option<SecretString> {
-        if self.takes_secret(at, at.get(), |_, _| false) { None } else { self.filled(at).map(SecretString::from) }
+        if self.takes_secret(at, at.get(), |_, _| false) {
+            return None;
+        }
+        let filled = self.filled(at)?;
+        register_secret(&filled);
+        Some(SecretString::from(filled))
     }
 
     /// Adds a problem for each secret that a text would take from the environment. `more` decides

@@ -165,7 +165,7 @@ fn terminate(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
-        tracing::debug!(%error, "a process can't be asked to end");
+        tracing::debug!(event = "daemon.signal_failed", %error, "a process can't be asked to end");
     }
 }
 
@@ -177,7 +177,7 @@ async fn write_form(stdin: Option<ChildStdin>, form: Option<&JobFileForm>) {
     let (Some(mut stdin), Some(form)) = (stdin, form) else { return };
     let Ok(text) = serde_json::to_vec(form) else { return };
     if let Err(error) = stdin.write_all(&text).await {
-        tracing::debug!(%error, "a process does not read the form of its job file");
+        tracing::debug!(event = "daemon.form_unread", %error, "a process does not read the form of its job file");
     }
 }
 
@@ -259,6 +259,9 @@ struct ErrorLine {
 #[derive(Debug, Deserialize)]
 struct ErrorFields {
     message: String,
+    /// Only the document of an error has it: a log line of a retry may hold an `error`, too.
+    #[serde(rename = "exit_code")]
+    _exit_code: u8,
     hint: Option<String>,
     #[serde(default)]
     problems: Vec<ProblemFields>,

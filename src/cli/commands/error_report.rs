@@ -1,8 +1,8 @@
 //! Errors of the commands: the exit of each, and the next step.
 
 use crate::app::error::AppError;
-use crate::app::plan_file::PlanFileError;
-use crate::app::run_history::HistoryError;
+use crate::app::plan::plan_file::PlanFileError;
+use crate::app::schedule::run_history::HistoryError;
 use crate::cli::commands::fields::{all_alike, no_field};
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -57,8 +57,8 @@ pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     }
 }
 
-/// Converts an error of reading a job's earlier runs. `settings` are those of the job, if they could
-/// be read.
+/// Converts an error of reading a job's earlier runs. `settings` are those of the job, if they
+/// could be read.
 pub fn from_history(error: &HistoryError, settings: Option<&Settings>) -> CliError {
     match (error, settings) {
         (HistoryError::App(error), Some(settings)) => from_app(error, settings),

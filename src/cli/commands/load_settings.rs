@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Once};
 
+use crate::cli::args::job::JobArgs;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::errors::CliError;
-use crate::cli::job_args::JobArgs;
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::clock::Clock;
 use crate::config::external::environment::own_program;
@@ -32,7 +32,7 @@ pub fn load_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: Logical
 fn log_notes(settings: Settings) -> Settings {
     NOTES_LOGGED.call_once(|| {
         for note in &settings.notes {
-            tracing::warn!("{}: {}", note.what, note.help);
+            tracing::warn!(event = "config.note", "{}: {}", note.what, note.help);
         }
     });
     settings

@@ -5,9 +5,10 @@
 
 use jiff::tz::TimeZone;
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::column_entry::ColumnSays;
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::{ColumnSays, SheetSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
 

@@ -3,7 +3,7 @@
 //! In scope: the settings of `[expect]`. Out of scope: comparing a run with them
 //! (`ledger::runs::expectation`).
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::ExpectSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::runs::expectation::{CountRange, Expectations};

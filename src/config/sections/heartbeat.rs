@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;

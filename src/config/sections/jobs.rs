@@ -2,7 +2,7 @@
 //!
 //! In scope: the settings of `[jobs]`, and `owner`. Out of scope: the tab (`store::tabs::jobs`).
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
 use crate::store::tabs::jobs::JobsView;

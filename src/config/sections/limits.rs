@@ -2,7 +2,7 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: applying them.
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::{CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
 use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};

@@ -3,7 +3,7 @@
 //! In scope: the setting `max_changed` of `[sheet]`. Out of scope: what a run does beyond it
 //! (`runner::records::change_hold`).
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::max_changed::MaxChangedEntry;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;

@@ -21,6 +21,7 @@ pub(crate) mod expect;
 pub mod heartbeat;
 pub(crate) mod jobs;
 pub mod limits;
+pub mod metrics;
 mod linked;
 pub(crate) mod max_changed;
 pub(crate) mod proxies;

@@ -2,7 +2,7 @@
 //!
 //! In scope: reading and checking the values. Out of scope: what they do (`schedule`).
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::ScheduleSection;
 use crate::config::value_reader::ValueReader;
 use crate::schedule::blackout::BlackoutDates;

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::evaluation::EvaluationSettings;
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::SourceSection as RawSource;
 use crate::config::value_reader::ValueReader;
 use crate::port::evaluator::EvaluationError;

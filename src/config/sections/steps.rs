@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
 use crate::config::sections::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 use crate::config::syntax::raw::{JobFile, StepSection as Raw};
 use crate::config::value_reader::ValueReader;
 use crate::ledger::items::write_mode::Delivery;

@@ -12,7 +12,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::located::At;
 
 /// How many existing rows a run may change.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -38,8 +38,8 @@ impl From<Spanned<MaxChangedShape>> for MaxChangedEntry {
     fn from(written: Spanned<MaxChangedShape>) -> Self {
         let span = written.span();
         match written.into_inner() {
-            MaxChangedShape::Rows(rows) => Self { rows: Some(At::new(span, rows)), share: None },
-            MaxChangedShape::Share(share) => Self { rows: None, share: Some(At::new(span, share)) },
+            MaxChangedShape::Rows(rows) => Self { rows: Some(At::new(Spanned::new(span, rows))), share: None },
+            MaxChangedShape::Share(share) => Self { rows: None, share: Some(At::new(Spanned::new(span, share))) },
             MaxChangedShape::Table(MaxChangedTable { rows, share }) => Self { rows, share },
         }
     }

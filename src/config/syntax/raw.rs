@@ -2,22 +2,17 @@
 //!
 //! In scope: its keys and their types, with the place of each value; the JSON schema is derived
 //! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
-//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`).
+//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`), the two ways of
+//! writing a column (`config::syntax::column_entry`).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-use crate::config::syntax::at::At;
+use crate::config::syntax::column_entry::ColumnEntry;
+use crate::config::syntax::located::{At, Text};
 use crate::config::syntax::max_changed::MaxChangedEntry;
-
-type Text = At<String>;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -54,6 +49,8 @@ pub(crate) struct JobFile {
     pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
+    /// Where the metrics of each run go.
+    pub(crate) metrics: Option<MetricsSection>,
     /// How the job appears in the tab Jobs.
     pub(crate) jobs: Option<JobsSection>,
     /// What is kept on this machine.
@@ -183,101 +180,6 @@ pub(crate) struct SheetSection {
     pub(crate) spreadsheet: Option<Text>,
 }
 
-/// A column: the word of its type, or a table that says more.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ColumnSays {
-    /// The word of the type, such as `number`; `auto` if there is none.
-    pub(crate) kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
-    pub(crate) format: Option<Text>,
-    /// The IANA zone in which its moments are shown.
-    pub(crate) timezone: Option<Text>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields)]
-struct ColumnTable {
-    /// The type of its values.
-    #[serde(rename = "type")]
-    #[schemars(schema_with = "column_words")]
-    kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
-    format: Option<Text>,
-    /// The IANA zone in which its moments are shown; the sheet's if none is named.
-    timezone: Option<Text>,
-}
-
-fn column_words(_generator: &mut SchemaGenerator) -> Schema {
-    let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
-    schemars::json_schema!({ "type": "string", "enum": words })
-}
-
-/// A column with its place in the file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(from = "Spanned<ColumnShape>")]
-pub(crate) struct ColumnEntry {
-    /// Where it is written.
-    pub(crate) start: usize,
-    /// What it says.
-    pub(crate) says: ColumnSays,
-}
-
-impl From<Spanned<ColumnShape>> for ColumnEntry {
-    fn from(written: Spanned<ColumnShape>) -> Self {
-        let span = written.span();
-        let says = match written.into_inner() {
-            ColumnShape::Word(word) => ColumnSays { kind: Some(At::new(span.clone(), word)), ..ColumnSays::default() },
-            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
-        };
-        Self { start: span.start, says }
-    }
-}
-
-/// The two ways of writing a column; read by hand, because an untagged enum would lose the places.
-#[derive(Debug)]
-enum ColumnShape {
-    Word(String),
-    Table(ColumnTable),
-}
-
-impl<'de> Deserialize<'de> for ColumnShape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = ColumnShape;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the word of a type, or a table")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ColumnShape, E> {
-                Ok(ColumnShape::Word(word.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnShape, A::Error> {
-                ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for ColumnEntry {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Column".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
-        schemars::json_schema!({ "oneOf": [word, table] })
-    }
-}
-
 /// How often results are written.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -362,6 +264,21 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// Where the metrics of each run go, once it is over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A file that gets one line of JSON for each run.
+    pub(crate) jsonl: Option<Text>,
+    /// A file for node-exporter's textfile collector, which is rewritten after each run; it has to end in .prom.
+    pub(crate) textfile: Option<Text>,
+    /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
+    pub(crate) pushgateway: Option<Text>,
+    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    pub(crate) statsd: Option<Text>,
 }
 
 /// How the job appears in the tab Jobs, in which all jobs of the spreadsheet show their state.

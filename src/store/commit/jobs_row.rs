@@ -9,10 +9,10 @@
 //! and people do at that moment, no cell is overwritten.
 
 use crate::google::types::cell::{CellData, CellFormat, NumberKind};
-use crate::google::types::requests::{
-    Dimension, DimensionRange, FormatRule, GridProperties, GridRange, Request, RgbColor, SheetProperties,
-    SpreadsheetProperties,
+use crate::google::types::request_objects::{
+    Dimension, DimensionRange, FormatRule, GridProperties, GridRange, RgbColor, SheetProperties, SpreadsheetProperties,
 };
+use crate::google::types::requests::Request;
 use crate::ledger::rows::row_codec::RUNS;
 use crate::store::tabs::cells::{VALUE_AND_FORMAT, VALUE_AND_NUMBER, number_kind, row_of_cells};
 use crate::store::tabs::jobs::{JOBS, JOBS_TITLE};

@@ -13,9 +13,10 @@
 use std::collections::HashMap;
 
 use crate::google::types::cell::{CellData, CellFormat, NumberKind};
-use crate::google::types::requests::{
-    DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace, Request,
+use crate::google::types::request_objects::{
+    DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace,
 };
+use crate::google::types::requests::Request;
 use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
 use crate::ledger::commit::changes::{Commit, ItemResult};

@@ -6,10 +6,10 @@
 use std::ops::Range;
 
 use crate::google::types::cell;
-use crate::google::types::requests::{
-    Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, Request,
-    SheetProperties,
+use crate::google::types::request_objects::{
+    Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, SheetProperties,
 };
+use crate::google::types::requests::Request;
 
 /// Writes rows, starting at this cell.
 pub fn put(

@@ -8,6 +8,7 @@ use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::lease::Fence;
 use crate::runs::held_changes::HeldReport;
 use crate::runs::run::{Counts, Run};
+use sheetkeep_base::fault::Fault;
 
 /// An event of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,6 +83,8 @@ pub enum Event {
         of: u32,
         /// Milliseconds until the next attempt.
         delay_ms: u64,
+        /// The class of the error.
+        fault: Fault,
         /// The error of the last attempt.
         cause: String,
     },
@@ -132,8 +135,25 @@ pub enum Event {
         /// The signal or reason.
         why: String,
     },
+    /// The run made its last call; sent once, also by a run that an error ends.
+    CallsCounted(CallTotals),
     /// The run ended.
     Finished(Box<RunReport>),
+}
+
+/// The calls of a run to the service, each attempt counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallTotals {
+    /// Attempts that the service counts as reads.
+    pub reads: u64,
+    /// Attempts that the service counts as writes.
+    pub writes: u64,
+    /// Attempts after the first one of a call.
+    pub retries: u64,
+    /// Attempts that were answered with 429.
+    pub throttled: u64,
+    /// How long calls waited for the quota, in milliseconds.
+    pub quota_wait_ms: u64,
 }
 
 /// Requested retries, by the origin of the record.
