@@ -13,7 +13,8 @@ use url::{Host, Url};
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
-use crate::config::syntax::raw::{At, MetricsSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::MetricsSection;
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;
 use crate::known_secrets::register_secret;
