@@ -48,6 +48,7 @@ pub fn report() -> RunReport {
         again: ReprocessPolicy::EachVersion,
         rowless: 0,
         held: None,
+        outgrown: None,
     }
 }
 
