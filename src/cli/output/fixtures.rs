@@ -48,6 +48,7 @@ pub fn report() -> RunReport {
         rowless: 0,
         held: None,
         skips: SkipCounts::default(),
+        outgrown: None,
     }
 }
 

@@ -200,6 +200,8 @@ pub struct RunReport {
     pub rowless: u64,
     /// Changes of existing rows that are held back; in a plan, those that a run would hold.
     pub held: Option<HeldReport>,
+    /// How the length of the runs does not fit into the job's schedule, if that is so.
+    pub outgrown: Option<String>,
     /// Why records were skipped.
     pub skips: SkipCounts,
 }
