@@ -59,6 +59,8 @@ pub struct Row {
     pub whose: Whose,
     /// The job appended it, and she has not touched it yet.
     pub is_new: bool,
+    /// The key that the job had appended there before it emptied the row again: the row may get that one back.
+    pub had: Option<String>,
     /// What was last right in each cell.
     pub cells: BTreeMap<u32, String>,
     /// Cells of the job's that she changed.
@@ -69,6 +71,8 @@ pub struct Row {
     pub is_spent: bool,
     /// Columns into which she typed while the row waited.
     pub retyped: BTreeSet<u32>,
+    /// Of these, columns that a write has changed since.
+    pub overwritten: BTreeSet<u32>,
     /// It had no key, and of what it showed she left no more cells than she changed.
     pub is_unknown: bool,
     /// Cells that she changed: when, as a count of calls, and what was right before.
@@ -85,11 +89,13 @@ impl Row {
         Self {
             whose,
             is_new,
+            had: None,
             cells,
             typed: BTreeMap::new(),
             changed: 0,
             is_spent: false,
             retyped: BTreeSet::new(),
+            overwritten: BTreeSet::new(),
             is_unknown: false,
             fresh: BTreeMap::new(),
             is_raced: false,
@@ -145,6 +151,8 @@ pub struct Book {
     pub gone: BTreeMap<String, Fate>,
     /// Keys of which she deleted rows in `Processed`.
     pub again: BTreeSet<String>,
+    /// Keys of rows that the job appended and emptied again, by their stamps.
+    pub taken_back: BTreeMap<u32, String>,
     /// Words of rows that she deleted while they were empty by mistake: nothing told them from blank rows.
     pub emptied: BTreeSet<String>,
     /// Keys and words of rows that she deleted while they waited for a repair, and after how many calls.
@@ -341,8 +349,9 @@ impl Book {
         if is_waiting {
             row.changed += 1;
             let filled = row.cells.values().filter(|cell| !cell.is_empty()).count();
-            row.is_spent |= row.changed > filled.saturating_sub(row.changed + wrong);
+            row.is_spent |= row.changed >= filled.saturating_sub(row.changed + wrong);
             row.retyped.insert(column);
+            row.overwritten.remove(&column);
             let is_keyed = matches!(&row.whose, Whose::Key(key) if key_shown.as_ref() == Some(key));
             row.is_unknown |= !is_keyed && row.retyped.len() >= constants.difference(&row.retyped).count();
         }
@@ -351,7 +360,14 @@ impl Book {
             _ => return,
         };
         row.whose = Whose::Unkeyed;
-        row.typed.clear();
+        // What she typed into other cells of the job's may still stay.
+        let typed = std::mem::take(&mut row.typed);
+        for (name, (text, _)) in typed {
+            let column = self.job(name);
+            if let Some((column, row)) = column.zip(self.rows.get_mut(&stamp)) {
+                row.missed.entry(column).or_insert(text);
+            }
+        }
         self.lose(sight, &key, is_waiting);
     }
 

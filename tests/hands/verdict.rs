@@ -10,6 +10,7 @@ impl Book {
     pub fn settle(&mut self, sight: &Sight) -> Result<(), String> {
         self.check_columns(sight)?;
         self.lose_unknown(sight);
+        self.give_back(sight);
         let mut keys = BTreeMap::new();
         let mut emptied = Vec::new();
         for (at, line) in sight.lines.iter().enumerate().skip(1) {
@@ -52,6 +53,17 @@ impl Book {
                 row.whose = Whose::Unkeyed;
                 row.typed.clear();
                 self.gone.insert(key, Fate::Either);
+            }
+        }
+    }
+
+    /// Rows that the job appended, emptied and filled again by mistake: they are of the key that it put back.
+    fn give_back(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.is_new) {
+            let shown = sight.row(*stamp).map(|at| sight.entered(at, keys).to_owned());
+            if let Some(had) = row.had.take().filter(|had| shown.as_ref() == Some(had)) {
+                row.whose = Whose::Key(had);
             }
         }
     }
@@ -125,7 +137,7 @@ impl Book {
     }
 
     fn check_row(&mut self, sight: &Sight, at: usize, stamp: u32) -> Result<(), String> {
-        let mut settled = BTreeMap::new();
+        let (mut settled, mut left) = (BTreeMap::new(), Vec::new());
         let row = &self.rows[&stamp];
         for (column, kept) in &self.columns {
             let Some(place) = sight.column(*column) else { continue };
@@ -139,8 +151,19 @@ impl Book {
             if !owed.iter().any(|owed| owed == seen) {
                 let is_excused =
                     (row.is_raced && kept.holds != Holds::Job("id")) || (row.is_spent && row.whose == Whose::Hers);
-                let is_lost = row.is_unknown && row.whose == Whose::Unkeyed && !row.retyped.contains(column);
+                // What she typed there stays, unless a write that came after it hit the row.
+                let is_hers = row.retyped.contains(column) && !row.overwritten.contains(column);
+                // A row that counts as gone stays as it is, even if she gives it its key back later.
+                let is_gone = match row.whose {
+                    Whose::Key(_) => kept.holds != Holds::Job("id"),
+                    Whose::Unkeyed => true,
+                    Whose::Hers => false,
+                };
+                let is_lost = row.is_unknown && is_gone && !is_hers;
                 let is_excused = is_excused || is_lost;
+                if let (true, Whose::Key(_), Holds::Job(name)) = (is_lost, &row.whose, &kept.holds) {
+                    left.push((*name, seen.to_owned()));
+                }
                 if is_excused {
                     settled.insert(*column, seen.to_owned());
                     continue;
@@ -159,8 +182,10 @@ impl Book {
         let row = self.rows.get_mut(&stamp).expect("it was just there");
         // The rest belongs to columns that are no more.
         row.cells = settled;
+        row.typed.extend(left.into_iter().map(|(name, seen)| (name, (seen, Fate::Stays))));
         (row.is_spent, row.is_unknown) = (false, false);
         row.retyped.clear();
+        row.overwritten.clear();
         row.fresh.clear();
         row.missed.clear();
         (row.is_raced, row.is_missed) = (false, false);

@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::*;
@@ -10,6 +12,8 @@ use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 
 #[path = "tests/edits.rs"]
 mod edits;
+#[path = "tests/identity.rs"]
+mod identity;
 
 const BASE: u32 = 100;
 static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
