@@ -174,6 +174,7 @@ impl Game {
             () if said.contains("moved as fast") => Some(MOVED),
             () if said.contains("could each be the one of key") => Some(EITHER),
             () if said.contains("could be the one of key") => Some(EITHER),
+            () if said.contains("could be one of several") => Some(EITHER),
             () if said.contains("could each be") => Some(EITHER),
             () => None,
         }
@@ -190,6 +191,7 @@ impl Game {
                 return Err(format!("run {} was quiet: {error} ({:?})", self.tally.runs, error.fault()));
             }
             *self.tally.stops.entry(EITHER).or_default() += 1;
+            self.check_stop(&error.to_string()).await?;
             self.follow(&error.to_string()).await?;
         }
         Err(format!("run {}: stuck, though she did {ADVICE} times what it said", self.tally.runs))
@@ -202,11 +204,7 @@ impl Game {
         let mut table = table.lock().await;
         let table = &mut *table;
         let sight = self.desk.sight().await.ok_or("there is no data tab")?;
-        // The first of the messages.
-        let said = said.split("; ").next().unwrap_or_default();
-        let (shown, advice) = said.split_once(" could ").ok_or(format!("no rows in {said:?}"))?;
-        let shown = shown.rsplit(" and ").take(2).flat_map(|text| text.split(' '));
-        let rows: Vec<usize> = shown.filter_map(|text| text.parse::<usize>().ok()?.checked_sub(1)).collect();
+        let (rows, advice) = Self::shown_in(said)?;
         let keys: Vec<_> = advice.split("of key \"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
         let done = if advice.contains("write a text") {
             table.hand.name_row(&mut table.book, &sight, &rows)
@@ -225,6 +223,25 @@ impl Game {
         table.diary.push(format!("as it says: {told}"));
         self.desk.proxy.hands(json!(requests)).await;
         Ok(())
+    }
+
+    /// The rows that the first of the messages shows, and what it advises.
+    fn shown_in(said: &str) -> Result<(Vec<usize>, &str), String> {
+        let said = said.split("; ").next().unwrap_or_default();
+        let (shown, advice) = said.split_once(" could ").ok_or(format!("no rows in {said:?}"))?;
+        let shown = shown.rsplit(" and ").take(2).flat_map(|text| text.split(' '));
+        Ok((shown.filter_map(|text| text.parse::<usize>().ok()?.checked_sub(1)).collect(), advice))
+    }
+
+    /// A stop is right only where the sheet shows no more: rows that show the same, or of which she changed or deleted some.
+    async fn check_stop(&self, said: &str) -> Result<(), String> {
+        let (rows, _) = Self::shown_in(said)?;
+        let sight = self.desk.sight().await.ok_or("there is no data tab")?;
+        let table = self.desk.table.lock().await;
+        if table.book.is_undecidable(&sight, &rows) {
+            return Ok(());
+        }
+        Err(format!("run {}: it stopped, though rows show which is which: {said}\n{}", self.tally.runs, sight.told()))
     }
 
     async fn settle(&mut self) -> Result<(), String> {
@@ -263,6 +280,7 @@ impl Game {
                 Ok(()) => {}
                 Err(error) if error.fault().passes() => {}
                 Err(error) => match Self::allowed(&error) {
+                    // Rows that were shown may have moved since; the next run is quiet and shows them again.
                     Some(why) => *self.tally.stops.entry(why).or_default() += 1,
                     None => return Err(format!("run {}: {error} ({:?})", self.tally.runs, error.fault())),
                 },

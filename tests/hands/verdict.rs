@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::book::{Book, Fate, Holds, Row, Whose, value};
+use crate::book::{Book, Fate, Holds, JOBS, Row, Whose, value};
 use crate::sight::{Sight, letters, rows_of};
 
 impl Book {
@@ -11,6 +11,7 @@ impl Book {
         self.check_columns(sight)?;
         self.lose_unknown(sight);
         self.give_back(sight);
+        self.take_back_typed(sight);
         let mut keys = BTreeMap::new();
         let mut emptied = Vec::new();
         for (at, line) in sight.lines.iter().enumerate().skip(1) {
@@ -39,7 +40,7 @@ impl Book {
                 return Err(format!("row {stamp} ({:?}) is gone, with its notes", row.whose));
             }
             row.changed = 0;
-            row.is_new = false;
+            (row.is_new, row.is_appended) = (false, false);
         }
         self.check_keys(&keys)
     }
@@ -68,6 +69,25 @@ impl Book {
         }
     }
 
+    /// Rows that the job filled for a key by mistake, and into which she typed before they were emptied again: another row shows the key.
+    fn take_back_typed(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        let jobs: Vec<_> = JOBS.into_iter().filter_map(|name| Some((name, self.job(name)?))).collect();
+        let shown: Vec<_> = (1..sight.lines.len()).map(|at| sight.entered(at, keys).to_owned()).collect();
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.is_appended && !row.is_new) {
+            let Whose::Key(key) = row.whose.clone() else { continue };
+            let is_empty = sight.row(*stamp).is_some_and(|at| sight.entered(at, keys).is_empty());
+            if is_empty && shown.contains(&key) {
+                row.whose = Whose::Unkeyed;
+                let typed = std::mem::take(&mut row.typed);
+                for (name, column) in &jobs {
+                    let text = typed.get(name).map(|(text, _)| text.clone()).unwrap_or_default();
+                    row.cells.insert(*column, text);
+                }
+            }
+        }
+    }
+
     fn check_keys(&mut self, keys: &BTreeMap<String, usize>) -> Result<(), String> {
         for (key, version) in &self.source {
             let fate = self.gone.get(key).copied();
@@ -90,6 +110,7 @@ impl Book {
         }
         self.again.clear();
         self.deleted.clear();
+        self.has_touched = false;
         Ok(())
     }
 
@@ -106,7 +127,10 @@ impl Book {
                     sight.entered(0, at)
                 ));
             }
-            if let Holds::Array(of) = column.holds {
+            // Where a cell is in the way of the array, the rows are judged by that cell.
+            let is_clear = (1..sight.lines.len()).all(|row| sight.entered(row, at).is_empty());
+            if let (Holds::Array(of), true) = (&column.holds, is_clear) {
+                let of = *of;
                 Self::check_array(sight, at, of)?;
             }
         }
@@ -209,6 +233,16 @@ impl Book {
             Some((text, Fate::Stays)) => vec![text.clone()],
             Some((text, Fate::Either)) => vec![text.clone(), newest],
         }
+    }
+
+    /// Whether rows do not show which of them is which: they show the same, but for their keys, or she has changed or deleted some of
+    /// those that waited.
+    pub fn is_undecidable(&self, sight: &Sight, rows: &[usize]) -> bool {
+        let columns = self.columns.iter().filter(|(_, column)| column.holds != Holds::Job("id"));
+        let places: Vec<_> = columns.filter_map(|(stamp, _)| sight.column(*stamp)).collect();
+        let [one, other] = rows else { return self.has_touched };
+        let is_same = places.iter().all(|place| sight.entered(*one, *place) == sight.entered(*other, *place));
+        self.has_touched || is_same
     }
 
     /// Whether the job appended this row and took it back. A row of a key shows something, even if it shares words such as `open` with a

@@ -133,7 +133,7 @@ impl SheetsStore {
     }
 
     /// Reads all rows with the position of the key column, and the cells as they were entered. Reads
-    /// again until both are of one moment; the entered cells are missing if they never are.
+    /// again until both are of one moment.
     async fn read_twice(
         &self,
         tab: &Tab,
@@ -155,8 +155,8 @@ impl SheetsStore {
             whole = after;
             reads += 1;
             if reads > PLAN_READS {
-                let key = whole.tab.position(key_column).unwrap_or(key);
-                return Ok((whole, key, Vec::new()));
+                // A plan without the entered cells would take formulas for constants.
+                return Err(to_reply(LoadError::stale(&whole.tab.title)));
             }
         }
     }

@@ -178,11 +178,16 @@ impl<'a> Correspondence<'a> {
     /// The row that owns this key. A row into which the batch wrote the key by mistake does not
     /// count.
     pub(super) fn row_of(&self, key: &str) -> Option<u32> {
+        self.rows_of(key).next()
+    }
+
+    /// The rows that may own this key, as `row_of`.
+    pub(super) fn rows_of(&self, key: &str) -> impl Iterator<Item = u32> {
         let is_own = |row: &usize| {
             let hit = self.hit_at(number(*row));
             hit.is_none_or(|hit| cell(&hit.before, self.key) == cell(&hit.after, self.key))
         };
-        self.by_key.get(key)?.iter().find(|row| is_own(row)).map(|row| number(*row))
+        self.by_key.get(key).into_iter().flatten().copied().filter(is_own).map(number)
     }
 
     /// Whether a filled row was blank, both in the written and in the intended columns.

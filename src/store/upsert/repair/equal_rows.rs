@@ -8,11 +8,12 @@
 //! known to, and if each of these is where the batch wrote it. Otherwise a user has to show it: by
 //! the key that the row had before, or by its whole former contents. Without that, the run stops.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value;
 
 use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::rows::{RowLocation, RowSearch};
 use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate};
 
@@ -49,10 +50,22 @@ impl RowSearch<'_> {
             rows.retain(|row| self.is_free(*row) && self.likeness(*first, *row).is_exact() && !is_others(*row));
             let Some(row) = rows.first() else { continue };
             let open = self.claims.iter().filter(|claim| claim.row.is_none());
-            let others = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact()).count();
+            let open = open.filter(|claim| self.image.compare(&claim.fingerprint, *row).is_exact());
+            let others = self.count_without_own_row(open, &rows);
             out.push(EqualRows { sought, rows, others });
         }
         out
+    }
+
+    /// The number of these claims that need one of the rows: no other row is left that fits them.
+    fn count_without_own_row<'c>(&self, claims: impl Iterator<Item = &'c Claim>, rows: &[usize]) -> usize {
+        let is_other = |row: &usize| !rows.contains(row) && self.is_free(*row) && self.image.has_constants(*row);
+        let fits = |claim: &'c Claim| -> Vec<usize> {
+            let all = self.image.rows().map(|(row, _)| row).filter(is_other);
+            all.filter(|row| self.image.compare(&claim.fingerprint, *row).is_exact()).collect()
+        };
+        let mut taken = HashSet::new();
+        claims.filter(|claim| !fits(claim).into_iter().any(|row| taken.insert(row))).count()
     }
 
     fn resolve_contents(&mut self, group: EqualRows, is_final: bool) {
@@ -175,7 +188,9 @@ impl RowSearch<'_> {
         }
         let marks: Vec<_> = before.marks().collect();
         let mut rows: Vec<_> = self.rarest(&marks, 1).into_iter().flatten().collect();
-        rows.retain(|row| self.image.compare(&before, *row).is_exact() && self.can_be_restored(at, *row));
+        // Rows without constants are all alike.
+        rows.retain(|row| self.image.has_constants(*row) && self.image.compare(&before, *row).is_exact());
+        rows.retain(|row| self.can_be_restored(at, *row));
         if let [row] = rows.as_slice() { Some(*row) } else { None }
     }
 

@@ -88,7 +88,11 @@ impl Correspondence<'_> {
             return None;
         }
         let key = cell(&misplaced.after, self.finding.undo_log.key);
-        let row = self.row_of(&key).filter(|_| !key.is_empty())?;
+        // A row that shows the key by mistake, and that another write is to fix, is that one's.
+        let is_others =
+            |row: &u32| self.hit_at(*row).is_none() && self.is_expected_by_other(misplaced, fingerprint, *row);
+        let mut rows = self.rows_of(&key).filter(|row| !is_others(row));
+        let row = rows.next().filter(|_| !key.is_empty() && rows.next().is_none())?;
         if let Some(hit) = self.hit_at(row) {
             let width = hit.shown.len().max(self.finding.header.len());
             let like = fingerprint.moved(&self.found, width).compare(&hit.shown, |column| column == self.key);
@@ -97,6 +101,43 @@ impl Correspondence<'_> {
         let expected = fingerprint.moved(&self.intended_map(), self.image.width());
         let like = self.image.compare_but(&expected, row as usize, self.image.key);
         (like.is_close() || (like.equal > 0 && !self.is_claimed_by_other(misplaced, row))).then_some(row)
+    }
+
+    /// The only row that differs from what a repair expected in nothing but its key, which users
+    /// changed so that it belongs to no key.
+    pub(super) fn row_whose_key_was_changed(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let keys = self.keys_of_finding();
+        self.only_row_but_for_its_key(misplaced, |shown| !keys.contains(shown))
+    }
+
+    /// The only row that differs from what a repair expected in nothing but its key, which users
+    /// cleared, as the repair was to do.
+    pub(super) fn row_whose_key_was_cleared(&self, misplaced: &MisplacedWrite) -> Option<u32> {
+        let key = self.finding.undo_log.key;
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let is_cleared = misplaced.target.columns.contains(&key) && misplaced.target.moves.is_empty();
+        let is_cleared = is_cleared && fingerprint.mark(key).is_some() && cell(&misplaced.after, key).is_empty();
+        self.only_row_but_for_its_key(misplaced, str::is_empty).filter(|_| is_cleared)
+    }
+
+    fn only_row_but_for_its_key(&self, misplaced: &MisplacedWrite, is_key: impl Fn(&str) -> bool) -> Option<u32> {
+        let RowPredicate::Row { fingerprint, .. } = &misplaced.target.expect else { return None };
+        let expected = fingerprint.moved(&self.intended_map(), self.image.width());
+        let mut rows = self.image.rows().map(|(row, _)| row).filter(|row| {
+            let like = self.image.compare_but(&expected, *row, self.image.key);
+            let is_free = self.hit_at(number(*row)).is_none() && !self.is_claimed_by_other(misplaced, number(*row));
+            like.is_exact() && like.equal > 1 && is_free && is_key(&self.image.shown(*row, self.image.key))
+        });
+        rows.next().filter(|_| rows.next().is_none()).map(number)
+    }
+
+    /// The keys that a finding names.
+    fn keys_of_finding(&self) -> HashSet<String> {
+        let undo_log = &self.finding.undo_log;
+        let named = undo_log.targets.iter().filter_map(|target| target.key().or_else(|| target.expect.key()));
+        let hit = self.finding.misplaced.iter();
+        let hit = hit.flat_map(|hit| [cell(&hit.before, self.key), cell(&hit.after, self.key)]);
+        named.map(str::to_owned).chain(hit).chain(undo_log.recreated.iter().cloned()).collect()
     }
 
     /// Whether a row is known to be another than the one for which a write was intended: one that a
@@ -113,16 +154,38 @@ impl Correspondence<'_> {
         is_expected || self.is_settled(row) || self.created_rows().contains(&row)
     }
 
-    /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
-    /// mistake, and the writes differ: nothing shows which of them was for that row.
-    pub(super) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
-        let is_rival = |other: &&MisplacedWrite| match &other.target.expect {
-            RowPredicate::Row { key: None, fingerprint: same } => {
-                same == fingerprint && !is_same_write(other, misplaced)
+    /// Whether a row shows all that another write of a repair expected, which is not what this one did.
+    fn is_expected_by_other(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint, row: u32) -> bool {
+        let map = self.intended_map();
+        let others = self.finding.misplaced.iter().filter(|other| other.index != misplaced.index);
+        let is_it = |other: &MisplacedWrite| match &other.target.expect {
+            RowPredicate::Row { fingerprint: expected, .. } if !expected.is_blank() && expected != fingerprint => {
+                self.image.compare(&expected.moved(&map, self.image.width()), row as usize).is_exact()
             }
             _ => false,
         };
-        let rival = self.finding.misplaced.iter().find(is_rival).filter(|_| !fingerprint.is_blank())?;
+        others.into_iter().any(is_it)
+    }
+
+    /// Other writes of a repair that expected the same and leave something else.
+    fn rivals<'s>(
+        &'s self,
+        misplaced: &'s MisplacedWrite,
+        fingerprint: &'s RowFingerprint,
+    ) -> impl Iterator<Item = &'s MisplacedWrite> {
+        let others = self.finding.misplaced.iter().filter(|_| !fingerprint.is_blank());
+        others.filter(move |other| is_expecting(other, fingerprint) && !is_same_write(other, misplaced))
+    }
+
+    /// Whether another write of a repair expected the same and leaves something else.
+    pub(super) fn has_rival(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
+        self.rivals(misplaced, fingerprint).next().is_some()
+    }
+
+    /// Two rows, if several writes of a repair expected the same, the repair hit one of their rows by
+    /// mistake, and the writes differ: nothing shows which of them was for that row.
+    pub(super) fn rival_rows(&self, misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> Option<(u32, u32)> {
+        let rival = self.rivals(misplaced, fingerprint).next()?;
         // A rival whose row shows its key again is known.
         if self.row_with_its_key_again(rival).is_some() {
             return None;
@@ -149,20 +212,25 @@ impl Correspondence<'_> {
         let is_free = |row: u32| self.hit_at(row).is_none() && !self.is_settled(row);
         let rows = self.image.rows().filter(|(row, _)| is_free(number(*row)));
         let rows = rows.filter(|(row, _)| self.image.compare(&expected, *row).is_exact());
+        // What a formula in a header fills in depends on the place, not on the row.
+        let is_filled = |column| self.image.is_filled_by_header(column);
         let mut rows: Vec<_> =
-            rows.map(|(row, cells)| (number(row), expected.compare(cells, |_| false).is_exact())).collect();
-        // Computed cells count only to distinguish rows that are equal otherwise.
+            rows.map(|(row, cells)| (number(row), expected.compare(cells, is_filled).is_exact())).collect();
+        // A row that shows the key of another write is that one's.
+        let rivals = self.rivals(misplaced, fingerprint);
+        let known: HashSet<u32> = rivals.filter_map(|other| self.row_with_its_key_again(other)).collect();
+        rows.retain(|(row, _)| !known.contains(row));
+        // Other computed cells count only to distinguish rows that are equal otherwise.
         if rows.iter().any(|(_, is_same)| *is_same) {
             rows.retain(|(_, is_same)| *is_same);
         }
         let (one, _) = *rows.first()?;
-        let writes = self.finding.misplaced.iter().filter(|other| match &other.target.expect {
-            RowPredicate::Row { key: None, fingerprint: same } => {
-                same == fingerprint && self.hits_with_contents(same).is_empty()
-            }
-            _ => false,
-        });
-        let writes: Vec<_> = writes.collect();
+        let is_open = |other: &&MisplacedWrite| {
+            is_expecting(other, fingerprint)
+                && self.hits_with_contents(fingerprint).is_empty()
+                && self.row_with_its_key_again(other).is_none_or(|row| !known.contains(&row))
+        };
+        let writes: Vec<_> = self.finding.misplaced.iter().filter(is_open).collect();
         let are_alike = writes.iter().all(|other| is_same_write(other, misplaced));
         if are_alike && rows.len() <= writes.len() {
             return None;
@@ -208,6 +276,11 @@ impl Correspondence<'_> {
         let is_alone = close.get(1).is_none_or(|(second, _)| second.score() < first.score());
         is_alone.then_some(*row)
     }
+}
+
+/// Whether a write expected a row without a visible key, with these contents.
+fn is_expecting(misplaced: &MisplacedWrite, fingerprint: &RowFingerprint) -> bool {
+    matches!(&misplaced.target.expect, RowPredicate::Row { key: None, fingerprint: same } if same == fingerprint)
 }
 
 /// Whether two writes leave the same in their rows.

@@ -174,6 +174,7 @@ impl RepairPlanner<'_> {
                         // A row whose own key a user changed belongs to no key.
                         let own = if writes_key { self.map.own_row_changed(at, misplaced) } else { None };
                         let row = own.or_else(|| self.map.row_with_its_key_again(misplaced));
+                        let row = row.or_else(|| self.map.row_whose_key_was_changed(misplaced));
                         if row.is_none() {
                             self.note_missing_row(misplaced, out);
                         }
@@ -190,12 +191,14 @@ impl RepairPlanner<'_> {
             RowPredicate::Row { key: None, fingerprint } => {
                 let held = self.map.hits_with_contents(fingerprint);
                 let own = held.contains(&at).then_some(hit).flatten();
-                if let (None, Some(rows)) = (own, self.map.rival_rows(misplaced, fingerprint)) {
+                if own.is_none() && self.map.has_rival(misplaced, fingerprint) {
                     if let Some(row) = self.map.row_with_its_key_again(misplaced) {
                         return IntendedRow::Row(row);
                     }
-                    let key = self.map.restored_key(misplaced);
-                    out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
+                    if let Some(rows) = self.map.rival_rows(misplaced, fingerprint) {
+                        let key = self.map.restored_key(misplaced);
+                        out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
+                    }
                 }
                 let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
                 let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
@@ -207,6 +210,7 @@ impl RepairPlanner<'_> {
                 let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
                 let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
                 let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
+                let row = row.or_else(|| self.map.row_whose_key_was_cleared(misplaced).filter(|row| !out.has(*row)));
                 let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
                 let key = self.map.restored_key(misplaced);
                 out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));

@@ -147,19 +147,33 @@ impl<'a> RowSearch<'a> {
         self.found.into_iter().map(|found| found.unwrap_or(RowLocation::Gone)).collect()
     }
 
-    /// Finds rows whose own key is visible.
+    /// Finds rows whose key is visible. If several hit rows show the same one, because an earlier
+    /// write left it there, the best matches count.
     fn by_key(&mut self, key: usize) {
-        for at in 0..self.sought.len() {
-            let sought = &self.sought[at];
-            if sought.key.is_empty() || sought.misplaced.target.columns.contains(&key) {
-                continue;
-            }
-            let mark = mark_of(&Value::from(sought.key.clone())).unwrap_or_default();
-            let rows = self.rows_showing(self.image.key, mark);
-            if let Some((row, _)) = self.best(at, &rows) {
-                self.take(at, row);
+        let mut by_key: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        for (at, sought) in self.sought.iter().enumerate() {
+            if !sought.key.is_empty() && !sought.misplaced.target.columns.contains(&key) {
+                by_key.entry(sought.key.clone()).or_default().push(at);
             }
         }
+        for (shown, mut sought) in by_key {
+            let rows = self.rows_showing(self.image.key, mark_of(&Value::from(shown)).unwrap_or_default());
+            while let Some((at, row)) = self.best_pair(&sought, &rows) {
+                self.take(at, row);
+                sought.retain(|other| *other != at);
+            }
+        }
+    }
+
+    /// The hit row and the free row that match best; of equal matches those that did not move, else
+    /// the first.
+    fn best_pair(&self, sought: &[usize], rows: &[usize]) -> Option<(usize, usize)> {
+        let best = sought.iter().filter_map(|at| {
+            let (row, like) = self.best(*at, rows)?;
+            let is_still = row == self.sought[*at].misplaced.target.row as usize;
+            Some((like.score(), is_still, std::cmp::Reverse(*at), row))
+        });
+        best.max().map(|(_, _, at, row)| (at.0, row))
     }
 
     /// Finds rows in which users changed some cells.
@@ -244,11 +258,13 @@ impl<'a> RowSearch<'a> {
             }
             let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
             let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
+            // A single cell identifies a row if no other row shows the same.
+            let least = if rows.len() == 1 { 1 } else { 2 };
             let is_it = |row: &usize| {
                 let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
                 let is_known = keys.contains(&self.image.shown(*row, key));
                 like.is_exact()
-                    && like.equal > 1
+                    && like.equal >= least
                     && !is_known
                     && self.is_free(*row)
                     && !self.others.contains(row)

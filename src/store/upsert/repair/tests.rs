@@ -14,6 +14,8 @@ use crate::store::upsert::undo_log::{RowImages, RowWrite, UndoLog};
 mod edits;
 #[path = "tests/identity.rs"]
 mod identity;
+#[path = "tests/twins.rs"]
+mod twins;
 
 const BASE: u32 = 100;
 static NO_ENTRIES: EnteredImages = EnteredImages { before: Vec::new(), after: Vec::new(), header: Vec::new() };
