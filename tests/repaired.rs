@@ -13,6 +13,9 @@ mod sheet_rig;
 #[path = "repaired/large_tabs.rs"]
 mod large_tabs;
 
+#[path = "repaired/restless.rs"]
+mod restless;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

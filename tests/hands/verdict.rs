@@ -12,6 +12,7 @@ impl Book {
         self.lose_unknown(sight);
         self.give_back(sight);
         self.take_back_typed(sight);
+        self.fill_prepared(sight);
         let mut keys = BTreeMap::new();
         let mut emptied = Vec::new();
         for (at, line) in sight.lines.iter().enumerate().skip(1) {
@@ -84,6 +85,25 @@ impl Book {
                     let text = typed.get(name).map(|(text, _)| text.clone()).unwrap_or_default();
                     row.cells.insert(*column, text);
                 }
+            }
+        }
+    }
+
+    /// Rows of which nothing was left but what she typed into columns of hers: new rows fill such rows.
+    fn fill_prepared(&mut self, sight: &Sight) {
+        let Some(keys) = self.job("id").and_then(|keys| sight.column(keys)) else { return };
+        let jobs: Vec<_> = JOBS.into_iter().filter_map(|name| Some((name, self.job(name)?))).collect();
+        let there = self.rows.iter().filter(|(stamp, _)| sight.row(**stamp).is_some());
+        let own: Vec<_> = there.map(|(_, row)| row.whose.clone()).collect();
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.whose == Whose::Unkeyed && row.typed.is_empty()) {
+            let Some(key) = sight.row(*stamp).map(|at| sight.entered(at, keys).to_owned()) else { continue };
+            let is_blank = jobs.iter().all(|(_, column)| row.cells.get(column).is_none_or(String::is_empty));
+            let Some(version) = self.source.get(&key).filter(|_| is_blank) else { continue };
+            if !own.contains(&Whose::Key(key.clone())) {
+                for (name, column) in &jobs {
+                    row.cells.insert(*column, value(&key, name, *version));
+                }
+                row.whose = Whose::Key(key);
             }
         }
     }
