@@ -95,7 +95,8 @@ impl Book {
         let jobs: Vec<_> = JOBS.into_iter().filter_map(|name| Some((name, self.job(name)?))).collect();
         let there = self.rows.iter().filter(|(stamp, _)| sight.row(**stamp).is_some());
         let own: Vec<_> = there.map(|(_, row)| row.whose.clone()).collect();
-        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.whose == Whose::Unkeyed && row.typed.is_empty()) {
+        for (stamp, row) in self.rows.iter_mut().filter(|(_, row)| row.whose == Whose::Unkeyed && row.typed.is_empty())
+        {
             let Some(key) = sight.row(*stamp).map(|at| sight.entered(at, keys).to_owned()) else { continue };
             let is_blank = jobs.iter().all(|(_, column)| row.cells.get(column).is_none_or(String::is_empty));
             let Some(version) = self.source.get(&key).filter(|_| is_blank) else { continue };

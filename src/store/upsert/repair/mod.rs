@@ -10,6 +10,7 @@
 //! | What does the tab contain now? | `image` |
 //! | Where is a row of the batch now? | `rows` |
 //! | Which of several equal rows is the one? | `equal_rows` |
+//! | Which row is one in which users changed cells? | `changed_rows` |
 //! | Which rows are none of those that were hit, and which keys are to come back? | `known_rows`, `claim` |
 //! | For which row was a write of a repair intended? | `intended_rows` |
 //! | Which repairs does a plan have so far? | `planned_repairs` |
@@ -31,6 +32,7 @@ pub mod image;
 pub mod rows;
 mod ambiguity;
 mod equal_rows;
+mod changed_rows;
 mod claim;
 mod known_rows;
 mod intended_rows;

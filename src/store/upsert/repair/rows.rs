@@ -1,8 +1,8 @@
 //! Finds the current location of rows that a batch hit by mistake. Pure.
 //!
 //! In scope: finding each row by its key or by what users left of its contents.
-//! Out of scope: rows with equal contents (`store::upsert::repair::equal_rows`), restoring its cells
-//! (`store::upsert::repair::plan`).
+//! Out of scope: rows with equal contents (`store::upsert::repair::equal_rows`), rows in which users
+//! changed cells (`store::upsert::repair::changed_rows`), restoring cells (`store::upsert::repair::plan`).
 //!
 //! ```text
 //!  its own key is visible    the row that shows the key; of several the best match
@@ -27,10 +27,10 @@ use crate::store::tabs::parse::text;
 use crate::store::tabs::row_fingerprint::{Likeness, RowFingerprint, mark_of};
 use crate::store::upsert::repair::claim::Claim;
 use crate::store::upsert::repair::image::TabImage;
-use crate::store::upsert::undo_log::{MisplacedWrite, RowPredicate, UndoFinding};
+use crate::store::upsert::undo_log::{MisplacedWrite, UndoFinding};
 
 /// Maximum number of rows to compare with one row from each list.
-const MOST_CANDIDATES: usize = 2_000;
+pub(super) const MOST_CANDIDATES: usize = 2_000;
 
 /// The current location of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub(super) struct SoughtRow<'a> {
     /// Whether the batch wrote a key into it that it had not.
     pub(super) was_keyless: bool,
     /// Written cells that are not blank: current column and mark.
-    written: Vec<(usize, u64)>,
+    pub(super) written: Vec<(usize, u64)>,
 }
 
 /// Finds the rows that a batch hit.
@@ -176,122 +176,6 @@ impl<'a> RowSearch<'a> {
         best.max().map(|(_, _, at, row)| (at.0, row))
     }
 
-    /// Finds rows in which users changed some cells.
-    fn by_likeness(&mut self) {
-        let is_open = |at: &usize| self.found[*at].is_none() && !self.sought[*at].fingerprint.is_blank();
-        let open: Vec<_> = (0..self.sought.len()).filter(is_open).collect();
-        let candidates: BTreeMap<usize, Vec<usize>> = open.iter().map(|at| (*at, self.candidates(*at))).collect();
-        let mut fits: Vec<(i64, usize, usize)> = Vec::new();
-        let distinct: HashMap<usize, bool> = open.iter().map(|at| (*at, self.wrote_something_rare(*at))).collect();
-        for (at, rows) in &candidates {
-            let is_candidate =
-                |row: &usize| self.is_free(*row) && !self.others.contains(row) && !self.is_claimed(*at, *row);
-            let rows: Vec<_> = rows.iter().copied().filter(is_candidate).collect();
-            let close: Vec<_> = rows.iter().map(|row| (self.likeness(*at, *row), *row)).collect();
-            let is_near =
-                |like: &Likeness, row: usize| like.is_close() || (like.equal > 0 && self.shows_its_key_again(*at, row));
-            let mut near: Vec<_> = close.iter().filter(|(like, row)| is_near(like, *row)).collect();
-            let whole: Vec<_> = close.iter().filter(|(_, row)| self.shows_all_that_was_written(*at, *row)).collect();
-            if near.is_empty() && whole.len() == 1 && distinct.get(at).is_some_and(|is_distinct| *is_distinct) {
-                near = whole;
-            }
-            fits.extend(near.into_iter().map(|(like, row)| (self.score(*at, *like, *row), *at, *row)));
-        }
-        // Best match first. A row that two match equally well is not guessed.
-        fits.sort_unstable_by(|a, b| b.cmp(a));
-        for same in fits.chunk_by(|a, b| a.0 == b.0) {
-            self.resolve_equal(same);
-        }
-    }
-
-    /// Whether only one row shows some value that the batch wrote into this one.
-    fn wrote_something_rare(&mut self, at: usize) -> bool {
-        let written = self.sought[at].written.clone();
-        written.into_iter().any(|(column, mark)| self.count_showing(column, mark) == 1)
-    }
-
-    /// Whether a row resembles one that is known to be another at least as much as the sought one.
-    pub(super) fn is_claimed(&self, at: usize, row: usize) -> bool {
-        let own = self.score(at, self.likeness(at, row), row);
-        let claims = self.claims.iter().map(|claim| self.image.compare(&claim.fingerprint, row));
-        claims.filter(|claim| claim.is_close()).any(|claim| claim.score() >= own)
-    }
-
-    /// Resolves equally good matches.
-    fn resolve_equal(&mut self, fits: &[(i64, usize, usize)]) {
-        let (mut by_sought, mut by_row): (HashMap<usize, Vec<usize>>, HashMap<usize, Vec<usize>>) = Default::default();
-        for (_, at, row) in fits {
-            by_sought.entry(*at).or_default().push(*row);
-            by_row.entry(*row).or_default().push(*at);
-        }
-        for (_, at, row) in fits {
-            if self.found[*at].is_some() || !self.is_free(*row) {
-                continue;
-            }
-            let rows = by_sought.get(at).into_iter().flatten().filter(|other| *other != row && self.is_free(**other));
-            let other_row = rows.copied().next();
-            let sought = by_row.get(row).into_iter().flatten().filter(|other| *other != at);
-            let sought = sought.filter(|other| self.found[**other].is_none());
-            let other_sought = sought.copied().find(|other| !self.are_interchangeable(*other, *at));
-            match (other_row, other_sought) {
-                (Some(other), _) => self.found[*at] = Some(RowLocation::Either(number(*row), number(other))),
-                (None, Some(other)) => {
-                    for unknown in [*at, other] {
-                        self.found[unknown] = Some(RowLocation::Either(number(*row), number(*row)));
-                    }
-                }
-                (None, None) => self.take(*at, *row),
-            }
-        }
-    }
-
-    /// Finds rows whose key users changed or cleared, while all other cells are unchanged. If two
-    /// could be the one, neither is used.
-    fn by_all_but_key(&mut self) {
-        let key = self.image.key;
-        let keys = self.known_keys();
-        let mut fits: Vec<(usize, usize)> = Vec::new();
-        for at in 0..self.sought.len() {
-            let sought = &self.sought[at];
-            if self.found[at].is_some() || (sought.lost_key.is_none() && sought.key.is_empty()) {
-                continue;
-            }
-            let marks: Vec<_> = sought.fingerprint.marks().filter(|(column, _)| *column != key).collect();
-            let rows: BTreeSet<usize> = self.rarest(&marks, 1).into_iter().flatten().take(MOST_CANDIDATES).collect();
-            // A single cell identifies a row if no other row shows the same.
-            let least = if rows.len() == 1 { 1 } else { 2 };
-            let is_it = |row: &usize| {
-                let like = self.image.compare_but(&self.sought[at].fingerprint, *row, key);
-                let is_known = keys.contains(&self.image.shown(*row, key));
-                like.is_exact()
-                    && like.equal >= least
-                    && !is_known
-                    && self.is_free(*row)
-                    && !self.others.contains(row)
-                    && !self.is_claimed(at, *row)
-            };
-            fits.extend(rows.iter().filter(|row| is_it(row)).map(|row| (at, *row)));
-        }
-        for (at, row) in &fits {
-            if fits.iter().filter(|fit| fit.0 == *at || fit.1 == *row).count() == 1 {
-                self.take(*at, *row);
-            }
-        }
-    }
-
-    /// Keys that the finding names: of rows that it hit, and of rows for which its writes were
-    /// intended.
-    fn known_keys(&self) -> HashSet<String> {
-        let lost = self.sought.iter().filter_map(|sought| sought.lost_key.clone());
-        let shown = self.sought.iter().map(|sought| sought.key.clone());
-        let intended = self.sought.iter().filter_map(|sought| match &sought.misplaced.target.expect {
-            RowPredicate::Key(key) | RowPredicate::Blank(key) | RowPredicate::Row { key: Some(key), .. } => Some(key),
-            RowPredicate::Row { key: None, .. } => None,
-        });
-        let claimed = self.claims.iter().filter_map(|claim| claim.key.clone());
-        lost.chain(shown).chain(claimed).chain(intended.cloned()).filter(|key| !key.is_empty()).collect()
-    }
-
     /// Finds rows in which the write left nothing. All blank rows are alike, and the old contents
     /// fit into any. The nearest one is used.
     fn by_blank_row(&mut self) {
@@ -330,7 +214,7 @@ impl<'a> RowSearch<'a> {
         counted.into_iter().take(most).map(|(_, column, mark)| self.rows_showing(column, mark)).collect()
     }
 
-    fn count_showing(&mut self, column: usize, mark: u64) -> usize {
+    pub(super) fn count_showing(&mut self, column: usize, mark: u64) -> usize {
         self.shown_in(column).get(&mark).map_or(0, Vec::len)
     }
 
@@ -370,17 +254,17 @@ impl<'a> RowSearch<'a> {
     }
 
     /// A row to which a user restored the overwritten key matches better than any other.
-    fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
+    pub(super) fn score(&self, at: usize, like: Likeness, row: usize) -> i64 {
         let bonus = if self.shows_its_key_again(at, row) { 1_000_000 } else { 0 };
         like.score() + bonus
     }
 
-    fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
+    pub(super) fn shows_its_key_again(&self, at: usize, row: usize) -> bool {
         let lost = self.sought[at].lost_key.as_deref();
         lost.is_some_and(|key| self.image.shown(row, self.image.key) == key)
     }
 
-    fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
+    pub(super) fn shows_all_that_was_written(&self, at: usize, row: usize) -> bool {
         let written = &self.sought[at].written;
         let shows = |(column, mark): &(usize, u64)| self.image.cell(row, *column).and_then(mark_of) == Some(*mark);
         !written.is_empty() && written.iter().all(shows)
@@ -407,6 +291,6 @@ pub(super) fn left_nothing(misplaced: &MisplacedWrite, columns: &ColumnMap, imag
     cells.all(|(at, cell)| text(cell).is_empty() || is_filled(columns, image, at))
 }
 
-fn number(row: usize) -> u32 {
+pub(super) fn number(row: usize) -> u32 {
     u32::try_from(row).unwrap_or(u32::MAX)
 }
