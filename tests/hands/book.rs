@@ -368,6 +368,12 @@ impl Book {
             Whose::Key(key) if is_keys && key != text => key.clone(),
             _ => return,
         };
+        self.unkey(sight, stamp, &key, is_waiting);
+    }
+
+    /// A row belongs to no key any more.
+    fn unkey(&mut self, sight: &Sight, stamp: u32, key: &str, is_waiting: bool) {
+        let Some(row) = self.rows.get_mut(&stamp) else { return };
         row.whose = Whose::Unkeyed;
         // Of such a row nothing comes back if she changed another cell, too.
         row.is_unknown |= is_waiting && row.retyped.len() > 1;
@@ -380,14 +386,14 @@ impl Book {
             }
         }
         // What was to be written into it may be what comes back.
-        let version = self.source.get(&key).copied().unwrap_or(0);
+        let version = self.source.get(key).copied().unwrap_or(0);
         for name in JOBS.into_iter().filter(|name| *name != "id" && is_waiting) {
             let column = self.job(name);
             if let Some((column, row)) = column.zip(self.rows.get_mut(&stamp)) {
-                row.missed.entry(column).or_insert(value(&key, name, version));
+                row.missed.entry(column).or_insert(value(key, name, version));
             }
         }
-        self.lose(sight, &key, is_waiting);
+        self.lose(sight, key, is_waiting);
     }
 
     /// She deletes rows of a key in `Processed`, all or one of several.

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde_json::Value;
 
 use crate::store::tabs::parse::text;
-use crate::store::tabs::row_fingerprint::mark_of;
+use crate::store::tabs::row_fingerprint::{RowFingerprint, mark_of};
 use crate::store::upsert::repair::ambiguity::{AmbiguousRows, ambiguous_hits, messages};
 use crate::store::upsert::repair::check::CellCheck;
 use crate::store::upsert::repair::correspondence::{Correspondence, number};
@@ -188,39 +188,49 @@ impl RepairPlanner<'_> {
                 hit.or_else(|| self.map.lowest_row_showing(key)).map_or(IntendedRow::New(key), IntendedRow::Row)
             }
             RowPredicate::Blank(key) => IntendedRow::New(key),
-            RowPredicate::Row { key: None, fingerprint } => {
-                let held = self.map.hits_with_contents(fingerprint);
-                let own = held.contains(&at).then_some(hit).flatten();
-                if own.is_none() && self.map.has_rival(misplaced, fingerprint) {
-                    if let Some(row) = self.map.row_with_its_key_again(misplaced) {
-                        return IntendedRow::Row(row);
-                    }
-                    if let Some(rows) = self.map.rival_rows(misplaced, fingerprint) {
-                        let key = self.map.restored_key(misplaced);
-                        out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
-                    }
-                }
-                let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
-                let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
-                // The repair found the row. If none is there now, it was deleted since.
-                if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
-                    self.note_missing_row(misplaced, out);
-                    return IntendedRow::Gone;
-                }
-                let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
-                let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
-                let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
-                let row = row.or_else(|| self.map.row_whose_key_was_cleared(misplaced).filter(|row| !out.has(*row)));
-                let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+            RowPredicate::Row { key: None, fingerprint } => self.row_by_contents(at, misplaced, fingerprint, out),
+        }
+    }
+
+    /// Finds the row without a visible key for which a repair was intended.
+    fn row_by_contents<'t>(
+        &self,
+        at: usize,
+        misplaced: &MisplacedWrite,
+        fingerprint: &RowFingerprint,
+        out: &mut PlannedRepairs,
+    ) -> IntendedRow<'t> {
+        let hit = self.map.row_of_hit(at);
+        let held = self.map.hits_with_contents(fingerprint);
+        let own = held.contains(&at).then_some(hit).flatten();
+        if own.is_none() && self.map.has_rival(misplaced, fingerprint) {
+            if let Some(row) = self.map.row_with_its_key_again(misplaced) {
+                return IntendedRow::Row(row);
+            }
+            if let Some(rows) = self.map.rival_rows(misplaced, fingerprint) {
                 let key = self.map.restored_key(misplaced);
-                out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));
-                let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
-                if row.is_none() {
-                    self.note_missing_row(misplaced, out);
-                }
-                row.map_or(IntendedRow::Gone, IntendedRow::Row)
+                out.ambiguous.push(AmbiguousRows { rows, key, is_restorable: false });
             }
         }
+        let others = held.iter().filter_map(|at| self.map.row_of_hit(*at));
+        let row = own.or_else(|| others.filter(|row| !out.has(*row)).min());
+        // The repair found the row. If none is there now, it was deleted since.
+        if !held.is_empty() && held.iter().all(|at| self.map.row_of_hit(*at).is_none()) {
+            self.note_missing_row(misplaced, out);
+            return IntendedRow::Gone;
+        }
+        let row = row.or_else(|| self.map.own_row_changed(at, misplaced));
+        let row = row.or_else(|| self.map.other_hit_changed(misplaced).filter(|row| !out.has(*row)));
+        let row = row.or_else(|| self.map.row_with_its_key_again(misplaced).filter(|row| !out.has(*row)));
+        let row = row.or_else(|| self.map.row_whose_key_was_cleared(misplaced).filter(|row| !out.has(*row)));
+        let twins = if row.is_none() { self.map.equal_rows(misplaced, fingerprint) } else { None };
+        let key = self.map.restored_key(misplaced);
+        out.ambiguous.extend(twins.map(|rows| AmbiguousRows { rows, key: key.clone(), is_restorable: false }));
+        let row = row.or_else(|| self.map.row_with_contents(misplaced, fingerprint, |row| !out.has(row)));
+        if row.is_none() {
+            self.note_missing_row(misplaced, out);
+        }
+        row.map_or(IntendedRow::Gone, IntendedRow::Row)
     }
 
     /// Reports that the row is gone for which a repair was intended.

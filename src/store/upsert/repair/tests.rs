@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::*;
 use crate::ledger::leases::head::HeadId;
-use crate::store::tabs::row_fingerprint::RowFingerprint;
 use crate::store::tabs::schema::Tab;
 use crate::store::upsert::repair::column_search::known_by_formula;
 use crate::store::upsert::repair::image::EnteredImages;
