@@ -179,7 +179,9 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
     let history = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.schedule.as_ref());
-    let recorder = ScheduleRecorder::new(claim, history, config.retrying.reads_source())?;
+    // A run that could not start is recorded without its source, and counts as a failed one.
+    let is_counted = config.retrying.reads_source() || claim.is_failed_start();
+    let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
 }

@@ -92,3 +92,33 @@ fn job_files_and_programs_get_the_logical_date() {
     assert!(at[1].starts_with("20") && at[1].ends_with('Z'), "{at:?}");
     assert_eq!(project.column("orders.toml", "orders", "date")[1], date);
 }
+
+#[test]
+fn an_occurrence_that_cannot_start_has_its_row_in_runs() {
+    let project = project(&["orders"]);
+    std::fs::remove_file(project.path("orders.csv")).expect("it was there");
+    for _ in 0..3 {
+        project.run(&["run", "--due", "orders.toml"]).exits(66).says("orders.csv");
+    }
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed"], "one row, however many calls");
+    assert_eq!(project.column("orders.toml", "Runs", "trigger"), ["schedule"]);
+    let message = project.column("orders.toml", "Runs", "message");
+    assert!(message[0].contains("orders.csv"), "{message:?}");
+    project.run(&["late", "orders.toml"]).exits(6).shows("failed runs in a row: 1");
+    // A call that finds the file in time makes the run.
+    project.write("orders.csv", "id,price\na,1\n");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("1 row added");
+    project.run(&["run", "--due", "orders.toml"]).exits(0).shows("orders: nothing is due");
+    assert_eq!(project.column("orders.toml", "Runs", "status"), ["failed", "succeeded"]);
+}
+
+#[test]
+fn occurrences_that_cannot_start_pause_the_schedule() {
+    let project = project(&["orders"]);
+    project.change("orders.toml", "every 7d\"", "every 1m\"");
+    project.change("orders.toml", "misfire_grace = \"7d\"", "pause_after = 1");
+    project.change("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/no/such/program\"]\n\n[sheet]");
+    let failed = project.run(&["run", "--due", "orders.toml"]);
+    failed.exits(78).says("/no/such/program");
+    project.run(&["late", "orders.toml"]).exits(6).shows("failed runs in a row: 1, so the schedule pauses");
+}
