@@ -150,3 +150,6 @@ mod newcomer_words;
 
 #[path = "cli/newcomer_csv.rs"]
 mod newcomer_csv;
+
+#[path = "cli/newcomer_daily.rs"]
+mod newcomer_daily;
