@@ -153,3 +153,6 @@ mod newcomer_csv;
 
 #[path = "cli/newcomer_daily.rs"]
 mod newcomer_daily;
+
+#[path = "cli/newcomer_sources.rs"]
+mod newcomer_sources;

@@ -34,10 +34,7 @@ fn skipped_records_have_a_reason_each() {
     let project = orders("id,amount\n1,5\n1,5\n2,x\n3,7\n");
     project.run(&["run", "orders.toml"]).exits(3).shows("skipped 1 (1 twice in this source)");
     project.run(&["failures", "skip", "orders.toml", "2"]).exits(0);
-    project
-        .run(&["run", "orders.toml"])
-        .exits(0)
-        .shows("skipped 4 (3 done before, 1 by request)");
+    project.run(&["run", "orders.toml"]).exits(0).shows("skipped 4 (3 done before, 1 by request)");
 }
 
 #[test]
