@@ -31,20 +31,20 @@ pub struct MetricsSettings {
     pub jsonl: Option<PathBuf>,
     /// The file for node-exporter's textfile collector.
     pub textfile: Option<PathBuf>,
-    /// A Pushgateway.
+    /// The Pushgateway that gets the metrics of each run.
     pub pushgateway: Option<PushgatewaySettings>,
     /// A StatsD daemon.
     pub statsd: Option<StatsdSettings>,
 }
 
 impl MetricsSettings {
-    /// Returns whether nobody gets the metrics.
+    /// Returns whether no receiver is named.
     pub fn is_empty(&self) -> bool {
         self.jsonl.is_none() && self.textfile.is_none() && self.pushgateway.is_none() && self.statsd.is_none()
     }
 }
 
-/// A Pushgateway.
+/// How a Pushgateway is reached.
 #[derive(Debug, Clone)]
 pub struct PushgatewaySettings {
     /// Its address without user and password; what follows the host may be a secret.
@@ -62,7 +62,7 @@ pub struct PushgatewaySettings {
 pub struct StatsdSettings {
     /// Host and port, as `ToSocketAddrs` reads them.
     pub address: String,
-    /// Its dialect.
+    /// How names and tags are written for it.
     pub dialect: StatsdDialect,
 }
 

@@ -6,6 +6,7 @@ use crate::items::key::Key;
 use crate::items::repeated_keys::RepeatedKeys;
 use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::lease::Fence;
+use crate::runs::held_changes::HeldReport;
 use crate::runs::run::{Counts, Run};
 use sheetkeep_base::fault::Fault;
 
@@ -175,7 +176,7 @@ pub struct RunReport {
     pub open_failures: u64,
     /// Dead failures at the end.
     pub dead_failures: u64,
-    /// Requested retries.
+    /// Failures that the user asked to retry, and how their retries ended.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
@@ -183,9 +184,9 @@ pub struct RunReport {
     pub updated: u64,
     /// Commits of this run.
     pub commits: u64,
-    /// Read calls.
+    /// Calls that read, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that write, retries included.
     pub writes: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,
@@ -197,6 +198,10 @@ pub struct RunReport {
     pub again: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Changes of existing rows that are held back; in a plan, those that a run would hold.
+    pub held: Option<HeldReport>,
+    /// How the length of the runs does not fit into the job's schedule, if that is so.
+    pub outgrown: Option<String>,
     /// Why records were skipped.
     pub skips: SkipCounts,
 }

@@ -35,7 +35,7 @@ pub(crate) fn append(
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find_inside(range)?;
-    let table = find_table(&workbook, &place)?;
+    let (table, hint) = find_table(&workbook, &place)?.unzip();
     let (row, column) = match &table {
         Some(table) => (table.rows.end, table.cols.start),
         None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
@@ -43,6 +43,10 @@ pub(crate) fn append(
     let area = block.area_at(row, column);
     let sheet = make_room(&transaction, &workbook.sheets, &place.sheet, &area, insert)?;
     let written = block.write(&transaction, &sheet, area, input)?;
+    // Everything was written below the table, which therefore is still as it was found.
+    if let Some(hint) = hint.flatten() {
+        transaction.keep_table_hint(sheet.id, &hint)?;
+    }
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     if let Some(table) = table {

@@ -21,6 +21,9 @@ pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
     }
     let failed = format!("failed {}", format_number(counts.failed));
     let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
+    if let (RunStatus::Succeeded, Some(outgrown)) = (report.run.status, &report.outgrown) {
+        let _ = writeln!(out, "  {}", palette.warn(&visible(outgrown)));
+    }
     let new = palette.strong(&format!("new {}", format_number(counts.new)));
     let _ = writeln!(
         out,

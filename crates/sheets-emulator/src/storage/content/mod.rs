@@ -8,8 +8,10 @@
 //! | Which range has a name? | `named_ranges` |
 //! | Which developer metadata belongs to which place? | `developer_metadata` |
 //! | When was the spreadsheet recalculated? | `recalculation` |
+//! | Where did the table begin to which rows are appended? | `table_hint` |
 
 pub(crate) mod developer_metadata;
 pub(crate) mod named_ranges;
 pub(crate) mod recalculation;
 pub(crate) mod sheet_rows;
+pub(crate) mod table_hint;
