@@ -162,3 +162,9 @@ mod newcomer_words;
 
 #[path = "cli/newcomer_csv.rs"]
 mod newcomer_csv;
+
+#[path = "cli/newcomer_daily.rs"]
+mod newcomer_daily;
+
+#[path = "cli/newcomer_sources.rs"]
+mod newcomer_sources;
