@@ -13,6 +13,9 @@ mod temp_project;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
@@ -31,11 +34,20 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/metrics.rs"]
+mod metrics;
+
+#[path = "cli/log_formats.rs"]
+mod log_formats;
+
 #[path = "cli/due.rs"]
 mod due;
 
 #[path = "cli/backfill.rs"]
 mod backfill;
+
+#[path = "cli/held.rs"]
+mod held;
 
 #[path = "cli/late.rs"]
 mod late;
@@ -139,5 +151,14 @@ mod endless;
 #[path = "cli/rowless.rs"]
 mod rowless;
 
+#[path = "cli/retry.rs"]
+mod retry;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;
+
+#[path = "cli/newcomer_words.rs"]
+mod newcomer_words;
+
+#[path = "cli/newcomer_csv.rs"]
+mod newcomer_csv;

@@ -438,5 +438,5 @@ async fn a_run_on_a_fast_machine_does_not_skip_the_next_time() {
 fn a_request_by_a_formula_makes_one_run_a_call() {
     let claim = |request: &str| ScheduleClaim { request: Some(request.to_owned()), ..ScheduleClaim::default() };
     let first = claim("46355.1");
-    assert!(claim("46355.2").is_same_as(Some(&first.target())) && !first.is_same_as(None));
+    assert!(claim("46355.2").repeats(&first) && !ScheduleClaim::default().repeats(&first));
 }

@@ -11,6 +11,7 @@
 //! - `local_state/`: what does this machine remember, and is another run alive on it?
 //! - `connect`, `emulator`: which service or local file holds the job?
 //! - `heartbeat`: to whom is the end of a run reported?
+//! - `metrics/`: what is measured of a run, and who gets it?
 //! - `error`: what can fail around a run?
 
 pub mod connect;
@@ -22,5 +23,6 @@ pub mod heartbeat;
 pub mod inspect;
 pub mod job;
 pub mod local_state;
+pub mod metrics;
 pub mod plan;
 pub mod schedule;

@@ -70,7 +70,7 @@ impl Installation {
         if let Some(file) = &self.lock
             && let Err(error) = write_over(file, words)
         {
-            tracing::debug!(%error, "the lock file could not be written");
+            tracing::debug!(event = "lock.file_failed", %error, "the lock file could not be written");
         }
     }
 

@@ -8,8 +8,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::args::approval::approval;
 use crate::cli::args::backfill::BackfillArgs;
 use crate::cli::args::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
@@ -19,11 +21,13 @@ use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::plan::PlanArgs;
+use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::logs::LogFormat;
-use crate::cli::streams::terminal::{ColorChoice, Terminal};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
+use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redacted;
+use crate::telemetry::logs::log_format::LogFormatChoice;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,9 +62,9 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as text or json
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", hide_possible_values = true)]
-    pub log_format: LogFormat,
+    /// Write logs as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept
     #[arg(long, global = true, value_name = "PATH")]
     pub log_file: Option<PathBuf>,
@@ -97,6 +101,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Run a command until it succeeds, with growing, random delays
+    Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
     #[cfg(feature = "emulator")]
     Emulate(EmulateArgs),
@@ -133,8 +139,11 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
-    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
     pub dry_run: bool,
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
@@ -208,12 +217,33 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error) {
+            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+        }
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
+}
+
+/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// it may be one that deletes.
+fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let help = match ending.as_str() {
+        "toml" => format!("to run that job: sheetkeep run {word}"),
+        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
 }
 
 /// The reply to a command line that starts no command.
@@ -254,6 +284,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            approve: None,
             dry_run: false,
             plan: None,
             due: false,
@@ -305,7 +336,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }
@@ -321,7 +352,8 @@ fn after_help() -> String {
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
-         All but the last may also be set in the file .env beside the job file.\n\n\
+         SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
+         All but the last two may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",
         table()
     )

@@ -6,6 +6,7 @@
 //! - `inspect/`: commands that only read a job or its tabs.
 //! - `maintain/`: commands that change what a job has stored.
 //! - `schedule/`: commands about when a job runs.
+//! - `retry`: runs any command until it succeeds.
 //! - `emulate`: serves the emulator.
 //! - `load_settings`: what every command about a job does first.
 //! - `error_report`: which exit and which help does an error get?
@@ -18,5 +19,6 @@ pub mod inspect;
 pub mod maintain;
 pub mod schedule;
 mod fields;
+pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;

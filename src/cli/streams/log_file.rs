@@ -17,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::Clock;
+use crate::known_secrets::hide_secrets;
 use crate::private;
-use crate::redact::redacted;
 
 /// Files that are kept, today's included.
 const KEPT: usize = 14;
@@ -50,7 +50,7 @@ impl LogFile {
     /// Appends each line of a text, without colours and secrets, after the time and the process.
     /// Lines that are JSON or have a time of their own stay as they are.
     pub fn write(&self, text: &str) {
-        let text = redacted(text);
+        let text = hide_secrets(text);
         let plain = without_colours(&text);
         let now = self.clock.now().to_string();
         let process = std::process::id();

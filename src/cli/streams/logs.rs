@@ -1,47 +1,51 @@
-//! Logs on standard error, for people or as JSON lines.
+//! Logs on standard error, for people or as JSON lines of a platform.
 //!
 //! In scope: levels, format, and caps on what may log. Out of scope: log messages themselves, and
 //! the events of a run (`cli::output`, which uses the same format).
 //!
-//! A JSON line has `time` (RFC 3339, UTC), `severity`, `message`, `target`, and the fields of the
-//! event and of the spans around it (`job`, `run_id`), as Google Cloud's structured logging reads
-//! them.
+//! A line has the fields of its event and of the spans around it: `job` and `run`. Which keys a
+//! format gives them is in `telemetry::logs`.
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use serde_json::{Map, Value};
+use clap::builder::PossibleValue;
+use serde_json::Value;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::{JsonFields, Writer};
 use tracing_subscriber::fmt::time::FormatTime;
-use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormattedFields, MakeWriter};
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Registry, fmt as layers};
 
 use crate::cli::streams::terminal::Terminal;
 use crate::clock::Clock;
-use crate::redact::redacted;
+use crate::telemetry::logs::log_format::{LogFormat, LogFormatChoice, LogStyle};
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
+use crate::telemetry::logs::rendering::rendered;
 
-/// The format of logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
-pub enum LogFormat {
-    /// Lines for people
-    #[default]
-    Text,
-    /// One JSON object a line, the run's own lines and errors included
-    Json,
+impl ValueEnum for LogFormatChoice {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let value = PossibleValue::new(self.as_str());
+        Some(if *self == Self::Of(LogFormat::Pretty) { value.alias("text") } else { value })
+    }
 }
 
 /// What is logged, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogSettings {
-    /// Text or JSON.
-    pub format: LogFormat,
+    /// The format, and what its lines say about the process.
+    pub style: Arc<LogStyle>,
     /// Number of `-v` flags.
     pub verbose: u8,
     /// Log errors only.
@@ -74,7 +78,8 @@ pub fn begin(
     Ok(())
 }
 
-fn subscriber(
+/// Creates the subscriber that `begin` sets up.
+pub(crate) fn subscriber(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
     settings: &LogSettings,
@@ -83,16 +88,13 @@ fn subscriber(
     let writer = ErrorStream(Arc::clone(terminal));
     let time = UtcTime(Arc::clone(clock));
     let filtered = Registry::default().with(filter(settings)?).with(ceiling(caps));
-    Ok(match settings.format {
-        LogFormat::Json => {
-            let layer = layers::layer().fmt_fields(JsonFields::new()).event_format(JsonLine(time)).with_writer(writer);
-            Box::new(filtered.with(layer))
-        }
-        LogFormat::Text => {
-            let colour = terminal.err().colour();
-            Box::new(filtered.with(layers::layer().compact().with_ansi(colour).with_timer(time).with_writer(writer)))
-        }
-    })
+    if settings.style.format.is_structured() {
+        let format = StructuredLine { time, style: Arc::clone(&settings.style) };
+        let layer = layers::layer().fmt_fields(JsonFields::new()).event_format(format).with_writer(writer);
+        return Ok(Box::new(filtered.with(layer)));
+    }
+    let layer = layers::layer().compact().with_ansi(terminal.err().colour()).with_timer(time);
+    Ok(Box::new(filtered.with(layer.fmt_fields(FieldsForPeople).with_writer(writer))))
 }
 
 fn filter(settings: &LogSettings) -> Result<EnvFilter, LogError> {
@@ -120,7 +122,7 @@ struct ErrorStream(Arc<Terminal>);
 
 impl io::Write for ErrorStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.err().put(&redacted(&String::from_utf8_lossy(bytes)));
+        self.0.err().put(&String::from_utf8_lossy(bytes));
         Ok(bytes.len())
     }
 
@@ -145,9 +147,43 @@ impl FormatTime for UtcTime {
     }
 }
 
-struct JsonLine(UtcTime);
+/// Writes the fields of an event behind its message, without its name, which only machines read.
+struct FieldsForPeople;
 
-impl<S> FormatEvent<S, JsonFields> for JsonLine
+impl<'w> FormatFields<'w> for FieldsForPeople {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut visitor = PeopleVisitor { writer, is_first: true, result: Ok(()) };
+        fields.record(&mut visitor);
+        visitor.result
+    }
+}
+
+struct PeopleVisitor<'w> {
+    writer: Writer<'w>,
+    is_first: bool,
+    result: fmt::Result,
+}
+
+impl Visit for PeopleVisitor<'_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "event" || self.result.is_err() {
+            return;
+        }
+        let gap = if std::mem::take(&mut self.is_first) { "" } else { " " };
+        self.result = match field.name() {
+            "message" => write!(self.writer, "{gap}{value:?}"),
+            name => write!(self.writer, "{gap}{name}={value:?}"),
+        };
+    }
+}
+
+/// Writes an event as a line of a structured format.
+struct StructuredLine {
+    time: UtcTime,
+    style: Arc<LogStyle>,
+}
+
+impl<S> FormatEvent<S, JsonFields> for StructuredLine
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
@@ -157,57 +193,68 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut line = Map::new();
-        line.insert("time".into(), Value::String(self.0.0.now().to_string()));
-        line.insert("severity".into(), severity(*event.metadata().level()).into());
-        line.insert("message".into(), "".into());
-        line.insert("target".into(), event.metadata().target().into());
+        let metadata = event.metadata();
+        let mut line = LogLine::new(self.time.0.now(), level(*metadata.level()), metadata.target(), "");
         for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
             let extensions = span.extensions();
             let fields = extensions.get::<FormattedFields<JsonFields>>().map_or("", |fields| fields.fields.as_str());
             if let Ok(Value::Object(fields)) = serde_json::from_str(fields) {
-                line.extend(fields);
+                fields.into_iter().for_each(|(name, value)| line.add(&name, value));
             }
         }
-        event.record(&mut Fields(&mut line));
-        writeln!(writer, "{}", Value::Object(line))
+        event.record(&mut LineVisitor(&mut line));
+        writeln!(writer, "{}", rendered(&line, self.style.format, &self.style.context))
     }
 }
 
-fn severity(level: Level) -> &'static str {
+fn level(level: Level) -> LogLevel {
     match level {
-        Level::ERROR => "ERROR",
-        Level::WARN => "WARNING",
-        Level::INFO => "INFO",
-        _ => "DEBUG",
+        Level::ERROR => LogLevel::Error,
+        Level::WARN => LogLevel::Warning,
+        Level::INFO => LogLevel::Info,
+        Level::DEBUG => LogLevel::Debug,
+        Level::TRACE => LogLevel::Trace,
     }
 }
 
-struct Fields<'a>(&'a mut Map<String, Value>);
+struct LineVisitor<'a>(&'a mut LogLine);
 
-impl Visit for Fields<'_> {
+impl LineVisitor<'_> {
+    fn add(&mut self, field: &Field, value: impl Into<Value>) {
+        match (field.name(), value.into()) {
+            ("message", Value::String(text)) => self.0.set_message(&text),
+            (name, value) => self.0.add(name, value),
+        }
+    }
+}
+
+impl Visit for LineVisitor<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.0.insert(field.name().into(), format!("{value:?}").into());
+        self.add(field, format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field, value);
+    }
+
+    fn record_u128(&mut self, field: &Field, value: u128) {
+        self.add(field, u64::try_from(value).unwrap_or(u64::MAX));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().into(), value.into());
+        self.add(field, value);
     }
 }
 
@@ -223,6 +270,10 @@ mod tests {
 
     const PLAIN: OutputStyle = OutputStyle { is_terminal: false, colour: false, width: 80 };
 
+    fn style(format: LogFormat) -> Arc<LogStyle> {
+        Arc::new(LogStyle { format, ..LogStyle::default() })
+    }
+
     fn logged(settings: &LogSettings, caps: &[&str], speak: impl FnOnce()) -> String {
         let (terminal, captured) = Terminal::captured(PLAIN, PLAIN);
         let clock: Arc<dyn Clock> = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
@@ -233,7 +284,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_json_line_has_the_fields_that_log_services_read() {
-        let settings = LogSettings { format: LogFormat::Json, verbose: 1, ..LogSettings::default() };
+        let settings = LogSettings { style: style(LogFormat::Json), verbose: 1, ..LogSettings::default() };
         let text = logged(&settings, &[], || {
             let span = tracing::info_span!("run", job = "quakes", run_id = "20180207-012613-00abc");
             let _in = span.enter();
@@ -253,7 +304,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_text_line_says_the_same_to_people() {
         let settings = LogSettings { verbose: 1, ..LogSettings::default() };
-        let text = logged(&settings, &[], || tracing::warn!(job = "quakes", "the tab has two headers"));
+        let text = logged(&settings, &[], || {
+            tracing::warn!(event = "sheet.anomaly", job = "quakes", "the tab has two headers")
+        });
         insta::assert_snapshot!(text, @"2018-02-07T01:26:13.840Z  WARN sheetkeep::cli::streams::logs::tests: the tab has two headers job=\"quakes\"");
     }
 

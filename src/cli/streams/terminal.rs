@@ -13,6 +13,7 @@ use comfy_table::Table;
 use indicatif::ProgressBar;
 
 use crate::cli::streams::log_file::LogFile;
+use crate::known_secrets::hide_secrets;
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, ValueEnum)]
@@ -74,7 +75,7 @@ impl Terminal {
         let animated = err.is_terminal && env("CI").is_none() && env("TERM").as_deref() != Some("dumb");
         Arc::new(Self {
             out: OutputStream::new(Box::new(io::stdout()), out, false),
-            err: OutputStream::new(Box::new(io::stderr()), err, animated),
+            err: OutputStream::new(Box::new(io::stderr()), err, animated).hiding_secrets(),
         })
     }
 
@@ -83,7 +84,7 @@ impl Terminal {
         let captured = Captured::default();
         let terminal = Self {
             out: OutputStream::new(Box::new(captured.out.clone()), out, false),
-            err: OutputStream::new(Box::new(captured.err.clone()), err, false),
+            err: OutputStream::new(Box::new(captured.err.clone()), err, false).hiding_secrets(),
         };
         (Arc::new(terminal), captured)
     }
@@ -115,6 +116,8 @@ impl Terminal {
 pub struct OutputStream {
     manner: OutputStyle,
     animated: bool,
+    /// Whether secrets are hidden: in messages, errors and logs, not in results.
+    hides_secrets: bool,
     inner: Mutex<Inner>,
 }
 
@@ -124,6 +127,16 @@ struct Inner {
     is_closed: bool,
     failed: Option<io::Error>,
     copy: Option<Arc<LogFile>>,
+}
+
+impl Inner {
+    /// Closes the stream. A reader that left is not a failure.
+    fn record_failure(&mut self, error: io::Error) {
+        self.is_closed = true;
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            self.failed = Some(error);
+        }
+    }
 }
 
 impl std::fmt::Debug for OutputStream {
@@ -137,8 +150,13 @@ impl OutputStream {
         Self {
             manner,
             animated,
+            hides_secrets: false,
             inner: Mutex::new(Inner { writer, bar: None, is_closed: false, failed: None, copy: None }),
         }
+    }
+
+    fn hiding_secrets(self) -> Self {
+        Self { hides_secrets: true, ..self }
     }
 
     /// Returns whether the stream is a terminal.
@@ -166,9 +184,10 @@ impl OutputStream {
         Palette { on: self.manner.colour }
     }
 
-    /// Writes `text` unchanged, in one piece, above the bar if there is one. Returns false if the
-    /// reader has left, which is not a failure.
+    /// Writes `text` in one piece, above the bar if there is one: unchanged, but on standard error
+    /// without secrets. Returns false if the reader has left, which is not a failure.
     pub fn put(&self, text: &str) -> bool {
+        let text = if self.hides_secrets { &*hide_secrets(text) } else { text };
         let mut inner = self.lock();
         if let Some(copy) = &inner.copy {
             copy.write(text);
@@ -182,10 +201,25 @@ impl OutputStream {
             None => write_all(&mut inner.writer, text),
         };
         if let Err(error) = written {
-            inner.is_closed = true;
-            if error.kind() != io::ErrorKind::BrokenPipe {
-                inner.failed = Some(error);
-            }
+            inner.record_failure(error);
+        }
+        !inner.is_closed
+    }
+
+    /// Writes bytes unchanged: the output of a command, which need not be text.
+    pub fn put_bytes(&self, bytes: &[u8]) -> bool {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.put(text);
+        }
+        let mut inner = self.lock();
+        if let Some(copy) = &inner.copy {
+            copy.write(&String::from_utf8_lossy(bytes));
+        }
+        if inner.is_closed {
+            return false;
+        }
+        if let Err(error) = inner.writer.write_all(bytes).and_then(|()| inner.writer.flush()) {
+            inner.record_failure(error);
         }
         !inner.is_closed
     }

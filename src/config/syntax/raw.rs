@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::config::syntax::column_entry::ColumnEntry;
 use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::max_changed::MaxChangedEntry;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -48,6 +49,8 @@ pub(crate) struct JobFile {
     pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
+    /// Where the metrics of each run go.
+    pub(crate) metrics: Option<MetricsSection>,
     /// How the job appears in the tab Jobs.
     pub(crate) jobs: Option<JobsSection>,
     /// What is kept on this machine.
@@ -98,10 +101,20 @@ pub(crate) struct SourceSection {
     pub(crate) json: Option<Text>,
     /// A file with one JSON text a line.
     pub(crate) jsonl: Option<Text>,
+    /// An Excel workbook (.xlsx).
+    pub(crate) xlsx: Option<Text>,
     /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
     pub(crate) items: Option<Text>,
-    /// What sets CSV fields apart: one character, a comma if none is named.
+    /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
+    /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// utf-8, windows-1252, utf-16le or shift_jis.
+    pub(crate) encoding: Option<Text>,
+    /// The sheet of a workbook that is read; needed if it has several.
+    pub(crate) sheet: Option<Text>,
+    /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
+    pub(crate) header_row: Option<At<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -159,7 +172,7 @@ pub(crate) struct SheetSection {
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format` and `timezone`.
+    /// `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,
@@ -170,6 +183,9 @@ pub(crate) struct SheetSection {
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
     pub(crate) key: Option<Text>,
+    /// With one row a key: how many rows a run may change before a person has to approve. A number of rows, a share such as 10%, or a
+    /// table of both: then a run is held that is beyond both. New rows are written in any case; no limit if nothing is said.
+    pub(crate) max_changed: Option<MaxChangedEntry>,
     /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
     pub(crate) spreadsheet: Option<Text>,
 }
@@ -258,6 +274,21 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// Where the metrics of each run go, once it is over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A file that gets one line of JSON for each run.
+    pub(crate) jsonl: Option<Text>,
+    /// A file for node-exporter's textfile collector, which is rewritten after each run; it has to end in .prom.
+    pub(crate) textfile: Option<Text>,
+    /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
+    pub(crate) pushgateway: Option<Text>,
+    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    pub(crate) statsd: Option<Text>,
 }
 
 /// How the job appears in the tab Jobs, in which all jobs of the spreadsheet show their state.

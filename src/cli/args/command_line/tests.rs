@@ -1,6 +1,7 @@
 use clap::CommandFactory;
 
 use crate::cli::args::maintenance::RepairChoice;
+use crate::telemetry::logs::log_format::LogFormat;
 
 use super::*;
 
@@ -18,7 +19,7 @@ fn a_run_has_defaults_that_need_nothing_but_the_job_file() {
     let args = typed("sheetkeep run quakes.toml").expect("valid");
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
     assert_eq!(run.job.job, PathBuf::from("quakes.toml"));
-    assert_eq!((run.fail_on, run.quiet, run.job.spreadsheet, run.input), (FailOn::Partial, false, None, None));
+    assert_eq!((run.fail_on, run.quiet, run.job.sheet.spreadsheet, run.input), (FailOn::Partial, false, None, None));
 }
 
 #[test]
@@ -26,7 +27,10 @@ fn every_flag_of_a_run_is_read() {
     let line = "sheetkeep -vv --color never --log-format json run q.toml --spreadsheet 1A --state-dir /s --accept-changes --json \
                 --take-over --fail-on any --input -";
     let args = typed(line).expect("valid");
-    assert_eq!((args.verbose, args.color, args.log_format), (2, ColorChoice::Never, LogFormat::Json));
+    assert_eq!(
+        (args.verbose, args.color, args.log_format),
+        (2, ColorChoice::Never, Some(LogFormatChoice::Of(LogFormat::Json)))
+    );
     assert!(args.json());
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
     assert_eq!((run.accept_changes, run.take_over, run.fail_on), (true, true, FailOn::Any));

@@ -166,7 +166,7 @@ fn watch_signals(stop: &Stop, clock: &Arc<dyn Clock>) -> Option<SignalWatch> {
             stop.force(Duration::ZERO);
         }
     });
-    watch.inspect_err(|error| tracing::warn!(%error, "signals can't be received")).ok()
+    watch.inspect_err(|error| tracing::warn!(event = "signals.unavailable", %error, "signals can't be received")).ok()
 }
 
 #[cfg(test)]

@@ -19,7 +19,6 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::streams::logs::LogFormat;
 use crate::clock::Clock;
 use crate::config::external::environment::own_program;
 use crate::config::external::flags::Overrides;
@@ -91,7 +90,7 @@ fn read_jobs(
     }
     let Some(last) = errors.pop() else { return Ok(jobs) };
     for error in errors {
-        error.report(&session.terminal, session.args.log_format == LogFormat::Json, session.args.verbose > 0);
+        session.report(&error);
     }
     Err(last)
 }
@@ -119,7 +118,7 @@ fn abandoned(left: usize, signal: Option<Signal>) -> CliError {
 
 /// Returns the arguments of each call, before the job file.
 fn arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
-    let log_format = if session.args.log_format == LogFormat::Json { "json" } else { "text" };
+    let log_format = session.log_style.format.as_str();
     let mut words: Vec<OsString> =
         ["--color", "never", "--log-format", log_format, "run", "--due", "--for-daemon", "--json"]
             .map(OsString::from)
@@ -134,14 +133,15 @@ fn arguments(session: &Session, args: &ScheduleRunArgs) -> Vec<OsString> {
 }
 
 /// Returns where lines of the jobs go: to standard error with the job's name, or, where a log
-/// collector reads JSON, as they are.
+/// collector reads them, as they are.
 fn line_sink(session: &Session) -> LineSink {
     let terminal = Arc::clone(&session.terminal);
-    let is_json = session.args.log_format == LogFormat::Json;
+    let is_structured = session.log_style.format.is_structured();
     Arc::new(move |job, line| {
-        let written = if is_json { terminal.err().line(line) } else { terminal.err().line(&format!("{job}: {line}")) };
+        let written =
+            if is_structured { terminal.err().line(line) } else { terminal.err().line(&format!("{job}: {line}")) };
         if !written {
-            tracing::debug!(job, "a line can't be written");
+            tracing::debug!(event = "daemon.line_lost", job, "a line can't be written");
         }
     })
 }

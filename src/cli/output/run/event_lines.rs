@@ -59,7 +59,7 @@ impl EventLines {
             }
             Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
             Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
-            Event::Retrying { step, key, attempt, of, delay_ms, cause } => Some(format!(
+            Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
                 "step {} of {}: attempt {attempt} of {of} in {}: {}",
                 visible(step),
                 visible(key.as_str()),

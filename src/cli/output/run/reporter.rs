@@ -5,18 +5,22 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
 use crate::cli::output::json::{FailureDocument, RunDocument, json_line};
+use crate::cli::output::run::event_fields::{event_fields, event_level, event_name};
 use crate::cli::output::run::event_lines::EventLines;
 use crate::cli::output::run::progress::Bar;
 use crate::cli::output::run::summary::summary;
-use crate::cli::streams::logs::LogFormat;
 use crate::cli::streams::terminal::{Palette, Terminal};
 use crate::clock::Clock;
 use crate::ledger::runs::event::{Event, RunReport};
+use crate::telemetry::logs::log_format::LogStyle;
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
+use crate::telemetry::logs::rendering::rendered;
+use crate::telemetry::metrics::run_measurement::RunMeasurement;
 
 /// Failures that the JSON document lists.
 const FAILURES_KEPT: usize = 20;
@@ -27,7 +31,7 @@ const FAILURES_KEPT: usize = 20;
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
     pub json: bool,
-    /// A reader who wants failures only.
+    /// A reader who wants failures and warnings only.
     pub quiet: bool,
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
@@ -36,9 +40,6 @@ pub struct Audience {
     pub shares_terminal: bool,
     /// A reader who wants commits, too.
     pub verbose: bool,
-    /// The form of lines on standard error. With JSON there is no bar, because a log collector
-    /// reads them.
-    pub logs: LogFormat,
 }
 
 /// Shows one run: pass it every event, then the report.
@@ -47,6 +48,10 @@ pub struct Reporter {
     clock: Arc<dyn Clock>,
     audience: Audience,
     place: Place,
+    /// The form of lines on standard error. In a structured one there is no bar, because a log
+    /// collector reads them.
+    style: Arc<LogStyle>,
+    run: Option<String>,
     started_ms: u64,
     lines: EventLines,
     bar: Option<Bar>,
@@ -56,21 +61,42 @@ pub struct Reporter {
 
 impl Reporter {
     /// Creates a reporter for a run of the job at `place`.
-    pub fn new(terminal: Arc<Terminal>, clock: Arc<dyn Clock>, audience: Audience, place: Place) -> Self {
+    pub fn new(
+        terminal: Arc<Terminal>,
+        clock: Arc<dyn Clock>,
+        audience: Audience,
+        place: Place,
+        style: Arc<LogStyle>,
+    ) -> Self {
         let animated = terminal.err().is_animated()
             && !audience.quiet
             && !audience.json
-            && audience.logs == LogFormat::Text
+            && !style.format.is_structured()
             && !audience.shares_terminal;
         let lines = EventLines::new(&place, audience.verbose, !animated && !audience.quiet);
         let bar = animated.then(|| Bar::start(&place.job, terminal.err()));
         let started_ms = clock.monotonic_ms();
-        Self { terminal, clock, audience, place, started_ms, lines, bar, failures: Vec::new(), failures_omitted: 0 }
+        Self {
+            terminal,
+            clock,
+            audience,
+            place,
+            style,
+            run: None,
+            started_ms,
+            lines,
+            bar,
+            failures: Vec::new(),
+            failures_omitted: 0,
+        }
     }
 
     /// Shows `event`, if this audience wants it.
     pub fn on(&mut self, event: &Event) {
         self.keep_failure(event);
+        if let Event::Started { run, .. } = event {
+            self.run = Some(run.clone());
+        }
         let elapsed_ms = self.clock.monotonic_ms().saturating_sub(self.started_ms);
         if let Some(bar) = &mut self.bar {
             match event {
@@ -83,35 +109,49 @@ impl Reporter {
         }
         let is_shown = match event {
             Event::ItemFailed { .. } => !self.audience.json,
+            // What people did to the sheet, or have to do, is worth a mail.
+            Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
         };
-        let warns = matches!(event, Event::ItemFailed { .. } | Event::Retrying { .. });
         match self.lines.on(event, elapsed_ms) {
-            Some(text) if is_shown => self.write_line(&text, warns, fields(event)),
+            Some(text) if is_shown => self.write_event(&text, event),
             Some(text) => self.terminal.err().put_into_copy(&text),
             None => {}
         }
         if let (Event::Finished(_), Some(text)) = (event, self.lines.omitted_failures().filter(|_| !self.audience.json))
         {
-            self.write_line(&text, true, Map::new());
+            self.write_line(&text, LogLevel::Warning, "items.failed", Map::new());
         }
     }
 
-    /// Writes a line to standard error in the log format; as JSON, with the event's own fields.
-    fn write_line(&self, text: &str, warning: bool, fields: Map<String, Value>) {
-        if self.audience.logs == LogFormat::Text {
+    fn write_event(&self, text: &str, event: &Event) {
+        self.write_line(text, event_level(event), event_name(event), event_fields(event));
+    }
+
+    /// Writes a line to standard error in the log format, with these fields where it has any.
+    fn write_line(&self, text: &str, level: LogLevel, event: &str, fields: Map<String, Value>) {
+        if !self.style.format.is_structured() {
             self.terminal.err().line(text);
             return;
         }
-        let severity = if warning { "WARNING" } else { "INFO" };
-        let time = self.clock.now().to_string();
-        let mut document = json!({ "time": time, "severity": severity, "message": text, "target": "sheetkeep::run" });
-        if let Some(members) = document.as_object_mut() {
-            members.extend(fields);
+        let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::run", text);
+        line.add("event", event.into());
+        line.add("job", self.place.job.as_str().into());
+        if let Some(run) = &self.run {
+            line.add("run", run.as_str().into());
         }
-        self.terminal.err().put(&json_line(&document));
+        fields.into_iter().for_each(|(name, value)| line.add(&name, value));
+        self.terminal.err().line(&rendered(&line, self.style.format, &self.style.context));
+    }
+
+    /// Writes the one line that has everything about a run that is over, where a log collector reads.
+    pub fn write_measurement(&self, measurement: &RunMeasurement) {
+        let level = measurement.log_level();
+        if self.style.format.is_structured() && (!self.audience.quiet || level != LogLevel::Info) {
+            self.write_line(&measurement.sentence(), level, "run.finished", measurement.log_fields());
+        }
     }
 
     /// Writes the summary or the JSON document to standard output. A quiet run that succeeded
@@ -153,22 +193,6 @@ impl Reporter {
     }
 }
 
-/// Returns the fields by which a log collector finds an event.
-fn fields(event: &Event) -> Map<String, Value> {
-    let pairs = match event {
-        Event::Retrying { step, key, attempt, of, delay_ms, cause } => vec![
-            ("step", Value::from(step.as_str())),
-            ("key", Value::from(key.as_str())),
-            ("attempt", Value::from(*attempt)),
-            ("of", Value::from(*of)),
-            ("delay_ms", Value::from(*delay_ms)),
-            ("cause", Value::from(cause.as_str())),
-        ],
-        _ => Vec::new(),
-    };
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
 impl Drop for Reporter {
     /// Removes the bar of a run that never finished.
     fn drop(&mut self) {
@@ -194,7 +218,7 @@ mod tests {
     fn shown_at(audience: Audience, failures: u64, place: Place) -> (String, String) {
         let (terminal, captured) = fixtures::pipes();
         let clock = Arc::new(TestClock::starting_at(Timestamp(0)));
-        let mut reporter = Reporter::new(terminal, clock, audience, place);
+        let mut reporter = Reporter::new(terminal, clock, audience, place, Arc::default());
         reporter.on(&Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() });
         reporter.on(&Event::Loaded { keys: 0, open_failures: 0, first: true, took_ms: 3 });
         (0..failures).for_each(|n| reporter.on(&fixtures::failure(n)));
