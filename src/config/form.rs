@@ -58,7 +58,9 @@ pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProb
     let header = text.lines().next().unwrap_or_default().trim_start_matches('\u{feff}');
     let first = header.split([',', ';', '\t', '|']).next().unwrap_or_default().trim().trim_matches('"');
     let is_plain = |name: &str| {
-        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.as_bytes()[0].is_ascii_digit()
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.as_bytes()[0].is_ascii_digit()
     };
     let key = if kind == "csv" && is_plain(first) { first } else { "id" };
     let what = if kind == "csv" { "a CSV file" } else { "a file of data" };

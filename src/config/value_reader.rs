@@ -189,8 +189,11 @@ impl<'a> ValueReader<'a> {
                 };
                 let help = match suggested_path(&source, &error.at) {
                     // The suggestion may hold what was filled in.
-                    Some(path) if source == *at.get() => format!("did you mean {path}? write it in single quotes: '{path}'"),
-                    _ => "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs".to_owned(),
+                    Some(path) if source == *at.get() => {
+                        format!("did you mean {path}? write it in single quotes: '{path}'")
+                    }
+                    _ => "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs"
+                        .to_owned(),
                 };
                 self.add_problem(problem.help(help));
                 None

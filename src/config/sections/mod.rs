@@ -21,6 +21,8 @@ pub mod heartbeat;
 pub(crate) mod jobs;
 pub mod limits;
 pub mod metrics;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 mod linked;
 pub(crate) mod proxies;
 pub(crate) mod schedule;

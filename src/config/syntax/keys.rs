@@ -94,7 +94,9 @@ impl<'s> Checker<'s> {
                         problem.help("put it in quotes; a length of time may have a unit, such as \"2s\"")
                     }
                     "string" => problem.help("put it in quotes"),
-                    "array" if items_type(schema) == Some("string") => problem.help("write it in brackets: [\"…\", \"…\"]"),
+                    "array" if items_type(schema) == Some("string") => {
+                        problem.help("write it in brackets: [\"…\", \"…\"]")
+                    }
                     "array" => problem.help(format!("write it as a table of its own: [[{path}]]")),
                     _ => problem,
                 });
@@ -163,7 +165,8 @@ fn as_list(path: &str, text: &str) -> String {
         text => text.split_whitespace().collect(),
     };
     let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
-    let what = if is_command { "write the program and each of its arguments as a text" } else { "write it in brackets" };
+    let what =
+        if is_command { "write the program and each of its arguments as a text" } else { "write it in brackets" };
     format!("{what}: {key} = [{}]", words.join(", "))
 }
 

@@ -152,7 +152,11 @@ impl Command {
 
     fn timeout_error(&self, program: &str) -> StepError {
         let limit = self.timeout();
-        let limit = if limit.subsec_millis() == 0 { format!("{} s", limit.as_secs()) } else { format!("{} ms", limit.as_millis()) };
+        let limit = if limit.subsec_millis() == 0 {
+            format!("{} s", limit.as_secs())
+        } else {
+            format!("{} ms", limit.as_millis())
+        };
         let why = format!("{program} was stopped after {limit}, its timeout");
         StepError::Transient { why, retry_after_ms: None }
     }
@@ -283,7 +287,9 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
         let text = String::from_utf8_lossy(out);
         let shown: String = text.trim().chars().take(SHOWN_OUTPUT_CHARS).collect();
         let more = if text.trim().chars().nth(SHOWN_OUTPUT_CHARS).is_some() { "…" } else { "" };
-        let why = format!("{program} writes no JSON to standard output, but {shown:?}{more} ({why}); logs belong on standard error");
+        let why = format!(
+            "{program} writes no JSON to standard output, but {shown:?}{more} ({why}); logs belong on standard error"
+        );
         StepError::Rejected(why)
     };
     let text = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;

@@ -14,7 +14,8 @@ pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
     let path = folder.join(program);
     if program.is_empty() || !program.contains('/') {
         let is_beside = !program.is_empty() && path.is_file();
-        let advice = if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
+        let advice =
+            if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
         return format!("{program} is not there, or may not be executed: no folder of PATH has such a program{advice}");
     }
     if path.is_dir() {
@@ -34,15 +35,22 @@ pub(super) fn damaged_script(path: &Path) -> Option<String> {
     let shown = path.display();
     let Some(first) = head.strip_prefix(b"#!") else {
         if head.starts_with(b"\xef\xbb\xbf#!") {
-            return Some(format!("begins with a byte order mark before its #! line; save it as UTF-8 without one: sed -i '1s/^\\xef\\xbb\\xbf//' {shown}"));
+            return Some(format!(
+                "begins with a byte order mark before its #! line; save it as UTF-8 without one: sed -i '1s/^\\xef\\xbb\\xbf//' {shown}"
+            ));
         }
         let is_text = !head.is_empty() && !head.contains(&0) && std::str::from_utf8(&head).is_ok();
-        return is_text.then(|| "has no #! line, which names its interpreter: make #!/bin/sh (or #!/usr/bin/env python3) its first line".to_owned());
+        return is_text.then(|| {
+            "has no #! line, which names its interpreter: make #!/bin/sh (or #!/usr/bin/env python3) its first line"
+                .to_owned()
+        });
     };
     let end = first.iter().position(|byte| *byte == b'\n')?;
     let line = first.get(..end)?;
     if line.ends_with(b"\r") {
-        return Some(format!("has the line ends of Windows (CRLF), so its #! line names no program: sed -i 's/\\r$//' {shown}"));
+        return Some(format!(
+            "has the line ends of Windows (CRLF), so its #! line names no program: sed -i 's/\\r$//' {shown}"
+        ));
     }
     let line = String::from_utf8_lossy(line);
     let interpreter = line.split_whitespace().next()?;

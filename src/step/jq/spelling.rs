@@ -27,7 +27,8 @@ fn as_path(text: &str) -> Option<String> {
         return None;
     }
     let is_plain = |name: &str| {
-        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') && !name.starts_with(|c: char| c.is_ascii_digit())
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.starts_with(|c: char| c.is_ascii_digit())
     };
     let member = |name: &str| if is_plain(name) { format!(".{name}") } else { format!(".{name:?}") };
     let path = names.split('.').map(member).collect::<String>();
@@ -41,7 +42,8 @@ fn part_at<'e>(expression: &'e str, error: &Range<usize>) -> Option<&'e str> {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let before = expression.get(..error.start)?;
     let start = before.trim_end_matches(is_part).len().checked_sub(1)?;
-    let end = error.start + expression.get(error.start..)?.find(|c: char| !is_part(c)).unwrap_or(expression.len() - error.start);
+    let end = error.start
+        + expression.get(error.start..)?.find(|c: char| !is_part(c)).unwrap_or(expression.len() - error.start);
     expression.get(start..end).filter(|part| part.starts_with('.'))
 }
 

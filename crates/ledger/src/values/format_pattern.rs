@@ -21,7 +21,9 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
                 let is_elapsed = !inside.is_empty() && inside.chars().all(|c| "hmsHMS".contains(c));
                 scan.placeholders += usize::from(is_elapsed && !is_number);
             }
-            '\\' | '_' | '*' => chars.next().map(|_| ()).ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?,
+            '\\' | '_' | '*' => {
+                chars.next().map(|_| ()).ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?
+            }
             other => scan.add(other)?,
         }
     }
@@ -89,8 +91,19 @@ mod tests {
     #[test]
     fn patterns_of_the_documentation_are_taken() {
         for pattern in [
-            "#,##0.00", "0", "0.0%", "# ?/?", "0.##E+0", "[Red]-0.0;[>=5]0;\"none\"", "$#,##0.00_)", "#,##0.00 €", "0 \"pcs\"",
-            "\\$0", "00000", "General", "[$€-407]#,##0.00",
+            "#,##0.00",
+            "0",
+            "0.0%",
+            "# ?/?",
+            "0.##E+0",
+            "[Red]-0.0;[>=5]0;\"none\"",
+            "$#,##0.00_)",
+            "#,##0.00 €",
+            "0 \"pcs\"",
+            "\\$0",
+            "00000",
+            "General",
+            "[$€-407]#,##0.00",
         ] {
             assert_eq!(check_format(pattern, ColumnType::Number), Ok(()), "{pattern}");
         }
