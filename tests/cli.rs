@@ -50,6 +50,9 @@ mod due;
 #[path = "cli/backfill.rs"]
 mod backfill;
 
+#[path = "cli/held.rs"]
+mod held;
+
 #[path = "cli/late.rs"]
 mod late;
 

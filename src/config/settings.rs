@@ -21,6 +21,7 @@ use crate::config::sections::expect;
 use crate::config::sections::heartbeat::{self, HeartbeatSettings};
 use crate::config::sections::jobs;
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
+use crate::config::sections::max_changed;
 use crate::config::sections::metrics::{self, MetricsSettings};
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::schedule;
@@ -37,6 +38,7 @@ use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::runs::expectation::Expectations;
+use crate::ledger::runs::held_changes::ChangeLimit;
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
@@ -115,6 +117,9 @@ pub struct Settings {
     pub overlap: Overlap,
     /// What a run is expected to yield.
     pub expectations: Expectations,
+    /// How many existing rows a run may change before a person has to approve; `None` for any
+    /// number.
+    pub max_changed: Option<ChangeLimit>,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
     /// Where the metrics of its runs go.
@@ -265,6 +270,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
     let overlap = limits::overlap(reader, raw.lease.as_ref());
     let expectations = expect::expectations(reader, raw.expect.as_ref());
+    let max_changed = max_changed::max_changed(reader, sheet, mode);
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
     let metrics = metrics::metrics(reader, raw.metrics.as_ref());
     let jobs = jobs::view(reader, raw);
@@ -298,6 +304,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         lease_ttl_ms,
         overlap,
         expectations,
+        max_changed,
         heartbeat,
         metrics,
         jobs,

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::args::approval::approval;
 use crate::cli::args::backfill::BackfillArgs;
 use crate::cli::args::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
@@ -24,6 +25,7 @@ use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
+use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redacted;
 use crate::telemetry::logs::log_format::LogFormatChoice;
 
@@ -137,8 +139,11 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
-    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
     pub dry_run: bool,
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
@@ -279,6 +284,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            approve: None,
             dry_run: false,
             plan: None,
             due: false,

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
 use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -78,9 +78,7 @@ pub async fn command(
 fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
     let args = JobArgs {
         job: job.to_owned(),
-        spreadsheet: None,
-        embedded: None,
-        env_file: None,
+        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: None },
         state_dir: None,
         json: false,
     };

@@ -129,6 +129,7 @@ pub async fn run_job(
             .clone()
             .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
         claim: order.claim.clone(),
+        approval: args.approve.unwrap_or_default(),
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));

@@ -33,7 +33,7 @@ pub struct MetricsSettings {
     pub jsonl: Option<PathBuf>,
     /// The file for node-exporter's textfile collector.
     pub textfile: Option<PathBuf>,
-    /// A Pushgateway.
+    /// The Pushgateway that gets the metrics of each run.
     pub pushgateway: Option<PushgatewaySettings>,
     /// A StatsD daemon.
     pub statsd: Option<StatsdSettings>,
@@ -53,7 +53,7 @@ impl MetricsSettings {
     }
 }
 
-/// A Pushgateway.
+/// How a Pushgateway is reached.
 #[derive(Debug, Clone)]
 pub struct PushgatewaySettings {
     /// Its address without user and password; what follows the host may be a secret.
@@ -71,7 +71,7 @@ pub struct PushgatewaySettings {
 pub struct StatsdSettings {
     /// Host and port, as `ToSocketAddrs` reads them.
     pub address: String,
-    /// Its dialect.
+    /// How names and tags are written for it.
     pub dialect: StatsdDialect,
 }
 

@@ -194,8 +194,12 @@ fn kind(value: &DeValue<'_>) -> &'static str {
 /// Returns the alternative of a schema that the value uses; the first one if it fits none.
 fn matching_alternative<'s>(schema: &'s Value, value: &DeValue<'_>) -> &'s Value {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return schema };
-    let taken =
-        |way: &&Value| matches!((type_of(way), value), ("object", DeValue::Table(_)) | ("string", DeValue::String(_)));
+    let taken = |way: &&Value| {
+        matches!(
+            (type_of(way), value),
+            ("object", DeValue::Table(_)) | ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_))
+        )
+    };
     ways.iter().find(taken).or(ways.first()).unwrap_or(schema)
 }
 

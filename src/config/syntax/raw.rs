@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::config::syntax::column_entry::ColumnEntry;
 use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::max_changed::MaxChangedEntry;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -182,6 +183,9 @@ pub(crate) struct SheetSection {
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
     pub(crate) key: Option<Text>,
+    /// With one row a key: how many rows a run may change before a person has to approve. A number of rows, a share such as 10%, or a
+    /// table of both: then a run is held that is beyond both. New rows are written in any case; no limit if nothing is said.
+    pub(crate) max_changed: Option<MaxChangedEntry>,
     /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
     pub(crate) spreadsheet: Option<Text>,
 }

@@ -34,7 +34,12 @@ impl RunLoop {
             }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
             RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
-            RunInput::Surveyed(survey) => return self.intake.use_survey(*survey),
+            RunInput::Surveyed(survey) => {
+                self.intake.use_survey(*survey);
+                return self.begin_forecast();
+            }
+            RunInput::Forecast(record, identity) => return self.take_forecast_record(record, identity),
+            RunInput::ForecastRead => return self.on_forecast_read(),
             RunInput::SourceRead => return self.on_source_read(),
             RunInput::Compared(repeats) => return self.intake.on_compared(repeats),
             RunInput::Result(result) => return self.take_result(*result),

@@ -27,7 +27,7 @@ pub enum LogFormatChoice {
     /// The format that fits the environment.
     #[default]
     Auto,
-    /// This format.
+    /// This format, wherever the process runs.
     Of(LogFormat),
 }
 
@@ -51,7 +51,7 @@ const SIGNS: [(LogFormat, &[&str]); 3] = [
 pub type LogEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl LogFormat {
-    /// Every format.
+    /// Every format, in the order of the help.
     pub const ALL: [Self; 6] = [Self::Pretty, Self::Json, Self::Gcp, Self::Datadog, Self::CloudWatch, Self::Ecs];
 
     /// Returns the word of the command line.
@@ -81,7 +81,7 @@ impl LogFormat {
 }
 
 impl LogFormatChoice {
-    /// Every choice.
+    /// Every choice, in the order of the help.
     pub const ALL: [Self; 7] = [
         Self::Auto,
         Self::Of(LogFormat::Pretty),
@@ -128,9 +128,9 @@ pub struct LogContext {
 /// A format with what its lines say about the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogStyle {
-    /// The format.
+    /// The form of each line.
     pub format: LogFormat,
-    /// The process.
+    /// What each line says about the process, such as its service and trace.
     pub context: LogContext,
 }
 

@@ -21,7 +21,7 @@ use crate::storage::transaction::Transaction;
 pub(crate) struct TableHint {
     /// The cell with a value from which the table was found: row and column.
     pub seed: (u32, u32),
-    /// The table.
+    /// The cells of the table, with its header.
     pub area: Area,
     /// The exclusive end of the nearest cells with values left of it, in its own rows.
     pub left_end: Option<u32>,
