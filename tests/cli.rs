@@ -37,6 +37,10 @@ mod heartbeat;
 #[path = "cli/metrics.rs"]
 mod metrics;
 
+#[cfg(feature = "otlp")]
+#[path = "cli/otlp.rs"]
+mod otlp;
+
 #[path = "cli/log_formats.rs"]
 mod log_formats;
 
