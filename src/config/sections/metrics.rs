@@ -38,7 +38,7 @@ pub struct MetricsSettings {
 }
 
 impl MetricsSettings {
-    /// Returns whether nobody gets the metrics.
+    /// Returns whether the metrics go nowhere.
     pub fn is_empty(&self) -> bool {
         self.jsonl.is_none() && self.textfile.is_none() && self.pushgateway.is_none() && self.statsd.is_none()
     }

@@ -32,7 +32,7 @@ pub enum LogFormatChoice {
 }
 
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
-/// comes first: somebody who names a service for it has its agent read the lines, wherever they are
+/// comes first: a user who names a service for it has its agent read the lines, wherever they are
 /// written.
 const SIGNS: [(LogFormat, &[&str]); 3] = [
     (LogFormat::Datadog, &["DD_SERVICE", "DD_ENV", "DD_AGENT_HOST"]),

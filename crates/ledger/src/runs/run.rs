@@ -121,7 +121,7 @@ pub struct Run {
     pub started: Timestamp,
     /// The end time; `None` while it is active, and for a crashed run.
     pub finished: Option<Timestamp>,
-    /// How it stands: running, or how it ended.
+    /// Running, or how it ended.
     pub status: RunStatus,
     /// Records and items, counted from its start.
     pub counts: Counts,
