@@ -34,11 +34,20 @@ mod plan;
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/metrics.rs"]
+mod metrics;
+
+#[path = "cli/log_formats.rs"]
+mod log_formats;
+
 #[path = "cli/due.rs"]
 mod due;
 
 #[path = "cli/backfill.rs"]
 mod backfill;
+
+#[path = "cli/held.rs"]
+mod held;
 
 #[path = "cli/late.rs"]
 mod late;

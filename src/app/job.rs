@@ -21,6 +21,7 @@ use crate::google::calls::call_counts::CallCounts;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{CallTotals, Event, RunReport};
+use crate::ledger::runs::held_changes::{Approval, HoldSettings};
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -64,6 +65,8 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// What the run claims of the job's schedule.
     pub claim: ScheduleClaim,
+    /// Which changes of existing rows a person approves.
+    pub approval: Approval,
     /// The machine's name.
     pub host: String,
 }
@@ -339,6 +342,12 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             Arc::new(settings.expectations.clone())
         } else {
             Arc::default()
+        },
+        hold: HoldSettings {
+            limit: settings.max_changed,
+            approval: request.approval,
+            predicts: false,
+            has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),

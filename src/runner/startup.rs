@@ -27,6 +27,7 @@ use crate::port::process::Processes;
 use crate::port::store::StoreError;
 use crate::runner::outlook::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
+use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
@@ -350,9 +351,11 @@ fn intake(
         expected_columns: config.expectations.filled.clone(),
         filled: FilledColumns::default(),
     };
+    let index =
+        snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone());
     let intake = Intake {
-        index: snapshot
-            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+        hold: ChangeHold::new(config, loaded, index.keys()),
+        index,
         output,
         watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),

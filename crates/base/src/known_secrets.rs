@@ -4,8 +4,8 @@
 //! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets`
 //! hides them as well.
 //!
-//! The list is the process's own, and not a value that is passed along: whoever writes text can't
-//! forget a secret that another part has read.
+//! The list is the process's own, and not a value that is passed along: a part that writes text
+//! can't forget a secret that another part has read.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -32,9 +32,9 @@ pub fn register_secret(secret: &str) {
     if secret.len() < MIN_LENGTH {
         return;
     }
-    let mut forms = forms(secret);
+    let mut forms = forms_of(secret);
     if let Some(path) = path_of(secret).filter(|path| path.len() >= MIN_PART) {
-        forms.extend(self::forms(path));
+        forms.extend(forms_of(path));
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms {
@@ -78,7 +78,7 @@ pub fn hide_secrets(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the text as it is, escaped as in JSON, percent-encoded, and in base64 of both alphabets.
-fn forms(secret: &str) -> Vec<String> {
+fn forms_of(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
         json_escaped(secret),

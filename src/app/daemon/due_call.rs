@@ -315,9 +315,10 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_with_places_and_the_next_step() {
-        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
+        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"exit_code":78,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
         let expected = "one thing is wrong; q.toml:3: unknown key; did you mean tab?";
         assert_eq!(error_of(line).as_deref(), Some(expected));
         assert_eq!(error_of("WARN something"), None);
+        assert_eq!(error_of(r#"{"error":{"kind":"transient","message":"a line of a log"}}"#), None);
     }
 }

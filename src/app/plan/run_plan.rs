@@ -144,7 +144,8 @@ pub async fn plan_run(
         clock: Arc::clone(clock),
         chance: Arc::clone(chance),
     };
-    let config = run_config(settings, request, &install, false);
+    let mut config = run_config(settings, request, &install, false);
+    config.hold.predicts = true;
     let report = file.check(pass(parts, config, stop).await.map_err(AppError::from))?;
     let effects = rehearsal.effects();
     let PlanEvents { open_failures, failures, warnings } =

@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::grid::Cell;
 use crate::ledger::leases::lease::LeaseStatus;
 use crate::ledger::rows::row_codec::read_run_row;
+use crate::ledger::runs::outlook::HeldRows;
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::ledger::state::snapshot::State;
 use crate::schedule::job_schedule::RUNS_FOR_ESTIMATE;
@@ -93,7 +94,10 @@ impl LatestRuns {
 
     fn add(&mut self, run: Run) {
         if let (true, Some(ended_at)) = (is_success(run.status), run.finished) {
-            self.done.extend(run.trigger.scheduled_for);
+            // What was held back is still to do: a backfill with --approve runs it again.
+            if !matches!(run.outlook.held, HeldRows::Rows { .. }) {
+                self.done.extend(run.trigger.scheduled_for);
+            }
             let success = SuccessfulRun {
                 scheduled_for: run.trigger.scheduled_for,
                 started_at: run.started,

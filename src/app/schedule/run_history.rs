@@ -36,10 +36,12 @@ use crate::store::tabs::parse;
 use crate::store::tabs::schema::{RUNS_TITLE, StoreMetadata, Tab};
 use crate::time::Timestamp;
 
-/// Rows of `Runs` per call: seven cells each.
+/// Rows of `Runs` per call: eight cells each.
 const PAGE_ROWS: u32 = 10_000;
 /// The columns that count.
 const COLUMNS: [&str; 7] = ["run", "job", "trigger", "scheduled_for", "started", "finished", "status"];
+/// What a run held back. The column came later than the others, and a tab without it still works.
+const HELD_COLUMN: &str = "held";
 /// Predecessors that are read for the last success.
 const MOST_PREDECESSORS: usize = 3;
 /// How often the state is looked for again while commits move it, and the pause between.
@@ -237,16 +239,18 @@ async fn is_paused(
 
 /// Reads all rows of `Runs`, page by page.
 async fn read_pages(sheet: &Sheet, info: &TabInfo, tab: &Tab, runs: &mut LatestRuns) -> Result<(), LoadError> {
-    let positions = COLUMNS.map(|column| tab.position(column).unwrap_or_default());
+    let read: Vec<(&str, usize)> =
+        COLUMNS.iter().chain(&[HELD_COLUMN]).filter_map(|column| Some((*column, tab.position(column)?))).collect();
     let mut from = 2;
     while from <= info.rows {
         let to = from.saturating_add(PAGE_ROWS - 1).min(info.rows);
-        let ranges = positions.map(|at| parse::column_range(&info.title, at, from, Some(to)));
+        let ranges = read.iter().map(|(_, at)| parse::column_range(&info.title, *at, from, Some(to)));
+        let ranges: Vec<String> = ranges.collect();
         let columns = values(sheet, &ranges).await?;
         let rows = columns.iter().map(Vec::len).max().unwrap_or_default();
         for at in 0..rows {
             let cell = |name: &str| {
-                let column = COLUMNS.iter().position(|known| *known == name)?;
+                let column = read.iter().position(|(known, _)| *known == name)?;
                 columns.get(column)?.get(at)?.first()
             };
             runs.add_row(cell);

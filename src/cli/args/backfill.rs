@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use jiff::civil::Date;
 
+use crate::cli::args::approval::approval;
 use crate::cli::args::duration::deadline;
 use crate::cli::args::job::JobArgs;
+use crate::ledger::runs::held_changes::Approval;
 
 /// The job and the flags of `sheetkeep backfill`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
@@ -25,6 +27,9 @@ pub struct BackfillArgs {
     /// Stop each run gracefully before TIME (e.g. 50m) elapses; exit 124
     #[arg(long, value_name = "TIME", value_parser = deadline)]
     pub deadline: Option<Duration>,
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "")]
+    pub approve: Option<Approval>,
     /// Print nothing of a run unless something failed or is exhausted
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,

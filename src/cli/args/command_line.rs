@@ -8,8 +8,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::args::approval::approval;
 use crate::cli::args::backfill::BackfillArgs;
 use crate::cli::args::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
@@ -22,7 +24,8 @@ use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::terminal::{ColorChoice, Terminal};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
+use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redacted;
 use crate::telemetry::logs::log_format::LogFormatChoice;
 
@@ -59,7 +62,7 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    /// Write logs as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
     #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept
@@ -136,8 +139,11 @@ pub struct RunArgs {
     /// Apply; without it, --force is a dry run
     #[arg(long, requires = "force")]
     pub yes: bool,
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    pub approve: Option<Approval>,
     /// Print what the run would do and write nothing; the same as `sheetkeep plan`
-    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline"])]
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
     pub dry_run: bool,
     /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
     #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
@@ -211,12 +217,33 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error) {
+            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+        }
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
+}
+
+/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// it may be one that deletes.
+fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let help = match ending.as_str() {
+        "toml" => format!("to run that job: sheetkeep run {word}"),
+        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
 }
 
 /// The reply to a command line that starts no command.
@@ -257,6 +284,7 @@ impl RunArgs {
             deadline: None,
             force: false,
             yes: false,
+            approve: None,
             dry_run: false,
             plan: None,
             due: false,

@@ -8,6 +8,7 @@
 //! - `plan`, `backfill`, `late`, `failures`, `retry`, `emulate`: the flags of the command of that name.
 //! - `maintenance`: the flags of `fsck`, `prune`, `reset` and `rollover`.
 //! - `schedule`, `schedule_run`: the flags of `schedule explain`, `export` and `run`.
+//! - `approval`: what does `--approve` approve?
 //! - `duration`: how is a duration typed?
 
 pub mod command_line;
@@ -22,4 +23,5 @@ pub mod schedule_run;
 pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;
+pub mod approval;
 pub mod duration;

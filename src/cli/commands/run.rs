@@ -129,6 +129,7 @@ pub async fn run_job(
             .clone()
             .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
         claim: order.claim.clone(),
+        approval: args.approve.unwrap_or_default(),
         host,
     };
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
@@ -160,7 +161,7 @@ pub async fn run_job(
     concluded
 }
 
-/// Everyone who follows a run: people, the heartbeat, and whoever gets its metrics.
+/// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
 struct RunObservers {
     job: String,
     reporter: Arc<Mutex<Reporter>>,

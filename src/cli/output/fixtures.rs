@@ -46,6 +46,7 @@ pub fn report() -> RunReport {
         repeats: RepeatedKeys::default(),
         again: ReprocessPolicy::EachVersion,
         rowless: 0,
+        held: None,
     }
 }
 

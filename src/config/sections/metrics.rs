@@ -38,7 +38,7 @@ pub struct MetricsSettings {
 }
 
 impl MetricsSettings {
-    /// Returns whether the metrics go nowhere.
+    /// Returns whether no receiver is named.
     pub fn is_empty(&self) -> bool {
         self.jsonl.is_none() && self.textfile.is_none() && self.pushgateway.is_none() && self.statsd.is_none()
     }

@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use crate::config::syntax::column_entry::ColumnEntry;
 use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::max_changed::MaxChangedEntry;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -100,10 +101,20 @@ pub(crate) struct SourceSection {
     pub(crate) json: Option<Text>,
     /// A file with one JSON text a line.
     pub(crate) jsonl: Option<Text>,
+    /// An Excel workbook (.xlsx).
+    pub(crate) xlsx: Option<Text>,
     /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
     pub(crate) items: Option<Text>,
-    /// What sets CSV fields apart: one character, a comma if none is named.
+    /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
+    /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// utf-8, windows-1252, utf-16le or shift_jis.
+    pub(crate) encoding: Option<Text>,
+    /// The sheet of a workbook that is read; needed if it has several.
+    pub(crate) sheet: Option<Text>,
+    /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
+    pub(crate) header_row: Option<At<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -161,7 +172,7 @@ pub(crate) struct SheetSection {
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format` and `timezone`.
+    /// `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,
@@ -172,6 +183,9 @@ pub(crate) struct SheetSection {
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
     pub(crate) key: Option<Text>,
+    /// With one row a key: how many rows a run may change before a person has to approve. A number of rows, a share such as 10%, or a
+    /// table of both: then a run is held that is beyond both. New rows are written in any case; no limit if nothing is said.
+    pub(crate) max_changed: Option<MaxChangedEntry>,
     /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
     pub(crate) spreadsheet: Option<Text>,
 }

@@ -18,6 +18,7 @@ use crate::ledger::commit::commit_resolution::Resolution;
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
+use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
@@ -255,8 +256,12 @@ impl Committer {
         }
         let so_far = self.run_after(&changes, intake.counts);
         let cells_left = self.driver.store.usage().cells_left;
+        let held = intake.hold.plan_after(&items);
         let run = match end {
-            Some(end) => with_outlook(end.close(so_far), &changes, intake, cells_left),
+            Some(end) => {
+                let run = with_outlook(end.close(so_far), &changes, intake, cells_left);
+                Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
+            }
             None => so_far,
         };
         if end.is_some() && !self.is_run_row_written {
@@ -281,6 +286,7 @@ impl Committer {
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
+            state.held = held;
             state.begun = begun;
             state.forced = reprocess_runs;
             if let Some(rollover) = rollover {

@@ -32,12 +32,20 @@ pub enum LogFormatChoice {
 }
 
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
-/// comes first: a user who names a service for it has its agent read the lines, wherever they are
-/// written.
+/// comes first: where a service is named for it, its agent reads the lines, whatever the platform
+/// is.
 const SIGNS: [(LogFormat, &[&str]); 3] = [
     (LogFormat::Datadog, &["DD_SERVICE", "DD_ENV", "DD_AGENT_HOST"]),
     (LogFormat::Gcp, &["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET"]),
-    (LogFormat::CloudWatch, &["AWS_LAMBDA_FUNCTION_NAME", "AWS_BATCH_JOB_ID", "ECS_CONTAINER_METADATA_URI_V4"]),
+    (
+        LogFormat::CloudWatch,
+        &[
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_BATCH_JOB_ID",
+            "ECS_CONTAINER_METADATA_URI",
+            "ECS_CONTAINER_METADATA_URI_V4",
+        ],
+    ),
 ];
 
 /// A reader of environment variables.

@@ -127,7 +127,7 @@ impl RunMeasurement {
     /// Returns the fields of the run's log line.
     pub fn log_fields(&self) -> Map<String, Value> {
         let mut fields = Map::new();
-        fields.insert("status".into(), self.status.into());
+        fields.insert("outcome".into(), self.status.into());
         fields.insert("exit_code".into(), self.exit_code.into());
         if let Some(kind) = &self.error_kind {
             fields.insert("error.kind".into(), kind.as_str().into());

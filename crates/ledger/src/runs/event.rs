@@ -6,6 +6,7 @@ use crate::items::key::Key;
 use crate::items::repeated_keys::RepeatedKeys;
 use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::lease::Fence;
+use crate::runs::held_changes::HeldReport;
 use crate::runs::run::{Counts, Run};
 use sheetkeep_base::fault::Fault;
 
@@ -197,4 +198,6 @@ pub struct RunReport {
     pub again: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Changes of existing rows that are held back; in a plan, those that a run would hold.
+    pub held: Option<HeldReport>,
 }

@@ -17,6 +17,7 @@ use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
+use crate::runs::held_changes::HeldPlan;
 use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
@@ -64,6 +65,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
+    pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -191,6 +193,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
+        held: HeldPlan::read(fields.text("held")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })

@@ -90,7 +90,8 @@ async fn run_occurrence(
     let settings = load_settings_at(&args.job, None, LogicalTime::Occurrence { scheduled_for, date })?;
     let trigger = Trigger { kind: BACKFILL_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) };
     let options = RunOptions { trigger: Some(trigger), settings: Some(Box::new(settings)), ..RunOptions::default() };
-    let run_args = RunArgs { quiet: args.quiet, deadline: args.deadline, ..RunArgs::new(&args.job) };
+    let run_args =
+        RunArgs { quiet: args.quiet, deadline: args.deadline, approve: args.approve, ..RunArgs::new(&args.job) };
     let (clock, chance) = (Arc::clone(clock), Arc::clone(chance));
     Box::pin(run_job(session, &run_args, options, host.to_owned(), clock, chance)).await
 }
