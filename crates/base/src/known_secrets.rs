@@ -45,7 +45,7 @@ pub fn register_secret(secret: &str) {
     }
 }
 
-/// Registers the value of an environment variable if the name says that it is a secret. A path and
+/// Registers the value of an environment variable if its name is that of a secret. A path and
 /// a JSON document are not registered: the first is not secret, and of the second only parts are.
 pub fn register_variable(name: &str, value: &str) {
     let value = value.trim();

@@ -1,6 +1,6 @@
 //! The formats of logs, and the one that an environment asks for.
 //!
-//! In scope: names, detection, what the environment says about the service. Out of scope: the keys
+//! In scope: names, detection, what the environment shows of the service. Out of scope: the keys
 //! of each format (`telemetry::logs::rendering`).
 
 /// The format of log lines.
@@ -109,7 +109,7 @@ impl LogFormatChoice {
     }
 }
 
-/// What every line says about the process, in the formats that have a place for it.
+/// What every line reports of the process, in the formats that have a place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogContext {
     /// The name of the service, `sheetkeep` unless the environment names one.
@@ -131,7 +131,7 @@ pub struct LogContext {
 pub struct LogStyle {
     /// The form of each line.
     pub format: LogFormat,
-    /// What each line says about the process, such as its service and trace.
+    /// What each line reports of the process, such as its service and trace.
     pub context: LogContext,
 }
 

@@ -1,7 +1,7 @@
 //! Counts of a run that are far from what earlier runs yielded, where the job file expects nothing.
 //!
 //! In scope: the usual count and the distance that is worth a warning. Out of scope: keeping the
-//! counts of earlier runs (the state), what `[expect]` says (`runs::expectation`).
+//! counts of earlier runs (the state), the rules of `[expect]` (`runs::expectation`).
 //!
 //! The usual count is the median of the runs that yielded something, so that a few empty runs do
 //! not move it. From eight runs on, runs of the same weekday are compared, if two of them are

@@ -137,7 +137,7 @@ pub struct Run {
     pub version: String,
     /// One sentence for the user.
     pub message: String,
-    /// What it says about the time after it; only in Runs.
+    /// When the next run is due, and what is left; only in Runs.
     pub outlook: RunOutlook,
 }
 
