@@ -156,3 +156,9 @@ mod retry;
 
 #[path = "cli/json_documents.rs"]
 mod json_documents;
+
+#[path = "cli/newcomer_words.rs"]
+mod newcomer_words;
+
+#[path = "cli/newcomer_csv.rs"]
+mod newcomer_csv;

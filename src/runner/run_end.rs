@@ -52,6 +52,8 @@ pub struct FullPass {
     pub filled: FilledColumns,
     /// How its counts are far from those of earlier runs, where nothing is expected.
     pub unusual: Vec<String>,
+    /// How its length does not fit into the job's schedule, if that is so.
+    pub outgrown: Option<String>,
     /// The changes that it holds back, if it does.
     pub held: Option<HeldReport>,
 }
@@ -98,7 +100,8 @@ impl FullPass {
             0 => String::new(),
             failed => format!("{failed} failed; see Failures {}", self.job),
         };
-        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; ")]))
+        let outgrown = self.outgrown.clone().unwrap_or_default();
+        (status, join_phrases(&[violations, failed, rowless_phrase(self.rowless), self.unusual.join("; "), outgrown]))
     }
 }
 
@@ -148,6 +151,7 @@ mod tests {
             expectations: Arc::default(),
             filled: FilledColumns::default(),
             unusual: Vec::new(),
+            outgrown: None,
             held: None,
         })
     }

@@ -8,8 +8,8 @@
 //! last applied.
 
 use crate::ledger::runs::learned_band::{RunYield, unusual_counts};
-use crate::ledger::runs::run::Run;
-use crate::ledger::runs::schedule_history::ScheduleHistory;
+use crate::ledger::runs::run::{Run, RunStatus};
+use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::runner::run_config::RunError;
 use crate::runner::schedule_claim::ScheduleClaim;
 
@@ -100,6 +100,21 @@ impl ScheduleRecorder {
         let earlier = self.history.ended.iter().map(|run| RunYield::new(run.started(), run.read, run.new));
         let earlier: Vec<RunYield> = earlier.collect();
         unusual_counts(&earlier, RunYield::new(run.started, run.counts.read, run.counts.new))
+    }
+
+    /// Returns the lengths of the last runs and of this one, in milliseconds, oldest first; nothing
+    /// for a run that does not count.
+    pub fn durations_ms(&self, took_ms: u64) -> Vec<u64> {
+        if !self.is_counted {
+            return Vec::new();
+        }
+        self.history.ended.iter().map(EndedRun::lasted_ms).chain([took_ms]).collect()
+    }
+
+    /// Returns how many occurrences before this run were skipped in a row because a run was active.
+    pub fn skipped_in_a_row(&self) -> u32 {
+        let is_overlap = |run: &&Run| run.status == RunStatus::Skipped && run.message.ends_with("still active");
+        u32::try_from(self.claim.closed.iter().rev().take_while(is_overlap).count()).unwrap_or(u32::MAX)
     }
 
     /// Keeps what a commit of this run has recorded. `abandoned` as in `history_after`.

@@ -17,7 +17,7 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
-use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
@@ -367,6 +367,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
+        skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

@@ -22,7 +22,7 @@ pub fn check_format(pattern: &str, kind: ColumnType) -> Result<(), String> {
                 scan.placeholders += usize::from(is_elapsed && !is_number);
             }
             '\\' | '_' | '*' => {
-                chars.next().map(|_| ()).ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?;
+                chars.next().map(|_| ()).ok_or_else(|| format!("ends with {c:?}, which needs a character after it"))?
             }
             other => scan.add(other)?,
         }

@@ -31,7 +31,7 @@ const FAILURES_KEPT: usize = 20;
 pub struct Audience {
     /// A machine: one JSON document at the end, nothing else.
     pub json: bool,
-    /// A reader who wants failures only.
+    /// A reader who wants failures and warnings only.
     pub quiet: bool,
     /// A reader who started the run as part of another command: exhausted failures are not
     /// reported.
@@ -109,6 +109,8 @@ impl Reporter {
         }
         let is_shown = match event {
             Event::ItemFailed { .. } => !self.audience.json,
+            // What people did to the sheet, or have to do, is worth a mail.
+            Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
