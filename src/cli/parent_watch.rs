@@ -1,7 +1,7 @@
 //! The end of the process that started this one.
 //!
-//! In scope: noticing it by the parent's id, and by the end of a piped standard input. Out of scope:
-//! what ends then (`commands::emulate`).
+//! In scope: noticing it by the parent's id, and by the end of a piped standard input. Out of
+//! scope: what ends then (`commands::emulate`).
 //!
 //! A test runner that is killed ends no children. Its pipe closes and its children get another
 //! parent, whatever killed it.

@@ -24,8 +24,9 @@ pub struct ScheduleClaim {
 }
 
 impl ScheduleClaim {
-    /// Returns whether this claims the same as the last claim of the same call: the same occurrence,
-    /// or a request as that was. A cell with a formula such as `=NOW()` asks again and again.
+    /// Returns whether this claims the same as the last claim of the same call: the same
+    /// occurrence, or a request as that was. A cell with a formula such as `=NOW()` asks again and
+    /// again.
     pub fn repeats(&self, last: &Self) -> bool {
         self.occurrence == last.occurrence && self.request.is_some() == last.request.is_some()
     }

@@ -1,8 +1,8 @@
 //! CSV with a header row: one record per row, every value a text.
 //!
 //! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
-//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and types: `0042`
-//! stays `0042`, and the job file sets a column's type.
+//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and
+//! types: `0042` stays `0042`, and the job file sets a column's type.
 
 use std::collections::HashMap;
 use std::io::{Chain, Cursor, Read};

@@ -155,8 +155,8 @@ impl Loader {
         }
     }
 
-    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair also
-    /// the post-images, because a repair may write formulas.
+    /// Reads the pre-images of the misplaced writes from the undo rows, as entered; of a repair
+    /// also the post-images, because a repair may write formulas.
     pub async fn read_entered_images(&self, title: &str, finding: &UndoFinding) -> Result<EnteredImages, LoadError> {
         let undo_log = &finding.undo_log;
         let (Some(first), Some(last)) = (finding.misplaced.first(), finding.misplaced.last()) else {

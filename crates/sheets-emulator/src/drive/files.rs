@@ -1,8 +1,8 @@
 //! Drive v3 calls by which clients create, find and delete spreadsheets.
 //!
-//! In scope: `files.create`, `copy`, `get`, `list`, `update`, `delete`, for spreadsheets only, all of
-//! them in the root folder.
-//! Out of scope: other kinds of files, exports (`export`), uploads (`upload`), permissions.
+//! In scope: `files.create`, `copy`, `get`, `list`, `update`, `delete`, for spreadsheets only, all
+//! of them in the root folder. Out of scope: other kinds of files, exports (`export`), uploads
+//! (`upload`), permissions.
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};

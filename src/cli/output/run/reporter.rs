@@ -145,7 +145,8 @@ impl Reporter {
         self.terminal.err().line(&rendered(&line, self.style.format, &self.style.context));
     }
 
-    /// Writes the one line that has everything about a run that is over, where a log collector reads.
+    /// Writes the one line that has everything about a run that is over, where a log collector
+    /// reads.
     pub fn write_measurement(&self, measurement: &RunMeasurement) {
         let level = measurement.log_level();
         if self.style.format.is_structured() && (!self.audience.quiet || level != LogLevel::Info) {

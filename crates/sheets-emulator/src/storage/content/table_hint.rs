@@ -7,8 +7,8 @@
 //! The hint is in a temporary table of the connection, with triggers on the rows. So it is rolled
 //! back with the transaction, and it is gone after any change of a row through this connection. A
 //! commit through any other connection, of this process or another, changes `data_version`, and the
-//! hint does not count then. In a file, the checkpoint after each commit changes it too: hints serve
-//! spreadsheets in memory.
+//! hint does not count then. In a file, the checkpoint after each commit changes it too: hints
+//! serve spreadsheets in memory.
 
 use rusqlite::{OptionalExtension, params};
 
