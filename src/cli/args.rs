@@ -18,6 +18,7 @@ use crate::cli::exit::{Exit, FailOn, table};
 use crate::cli::failures_args::FailuresArgs;
 use crate::cli::job_args::JobArgs;
 use crate::cli::late_args::LateArgs;
+use crate::cli::lint_args::{LintArgs, LintFormat};
 use crate::cli::logs::LogFormat;
 use crate::cli::maintenance_args::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::plan_args::PlanArgs;
@@ -98,6 +99,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Check how far scripts and crontabs can be left alone: readiness, gaps
+    Lint(LintArgs),
     /// Run a command until it succeeds, with growing, random delays
     Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
@@ -242,6 +245,7 @@ impl Args {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
+            || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)
     }
 }
 
@@ -308,7 +312,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

@@ -18,6 +18,7 @@ pub mod failures_args;
 pub mod late_args;
 pub mod backfill_args;
 pub mod maintenance_args;
+pub mod lint_args;
 pub mod retry_args;
 pub mod schedule_args;
 pub mod schedule_run_args;

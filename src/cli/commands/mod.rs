@@ -13,6 +13,7 @@
 //! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `schedule_run`: runs many jobs by their schedules.
+//! - `lint`: checks how far scripts can be left alone.
 //! - `retry`: runs any command until it succeeds.
 //! - `emulate`: serves the emulator.
 
@@ -38,5 +39,6 @@ pub mod fsck;
 pub mod schedule;
 pub mod schedule_run;
 pub mod retry;
+pub mod lint;
 #[cfg(feature = "emulator")]
 pub mod emulate;
