@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::cli::args::CliCommand;
+use crate::cli::args::command_line::CliCommand;
+use crate::cli::args::schedule::ScheduleAction;
 use crate::cli::commands;
 use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
-use crate::cli::schedule_args::ScheduleAction;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{host_name, process_variable};
@@ -73,43 +73,49 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
         CliCommand::Run(args) if args.force => {
-            runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
-            runtime.block_on(commands::plan::command(session, &plan, host_name(), clock, chance))
+            runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.due => {
-            runtime.block_on(commands::due::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::due::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Plan(args) => runtime.block_on(commands::plan::command(session, args, host_name(), clock, chance)),
+        CliCommand::Plan(args) => {
+            runtime.block_on(commands::inspect::plan::command(session, args, host_name(), clock, chance))
+        }
         CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
-        CliCommand::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::command(session, args, clock, chance)),
         CliCommand::Backfill(args) => {
-            runtime.block_on(commands::backfill::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Late(args) => runtime.block_on(commands::late::command(session, args, clock, chance)),
-        CliCommand::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
+        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
+        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
         CliCommand::Failures(args) => {
-            runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))
         }
-        CliCommand::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
+        CliCommand::Explain(args) => {
+            runtime.block_on(commands::inspect::explain::command(session, args, clock, chance))
+        }
         CliCommand::Reset(args) => {
-            runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::reset::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Prune(args) => {
-            runtime.block_on(commands::prune::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::prune::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Rollover(args) => {
-            runtime.block_on(commands::rollover::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::rollover::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
-        CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
+        CliCommand::Fsck(args) => {
+            runtime.block_on(commands::maintain::fsck::command(session, args, host_name(), clock, chance))
+        }
+        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::command(session, args, clock, chance)),
         CliCommand::Schedule(args) => {
             if let ScheduleAction::Run(args) = &args.action {
-                return runtime.block_on(commands::schedule_run::command(session, args, clock, chance));
+                return runtime.block_on(commands::schedule::daemon::command(session, args, clock, chance));
             }
-            commands::schedule::command(session, &args.action, clock.as_ref())
+            commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
         }
         CliCommand::Lint(args) => commands::lint::command(session, args),
         CliCommand::Retry(args) => {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use crate::cli::args::lint::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::lint_args::{ConfidenceChoice, FixChoice, GateChoice, LintAction, LintArgs, LintFormat};
 use crate::cli::session::Session;
 use crate::lint::baseline::LintBaseline;
 use crate::lint::finding::{Confidence, LintSeverity};

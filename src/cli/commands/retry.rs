@@ -4,18 +4,15 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
+use crate::cli::args::retry::RetryArgs;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::logs::LogFormat;
-use crate::cli::output::json::json_line;
-use crate::cli::retry_args::RetryArgs;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::terminal::{Terminal, visible};
+use crate::cli::streams::terminal::{Terminal, visible};
 use crate::clock::Clock;
 use crate::command_retry::attempt::CommandOutput;
 use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
@@ -24,6 +21,7 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::private;
 use crate::rng::Rng;
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 
 /// Runs the command and returns its exit code.
 pub async fn command(
@@ -131,7 +129,8 @@ impl RetryLines<'_> {
             None => format!("{number}: succeeded"),
         };
         if attempt.error.is_some() || attempt.number > 1 || self.session.args.verbose > 0 {
-            self.line(&text, attempt.error.is_some(), attempt);
+            let event = if attempt.delay > 0.0 { "command.retrying" } else { "command.attempted" };
+            self.line(&text, attempt.error.is_some(), event, attempt);
         }
     }
 
@@ -149,28 +148,34 @@ impl RetryLines<'_> {
             }
         };
         if let Some(last) = report.attempts.last() {
-            self.line(&text, true, last);
+            self.line(&text, true, "command.given_up", last);
         }
     }
 
-    fn line(&self, text: &str, is_warning: bool, attempt: &AttemptReport) {
-        let err = self.session.terminal.err();
-        if self.session.args.log_format == LogFormat::Text {
-            err.line(text);
+    fn line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
+        if !self.session.log_style.format.is_structured() {
+            self.session.terminal.err().line(text);
             return;
         }
-        err.put(&json_line(&json!({
-            "time": self.clock.now().to_string(),
-            "severity": if is_warning { "WARNING" } else { "INFO" },
-            "message": text,
-            "target": "sheetkeep::retry",
-            "attempt": attempt.number,
-            "of": self.of,
-            "delay_s": attempt.delay,
-            "error": attempt.error,
-            "exit_code": attempt.exit_code,
-        })));
+        let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
+        let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::retry", text);
+        line.add("event", event.into());
+        line.add("attempt", attempt.number.into());
+        line.add("of", self.of.into());
+        line.add("delay_ms", milliseconds(attempt.delay).into());
+        if let Some(error) = &attempt.error {
+            line.add("error.kind", "command".into());
+            line.add("cause", error.as_str().into());
+        }
+        line.add("exit_code", attempt.exit_code.into());
+        self.session.write_log_line(&line);
     }
+}
+
+/// Returns seconds in milliseconds, rounded up.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "delays are positive and below 2^53 ms")]
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1_000.0).ceil() as u64
 }
 
 /// Returns seconds with two digits that count, such as `0.083` and `12`.

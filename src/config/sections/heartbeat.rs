@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
-use crate::config::syntax::raw::{At, HeartbeatSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;
 
