@@ -20,7 +20,7 @@ use crate::config::settings::Settings;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{Event, RunReport};
-use crate::ledger::runs::run::Trigger;
+use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
 use crate::port::journal::Journal;
@@ -28,6 +28,7 @@ use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
+use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
@@ -63,6 +64,10 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// What the run claims of the job's schedule.
     pub claim: ScheduleClaim,
+    /// Set if nothing runs, and only an end is recorded: its status and its reason.
+    pub recorded_end: Option<(RunStatus, String)>,
+    /// What the run reports to people; `None` for one that reports nothing.
+    pub alerts: Option<Arc<RunAlerts>>,
     /// The machine's name.
     pub host: String,
 }
@@ -316,6 +321,8 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         trigger: request.trigger.clone(),
         schedule: settings.schedule.clone().map(Arc::new),
         claim: settings.schedule.as_ref().map(|_| request.claim.clone()),
+        recorded_end: request.recorded_end.clone(),
+        alerts: request.alerts.clone(),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,

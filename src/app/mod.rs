@@ -34,6 +34,7 @@ pub mod job;
 pub mod due;
 pub mod daemon;
 pub mod heartbeat;
+pub mod alerting;
 pub mod plan;
 pub mod plan_file;
 pub mod plan_comparison;

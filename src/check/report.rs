@@ -17,6 +17,8 @@ pub enum Subject {
     Schedule,
     /// Where the job reports that it is alive.
     Heartbeat,
+    /// Who hears of failures.
+    Alerts,
     /// The job's source.
     Source,
     /// A step that runs a program.
@@ -48,6 +50,7 @@ impl Subject {
             Self::JobFile => "job file",
             Self::Schedule => "schedule",
             Self::Heartbeat => "heartbeat",
+            Self::Alerts => "alerts",
             Self::Source => "source",
             Self::Step => "step",
             Self::StateFolder => "state dir",

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::alert_args::AlertArgs;
 use crate::cli::backfill_args::BackfillArgs;
 use crate::cli::duration::{deadline, duration};
 #[cfg(feature = "emulator")]
@@ -95,6 +96,8 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
+    /// Send a test message to the channels that hear of failures
+    Alert(AlertArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
@@ -305,7 +308,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Alert(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }
@@ -320,6 +323,7 @@ fn after_help() -> String {
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
+         SLACK_WEBHOOK_URL               an incoming webhook of Slack; failures are reported there\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
          All but the last may also be set in the file .env beside the job file.\n\n\
          Exit codes:\n{}",

@@ -20,6 +20,9 @@ pub struct LateArgs {
     /// Read the file that `[heartbeat]` writes, not the spreadsheet; no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spreadsheet", "embedded"])]
     pub file: Option<PathBuf>,
+    /// Report what is late to the job's channels, once
+    #[arg(long)]
+    pub alert: bool,
     /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
     #[arg(long, value_name = "ID", conflicts_with = "embedded")]
     pub spreadsheet: Option<String>,

@@ -16,6 +16,7 @@ pub mod job_args;
 pub mod plan_args;
 pub mod failures_args;
 pub mod late_args;
+pub mod alert_args;
 pub mod backfill_args;
 pub mod maintenance_args;
 pub mod schedule_args;

@@ -15,6 +15,7 @@ use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
 use crate::config::form::JobFileForm;
 use crate::config::problem::{ConfigError, ConfigProblem};
+use crate::config::sections::alerts::{self, AlertSettings};
 use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
 use crate::config::sections::expect;
@@ -115,6 +116,8 @@ pub struct Settings {
     pub expectations: Expectations,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
+    /// What the job reports to people.
+    pub alerts: AlertSettings,
     /// How the job appears in the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
@@ -259,6 +262,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let overlap = limits::overlap(reader, raw.lease.as_ref());
     let expectations = expect::expectations(reader, raw.expect.as_ref());
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
+    let alerts = alerts::alerts(reader, raw.alerts.as_ref(), schedule.as_ref());
     let jobs = jobs::view(reader, raw);
     Some(Settings {
         job: job?,
@@ -291,6 +295,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         overlap,
         expectations,
         heartbeat,
+        alerts,
         jobs,
         state_dir,
         notes: std::mem::take(&mut reader.notes),

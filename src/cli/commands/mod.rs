@@ -10,9 +10,10 @@
 //! - `due`: runs what the schedule says, for any number of clocks.
 //! - `backfill`: runs past dates that have not run.
 //! - `plan`: prints what a run would do.
-//! - `status`, `show`, `explain`, `check`, `late`: commands that only read.
+//! - `status`, `show`, `explain`, `check`, `late`: commands that only read; `late_alert` reports what is late.
 //! - `schedule`: explains a schedule, and exports it for other schedulers.
 //! - `schedule_run`: runs many jobs by their schedules.
+//! - `alert`: sends a test message; `alert_place` words a job for all messages.
 //! - `emulate`: serves the emulator.
 
 pub mod error_report;
@@ -34,6 +35,9 @@ mod fields;
 pub mod failures;
 pub mod explain;
 pub mod fsck;
+pub mod alert;
+pub mod alert_place;
+mod late_alert;
 pub mod schedule;
 pub mod schedule_run;
 #[cfg(feature = "emulator")]

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
 use crate::app::plan_file::PlanFile;
 use crate::cli::args::RunArgs;
+use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
@@ -99,7 +101,7 @@ pub struct RunOptions {
 pub async fn run_job(
     session: &Session,
     args: &RunArgs,
-    order: RunOptions,
+    mut order: RunOptions,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
@@ -110,26 +112,16 @@ pub async fn run_job(
     };
     let place = place(&args.job, &settings);
     let heartbeat = heartbeat(&settings, &order, &clock);
+    let alerting = alerting(&settings, &order, &place, &host, &clock);
     let reporter = reporter(session, args, &order, &clock, place.clone());
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
-    let request = RunRequest {
-        accept_changes: args.accept_changes,
-        overlap: overlap(args, settings.overlap),
-        retrying: order.retrying,
-        changes: order.changes,
-        rollover: order.rollover,
-        recreates_tabs: order.recreates_tabs,
-        trigger: order
-            .trigger
-            .clone()
-            .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
-        claim: order.claim.clone(),
-        host,
-    };
+    let request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
+    let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
-    let running = Box::pin(run(&settings, request, clock, chance, heartbeat.wrap(events(&reporter)), stop));
+    let running =
+        Box::pin(run(&settings, request, clock, Arc::clone(&chance), heartbeat.wrap(events(&reporter)), stop));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
@@ -154,7 +146,13 @@ pub async fn run_job(
             |error| error_of_run(error, order.plan.as_ref(), &settings),
         )
     };
-    heartbeat.finish(&heartbeat_end(&settings.job, &ended, &concluded, &place)).await;
+    let of_heartbeat = heartbeat_end(&settings.job, &ended, &concluded, &place);
+    let of_alerts = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
+    tokio::join!(heartbeat.finish(&of_heartbeat), async {
+        if let Some(alerting) = &alerting {
+            alerting.finish(&of_alerts, &chance).await;
+        }
+    });
     concluded
 }
 
@@ -194,6 +192,30 @@ fn report_of(error: &AppError) -> Option<&RunReport> {
     }
 }
 
+fn run_request(
+    args: &RunArgs,
+    order: &mut RunOptions,
+    settings: &Settings,
+    alerting: Option<&Alerting>,
+    host: String,
+) -> RunRequest {
+    let kind = order.command.unwrap_or("cli");
+    let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
+    RunRequest {
+        accept_changes: args.accept_changes,
+        overlap: overlap(args, settings.overlap),
+        retrying: order.retrying.clone(),
+        changes: order.changes.take(),
+        rollover: order.rollover.clone(),
+        recreates_tabs: order.recreates_tabs,
+        trigger: order.trigger.clone().unwrap_or_else(by_command),
+        claim: order.claim.clone(),
+        recorded_end: None,
+        alerts: alerting.map(Alerting::for_run),
+        host,
+    }
+}
+
 fn reporter(
     session: &Session,
     args: &RunArgs,
@@ -217,6 +239,18 @@ fn heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) ->
     let silent = HeartbeatSettings::default();
     let of_run = if order.command.is_none() { &settings.heartbeat } else { &silent };
     Heartbeat::new(of_run, settings.certificates.as_deref(), Arc::clone(clock))
+}
+
+/// Returns the alerts of the run. A run by which another command writes has none.
+fn alerting(
+    settings: &Settings,
+    order: &RunOptions,
+    place: &Place,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+) -> Option<Alerting> {
+    let is_ordinary = order.command.is_none();
+    is_ordinary.then(|| Alerting::new(settings, alert_place(place, settings, host), clock)).flatten()
 }
 
 fn heartbeat_end<'a>(

@@ -26,6 +26,7 @@ impl RunLoop {
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
+        let verdict = self.config.recorded_end.clone().or(verdict);
         let cause = match (error, self.stop_reason) {
             (Some(error), _) => EndCause::Failed(error),
             (None, Some(reason)) => EndCause::Stopped(reason),
