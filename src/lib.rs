@@ -7,7 +7,8 @@
 #![doc = include_str!("../README.md")]
 
 pub use sheetkeep_alerts as alerts;
-pub use sheetkeep_base::{clock, failpoint, fault, machine, redact, retry, rng, system, time};
+pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact, retry, rng, system, time};
+pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
 pub use sheetkeep_schedule as schedule;
@@ -27,3 +28,4 @@ pub mod runner;
 pub mod source;
 pub mod step;
 pub mod store;
+pub mod telemetry;

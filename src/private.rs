@@ -78,6 +78,16 @@ pub fn open_or_create(path: &Path) -> io::Result<File> {
 /// Replaces a file's contents as a whole, durably: a crash leaves the old contents or the new ones.
 /// The folder must exist.
 pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace(path, contents, 0o600)
+}
+
+/// Replaces a file's contents as `write_atomically` does, and lets everybody read it: what another
+/// user's program collects, and what holds no secret.
+pub fn publish_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
+    replace(path, contents, 0o644)
+}
+
+fn replace(path: &Path, contents: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().filter(|folder| is_named(folder)).unwrap_or(Path::new("."));
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     let mut beside_name = name.to_owned();
@@ -87,6 +97,9 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
     let _ = std::fs::remove_file(&beside);
     let written = create_new(&beside).and_then(|mut file| {
         file.write_all(contents)?;
+        if mode != 0o600 {
+            restrict(&beside, mode)?;
+        }
         file.sync_all()?;
         std::fs::rename(&beside, path)
     });

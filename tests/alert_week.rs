@@ -30,7 +30,7 @@ use sheetkeep::alerts::message::{Message, MessageLink};
 use sheetkeep::alerts::reporting::AlertPlace;
 use sheetkeep::alerts::routing::{Route, route};
 use sheetkeep::alerts::severity::Severity;
-use sheetkeep::app::due::{DueRun, DueStep, next_step};
+use sheetkeep::app::schedule::due::{DueRun, DueStep, next_step};
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::runs::expectation::{CountRange, Expectations};

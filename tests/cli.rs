@@ -13,6 +13,9 @@ mod temp_project;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
@@ -22,17 +25,29 @@ mod wire;
 #[path = "cli/main_job.rs"]
 mod main_job;
 
+#[path = "cli/emulate.rs"]
+mod emulate;
+
 #[path = "cli/plan.rs"]
 mod plan;
 
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
 
+#[path = "cli/metrics.rs"]
+mod metrics;
+
+#[path = "cli/log_formats.rs"]
+mod log_formats;
+
 #[path = "cli/due.rs"]
 mod due;
 
 #[path = "cli/backfill.rs"]
 mod backfill;
+
+#[path = "cli/held.rs"]
+mod held;
 
 #[path = "cli/late.rs"]
 mod late;
@@ -135,6 +150,9 @@ mod endless;
 
 #[path = "cli/rowless.rs"]
 mod rowless;
+
+#[path = "cli/retry.rs"]
+mod retry;
 
 #[path = "cli/json_documents.rs"]
 mod json_documents;

@@ -339,7 +339,7 @@ async fn a_sheet_of_an_earlier_version_gets_columns_and_tab_once() {
     }
     // As an earlier version made it, with a column of a person's.
     let runs = fixture.proxy.id_of("Runs").await;
-    let range = json!({"sheetId": runs, "dimension": "COLUMNS", "startIndex": 21, "endIndex": 27});
+    let range = json!({"sheetId": runs, "dimension": "COLUMNS", "startIndex": 21, "endIndex": 28});
     fixture.proxy.hands(json!([{"deleteDimension": {"range": range}}])).await;
     let old = fixture.proxy.tab("Runs").await;
     fixture.proxy.slow_down(Duration::from_millis(100));
@@ -347,7 +347,7 @@ async fn a_sheet_of_an_earlier_version_gets_columns_and_tab_once() {
     let (few, other) = (items(2), TestRun { job: "hourly", ..nightly() });
     tokio::join!(fixture.run(nightly(), &few), fixture.run(other, &few));
     let now = fixture.proxy.tab("Runs").await;
-    assert_eq!(now[0].len(), 27);
+    assert_eq!(now[0].len(), 28);
     assert!(old.iter().skip(1).zip(now.iter().skip(1)).all(|(old, now)| now.starts_with(old)), "{now:?}");
     for job in ["nightly", "hourly"] {
         assert_eq!(fixture.cell(job, "state").await, "succeeded", "{job}");

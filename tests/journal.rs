@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sheetkeep::app::journal::FileJournal;
+use sheetkeep::app::local_state::journal::FileJournal;
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::UnknownBehaviors;
 use sheetkeep::ledger::items::write_mode::Delivery;

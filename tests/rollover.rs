@@ -142,6 +142,7 @@ async fn asked(proxy: &EmulatorProxy, method: Method, path: &str, body: Value) -
         query: QueryParams::parse(""),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some("Bearer a-token-of-this-test".to_owned()),
+        content: sheetkeep::emulator::ContentHeaders::default(),
         body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
     };
     let answer = proxy.emulator.handle(call).await.expect("no fault is pending");

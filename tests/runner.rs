@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sheetkeep::clock::Clock;
+use sheetkeep::fault::Fault;
 use sheetkeep::ledger::items::failure::FailureState;
 use sheetkeep::ledger::items::write_mode::Delivery;
 use sheetkeep::ledger::runs::event::Event;
@@ -369,7 +370,9 @@ async fn each_retry_of_a_step_is_an_event_with_its_cause() {
     job.run(MemoryStore::new(clock), Values::of(items(0..1))).await.expect("a clean run");
     let events = job.events.lock().expect("no test panics while it holds this");
     let told: Vec<_> = events.iter().filter(|event| matches!(event, Event::Retrying { .. })).collect();
-    let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., cause }] = told.as_slice() else {
+    let [Event::Retrying { step, key, attempt: 2, of: 6, delay_ms: 7_000.., fault: Fault::Transient, cause }] =
+        told.as_slice()
+    else {
         unreachable!("{told:?}")
     };
     assert_eq!((step.as_str(), key.as_str(), cause.as_str()), ("does", "k0", "busy"));

@@ -10,9 +10,9 @@ use sheetkeep::ledger::state::snapshot::RowChecksum;
 use sheetkeep::ledger::state::state_codec::read_state;
 use sheetkeep::store::commit::restore;
 use sheetkeep::store::guard::head_guard::read_title;
-use sheetkeep::store::tabs::column_recovery::MappingSearch;
 use sheetkeep::store::tabs::parse::{FailureRows, check_header, header, pairs, text};
 use sheetkeep::store::tabs::processed::ProcessedRows;
+use sheetkeep::store::tabs::processed_column_order::MappingSearch;
 use sheetkeep::store::tabs::schema::{StoreMetadata, Tab, Tabs};
 use sheetkeep::store::upsert::undo_log::UndoLog;
 

@@ -75,7 +75,11 @@ impl AlertDispatch {
     pub fn new(channels: &[AlertChannel], proxies: Proxies, ca_file: Option<PathBuf>, clock: Arc<dyn Clock>) -> Self {
         let transport = Transport::Network { ca_file: ca_file.clone(), proxies };
         let post = HttpPost::new(&transport, TRY_TIMEOUT, &clock);
-        let post = post.inspect_err(|error| tracing::warn!(%error, "alerts can't be sent over https")).ok();
+        let post = post
+            .inspect_err(
+                |error| tracing::warn!(event = "alert.https_unavailable", %error, "alerts can't be sent over https"),
+            )
+            .ok();
         Self { channels: channels.to_vec(), post, ca_file, clock }
     }
 
@@ -160,7 +164,7 @@ impl AlertDispatch {
                 return DeliveryResult::Failed(format!("{why}{asked}"));
             }
             let delay_ms = wait_ms;
-            tracing::info!(event = "alert.retry", channel = channel.name, attempt, delay_ms, cause = %why, "an alert is tried again");
+            tracing::info!(event = "alert.retrying", channel = channel.name, attempt, delay_ms, cause = %why, "an alert is tried again");
             self.clock.sleep(wait).await;
             pause = pause.saturating_mul(2);
         }

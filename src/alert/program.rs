@@ -27,7 +27,7 @@ pub(crate) async fn pass_to_program(words: &[String], message: &Message) -> Repl
         let document = ChannelKind::Command.body(message, "").to_string();
         // A program that does not read its input may succeed all the same.
         let written = input.write_all(document.as_bytes()).await;
-        tracing::debug!(?written, "the program got the message");
+        tracing::debug!(event = "alert.passed", ?written, "the program got the message");
     }
     match child.wait().await {
         Ok(status) if status.success() => ReplyVerdict::Delivered,

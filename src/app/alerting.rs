@@ -29,9 +29,9 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::failpoint;
 use crate::fault::Fault;
+use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::event::RunReport;
 use crate::ledger::runs::run::{RunStatus, Trigger};
-use crate::redact::redacted;
 use crate::rng::Rng;
 use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::input::input_queue::RetryScope;
@@ -158,7 +158,7 @@ impl Alerting {
     pub fn keep(&self, memory: &AlertMemory) {
         let Some(file) = &self.file else { return };
         if let Err(error) = file.write(memory) {
-            tracing::warn!(%error, "what was reported can't be remembered, and may be reported again");
+            tracing::warn!(event = "alert.unremembered", %error, "what was reported can't be remembered, and may be reported again");
         }
     }
 
@@ -193,7 +193,7 @@ impl Alerting {
     /// Reports a run that ended before it could write to the sheet: by a commit of its own, so that
     /// two machines do not both report, or else by the memory of this machine.
     async fn report_unrecorded(&self, error: &AppError, end: &AlertedEnd<'_>, chance: &Arc<dyn Rng>) {
-        let why = shortened(&redacted(&error.to_string()));
+        let why = shortened(&hide_secrets(&error.to_string()));
         let mut memory = self.memory();
         let now_s = self.clock.now().0.div_euclid(1_000);
         let is_known = memory
@@ -236,7 +236,7 @@ impl Alerting {
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(chance));
         let recorded = Box::pin(run(&self.settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
         if let Err(error) = &recorded {
-            tracing::debug!(%error, "the failure was not recorded");
+            tracing::debug!(event = "alert.unrecorded", %error, "the failure was not recorded");
         }
         recorded.is_ok()
     }

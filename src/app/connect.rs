@@ -100,6 +100,14 @@ pub fn connect(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng
     }
 }
 
+/// Connects to an existing sheet. A command that only reads creates no file.
+pub fn connect_existing(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Result<Sheet, AppError> {
+    match &settings.target {
+        Target::Embedded { file } if !file.exists() => Err(AppError::NeverRan),
+        _ => connect(settings, clock, chance),
+    }
+}
+
 /// Connects to spreadsheet `id` of the service with tokens that allow reading only, or to the local
 /// file, if it exists.
 pub fn connect_to_read(

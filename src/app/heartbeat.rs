@@ -16,10 +16,12 @@ use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::clock::Clock;
 use crate::config::sections::heartbeat::{HeartbeatSettings, PingConvention, PingSettings};
+use crate::fault::Fault;
 use crate::google::transport::connect::Transport;
 use crate::google::transport::web_client::WebClient;
 use crate::ledger::runs::event::{Event, RunReport};
@@ -30,7 +32,7 @@ use crate::runner::run_config::Events;
 /// The longest time of one attempt, of both together with the pause, and between them.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 const TOTAL_TIMEOUT: Duration = Duration::from_secs(10);
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
+const RETRY_PAUSE_MS: u64 = 1_000;
 /// How long the end of a run waits for its start ping.
 const START_PATIENCE: Duration = Duration::from_secs(3);
 /// Attempts of one ping.
@@ -117,7 +119,8 @@ impl Heartbeat {
             let proxies = ping.proxies.clone();
             let transport = Transport::Network { ca_file: ca_file.map(Path::to_owned), proxies };
             let made = WebClient::new(&transport, ATTEMPT_TIMEOUT, Arc::clone(&clock));
-            made.inspect_err(|error| tracing::warn!(%error, "heartbeats can't be sent")).ok()
+            made.inspect_err(|error| tracing::warn!(event = "heartbeat.unusable", %error, "heartbeats can't be sent"))
+                .ok()
         });
         Self { settings: settings.clone(), client, clock, progress: Arc::default() }
     }
@@ -136,7 +139,7 @@ impl Heartbeat {
                         let (ping, client, run, clock) =
                             (ping.clone(), client.clone(), run.clone(), Arc::clone(&clock));
                         let task = async move { send(&ping, &client, &clock, PingEvent::Start, &run, "").await };
-                        progress.start_ping = Some(tokio::spawn(task));
+                        progress.start_ping = Some(tokio::spawn(task.in_current_span()));
                     }
                     progress.started = true;
                 }
@@ -159,7 +162,7 @@ impl Heartbeat {
         if let Some(path) = &self.settings.file
             && let Err(error) = self.write_file(path, run.clone(), end)
         {
-            tracing::warn!(%error, file = %path.display(), "the heartbeat file can't be written");
+            tracing::warn!(event = "heartbeat.file_failed", %error, file = %path.display(), "the heartbeat file can't be written");
         }
         let Some((ping, client)) = self.settings.ping.as_ref().zip(self.client.as_ref()) else { return };
         let event = if end.exit_code == 0 { PingEvent::Success } else { PingEvent::Failure };
@@ -177,7 +180,7 @@ impl Heartbeat {
         };
         tokio::select! {
             () = pings => {}
-            () = self.clock.sleep(TOTAL_TIMEOUT) => tracing::warn!("the heartbeat was not sent within 10 s"),
+            () = self.clock.sleep(TOTAL_TIMEOUT) => tracing::warn!(event = "heartbeat.timed_out", "the heartbeat was not sent within 10 s"),
         }
     }
 
@@ -245,24 +248,41 @@ async fn send(
     ping: &PingSettings,
     client: &WebClient,
     clock: &Arc<dyn Clock>,
-    event: PingEvent,
+    moment: PingEvent,
     run: &str,
     body: &str,
 ) {
-    let Some(url) = ping_address(ping, event, run, body) else { return };
+    let Some(url) = ping_address(ping, moment, run, body) else { return };
     for attempt in 1..=ATTEMPTS {
-        let why = match client.post(&url, &[("content-type", "text/plain; charset=utf-8")], body.to_owned()).await {
-            Ok(reply) if (200..300).contains(&reply.status) => return,
-            Ok(reply) if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 429) => {
-                tracing::warn!(status = reply.status, "the heartbeat service refused a ping; is heartbeat.url right?");
-                return;
-            }
-            Ok(reply) => format!("status {}", reply.status),
-            Err(error) => error.to_string(),
-        };
-        tracing::warn!(attempt, of = ATTEMPTS, cause = %why, "a heartbeat was not accepted");
-        if attempt < ATTEMPTS {
-            clock.sleep(RETRY_PAUSE).await;
+        let (kind, why) =
+            match client.post(&url, &[("content-type", "text/plain; charset=utf-8")], body.to_owned()).await {
+                Ok(reply) if (200..300).contains(&reply.status) => return,
+                Ok(reply) if (400..500).contains(&reply.status) && !matches!(reply.status, 408 | 429) => {
+                    tracing::warn!(
+                        event = "heartbeat.refused",
+                        status = reply.status,
+                        "the heartbeat service refused a ping; is heartbeat.url right?"
+                    );
+                    return;
+                }
+                Ok(reply) if reply.status == 429 => (Fault::Throttled, "status 429".to_owned()),
+                Ok(reply) => (Fault::Transient, format!("status {}", reply.status)),
+                Err(error) => (Fault::Transient, error.to_string()),
+            };
+        let is_last = attempt == ATTEMPTS;
+        let delay_ms = if is_last { 0 } else { RETRY_PAUSE_MS };
+        let event = if is_last { "heartbeat.failed" } else { "heartbeat.retrying" };
+        tracing::warn!(
+            event,
+            attempt,
+            of = ATTEMPTS,
+            delay_ms,
+            error.kind = %kind,
+            cause = %why,
+            "a heartbeat was not accepted"
+        );
+        if !is_last {
+            clock.sleep(Duration::from_millis(RETRY_PAUSE_MS)).await;
         }
     }
 }

@@ -8,18 +8,20 @@ use std::time::Duration;
 
 use crate::app::connect::{Sheet, connect};
 use crate::app::error::AppError;
-use crate::app::instance_lock::{Installation, LockHeld, active_holder};
-use crate::app::journal::FileJournal;
-use crate::app::processes::SystemProcesses;
-use crate::app::request::RequestFile;
+use crate::app::local_state::instance_lock::{Installation, LockHeld, active_holder};
+use crate::app::local_state::journal::FileJournal;
+use crate::app::local_state::processes::SystemProcesses;
+use crate::app::local_state::request::RequestFile;
 use crate::clock::Clock;
 use crate::config::sections::limits::Overlap;
 use crate::config::sections::steps::StepAction;
 use crate::config::sections::target::Target;
 use crate::config::settings::Settings;
+use crate::google::calls::call_counts::CallCounts;
 use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
-use crate::ledger::runs::event::{Event, RunReport};
+use crate::ledger::runs::event::{CallTotals, Event, RunReport};
+use crate::ledger::runs::held_changes::{Approval, HoldSettings};
 use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -68,6 +70,8 @@ pub struct RunRequest {
     pub recorded_end: Option<(RunStatus, String)>,
     /// What the run reports to people; `None` for one that reports nothing.
     pub alerts: Option<Arc<RunAlerts>>,
+    /// Which changes of existing rows a person approves.
+    pub approval: Approval,
     /// The machine's name.
     pub host: String,
 }
@@ -170,6 +174,7 @@ async fn run_once(
     if let Some(why) = &installation.unlocked {
         notes.warn_about_missing_lock(why, has_programs, &events);
     }
+    let (calls, all_events) = (Arc::clone(&sheets), Arc::clone(&events));
     let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, Arc::clone(&clock))
         .with_mode(settings.mode, settings.again)
         .allow_missing_predecessors(request.accept_changes)
@@ -189,7 +194,14 @@ async fn run_once(
         clock,
         chance,
     };
-    file.check(pass(parts, plan, stop).await.map_err(AppError::from))
+    let ended = pass(parts, plan, stop).await;
+    all_events(Event::CallsCounted(call_totals(&calls.calls())));
+    file.check(ended.map_err(AppError::from))
+}
+
+fn call_totals(calls: &CallCounts) -> CallTotals {
+    let CallCounts { reads, writes, retries, throttled, quota_wait_ms, .. } = *calls;
+    CallTotals { reads, writes, retries, throttled, quota_wait_ms }
 }
 
 /// Returns the source, if the run reads it. A run that retries failures looks for their records
@@ -337,6 +349,12 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
             Arc::new(settings.expectations.clone())
         } else {
             Arc::default()
+        },
+        hold: HoldSettings {
+            limit: settings.max_changed,
+            approval: request.approval,
+            predicts: false,
+            has_jobs_tab: settings.jobs.is_some(),
         },
         delivery: settings.delivery,
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -4,39 +4,27 @@
 //! reading a job's tabs for people. Out of scope: arguments (`cli`), decisions (`ledger`).
 //!
 //! - `job`: one run, from its settings.
-//! - `due`: what is due of a scheduled job, and what does its run claim?
+//! - `plan/`: what would a run do, and has anything moved since?
+//! - `schedule/`: what is due of a job, and which of its runs count for `late`?
 //! - `daemon/`: when is `run --due` started for each of many jobs?
+//! - `inspect/`: what do the job's tabs contain, for people and for `maintain`?
+//! - `local_state/`: what does this machine remember, and is another run alive on it?
+//! - `connect`, `emulator`: which service or local file holds the job?
 //! - `heartbeat`: to whom is the end of a run reported?
-//! - `plan`: what would a run do? `plan_file` stores the answer, `plan_comparison` compares two
-//!   job files.
-//! - `connect`: which service or local file holds the job?
-//! - `instance_lock`, `processes`: is another run alive on this machine?
-//! - `journal`, `request`: what does the state directory remember?
-//! - `queries`, `failures`, `explain`: what do the tabs contain, for people?
-//! - `run_history`: when did the job last succeed, and is a run of it unfinished?
-//! - `listing`: the whole contents, for `maintain`.
-//! - `fsck`: are rows and keys consistent, and how are they repaired?
+//! - `alerting`: what do people hear of the end of a run, and what became of the messages?
+//! - `metrics/`: what is measured of a run, and who gets it?
 //! - `error`: what can fail around a run?
 
-pub mod instance_lock;
-pub mod journal;
-pub mod request;
+pub mod connect;
+pub mod daemon;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 pub mod error;
-pub mod failures;
-pub mod listing;
-pub mod fsck;
-pub mod explain;
-pub mod processes;
-pub mod connect;
-pub mod job;
-pub mod due;
-pub mod daemon;
 pub mod heartbeat;
 pub mod alerting;
+pub mod inspect;
+pub mod job;
+pub mod local_state;
+pub mod metrics;
 pub mod plan;
-pub mod plan_file;
-pub mod plan_comparison;
-pub mod queries;
-pub mod run_history;
+pub mod schedule;

@@ -19,6 +19,8 @@ pub enum Subject {
     Heartbeat,
     /// Who hears of failures.
     Alerts,
+    /// Where the metrics of its runs go.
+    Metrics,
     /// The job's source.
     Source,
     /// A step that runs a program.
@@ -51,6 +53,7 @@ impl Subject {
             Self::Schedule => "schedule",
             Self::Heartbeat => "heartbeat",
             Self::Alerts => "alerts",
+            Self::Metrics => "metrics",
             Self::Source => "source",
             Self::Step => "step",
             Self::StateFolder => "state dir",

@@ -65,6 +65,8 @@ pub enum Exit {
     Interrupted,
     /// SIGTERM; the items in progress are committed.
     Terminated,
+    /// The exit code of the command that was run (`retry`), passed on.
+    OfCommand(u8),
 }
 
 /// Number, name and meaning of each exit.
@@ -94,7 +96,7 @@ const TABLE: [(Exit, u8, &str, &str); 22] = [
 ];
 
 impl Exit {
-    /// Returns every exit, by number.
+    /// Returns every exit of this table, by number.
     pub fn all() -> impl Iterator<Item = Self> {
         TABLE.iter().map(|(exit, ..)| *exit)
     }
@@ -105,7 +107,10 @@ impl Exit {
 
     /// Returns the number.
     pub fn code(self) -> u8 {
-        self.row().1
+        match self {
+            Self::OfCommand(code) => code,
+            _ => self.row().1,
+        }
     }
 
     /// Returns the name in JSON: that of `sysexits.h`, in lower case.
@@ -266,6 +271,7 @@ mod tests {
             assert_eq!(exit.row().0, exit);
         }
         assert_eq!(Exit::Failed.code(), 1);
+        assert_eq!((Exit::OfCommand(137).code(), Exit::OfCommand(137).name()), (137, "failed"));
     }
 
     #[test]

@@ -9,20 +9,20 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use crate::cli::args::CliCommand;
+use crate::cli::args::command_line::CliCommand;
+use crate::cli::args::schedule::ScheduleAction;
 use crate::cli::commands;
 use crate::cli::commands::error_report::from_machine;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::provisions;
-use crate::cli::schedule_args::ScheduleAction;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{host_name, process_variable};
 use crate::google::options::QUIET_LOG_DIRECTIVES;
 use crate::rng::Rng;
 use crate::step::worker::serve::{WORKER_ARGUMENT, serve};
-use crate::system::{SystemClock, SystemRng, beyond_the_calendar};
+use crate::system::{SeededRng, SystemClock, SystemRng, beyond_the_calendar};
 
 /// How long open resources may take to close. The embedded sheet closes at once, and folds its log
 /// into its file. An operation that never ends, such as a read on a dead mount, must not keep the
@@ -73,49 +73,59 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
     let chance: Arc<dyn Rng> = Arc::new(SystemRng);
     match &session.args.command {
         CliCommand::Run(args) if args.force => {
-            runtime.block_on(commands::force::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::force::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.dry_run => {
             let plan = args.as_plan();
-            runtime.block_on(commands::plan::command(session, &plan, host_name(), clock, chance))
+            runtime.block_on(commands::inspect::plan::command(session, &plan, host_name(), clock, chance))
         }
         CliCommand::Run(args) if args.due => {
-            runtime.block_on(commands::due::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::due::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Plan(args) => runtime.block_on(commands::plan::command(session, args, host_name(), clock, chance)),
+        CliCommand::Plan(args) => {
+            runtime.block_on(commands::inspect::plan::command(session, args, host_name(), clock, chance))
+        }
         CliCommand::Run(args) => runtime.block_on(commands::run::command(session, args, host_name(), clock, chance)),
-        CliCommand::Status(args) => runtime.block_on(commands::status::command(session, args, clock, chance)),
+        CliCommand::Status(args) => runtime.block_on(commands::inspect::status::command(session, args, clock, chance)),
         CliCommand::Backfill(args) => {
-            runtime.block_on(commands::backfill::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Late(args) => runtime.block_on(commands::late::command(session, args, clock, chance)),
+        CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
         CliCommand::Alert(args) => runtime.block_on(commands::alert::command(session, &args.action, clock)),
-        CliCommand::Check(args) => runtime.block_on(commands::check::command(session, args, clock, chance)),
+        CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
         CliCommand::Failures(args) => {
-            runtime.block_on(commands::failures::command(session, &args.action, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))
         }
-        CliCommand::Explain(args) => runtime.block_on(commands::explain::command(session, args, clock, chance)),
+        CliCommand::Explain(args) => {
+            runtime.block_on(commands::inspect::explain::command(session, args, clock, chance))
+        }
         CliCommand::Reset(args) => {
-            runtime.block_on(commands::reset::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::reset::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Prune(args) => {
-            runtime.block_on(commands::prune::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::prune::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Rollover(args) => {
-            runtime.block_on(commands::rollover::command(session, args, host_name(), clock, chance))
+            runtime.block_on(commands::maintain::rollover::command(session, args, host_name(), clock, chance))
         }
-        CliCommand::Fsck(args) => runtime.block_on(commands::fsck::command(session, args, host_name(), clock, chance)),
-        CliCommand::Show(args) => runtime.block_on(commands::show::command(session, args, clock, chance)),
+        CliCommand::Fsck(args) => {
+            runtime.block_on(commands::maintain::fsck::command(session, args, host_name(), clock, chance))
+        }
+        CliCommand::Show(args) => runtime.block_on(commands::inspect::show::command(session, args, clock, chance)),
         CliCommand::Schedule(args) => {
             if let ScheduleAction::Run(args) = &args.action {
-                return runtime.block_on(commands::schedule_run::command(session, args, clock, chance));
+                return runtime.block_on(commands::schedule::daemon::command(session, args, clock, chance));
             }
-            commands::schedule::command(session, &args.action, clock.as_ref())
+            commands::schedule::explain_and_export::command(session, &args.action, clock.as_ref())
+        }
+        CliCommand::Retry(args) => {
+            let chance = args.seed.map_or(chance, |seed| Arc::new(SeededRng::new(seed)));
+            runtime.block_on(commands::retry::command(session, args, clock, chance))
         }
         #[cfg(feature = "emulator")]
         CliCommand::Emulate(args) => {
             let chance: Arc<dyn Rng> = match args.seed {
-                Some(seed) => Arc::new(crate::system::SeededRng::new(seed)),
+                Some(seed) => Arc::new(SeededRng::new(seed)),
                 None => chance,
             };
             runtime.block_on(commands::emulate::command(session, args, clock, chance))

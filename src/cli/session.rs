@@ -7,24 +7,39 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::cli::args::{Args, CliCommand, parse};
+use crate::cli::args::command_line::{Args, CliCommand, parse};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::log_file::LogFile;
-use crate::cli::logs::{LogFormat, LogSettings, begin as begin_logs};
-use crate::cli::terminal::{ColorChoice, Terminal, TerminalEnvironment};
+use crate::cli::streams::log_file::LogFile;
+use crate::cli::streams::logs::{LogSettings, begin as begin_logs};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, TerminalEnvironment};
 use crate::clock::Clock;
+use crate::config::external::environment::host_name;
 use crate::failpoint;
+use crate::telemetry::logs::log_format::{LogContext, LogFormat, LogFormatChoice, LogStyle};
+use crate::telemetry::logs::log_line::LogLine;
+use crate::telemetry::logs::rendering::rendered;
+
+/// The environment variable with the value of `--log-format`.
+const LOG_FORMAT: &str = "SHEETKEEP_LOG_FORMAT";
 
 /// What every command uses.
-#[derive(Debug)]
 pub struct Session {
     /// The parsed arguments.
     pub args: Args,
     /// The output streams.
     pub terminal: Arc<Terminal>,
+    /// The format of log lines.
+    pub log_style: Arc<LogStyle>,
+    clock: Arc<dyn Clock>,
     /// Files that are removed at the very end.
     marked_files: Mutex<Vec<PathBuf>>,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("args", &self.args).finish_non_exhaustive()
+    }
 }
 
 impl Session {
@@ -43,14 +58,27 @@ impl Session {
             reply.exit
         })?;
         let terminal = Terminal::of_process(args.color, env);
+        let asked = env(LOG_FORMAT).filter(|word| !word.trim().is_empty());
+        let choice = args
+            .log_format
+            .map_or_else(|| asked.as_deref().map_or(Some(LogFormatChoice::Auto), LogFormatChoice::parse), Some);
+        let format = match choice {
+            Some(LogFormatChoice::Of(format)) => format,
+            Some(LogFormatChoice::Auto) | None => LogFormat::detect(env, terminal.err().is_terminal()),
+        };
+        let context = LogContext::read(env, env!("CARGO_PKG_VERSION"), &host_name());
+        let log_style = Arc::new(LogStyle { format, context });
         let settings = LogSettings {
-            format: args.log_format,
+            style: Arc::clone(&log_style),
             // A daemon's log is what people read of it.
             verbose: args.verbose.saturating_add(u8::from(args.command.is_daemon())),
             quiet: matches!(&args.command, CliCommand::Run(run) if run.quiet),
             directives: env("SHEETKEEP_LOG"),
         };
-        let session = Self { args, terminal, marked_files: Mutex::default() };
+        let session = Self { args, terminal, log_style, clock: Arc::clone(clock), marked_files: Mutex::default() };
+        if choice.is_none() {
+            return Err(session.finish(Err(log_format_error())));
+        }
         if let Some(path) = &session.args.log_file {
             match LogFile::open(path, Arc::clone(clock)) {
                 Ok(file) => session.terminal.err().copy_to(Arc::new(file)),
@@ -73,33 +101,48 @@ impl Session {
         failpoint::pass(failpoint::LEAVE);
         for file in self.marked_files.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
             if let Err(error) = std::fs::remove_file(&file) {
-                tracing::debug!(file = %file.display(), %error, "a file that is no longer needed could not be removed");
+                tracing::debug!(event = "cleanup.failed", file = %file.display(), %error, "a file that is no longer needed could not be removed");
             }
         }
     }
 
-    /// Returns whether standard error holds JSON: the result is a document, or a log collector
-    /// reads it.
-    fn reports_json(&self) -> bool {
-        self.args.json() || self.args.log_format == LogFormat::Json
+    /// Reports an error: as a document where the result is one, as a line where a log collector
+    /// reads standard error, else for people.
+    pub fn report(&self, error: &CliError) {
+        if self.log_style.format.is_structured() && !self.args.json() {
+            self.write_log_line(&error.log_line(self.clock.now()));
+        } else {
+            error.report(&self.terminal, self.args.json(), self.args.verbose > 0);
+        }
+    }
+
+    /// Writes a line to standard error in the structured format of this process.
+    pub fn write_log_line(&self, line: &LogLine) {
+        self.terminal.err().line(&rendered(line, self.log_style.format, &self.log_style.context));
     }
 
     /// Reports the error, if any, and returns the exit. A summary that can't be written is an
     /// error, too.
     pub fn finish(&self, outcome: Result<Exit, CliError>) -> Exit {
         let exit = outcome.unwrap_or_else(|error| {
-            error.report(&self.terminal, self.reports_json(), self.args.verbose > 0);
+            self.report(&error);
             error.exit()
         });
         match self.terminal.finish() {
             Ok(()) => exit,
             Err(error) => {
                 let error = CliError::new(format!("failed to write standard output: {error}"), Exit::IoErr);
-                error.report(&self.terminal, self.reports_json(), false);
+                self.report(&error);
                 if exit == Exit::Ok { Exit::IoErr } else { exit }
             }
         }
     }
+}
+
+fn log_format_error() -> CliError {
+    let words: Vec<&str> = LogFormatChoice::ALL.into_iter().map(LogFormatChoice::as_str).collect();
+    CliError::new(format!("{LOG_FORMAT} names no format of logs"), Exit::Config)
+        .with_help(format!("write one of {}", words.join(", ")))
 }
 
 fn log_file_error(path: &Path, error: &std::io::Error) -> CliError {
@@ -110,17 +153,25 @@ fn log_file_error(path: &Path, error: &std::io::Error) -> CliError {
 #[cfg(test)]
 mod tests {
     use crate::cli::output::fixtures;
+    use crate::system::TestClock;
+    use crate::time::Timestamp;
 
     use super::*;
 
-    fn session(line: &str) -> (Session, crate::cli::terminal::Captured) {
-        let (terminal, captured) = fixtures::pipes();
-        let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
-        (Session { args, terminal, marked_files: Mutex::default() }, captured)
+    fn session(line: &str) -> (Session, crate::cli::streams::terminal::Captured) {
+        session_in(line, LogFormat::Pretty)
     }
 
-    #[test]
-    fn an_error_is_told_as_the_command_asked_for() {
+    fn session_in(line: &str, format: LogFormat) -> (Session, crate::cli::streams::terminal::Captured) {
+        let (terminal, captured) = fixtures::pipes();
+        let args = parse(line.split_whitespace().map(OsString::from), false).expect("a valid line");
+        let log_style = Arc::new(LogStyle { format, ..LogStyle::default() });
+        let clock = Arc::new(TestClock::starting_at(Timestamp(1_517_966_773_840)));
+        (Session { args, terminal, log_style, clock, marked_files: Mutex::default() }, captured)
+    }
+
+    #[tokio::test]
+    async fn an_error_is_told_as_the_command_asked_for() {
         let error = || CliError::new("the quota is used up", Exit::TempFail);
         let (plain, text) = session("sheetkeep run q.toml");
         assert_eq!(plain.finish(Err(error())), Exit::TempFail);
@@ -130,8 +181,22 @@ mod tests {
         assert!(text.err().starts_with(r#"{"error":{"code":"tempfail","#), "{}", text.err());
     }
 
-    #[test]
-    fn a_good_end_says_nothing() {
+    #[tokio::test]
+    async fn an_error_is_a_log_line_where_a_collector_reads() {
+        let (session, text) = session_in("sheetkeep run q.toml", LogFormat::Gcp);
+        let error = CliError::new("the quota is used up", Exit::TempFail);
+        assert_eq!(session.finish(Err(error)), Exit::TempFail);
+        let line: serde_json::Value = serde_json::from_str(&text.err()).expect("one JSON object");
+        assert_eq!((&line["severity"], &line["event"]), (&"ERROR".into(), &"command.failed".into()));
+        assert_eq!((&line["error.kind"], &line["exit_code"]), (&"tempfail".into(), &75.into()));
+        assert_eq!(
+            (&line["message"], &line["time"]),
+            (&"the quota is used up".into(), &"2018-02-07T01:26:13.840Z".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_good_end_says_nothing() {
         let (session, text) = session("sheetkeep run q.toml");
         assert_eq!(session.finish(Ok(Exit::Ok)), Exit::Ok);
         assert_eq!((text.out(), text.err()), (String::new(), String::new()));

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{SCHEMA_VERSION, json_line};
-use crate::cli::terminal::{Terminal, visible};
+use crate::cli::streams::terminal::{Terminal, visible};
 
 /// Least width of a column while others can be omitted: an id, a timestamp or a short text fits.
 const LEAST_COLUMN: usize = 24;

@@ -13,7 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::JobFileForm;
+use crate::config::form::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::alerts::{self, AlertSettings};
 use crate::config::sections::columns::columns;
@@ -22,6 +22,8 @@ use crate::config::sections::expect;
 use crate::config::sections::heartbeat::{self, HeartbeatSettings};
 use crate::config::sections::jobs;
 use crate::config::sections::limits::{self, CommitSettings, Overlap};
+use crate::config::sections::max_changed;
+use crate::config::sections::metrics::{self, MetricsSettings};
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::schedule;
 use crate::config::sections::source::{self, SourceSettings};
@@ -29,13 +31,15 @@ use crate::config::sections::steps::{self, StepAction, StepSettings};
 use crate::config::sections::target::{self, Choice, CredentialSettings, Target};
 use crate::config::sections::wrong_place;
 use crate::config::syntax::keys::{check, closest};
-use crate::config::syntax::raw::{At, ItemSection, JobFile, SheetSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::{ItemSection, JobFile, SheetSection};
 use crate::config::syntax::schema::job_file_schema;
 use crate::config::value_reader::{ProblemNote, ValueReader};
 use crate::google::calls::quota::Pacing;
 use crate::google::transport::proxy::Proxies;
 use crate::ledger::items::write_mode::{Delivery, ReprocessPolicy, WriteMode};
 use crate::ledger::runs::expectation::Expectations;
+use crate::ledger::runs::held_changes::ChangeLimit;
 use crate::ledger::values::columns::{Columns, header_text};
 use crate::port::source::{Source, SourceError};
 use crate::port::step::Step;
@@ -114,10 +118,15 @@ pub struct Settings {
     pub overlap: Overlap,
     /// What a run is expected to yield.
     pub expectations: Expectations,
+    /// How many existing rows a run may change before a person has to approve; `None` for any
+    /// number.
+    pub max_changed: Option<ChangeLimit>,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
     /// What the job reports to people.
     pub alerts: AlertSettings,
+    /// Where the metrics of its runs go.
+    pub metrics: MetricsSettings,
     /// How the job appears in the tab Jobs; `None` if it does not.
     pub jobs: Option<JobsView>,
     /// The folder with the installation's id and lock; `None` if no home directory is known.
@@ -187,6 +196,9 @@ pub fn from_form(path: &Path, form: &JobFileForm, flags: &Overrides) -> Result<S
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
+        if let Some(problem) = data_in_place_of_job(path, text) {
+            return Err(ConfigError::new(path, "", vec![problem]));
+        }
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);
@@ -261,8 +273,10 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let lease_ttl_ms = limits::lease_ttl_ms(reader, raw.lease.as_ref());
     let overlap = limits::overlap(reader, raw.lease.as_ref());
     let expectations = expect::expectations(reader, raw.expect.as_ref());
+    let max_changed = max_changed::max_changed(reader, sheet, mode);
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
     let alerts = alerts::alerts(reader, raw.alerts.as_ref(), schedule.as_ref());
+    let metrics = metrics::metrics(reader, raw.metrics.as_ref());
     let jobs = jobs::view(reader, raw);
     Some(Settings {
         job: job?,
@@ -294,8 +308,10 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         lease_ttl_ms,
         overlap,
         expectations,
+        max_changed,
         heartbeat,
         alerts,
+        metrics,
         jobs,
         state_dir,
         notes: std::mem::take(&mut reader.notes),

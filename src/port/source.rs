@@ -141,6 +141,12 @@ pub trait Source: Send {
     /// members for key and version.
     fn rewind(&mut self) -> Result<(), SourceError>;
 
+    /// Returns what the source found unusual since the last call, beside the notes of its header row,
+    /// as sentences. Complete once `next` has returned `None`.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Returns the progress: units read and in total (bytes for files), if known.
     fn progress(&self) -> Option<(u64, u64)>;
 }

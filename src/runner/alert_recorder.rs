@@ -14,11 +14,11 @@ use crate::alerts::alert_rules::AlertRules;
 use crate::alerts::alert_state::AlertState;
 use crate::alerts::condition_record::DeliveryRecord;
 use crate::alerts::message::Message;
-use crate::alerts::observation::{RunEnding, RunObservation};
+use crate::alerts::observation::{ObservedEnding, RunObservation};
 use crate::alerts::reporting::{AlertPlace, Reporting};
+use crate::known_secrets::hide_secrets;
 use crate::ledger::runs::outlook::NextDue;
 use crate::ledger::runs::run::{Run, RunStatus};
-use crate::redact::redacted;
 use crate::time::Timestamp;
 
 /// Takes the messages of a run, once the commit that remembers them is applied.
@@ -142,13 +142,13 @@ impl AlertRecorder {
 fn observation(run: &Run) -> RunObservation {
     RunObservation {
         ending: match run.status {
-            RunStatus::Succeeded | RunStatus::Partial => RunEnding::Finished,
-            RunStatus::Degraded => RunEnding::Degraded,
-            RunStatus::Failed => RunEnding::Failed,
-            RunStatus::TimedOut => RunEnding::TimedOut,
-            RunStatus::Crashed => RunEnding::Vanished,
-            RunStatus::Missed => RunEnding::Missed,
-            RunStatus::Running | RunStatus::Interrupted | RunStatus::Skipped => RunEnding::Unobserved,
+            RunStatus::Succeeded | RunStatus::Partial => ObservedEnding::Finished,
+            RunStatus::Degraded => ObservedEnding::Degraded,
+            RunStatus::Failed => ObservedEnding::Failed,
+            RunStatus::TimedOut => ObservedEnding::TimedOut,
+            RunStatus::Crashed => ObservedEnding::Vanished,
+            RunStatus::Missed => ObservedEnding::Missed,
+            RunStatus::Running | RunStatus::Interrupted | RunStatus::Skipped => ObservedEnding::Unobserved,
         },
         run: run.id.clone(),
         at: run.trigger.scheduled_for.unwrap_or(run.started),
@@ -156,6 +156,6 @@ fn observation(run: &Run) -> RunObservation {
         new: run.counts.new,
         failed: run.counts.failed,
         retries: run.counts.retries,
-        message: redacted(&run.message).into_owned(),
+        message: hide_secrets(&run.message).into_owned(),
     }
 }

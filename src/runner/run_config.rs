@@ -16,6 +16,7 @@ use crate::ledger::leases::lease::Holder;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::expectation::Expectations;
+use crate::ledger::runs::held_changes::HoldSettings;
 use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
@@ -145,6 +146,8 @@ pub struct RunConfig {
     pub stop_after: u64,
     /// What a run that reads the whole source is expected to yield.
     pub expectations: Arc<Expectations>,
+    /// Which changes of existing rows the run holds back.
+    pub hold: HoldSettings,
     /// The delivery guarantee of outside effects.
     pub delivery: Delivery,
     /// The version of this tool, for Runs.
@@ -257,7 +260,7 @@ pub enum RunError {
     /// No record would have a key, or every record would lose its version.
     #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, listed(&header_row.fields))]
     NoField {
-        /// `key` or `version`.
+        /// `key` or `version`, or where a column is named.
         what: &'static str,
         /// The field that the expression names, as written there.
         path: String,

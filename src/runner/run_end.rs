@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::ledger::runs::expectation::{Expectations, FilledColumns};
+use crate::ledger::runs::held_changes::HeldReport;
 use crate::ledger::runs::outlook::{NextDue, RunOutlook};
 use crate::ledger::runs::run::{Run, RunStatus};
 use crate::runner::shutdown::StopReason;
@@ -51,6 +52,8 @@ pub struct FullPass {
     pub filled: FilledColumns,
     /// How its counts are far from those of earlier runs, where nothing is expected.
     pub unusual: Vec<String>,
+    /// The changes that it holds back, if it does.
+    pub held: Option<HeldReport>,
 }
 
 impl RunEnd {
@@ -80,7 +83,11 @@ impl RunEnd {
 
 impl FullPass {
     fn status_and_message(&self, run: &Run) -> (RunStatus, String) {
-        let violations = self.expectations.violations(&run.counts, &self.filled).join("; ");
+        // A run that holds changes back has named what it would fall short of.
+        let violations = match &self.held {
+            Some(held) => held.sentence(),
+            None => self.expectations.violations(&run.counts, &self.filled).join("; "),
+        };
         let status = match (violations.is_empty(), run.counts.failed) {
             (false, _) => RunStatus::Degraded,
             (true, 0) => RunStatus::Succeeded,
@@ -117,20 +124,11 @@ mod tests {
 
     fn run(failed: u64, message: &str) -> Run {
         Run {
-            id: "r1".into(),
-            job: "orders".into(),
-            trigger: Trigger::default(),
-            started: Timestamp(0),
-            finished: None,
-            status: RunStatus::Running,
             counts: Counts { read: 3, failed, ..Counts::default() },
-            calls: 0,
-            first_commit: 0,
-            last_commit: 0,
             host: "a".into(),
             version: "0.1.0".into(),
             message: message.into(),
-            outlook: RunOutlook::default(),
+            ..Run::new("r1".into(), "orders".into(), Trigger::default(), Timestamp(0))
         }
     }
 
@@ -150,6 +148,7 @@ mod tests {
             expectations: Arc::default(),
             filled: FilledColumns::default(),
             unusual: Vec::new(),
+            held: None,
         })
     }
 

@@ -9,6 +9,7 @@
 //! | Which event is handled next; when is a batch due? | this one |
 //! | What follows when an input is read, or when an item's steps end? | `items` |
 //! | What happens to the failures of the first records? | `probation` |
+//! | How are the changes found before any is made? | `forecast` |
 //! | How does the loop stop before the end of its source? | `early_stop` |
 //! | What does the loop report about a run, and with which result does it end? | `reports` |
 
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::ledger::items::write_mode::Delivery;
+use crate::ledger::rows::table_header::KeyColumn;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::journal::JournalHead;
 use crate::machine::MachineTrouble;
@@ -30,11 +32,12 @@ use crate::port::source::{Source, SourceError};
 use crate::port::store::{Store, StoreError};
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome};
 use crate::runner::commit::committer::Committer;
-use crate::runner::header_row::check_header;
+use crate::runner::header_row::{check_columns, check_header};
 use crate::runner::input::input_queue::{InputQueue, RunInput};
 use crate::runner::input::source_passes::SourcePasses;
 use crate::runner::queue::commit_queue::CommitQueue;
 use crate::runner::queue::start_markers::{MAX_MARKED, StartMarkers};
+use crate::runner::records::change_forecast::{ForecastPass, ForecastRows};
 use crate::runner::records::failure_records::FailureRecords;
 use crate::runner::records::intake::Intake;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
@@ -45,6 +48,7 @@ use crate::runner::steps::journal_replay::{JournalTarget, Replay};
 use crate::runner::steps::step_executor::{StepExecutor, StepOutcome};
 
 mod early_stop;
+mod forecast;
 mod items;
 mod probation;
 mod reports;
@@ -64,6 +68,11 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
     let reads_once = parts.source.as_ref().is_some_and(|source| !source.rereadable());
     if let Some(source) = parts.source.as_mut().filter(|_| reads_once && config.retrying.reads_source()) {
         check_header(source.as_mut(), parts.identify.as_ref(), &parts.events, &stop).await?;
+    }
+    if let Some(source) = parts.source.as_mut().filter(|_| parts.steps.is_empty() && config.retrying.reads_source()) {
+        let output = &opened.intake.output;
+        let key_column = output.key_column.as_ref().map(KeyColumn::name);
+        check_columns(source.as_mut(), &config.columns, output.header.columns(), key_column).await?;
     }
     // Box the future: it is large, and callers should not embed it.
     match Box::pin(RunLoop::new(parts, config, stop, opened)?.run()).await {
@@ -88,6 +97,7 @@ struct RunLoop {
     trouble: Option<MachineTrouble>,
     executor: StepExecutor,
     active_steps: FuturesOrdered<BoxFuture<'static, StepOutcome>>,
+    forecast: ForecastPass,
     start_markers: StartMarkers,
     replay: Replay,
     /// True if items were abandoned in their steps: their results may still be journalled.
@@ -109,6 +119,7 @@ struct RunLoop {
 enum LoopEvent {
     Input(Result<Option<RunInput>, SourceError>),
     StepsDone(StepOutcome),
+    Forecast(ForecastRows),
     CommitEnded(CommitOutcome),
     StopRequested,
     ForceStop(Duration),
@@ -170,8 +181,10 @@ impl RunLoop {
         } else {
             source.filter(|_| config.retrying.reads_source())
         };
-        let passes =
-            source.map(|source| SourcePasses::new(source, Arc::clone(&identify), opened.intake.index.policy()));
+        let passes = source.map(|source| {
+            let passes = SourcePasses::new(source, Arc::clone(&identify), opened.intake.index.policy());
+            if opened.intake.hold.needs_forecast() { passes.with_forecast() } else { passes }
+        });
         let (inputs, left_out) =
             InputQueue::new(std::mem::take(&mut opened.failures), passes, &opened.intake.index, identify);
         let (committer, intake) = Committer::new(driver, chance, &config, opened);
@@ -192,6 +205,7 @@ impl RunLoop {
             trouble: None,
             executor,
             active_steps: FuturesOrdered::new(),
+            forecast: ForecastPass::default(),
             start_markers: StartMarkers::default(),
             replay,
             has_abandoned_items: false,
@@ -240,6 +254,7 @@ impl RunLoop {
                     self.on_steps_done(steps_outcome);
                     self.check_tab_ownership()?;
                 }
+                LoopEvent::Forecast(rows) => self.on_forecast_rows(rows),
                 LoopEvent::CommitEnded(outcome) => self.on_commit_end(outcome).await?,
                 LoopEvent::StopRequested => self.on_stop_requested(),
                 LoopEvent::ForceStop(patience) => self.abandon_steps(patience),
@@ -258,10 +273,11 @@ impl RunLoop {
         let due = self.due_ms().map(|at| at.saturating_sub(self.clock.monotonic_ms()));
         let wait = Duration::from_millis(due.unwrap_or(0));
         self.start_marked_items();
-        let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full();
+        let room = self.items_in_hand() < self.max_items_in_hand() && !self.queue.is_full() && !self.forecast.is_read;
         let unclaimed = self.claim_first && !self.committer.chain.has_claimed();
-        let Self { inputs, active_steps, committer, stop, clock, abandon_at_ms, .. } = self;
+        let Self { inputs, active_steps, forecast, committer, stop, clock, abandon_at_ms, .. } = self;
         let (reading, working) = (inputs.is_some(), !active_steps.is_empty());
+        let forecasting = reading && !forecast.steps.is_empty();
         let left = abandon_at_ms.map(|until| Duration::from_millis(until.saturating_sub(clock.monotonic_ms())));
         let (may_force, leaving) = (left.is_none(), left.is_some() && working);
         let left = left.unwrap_or_default();
@@ -269,6 +285,7 @@ impl RunLoop {
             biased;
             outcome = committer.commit_finished() => LoopEvent::CommitEnded(outcome),
             Some(steps_outcome) = active_steps.next(), if working => LoopEvent::StepsDone(steps_outcome),
+            Some(rows) = forecast.steps.next(), if forecasting => LoopEvent::Forecast(rows),
             () = stop.wait(), if reading => LoopEvent::StopRequested,
             patience = stop.forced(), if working && !reading && may_force => LoopEvent::ForceStop(patience),
             () = clock.sleep(left), if leaving => LoopEvent::AbandonTimeout,
@@ -292,7 +309,7 @@ impl RunLoop {
     }
 
     fn items_in_hand(&self) -> usize {
-        self.active_steps.len() + self.start_markers.len()
+        self.active_steps.len() + self.forecast.steps.len() + self.start_markers.len()
     }
 
     fn is_at_most_once(&self) -> bool {

@@ -19,7 +19,6 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
 use crate::ledger::runs::event::{Event, RetryCounts};
 use crate::ledger::runs::expectation::FilledColumns;
-use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -29,6 +28,7 @@ use crate::port::store::StoreError;
 use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::outlook::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
+use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::intake::Intake;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::{Dependencies, RunConfig, RunError};
@@ -234,21 +234,12 @@ fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>)
 }
 
 fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run {
+    let id = run_id(started, parts.chance.bits());
     Run {
-        id: run_id(started, parts.chance.bits()),
-        job: config.job.clone(),
-        trigger: config.trigger.clone(),
-        started,
-        finished: None,
-        status: RunStatus::Running,
-        counts: Counts::default(),
-        calls: 0,
-        first_commit: 0,
-        last_commit: 0,
         host: config.holder.host.clone(),
         version: config.version.clone(),
         message: config.alerts.as_ref().map(|alerts| alerts.remark.clone()).unwrap_or_default(),
-        outlook: RunOutlook::default(),
+        ..Run::new(id, config.job.clone(), config.trigger.clone(), started)
     }
 }
 
@@ -377,9 +368,11 @@ fn intake(
         expected_columns: config.expectations.filled.clone(),
         filled: FilledColumns::default(),
     };
+    let index =
+        snapshot.map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone());
     let intake = Intake {
-        index: snapshot
-            .map_or_else(|| ProcessedIndex::empty(loaded.again), |snapshot| snapshot.processed_index.clone()),
+        hold: ChangeHold::new(config, loaded, index.keys()),
+        index,
         output,
         watermark: LowWatermark::new(chain.state().cursor.clone()),
         counts: Counts::default(),

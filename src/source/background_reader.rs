@@ -287,6 +287,10 @@ impl Source for BackgroundReader {
         self.restart()
     }
 
+    fn take_notes(&mut self) -> Vec<String> {
+        self.opened.facts.take_notes()
+    }
+
     fn progress(&self) -> Option<(u64, u64)> {
         let all = self.opened.size?.saturating_mul(1 + u64::from(self.twice.is_some()));
         Some((self.opened.read.load(Ordering::Relaxed).min(all), all))

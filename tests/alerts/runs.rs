@@ -103,7 +103,7 @@ fn a_run_killed_before_its_message_is_reported_by_the_next() {
     let mut command = project.command(&["run", "quakes.toml", "-vv"]);
     command.env(SLACK, &hanging.url);
     let mut killed = crate::live::Live::start(command);
-    killed.hears("alert.reported");
+    killed.hears("today's rows are not in");
     killed.kill();
     assert_eq!(killed.ends_by_itself().code, None, "a signal ended it");
     assert_eq!(slack.texts(), [""; 0]);
@@ -192,4 +192,69 @@ fn alert_test_proves_each_channel() {
     let malformed = project.run_with(&[(SLACK, SECRET)], &["alert", "test"]);
     malformed.exits(78).says("SLACK_WEBHOOK_URL is not an http or https address");
     holds_no_secret(&project, &[&slack], &[&shown, &failed, &malformed]);
+}
+
+#[test]
+fn a_job_that_never_ran_is_reported_once_by_late() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    for _ in 0..3 {
+        project.run(&["late", "quakes.toml"]).exits(6);
+        project.run(&["late", "quakes.toml", "--alert"]).exits(6);
+    }
+    let texts = slack.texts();
+    assert_eq!(texts, ["FAILED: quakes has never run: today's rows are not in"]);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.run(&["late", "quakes.toml", "--alert"]).exits(0);
+    assert_eq!(slack.texts()[1..], ["OK: quakes works again: its rows are in"]);
+}
+
+#[test]
+fn a_job_that_is_unknown_for_less_than_an_hour_is_not_reported() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    for _ in 0..2 {
+        project.run(&["late", "quakes.toml", "--alert", "--spreadsheet", "1NoSuch"]).exits(69);
+    }
+    assert_eq!(slack.texts(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_can_not_reach_its_sheet_is_reported_once() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write("broken.json", "{}");
+    project.write(".env", &format!("{SLACK}={}\nGOOGLE_APPLICATION_CREDENTIALS=broken.json\n", slack.url));
+    let run = || project.run(&["run", "quakes.toml", "--spreadsheet", "1NoSuchSpreadsheet"]);
+    run().exits(77);
+    run().exits(77);
+    assert_eq!(slack.texts(), ["FAILED: quakes failed before it could write to its sheet: today's rows are not in"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_channel_is_reported_without_its_secret() {
+    let project = TempProject::few_quakes(1);
+    let whole = project.read("quakes.toml");
+    let with = |section: &str| {
+        project.write("quakes.toml", &format!("{whole}\n{section}"));
+        let checked = project.run_with(&[("HOOK", SECRET)], &["check", "quakes.toml"]);
+        assert!(!checked.err.contains(SECRET) && !checked.out.contains(SECRET), "{checked:?}");
+        checked.exits(78);
+        checked
+    };
+    with("[[alerts.channel]]\nkind = \"slak\"\n").says("did you mean \"slack\"?");
+    with("[[alerts.channel]]\nkind = \"teams\"\nurl = \"${HOOK}\"\n").says("is not an http or https address");
+    with("[[alerts.channel]]\nkind = \"teams\"\n").says("has no `url`");
+    with("[[alerts.channel]]\nkind = \"pagerduty\"\nkey = \"${HOOK}\"\n").says("is not a routing key");
+    with("[alerts]\nescalate = [{ after = \"3 failures\", to = \"boss\" }]\n").says("names no channel");
+    with("[alerts]\nescalate = [{ after = \"few failures\", to = \"boss\" }]\n").says("not a number of failures");
+    with("[alerts]\nquiet_hours = \"night\"\n").says("not a range of times");
+    with("[alerts]\nfailed_items = \"some\"\n").says("neither a number nor a share");
+    project.write("quakes.toml", &whole);
+    let slack = Receiver::slack();
+    let fine = project.run_with(&[(SLACK, &slack.url)], &["check", "quakes.toml"]);
+    fine.exits(0).shows("alerts");
+    holds_no_secret(&project, &[&slack], &[&fine]);
 }

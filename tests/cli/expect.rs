@@ -2,18 +2,7 @@
 
 use crate::temp_project::TempProject;
 
-const JOB: &str = r#"
-name = "orders"
-
-[source]
-csv = "orders.csv"
-
-[item]
-key = ".id"
-
-[sheet]
-tab = "Orders"
-
+const EXPECTED: &str = r#"
 [expect]
 read = "3.."
 failed = "..50%"
@@ -21,10 +10,7 @@ filled = ["price"]
 "#;
 
 fn project(rows: &str) -> TempProject {
-    let project = TempProject::empty();
-    project.write("orders.toml", JOB);
-    project.write("orders.csv", &format!("id,price\n{rows}"));
-    project
+    TempProject::orders(EXPECTED, rows)
 }
 
 #[test]
@@ -107,24 +93,63 @@ fn a_source_that_shrinks_or_empties_removes_nothing() {
     }
 }
 
-#[test]
-fn a_column_that_empties_in_changed_rows_keeps_the_other_rows() {
-    let project = project("a,1\nb,2\nc,3\n");
+fn upsert_project(rows: &str) -> TempProject {
+    let project = project(rows);
     project.change("orders.toml", "tab = \"Orders\"", "tab = \"Orders\"\nmode = \"upsert\"");
-    project.change("orders.toml", "key = \".id\"", "key = \".id\"\nversion = \".price\"");
     project.run(&["run", "orders.toml"]).exits(0);
-    project.write("orders.csv", "id,price\na,\nb,2\nc,3\n");
+    project
+}
+
+#[test]
+fn a_column_that_went_empty_changes_no_row() {
+    let project = upsert_project("a,1\nb,2\nc,3\n");
+    project.write("orders.csv", "id,price\na,\nb,\nc,\nd,\n");
     let degraded = project.run(&["run", "orders.toml"]);
-    degraded.exits(3).shows("column price is empty in every row");
-    assert_eq!(project.column("orders.toml", "Orders", "id"), ["a", "b", "c"]);
-    assert_eq!(project.column("orders.toml", "Orders", "price")[1..], ["2", "3"]);
+    degraded.exits(3).shows("column price is empty in every row; 3 changed rows are held back").shows("1 row added");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", ""]);
+    project.run(&["plan", "orders.toml"]).exits(0).shows("column price is empty in every row; 3 changed rows");
+    project.write("orders.csv", "id,price\na,1\nb,2\nc,4\nd,5\n");
+    project.run(&["run", "orders.toml"]).exits(0).shows("2 rows updated");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
+    project.write("orders.csv", "id,price\na,\nb,2\nc,4\nd,5\n");
+    project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "4", "5"]);
+    project.run(&["run", "orders.toml", "--approve"]).exits(3).shows("1 row updated").shows("column price is empty");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "2", "4", "5"]);
+}
+
+#[test]
+fn a_source_that_shrinks_changes_no_row() {
+    let project = upsert_project("a,1\nb,2\nc,3\n");
+    project.write("orders.csv", "id,price\na,9\nd,4\n");
+    let degraded = project.run(&["run", "orders.toml"]);
+    degraded.exits(3).shows("read 2, expected at least 3; 1 changed row is held back").shows("1 row added");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn too_many_failures_change_no_row() {
+    let project = upsert_project("a,1\nb,2\nc,3\nd,4\n");
+    project.write("orders.csv", "id,price\na,9\n,1\n,2\n,3\n");
+    let degraded = project.run(&["run", "orders.toml"]);
+    degraded.exits(3).shows("failed 3, expected at most 50 % of those read; 1 changed row is held back");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["1", "2", "3", "4"]);
+}
+
+#[test]
+fn a_program_leaves_only_what_was_read_to_judge() {
+    let project = upsert_project("a,1\nb,2\nc,3\n");
+    project.change("orders.toml", "[sheet]", "[[step]]\ncommand = [\"/bin/cat\"]\n\n[sheet]");
+    project.write("orders.csv", "id,price\na,\nb,\nc,\n");
+    project.run(&["run", "orders.toml"]).exits(3).shows("column price is empty").shows("3 rows updated");
+    project.write("orders.csv", "id,price\na,1\n");
+    project.run(&["run", "orders.toml"]).exits(3).shows("1 changed row is held back");
+    assert_eq!(project.column("orders.toml", "Orders", "price"), ["", "", ""]);
 }
 
 #[test]
 fn a_scheduled_job_warns_of_counts_far_from_the_usual_ones() {
-    let project = project("");
-    let (before, _) = JOB.split_once("[expect]").expect("a section");
-    project.write("orders.toml", &format!("{before}[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
+    let project = TempProject::orders("\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n", "");
     let run = |count: u32| {
         project.write("orders.csv", &format!("id,price\n{}", rows(0..count)));
         project.run(&["run", "orders.toml"])

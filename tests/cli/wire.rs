@@ -19,6 +19,9 @@ use crate::temp_project::{Ended, TempProject, ended};
 /// The id of the spreadsheet in an embedded file.
 pub const EMBEDDED: &str = "embedded";
 
+/// The file with the standard error of an emulator that is heard.
+const HEARD: &str = "emulator.err";
+
 /// An emulator; gone when it is dropped.
 pub struct Emulator {
     process: Child,
@@ -39,10 +42,28 @@ pub struct ApiClient {
 impl Emulator {
     /// Starts one in a folder and waits until it says that it listens.
     pub fn start(project: &TempProject, args: &[&str]) -> Self {
+        Self::start_with(project, args, Stdio::null())
+    }
+
+    /// The same, with its standard error in a file of the folder.
+    pub fn start_heard(project: &TempProject, args: &[&str]) -> Self {
+        let file = std::fs::File::create(project.path(HEARD)).expect("a file");
+        Self::start_with(project, args, file.into())
+    }
+
+    /// Ends it, and returns what it said on standard error.
+    pub fn said(mut self, project: &TempProject) -> String {
+        let stopped = Command::new("kill").arg(self.process.id().to_string()).status();
+        assert!(stopped.expect("kill can be run").success());
+        self.process.wait().expect("it is our child");
+        project.read(HEARD)
+    }
+
+    fn start_with(project: &TempProject, args: &[&str], heard: Stdio) -> Self {
         let credentials = project.path("emulator-key.json");
         let mut command = project.command(&["emulate", "--credentials", &credentials.to_string_lossy()]);
         let mut process =
-            command.args(args).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the binary can be run");
+            command.args(args).stdout(Stdio::piped()).stderr(heard).spawn().expect("the binary can be run");
         let mut url = String::new();
         let out = process.stdout.as_mut().expect("it is a pipe");
         BufReader::new(out).read_line(&mut url).expect("it says where it listens");
@@ -261,7 +282,7 @@ fn now_by(url: &str) -> u64 {
     moment.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs()
 }
 
-fn exchange(url: &str, request: &str, headers: &[&str], body: &str) -> (u16, Value) {
+pub fn exchange(url: &str, request: &str, headers: &[&str], body: &str) -> (u16, Value) {
     let (head, body) = speak(url, request, headers, body);
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
     (status, serde_json::from_str(&body).unwrap_or(Value::Null))

@@ -121,6 +121,7 @@ impl Emulated {
             query: QueryParams::default(),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
+            content: sheetkeep::emulator::ContentHeaders::default(),
             body: if body.is_null() { bytes::Bytes::new() } else { body.to_string().into() },
         };
         let answer = self.emulator.handle(call).await.expect("no fault is pending");

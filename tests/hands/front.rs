@@ -18,7 +18,8 @@ use serde_json::{Value, json};
 use sheetkeep::app::emulator::open;
 use sheetkeep::clock::Clock;
 use sheetkeep::emulator::{
-    ApiRequest, ApiResponse, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent, UnknownBehaviors,
+    ApiRequest, ApiResponse, ContentHeaders, Emulator, EmulatorOptions, QueryParams, ResponseBody, ResponseContent,
+    UnknownBehaviors,
 };
 use sheetkeep::google::auth::credentials::Credentials;
 use sheetkeep::google::calls::quota::Pacing;
@@ -265,6 +266,7 @@ impl EmulatorProxy {
             query: QueryParams::parse(&format!("spreadsheet={ID}")),
             host: "sheets.googleapis.com".to_owned(),
             authorization: None,
+            content: ContentHeaders::default(),
             body: json!({"requests": requests}).to_string().into(),
         };
         let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
@@ -356,6 +358,7 @@ impl EmulatorProxy {
             query: QueryParams::parse(query),
             host: "sheets.googleapis.com".to_owned(),
             authorization: Some(format!("Bearer {TOKEN}")),
+            content: ContentHeaders::default(),
             body: if body.is_null() { Bytes::new() } else { body.to_string().into() },
         };
         let answer = self.emulator.handle(call).await.expect("no fault of the emulator's own is pending");
@@ -401,6 +404,7 @@ fn call_with(head: Parts, body: Bytes) -> ApiRequest {
         query: QueryParams::parse(head.uri.query().unwrap_or_default()),
         host: "sheets.googleapis.com".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
+        content: ContentHeaders::default(),
         body,
     }
 }

@@ -65,7 +65,7 @@ export class Checks {
   // Prints the count, and leaves with 1 if anything failed.
   end() {
     if (this.#unlearnt.length > 0) {
-      console.log(`${this.#client}: answered 501, as documented: ${this.#unlearnt.join("; ")}`);
+      console.log(`${this.#client}: not implemented, as documented: ${this.#unlearnt.join("; ")}`);
     }
     console.log(`${this.#client}: ${this.#passed + this.#failed} checks, ${this.#failed} failed`);
     process.exit(this.#failed > 0 ? 1 : 0);

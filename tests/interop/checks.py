@@ -65,6 +65,6 @@ class Checks:
     def end(self):
         """Prints the count, and leaves with 1 if anything failed."""
         if self.unlearnt:
-            print(f"{self.client}: answered 501, as documented: {'; '.join(self.unlearnt)}")
+            print(f"{self.client}: not implemented, as documented: {'; '.join(self.unlearnt)}")
         print(f"{self.client}: {self.passed + len(self.failures)} checks, {len(self.failures)} failed")
         sys.exit(1 if self.failures else 0)

@@ -128,6 +128,7 @@ impl OnSheet {
             query: QueryParams::default(),
             host: String::new(),
             authorization: None,
+            content: sheetkeep::emulator::ContentHeaders::default(),
             body: bytes::Bytes::new(),
         };
         let answer = self.proxy.emulator.handle(call).await.expect("no fault meets a control path");

@@ -13,6 +13,7 @@ use sheetkeep::ledger::items::write_mode::{Delivery, WriteMode};
 use sheetkeep::ledger::leases::lease::Holder;
 use sheetkeep::ledger::leases::process_id::ProcessId;
 use sheetkeep::ledger::runs::event::{Event, RunReport};
+use sheetkeep::ledger::runs::held_changes::HoldSettings;
 use sheetkeep::ledger::runs::run::Trigger;
 use sheetkeep::ledger::state::snapshot::Definition;
 use sheetkeep::ledger::values::columns::Columns;
@@ -225,6 +226,7 @@ impl Job {
             max_attempts: 1_000,
             stop_after: 0,
             expectations: Arc::default(),
+            hold: HoldSettings::default(),
             delivery: Delivery::AtLeastOnce,
             version: "0".into(),
         };

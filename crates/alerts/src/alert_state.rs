@@ -12,7 +12,7 @@ use crate::alert_rules::{AlertRules, HOUR_MS};
 use crate::condition::{Condition, Finding};
 use crate::condition_record::{ConditionRecord, DeliveryRecord, DueNotice, Mute, joined};
 use crate::message::{Message, NoticeKind};
-use crate::observation::{RunEnding, RunObservation};
+use crate::observation::{ObservedEnding, RunObservation};
 use crate::reporting::Reporting;
 use crate::routing::channels_for;
 use crate::severity::Severity;
@@ -61,9 +61,9 @@ impl AlertState {
             self.observe(condition, run.at, &finding, rules);
         }
         let at_s = run.at.0.div_euclid(1_000);
-        if run.ending == RunEnding::Finished {
+        if run.ending == ObservedEnding::Finished {
             self.last_good_s = Some(self.last_good_s.map_or(at_s, |last| last.max(at_s)));
-        } else if run.ending == RunEnding::Missed && self.last_good_s.is_some_and(|last| last > at_s) {
+        } else if run.ending == ObservedEnding::Missed && self.last_good_s.is_some_and(|last| last > at_s) {
             // It is recorded after a run that has its rows in.
             self.observe(Condition::Run, run.at, &Finding::Good, rules);
         }

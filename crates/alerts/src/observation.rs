@@ -13,7 +13,7 @@ const MAX_REASON: usize = 600;
 
 /// How a run, or an occurrence without one, ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RunEnding {
+pub enum ObservedEnding {
     /// It reached the end of its source; records may have failed.
     Finished,
     /// It did, and did not yield what is expected.
@@ -34,7 +34,7 @@ pub enum RunEnding {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunObservation {
     /// How it ended.
-    pub ending: RunEnding,
+    pub ending: ObservedEnding,
     /// The run's id.
     pub run: String,
     /// The time for which it was scheduled, or else its start.
@@ -56,18 +56,18 @@ impl RunObservation {
     pub fn findings(&self, rules: &AlertRules) -> Vec<(Condition, Finding)> {
         let failed = |headline: &str| vec![(Condition::Run, self.bad(headline, &self.message))];
         match self.ending {
-            RunEnding::Unobserved => Vec::new(),
-            RunEnding::Failed => failed("failed"),
-            RunEnding::TimedOut => failed("ran out of time"),
-            RunEnding::Vanished => failed("vanished"),
-            RunEnding::Missed => failed("was missed"),
-            RunEnding::Finished | RunEnding::Degraded => self.findings_of_end(rules),
+            ObservedEnding::Unobserved => Vec::new(),
+            ObservedEnding::Failed => failed("failed"),
+            ObservedEnding::TimedOut => failed("ran out of time"),
+            ObservedEnding::Vanished => failed("vanished"),
+            ObservedEnding::Missed => failed("was missed"),
+            ObservedEnding::Finished | ObservedEnding::Degraded => self.findings_of_end(rules),
         }
     }
 
     fn findings_of_end(&self, rules: &AlertRules) -> Vec<(Condition, Finding)> {
         let mut found = vec![(Condition::Run, Finding::Good)];
-        let is_degraded = self.ending == RunEnding::Degraded;
+        let is_degraded = self.ending == ObservedEnding::Degraded;
         let headline = "did not yield what is expected";
         let of_yield = if is_degraded { self.bad(headline, &self.message) } else { Finding::Good };
         found.push((Condition::Yield, of_yield));

@@ -9,12 +9,13 @@
 //! | What has to be done about an error? | `fault`, `machine` |
 //! | What time is it, and which bits are random? | `clock`, `rng`, and their implementations in `system` |
 //! | When is something tried again? | `retry` |
-//! | Which part of a text may be a secret? | `redact` |
+//! | Which part of a text may be a secret? | `redact`, and those of this process `known_secrets` |
 //! | At which moments may a test kill this process? | `failpoint` |
 
 pub mod clock;
 pub mod failpoint;
 pub mod fault;
+pub mod known_secrets;
 pub mod machine;
 pub mod redact;
 pub mod retry;

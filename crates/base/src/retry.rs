@@ -1,7 +1,7 @@
 //! Decides whether and when to retry: pure, so that every bound can be tested without waiting.
 //!
-//! In scope: exponential backoff with full jitter, `Retry-After`, bounds on attempts and elapsed
-//! time, a budget shared by all calls. A 429 has its own curve: it costs no quota, and the quota
+//! In scope: exponential backoff with jitter, `Retry-After`, bounds on attempts and elapsed time, a
+//! budget shared by all calls. A 429 has its own curve: it costs no quota, and the quota
 //! refills within a minute, so frequent retries are right.
 //! Out of scope: sleeping, and whether a call is safe to repeat; a write whose reply was lost is
 //! resolved, never retried.
@@ -89,7 +89,7 @@ impl RetryPolicy {
                 let least = Self::least_throttled_wait_ms(failed);
                 least + scale(least, draw)
             }
-            _ => scale(ceiling_ms(self.base_ms, self.cap_ms, failed), draw),
+            _ => Jitter::Full.delay(self.base_ms, self.cap_ms, failed, 0, draw),
         };
         // `Retry-After` is a minimum, plus up to a second of jitter, so that clients don't retry
         // simultaneously.
@@ -107,6 +107,40 @@ impl RetryPolicy {
     /// of the maximum.
     pub fn least_throttled_wait_ms(refusals: u32) -> u64 {
         ceiling_ms(THROTTLED_BASE_MS, THROTTLED_CAP_MS, refusals) / 2
+    }
+}
+
+/// How a delay is drawn around the exponential curve, so that clients that failed together do not
+/// return together. The formulas are those of the AWS architecture blog's backoff simulator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Jitter {
+    /// The curve itself: every client that failed at one moment returns at one moment.
+    None,
+    /// From zero to the curve; the default.
+    #[default]
+    Full,
+    /// From half of the curve to the curve.
+    Equal,
+    /// From the base to three times the delay before, at most the maximum.
+    Decorrelated,
+}
+
+impl Jitter {
+    /// Returns the delay after the `failed`-th failed attempt (1-based), in the unit of `base` and
+    /// `cap`. The curve doubles from `base` to `cap`. `previous` is the delay before this one, 0 if
+    /// there was none; only `Decorrelated` reads it. `draw` is uniform in [0, 1).
+    pub fn delay(self, base: u64, cap: u64, failed: u32, previous: u64, draw: f64) -> u64 {
+        let ceiling = ceiling_ms(base, cap, failed);
+        match self {
+            Self::None => ceiling,
+            Self::Full => scale(ceiling, draw),
+            Self::Equal => ceiling / 2 + scale(ceiling - ceiling / 2, draw),
+            Self::Decorrelated => {
+                let widest = previous.max(base).saturating_mul(3).min(cap);
+                let least = base.min(cap);
+                least + scale(widest.saturating_sub(least), draw)
+            }
+        }
     }
 }
 
@@ -174,6 +208,32 @@ mod tests {
             assert_eq!(wait(0.5), Decision::Again { after_ms: ceiling / 2 });
             assert_eq!(wait(1.0), Decision::Again { after_ms: ceiling });
         }
+    }
+
+    #[test]
+    fn each_jitter_has_its_own_bounds_below_the_cap() {
+        let bounds = |jitter: Jitter, failed, previous| {
+            [0.0, 1.0].map(|draw| jitter.delay(1_000, 8_000, failed, previous, draw))
+        };
+        assert_eq!(bounds(Jitter::None, 3, 0), [4_000, 4_000]);
+        assert_eq!(bounds(Jitter::Full, 3, 0), [0, 4_000]);
+        assert_eq!(bounds(Jitter::Equal, 3, 0), [2_000, 4_000]);
+        assert_eq!(bounds(Jitter::Decorrelated, 1, 0), [1_000, 3_000]);
+        assert_eq!(bounds(Jitter::Decorrelated, 3, 2_000), [1_000, 6_000]);
+        for jitter in [Jitter::None, Jitter::Full, Jitter::Equal, Jitter::Decorrelated] {
+            assert_eq!(jitter.delay(1_000, 8_000, 40, u64::MAX, 1.0), 8_000, "{jitter:?}");
+        }
+    }
+
+    #[test]
+    fn full_jitter_spreads_over_all_tenths_of_its_range() {
+        let chance = SeededRng::new(16);
+        let mut tenths = [0_u32; 10];
+        for _ in 0..10_000 {
+            let delay = Jitter::Full.delay(1_000, 64_000, 5, 0, chance.draw());
+            tenths[usize::try_from(delay / 1_600).expect("below the ceiling")] += 1;
+        }
+        assert!(tenths.iter().all(|count| (900..=1_100).contains(count)), "{tenths:?}");
     }
 
     #[test]

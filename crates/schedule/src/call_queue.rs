@@ -71,7 +71,7 @@ impl CallEnd {
 /// What follows the end of a call, beside the next occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterCall {
-    /// Nothing.
+    /// Nothing else: the job is called at its next occurrence.
     NextOccurrence,
     /// The job is called again.
     Again {

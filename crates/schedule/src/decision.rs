@@ -82,7 +82,7 @@ impl ClosedReason {
 /// An occurrence that does not run, to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedOccurrence {
-    /// The occurrence.
+    /// The occurrence that does not run.
     pub occurrence: Occurrence,
     /// Why it does not run.
     pub reason: ClosedReason,

@@ -9,7 +9,6 @@
 //! generic code is compiled here and not in every caller.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use google_sheets4::{api, common};
@@ -27,6 +26,7 @@ use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta, failure, root_cause, transport};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::options::{ConnectError, Deadlines, SheetsOptions};
+use crate::sheets::hub_call::with_timeout;
 use crate::transport::connect::Connector;
 use crate::types::address::{AGENT, ApiRoot, SpreadsheetId};
 use crate::types::requests::Batch;
@@ -38,6 +38,7 @@ use sheetkeep_base::rng::Rng;
 use sheetkeep_base::time::Timestamp;
 
 mod file_status;
+mod hub_call;
 
 /// Field mask of `spreadsheets.get`.
 const METADATA_FIELDS: &str = "spreadsheetId,properties(title,locale,timeZone,autoRecalc),\
@@ -359,55 +360,6 @@ impl Sheets {
                 Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into())
             }
             Err(e) => Err(UnknownOutcome::Broken(root_cause(e.as_ref())).into()),
-        }
-    }
-
-    /// Runs a hub call under the deadline for a whole response. Records whether a response was cut
-    /// off during the call because it was too long.
-    async fn with_deadline<T>(&self, work: impl Future<Output = common::Result<T>>) -> HubResult<T> {
-        let oversized = self.connector.oversized_count();
-        let result = with_timeout(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
-        HubResult { result, truncated: self.connector.oversized_count() > oversized }
-    }
-
-    /// Classifies the result of a hub call.
-    fn classify_hub_result<T>(
-        &self,
-        result: HubResult<(common::Response, T)>,
-        observer: &Observer,
-    ) -> Result<T, AttemptFailure> {
-        match result.result? {
-            Ok((answer, value)) => {
-                self.caller.record_service_time(ResponseMeta::read(answer.headers(), self.clock.now()));
-                Ok(value)
-            }
-            // The hub reports a truncated body as an empty one, so only the connector's own count
-            // shows the cause.
-            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
-            Err(error) => {
-                self.caller.record_service_time(observer.meta.unwrap_or_default());
-                Err(observer.failure(error))
-            }
-        }
-    }
-}
-
-struct HubResult<T> {
-    result: Result<common::Result<T>, UnknownOutcome>,
-    truncated: bool,
-}
-
-/// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
-async fn with_timeout<T>(
-    clock: &dyn Clock,
-    deadline: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, UnknownOutcome> {
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        () = clock.sleep(deadline) => {
-            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::emulator::Emulator;
 use crate::fault::inject::FaultRule;
 use crate::http::launch::LaunchError;
 use crate::http::server::listen;
+use crate::input::loaded_tab::LoadedTab;
 use crate::options::{EmulatorOptions, Latency};
 use crate::random::{RandomSource, SeededRandom, SystemRandomSource};
 use crate::storage::error::StorageError;
@@ -58,6 +59,13 @@ impl EmulatorBuilder {
     /// Creates an empty spreadsheet with this id, unless the file already holds one.
     pub fn spreadsheet(mut self, id: impl Into<String>) -> Self {
         self.options.spreadsheet_id = Some(id.into());
+        self
+    }
+
+    /// Gives the initial spreadsheet a tab from the start, instead of an empty `Sheet1`; repeatable.
+    /// Set its id with [`EmulatorBuilder::spreadsheet`].
+    pub fn tab(mut self, tab: LoadedTab) -> Self {
+        self.options.tabs.push(tab);
         self
     }
 

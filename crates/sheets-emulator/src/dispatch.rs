@@ -6,14 +6,16 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::api::call::{ApiResponse, QueryParams, ResponseContent};
+use crate::api::call::{ApiResponse, ContentHeaders, QueryParams, ResponseContent};
 use crate::api::route::{ApiMethod, Route};
 use crate::auth::protection::AccountStore;
 use crate::batch::apply::batch_update;
 use crate::batch::context::UnknownBehaviors;
+use crate::drive::error::DriveError;
 use crate::drive::export;
 use crate::drive::files;
 use crate::drive::permissions;
+use crate::drive::upload::{UploadCall, upload};
 use crate::error::ApiError;
 use crate::methods::copy::copy_to;
 use crate::methods::create::create;
@@ -24,7 +26,7 @@ use crate::methods::values_write;
 use crate::random::RandomSource;
 use crate::schema::enums::{TextParams, read_body};
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::{get_metadata, search_metadata};
+use crate::storage::content::developer_metadata::{get_metadata, search_metadata};
 use crate::storage::store::SpreadsheetStore;
 use crate::workbook::spreadsheet_json::{CellSelection, SpreadsheetView, get, spreadsheet};
 
@@ -38,6 +40,10 @@ pub(crate) struct Dispatcher<'a> {
     pub now_ms: i64,
     /// The calling account.
     pub account: &'a str,
+    /// The headers that describe the body.
+    pub content: &'a ContentHeaders,
+    /// The value of `Host`.
+    pub host: &'a str,
 }
 
 impl Dispatcher<'_> {
@@ -143,55 +149,57 @@ impl Dispatcher<'_> {
         spreadsheet(&self.store.read(id)?, id, &view)
     }
 
-    /// Calls a method of Drive. Drive has its own error envelope for a missing file.
+    /// Calls a method of Drive, which has its own error envelope.
     fn drive(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
-        match self.drive_method(route, query, body) {
-            Err(error) if error == ApiError::not_found() => Ok(files::no_such_file(&route.id)),
-            answer => answer,
-        }
+        self.drive_method(route, query, body).or_else(|error| error.response(&route.id))
     }
 
-    fn drive_method(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, ApiError> {
+    fn drive_method(&self, route: &Route, query: &QueryParams, body: &[u8]) -> Result<ApiResponse, DriveError> {
         let (store, id, permission) = (self.store, route.id.as_str(), route.range.as_str());
-        let shown = |value: Value, usual: &str| files::cut(value, query, usual).map(ApiResponse::json);
+        let shown = |value: Value, usual: &str| Ok(files::cut(value, query, usual).map(ApiResponse::json)?);
+        let now = self.now_ms;
         match route.api {
-            ApiMethod::DriveCreate => files::create(store, &self.new_id(), body, self.now_ms).map(ApiResponse::json),
-            ApiMethod::DriveList => files::list(store, query, self.now_ms).map(ApiResponse::json),
-            ApiMethod::DriveGet => files::get(store, id, query, self.now_ms).map(ApiResponse::json),
+            ApiMethod::DriveCreate => {
+                shown(files::create(store, &self.new_id(), &files::message(body)?, now)?, files::USUAL)
+            }
+            ApiMethod::DriveList => files::list(store, query, now).map(ApiResponse::json),
+            ApiMethod::DriveGet => files::get(store, id, query, now).map(ApiResponse::json),
             ApiMethod::DriveCopy => {
-                let body = files::message(body)?;
-                let (to, now) = (self.new_id(), self.now_ms);
-                files::copy(store, id, &to, &body, now).and_then(|file| shown(file, files::USUAL))
+                shown(files::copy(store, id, &self.new_id(), &files::message(body)?, now)?, files::USUAL)
             }
             ApiMethod::DriveUpdate => {
-                files::update(store, id, &files::message(body)?, query, self.now_ms).map(ApiResponse::json)
+                files::update(store, id, &files::message(body)?, query, now).map(ApiResponse::json)
             }
             ApiMethod::DriveExport => {
-                export::export(store, id, query.word("mimeType").unwrap_or_default()).map(ApiResponse::file)
+                Ok(ApiResponse::file(export::export(store, id, query.word("mimeType").unwrap_or_default())?))
             }
             ApiMethod::DocsExport => {
                 let format = query.word("format").unwrap_or_default();
-                export::download(store, id, format, query.word("gid")).map(ApiResponse::file)
+                Ok(ApiResponse::file(export::download(store, id, format, query.word("gid"))?))
             }
-            ApiMethod::DriveUpload => export::import(store, id, body, self.random).map(ApiResponse::json),
-            ApiMethod::CommentsList => store
-                .read(id)?
-                .properties()
-                .map_err(ApiError::from)
-                .and_then(|_| shown(json!({"kind": "drive#commentList", "comments": []}), "*")),
+            ApiMethod::DriveUpload => Ok(ApiResponse::json(export::import(store, id, body, self.random)?)),
+            ApiMethod::DriveUploadCreate | ApiMethod::DriveUploadUpdate => {
+                let known = Some(id).filter(|id| !id.is_empty());
+                let call = UploadCall { id: known, query, headers: self.content, body, host: self.host, now_ms: now };
+                upload(store, call, &self.new_id(), self.random)
+            }
+            ApiMethod::CommentsList => {
+                store.read(id)?.properties()?;
+                shown(json!({"kind": "drive#commentList", "comments": []}), "*")
+            }
             ApiMethod::PermissionsCreate => {
-                permissions::share(store, id, &files::message(body)?, self.random.next_u64())
-                    .and_then(|made| shown(made, permissions::USUAL))
+                let made = permissions::share(store, id, &files::message(body)?, self.random.next_u64())?;
+                shown(made, permissions::USUAL)
             }
-            ApiMethod::PermissionsList => {
-                permissions::list(store, id).and_then(|all| shown(all, permissions::USUAL_LIST))
+            ApiMethod::PermissionsList => shown(permissions::list(store, id)?, permissions::USUAL_LIST),
+            ApiMethod::PermissionsGet => shown(permissions::get(store, id, permission)?, permissions::USUAL),
+            ApiMethod::PermissionsUpdate => {
+                shown(permissions::update(store, id, permission, &files::message(body)?)?, permissions::USUAL)
             }
-            ApiMethod::PermissionsGet => {
-                permissions::get(store, id, permission).and_then(|one| shown(one, permissions::USUAL))
+            ApiMethod::PermissionsDelete => {
+                permissions::unshare(store, id, permission)?;
+                Ok(ApiResponse::empty())
             }
-            ApiMethod::PermissionsUpdate => permissions::update(store, id, permission, &files::message(body)?)
-                .and_then(|one| shown(one, permissions::USUAL)),
-            ApiMethod::PermissionsDelete => permissions::unshare(store, id, permission).map(|()| ApiResponse::empty()),
             _ => files::delete(store, id).map(|()| ApiResponse::empty()),
         }
     }
@@ -247,6 +255,8 @@ mod tests {
             random: &random,
             now_ms: 0,
             account: "a",
+            content: &ContentHeaders::default(),
+            host: "",
         };
         let route = Route::find(&Method::GET, "/v4/spreadsheets/x/values/A1").unwrap();
         let error = methods.call(&route, &QueryParams::parse("valueRenderOptions=FORMULA"), b"").unwrap_err();

@@ -4,6 +4,10 @@
 //! method.
 //! Out of scope: connections (`http`), what methods do (`dispatch`).
 
+mod control;
+mod initial;
+mod notices;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,26 +16,25 @@ use hyper::Method;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ConnectionDropped, QueryParams, ResponseContent};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ConnectionDropped, ResponseContent};
 use crate::api::quota::{QuotaCounter, QuotaMetric};
 use crate::api::route::{ApiMethod, Route};
 use crate::api::stats::CallStats;
-use crate::auth::protection::OWNER;
 use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
 use crate::dispatch::Dispatcher;
 use crate::drive::permissions;
+use crate::emulator::notices::Notices;
 use crate::error::ApiError;
 use crate::error::FailureCause;
 use crate::fault::delayed::DelayedWrites;
 use crate::fault::inject::{FaultAction, FaultRule, FaultRules, TOKEN_METHOD};
-use crate::fault::responses::{apply_fault, read_faults, refusal};
+use crate::fault::responses::{apply_fault, refusal};
 use crate::options::EmulatorOptions;
 use crate::random::RandomSource;
 use crate::schema::enums::TextParams;
-use crate::storage::connection::path_problem;
 use crate::storage::error::StorageError;
+use crate::storage::file::connection::path_problem;
 use crate::storage::store::SpreadsheetStore;
-use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 use crate::time::{TimeSource, sleep};
 
 /// A Sheets service. Clones share their state.
@@ -59,6 +62,8 @@ struct EmulatorState {
     storage_failure: OnceLock<StorageFailure>,
     /// Cancelled once the storage has failed.
     storage_failed: CancellationToken,
+    /// What was reported as not implemented.
+    notices: Notices,
 }
 
 /// A failure of the spreadsheet file that makes every further call fail.
@@ -92,13 +97,6 @@ impl Emulator {
             None => SpreadsheetStore::in_memory()?,
         };
         let store = store.with_time_source(Arc::clone(&time)).with_commit_hook(options.commit_hook.clone());
-        // A read-only file is not written to.
-        if let Some(id) = options.spreadsheet_id.as_ref().filter(|id| !store.exists(id).unwrap_or(false)) {
-            match store.create(id, &SpreadsheetProperties::default(), &[SheetProperties::new(0, "Sheet1", 0)]) {
-                Ok(()) | Err(StorageError::Taken { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
         let state = EmulatorState {
             store,
             time,
@@ -110,9 +108,16 @@ impl Emulator {
             stats: Mutex::default(),
             storage_failure: OnceLock::new(),
             storage_failed: CancellationToken::new(),
+            notices: Notices::default(),
             options,
         };
+        state.create_initial()?;
         Ok(Self { state: Arc::new(state) })
+    }
+
+    /// Returns the id and the title of each spreadsheet, oldest first.
+    pub fn spreadsheets(&self) -> Result<Vec<(String, String)>, StorageError> {
+        self.state.store.list()
     }
 
     /// Returns the counts of calls so far.
@@ -163,6 +168,9 @@ impl Emulator {
     /// file, on this and every later call, so that the client does not retry. Its caller reads the
     /// failure with `storage_failure`.
     fn error_response(&self, error: ApiError) -> ApiResponse {
+        if error.is_unimplemented() {
+            self.state.notices.report_refusal(&error.message);
+        }
         let Some(failure_cause) = error.failure_cause() else { return error.into() };
         self.record_failure(failure_cause, &error.message);
         if self.is_embedded() {
@@ -188,7 +196,11 @@ impl Emulator {
         let is_token = matches!(request.path.as_str(), "/token" | "/o/oauth2/token" | "/oauth2/v4/token");
         let route = if is_token { None } else { Route::find(&request.method, &request.path) };
         if route.is_none() && !(is_token && request.method == Method::POST) {
-            return Ok(ApiResponse::path_not_found(&request.path));
+            if !Route::is_googles(&request.path) {
+                return Ok(ApiResponse::path_not_found(&request.path));
+            }
+            let message = format!("{} {} is not implemented in this emulator.", request.method, request.path);
+            return Ok(self.error_response(ApiError::unimplemented(message)));
         }
         let latency = self.state.options.latency.0;
         if !latency.is_zero() {
@@ -251,6 +263,7 @@ impl Emulator {
     }
 
     async fn apply(&self, request: ApiRequest, route: Route, account: String) -> ApiResponse {
+        self.state.notices.report_functions(route.api, &request);
         let emulator = self.clone();
         let work = move || {
             let EmulatorState { store, options, random, time, .. } = &*emulator.state;
@@ -260,6 +273,8 @@ impl Emulator {
                 random: random.as_ref(),
                 now_ms: time.unix_ms(),
                 account: &account,
+                content: &request.content,
+                host: &request.host,
             };
             methods.call(&route, &request.query, &request.body)
         };
@@ -272,17 +287,6 @@ impl Emulator {
                 ApiError::internal().into()
             }
         }
-    }
-
-    /// Applies a batch as the spreadsheet's owner. No token, quota or fault applies.
-    async fn user_edit(&self, request: &ApiRequest) -> ApiResponse {
-        let Some(id) = request.query.word("spreadsheet") else {
-            return ApiError::invalid_argument("name the spreadsheet: /_emulator/edits?spreadsheet=ID").into();
-        };
-        let path = format!("/v4/spreadsheets/{id}:batchUpdate");
-        let Some(route) = Route::find(&Method::POST, &path) else { return ApiResponse::path_not_found(&path) };
-        let request = ApiRequest { path, query: QueryParams::default(), ..request.clone() };
-        self.apply(request, route, OWNER.to_owned()).await
     }
 
     fn token(&self, request: &ApiRequest) -> ApiResponse {
@@ -330,34 +334,6 @@ impl Emulator {
             }
             response
         })
-    }
-
-    async fn control(&self, request: &ApiRequest, path: &str) -> ApiResponse {
-        match (&request.method, path) {
-            (&Method::GET, "stats") => ApiResponse::json(self.stats().to_json()),
-            (&Method::POST, "stats:reset") => {
-                self.reset_stats();
-                ApiResponse::json(json!({}))
-            }
-            (&Method::GET, "faults") => ApiResponse::json(json!(lock(&self.state.faults).pending())),
-            (&Method::POST, "faults") => match read_faults(&request.body) {
-                Ok(faults) => {
-                    self.set_faults(faults);
-                    ApiResponse::json(json!(lock(&self.state.faults).pending()))
-                }
-                Err(error) => ApiError::invalid_argument(error).into(),
-            },
-            (&Method::POST, "edits" | "hands") => self.user_edit(request).await,
-            (&Method::GET, "late") => ApiResponse::json(json!({"underWay": lock(&self.state.delayed).len()})),
-            (&Method::POST, "late:deliver") => {
-                let statuses: Vec<u16> = self.deliver_delayed().await.iter().map(|response| response.status).collect();
-                ApiResponse::json(json!({"statuses": statuses}))
-            }
-            (_, "edits" | "hands" | "stats" | "stats:reset" | "faults" | "late" | "late:deliver") => {
-                ApiResponse { status: 405, ..ApiResponse::json(json!({"error": "wrong HTTP method"})) }
-            }
-            _ => ApiResponse::path_not_found(&request.path),
-        }
     }
 }
 

@@ -5,6 +5,9 @@
 
 use serde_json::{Value, json};
 
+/// The code of what the emulator does not support.
+pub(crate) const NOT_IMPLEMENTED: u16 = 422;
+
 /// An error response (google.rpc.Status in its JSON form).
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{code} {status}: {message}")]
@@ -68,9 +71,16 @@ impl ApiError {
         Self::new(401, "UNAUTHENTICATED", message)
     }
 
-    /// Returns 501 for a part of the API that the emulator does not support.
+    /// Returns 422 for a part of the API that the emulator does not support. Google answers no call
+    /// of Sheets with this code, and no client library of Google's or of others tries it again:
+    /// they retry 408, 429 and every 5xx, some of them for ever.
     pub fn unimplemented(message: impl Into<String>) -> Self {
-        Self::new(501, "UNIMPLEMENTED", message)
+        Self::new(NOT_IMPLEMENTED, "UNIMPLEMENTED", message)
+    }
+
+    /// Returns whether the emulator does not support what was asked for.
+    pub fn is_unimplemented(&self) -> bool {
+        self.code == NOT_IMPLEMENTED
     }
 
     /// Returns 429 for an exhausted quota, with recorded `details` if any.
@@ -109,7 +119,7 @@ impl ApiError {
     #[must_use]
     pub fn within(self, prefix: &str) -> Self {
         // A failed file or an exceeded time limit is not the fault of one request.
-        if self.code >= 500 && self.code != 501 {
+        if self.code >= 500 {
             return self;
         }
         Self { message: format!("{prefix}{}", self.message), ..self }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::api::quota::QuotaLimits;
 use crate::batch::context::{CallerIdBehavior, MissingIdBehavior, UnknownBehaviors, ValidationBehavior};
 use crate::fault::inject::FaultRule;
+use crate::input::loaded_tab::LoadedTab;
 use crate::storage::commit_hook::CommitHook;
 
 /// Options of an emulator.
@@ -20,6 +21,8 @@ pub struct EmulatorOptions {
     pub file: Option<PathBuf>,
     /// An initial spreadsheet. It is empty unless the file already holds it.
     pub spreadsheet_id: Option<String>,
+    /// The tabs of the initial spreadsheet, if it is new; an empty `Sheet1` if there are none.
+    pub tabs: Vec<LoadedTab>,
     /// Quotas; `None` means unlimited.
     pub quota: Option<QuotaLimits>,
     /// Whether a 429 has `Retry-After`. Google's recorded one does not.

@@ -14,7 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use sheets_emulator::{
-    Emulator, EmulatorOptions, FaultRule, LaunchOptions, SeededRandom, SimulatedTimeSource, TimeSource, launch,
+    Emulator, EmulatorOptions, FaultRule, LaunchOptions, LoadedTab, SeededRandom, SimulatedTimeSource, TimeSource,
+    launch,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -138,6 +139,53 @@ fn without_drawn_ids(sample: &str, mut body: Value) -> Value {
     };
     *body.pointer_mut(next_input).expect("there is an id") = Value::Null;
     body
+}
+
+/// `POST /_emulator/reset` begins again, for the next test.
+#[tokio::test]
+async fn a_reset_leaves_the_initial_spreadsheet_only() {
+    let tab = LoadedTab::from_csv("Orders", b"id,n\nA,0042\n").expect("a CSV file");
+    let fault: FaultRule = "on=writes,do=fail,times=9,skip=2".parse().expect("a fault");
+    let client = start(EmulatorOptions { tabs: vec![tab], faults: vec![fault], ..EmulatorOptions::default() }).await;
+    let orders = format!("/v4/spreadsheets/{ID}/values/Orders");
+    let loaded = json!([["id", "n"], ["A", "42"]]);
+    for _ in 0..2 {
+        assert_eq!(client.call("GET", &orders, None).await.1["values"], loaded);
+        client.prepare("PUT", "/values/Orders!A2?valueInputOption=RAW", json!({"values": [["changed"]]})).await;
+        client.call("POST", "/v4/spreadsheets", Some(&json!({}))).await;
+        assert_eq!(client.call("POST", "/v4/spreadsheets", Some(&json!({}))).await.0, 503);
+        let (status, left) = client.call("POST", "/_emulator/reset", None).await;
+        assert_eq!((status, left), (200, json!({"spreadsheets": [ID]})));
+        assert_eq!(client.call("GET", "/_emulator/stats", None).await.1["writes"], 0);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("kept.sheet");
+    let client = start(EmulatorOptions { file: Some(file), ..EmulatorOptions::default() }).await;
+    client.rows("A1", json!([["kept"]])).await;
+    let (status, refused) = client.call("POST", "/_emulator/reset", None).await;
+    assert_eq!((status, &refused["error"]["status"]), (409, &json!("FAILED_PRECONDITION")));
+    assert_eq!(
+        client.call("GET", &format!("/v4/spreadsheets/{ID}/values/A1"), None).await.1["values"],
+        json!([["kept"]])
+    );
+}
+
+/// What the emulator lacks is told apart from a mistake, and no client tries it again.
+#[tokio::test]
+async fn what_is_not_implemented_is_answered_422() {
+    let client = start(EmulatorOptions::default()).await;
+    let table = json!({"requests": [{"addTable": {}}]});
+    for (method, path, body) in [
+        ("POST", format!("/v4/spreadsheets/{ID}:batchUpdate"), Some(&table)),
+        ("GET", "/drive/v3/about?fields=user".to_owned(), None),
+        ("GET", "/drive/v2/files".to_owned(), None),
+        ("POST", "/batch/drive/v3".to_owned(), None),
+    ] {
+        let (status, refused) = client.call(method, &path, body).await;
+        assert_eq!((status, &refused["error"]["status"]), (422, &json!("UNIMPLEMENTED")), "{path}");
+        assert!(refused["error"]["message"].as_str().expect("a message").contains("in this emulator"), "{refused}");
+    }
+    assert_eq!(client.call("GET", "/v9/anything", None).await.0, 404);
 }
 
 #[tokio::test]
@@ -507,7 +555,7 @@ async fn launched_it_writes_credentials_that_open_it() {
         options,
         clock,
         Arc::new(SeededRandom::new(7)),
-        move |url| ready.send(url.to_owned()).expect("somebody waits"),
+        move |server| ready.send(server.url.clone()).expect("somebody waits"),
         async move { until.cancelled().await },
     ));
     let url = url.await.expect("it gets ready");

@@ -52,7 +52,7 @@ pub enum DaemonEnd {
 
 /// The parts that a daemon works with.
 pub struct DaemonParts {
-    /// The clock.
+    /// The clock by which calls are due.
     pub clock: Arc<dyn Clock>,
     /// Random numbers, for the backoff.
     pub chance: Arc<dyn Rng>,
@@ -114,7 +114,7 @@ impl Daemon {
     /// Calls the jobs until a request to stop; then waits for the calls that are being made.
     pub async fn run(mut self, mut requests: UnboundedReceiver<DaemonRequest>) -> DaemonEnd {
         self.parts.notifier.ready(self.jobs.len());
-        tracing::info!(jobs = self.jobs.len(), "schedule run has started");
+        tracing::info!(event = "daemon.started", jobs = self.jobs.len(), "schedule run has started");
         loop {
             let now = read_clocks(self.parts.clock.as_ref());
             self.notice_jump(now);
@@ -139,10 +139,17 @@ impl Daemon {
         match self.queue.observe(now).map(|jump_ms| jump_ms / 1_000) {
             None => {}
             Some(seconds) if seconds < 0 => {
-                tracing::warn!("the clock was set back by {} s; all jobs are called again", -seconds);
+                tracing::warn!(
+                    event = "daemon.clock_jumped",
+                    "the clock was set back by {} s; all jobs are called again",
+                    -seconds
+                );
             }
             Some(seconds) => {
-                tracing::warn!("the machine was suspended, or its clock set forward, by {seconds} s");
+                tracing::warn!(
+                    event = "daemon.clock_jumped",
+                    "the machine was suspended, or its clock set forward, by {seconds} s"
+                );
             }
         }
     }
@@ -155,6 +162,7 @@ impl Daemon {
         if is_crowded && !self.is_crowded {
             let running = self.queue.active();
             tracing::warn!(
+                event = "daemon.crowded",
                 "{running} jobs run, and another waits for a minute; --at-once allows more at the same time"
             );
         }
@@ -165,7 +173,7 @@ impl Daemon {
         let Some(job) = self.jobs.get(call.job) else { return };
         let form = job.is_broken.then(|| Arc::clone(&job.form));
         let order = CallOrder { path: job.path.clone(), name: job.name.clone(), form };
-        tracing::debug!(job = job.name, late_ms = call.late_ms, "run --due is called");
+        tracing::debug!(event = "daemon.job_called", job = job.name, late_ms = call.late_ms, "run --due is called");
         let calling = self.parts.caller.call(order, self.stop.clone());
         self.calls.push(Box::pin(async move { (call.job, calling.await) }));
     }
@@ -177,14 +185,24 @@ impl Daemon {
         log_report(&job.name, report);
         match after {
             AfterCall::Again { after_ms } if report.end.can_try_again() => {
-                tracing::warn!(job = job.name, "it is called again in {} s", after_ms.div_ceil(1_000));
+                tracing::warn!(
+                    event = "daemon.job_retrying",
+                    delay_ms = after_ms,
+                    job = job.name,
+                    "it is called again in {} s",
+                    after_ms.div_ceil(1_000)
+                );
             }
             AfterCall::GivesUp => {
-                tracing::error!(job = job.name, "misfire_grace is over: it is called again at its next time only");
+                tracing::error!(
+                    event = "daemon.job_given_up",
+                    job = job.name,
+                    "misfire_grace is over: it is called again at its next time only"
+                );
             }
             AfterCall::Again { .. } | AfterCall::NextOccurrence => {
                 let next = self.queue.next_start(nth).map(|next| next.to_string()).unwrap_or_default();
-                tracing::debug!(job = job.name, next, "the next call is planned");
+                tracing::debug!(event = "daemon.call_planned", job = job.name, next, "the next call is planned");
             }
         }
         if report.end.exit_code.is_some_and(|code| FILE_EXITS.contains(&code)) {
@@ -209,7 +227,10 @@ impl Daemon {
     fn take_changes(&mut self, polled: Option<(JobFileWatch, Vec<JobFileChange>)>) {
         self.polling = None;
         let Some((watch, changes)) = polled else {
-            tracing::error!("job files are no longer read again, for that failed; restart schedule run");
+            tracing::error!(
+                event = "daemon.reload_failed",
+                "job files are no longer read again, for that failed; restart schedule run"
+            );
             return;
         };
         self.watch = Some(watch);
@@ -224,9 +245,10 @@ impl Daemon {
         match change.found {
             Ok(found) => {
                 if found.schedule.is_some() {
-                    tracing::info!(job = found.name, file = %job.path.display(), "its job file was read again");
+                    tracing::info!(event = "daemon.job_reloaded", job = found.name, file = %job.path.display(), "its job file was read again");
                 } else {
                     tracing::warn!(
+                        event = "daemon.job_unscheduled",
                         job = found.name,
                         "{} has no schedule any more: the job is not called until it has one",
                         job.path.display()
@@ -237,9 +259,13 @@ impl Daemon {
             }
             Err(error) => {
                 for line in error.lines() {
-                    tracing::error!(job = job.name, "{line}");
+                    tracing::error!(event = "daemon.job_file_broken", job = job.name, "{line}");
                 }
-                tracing::error!(job = job.name, "the job keeps the last good form of its file; correct the file");
+                tracing::error!(
+                    event = "daemon.job_file_broken",
+                    job = job.name,
+                    "the job keeps the last good form of its file; correct the file"
+                );
                 job.is_broken = true;
                 self.queue.ask(change.nth, now);
             }
@@ -259,7 +285,11 @@ impl Daemon {
         self.parts.notifier.stopping(self.calls.len());
         if !self.calls.is_empty() {
             let at_work = self.calls.len();
-            tracing::info!(at_work, "waits for the jobs at work to commit and end; a second signal kills them");
+            tracing::info!(
+                event = "daemon.stopping",
+                at_work,
+                "waits for the jobs at work to commit and end; a second signal kills them"
+            );
         }
         self.stop.cancel();
         let until = self.parts.clock.monotonic_ms().saturating_add(DRAIN_MS);
@@ -303,17 +333,23 @@ async fn end_of(
 
 fn log_report(job: &str, report: &CallReport) {
     for run in &report.runs {
-        tracing::info!(job, "{run}");
+        tracing::info!(event = "daemon.run_ended", job, "{run}");
     }
     match (report.end.exit_code, &report.error) {
         (Some(0), _) if report.runs.is_empty() && (report.reason.is_empty() || report.end.is_active) => {
-            tracing::debug!(job, reason = report.reason, "nothing ran");
+            tracing::debug!(event = "daemon.nothing_ran", job, reason = report.reason, "nothing ran");
         }
-        (Some(0), _) if report.runs.is_empty() => tracing::warn!(job, "{}", report.reason),
+        (Some(0), _) if report.runs.is_empty() => {
+            tracing::warn!(event = "daemon.nothing_ran", job, "{}", report.reason)
+        }
         (Some(0), _) => {}
-        (Some(exit_code), Some(error)) => tracing::error!(job, exit_code, "{error}"),
-        (Some(exit_code), None) => tracing::warn!(job, exit_code, "it ended with exit code {exit_code}"),
-        (None, Some(error)) => tracing::error!(job, "{error}"),
-        (None, None) => tracing::error!(job, "its process was killed; the next run records that"),
+        (Some(exit_code), Some(error)) => tracing::error!(event = "daemon.call_failed", job, exit_code, "{error}"),
+        (Some(exit_code), None) => {
+            tracing::warn!(event = "daemon.call_failed", job, exit_code, "it ended with exit code {exit_code}")
+        }
+        (None, Some(error)) => tracing::error!(event = "daemon.call_failed", job, "{error}"),
+        (None, None) => {
+            tracing::error!(event = "daemon.call_failed", job, "its process was killed; the next run records that")
+        }
     }
 }

@@ -56,7 +56,7 @@ pub struct CallReport {
     pub error: Option<String>,
 }
 
-/// Makes calls.
+/// Starts `run --due` for a job, and returns what it reported at its end.
 pub trait JobCaller: Send + Sync {
     /// Makes one call, and resolves at its end. `stop` asks the run to commit and end; dropping the
     /// future kills it.
@@ -73,7 +73,7 @@ pub struct ProcessCaller {
     pub program: PathBuf,
     /// Arguments before the job file, among them `run --due`.
     pub arguments: Vec<OsString>,
-    /// The clock.
+    /// The clock of the pauses between signals to a call that does not end.
     pub clock: Arc<dyn Clock>,
     /// Where lines of standard error go.
     pub lines: LineSink,
@@ -165,7 +165,7 @@ fn terminate(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
     if let Some(Err(error)) = pid.map(|pid| kill_process(pid, Signal::TERM)) {
-        tracing::debug!(%error, "a process can't be asked to end");
+        tracing::debug!(event = "daemon.signal_failed", %error, "a process can't be asked to end");
     }
 }
 
@@ -177,7 +177,7 @@ async fn write_form(stdin: Option<ChildStdin>, form: Option<&JobFileForm>) {
     let (Some(mut stdin), Some(form)) = (stdin, form) else { return };
     let Ok(text) = serde_json::to_vec(form) else { return };
     if let Err(error) = stdin.write_all(&text).await {
-        tracing::debug!(%error, "a process does not read the form of its job file");
+        tracing::debug!(event = "daemon.form_unread", %error, "a process does not read the form of its job file");
     }
 }
 
@@ -259,6 +259,9 @@ struct ErrorLine {
 #[derive(Debug, Deserialize)]
 struct ErrorFields {
     message: String,
+    /// Only the document of an error has it: a log line of a retry may hold an `error`, too.
+    #[serde(rename = "exit_code")]
+    _exit_code: u8,
     hint: Option<String>,
     #[serde(default)]
     problems: Vec<ProblemFields>,
@@ -312,9 +315,10 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_with_places_and_the_next_step() {
-        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
+        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"exit_code":78,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
         let expected = "one thing is wrong; q.toml:3: unknown key; did you mean tab?";
         assert_eq!(error_of(line).as_deref(), Some(expected));
         assert_eq!(error_of("WARN something"), None);
+        assert_eq!(error_of(r#"{"error":{"kind":"transient","message":"a line of a log"}}"#), None);
     }
 }

@@ -1,8 +1,8 @@
 //! The daemon of `sheetkeep schedule run`: it starts `run --due` for each of its jobs in time.
 //!
 //! In scope: when a process is started for a job, what it answers, changed job files, the end. Out
-//! of scope: the rules (`schedule::call_queue`), and what is due (`app::due`): the sheet decides
-//! that, so the daemon keeps no state of its own.
+//! of scope: the rules (`schedule::call_queue`), and what is due (`app::schedule::due`): the sheet
+//! decides that, so the daemon keeps no state of its own.
 //!
 //! ```text
 //!  job files ─▶ forms and schedules ─▶ queue of calls ─▶ `run --due`, a process for each call

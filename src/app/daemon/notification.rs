@@ -55,7 +55,7 @@ fn watchdog() -> Option<Duration> {
 fn send(lines: &[String]) {
     let lines: Vec<_> = lines.iter().map(|line| sd_notify::NotifyState::Custom(line)).collect();
     if let Err(error) = sd_notify::notify(&lines) {
-        tracing::warn!(%error, "the service manager can't be notified");
+        tracing::warn!(event = "daemon.notification_failed", %error, "the service manager can't be notified");
     }
 }
 

@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 
 use crate::alert::dispatch::DeliveryResult;
 use crate::app::alerting::Alerting;
-use crate::cli::alert_args::{AlertAction, AlertTestArgs};
+use crate::cli::args::alert::{AlertAction, AlertTestArgs};
+use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::from_config;
 use crate::cli::commands::load_settings::{place, read_settings};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::job_args::JobArgs;
 use crate::cli::session::Session;
 use crate::clock::Clock;
 use crate::config::external::environment::{Environment, host_name};
@@ -66,9 +66,7 @@ fn no_channel(settings: &Settings) -> CliError {
 fn job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
     JobArgs {
         job: job.to_owned(),
-        spreadsheet: None,
-        embedded: None,
-        env_file: args.env_file.clone(),
+        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: args.env_file.clone() },
         state_dir: None,
         json: false,
     }

@@ -1,56 +1,128 @@
 //! `sheetkeep emulate`: serves the Sheets API.
+//!
+//! In scope: options, what is printed, when it ends. Out of scope: serving (`emulator`).
 
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
-use crate::cli::emulate_args::{self as args, EmulateArgs};
+use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
+use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
+use crate::cli::parent_watch::ParentWatch;
 use crate::cli::session::Session;
 use crate::cli::signals::SignalWatch;
 use crate::clock::Clock;
+use crate::config::sections::target::Target;
 use crate::emulator::{
-    CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, MissingIdBehavior,
-    QuotaLimits, UnknownBehaviors, ValidationBehavior, launch,
+    CallerIdBehavior, EmulatorOptions, FailureCause, Latency, LaunchError, LaunchOptions, LoadedTab, MissingIdBehavior,
+    QuotaLimits, ReadyServer, UnknownBehaviors, ValidationBehavior, launch,
 };
 use crate::fault::Fault;
 use crate::rng::Rng;
 
-/// Serves until a signal arrives.
+/// Serves until a signal arrives, or until the parent is gone.
 pub async fn command(
     session: &Session,
     args: &EmulateArgs,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
+    let file = match &args.job {
+        Some(job) => Some(local_sheet(job)?),
+        None => args.file.clone(),
+    };
+    let shows_spreadsheets = file.is_some();
     let options = LaunchOptions {
         host: Some(args.host),
         port: args.port,
         credentials: args.credentials.clone(),
-        emulator: options(args)?,
+        emulator: options(args, file)?,
     };
     let stopped = CancellationToken::new();
     let asked = stopped.clone();
     let watch = SignalWatch::start(Arc::clone(&clock), move |_, _| asked.cancel())
         .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
-    let out = session.terminal.out();
-    let ready = |url: &str| {
-        out.line(url);
+    let parent = args.exit_with_parent.then(|| ParentWatch::start(Arc::clone(&clock)));
+    let (out, err) = (session.terminal.out(), session.terminal.err());
+    let ready = |server: &ReadyServer| {
+        if shows_spreadsheets {
+            for (id, title) in &server.spreadsheets {
+                err.line(&format!("spreadsheet id: {id} ({title})"));
+            }
+        }
+        out.line(&server.url);
+    };
+    let stop = async move {
+        match parent {
+            Some(parent) => tokio::select! {
+                () = stopped.cancelled() => {}
+                () = parent.ended() => {}
+            },
+            None => stopped.cancelled().await,
+        }
     };
     let (time, random) = (Arc::new(EmulatorTime(clock)), Arc::new(EmulatorRandom(chance)));
-    let served = launch(options, time, random, ready, async move { stopped.cancelled().await }).await;
+    let served = launch(options, time, random, ready, stop).await;
     drop(watch);
     served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))
 }
 
-fn options(args: &EmulateArgs) -> Result<EmulatorOptions, CliError> {
+/// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the service,
+/// or never ran.
+fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
+    let args = JobArgs {
+        job: job.to_owned(),
+        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: None },
+        state_dir: None,
+        json: false,
+    };
+    match load_settings(&args, None)?.target {
+        Target::Embedded { file } if file.exists() => Ok(file),
+        Target::Embedded { file } => {
+            let message = format!("{} does not exist: the job {} never ran", file.display(), job.display());
+            let help = format!("run it first: sheetkeep run {}", job.display());
+            Err(CliError::new(message, Exit::NoInput).with_help(help))
+        }
+        Target::Google { id } => {
+            let message = format!("{} writes to spreadsheet {id} of the service, not to a local file", job.display());
+            Err(CliError::new(message, Exit::Usage)
+                .with_help("serve a file of your own: sheetkeep emulate --file my.sheet --spreadsheet-id test"))
+        }
+    }
+}
+
+/// Reads the tabs that the initial spreadsheet has from the start.
+fn tabs(files: &[TabFile]) -> Result<Vec<LoadedTab>, CliError> {
+    let mut titles = BTreeSet::new();
+    let read = |TabFile { tab, file }: &TabFile| {
+        if !titles.insert(tab.clone()) {
+            return Err(CliError::new(format!("--load names the tab {tab:?} twice"), Exit::Usage));
+        }
+        let text = std::fs::read(file).map_err(|error| {
+            CliError::new(format!("--load: failed to read {}: {error}", file.display()), Exit::NoInput)
+                .with_help("name a CSV file, as in --load Orders=orders.csv")
+        })?;
+        LoadedTab::from_csv(tab.clone(), &text).map_err(|error| {
+            CliError::new(format!("--load: {}: {error}", file.display()), Exit::DataErr)
+                .with_help("it has to be a CSV file in UTF-8, with commas between the values")
+        })
+    };
+    files.iter().map(read).collect()
+}
+
+fn options(args: &EmulateArgs, file: Option<PathBuf>) -> Result<EmulatorOptions, CliError> {
     let faults = args.fault.iter().map(|spec| spec.parse()).collect::<Result<Vec<_>, String>>();
     let faults = faults.map_err(|error| CliError::new(format!("--fault: {error}"), Exit::Usage))?;
     Ok(EmulatorOptions {
-        file: args.file.clone(),
+        file,
         spreadsheet_id: args.spreadsheet_id.clone(),
+        tabs: tabs(&args.load)?,
         quota: args.quota.map(|args::QuotaChoice::Google| QuotaLimits::GOOGLE),
         latency: Latency(args.latency.unwrap_or_default()),
         behaviors: UnknownBehaviors {

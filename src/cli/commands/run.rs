@@ -1,33 +1,36 @@
 //! `sheetkeep run`, and the runs by which other commands write.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument as _, Span};
 
 use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
-use crate::app::plan_file::PlanFile;
-use crate::cli::args::RunArgs;
+use crate::app::metrics::delivery::MetricsDelivery;
+use crate::app::metrics::run_meter::{RunEnding, RunMeter};
+use crate::app::plan::plan_file::PlanFile;
+use crate::cli::args::command_line::RunArgs;
 use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Place;
-use crate::cli::output::reporter::{Audience, Reporter};
-use crate::cli::output::summary::summary;
+use crate::cli::output::run::reporter::{Audience, Reporter};
+use crate::cli::output::run::summary::summary;
 use crate::cli::session::Session;
 use crate::cli::signals::{Signal, SignalWatch};
-use crate::cli::terminal::Palette;
+use crate::cli::streams::terminal::Palette;
 use crate::clock::Clock;
 use crate::config::sections::heartbeat::HeartbeatSettings;
 use crate::config::sections::limits::Overlap;
 use crate::config::settings::Settings;
-use crate::ledger::runs::event::RunReport;
+use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::run::Trigger;
 use crate::ledger::state::rollover::Rollover;
 use crate::rng::Rng;
@@ -35,6 +38,7 @@ use crate::runner::input::input_queue::RetryScope;
 use crate::runner::run_config::{Events, PreparedChanges, RunError};
 use crate::runner::schedule_claim::ScheduleClaim;
 use crate::runner::shutdown::{Stop, StopReason};
+use crate::telemetry::metrics::run_measurement::RunMeasurement;
 
 /// Runs the job and reports the result.
 pub async fn command(
@@ -111,17 +115,17 @@ pub async fn run_job(
         None => load_settings(&args.job, args.input.clone())?,
     };
     let place = place(&args.job, &settings);
-    let heartbeat = heartbeat(&settings, &order, &clock);
+    let observers = RunObservers::new(session, args, &order, &settings, &clock);
     let alerting = alerting(&settings, &order, &place, &host, &clock);
-    let reporter = reporter(session, args, &order, &clock, place.clone());
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
     let request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
     let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
+    let events = observers.events();
     let running =
-        Box::pin(run(&settings, request, clock, Arc::clone(&chance), heartbeat.wrap(events(&reporter)), stop));
+        Box::pin(run(&settings, request, clock, Arc::clone(&chance), events, stop).instrument(observers.span.clone()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
@@ -129,31 +133,101 @@ pub async fn run_job(
     };
     let signal = watch.as_ref().and_then(SignalWatch::first);
     let Some(ended) = ended else {
-        reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
+        observers.reporter().abandon();
         return Err(dropped_error(signal, args.deadline));
     };
     if order.claim.is_claim() && ended.as_ref().is_err_and(AppError::is_duplicate) {
-        reporter.lock().unwrap_or_else(PoisonError::into_inner).abandon();
-        tracing::info!(job = settings.job, "another run has taken the occurrence");
+        observers.reporter().abandon();
+        tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
-    let concluded = {
-        let mut reporter = reporter.lock().unwrap_or_else(PoisonError::into_inner);
-        conclude(
-            &mut reporter,
-            &ended,
-            |report| Exit::for_run(report, args.fail_on, signal),
-            |error| error_of_run(error, order.plan.as_ref(), &settings),
-        )
-    };
-    let of_heartbeat = heartbeat_end(&settings.job, &ended, &concluded, &place);
-    let of_alerts = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
-    tokio::join!(heartbeat.finish(&of_heartbeat), async {
+    let concluded = conclude(
+        &mut observers.reporter(),
+        &ended,
+        |report| Exit::for_run(report, args.fail_on, signal),
+        |error| error_of_run(error, order.plan.as_ref(), &settings),
+    );
+    let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
+    let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
+    let to_people = async {
         if let Some(alerting) = &alerting {
-            alerting.finish(&of_alerts, &chance).await;
+            alerting.finish(&end, &chance).instrument(observers.span.clone()).await;
         }
-    });
+    };
+    tokio::join!(to_machines, to_people);
     concluded
+}
+
+/// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
+struct RunObservers {
+    job: String,
+    reporter: Arc<Mutex<Reporter>>,
+    heartbeat: Heartbeat,
+    meter: RunMeter,
+    /// `None` for a run by which another command writes.
+    delivery: Option<MetricsDelivery>,
+    /// The span of the run's log lines.
+    span: Span,
+}
+
+impl RunObservers {
+    fn new(session: &Session, args: &RunArgs, order: &RunOptions, settings: &Settings, clock: &Arc<dyn Clock>) -> Self {
+        let is_ordinary = order.command.is_none();
+        Self {
+            job: settings.job.clone(),
+            reporter: reporter(session, args, order, clock, place(&args.job, settings)),
+            heartbeat: heartbeat(settings, order, clock),
+            meter: RunMeter::start(Arc::clone(clock)),
+            delivery: is_ordinary.then(|| MetricsDelivery::new(settings, Arc::clone(clock))),
+            // Always on, for its fields: the level of a span decides whether lines within it have them.
+            span: tracing::error_span!("run", job = settings.job, run = tracing::field::Empty),
+        }
+    }
+
+    /// Returns the events of the run: each observer gets them all.
+    fn events(&self) -> Events {
+        self.meter.wrap(self.heartbeat.wrap(events(&self.reporter, &self.span)))
+    }
+
+    fn reporter(&self) -> MutexGuard<'_, Reporter> {
+        self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports the end of the run to machines. A duplicate invocation is no run, and is not reported.
+    async fn finish(
+        &self,
+        trigger: String,
+        ended: &Result<RunReport, AppError>,
+        concluded: &Result<Exit, CliError>,
+        place: &Place,
+    ) {
+        let end = heartbeat_end(&self.job, ended, concluded, place);
+        let measured = self.measure(trigger, &end, concluded);
+        if let Some(measured) = &measured {
+            self.reporter().write_measurement(measured);
+        }
+        let delivering = async {
+            if let (Some(delivery), Some(measured)) = (&self.delivery, &measured) {
+                delivery.deliver(measured).await;
+            }
+        };
+        let reports = async { tokio::join!(self.heartbeat.finish(&end), delivering) };
+        reports.instrument(self.span.clone()).await;
+    }
+
+    fn measure(
+        &self,
+        trigger: String,
+        end: &HeartbeatEnd<'_>,
+        concluded: &Result<Exit, CliError>,
+    ) -> Option<RunMeasurement> {
+        if end.is_duplicate && !self.meter.is_claimed() {
+            return None;
+        }
+        let error = concluded.as_ref().err().map(|error| (error.exit().name().to_owned(), error.message().to_owned()));
+        let ending = RunEnding { job: self.job.clone(), trigger, exit_code: end.exit_code, error };
+        Some(self.meter.measure(ending, end.report))
+    }
 }
 
 /// Reports the end of a run to people. Returns the exit, or the error that ended the run.
@@ -210,6 +284,7 @@ fn run_request(
         recreates_tabs: order.recreates_tabs,
         trigger: order.trigger.clone().unwrap_or_else(by_command),
         claim: order.claim.clone(),
+        approval: args.approve.unwrap_or_default(),
         recorded_end: None,
         alerts: alerting.map(Alerting::for_run),
         host,
@@ -229,9 +304,9 @@ fn reporter(
         shares_terminal: order.shares_terminal,
         in_passing: !order.retrying.processes_items(),
         verbose: session.args.verbose > 0,
-        logs: session.args.log_format,
     };
-    Arc::new(Mutex::new(Reporter::new(Arc::clone(&session.terminal), Arc::clone(clock), audience, place)))
+    let (terminal, style) = (Arc::clone(&session.terminal), Arc::clone(&session.log_style));
+    Arc::new(Mutex::new(Reporter::new(terminal, Arc::clone(clock), audience, place, style)))
 }
 
 /// Returns the heartbeat of the run. A run by which another command writes has none.
@@ -277,9 +352,15 @@ fn error_of_run(error: &AppError, plan: Option<&PlanFile>, settings: &Settings) 
     }
 }
 
-fn events(reporter: &Arc<Mutex<Reporter>>) -> Events {
-    let reporter = Arc::clone(reporter);
-    Arc::new(move |event| reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event))
+/// Passes events on to the reporter, and names the run in the log lines of the span.
+fn events(reporter: &Arc<Mutex<Reporter>>, span: &Span) -> Events {
+    let (reporter, span) = (Arc::clone(reporter), span.clone());
+    Arc::new(move |event| {
+        if let Event::Started { run, .. } = &event {
+            span.record("run", run.as_str());
+        }
+        reporter.lock().unwrap_or_else(PoisonError::into_inner).on(&event);
+    })
 }
 
 /// Returns the overlap policy: flags come before the job file.
@@ -336,7 +417,7 @@ fn watch_signals(stop: &Stop, abort: &CancellationToken, clock: &Arc<dyn Clock>)
     match started {
         Ok(watch) => Some(watch),
         Err(error) => {
-            tracing::warn!(%error, "signals can't be received; the run can only be killed");
+            tracing::warn!(event = "signals.unavailable", %error, "signals can't be received; the run can only be killed");
             None
         }
     }

@@ -10,7 +10,7 @@ use crate::check::repeated::RepeatedKeyScan;
 use crate::cli::exit::Exit;
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::output::json::{RepeatedDocument, SCHEMA_VERSION};
-use crate::cli::terminal::{Palette, visible};
+use crate::cli::streams::terminal::{Palette, visible};
 
 /// One line of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

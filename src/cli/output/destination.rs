@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::cli::terminal::visible;
+use crate::cli::streams::terminal::visible;
 use crate::config::sections::target::{GOOGLE_API_URL, Target};
 use crate::config::settings::Settings;
 

@@ -10,6 +10,7 @@ use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::ledger::items::repeated_keys::{RepeatedKey, RepeatedKeys, which_counts};
 use crate::ledger::items::write_mode::ReprocessPolicy;
 use crate::ledger::runs::event::{RetryCounts, RunReport};
+use crate::ledger::runs::held_changes::HeldReport;
 
 /// The version of every JSON document that `sheetkeep` writes to standard output.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -42,7 +43,26 @@ pub struct RunDocument<'a> {
     /// Present only if a key was repeated with different content.
     #[serde(skip_serializing_if = "Option::is_none")]
     repeated_keys: Option<RepeatedDocument<'a>>,
+    /// Present only if changes of existing rows are held back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldDocument<'a>>,
     exit_code: u8,
+}
+
+/// Changes of existing rows that a person has to approve.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HeldDocument<'a> {
+    rows: u64,
+    of: u64,
+    code: String,
+    reasons: &'a [String],
+}
+
+impl<'a> HeldDocument<'a> {
+    /// Returns the document of a report.
+    pub fn new(held: &'a HeldReport) -> Self {
+        Self { rows: held.changes, of: held.keys, code: held.code.to_string(), reasons: &held.reasons }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -164,6 +184,7 @@ impl<'a> RunDocument<'a> {
             failures,
             failures_omitted: left_out,
             repeated_keys: RepeatedDocument::from_repeats(&report.repeats, report.again),
+            held: report.held.as_ref().map(HeldDocument::new),
             exit_code: exit.code(),
         }
     }

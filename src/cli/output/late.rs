@@ -1,7 +1,7 @@
 //! The output of `sheetkeep late`: one line for each job.
 //!
 //! In scope: the lines as values, their text and their JSON. Out of scope: the verdict
-//! (`schedule::lateness`), reading the history (`app::run_history`).
+//! (`schedule::lateness`), reading the history (`app::schedule::run_history`).
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::cli::exit::Exit;
 use crate::cli::format::{format_duration, format_number};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::terminal::{Palette, visible};
+use crate::cli::streams::terminal::{Palette, visible};
 use crate::schedule::explanation::explained_time;
 use crate::schedule::job_schedule::{JobSchedule, Occurrence};
 use crate::schedule::lateness::{LatenessReport, LatenessState, RunSummary};
@@ -23,7 +23,7 @@ pub struct LateLine {
     pub job: String,
     /// The job file, if one was named.
     pub job_file: Option<String>,
-    /// The state.
+    /// Whether the job is on time, late, stuck or stale.
     pub state: LatenessState,
     /// The reason, in one sentence without a full stop.
     pub message: String,

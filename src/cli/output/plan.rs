@@ -1,19 +1,19 @@
 //! A plan as text for people, as Markdown, and as JSON.
 //!
-//! In scope: the three forms. Out of scope: making the plan (`app::plan`), the prediction of reruns
-//! (`check::rerun`).
+//! In scope: the three forms. Out of scope: making the plan (`app::plan::run_plan`), the prediction
+//! of reruns (`check::rerun`).
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use crate::app::plan::RunPlan;
+use crate::app::plan::run_plan::RunPlan;
 use crate::check::rerun::{RerunPrediction, RerunVerdict};
 use crate::cli::format::{format_count, format_number};
 use crate::cli::output::cell_value::{cell_value, value_text};
 use crate::cli::output::destination::{Place, Spreadsheet};
-use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::terminal::{Palette, visible};
+use crate::cli::output::json::{HeldDocument, SCHEMA_VERSION};
+use crate::cli::streams::terminal::{Palette, visible};
 use crate::google::calls::quota::Pacing;
 use crate::ledger::runs::capacity::CELL_LIMIT;
 use crate::store::spreadsheet::rehearsal::SampleRow;
@@ -53,6 +53,9 @@ struct PlanDocument<'a> {
     failures: Vec<PlannedFailureDocument<'a>>,
     sample: Vec<SampleDocument<'a>>,
     reruns: Vec<RerunDocument<'a>>,
+    /// Present only if a run would hold changes of existing rows back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<HeldDocument<'a>>,
     warnings: &'a [String],
 }
 
@@ -157,6 +160,7 @@ impl PlanOutput<'_> {
             failures: failures.collect(),
             sample: effects.sample.iter().map(sample_document).collect(),
             reruns: self.reruns.iter().map(rerun_document).collect(),
+            held: report.held.as_ref().map(HeldDocument::new),
             warnings: &self.plan.warnings,
         }
     }

@@ -1,7 +1,7 @@
 //! The output of `sheetkeep status`.
 //!
 //! In scope: the facts as a value, their text and their JSON. Out of scope: reading them
-//! (`app::queries`).
+//! (`app::inspect::job_overview`).
 
 use std::fmt::Write as _;
 
@@ -10,8 +10,8 @@ use serde::Serialize;
 use crate::cli::format::{format_count, format_duration, format_number};
 use crate::cli::output::destination::{Place, Spreadsheet};
 use crate::cli::output::json::SCHEMA_VERSION;
-use crate::cli::output::summary::status_symbol;
-use crate::cli::terminal::{Palette, visible};
+use crate::cli::output::run::summary::status_symbol;
+use crate::cli::streams::terminal::{Palette, visible};
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::capacity::{CELL_LIMIT, Forecast, is_tight};
 use crate::ledger::runs::run::{Run, RunStatus};

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::config::external::env_file;
 use crate::config::problem::ConfigProblem;
+use crate::known_secrets::register_variable;
 
 /// The names and values that settings may come from. `Debug` shows names only: values may be
 /// secret.
@@ -73,7 +74,8 @@ impl Environment {
         if named.is_some() { env_file::read_named(&path) } else { env_file::read(&path) }
     }
 
-    /// Reads the process environment; `file` holds the values of the file at `file_path`.
+    /// Reads the process environment; `file` holds the values of the file at `file_path`. What is a
+    /// secret by its name is never shown from here on.
     pub(crate) fn with_file(file: BTreeMap<String, String>, file_path: PathBuf) -> Self {
         let mut read = Self { file, file_path, ..Self::default() };
         for (name, value) in std::env::vars_os() {
@@ -83,6 +85,7 @@ impl Environment {
                 Err(_) => drop(read.unreadable.insert(name)),
             }
         }
+        read.real.iter().chain(&read.file).for_each(|(name, value)| register_variable(name, value));
         read
     }
 

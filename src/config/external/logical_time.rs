@@ -1,6 +1,6 @@
 //! The logical time of a run, as variables that job files and programs may use.
 //!
-//! In scope: their names and values. Out of scope: which occurrence is due (`app::due`).
+//! In scope: their names and values. Out of scope: which occurrence is due (`app::schedule::due`).
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;

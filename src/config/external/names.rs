@@ -23,8 +23,8 @@ const SERVE_TOKEN: &str = "SHEETKEEP_SERVE_TOKEN";
 /// The prefix of all names of this program.
 const PREFIX: &str = "SHEETKEEP_";
 /// Names that users set, and that are suggested.
-pub(crate) const SETTINGS: [&str; 6] =
-    [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", SERVE_TOKEN];
+pub(crate) const SETTINGS: [&str; 7] =
+    [SPREADSHEET, CREDENTIALS_PATH, CREDENTIALS_JSON, API_URL, "SHEETKEEP_LOG", "SHEETKEEP_LOG_FORMAT", SERVE_TOKEN];
 /// Names that a step's program gets; it may run this program in turn.
 const OF_STEPS: [&str; 9] = [
     "SHEETKEEP_JOB",

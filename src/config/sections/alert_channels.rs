@@ -15,8 +15,10 @@ use crate::config::external::names::SLACK_WEBHOOK;
 use crate::config::problem::ConfigProblem;
 use crate::config::sections::secret_url::{is_readable_on_the_way, secret_url, web_address};
 use crate::config::syntax::keys::closest;
-use crate::config::syntax::raw::{AlertChannelSection, At};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::AlertChannelSection;
 use crate::config::value_reader::ValueReader;
+use crate::known_secrets::register_secret;
 
 /// The characters of a routing key of `PagerDuty`.
 const ROUTING_KEY: usize = 32;
@@ -57,6 +59,7 @@ pub(crate) fn channels(
 /// Adds the channel of `SLACK_WEBHOOK_URL`, if it is set. A wrong value is a warning.
 pub(crate) fn slack_of_environment(reader: &mut ValueReader<'_>, escalated: &[&str], reading: &mut ChannelReading) {
     let Some(text) = reader.environment.get(SLACK_WEBHOOK).map(str::to_owned) else { return };
+    register_secret(&text);
     let Ok(url) = web_address(&text) else {
         let what = format!("{SLACK_WEBHOOK} is not an http or https address, so failures are not reported");
         reader.add_warning(what, "copy the whole address of an incoming webhook; sheetkeep alert test sends a message");

@@ -3,7 +3,8 @@
 //! In scope: the settings of `[expect]`. Out of scope: comparing a run with them
 //! (`ledger::runs::expectation`).
 
-use crate::config::syntax::raw::{At, ExpectSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::ExpectSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::runs::expectation::{CountRange, Expectations};
 use crate::ledger::values::columns::header_text;

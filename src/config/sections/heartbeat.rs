@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::config::sections::proxies::proxies;
 use crate::config::sections::secret_url::{is_readable_on_the_way, secret_url};
-use crate::config::syntax::raw::{At, HeartbeatSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
 use crate::google::transport::proxy::Proxies;
 

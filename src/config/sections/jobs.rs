@@ -2,7 +2,8 @@
 //!
 //! In scope: the settings of `[jobs]`, and `owner`. Out of scope: the tab (`store::tabs::jobs`).
 
-use crate::config::syntax::raw::{At, JobFile};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::JobFile;
 use crate::config::value_reader::ValueReader;
 use crate::store::tabs::jobs::JobsView;
 

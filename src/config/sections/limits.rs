@@ -2,7 +2,8 @@
 //!
 //! In scope: the settings and their defaults. Out of scope: applying them.
 
-use crate::config::syntax::raw::{At, CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::{CommitSection, FailuresSection, LeaseSection, QuotaSection, RetrySection};
 use crate::config::value_reader::ValueReader;
 use crate::google::calls::quota::{DEFAULT_PER_MINUTE, Pacing};
 use crate::ledger::leases::lease::MAX_TTL_MS;

@@ -11,6 +11,7 @@
 //! | Which settings would send rows to an unintended place? | `wrong_place`, `linked` |
 //! | Which proxies are used? | `proxies` |
 //! | What is a run expected to yield? | `expect` |
+//! | How many existing rows may a run change? | `max_changed` |
 //! | Where does the job report that it is alive? | `heartbeat` |
 //! | What is reported to people, when, and to whom? | `alerts`, `alert_channels` |
 //! | How is an address read that is a secret? | `secret_url` |
@@ -24,7 +25,9 @@ pub(crate) mod expect;
 pub mod heartbeat;
 pub(crate) mod jobs;
 pub mod limits;
+pub mod metrics;
 mod linked;
+pub(crate) mod max_changed;
 pub(crate) mod proxies;
 pub(crate) mod schedule;
 pub(crate) mod secret_url;

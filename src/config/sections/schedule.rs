@@ -2,7 +2,8 @@
 //!
 //! In scope: reading and checking the values. Out of scope: what they do (`schedule`).
 
-use crate::config::syntax::raw::{At, ScheduleSection};
+use crate::config::syntax::located::At;
+use crate::config::syntax::raw::ScheduleSection;
 use crate::config::value_reader::ValueReader;
 use crate::schedule::blackout::BlackoutDates;
 use crate::schedule::dialect::ExpressionError;

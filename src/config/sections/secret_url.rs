@@ -6,7 +6,7 @@ use secrecy::ExposeSecret as _;
 use url::Url;
 
 use crate::config::problem::ConfigProblem;
-use crate::config::syntax::raw::At;
+use crate::config::syntax::located::At;
 use crate::config::value_reader::ValueReader;
 
 /// Reads an http or https address without a user; `what` is its key in the job file. Problems are

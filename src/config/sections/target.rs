@@ -160,8 +160,12 @@ fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Tar
 /// `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
 fn spreadsheet_id(named: &str) -> Option<String> {
     let named = named.trim();
-    let id = match named.split_once("/spreadsheets/d/") {
-        Some((before, rest)) if before.starts_with("http") => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+    // Without the scheme, and with the number of a login: docs.google.com/spreadsheets/u/1/d/<id>.
+    let id = match named.split_once("/spreadsheets/") {
+        Some((before, rest)) if !before.contains(char::is_whitespace) => {
+            let id = rest.strip_prefix("d/").or_else(|| rest.split_once("/d/").map(|(_, id)| id))?;
+            id.split(['/', '?', '#']).next().unwrap_or_default()
+        }
         _ => named,
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';

@@ -2,54 +2,17 @@
 //!
 //! In scope: its keys and their types, with the place of each value; the JSON schema is derived
 //! from these types, and their docs are the schema's descriptions. Out of scope: the meaning of
-//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`).
+//! values (`config::settings`), unknown and missing keys (`config::syntax::keys`), the two ways of
+//! writing a column (`config::syntax::column_entry`).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
-use std::ops::Range;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
-use toml::Spanned;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// A value and its place in the file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(transparent)]
-#[serde(bound = "T: Deserialize<'de>")]
-pub(crate) struct At<T>(Spanned<T>);
-
-impl<T> At<T> {
-    pub(crate) fn get(&self) -> &T {
-        self.0.get_ref()
-    }
-
-    pub(crate) fn span(&self) -> Range<usize> {
-        self.0.span()
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for At<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
-    }
-}
-
-type Text = At<String>;
+use crate::config::syntax::column_entry::ColumnEntry;
+use crate::config::syntax::located::{At, Text};
+use crate::config::syntax::max_changed::MaxChangedEntry;
 
 /// A sheetkeep job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -88,6 +51,8 @@ pub(crate) struct JobFile {
     pub(crate) heartbeat: Option<HeartbeatSection>,
     /// What is reported to people, when, and to whom.
     pub(crate) alerts: Option<AlertsSection>,
+    /// Where the metrics of each run go.
+    pub(crate) metrics: Option<MetricsSection>,
     /// How the job appears in the tab Jobs.
     pub(crate) jobs: Option<JobsSection>,
     /// What is kept on this machine.
@@ -138,10 +103,20 @@ pub(crate) struct SourceSection {
     pub(crate) json: Option<Text>,
     /// A file with one JSON text a line.
     pub(crate) jsonl: Option<Text>,
+    /// An Excel workbook (.xlsx).
+    pub(crate) xlsx: Option<Text>,
     /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
     pub(crate) items: Option<Text>,
-    /// What sets CSV fields apart: one character, a comma if none is named.
+    /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
+    /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// utf-8, windows-1252, utf-16le or shift_jis.
+    pub(crate) encoding: Option<Text>,
+    /// The sheet of a workbook that is read; needed if it has several.
+    pub(crate) sheet: Option<Text>,
+    /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
+    pub(crate) header_row: Option<At<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -199,7 +174,7 @@ pub(crate) struct SheetSection {
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format` and `timezone`.
+    /// `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,
@@ -210,105 +185,11 @@ pub(crate) struct SheetSection {
     pub(crate) timezone: Option<Text>,
     /// The column that carries the key; found by itself if none is named.
     pub(crate) key: Option<Text>,
+    /// With one row a key: how many rows a run may change before a person has to approve. A number of rows, a share such as 10%, or a
+    /// table of both: then a run is held that is beyond both. New rows are written in any case; no limit if nothing is said.
+    pub(crate) max_changed: Option<MaxChangedEntry>,
     /// The spreadsheet, by id or address; usually left to the environment variable `SHEETKEEP_SPREADSHEET_ID`.
     pub(crate) spreadsheet: Option<Text>,
-}
-
-/// A column: the word of its type, or a table that says more.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct ColumnSays {
-    /// The word of the type, such as `number`; `auto` if there is none.
-    pub(crate) kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
-    pub(crate) format: Option<Text>,
-    /// The IANA zone in which its moments are shown.
-    pub(crate) timezone: Option<Text>,
-}
-
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields)]
-struct ColumnTable {
-    /// The type of its values.
-    #[serde(rename = "type")]
-    #[schemars(schema_with = "column_words")]
-    kind: Option<Text>,
-    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
-    format: Option<Text>,
-    /// The IANA zone in which its moments are shown; the sheet's if none is named.
-    timezone: Option<Text>,
-}
-
-fn column_words(_generator: &mut SchemaGenerator) -> Schema {
-    let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
-    schemars::json_schema!({ "type": "string", "enum": words })
-}
-
-/// A column with its place in the file.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(from = "Spanned<ColumnShape>")]
-pub(crate) struct ColumnEntry {
-    /// Where it is written.
-    pub(crate) start: usize,
-    /// What it says.
-    pub(crate) says: ColumnSays,
-}
-
-impl From<Spanned<ColumnShape>> for ColumnEntry {
-    fn from(written: Spanned<ColumnShape>) -> Self {
-        let span = written.span();
-        let says = match written.into_inner() {
-            ColumnShape::Word(word) => {
-                ColumnSays { kind: Some(At(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
-            }
-            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
-        };
-        Self { start: span.start, says }
-    }
-}
-
-/// The two ways of writing a column; read by hand, because an untagged enum would lose the places.
-#[derive(Debug)]
-enum ColumnShape {
-    Word(String),
-    Table(ColumnTable),
-}
-
-impl<'de> Deserialize<'de> for ColumnShape {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> Visitor<'de> for Either {
-            type Value = ColumnShape;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the word of a type, or a table")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ColumnShape, E> {
-                Ok(ColumnShape::Word(word.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnShape, A::Error> {
-                ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
-            }
-        }
-        deserializer.deserialize_any(Either)
-    }
-}
-
-impl JsonSchema for ColumnEntry {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Column".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
-        schemars::json_schema!({ "oneOf": [word, table] })
-    }
 }
 
 /// How often results are written.
@@ -460,6 +341,21 @@ pub(crate) struct AlertChannelSection {
     pub(crate) to: Vec<Text>,
     /// A program and its arguments; it gets the message as JSON on its standard input.
     pub(crate) command: Option<At<Vec<String>>>,
+}
+
+/// Where the metrics of each run go, once it is over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct MetricsSection {
+    /// A file that gets one line of JSON for each run.
+    pub(crate) jsonl: Option<Text>,
+    /// A file for node-exporter's textfile collector, which is rewritten after each run; it has to end in .prom.
+    pub(crate) textfile: Option<Text>,
+    /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
+    pub(crate) pushgateway: Option<Text>,
+    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    pub(crate) statsd: Option<Text>,
 }
 
 /// How the job appears in the tab Jobs, in which all jobs of the spreadsheet show their state.

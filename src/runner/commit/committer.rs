@@ -15,7 +15,6 @@ use crate::ledger::commit::changes::{Changes, ItemResult, NewTable};
 use crate::ledger::commit::commit_chain::{CommitChain, CommitMetadata, NextAction};
 use crate::ledger::commit::commit_machine::CommitEnd;
 use crate::ledger::commit::commit_resolution::Resolution;
-use crate::ledger::items::failure::{Failure, FailureState};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::leases::lease::LeaseValidity;
 use crate::ledger::runs::event::Event;
@@ -28,6 +27,7 @@ use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
+use crate::runner::commit::run_row::{by_service_clock, counts_after, with_outlook};
 use crate::runner::input::reprocess_state::ReprocessState;
 use crate::runner::queue::commit_queue::{CommitQueue, InFlight, PendingItem, sequence_numbers};
 use crate::runner::queue::start_markers::StartMarker;
@@ -259,9 +259,14 @@ impl Committer {
         } else if changes.rows() > 0 {
             changes.columns = intake.output.header.pending().to_vec();
         }
-        let so_far = self.run_with(&changes, intake.counts);
+        let so_far = self.run_after(&changes, intake.counts);
+        let cells_left = self.driver.store.usage().cells_left;
+        let held = intake.hold.plan_after(&items);
         let run = match end {
-            Some(end) => self.with_rest(end.close(so_far), &changes, intake),
+            Some(end) => {
+                let run = with_outlook(end.close(so_far), &changes, intake, cells_left);
+                Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
+            }
             None => so_far,
         };
         if end.is_some() && !self.is_run_row_written {
@@ -276,7 +281,8 @@ impl Committer {
             // The reprocessing run has processed all that the source yields.
             redo.unknown = 0;
         }
-        let ended = end.map(|_| self.by_service_clock(&run));
+        let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
+        let ended = end.map(|_| by_service_clock(&run, ahead_ms));
         let schedule =
             self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
         let alerts = self.alerts_after(ended.as_ref());
@@ -287,6 +293,7 @@ impl Committer {
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
+            state.held = held;
             state.begun = begun;
             state.forced = reprocess_runs;
             if let Some(rollover) = rollover {
@@ -405,39 +412,12 @@ impl Committer {
         Ok(())
     }
 
-    /// Returns an ended run with what it leaves: open failures once these changes are applied, and
-    /// cells.
-    fn with_rest(&self, run: Run, changes: &Changes, intake: &Intake) -> Run {
-        let closes = |failure: &&Failure| {
-            let prior = intake.index.prior_failure(&failure.key);
-            failure.state == FailureState::Recovered && prior.is_some_and(|prior| prior.state == FailureState::Open)
-        };
-        let fewer = changes.settled.iter().filter_map(ItemResult::failure).filter(closes).count() as u64;
-        let open = (intake.index.open_failures() as u64).saturating_sub(fewer + intake.probation.unwritten());
-        let cells_left = self.driver.store.usage().cells_left;
-        Run { outlook: RunOutlook { open_failures: Some(open), cells_left, ..run.outlook }, ..run }
-    }
-
-    /// Returns the run with its times by the service's clock, by which occurrences are judged.
-    fn by_service_clock(&self, run: &Run) -> Run {
-        let ahead_ms = self.service_time().0.saturating_sub(self.driver.clock.now().0);
-        let shifted = |at: Timestamp| Timestamp(at.0.saturating_add(ahead_ms));
-        Run { started: shifted(run.started), finished: run.finished.map(shifted), ..run.clone() }
-    }
-
     /// Returns the run as it will be once a commit with these changes is applied.
-    fn run_with(&self, changes: &Changes, counts: Counts) -> Run {
-        let recovered =
-            changes.settled.iter().filter(|one| matches!(one, ItemResult::Done { closes: Some(_), .. })).count();
-        let counts = Counts {
-            new: counts.new + changes.keys() as u64,
-            recovered: counts.recovered + recovered as u64,
-            ..counts
-        };
+    fn run_after(&self, changes: &Changes, counts: Counts) -> Run {
         let number = self.chain.draft_ids().base().map_or(0, |head| head.next(0).commit);
         let usage = self.driver.store.usage();
         let first_commit = if self.commits == 0 { number } else { self.run.first_commit };
-        let calls = usage.reads + usage.writes + 1;
+        let (counts, calls) = (counts_after(changes, counts), usage.reads + usage.writes + 1);
         Run { counts, calls, first_commit, last_commit: number, ..self.run.clone() }
     }
 

@@ -42,7 +42,7 @@ impl Committer {
             match outcome.end {
                 CommitEnd::Applied(id) => {
                     let applied = self.on_applied(id, outcome.commit.to, outcome.took_ms, intake, queue);
-                    tracing::debug!(?applied, with_its_row, "the lease was given back");
+                    tracing::debug!(event = "lease.released", ?applied, with_its_row, "the lease was given back");
                     return;
                 }
                 CommitEnd::Refused(_) => self.is_run_row_written = was_written,

@@ -3,6 +3,7 @@
 //! | question | file |
 //! |---|---|
 //! | What does a commit carry, and what follows its end? | `committer` |
+//! | What will the run's row contain? | `run_row` |
 //! | Which calls bring one commit to a known outcome? | `commit_driver` |
 //! | When have repairs put all misplaced rows right? | `misplaced_rows` |
 //! | With which error does a run end whose commits can't go on? | `halt_errors` |
@@ -15,6 +16,7 @@
 
 pub mod committer;
 pub mod commit_driver;
+mod run_row;
 mod misplaced_rows;
 mod halt_errors;
 mod bisect;

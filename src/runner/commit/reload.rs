@@ -68,6 +68,10 @@ impl Committer {
                 head_missing_error()
             });
         }
+        if intake.hold.depends_on_load() && !self.chain.has_claimed() {
+            // Another run may have applied or held these changes meanwhile.
+            return Err(RunError::MovedOn);
+        }
         // A claim of this run that was applied has closed the earlier run. One that was not has to
         // check the lease as it is now.
         self.abandoned_runs = if self.chain.has_claimed() {

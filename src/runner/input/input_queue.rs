@@ -108,6 +108,10 @@ fn is_skipped(prior: &PriorFailure) -> bool {
 pub enum RunInput {
     /// The source was surveyed before its first record, to determine which records count.
     Surveyed(Box<SourceSurvey>),
+    /// A record of the pass that finds the changes of the run before it makes any.
+    Forecast(Record, Option<Identity>),
+    /// That pass is over.
+    ForecastRead,
     /// A record of the source, with its key and version if they could be read.
     Record(Record, Option<Identity>),
     /// The source is exhausted.
@@ -247,7 +251,13 @@ impl InputQueue {
                 next_input = source.next() => next_input,
             };
             let mut input = match next_input {
-                Ok(Some(NextRecord::Record(record))) => identified(record, Arc::clone(&self.identify)),
+                Ok(Some(NextRecord::Record(record))) => {
+                    identified(record, Arc::clone(&self.identify), RunInput::Record)
+                }
+                Ok(Some(NextRecord::Forecast(record))) => {
+                    identified(record, Arc::clone(&self.identify), RunInput::Forecast)
+                }
+                Ok(Some(NextRecord::ForecastRead)) => self.barrier(RunInput::ForecastRead),
                 Ok(Some(NextRecord::Surveyed(survey))) => self.barrier(RunInput::Surveyed(survey)),
                 Ok(Some(NextRecord::Read)) => self.barrier(RunInput::SourceRead),
                 Ok(Some(NextRecord::Compared(repeats))) => self.barrier(RunInput::Compared(repeats)),
@@ -275,10 +285,15 @@ impl InputQueue {
     }
 
     fn lift_barrier(&mut self, input: RunInput) -> RunInput {
-        if !matches!(input, RunInput::Record(..)) {
+        if !matches!(input, RunInput::Record(..) | RunInput::Forecast(..)) {
             self.has_barrier = false;
         }
         input
+    }
+
+    /// Returns what the source found unusual since the last call, as sentences.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        self.source.as_mut().map(SourcePasses::take_notes).unwrap_or_default()
     }
 
     /// Starts a comparison of records in one more pass over the source.
@@ -294,8 +309,12 @@ impl InputQueue {
     }
 }
 
-fn identified(record: Record, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {
-    find_key(record, identify, Extent::Whole).map(|(record, identity)| RunInput::Record(record, identity)).boxed()
+fn identified(
+    record: Record,
+    identify: Arc<dyn Identify>,
+    input: fn(Record, Option<Identity>) -> RunInput,
+) -> BoxFuture<'static, RunInput> {
+    find_key(record, identify, Extent::Whole).map(move |(record, identity)| input(record, identity)).boxed()
 }
 
 fn reread(stored: StoredFailure, identify: Arc<dyn Identify>) -> BoxFuture<'static, RunInput> {

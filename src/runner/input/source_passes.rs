@@ -1,5 +1,6 @@
-//! Reads the source once or twice. If only one record of a key counts, a survey comes first; if
-//! records of one key are to be compared, a comparison comes last.
+//! Reads the source once or more. If only one record of a key counts, a survey comes first, and if
+//! changes may be held back, a pass that finds them; if records of one key are to be compared, a
+//! comparison comes last.
 //!
 //! In scope: the order of passes, and the end that the survey has set.
 //! Out of scope: which records count (`ledger::items::source_survey`), admission
@@ -7,6 +8,7 @@
 //!
 //! ```text
 //!  one of each key counts     survey ─▶ Surveyed ─▶ records … ─▶ Read
+//!  changes are judged first   survey ─▶ Surveyed ─▶ forecast … ─▶ ForecastRead ─▶ records … ─▶ Read
 //!  each version counts                              records … ─▶ Read ─▶ (comparison ─▶ Compared)
 //! ```
 
@@ -24,6 +26,7 @@ pub struct SourcePasses {
     source: Box<dyn Source>,
     identify: Arc<dyn Identify>,
     stage: PassStage,
+    has_forecast: bool,
     /// Number of surveyed records. What a growing file gained since is left to the next run.
     record_limit: Option<u64>,
     read: u64,
@@ -35,6 +38,7 @@ pub struct SourcePasses {
 
 enum PassStage {
     Survey(SourceSurvey),
+    Forecast,
     Records,
     Read,
     Compare(Comparison),
@@ -45,6 +49,10 @@ enum PassStage {
 pub enum NextRecord {
     /// The survey is complete, or the source broke off. No record was processed yet.
     Surveyed(Box<SourceSurvey>),
+    /// A record that is not processed yet.
+    Forecast(Record),
+    /// All of those were returned.
+    ForecastRead,
     /// A record to process.
     Record(Record),
     /// All records were returned.
@@ -65,11 +73,18 @@ impl SourcePasses {
             source,
             identify,
             stage,
+            has_forecast: false,
             record_limit: None,
             read: 0,
             survey_error: None,
             keyed: KeyedRecords::default(),
         }
+    }
+
+    /// Adds a pass after the survey, which finds the changes of the run before it makes any.
+    #[must_use]
+    pub fn with_forecast(self) -> Self {
+        Self { has_forecast: true, ..self }
     }
 
     /// Compares records in one more pass, after all records were read.
@@ -91,8 +106,19 @@ impl SourcePasses {
                 self.source.rewind()?;
                 let survey = std::mem::take(survey);
                 self.record_limit = Some(survey.records());
-                self.stage = PassStage::Records;
+                self.stage = if self.has_forecast { PassStage::Forecast } else { PassStage::Records };
                 Ok(Some(NextRecord::Surveyed(Box::new(survey))))
+            }
+            PassStage::Forecast => {
+                let is_over = self.record_limit.is_some_and(|most| self.read >= most);
+                let next = if is_over { None } else { self.source.next().await? };
+                if let Some(record) = next {
+                    self.read += 1;
+                    return Ok(Some(NextRecord::Forecast(record)));
+                }
+                self.source.rewind()?;
+                (self.read, self.stage) = (0, PassStage::Records);
+                Ok(Some(NextRecord::ForecastRead))
             }
             PassStage::Records => {
                 let is_over = self.record_limit.is_some_and(|most| self.read >= most);
@@ -117,6 +143,11 @@ impl SourcePasses {
             }
             PassStage::Read | PassStage::Ended => Ok(None),
         }
+    }
+
+    /// Returns what the source found unusual since the last call, as sentences.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        self.source.take_notes()
     }
 
     /// Returns the units that were read, and their total.

@@ -34,6 +34,11 @@ impl Intake {
         self.begun.retain(|(_, place)| place.is_none_or(|place| !places.contains(&place)));
     }
 
+    /// True if an earlier run had begun the item, and its outcome is unknown.
+    pub fn is_in_doubt(&self, key: &Key, version: &Version) -> bool {
+        self.in_doubt.iter().any(|(k, v)| (k, v) == (key, version))
+    }
+
     /// Removes a doubt: the result of an earlier run settles it.
     pub fn clear_doubt(&mut self, key: &str, version: &str) {
         self.in_doubt.retain(|(k, v)| k.as_str() != key || v.0 != version);

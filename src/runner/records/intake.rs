@@ -22,6 +22,7 @@ use crate::port::step::{Identity, StepError};
 use crate::runner::queue::commit_queue::{KeptRecord, PendingItem};
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::queue::start_markers::{StartMarker, settles};
+use crate::runner::records::change_hold::ChangeHold;
 use crate::runner::records::output_builder::OutputBuilder;
 use crate::runner::run_config::Events;
 use crate::runner::steps::step_executor::{StepFailure, StepOutcome};
@@ -49,6 +50,8 @@ pub struct Intake {
     pub in_doubt: Vec<StartMarker>,
     /// The evidence from the first records of the source.
     pub probation: FirstRecords,
+    /// Changes that are held back, or approved.
+    pub hold: ChangeHold,
     /// Facts about the source as a whole.
     pub selection: RecordSelection,
     /// Items that became done and made no row.
@@ -159,6 +162,7 @@ impl Intake {
 
     /// Settles the items of an applied commit. Returns the number of keys that became done.
     pub fn on_applied(&mut self, items: &[PendingItem]) -> u64 {
+        self.hold.on_applied(items);
         let mut keys = 0;
         for waiting in items {
             self.watermark.settle(waiting.place);
@@ -195,9 +199,14 @@ impl Intake {
     /// Takes in a result that an earlier run journalled: its steps have run.
     pub fn take_result(&mut self, item: Item) -> Option<(Item, SequenceNumber)> {
         self.clear_doubt(item.key.as_str(), &item.version.0);
+        let change = self.index.change_to(&item.key, &item.version);
         match self.index.admit(&item.key, &item.version) {
             // The earlier run has counted it as read.
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => Some((item, self.watermark.add(None))),
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                let place = self.watermark.add(None);
+                self.hold.note_admitted(place, change);
+                Some((item, place))
+            }
             Admission::Done | Admission::Twice | Admission::Rests => None,
         }
     }
@@ -205,6 +214,7 @@ impl Intake {
     fn admit(&mut self, item: Item, place: SequenceNumber, now: Timestamp) -> IntakeResult {
         let doubtful = self.in_doubt.iter().position(|(key, version)| *key == item.key && *version == item.version);
         let record = || record_hash(exact_number::render(&item.body).as_bytes());
+        let change = self.index.change_to(&item.key, &item.version);
         let admission = self.index.admit_record(&item.key, &item.version, record);
         if let (Some(at), Admission::Fresh | Admission::Changed | Admission::Again(_)) = (doubtful, &admission) {
             let (key, version) = self.in_doubt.swap_remove(at);
@@ -212,11 +222,20 @@ impl Intake {
             let pending = self.fail_in_doubt(key, version, Some(record.as_bytes()), position, place, now);
             return pending.map_or(IntakeResult::Skip, IntakeResult::Pending);
         }
+        let is_work = matches!(&admission, Admission::Fresh | Admission::Changed | Admission::Again(_));
+        if is_work && self.hold.is_holding() && self.index.rewrites_row(&item.key) {
+            self.hold.count_held();
+            self.watermark.leave(place);
+            return IntakeResult::Skip;
+        }
         if matches!(&admission, Admission::Again(prior) if prior.requested == Some(RequestedAction::Retry)) {
             self.note_retry(&item.key, false);
         }
         match admission {
-            Admission::Fresh | Admission::Changed | Admission::Again(_) => IntakeResult::Work(item, place),
+            Admission::Fresh | Admission::Changed | Admission::Again(_) => {
+                self.hold.note_admitted(place, change);
+                IntakeResult::Work(item, place)
+            }
             Admission::Done | Admission::Twice | Admission::Rests => {
                 self.counts.skipped += 1;
                 if admission == Admission::Done {

@@ -9,6 +9,8 @@
 //! | Which record of a key counts, if the source has several? | `record_selection` |
 //! | When are records of failures looked for in the source? | `failure_records` |
 //! | Which of the kept failures are obsolete? | `superseded_failures` |
+//! | Which changes would a run make, and how would it fall short? | `change_forecast` |
+//! | Which changes are held back until a person approves them? | `change_hold` |
 //! | How are items marked that began, and how is an unknown outcome reported? | `in_doubt` |
 //!
 //! Out of scope: reading the records (`runner::input`), and the commits (`runner::commit`).
@@ -21,3 +23,5 @@ pub mod record_selection;
 pub mod failure_records;
 mod superseded_failures;
 mod in_doubt;
+pub mod change_forecast;
+pub mod change_hold;

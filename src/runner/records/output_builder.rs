@@ -17,6 +17,7 @@ use crate::ledger::runs::expectation::FilledColumns;
 use crate::ledger::values::columns::{Columns, ValueRejection};
 
 /// What is known of the data tab, and how rows are made for it.
+#[derive(Clone)]
 pub struct OutputBuilder {
     /// The data tab's columns.
     pub header: Header,

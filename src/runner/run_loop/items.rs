@@ -5,6 +5,7 @@
 
 use crate::ledger::items::item::Item;
 use crate::ledger::processed::low_watermark::SequenceNumber;
+use crate::ledger::runs::event::Event;
 use crate::ledger::runs::journal::StepResult;
 use crate::port::journal::JournalFault;
 use crate::port::source::SourceError;
@@ -33,7 +34,12 @@ impl RunLoop {
             }
             RunInput::Record(record, identity) => self.intake.take(record, identity, now),
             RunInput::Failure(kept, again) => self.intake.take_failure(*kept, again, now),
-            RunInput::Surveyed(survey) => return self.intake.use_survey(*survey),
+            RunInput::Surveyed(survey) => {
+                self.intake.use_survey(*survey);
+                return self.begin_forecast();
+            }
+            RunInput::Forecast(record, identity) => return self.take_forecast_record(record, identity),
+            RunInput::ForecastRead => return self.on_forecast_read(),
             RunInput::SourceRead => return self.on_source_read(),
             RunInput::Compared(repeats) => return self.intake.on_compared(repeats),
             RunInput::Result(result) => return self.take_result(*result),
@@ -112,6 +118,9 @@ impl RunLoop {
         }
         if self.config.retrying.reads_source() {
             self.check_whole_source();
+        }
+        for message in self.inputs.as_mut().map(|inputs| inputs.take_notes()).unwrap_or_default() {
+            (self.intake.events)(Event::Anomaly { message });
         }
         if let (Some(comparison), Some(inputs)) = (self.intake.on_source_read(), &mut self.inputs) {
             inputs.compare(comparison);

@@ -38,6 +38,7 @@ impl RunLoop {
                 expectations: Arc::clone(&self.config.expectations),
                 filled: self.intake.output.filled.clone(),
                 unusual: self.unusual_counts(),
+                held: self.intake.hold.report(),
             }),
         };
         // The duration is measured monotonically, because the wall clock may have been set
@@ -102,6 +103,7 @@ impl RunLoop {
             repeats: self.intake.selection.repeats().clone(),
             again: self.intake.index.policy(),
             rowless: self.intake.rowless,
+            held: self.intake.hold.report(),
         }
     }
 

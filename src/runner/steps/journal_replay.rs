@@ -1,7 +1,7 @@
 //! Replays results that an earlier run journalled on this machine and did not commit.
 //!
-//! In scope: which results still count, and what happens to their journals.
-//! Out of scope: files (`app::journal`), and committing a result (`runner::records::intake`).
+//! In scope: which results still count, and what happens to their journals. Out of scope: files
+//! (`app::local_state::journal`), and committing a result (`runner::records::intake`).
 //!
 //! A result counts only if the key's state on the sheet is still as it was when the item was
 //! admitted. Otherwise a newer change exists, which the old result would undo.

@@ -169,6 +169,7 @@ impl StepExecutor {
                         attempt: attempt + 1,
                         of: self.retry.max_attempts,
                         delay_ms: after_ms,
+                        fault: error.fault(),
                         cause: error.to_string(),
                     });
                     tokio::select! {

@@ -33,6 +33,7 @@ use crate::machine::{MachineTrouble, Refused};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::command::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
+use crate::step::command::program_file;
 use crate::step::command::stdin_file;
 
 /// Default name of a `command` step.
@@ -46,6 +47,8 @@ const MAX_STDERR_BYTES: usize = 64 << 10;
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Characters of the reported line of standard error.
 const STDERR_SUMMARY_CHARS: usize = 500;
+/// Characters of an output that is no JSON that are reported.
+const SHOWN_OUTPUT_CHARS: usize = 80;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_RETRY_LATER: i32 = 75;
 /// Environment variables with secrets of sheetkeep, which the program does not receive.
@@ -80,7 +83,11 @@ impl CommandSettings {
             }
             found => found,
         };
-        found.map_err(|_| format!("{program} is not there, or may not be executed"))
+        let found = found.map_err(|_| program_file::why_unusable(program, &self.folder))?;
+        match program_file::damaged_script(&self.folder.join(&found)) {
+            Some(why) => Err(format!("{program} {why}")),
+            None => Ok(found),
+        }
     }
 }
 
@@ -144,7 +151,13 @@ impl Command {
     }
 
     fn timeout_error(&self, program: &str) -> StepError {
-        let why = format!("{program} was stopped after {} s", self.timeout().as_secs());
+        let limit = self.timeout();
+        let limit = if limit.subsec_millis() == 0 {
+            format!("{} s", limit.as_secs())
+        } else {
+            format!("{} ms", limit.as_millis())
+        };
+        let why = format!("{program} was stopped after {limit}, its timeout");
         StepError::Transient { why, retry_after_ms: None }
     }
 
@@ -239,8 +252,28 @@ fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<
             Err(StepError::Transient { why: format!("{program} asks to be tried again{suffix}"), retry_after_ms: None })
         }
         Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
-        None => Err(StepError::Transient { why: format!("{program} was killed{suffix}"), retry_after_ms: None }),
+        None => {
+            let why = format!("{program} was killed{}{suffix}", signal_words(status));
+            Err(StepError::Transient { why, retry_after_ms: None })
+        }
     }
+}
+
+/// Names the signal that ended a program.
+fn signal_words(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let name = match signal {
+            6 => " (SIGABRT)",
+            9 => " (SIGKILL, as for want of memory)",
+            11 => " (SIGSEGV)",
+            15 => " (SIGTERM)",
+            _ => "",
+        };
+        return format!(" by signal {signal}{name}");
+    }
+    let _ = status;
+    String::new()
 }
 
 fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
@@ -250,10 +283,18 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
     if out.iter().all(u8::is_ascii_whitespace) {
         return Ok(vec![input]);
     }
-    let not_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
-    let out = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
+    let not_json = |why: String| {
+        let text = String::from_utf8_lossy(out);
+        let shown: String = text.trim().chars().take(SHOWN_OUTPUT_CHARS).collect();
+        let more = if text.trim().chars().nth(SHOWN_OUTPUT_CHARS).is_some() { "…" } else { "" };
+        let why = format!(
+            "{program} writes no JSON to standard output, but {shown:?}{more} ({why}); logs belong on standard error"
+        );
+        StepError::Rejected(why)
+    };
+    let text = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
     let values: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(&exact_number::marked(out)).into_iter().collect();
+        serde_json::Deserializer::from_str(&exact_number::marked(text)).into_iter().collect();
     values.map_err(|error| not_json(error.to_string()))
 }
 
@@ -264,161 +305,4 @@ fn last_line(stderr: &[u8]) -> String {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
-    use serde_json::json;
-    use tokio_util::sync::CancellationToken;
-
-    use super::*;
-    use crate::ledger::items::key::{Key, Version};
-    use crate::ledger::leases::lease::Fence;
-    use crate::system::SystemClock;
-    use crate::time::Timestamp;
-
-    fn context() -> StepContext {
-        StepContext {
-            key: Key::new("k").expect("a valid key"),
-            version: Version("v".into()),
-            idempotency_key: "sk1_x".into(),
-            fence: Fence(3),
-            attempt: 2,
-            deadline: None,
-            cancel: CancellationToken::new(),
-        }
-    }
-
-    async fn shell(script: &str, timeout_ms: u64, context: &StepContext) -> Result<Vec<Value>, StepError> {
-        let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-        let settings =
-            CommandSettings { words, timeout_ms, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-        let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
-        step.run(json!({"id": "k"}), context).await
-    }
-
-    #[tokio::test]
-    async fn a_program_gets_the_item_and_its_keys_and_its_values_go_on() {
-        let script = r#"read -r item; echo "{\"got\": $item, \"key\": \"$SHEETKEEP_IDEMPOTENCY_KEY\", \"try\": $SHEETKEEP_ATTEMPT}"; echo 7"#;
-        let made = shell(script, 60_000, &context()).await;
-        assert_eq!(made, Ok(vec![json!({"got": {"id": "k"}, "key": "sk1_x", "try": 2}), json!(7)]));
-        assert_eq!(shell("cat >/dev/null", 60_000, &context()).await, Ok(vec![json!({"id": "k"})]));
-    }
-
-    /// What a program finds on its standard input before it reads: the kind of file, its size, and
-    /// what is left to read.
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn an_item_is_whole_before_its_program_starts() {
-        let script =
-            r#"printf '["%s", %s]' "$(stat -L -c %F /proc/self/fd/0)" "$(stat -L -c %s /proc/self/fd/0)"; wc -c"#;
-        for size in [0, 1, 65_535, 65_536, 65_537, 3_000_000] {
-            let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-            let settings = CommandSettings {
-                words,
-                timeout_ms: 60_000,
-                folder: ".".into(),
-                job: "j".into(),
-                variables: Vec::new(),
-            };
-            let step = Command::new("notify", settings, Arc::new(SystemClock::new()));
-            let made = step.run(json!("x".repeat(size)), &context()).await;
-            // Two quotes and the line end.
-            assert_eq!(made, Ok(vec![json!(["regular file", size + 3]), json!(size + 3)]));
-        }
-    }
-
-    #[cfg(target_os = "linux")]
-    #[tokio::test]
-    async fn a_program_has_its_three_streams_and_no_more() {
-        let open = || std::fs::read_dir("/proc/self/fd").expect("a process").count();
-        let script = "cd /proc/self/fd && set -- * && echo $#";
-        let ours = shell(script, 60_000, &context()).await.expect("a count");
-        let theirs = std::process::Command::new("sh").args(["-c", script]).output().expect("a shell");
-        let usual: u64 = String::from_utf8_lossy(&theirs.stdout).trim().parse().expect("a count");
-        assert_eq!(ours, [json!(usual)]);
-        // Programs that leave the item unread do not keep it open in this process.
-        let before = open();
-        for _ in 0..50 {
-            shell("exit 0", 60_000, &context()).await.expect("nothing to say");
-        }
-        assert!(open() < before + 50, "{before} {}", open());
-    }
-
-    #[tokio::test]
-    async fn the_exit_code_decides_and_the_last_stderr_line_is_reported() {
-        let bad = shell("echo first >&2; echo no such customer >&2; exit 3", 60_000, &context()).await;
-        assert_eq!(bad, Err(StepError::Rejected("sh ended with 3: no such customer".into())));
-        let later = shell("exit 75", 60_000, &context()).await.expect_err("it asks for another try");
-        assert!(later.fault().passes(), "{later}");
-        let garbled = shell("echo nonsense", 60_000, &context()).await.expect_err("no JSON");
-        assert!(garbled.to_string().contains("no JSON"), "{garbled}");
-        let context = context();
-        let missing = CommandSettings {
-            words: vec!["./no-such".into()],
-            timeout_ms: 1,
-            folder: ".".into(),
-            job: "j".into(),
-            variables: Vec::new(),
-        };
-        let missing = Command::new("x", missing, Arc::new(SystemClock::new())).run(json!(1), &context).await;
-        assert!(missing.expect_err("nothing to start").to_string().contains("./no-such can't be started"));
-    }
-
-    /// A clock that never advances: every wait lasts for ever.
-    struct Still;
-
-    impl Clock for Still {
-        fn now(&self) -> Timestamp {
-            Timestamp(0)
-        }
-
-        fn monotonic_ms(&self) -> u64 {
-            0
-        }
-
-        fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
-            Box::pin(std::future::pending())
-        }
-    }
-
-    #[tokio::test]
-    async fn a_program_that_has_ended_is_not_waited_for() {
-        for (script, made) in [("echo 7", json!(7)), ("exec >&- 2>&-; cat > /dev/null", json!({"id": "k"}))] {
-            let words = ["sh", "-c", script].map(str::to_owned).to_vec();
-            let settings =
-                CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-            let step = Command::new("notify", settings, Arc::new(Still));
-            assert_eq!(step.run(json!({"id": "k"}), &context()).await, Ok(vec![made]));
-        }
-    }
-
-    #[tokio::test]
-    async fn a_program_that_is_not_there_is_no_item_s_fault() {
-        for (words, suffix) in [(["./no-such"], "No such file"), (["/"], "Permission denied")] {
-            let words = words.map(str::to_owned).to_vec();
-            let settings =
-                CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-            let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context()).await;
-            let Err(StepError::Machine { trouble, begun: false }) = failed else { unreachable!("{failed:?}") };
-            assert!(trouble.refused == Refused::Program && trouble.why.contains(suffix), "{trouble}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_key_that_no_environment_can_hold_is_that_item_s_failure() {
-        let mut context = context();
-        context.version = Version("v".repeat(200_000));
-        let words = ["true".to_owned()].to_vec();
-        let settings =
-            CommandSettings { words, timeout_ms: 1, folder: ".".into(), job: "j".into(), variables: Vec::new() };
-        let failed = Command::new("x", settings, Arc::new(Still)).run(json!(1), &context).await;
-        assert!(matches!(&failed, Err(StepError::Rejected(why)) if why.contains("too long")), "{failed:?}");
-    }
-
-    #[tokio::test]
-    async fn a_program_that_takes_too_long_is_stopped() {
-        let slow = shell("exec sleep 600", 1, &context()).await.expect_err("too slow");
-        assert!(slow.to_string().contains("was stopped after"), "{slow}");
-        let context = context();
-        context.cancel.cancel();
-        assert_eq!(shell("exec sleep 600", 600_000, &context).await, Err(StepError::Cancelled));
-    }
-}
+mod tests;

@@ -86,7 +86,7 @@ impl ProcessGroup {
         if let Err(error) = kill_process_group(leader, signal)
             && error != rustix::io::Errno::SRCH
         {
-            tracing::warn!(%error, "a program can't be ended");
+            tracing::warn!(event = "step.kill_failed", %error, "a program can't be ended");
         }
     }
 

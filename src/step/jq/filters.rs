@@ -38,7 +38,7 @@ pub(crate) const DISALLOWED_FILTERS: [&str; 12] = [
 /// Definitions in jq itself; each replaces one of the same name and number of arguments. The
 /// standard definitions call those of the first file, and those of the second call the standard
 /// ones.
-const DEFS: [&str; 2] = [include_str!("filters_first.jq"), include_str!("filters.jq")];
+const DEFS: [&str; 2] = [include_str!("filters/filters_first.jq"), include_str!("filters/filters.jq")];
 
 type Data = JustLut<Val>;
 

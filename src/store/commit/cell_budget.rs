@@ -9,7 +9,8 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::requests::{Dimension, Request};
+use crate::google::types::request_objects::Dimension;
+use crate::google::types::requests::Request;
 use crate::google::types::response_types::SpreadsheetInfo;
 
 /// Default rows and columns of a new tab if the request has no size.
@@ -155,7 +156,7 @@ impl GridSize {
 mod tests {
     use super::*;
     use crate::google::types::cell::CellRow;
-    use crate::google::types::requests::{GridProperties, SheetProperties};
+    use crate::google::types::request_objects::{GridProperties, SheetProperties};
     use crate::google::types::response_types::TabInfo;
 
     fn budget() -> CellBudget {

@@ -23,7 +23,8 @@
 use std::collections::HashMap;
 
 use crate::google::types::cell;
-use crate::google::types::requests::{PasteType, Request};
+use crate::google::types::request_objects::PasteType;
+use crate::google::types::requests::Request;
 use crate::ledger::commit::row_deletion::{RowDeletion, TabKind};
 use crate::ledger::leases::head::HeadId;
 use crate::store::commit::row_plan::Scratch;
@@ -171,4 +172,4 @@ fn texts(texts: &[String]) -> cell::CellRow {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

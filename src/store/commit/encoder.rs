@@ -8,7 +8,8 @@
 //! copy rows. The service applies a batch as a whole, so no reader sees one without the other.
 
 use crate::google::types::cell::{self, CellFormat, NumberKind};
-use crate::google::types::requests::{Dimension, GridProperties, GridRange, Request, SheetProperties};
+use crate::google::types::request_objects::{Dimension, GridProperties, GridRange, SheetProperties};
+use crate::google::types::requests::Request;
 use crate::grid::Cell;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::ledger::commit::row_deletion::TabKind;

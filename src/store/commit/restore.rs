@@ -6,7 +6,8 @@
 
 use serde_json::Value;
 
-use crate::google::types::requests::{PasteType, Request};
+use crate::google::types::request_objects::PasteType;
+use crate::google::types::requests::Request;
 use crate::ledger::commit::row_deletion::{TabKind, mark_of_failure, mark_of_key, mark_of_run};
 use crate::ledger::leases::head::HeadId;
 use crate::ledger::rows::row_codec::{PROCESSED, read_failure_row, read_run_row};

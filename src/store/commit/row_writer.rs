@@ -18,7 +18,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use crate::google::types::cell::{self, NumberKind};
-use crate::google::types::requests::{PasteType, Request};
+use crate::google::types::request_objects::PasteType;
+use crate::google::types::requests::Request;
 use crate::grid::Row;
 use crate::ledger::commit::changes::{Commit, CommitPart, ItemResult};
 use crate::store::commit::append_position::blocks;

@@ -26,7 +26,8 @@ use std::fmt::Write as _;
 use sha2::{Digest, Sha256};
 
 use crate::google::types::cell::CellData;
-use crate::google::types::requests::{GridCoordinate, GridProperties, GridRange, NamedRange, Request, SheetProperties};
+use crate::google::types::request_objects::{GridCoordinate, GridProperties, GridRange, NamedRange, SheetProperties};
+use crate::google::types::requests::Request;
 use crate::google::types::response_types::SpreadsheetInfo;
 use crate::ledger::commit::changes::{Commit, CommitKind};
 use crate::ledger::commit::commit_resolution::HeadStatus;

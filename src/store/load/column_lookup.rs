@@ -41,7 +41,11 @@ impl Loader {
     /// after the read.
     async fn read_marks(&self, tab: &Tab) -> Result<Option<Vec<ColumnMark>>, LoadError> {
         let marks = self.sheets.column_marks(&self.id, &mark_key(&self.job)).await;
-        let marks = marks.inspect_err(|error| tracing::warn!(%error, "the marks of columns can't be read")).ok();
+        let marks = marks
+            .inspect_err(
+                |error| tracing::warn!(event = "columns.marks_unread", %error, "the marks of columns can't be read"),
+            )
+            .ok();
         let after = self.values(&[parse::header_range(&tab.title)]).await?;
         if parse::header(after.first().map_or(&[][..], Vec::as_slice)) != tab.header {
             return Err(LoadError::stale(&tab.title));

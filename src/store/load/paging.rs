@@ -13,11 +13,11 @@ use crate::google::types::response_types::TabInfo;
 use crate::ledger::rows::row_codec::PROCESSED;
 use crate::ledger::state::snapshot::RowChecksum;
 use crate::store::load::loader::Loader;
-use crate::store::tabs::column_recovery::MappingSearch;
 use crate::store::tabs::error::LoadError;
 use crate::store::tabs::load_plan::{FIRST_READ_COLUMNS, first_page};
 use crate::store::tabs::parse::{self, FailureRows};
 use crate::store::tabs::processed::ProcessedRows;
+use crate::store::tabs::processed_column_order::MappingSearch;
 use crate::store::tabs::schema::Tab;
 
 /// Pages of Processed that are requested at once. Four hide most of the round-trip time and still

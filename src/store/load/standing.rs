@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// The standing of a job, as of one moment. A commit may have followed; its guard notices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStanding {
-    /// The head.
+    /// The head of the job's state, or why there is none.
     pub head: HeadStatus,
     /// The state; `None` if the job has never run here.
     pub state: Option<State>,

@@ -5,7 +5,8 @@
 
 use crate::fault::Fault;
 use crate::google::types::cell::{CellData, ValidationRule};
-use crate::google::types::requests::{GridRange, Request};
+use crate::google::types::request_objects::GridRange;
+use crate::google::types::requests::Request;
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, Unanswered, text_at};

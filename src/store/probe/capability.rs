@@ -33,7 +33,7 @@ pub async fn probe_guard(
     let by_tab = refused(sheets, id, &tabs).await?;
     match head_guard::evaluate_probe(location, by_name == Some(ProbeRefusal::At(0)), by_tab.is_some()) {
         GuardProof::Guard(support) => {
-            tracing::debug!(guard = support.as_str(), "the guard is proved on this spreadsheet");
+            tracing::debug!(event = "guard.proved", guard = support.as_str(), "the guard is proved on this spreadsheet");
             Ok(support)
         }
         GuardProof::Nothing => Err(CommitReply::Unsafe {

@@ -4,7 +4,8 @@
 //! Out of scope: appended rows (`store::probe::appended_rows`), retries (`store::probe::run`).
 
 use crate::google::types::cell::CellData;
-use crate::google::types::requests::{Batch, GridRange, PasteOrientation, PasteType, Request};
+use crate::google::types::request_objects::{GridRange, PasteOrientation, PasteType};
+use crate::google::types::requests::{Batch, Request};
 use crate::grid::quoted;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, ROWS, SentBatch, Unanswered, text_at};

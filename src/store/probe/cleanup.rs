@@ -80,7 +80,7 @@ pub async fn clean_up(client: &ProbeClient) -> CleanupReport {
                 BatchReply::NotExecuted(error) | BatchReply::TooLarge(error) => report.why = Some(store_error(&error)),
                 BatchReply::Lost(cause) => {
                     late = true;
-                    tracing::debug!(%cause, "the response to the cleanup was lost; checking again");
+                    tracing::debug!(event = "probe.cleanup_retrying", %cause, "the response to the cleanup was lost; checking again");
                 }
             }
         }

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::google::types::requests::{Batch, DeveloperMetadata, Dimension, DimensionRange, MarkedPlace, Request};
+use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, MarkedPlace};
+use crate::google::types::requests::{Batch, Request};
 use crate::google::types::response_types::ColumnMark;
 use crate::store::probe::assumption::AssumptionOutcome;
 use crate::store::probe::client::{ProbeClient, ProbeTab, SentBatch, Unanswered};

@@ -29,7 +29,7 @@ pub async fn check(client: &ProbeClient, assumption: Assumption) -> Result<Assum
                 return Ok(AssumptionResult { assumption, outcome: AssumptionOutcome::Unknown, seen });
             }
             Err(Unanswered::Lost(cause)) => {
-                tracing::debug!(question = assumption.name(), %cause, "the response was lost; asking again");
+                tracing::debug!(event = "probe.retrying", question = assumption.name(), %cause, "the response was lost; asking again");
                 why = cause;
             }
         }

@@ -3,12 +3,14 @@
 //! | question | file |
 //! |---|---|
 //! | How are load, head read and commit put together? | `store` |
+//! | What does a refused batch mean? | `refusal` |
 //! | What does a commit read before it is sent? | `preconditions` |
 //! | Did a batch write the rows that it was meant for? | `verify` |
 //! | What if tabs are renamed during a call? | `renamed_tabs` |
 //! | What would commits do, without sending them? | `rehearsal` |
 
 pub mod store;
+mod refusal;
 pub mod verify;
 pub mod preconditions;
 pub mod rehearsal;

@@ -2,7 +2,7 @@
 //!
 //! In scope: the effect of each commit on rows and cells, in a session that behaves as if the
 //! service had applied it.
-//! Out of scope: what the effects mean for people (`app::plan`).
+//! Out of scope: what the effects mean for people (`app::plan::run_plan`).
 //!
 //! A rehearsal loads and reads like a run. Its `commit` calls no write method of the client, so it
 //! can't change the spreadsheet.

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::clock::Clock;
 use crate::google::calls::quota::QuotaUser;
-use crate::google::errors::api_error::ApiError;
 use crate::google::sheets::{BatchReply, Sheets};
 use crate::google::types::address::SpreadsheetId;
-use crate::google::types::requests::{Batch, Request};
+use crate::google::types::requests::Batch;
 use crate::ledger::commit::changes::{Commit, CommitPart, CommitReply};
 use crate::ledger::commit::commit_resolution::HeadStatus;
 use crate::ledger::commit::row_deletion::TabKind;
@@ -171,7 +170,7 @@ impl SheetsStore {
                         // Probe at once, so that the next commit can measure its own duration. If
                         // the probe fails, the next commit repeats it and reports the result.
                         let probed = self.ensure_guard_probed(commit).await;
-                        tracing::debug!(proved = ?probed, "the guard after the first commit");
+                        tracing::debug!(event = "guard.chosen", proved = ?probed, "the guard after the first commit");
                     }
                     return CommitReply::Applied;
                 }
@@ -280,69 +279,6 @@ impl SheetsStore {
             return Ok(());
         }
         Err(CommitReply::Refused { part: CommitPart::Guard, why: "another writer committed".to_owned() })
-    }
-
-    /// Classifies a refusal. Returns `None` if the caller should resend the same commit under the
-    /// title guard.
-    fn classify_refusal(&self, commit: &Commit, prepared: &PreparedBatch, refusal: &ApiError) -> Option<CommitReply> {
-        let why = match refusal.advice(self.loader.sheets.client_email()) {
-            Some(advice) => format!("{}; {advice}", refusal.message),
-            None => refusal.message.clone(),
-        };
-        if refusal.code != 400 {
-            return Some(CommitReply::NotExecuted { fault: refusal.fault(), is_proxy_error: false, why });
-        }
-        if self.is_refused_for_jobs(prepared, refusal, &why) {
-            return None;
-        }
-        let part = match refusal.request {
-            Some(at) => prepared.parts.get(at).copied().unwrap_or(CommitPart::Other),
-            // The service does not name the request. A commit without items shows whether the items
-            // are the cause.
-            None => CommitPart::Content,
-        };
-        let part = match part {
-            // If no cells are left, even the next state tab fails. The refusal does not concern
-            // the head.
-            _ if refusal.is_about_cell_limit() => CommitPart::Other,
-            CommitPart::Content if refusal.is_about_missing_range() => CommitPart::Layout,
-            // The state of the sheet does not depend on an item.
-            CommitPart::Content | CommitPart::Layout
-                if refusal.is_about_spreadsheet() && !refusal.is_about_missing_range() =>
-            {
-                CommitPart::Other
-            }
-            part => part,
-        };
-        let mut session = self.session();
-        let part = match part {
-            CommitPart::Layout if !refusal.is_about_missing_range() && session.is_layout_rejected() => {
-                CommitPart::Other
-            }
-            part => part,
-        };
-        let location = session.location.clone();
-        if part == CommitPart::Guard && session.strategy.on_refused(commit, location.as_ref(), prepared.guard_kind) {
-            return None;
-        }
-        Some(CommitReply::Refused { part, why })
-    }
-
-    /// Whether a refusal concerns only the tab Jobs. Then the commit goes on without it. A tab of
-    /// that title is no such refusal: another job has just made it, and a load finds it.
-    fn is_refused_for_jobs(&self, prepared: &PreparedBatch, refusal: &ApiError, why: &str) -> bool {
-        let requests = prepared.batch.requests();
-        let is_for_jobs = match refusal.request {
-            Some(at) => prepared.jobs_requests.contains(&at),
-            None => !prepared.jobs_requests.is_empty(),
-        };
-        let makes_tab = refusal.request.is_some_and(|at| matches!(requests.get(at), Some(Request::AddSheet { .. })));
-        let mut session = self.session();
-        if !is_for_jobs || (makes_tab && !session.is_layout_rejected()) {
-            return false;
-        }
-        session.leave_jobs(why);
-        true
     }
 }
 

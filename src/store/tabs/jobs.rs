@@ -24,7 +24,7 @@ use crate::time::Timestamp;
 /// The title of the tab.
 pub const JOBS_TITLE: &str = "Jobs";
 /// Columns of the tab, in order.
-pub const JOBS: [&str; 17] = [
+pub const JOBS: [&str; 18] = [
     "job",
     "state",
     "last run",
@@ -42,6 +42,7 @@ pub const JOBS: [&str; 17] = [
     "silence until",
     "run now",
     "approve",
+    "held",
 ];
 /// Columns that a tab must have to count as the tab of jobs.
 const NEEDED: [&str; 3] = ["job", "overdue", "paused"];

@@ -58,6 +58,7 @@ impl<'a> RowFormulas<'a> {
             "read" | "new" | "failed" => number(self.of_run(&last()?, column)),
             "failures open" => number(self.of_newest("failures_open")),
             "cells left" => number(self.of_newest("cells_left")),
+            "held" => number(self.of_newest("held")),
             _ => None,
         }
     }

@@ -7,7 +7,7 @@
 //! | What does the tab Jobs hold, and what do people ask there? | `jobs`, `jobs_formulas` |
 //! | How do cells become a state, failures and runs? | `parse` |
 //! | Which versions of which keys are processed? | `processed` |
-//! | How are rows read that were written under another column order? | `column_recovery` |
+//! | How are rows read that were written under another column order? | `processed_column_order` |
 //! | In which row is a key? | `row_index` |
 //! | How is a row recognized that has no unique key? | `row_fingerprint` |
 //! | Where is a column of an older header now? | `column_map` |
@@ -15,7 +15,7 @@
 //! | Why can a spreadsheet not be read? | `error` |
 
 pub mod schema;
-pub mod column_recovery;
+pub mod processed_column_order;
 pub mod parse;
 pub mod processed;
 pub mod row_fingerprint;

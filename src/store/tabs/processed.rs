@@ -19,7 +19,7 @@ use crate::ledger::processed::row_gaps::Gaps;
 use crate::ledger::processed::version_history::VersionUse;
 use crate::ledger::rows::row_codec::{FORGOTTEN, PROCESSED};
 use crate::ledger::state::snapshot::{Anomaly, RowChecksum};
-use crate::store::tabs::column_recovery::{ColumnRecovery, is_in_other_columns};
+use crate::store::tabs::processed_column_order::{ColumnRecovery, is_in_other_columns};
 use crate::store::tabs::schema::Tab;
 
 /// Reads Processed page by page. Each page is parsed on arrival and then appended to the earlier

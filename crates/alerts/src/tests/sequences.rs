@@ -7,7 +7,7 @@ use crate::alert_rules::{AlertRules, Patience, Rung};
 use crate::alert_state::AlertState;
 use crate::condition_record::DeliveryRecord;
 use crate::message::{Message, MessageLink};
-use crate::observation::{RunEnding, RunObservation};
+use crate::observation::{ObservedEnding, RunObservation};
 use crate::quiet_hours::QuietHours;
 use crate::reporting::{AlertPlace, Reporting};
 use crate::routing::{Route, route};
@@ -36,7 +36,7 @@ fn rules() -> AlertRules {
     AlertRules { routes: vec![chat, pager], ..AlertRules::default() }
 }
 
-fn run(ending: RunEnding, at: i64) -> RunObservation {
+fn run(ending: ObservedEnding, at: i64) -> RunObservation {
     RunObservation {
         ending,
         run: format!("r{at}"),
@@ -87,15 +87,15 @@ fn play(rules: &AlertRules, every: i64, endings: &str) -> Vec<(usize, Vec<String
     reported
 }
 
-fn ending_of(letter: char) -> RunEnding {
+fn ending_of(letter: char) -> ObservedEnding {
     match letter {
-        '+' => RunEnding::Finished,
-        'x' => RunEnding::Failed,
-        'd' => RunEnding::Degraded,
-        'm' => RunEnding::Missed,
-        'v' => RunEnding::Vanished,
-        't' => RunEnding::TimedOut,
-        _ => RunEnding::Unobserved,
+        '+' => ObservedEnding::Finished,
+        'x' => ObservedEnding::Failed,
+        'd' => ObservedEnding::Degraded,
+        'm' => ObservedEnding::Missed,
+        'v' => ObservedEnding::Vanished,
+        't' => ObservedEnding::TimedOut,
+        _ => ObservedEnding::Unobserved,
     }
 }
 
@@ -183,11 +183,11 @@ fn an_undelivered_message_is_made_again_a_delivered_one_is_not() {
         [(DeliveryRecord::Delivered(Vec::new()), 0), (DeliveryRecord::Failed, 1), (DeliveryRecord::Unknown, 1)]
     {
         let mut state = AlertState::default();
-        state.observe_run(&run(RunEnding::Failed, MONDAY), &rules());
+        state.observe_run(&run(ObservedEnding::Failed, MONDAY), &rules());
         assert_eq!(report_at(&mut state, &rules(), MONDAY, None).len(), 1);
         let next = MONDAY + HOUR;
         state.confirm("here", |_| known.clone());
-        state.observe_run(&run(RunEnding::Failed, next), &rules());
+        state.observe_run(&run(ObservedEnding::Failed, next), &rules());
         let messages = report_at(&mut state, &rules(), next, None);
         assert_eq!(messages.len(), again, "{known:?}");
         assert!(messages.iter().all(|message| message.facts.iter().any(|fact| fact.text == "2")), "both runs count");
@@ -197,11 +197,11 @@ fn an_undelivered_message_is_made_again_a_delivered_one_is_not() {
 #[test]
 fn an_undelivered_problem_that_is_over_is_one_message() {
     let mut state = AlertState::default();
-    state.observe_run(&run(RunEnding::Failed, MONDAY), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, MONDAY), &rules());
     report_at(&mut state, &rules(), MONDAY, None);
     let next = MONDAY + HOUR;
     state.confirm("here", |_| DeliveryRecord::Unknown);
-    state.observe_run(&run(RunEnding::Finished, next), &rules());
+    state.observe_run(&run(ObservedEnding::Finished, next), &rules());
     let messages = report_at(&mut state, &rules(), next, None);
     assert_eq!(words(&messages), ["run over"]);
     assert_eq!(messages[0].channels, ["chat"], "what is over calls no one to the pager");
@@ -210,25 +210,25 @@ fn an_undelivered_problem_that_is_over_is_one_message() {
 #[test]
 fn the_message_of_another_machine_is_believed() {
     let mut state = AlertState::default();
-    state.observe_run(&run(RunEnding::Failed, MONDAY), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, MONDAY), &rules());
     report_at(&mut state, &rules(), MONDAY, None);
     let next = MONDAY + HOUR;
     state.confirm("elsewhere", |_| DeliveryRecord::Unknown);
-    state.observe_run(&run(RunEnding::Failed, next), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, next), &rules());
     assert_eq!(words(&report_at(&mut state, &rules(), next, None)), [""; 0]);
 }
 
 #[test]
 fn a_delivery_that_may_be_under_way_is_not_repeated() {
     let mut state = AlertState::default();
-    state.observe_run(&run(RunEnding::Failed, MONDAY), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, MONDAY), &rules());
     report_at(&mut state, &rules(), MONDAY, None);
     let soon = MONDAY + 5_000;
     state.confirm("here", |_| DeliveryRecord::UnderWay);
-    state.observe_run(&run(RunEnding::Failed, soon), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, soon), &rules());
     assert_eq!(words(&report_at(&mut state, &rules(), soon, None)), [""; 0]);
     state.confirm("here", |_| DeliveryRecord::Unknown);
-    state.observe_run(&run(RunEnding::Failed, MONDAY + HOUR), &rules());
+    state.observe_run(&run(ObservedEnding::Failed, MONDAY + HOUR), &rules());
     assert_eq!(words(&report_at(&mut state, &rules(), MONDAY + HOUR, None)), ["run problem"]);
 }
 
@@ -261,11 +261,11 @@ fn silence_drops_what_is_over_by_its_end() {
 fn beyond_the_limit_of_an_hour_messages_wait_and_are_joined() {
     let rules = AlertRules { most_per_hour: 1, ..rules() };
     let mut state = AlertState::default();
-    let bad = RunObservation { failed: 5, ..run(RunEnding::Degraded, MONDAY) };
+    let bad = RunObservation { failed: 5, ..run(ObservedEnding::Degraded, MONDAY) };
     state.observe_run(&bad, &rules);
     assert_eq!(words(&report_at(&mut state, &rules, MONDAY, None)), ["yield problem"]);
     let later = MONDAY + HOUR;
-    state.observe_run(&RunObservation { failed: 5, ..run(RunEnding::Degraded, later) }, &rules);
+    state.observe_run(&RunObservation { failed: 5, ..run(ObservedEnding::Degraded, later) }, &rules);
     assert_eq!(words(&report_at(&mut state, &rules, later, None)), ["items problem"]);
 }
 
@@ -274,7 +274,7 @@ fn several_messages_at_one_time_are_one_for_a_chat() {
     let mut state = AlertState::default();
     let mut rules = rules();
     rules.routes.push(Route { name: "hook".into(), least: Some(Severity::Warning), joins: false });
-    state.observe_run(&RunObservation { failed: 5, ..run(RunEnding::Degraded, MONDAY) }, &rules);
+    state.observe_run(&RunObservation { failed: 5, ..run(ObservedEnding::Degraded, MONDAY) }, &rules);
     let messages = report_at(&mut state, &rules, MONDAY, None);
     assert_eq!(words(&messages), ["yield problem", "items problem"]);
     let routed = route(&messages, &rules.routes);
@@ -293,10 +293,10 @@ fn a_damaged_state_is_an_empty_one() {
 #[test]
 fn the_end_is_reported_to_the_channel_that_took_the_problem() {
     let mut state = AlertState::default();
-    state.observe_run(&run(RunEnding::Degraded, MONDAY), &rules());
+    state.observe_run(&run(ObservedEnding::Degraded, MONDAY), &rules());
     report_at(&mut state, &rules(), MONDAY, None);
     state.confirm("here", |_| DeliveryRecord::Delivered(vec!["mail".into()]));
-    state.observe_run(&run(RunEnding::Finished, MONDAY + HOUR), &rules());
+    state.observe_run(&run(ObservedEnding::Finished, MONDAY + HOUR), &rules());
     let messages = report_at(&mut state, &rules(), MONDAY + HOUR, None);
     assert_eq!((words(&messages), messages[0].channels.clone()), (vec!["yield recovered".into()], vec!["mail".into()]));
 }
@@ -311,7 +311,7 @@ fn changes_over_days_are_no_flapping() {
 #[test]
 fn a_missed_run_that_a_later_one_made_up_for_is_over() {
     let mut state = AlertState::default();
-    state.observe_run(&run(RunEnding::Finished, MONDAY), &rules());
-    state.observe_run(&run(RunEnding::Missed, MONDAY - 24 * HOUR), &rules());
+    state.observe_run(&run(ObservedEnding::Finished, MONDAY), &rules());
+    state.observe_run(&run(ObservedEnding::Missed, MONDAY - 24 * HOUR), &rules());
     assert_eq!(words(&report_at(&mut state, &rules(), MONDAY + HOUR, None)), ["run over"]);
 }

@@ -107,7 +107,7 @@ fn places(count: usize) -> u32 {
 }
 
 /// A key that comes more than once.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct DoubledKey {
     /// Number of its records before the one that counts.
     counting_index: u32,
@@ -132,7 +132,7 @@ pub enum RecordUse {
 }
 
 /// Decides on the records of the second pass.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RecordSelector {
     again: ReprocessPolicy,
     repeated: HashMap<Fingerprint, DoubledKey>,

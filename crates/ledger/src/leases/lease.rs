@@ -4,7 +4,7 @@
 //! In scope: the lease as stored in the state, whether it may be claimed, and how long a runner
 //! trusts its own.
 //! Out of scope: the commit that claims it (`ledger::commit::changes`), local locks
-//! (`app::instance_lock`).
+//! (`app::local_state::instance_lock`).
 //!
 //! A lease ends by the service's clock, which is read from its responses. A runner trusts its own
 //! lease until the start of the attempt that renewed it, plus ttl, minus a margin. After that

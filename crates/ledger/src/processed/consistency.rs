@@ -1,7 +1,7 @@
 //! Checks whether the data tab and Processed agree.
 //!
 //! In scope: done keys without a row, rows without a done key, duplicate rows.
-//! Out of scope: reading the tabs (`store::scan::scanner`), and the repair (`app::fsck`).
+//! Out of scope: reading the tabs (`store::scan::scanner`), and the repair (`app::inspect::fsck`).
 //!
 //! Limits: the number of rows that an item's steps made is unknown. So a done key without a row may
 //! have made none, and equal rows may be intended. Nor is it known whether a row's cells are those

@@ -10,6 +10,8 @@ pub struct LowWatermark {
     next: u64,
     open: BTreeMap<u64, Unsettled>,
     watermark: Option<String>,
+    /// Set once an item is left to a later run: nothing after it counts.
+    is_sealed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,8 +35,16 @@ impl LowWatermark {
     pub fn add(&mut self, cursor: Option<String>) -> SequenceNumber {
         let place = self.next;
         self.next += 1;
-        self.open.insert(place, Unsettled { cursor, settled: false });
+        if !self.is_sealed {
+            self.open.insert(place, Unsettled { cursor, settled: false });
+        }
         SequenceNumber(place)
+    }
+
+    /// Leaves the item that was added last to a later run: the watermark never passes it, so that
+    /// run reads it again. What comes after it is not kept in memory.
+    pub fn leave(&mut self, place: SequenceNumber) {
+        self.is_sealed = self.is_sealed || self.open.contains_key(&place.0);
     }
 
     /// Settles an item: done or in Failures on the store, or skipped.
@@ -84,6 +94,19 @@ mod tests {
                 prop_assert_eq!(low.watermark_after(&HashSet::new()), expected.as_deref(), "on the store");
             }
         }
+    }
+
+    #[test]
+    fn an_item_that_is_left_stops_the_mark_for_good() {
+        let mut low = LowWatermark::new(Some("page 3".into()));
+        let [first, left] = ["page 4", "page 5"].map(|page| low.add(Some(page.into())));
+        low.leave(left);
+        let after: Vec<_> = (6..100).map(|page| low.add(Some(format!("page {page}")))).collect();
+        assert_eq!(low.watermark_after(&after.iter().copied().collect()), Some("page 3"));
+        after.into_iter().for_each(|place| low.settle(place));
+        low.settle(first);
+        assert_eq!(low.watermark_after(&HashSet::new()), Some("page 4"));
+        assert_eq!(low.open.len(), 1, "what comes after is not kept");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::processed::row_gaps::Gaps;
 use crate::processed::run_versions::{Latest, RunVersions};
 use crate::processed::suppressed_failures::{SuppressedFailureCounts, key_prefix};
 use crate::processed::version_history::VersionUse;
+use crate::runs::held_changes::ChangeHash;
 use sheetkeep_base::time::Timestamp;
 
 /// The decision on an item.
@@ -144,8 +145,7 @@ impl ProcessedIndex {
     /// records would be a new attempt beside the other, in each run.
     pub fn admit_record(&mut self, key: &Key, version: &Version, record: impl FnOnce() -> String) -> Admission {
         let (fingerprint, of) = (key.fingerprint(), self.policy().version_hash(version));
-        let rests = self.failures.get(&fingerprint).is_some_and(|prior| prior.version == of && prior.is_suppressed());
-        let decides = rests && !self.has(fingerprint, of) && self.compared.insert(fingerprint);
+        let decides = self.rests(fingerprint, of) && !self.has(fingerprint, of) && self.compared.insert(fingerprint);
         if decides && self.records.get(&fingerprint).is_some_and(|hash| *hash != record()) {
             self.renewed.insert(fingerprint);
             self.failures.entry(fingerprint).and_modify(PriorFailure::renew);
@@ -162,7 +162,7 @@ impl ProcessedIndex {
         if self.has(fingerprint, hash) {
             return Admission::Done;
         }
-        if self.failures.get(&fingerprint).is_some_and(|prior| prior.version == hash && prior.is_suppressed()) {
+        if self.rests(fingerprint, hash) {
             return Admission::Rests;
         }
         let before = self.of_run.state_of((fingerprint, hash));
@@ -425,6 +425,29 @@ impl ProcessedIndex {
     /// True if the key may have rows: a version of it is done, or was revoked.
     pub fn may_have_rows(&self, key: &Key) -> bool {
         self.has_key(key) || self.done.was_revoked(key.fingerprint())
+    }
+
+    /// True if a new version of the key rewrites a row that no person has asked to be made again.
+    pub fn rewrites_row(&self, key: &Key) -> bool {
+        let fingerprint = key.fingerprint();
+        self.has_fingerprint(fingerprint) && self.redo.noticed_after(fingerprint).is_none()
+    }
+
+    /// True if `admit` would let this version be processed, unless it was admitted in this run.
+    pub fn would_admit(&self, key: &Key, version: &Version) -> bool {
+        let (fingerprint, hash) = (key.fingerprint(), self.policy().version_hash(version));
+        !self.has(fingerprint, hash) && !self.rests(fingerprint, hash)
+    }
+
+    fn rests(&self, fingerprint: Fingerprint, hash: u64) -> bool {
+        self.failures.get(&fingerprint).is_some_and(|prior| prior.version == hash && prior.is_suppressed())
+    }
+
+    /// Returns the change of an existing row that this version is; `None` if it is none: the key is
+    /// new, the version is done, or it failed and rests.
+    pub fn change_to(&self, key: &Key, version: &Version) -> Option<ChangeHash> {
+        let is_change = self.rewrites_row(key) && self.would_admit(key, version);
+        is_change.then(|| ChangeHash::new(key.fingerprint(), self.policy().version_hash(version)))
     }
 
     /// True if any version of the key with this fingerprint is done.

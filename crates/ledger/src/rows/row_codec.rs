@@ -46,7 +46,7 @@ pub const FAILURES: [&str; 24] = [
 ];
 
 /// Columns of `Runs`; times are UTC, but for those that are named local.
-pub const RUNS: [&str; 27] = [
+pub const RUNS: [&str; 28] = [
     "run",
     "job",
     "run_key",
@@ -74,6 +74,7 @@ pub const RUNS: [&str; 27] = [
     OUTLOOK[3],
     OUTLOOK[4],
     OUTLOOK[5],
+    OUTLOOK[6],
 ];
 
 /// Columns that `Runs` must have. The others came later.

@@ -84,27 +84,16 @@ pub fn forecast(cells: u64, runs: &[Run], prices: CellCosts) -> Option<Forecast>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runs::outlook::RunOutlook;
+
     use crate::runs::run::{Counts, RunStatus, Trigger};
 
     const DAY_MS: i64 = 86_400_000;
 
     fn run(day: i64, new: u64) -> Run {
         Run {
-            id: format!("r{day}"),
-            job: "j".into(),
-            trigger: Trigger::default(),
-            started: Timestamp(day * DAY_MS),
-            finished: None,
             status: RunStatus::Succeeded,
             counts: Counts { new, ..Counts::default() },
-            calls: 0,
-            first_commit: 0,
-            last_commit: 0,
-            host: String::new(),
-            version: String::new(),
-            message: String::new(),
-            outlook: RunOutlook::default(),
+            ..Run::new(format!("r{day}"), "j".into(), Trigger::default(), Timestamp(day * DAY_MS))
         }
     }
 

@@ -6,7 +6,9 @@ use crate::items::key::Key;
 use crate::items::repeated_keys::RepeatedKeys;
 use crate::items::write_mode::ReprocessPolicy;
 use crate::leases::lease::Fence;
+use crate::runs::held_changes::HeldReport;
 use crate::runs::run::{Counts, Run};
+use sheetkeep_base::fault::Fault;
 
 /// An event of a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,6 +83,8 @@ pub enum Event {
         of: u32,
         /// Milliseconds until the next attempt.
         delay_ms: u64,
+        /// The class of the error.
+        fault: Fault,
         /// The error of the last attempt.
         cause: String,
     },
@@ -131,8 +135,25 @@ pub enum Event {
         /// The signal or reason.
         why: String,
     },
+    /// The run made its last call; sent once, also by a run that an error ends.
+    CallsCounted(CallTotals),
     /// The run ended.
     Finished(Box<RunReport>),
+}
+
+/// The calls of a run to the service, each attempt counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CallTotals {
+    /// Attempts that the service counts as reads.
+    pub reads: u64,
+    /// Attempts that the service counts as writes.
+    pub writes: u64,
+    /// Attempts after the first one of a call.
+    pub retries: u64,
+    /// Attempts that were answered with 429.
+    pub throttled: u64,
+    /// How long calls waited for the quota, in milliseconds.
+    pub quota_wait_ms: u64,
 }
 
 /// Requested retries, by the origin of the record.
@@ -155,7 +176,7 @@ pub struct RunReport {
     pub open_failures: u64,
     /// Dead failures at the end.
     pub dead_failures: u64,
-    /// Requested retries.
+    /// Failures that the user asked to retry, and how their retries ended.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
@@ -163,9 +184,9 @@ pub struct RunReport {
     pub updated: u64,
     /// Commits of this run.
     pub commits: u64,
-    /// Read calls.
+    /// Calls that read, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that write, retries included.
     pub writes: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,
@@ -177,4 +198,6 @@ pub struct RunReport {
     pub again: ReprocessPolicy,
     /// Items that became done and made no row.
     pub rowless: u64,
+    /// Changes of existing rows that are held back; in a plan, those that a run would hold.
+    pub held: Option<HeldReport>,
 }

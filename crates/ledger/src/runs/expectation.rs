@@ -11,7 +11,7 @@ use crate::runs::run::Counts;
 /// One end of a range.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bound {
-    /// A count.
+    /// A number of records, such as `3`.
     Count(u64),
     /// Percent of the records that were read, 0 to 100.
     Percent(f64),
@@ -61,6 +61,19 @@ impl Expectations {
     /// True if nothing is expected.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// True if the results of steps decide whether a run falls short.
+    pub fn depends_on_steps(&self) -> bool {
+        self.new.is_some() || self.failed.is_some() || !self.filled.is_empty()
+    }
+
+    /// Returns what can be judged when the records are read and no step has run: failures can only
+    /// become more.
+    #[must_use]
+    pub fn known_without_steps(&self) -> Self {
+        let failed = self.failed.map(|range| CountRange { least: None, ..range });
+        Self { read: self.read, failed, ..Self::default() }
     }
 
     /// Returns how a run that read its whole source falls short, a phrase each: `read 0, expected at

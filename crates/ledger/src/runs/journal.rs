@@ -1,7 +1,7 @@
 //! Results of steps that are not committed yet, as lines of a file.
 //!
 //! In scope: the stored fields of a result, lines with checksums, decoding after a crash.
-//! Out of scope: files and locks (`app::journal`), and whether a result still counts
+//! Out of scope: files and locks (`app::local_state::journal`), and whether a result still counts
 //! (`runner::steps::journal_replay`).
 //!
 //! ```text
@@ -70,7 +70,7 @@ pub struct StepResult {
     pub shown: String,
     /// The output of the last step.
     pub values: Vec<Value>,
-    /// The record.
+    /// The record as the source yielded it, as JSON.
     pub record: Value,
     /// Its position in the source.
     pub place: String,

@@ -8,10 +8,12 @@
 //! | What does a run report? | `event` |
 //! | What is a run expected to yield? | `expectation` |
 //! | What do runs usually yield? | `learned_band` |
+//! | When are changes of existing rows held back? | `held_changes` |
 //! | How are results journalled until they are on the sheet? | `journal` |
 //! | What does a scheduled job remember of its occurrences? | `schedule_history` |
 //! | When is a spreadsheet full? | `capacity` |
 
+pub mod held_changes;
 pub mod outlook;
 pub mod run;
 pub mod job_requests;

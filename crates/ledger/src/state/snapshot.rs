@@ -14,6 +14,7 @@ use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::rows::header_search::FirstRows;
+use crate::runs::held_changes::HeldPlan;
 use crate::runs::job_requests::JobRequests;
 use crate::runs::run::Run;
 use crate::runs::schedule_history::ScheduleHistory;
@@ -150,6 +151,8 @@ pub struct State {
     pub gaps: Gaps,
     /// What a scheduled job remembers of its occurrences; `None` for other jobs.
     pub schedule: Option<ScheduleHistory>,
+    /// Changes of existing rows that a run has held back, or that are approved.
+    pub held: Option<HeldPlan>,
     /// At-most-once jobs: items whose steps had begun, or were about to, when this state was
     /// written.
     pub begun: Vec<(Key, Version)>,
@@ -170,7 +173,7 @@ pub struct Snapshot {
     pub state: State,
     /// The checksum of Processed as stored in the state.
     pub stored_checksum: RowChecksum,
-    /// The head.
+    /// The head that the load read, from which the next commit is drafted.
     pub head: HeadId,
     /// Processed keys and failures.
     pub processed_index: ProcessedIndex,

@@ -17,8 +17,8 @@ use crate::processed::key_sums::KeySums;
 use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
-use crate::runs::outlook::RunOutlook;
-use crate::runs::run::{Counts, Run, RunStatus, Trigger};
+use crate::runs::held_changes::HeldPlan;
+use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
 use crate::values::columns::{MAX_CELL_UNITS, header_text, header_texts};
@@ -65,6 +65,7 @@ pub fn state_pairs(state: &State) -> Vec<(String, String)> {
     pairs.extend(state.gaps.before.map(|commit| ("pruned by commit", commit.to_string())));
     pairs.extend(state.gaps.text().map(|keys| ("pruned keys", keys)));
     pairs.extend(state.schedule.as_ref().map(|history| ("schedule", history.text())));
+    pairs.extend(state.held.as_ref().map(|plan| ("held", plan.text())));
     if let Some(run) = &state.run {
         pairs.extend(run_pairs(run));
     }
@@ -135,7 +136,7 @@ pub enum StateError {
     Field {
         /// The name of the field.
         name: &'static str,
-        /// Its text.
+        /// The text that the field has in the state tab.
         found: String,
         /// The expected kind of value.
         expected: &'static str,
@@ -192,6 +193,7 @@ pub fn read_state<S: BuildHasher>(pairs: &HashMap<String, String, S>) -> Result<
         gaps: Gaps::read(fields.text("pruned keys"), fields.text("pruned by commit").parse().ok()),
         schedule: ScheduleHistory::read(fields.text("schedule"))
             .map_err(|_| fields.invalid("schedule", "the history of a schedule"))?,
+        held: HeldPlan::read(fields.text("held")),
         previous: fields.words("previous spreadsheets"),
         next: fields.optional("next spreadsheet"),
     })
@@ -215,20 +217,18 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
         scheduled_for: Timestamp::parse(fields.text("run scheduled")),
     };
     Ok(Some(Run {
-        id: fields.text("run").to_owned(),
-        job: fields.text("job").to_owned(),
-        trigger,
-        started: fields.timestamp("run started")?,
-        finished: None,
-        status: RunStatus::Running,
         counts,
         calls: fields.number("run calls")?,
         first_commit: fields.number("run first commit")?,
         last_commit: fields.number("run last commit")?,
         host: fields.text("run host").to_owned(),
         version: fields.text("run version").to_owned(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
+        ..Run::new(
+            fields.text("run").to_owned(),
+            fields.text("job").to_owned(),
+            trigger,
+            fields.timestamp("run started")?,
+        )
     }))
 }
 
@@ -286,20 +286,18 @@ mod tests {
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),
             run: Some(Run {
-                id: "r1".into(),
-                job: "quakes".into(),
-                trigger: Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(5)) },
-                started: Timestamp(999),
-                finished: None,
-                status: RunStatus::Running,
                 counts: Counts { read: 1, new: 2, skipped: 3, failed: 4, recovered: 5, retries: 6 },
                 calls: 7,
                 first_commit: 8,
                 last_commit: 9,
                 host: "h1".into(),
                 version: "0.1.0".into(),
-                message: String::new(),
-                outlook: RunOutlook::default(),
+                ..Run::new(
+                    "r1".into(),
+                    "quakes".into(),
+                    Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(5)) },
+                    Timestamp(999),
+                )
             }),
             alerts: None,
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),

@@ -11,6 +11,7 @@ use serde_json::{Number, Value};
 use crate::grid::Cell;
 use crate::values::columns::{ColumnType, kind_of, quote};
 use crate::values::exact_number;
+use crate::values::input_form::{InputForm, parse_day, parse_moment, pattern_advice};
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
@@ -23,9 +24,9 @@ const TIMESTAMP_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
 
-/// Coerces `value` to the type `kind`; timestamps are shown in `zone`. The error completes "column
-/// \"x\": …".
-pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
+/// Coerces `value`, whose texts are written in `form`, to the type `kind`; timestamps are shown in
+/// `zone`. The error completes "column \"x\": …".
+pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
     }
@@ -35,10 +36,10 @@ pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<
     match kind {
         ColumnType::Auto => Ok(coerce_auto(value)),
         ColumnType::Text => Ok(Cell::Text(text_of(value))),
-        ColumnType::Number => coerce_number(value),
+        ColumnType::Number => coerce_number(value, form),
         ColumnType::Boolean => coerce_boolean(&value),
-        ColumnType::Date => coerce_date(&value),
-        ColumnType::DateTime => coerce_timestamp(&value, zone),
+        ColumnType::Date => coerce_date(&value, form),
+        ColumnType::DateTime => coerce_timestamp(&value, zone, form),
         ColumnType::Duration => coerce_duration(&value),
         ColumnType::Link => coerce_link(value),
         ColumnType::Formula => coerce_formula(value),
@@ -135,25 +136,28 @@ fn number_cell(number: &Number) -> Cell {
     }
 }
 
-fn coerce_number(value: Value) -> Result<Cell, String> {
+fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
     let text = match value {
         Value::Number(number) => return Ok(number_cell(&number)),
         Value::String(text) => text,
         other => return Err(format!("found {}, but the column holds numbers", kind_of(&other))),
     };
-    let digits = text.trim();
+    let no_number = || format!("{} is no finite number{}", quote(&text), form.number_advice(text.trim()));
+    let plain = form.plain_number(text.trim()).ok_or_else(no_number)?;
+    let digits = plain.as_str();
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     if unsigned.bytes().all(|b| b.is_ascii_digit()) && !unsigned.is_empty() {
         // A whole number that an f64 would change keeps its digits.
         match unsigned.parse::<u64>() {
             Ok(whole) if whole <= EXACT => {}
-            _ => return Ok(Cell::Text(text)),
+            _ if form.decimal.is_none() => return Ok(Cell::Text(text)),
+            _ => return Ok(Cell::Text(plain)),
         }
     }
     match exact_number::double(digits) {
         Some(f) => Ok(Cell::Number(f + 0.0)),
         None if exact_number::is_number(digits) => Err(too_fine(digits)),
-        None => Err(format!("{} is no finite number", quote(&text))),
+        None => Err(no_number()),
     }
 }
 
@@ -171,21 +175,31 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
     }
 }
 
-fn coerce_date(value: &Value) -> Result<Cell, String> {
+fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
     let text = time_text(value, "a day", DAY_FORM)?;
-    if text.len() != DAY_FORM.len() {
-        return Err(format!("{} is no day; days are written YYYY-MM-DD", quote(text)));
-    }
-    let day: Date = text.parse().map_err(|_| format!("{} is no day; days are written YYYY-MM-DD", quote(text)))?;
+    let no_day = || format!("{} is no day; days are written YYYY-MM-DD{}", quote(text), pattern_advice(text));
+    let day: Date = match &form.pattern {
+        Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote(text)))?,
+        None if text.len() != DAY_FORM.len() => return Err(no_day()),
+        None => text.parse().map_err(|_| no_day())?,
+    };
     Ok(Cell::Date(f64::from(days(day)?)))
 }
 
-fn coerce_timestamp(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
+fn coerce_timestamp(value: &Value, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
     let text = time_text(value, "a moment", TIMESTAMP_FORM)?;
+    if let Some(pattern) = &form.pattern {
+        let local = parse_moment(text, pattern, zone).map_err(|why| format!("{} is {why}", quote(text)))?;
+        return serial(local).map(Cell::DateTime);
+    }
     let local = match text.parse::<Timestamp>() {
         Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
-            format!("{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00", quote(text))
+            let advice = pattern_advice(text);
+            format!(
+                "{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00{advice}",
+                quote(text)
+            )
         })?,
     };
     serial(local).map(Cell::DateTime)
@@ -270,13 +284,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::values::input_form::DecimalMark;
 
     fn cell(value: Value, kind: ColumnType) -> Result<Cell, String> {
-        coerce(value, kind, &TimeZone::UTC)
+        coerce(value, kind, &TimeZone::UTC, &InputForm::default())
     }
 
     fn berlin(text: &str) -> Result<Cell, String> {
-        coerce(json!(text), ColumnType::DateTime, &TimeZone::get("Europe/Berlin").expect("a known zone"))
+        let zone = TimeZone::get("Europe/Berlin").expect("a known zone");
+        coerce(json!(text), ColumnType::DateTime, &zone, &InputForm::default())
     }
 
     #[test]
@@ -320,6 +336,21 @@ mod tests {
         for (text, number) in [("0.30000000000000004", 0.300_000_000_000_000_04), ("1e23", 1e23), ("+5.", 5.0)] {
             assert_eq!(cell(json!(text), ColumnType::Number), Ok(Cell::Number(number)));
         }
+    }
+
+    #[test]
+    fn a_number_with_a_decimal_comma_is_exact() {
+        let form = InputForm { decimal: Some(DecimalMark::Comma), pattern: None };
+        let cell = |text: &str| coerce(json!(text), ColumnType::Number, &TimeZone::UTC, &form);
+        assert_eq!(cell("1.234,56"), Ok(Cell::Number(1_234.56)));
+        assert_eq!(cell(" -12,5 "), Ok(Cell::Number(-12.5)));
+        assert_eq!(cell("12.345.678.901.234.567.890"), Ok(Cell::text("12345678901234567890")));
+        assert!(
+            cell("0,1234567890123456789")
+                .is_err_and(|why| why.contains("would change the number 0.1234567890123456789"))
+        );
+        let why = cell("1,234.56").expect_err("a decimal point");
+        assert!(why.starts_with("\"1,234.56\" is no finite number: a decimal point?"), "{why}");
     }
 
     #[test]

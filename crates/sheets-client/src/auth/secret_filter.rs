@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::auth::credentials::Grant;
+use sheetkeep_base::known_secrets::register_secret;
 use sheetkeep_base::redact::{HIDDEN, redacted};
 
 /// Minimum length of a secret; shorter ones could be words of a message.
@@ -46,8 +47,9 @@ impl SecretFilter {
         }
     }
 
-    /// Adds one secret.
+    /// Adds one secret, here and for everything that this process writes.
     pub(crate) fn add(&self, secret: &str) {
+        register_secret(secret);
         if secret.len() >= MIN_LENGTH {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() >= MAX_TOKENS {

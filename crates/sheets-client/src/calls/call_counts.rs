@@ -61,6 +61,9 @@ pub struct CallCounts {
     pub retries: u64,
     /// Responses with 429.
     pub throttled: u64,
+    /// Milliseconds for which calls waited for the quota: before they were sent, and after a 429.
+    /// Calls that wait at the same time count each.
+    pub quota_wait_ms: u64,
     /// Who can have used up the quota, when calls were last answered 429 twice in a row.
     pub quota_user: Option<QuotaUser>,
     /// Attempts by method and outcome.

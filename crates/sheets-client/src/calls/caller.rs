@@ -92,7 +92,7 @@ impl ApiCaller {
     pub(crate) async fn call<T>(&self, method: Method, attempt: Box<Attempt<'_, T>>) -> Result<T, CallFailure> {
         let progress = Mutex::new(Progress::default());
         let operation = || async {
-            self.pacer(method).acquire().await;
+            self.wait_for_quota(method).await;
             locked(&progress).begin_attempt(self.clock.monotonic_ms());
             self.attempt_once(method, &*attempt, &progress).await.map_err(|failure| {
                 match retry_reason(method, &failure) {
@@ -107,7 +107,22 @@ impl ApiCaller {
         let adapter = BackoffAdapter { caller: self, progress: &progress };
         let notify = |failure: AttemptFailure, wait: Duration| {
             let cause = self.cause(method, failure);
-            tracing::warn!(target: LOG_TARGET, method = method.name(), wait_ms = wait.as_millis(), %cause, "a call failed and is made again");
+            let (attempt, kind) = {
+                let progress = locked(&progress);
+                (progress.attempts + 1, progress.reason.0)
+            };
+            let delay_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(
+                target: LOG_TARGET,
+                event = "call.retrying",
+                method = method.name(),
+                attempt,
+                of = self.policy.max_attempts,
+                delay_ms,
+                error.kind = %kind,
+                %cause,
+                "a call failed and is made again"
+            );
         };
         let result = Retry::new(ClockSleeper(self.clock.clone()), adapter, notify, operation).await;
         match result {
@@ -154,7 +169,7 @@ impl ApiCaller {
                 return result;
             }
             self.tokens.invalidate(number);
-            self.pacer(method).acquire().await;
+            self.wait_for_quota(method).await;
         }
     }
 
@@ -223,6 +238,13 @@ impl ApiCaller {
         }
     }
 
+    /// Waits until the quota allows the call, and counts for how long.
+    async fn wait_for_quota(&self, method: Method) {
+        let began_ms = self.clock.monotonic_ms();
+        self.pacer(method).acquire().await;
+        locked(&self.counts).quota_wait_ms += self.clock.monotonic_ms().saturating_sub(began_ms);
+    }
+
     fn pacer(&self, method: Method) -> &Pacer {
         if method.is_write() { &self.writes } else { &self.reads }
     }
@@ -230,7 +252,7 @@ impl ApiCaller {
     fn count(&self, method: Method, failure: Option<&AttemptFailure>, sent_ms: u64) {
         let outcome = AttemptOutcome::from_failure(failure);
         let ms = self.clock.monotonic_ms().saturating_sub(sent_ms);
-        tracing::debug!(target: LOG_TARGET, method = method.name(), ?outcome, ms, "called");
+        tracing::debug!(target: LOG_TARGET, method = method.name(), ?outcome, ms, event = "call.made", "called");
         let mut counts = locked(&self.counts);
         *counts.by_method.entry((method, outcome)).or_default() += 1;
         match outcome {
@@ -282,7 +304,11 @@ impl Backoff for BackoffAdapter<'_> {
             // A 429 shows that the service is up, so it does not spend the budget that guards
             // against a service that is down.
             Decision::Again { after_ms } if fault == Fault::Throttled || locked(&caller.budget).spend() => {
-                locked(&caller.counts).retries += 1;
+                let mut counts = locked(&caller.counts);
+                counts.retries += 1;
+                if fault == Fault::Throttled {
+                    counts.quota_wait_ms += after_ms;
+                }
                 Some(Duration::from_millis(after_ms))
             }
             Decision::Again { .. } => {

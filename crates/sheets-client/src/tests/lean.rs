@@ -4,10 +4,11 @@ use google_sheets4::api;
 use serde_json::Value;
 
 use crate::types::cell::{CellData, CellFormat, CellRow, NumberKind};
-use crate::types::requests::{
-    Batch, Dimension, DimensionProperties, DimensionRange, GridCoordinate, GridProperties, GridRange, NamedRange,
-    PasteOrientation, PasteType, Request, SheetProperties,
+use crate::types::request_objects::{
+    Dimension, DimensionProperties, DimensionRange, GridCoordinate, GridProperties, GridRange, NamedRange,
+    PasteOrientation, PasteType, SheetProperties,
 };
+use crate::types::requests::{Batch, Request};
 
 /// The package's deep types overflow a test thread's stack in a debug build.
 const STACK: usize = 8 << 20;

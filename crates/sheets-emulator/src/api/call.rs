@@ -35,6 +35,11 @@ impl QueryParams {
         self.0.iter().map(|(name, _)| name.as_str())
     }
 
+    /// Returns all parameters, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Returns whether JSON is written with line breaks. Google does so unless `prettyPrint=false`.
     pub fn pretty(&self) -> bool {
         self.word("prettyPrint").and_then(truth).unwrap_or(true)
@@ -64,8 +69,21 @@ pub struct ApiRequest {
     pub host: String,
     /// The `Authorization` header.
     pub authorization: Option<String>,
+    /// The headers that describe the body.
+    pub content: ContentHeaders,
     /// The body as sent, decompressed; empty if there is none.
     pub body: Bytes,
+}
+
+/// The headers that describe a body, which only uploads of Drive need.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ContentHeaders {
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `X-Upload-Content-Type`: the type of the file that a resumable upload announces.
+    pub upload_content_type: Option<String>,
+    /// `Content-Range`: the piece of the file.
+    pub content_range: Option<String>,
 }
 
 impl ApiRequest {
@@ -223,6 +241,7 @@ mod tests {
             query: QueryParams::default(),
             host: String::new(),
             authorization: None,
+            content: ContentHeaders::default(),
             body: Bytes::from_static(b"ranges=A1&ranges=B2"),
         };
         let meant = sent.clone().with_method_override(Some("GET"));

@@ -37,6 +37,8 @@ pub(crate) enum ApiMethod {
     DriveCopy,
     DriveExport,
     DriveUpload,
+    DriveUploadCreate,
+    DriveUploadUpdate,
     DocsExport,
     CommentsList,
     PermissionsCreate,
@@ -82,6 +84,8 @@ impl ApiMethod {
             Self::DriveCopy => ("drive.files.copy", None, ""),
             Self::DriveExport => ("drive.files.export", None, ""),
             Self::DriveUpload => ("drive.files.update (v2, media)", None, ""),
+            Self::DriveUploadCreate => ("drive.files.create (upload)", None, ""),
+            Self::DriveUploadUpdate => ("drive.files.update (upload)", None, ""),
             Self::DocsExport => ("export of Google's editor", None, ""),
             Self::CommentsList => ("drive.comments.list", None, ""),
             Self::PermissionsCreate => ("drive.permissions.create", None, ""),
@@ -148,6 +152,9 @@ impl Route {
         if let Some(rest) = path.strip_prefix("drive/v3/files") {
             return drive(method, rest.trim_matches('/'));
         }
+        if let Some(id) = path.strip_prefix("upload/drive/v3/files") {
+            return upload(method, id.trim_matches('/'));
+        }
         if let Some(id) = path.strip_prefix("upload/drive/v2/files/") {
             let upload = || Some(Self { api: ApiMethod::DriveUpload, id: decode(id)?, range: String::new() });
             return if method == Method::PUT && !id.contains('/') { upload() } else { None };
@@ -172,6 +179,12 @@ impl Route {
             verb if verb.starts_with(':') => Self::spreadsheet_route(method, &id, &verb[1..]),
             _ => Self::below(method, id, rest),
         }
+    }
+
+    /// Returns whether a path without a method here may be one of Google's: of Drive, or of a batch
+    /// of calls. Sheets' own methods are all known.
+    pub(crate) fn is_googles(path: &str) -> bool {
+        ["/drive/", "/upload/drive/", "/batch", "/resumable/"].iter().any(|begin| path.starts_with(begin))
     }
 
     fn spreadsheet_route(method: &Method, id: &str, verb: &str) -> Option<Self> {
@@ -245,6 +258,16 @@ fn drive(method: &Method, id: &str) -> Option<Route> {
     Some(Route { api, id: decode(id)?, range: String::new() })
 }
 
+/// Parses what follows `upload/drive/v3/files`. A resumable upload sends its contents with `PUT`.
+fn upload(method: &Method, id: &str) -> Option<Route> {
+    let api = match (method, id) {
+        (&Method::POST | &Method::PUT, "") => ApiMethod::DriveUploadCreate,
+        (&Method::PATCH | &Method::PUT, id) if !id.is_empty() && !id.contains('/') => ApiMethod::DriveUploadUpdate,
+        _ => return None,
+    };
+    Some(Route { api, id: decode(id)?, range: String::new() })
+}
+
 /// Parses what follows a file's id: `copy`, `comments`, `permissions/{permissionId}`.
 fn file_route(method: &Method, path: &str) -> Option<Route> {
     let (id, rest) = path.split_once('/')?;
@@ -309,6 +332,9 @@ mod tests {
         let export = found(&get, "/spreadsheets/d/x/export");
         assert_eq!(export, Some((ApiMethod::DocsExport, "x".to_owned(), String::new())));
         assert_eq!(found(&put, "/upload/drive/v2/files/x").map(|found| found.0), Some(ApiMethod::DriveUpload));
+        assert_eq!(found(&put, "/upload/drive/v3/files").map(|found| found.0), Some(ApiMethod::DriveUploadCreate));
+        let upload = found(&Method::PATCH, "/upload/drive/v3/files/x");
+        assert_eq!(upload, Some((ApiMethod::DriveUploadUpdate, "x".to_owned(), String::new())));
         assert_eq!(found(&get, "/drive/v3/files/x/revisions"), None);
     }
 

@@ -12,7 +12,7 @@ use crate::error::ApiError;
 use crate::grid::a1::CellSpan;
 use crate::grid::area::{Area, Dimension, GridRange};
 use crate::random::RandomSource;
-use crate::storage::named_ranges::fold;
+use crate::storage::content::named_ranges::fold;
 use crate::storage::store::StorageError;
 use crate::storage::transaction::{SheetProperties, Transaction};
 

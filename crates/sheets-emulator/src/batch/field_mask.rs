@@ -22,11 +22,14 @@ pub(crate) fn read(fields: &str, message: &str) -> Result<ResponseMask, ApiError
         .map_err(|bad| ApiError::invalid_argument(format!("Invalid field: {}", bad.path)))
 }
 
-/// Writes `new` over `old` through the mask. Masked members that `new` lacks are removed.
+/// Writes `new` over `old` through the mask. Masked members that `new` lacks are removed. A list
+/// replaces a list: a mask below it names what its elements keep.
 pub(crate) fn merge(old: Option<&Value>, new: Option<&Value>, mask: &ResponseMask) -> Option<Value> {
-    let merged = match mask {
-        ResponseMask::All => new?.clone(),
-        ResponseMask::Members(masks) => {
+    let merged = match (mask, new) {
+        (ResponseMask::All, _) => new?.clone(),
+        (_, Some(Value::Array(items))) => mask.apply(Value::Array(items.clone())),
+        (ResponseMask::Members(_), None) if old.is_some_and(Value::is_array) => return None,
+        (ResponseMask::Members(masks), _) => {
             let empty = Map::new();
             let old_members = old.and_then(Value::as_object).unwrap_or(&empty);
             let new_members = new.and_then(Value::as_object).unwrap_or(&empty);
@@ -52,7 +55,7 @@ pub(crate) fn merge_members(
                 merged.shift_remove(name);
             }
         }
-        // Both forms of a colour are one property: writing one form replaces the other.
+        // Both forms of a colour, and of a filter, are one property: one form replaces the other.
         if let Some(other_name) = other_form(name).filter(|other_name| !masks.contains_key(other_name)) {
             merged.shift_remove(&other_name);
         }
@@ -60,8 +63,13 @@ pub(crate) fn merge_members(
     merged
 }
 
-/// Returns `tabColorStyle` for `tabColor`, and the reverse.
+/// Returns `tabColorStyle` for `tabColor`, `filterSpecs` for `criteria`, and the reverse.
 fn other_form(name: &str) -> Option<String> {
+    match name {
+        "criteria" => return Some("filterSpecs".to_owned()),
+        "filterSpecs" => return Some("criteria".to_owned()),
+        _ => {}
+    }
     if name.ends_with("Color") {
         return Some(format!("{name}Style"));
     }
@@ -142,6 +150,29 @@ mod tests {
         let written = mask.write(old, Cell::default());
         assert_eq!(written.format(), Some(&json!({"wrapStrategy": "CLIP"})));
         assert_eq!((written.note(), written.value.clone()), (None, Cell::number(1.0).value));
+    }
+
+    /// A mask that a live test of gspread-formatting sends.
+    #[test]
+    fn a_mask_below_a_list_keeps_what_it_names() {
+        let runs = |format: Value| json!([{"startIndex": 1, "format": format}, {"startIndex": 3}]);
+        let (mut old, mut new) = (Cell::default(), Cell::default());
+        old.set_member("textFormatRuns", Some(runs(json!({"underline": true}))));
+        new.set_member("textFormatRuns", Some(runs(json!({"bold": true, "italic": true}))));
+        let mask = CellMask::read("textFormatRuns.startIndex,textFormatRuns.format.bold").unwrap();
+        let written = mask.write(old.clone(), new.clone());
+        assert_eq!(written.member("textFormatRuns"), Some(&runs(json!({"bold": true}))));
+        assert_eq!(mask.write(old, Cell::default()).member("textFormatRuns"), None);
+        let whole = CellMask::read("textFormatRuns").unwrap().write(Cell::default(), new.clone());
+        assert_eq!(whole.member("textFormatRuns"), new.member("textFormatRuns"));
+    }
+
+    #[test]
+    fn a_filters_criteria_replace_its_specs() {
+        let old = json!({"filterSpecs": [{"columnIndex": 1}], "title": "x"});
+        let mask = read("criteria", "FilterView").unwrap();
+        let merged = merge(Some(&old), Some(&json!({"criteria": {"0": {"hiddenValues": ["a"]}}})), &mask);
+        assert_eq!(merged, Some(json!({"title": "x", "criteria": {"0": {"hiddenValues": ["a"]}}})));
     }
 
     #[test]

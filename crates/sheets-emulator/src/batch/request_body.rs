@@ -83,8 +83,9 @@ pub(crate) fn open(body: &[u8]) -> Result<BatchBody<'_>, ApiError> {
             }
             "responseIncludeGridData" => request_body.include_grid_data = flag(raw, "response_include_grid_data")?,
             "responseRanges" => {
-                request_body.ranges =
-                    serde_json::from_str(raw.get()).map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
+                request_body.ranges = one_or_more(raw)
+                    .and_then(|items| items.into_iter().map(|item| serde_json::from_str(item.get())).collect())
+                    .map_err(|_| wrong("response_ranges", "TYPE_STRING", raw))?;
             }
             "commentsViewMode" => {}
             _ => return Err(ApiError::bad_field("", unknown_name(&name, ""))),
@@ -113,13 +114,19 @@ fn requests(raw: &RawValue) -> Result<Vec<RawRequest<'_>>, ApiError> {
     list.into_iter().enumerate().map(|(n, members)| seal(n, members)).collect()
 }
 
-/// Returns the requests of a list. A nested list means its elements: pygsheets sends
-/// `[[{…}]]`, which Google accepts. Deeper lists are rejected, because the caller would choose the
-/// stack depth.
+/// Returns the elements of a list. The front end takes anything else as a list of one.
+fn one_or_more(raw: &RawValue) -> Result<Vec<&RawValue>, serde_json::Error> {
+    if raw.get().starts_with('[') { serde_json::from_str(raw.get()) } else { Ok(vec![raw]) }
+}
+
+/// Returns the requests of a list, or the only one. A null among them is left out. A nested list
+/// means its elements: pygsheets sends `[[{…}]]`, which Google accepts. Deeper lists are rejected,
+/// because the caller would choose the stack depth.
 fn flatten<'a>(raw: &'a RawValue, list: &mut Vec<RawMembers<'a>>) -> Result<(), serde_json::Error> {
-    for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
+    for item in one_or_more(raw)?.into_iter().filter(|item| item.get() != "null") {
         if item.get().starts_with('[') {
-            list.extend(serde_json::from_str::<Vec<RawMembers<'_>>>(item.get())?);
+            let inner = serde_json::from_str::<Vec<Option<RawMembers<'_>>>>(item.get())?;
+            list.extend(inner.into_iter().flatten());
         } else {
             list.push(serde_json::from_str(item.get())?);
         }
@@ -179,6 +186,22 @@ mod tests {
         let body = br#"{"requests": [[{"addSheet": {}}], {"deleteSheet": {}}, []]}"#;
         let kinds: Vec<&str> = open(body).unwrap().requests.iter().map(|request| request.kind).collect();
         assert_eq!(kinds, ["addSheet", "deleteSheet"]);
+    }
+
+    /// Asserted by live tests of EZSheets and of a product whose calls were recorded, which send
+    /// `{"requests": {…}}`; and by google-api-python-client users' lists with a null in them.
+    #[test]
+    fn a_lone_request_is_a_list_and_a_null_is_left_out() {
+        let kinds = |body: &'static [u8]| -> Vec<&str> {
+            open(body).unwrap().requests.iter().map(|request| request.kind).collect()
+        };
+        assert_eq!(kinds(br#"{"requests": {"addSheet": {}}}"#), ["addSheet"]);
+        assert_eq!(
+            kinds(br#"{"requests": [null, {"addSheet": {}}, [null, {"deleteSheet": {}}], null]}"#),
+            ["addSheet", "deleteSheet"]
+        );
+        let body = br#"{"requests": {"addSheet": {}}, "responseRanges": "A1:B2"}"#;
+        assert_eq!(open(body).unwrap().ranges, ["A1:B2"]);
     }
 
     #[test]

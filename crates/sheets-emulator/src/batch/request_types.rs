@@ -133,8 +133,9 @@ fn is_color(members: &Map<String, Value>) -> bool {
 
 #[expect(clippy::cast_possible_truncation, reason = "steps of 1/255 as 32-bit floats, as Google writes them")]
 fn channel(value: &Value) -> Option<Value> {
-    let step = (value.as_f64()?.clamp(0.0, 1.0) * 255.0).trunc();
-    let objects = (step / 255.0) as f32;
+    // A channel is a 32-bit float on the wire. In 64 bits, 7 of 255 would become 6 when read back.
+    let step = (value.as_f64()?.clamp(0.0, 1.0) as f32 * 255.0).trunc();
+    let objects = step / 255.0;
     if objects >= 1.0 {
         return Some(1.into());
     }
@@ -215,6 +216,18 @@ mod tests {
     fn colours_are_kept_in_steps_of_eight_bits() {
         let sent = json!({"backgroundColor": {"red": 0.5, "green": 0, "blue": 1}});
         assert_eq!(normalized_colors(sent), json!({"backgroundColor": {"red": 0.498_039_22, "blue": 1}}));
+    }
+
+    /// Asserted by gspread-formatting's live tests, which write back the colour that they read.
+    #[test]
+    fn a_colour_that_is_read_and_written_back_stays() {
+        for step in 0..=255_u8 {
+            let sent = json!({"red": f64::from(step) / 255.0, "blue": 1});
+            let read = normalized_colors(sent);
+            assert_eq!(normalized_colors(read.clone()), read, "{step}");
+            let red = read.get("red").and_then(Value::as_f64).unwrap_or_default();
+            assert!((red * 255.0 - f64::from(step)).abs() < 0.001, "{step}: {red}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::formula::references::rewrite::{rewrite_formulas, rewrite_rule};
 use crate::formula::references::shift::{SheetEdit, after};
 use crate::grid::area::{Dimension, GridRange};
 use crate::grid::cell::Cell;
-use crate::storage::developer_metadata::{KIND, sheet_of};
+use crate::storage::content::developer_metadata::{KIND, sheet_of};
 use crate::storage::transaction::SheetProperties;
 
 /// Stored objects whose body has a `range` that moves with the cells.
@@ -64,8 +64,8 @@ pub(crate) fn on_cells_moved(batch: &Batch<'_, '_>, sheet: &SheetProperties, edi
     Ok(rewrite_formulas(batch.tx, &sheet.title, edit)?)
 }
 
-/// Adjusts the formulas of conditional formats after their ranges moved. `before` are all rules before
-/// that; those without remaining cells are gone by now.
+/// Adjusts the formulas of conditional formats after their ranges moved. `before` are all rules
+/// before that; those without remaining cells are gone by now.
 fn rewrite_rules(
     batch: &Batch<'_, '_>,
     sheet: &SheetProperties,

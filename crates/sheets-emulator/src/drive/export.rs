@@ -3,7 +3,7 @@
 //! In scope: Drive's `files.export`, the download of Google's editor, and the upload that replaces
 //! a spreadsheet by a CSV file. Sheets are CSV or TSV with displayed values. A CSV file is read as
 //! if typed (recorded of gspread's `import_csv`).
-//! Out of scope: PDF, XLSX, ODS and HTML, which answer 501; other uploads.
+//! Out of scope: PDF, XLSX, ODS and HTML, which are refused; uploads of Drive v3 (`upload`).
 
 use serde_json::{Value, json};
 
@@ -91,16 +91,48 @@ fn text_of(
     Ok((text, media))
 }
 
-/// Replaces all sheets by one with the file's values. As recorded, the new sheet has a new id, the
-/// spreadsheet's title and the default size. The spreadsheet gets Google's own time zone.
+/// Replaces the contents by a CSV file, and answers in the form of Drive v2.
 pub(crate) fn import(
     store: &SpreadsheetStore,
     id: &str,
     body: &[u8],
     random: &dyn RandomSource,
 ) -> Result<Value, ApiError> {
+    let title = replace_contents(store, id, (CSV.0, body), random)?;
+    Ok(json!({
+        "kind": "drive#file",
+        "id": id,
+        "title": title,
+        "mimeType": "application/vnd.google-apps.spreadsheet",
+        "selfLink": format!("https://www.googleapis.com/drive/v2/files/{id}"),
+        "alternateLink": format!("https://docs.google.com/spreadsheets/d/{id}/edit?usp=drivesdk"),
+        "editable": true,
+        "copyable": true,
+        "writersCanShare": true,
+        "shared": false,
+        "spaces": ["drive"],
+        "labels": {"viewed": true, "restricted": false, "starred": false, "hidden": false, "trashed": false},
+        "capabilities": {"canEdit": true, "canCopy": true}
+    }))
+}
+
+/// Returns the delimiter of a file of this media type, if the emulator reads it.
+pub(crate) fn delimiter_of(media: &str) -> Option<u8> {
+    let kind = media.split(';').next().unwrap_or_default().trim();
+    [CSV, TSV].into_iter().find(|(_, known)| kind.eq_ignore_ascii_case(known)).map(|(delimiter, _)| delimiter)
+}
+
+/// Replaces all sheets by one with the file's values, and returns the title. As recorded, the new
+/// sheet has a new id, the spreadsheet's title and the default size. The spreadsheet gets Google's
+/// own time zone.
+pub(crate) fn replace_contents(
+    store: &SpreadsheetStore,
+    id: &str,
+    (delimiter, body): (u8, &[u8]),
+    random: &dyn RandomSource,
+) -> Result<String, ApiError> {
     let error = |error: &dyn std::fmt::Display| ApiError::invalid_argument(format!("Bad Request: {error}"));
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(body);
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(body);
     let records: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().map_err(|bad| error(&bad))?;
     let transaction = store.write(id)?;
     for sheet in transaction.sheets()? {
@@ -124,21 +156,7 @@ pub(crate) fn import(
     });
     transaction.put_rows(sheet.id, rows.collect::<Result<Vec<_>, ApiError>>()?)?;
     transaction.commit()?;
-    Ok(json!({
-        "kind": "drive#file",
-        "id": id,
-        "title": properties.title,
-        "mimeType": "application/vnd.google-apps.spreadsheet",
-        "selfLink": format!("https://www.googleapis.com/drive/v2/files/{id}"),
-        "alternateLink": format!("https://docs.google.com/spreadsheets/d/{id}/edit?usp=drivesdk"),
-        "editable": true,
-        "copyable": true,
-        "writersCanShare": true,
-        "shared": false,
-        "spaces": ["drive"],
-        "labels": {"viewed": true, "restricted": false, "starred": false, "hidden": false, "trashed": false},
-        "capabilities": {"canEdit": true, "canCopy": true}
-    }))
+    Ok(properties.title)
 }
 
 #[cfg(test)]
@@ -171,9 +189,9 @@ mod tests {
         tx.commit().unwrap();
         assert_eq!(download(&store, "s", "tsv", Some("77")).unwrap(), (b"x\ty".to_vec(), "text/tab-separated-values"));
         assert!(download(&store, "s", "csv", None).unwrap().0.starts_with(b"name,n"));
-        assert_eq!(download(&store, "s", "xlsx", None).unwrap_err().code, 501);
+        assert_eq!(download(&store, "s", "xlsx", None).unwrap_err().status, "UNIMPLEMENTED");
         assert_eq!(download(&store, "s", "csv", Some("5")).unwrap_err().code, 404);
-        assert_eq!(export(&store, "s", "application/pdf").unwrap_err().code, 501);
+        assert_eq!(export(&store, "s", "application/pdf").unwrap_err().status, "UNIMPLEMENTED");
         assert_eq!(export(&store, "s", "").unwrap_err().code, 400);
     }
 }

@@ -3,11 +3,19 @@
 //! | question | file |
 //! |---|---|
 //! | `files.create`, `copy`, `get`, `list`, `update`, `delete` | `files` |
-//! | CSV and TSV: `files.export`, downloads, uploads | `export` |
+//! | the query `q` of `files.list` | `file_query` |
+//! | its order and its pages | `file_list` |
+//! | CSV and TSV: `files.export`, downloads, files that replace a spreadsheet | `export` |
+//! | `/upload/drive/v3/files`: multipart, media, resumable | `upload` |
+//! | errors in Drive's envelope | `error` |
 //! | `permissions.*`, and who may read without a token | `permissions` |
 //!
-//! Out of scope: files that are not spreadsheets.
+//! Out of scope: files that are not spreadsheets, except the root folder.
 
+pub(crate) mod error;
 pub(crate) mod export;
+pub(crate) mod file_list;
+pub(crate) mod file_query;
 pub(crate) mod files;
 pub(crate) mod permissions;
+pub(crate) mod upload;

@@ -58,6 +58,7 @@ mod tests {
             query: QueryParams::default(),
             host: String::new(),
             authorization: None,
+            content: crate::api::call::ContentHeaders::default(),
             body: bytes::Bytes::new(),
         }
     }

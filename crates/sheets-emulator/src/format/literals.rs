@@ -4,7 +4,8 @@
 //! Out of scope: the meaning of the other characters (`number`, `date`).
 
 /// Returns the displayed characters of a section, each with whether it is literal: quoted, escaped,
-/// in `[$…]`, or the blank of `_`. Other brackets, and the character after `*`, are skipped.
+/// in `[$…]`, the blank of `_`, or the character after `*`, which is shown once (asserted by the
+/// live tests of googlesheets4). Other brackets are skipped.
 pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
     let mut found = Vec::new();
     let mut rest = section.chars();
@@ -18,9 +19,7 @@ pub(crate) fn letters(section: &str) -> Vec<(char, bool)> {
                 rest.next();
                 found.push((' ', true));
             }
-            '*' => {
-                rest.next();
-            }
+            '*' => found.extend(rest.next().map(|c| (c, true))),
             '[' => {
                 let inner: String = rest.by_ref().take_while(|c| *c != ']').collect();
                 if let Some(symbol) = inner.strip_prefix('$') {

@@ -89,8 +89,33 @@ pub(crate) fn shown(kind: &str, body: &Value) -> Value {
     }
     if let Some(members) = body.as_object_mut() {
         members.shift_remove(ADDED_BY);
+        if matches!(kind, "filter" | "filter view") {
+            add_other_criteria(members);
+        }
     }
     if kind == "merge" { body.get("range").cloned().unwrap_or_default() } else { body }
+}
+
+/// Adds `criteria` to a filter with `filterSpecs`, or the reverse: both are populated in responses
+/// (discovery document).
+fn add_other_criteria(filter: &mut Map<String, Value>) {
+    let specs = filter.get("filterSpecs").and_then(Value::as_array).cloned().unwrap_or_default();
+    if specs.is_empty() {
+        let criteria = filter.get("criteria").and_then(Value::as_object);
+        let spec = |(column, criteria): (&String, &Value)| {
+            Some(json!({"columnIndex": column.parse::<u32>().ok()?, "filterCriteria": criteria}))
+        };
+        let specs: Vec<Value> = criteria.into_iter().flatten().filter_map(spec).collect();
+        if !specs.is_empty() {
+            filter.insert("filterSpecs".to_owned(), Value::Array(specs));
+        }
+        return;
+    }
+    let of_column = |spec: &Value| {
+        let column = spec.get("columnIndex").and_then(Value::as_u64).unwrap_or(0);
+        (column.to_string(), spec.get("filterCriteria").cloned().unwrap_or_else(|| json!({})))
+    };
+    filter.insert("criteria".to_owned(), Value::Object(specs.iter().map(of_column).collect()));
 }
 
 /// Removes `sheetId` 0 from the ranges and coordinates of a message, as on Google's wire
@@ -188,6 +213,16 @@ pub(crate) fn default_format() -> Value {
     })
 }
 
+/// Returns the format of a cell without one of its own. Its font is the theme's, as recorded: the
+/// spreadsheet's `defaultFormat` names another one.
+pub(crate) fn default_effective_format(properties: &SpreadsheetProperties) -> Value {
+    let mut format = default_format();
+    let changed = properties.extra.get("spreadsheetTheme").and_then(|theme| theme.get("primaryFontFamily"));
+    format["textFormat"]["fontFamily"] = changed.cloned().unwrap_or_else(|| theme()["primaryFontFamily"].clone());
+    format["hyperlinkDisplayType"] = "PLAIN_TEXT".into();
+    format
+}
+
 fn theme() -> Value {
     let colour = |kind: &str, rgb: Value| json!({"colorType": kind, "color": {"rgbColor": rgb}});
     json!({
@@ -221,6 +256,30 @@ mod tests {
         assert_eq!(with_both_colors(&theme), theme);
         let border = with_both_colors(&json!({"top": {"style": "SOLID", "color": {"blue": 1}}}));
         assert_eq!(border["top"]["colorStyle"], json!({"rgbColor": {"blue": 1}}));
+    }
+
+    #[test]
+    fn a_filter_shows_both_forms_of_its_criteria() {
+        let (hidden, other) = (json!({"hiddenValues": ["a"]}), json!({"condition": {"type": "BLANK"}}));
+        let specs = json!([{"columnIndex": 0, "filterCriteria": hidden}, {"columnIndex": 2, "filterCriteria": other}]);
+        let criteria = json!({"0": hidden, "2": other});
+        let both = json!({"range": {}, "filterSpecs": specs, "criteria": criteria});
+        assert_eq!(shown("filter", &json!({"range": {}, "filterSpecs": specs})), both);
+        assert_eq!(shown("filter view", &json!({"range": {}, "criteria": criteria})), both);
+        let older = json!({"filterSpecs": specs, "criteria": {"9": {}}});
+        assert_eq!(shown("filter", &older)["criteria"], criteria);
+        assert_eq!(shown("filter", &json!({"range": {}})), json!({"range": {}}));
+    }
+
+    /// Seen in recorded answers of `spreadsheets.get` with grid data.
+    #[test]
+    fn the_effective_font_is_the_themes() {
+        let properties = SpreadsheetProperties::default();
+        assert_eq!(default_effective_format(&properties)["textFormat"]["fontFamily"], "Arial");
+        assert_eq!(default_format()["textFormat"]["fontFamily"], "arial,sans,sans-serif");
+        let theme = Map::from_iter([("spreadsheetTheme".to_owned(), json!({"primaryFontFamily": "Roboto"}))]);
+        let properties = SpreadsheetProperties { extra: theme, ..properties };
+        assert_eq!(default_effective_format(&properties)["textFormat"]["fontFamily"], "Roboto");
     }
 
     #[test]

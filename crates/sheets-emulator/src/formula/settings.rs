@@ -1,8 +1,8 @@
 //! What formulas take from their spreadsheet: the decimal sign, and the time of the recalculation.
 //!
 //! In scope: which locales write a decimal comma, the serial number of an instant in a time zone.
-//! Out of scope: when a spreadsheet is recalculated (`storage::recalculation`), number formats
-//! (`format`).
+//! Out of scope: when a spreadsheet is recalculated (`storage::content::recalculation`), number
+//! formats (`format`).
 //!
 //! Source: the decimal signs of CLDR 45. In a locale with a decimal comma, `;` separates arguments,
 //! and `\` separates the columns of an array literal. A formula with commas is an error there

@@ -34,6 +34,15 @@ pub struct LaunchOptions {
     pub emulator: EmulatorOptions,
 }
 
+/// A server that listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyServer {
+    /// Its address, such as `http://127.0.0.1:8080`.
+    pub url: String,
+    /// Its spreadsheets: the id and the title of each, oldest first.
+    pub spreadsheets: Vec<(String, String)>,
+}
+
 /// Why the server failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LaunchError {
@@ -85,13 +94,13 @@ fn write_key(path: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Runs an emulator until `stop` resolves and the active calls are answered. `ready` gets its URL,
-/// such as `http://127.0.0.1:8080`, once it listens and the credentials file is written.
+/// Runs an emulator until `stop` resolves and the active calls are answered. `ready` runs once it
+/// listens and the credentials file is written.
 pub async fn launch(
     options: LaunchOptions,
     clock: Arc<dyn TimeSource>,
     random: Arc<dyn RandomSource>,
-    ready: impl FnOnce(&str),
+    ready: impl FnOnce(&ReadyServer),
     stop: impl Future<Output = ()>,
 ) -> Result<(), LaunchError> {
     let LaunchOptions { host, port, credentials, emulator } = options;
@@ -106,7 +115,7 @@ pub async fn launch(
             return Err(LaunchError::Credentials { path, cause });
         }
     }
-    ready(&url);
+    ready(&ReadyServer { url, spreadsheets: emulator.spreadsheets()? });
     let token = CancellationToken::new();
     let serving = emulator.serve(listener, token.clone());
     let mut serving = std::pin::pin!(serving);

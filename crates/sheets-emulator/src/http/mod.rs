@@ -8,11 +8,13 @@
 //! | How many connections are served at once? | `connection_slots` |
 //! | How many bytes of bodies are held at once? | `body_budget` |
 //! | How is a body sent, or cut off by a fault? | `response_body` |
+//! | What does a line of `-v` show of a call? | `call_log` |
 //! | gzip | `compression` |
 //!
 //! Out of scope: what is answered (`emulator`).
 
 pub(crate) mod body_budget;
+pub(crate) mod call_log;
 pub(crate) mod compression;
 pub(crate) mod connection_slots;
 pub(crate) mod host_check;

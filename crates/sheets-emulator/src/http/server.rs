@@ -13,8 +13,8 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::header::{
-    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderName, HeaderValue,
-    VARY,
+    ACCEPT_ENCODING, AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, DATE, HOST,
+    HeaderName, HeaderValue, VARY,
 };
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -26,10 +26,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::call::ConnectionDropped;
-use crate::api::call::{API_KEY, ApiRequest, ApiResponse, QueryParams};
+use crate::api::call::{API_KEY, ApiRequest, ApiResponse, ContentHeaders, QueryParams};
 use crate::emulator::Emulator;
 use crate::error::ApiError;
 use crate::http::body_budget::{BodyBudget, BodyShare};
+use crate::http::call_log::{log_call, shown_path};
 use crate::http::compression;
 use crate::http::connection_slots::{ConnectionSlot, ConnectionSlots};
 use crate::http::host_check::HostCheck;
@@ -209,6 +210,7 @@ impl Emulator {
         if let Some(slot) = &connection.slot {
             slot.on_request();
         }
+        let began = self.time_source().monotonic_ms();
         let (head, body) = request.into_parts();
         let query = QueryParams::parse(head.uri.query().unwrap_or_default());
         let pretty = query.pretty();
@@ -227,16 +229,28 @@ impl Emulator {
         let read = self.read_body(body, room.as_mut()).await;
         let _at_work = connection.slot.as_ref().map(ConnectionSlot::begin_call);
         let read = if decompress { read.and_then(|body| decompressed(&body, room.as_mut())) } else { read };
+        let is_logged = connection.host_check.is_some()
+            && tracing::enabled!(target: "sheets_emulator::calls", tracing::Level::INFO);
+        let shown = is_logged.then(|| shown_path(head.uri.path(), &query));
         let answer = match read {
             Ok(body) => {
                 let path = head.uri.path().to_owned();
                 let overridden = text(HeaderName::from_static("x-http-method-override"));
-                let call = ApiRequest { method: head.method, path, query, host, authorization, body };
-                self.handle(call.with_method_override(overridden.as_deref())).await?
+                let content = ContentHeaders {
+                    content_type: text(CONTENT_TYPE),
+                    upload_content_type: text(HeaderName::from_static("x-upload-content-type")),
+                    content_range: text(CONTENT_RANGE),
+                };
+                let call = ApiRequest { method: head.method.clone(), path, query, host, authorization, content, body };
+                self.handle(call.with_method_override(overridden.as_deref())).await
             }
-            Err(refusal) => refusal,
+            Err(refusal) => Ok(refusal),
         };
-        Ok(self.build_response(answer, pretty, compressed))
+        if let Some(path) = shown {
+            let ms = self.time_source().monotonic_ms().saturating_sub(began);
+            log_call(&head.method, &path, &answer, ms);
+        }
+        Ok(self.build_response(answer?, pretty, compressed))
     }
 
     async fn read_body<B>(&self, body: B, held: Option<&mut BodyShare>) -> Result<Bytes, ApiResponse>

@@ -78,6 +78,19 @@ impl ValueMatrix {
         Area::new(row..row.saturating_add(self.height()), column..column.saturating_add(self.width))
     }
 
+    /// Returns the matrix without the rows and columns at its end in which every value is `null`.
+    /// `values.append` reports the range up to the last value (asserted by live tests of
+    /// googlesheets4). A matrix of nulls only stays as it is.
+    pub(crate) fn without_trailing_nulls(mut self) -> Self {
+        let last = |line: &Vec<InputValue>| line.iter().rposition(|value| *value != InputValue::Keep);
+        let Some(width) = self.rows.iter().filter_map(last).max().map(|column| column + 1) else { return self };
+        let height = self.rows.iter().rposition(|line| last(line).is_some()).map_or(0, |row| row + 1);
+        self.rows.truncate(height);
+        self.rows.iter_mut().for_each(|line| line.truncate(width));
+        self.width = u32::try_from(width).unwrap_or(u32::MAX);
+        self
+    }
+
     /// Rejects a matrix that leaves the requested range, with Google's message. A single cell is a
     /// corner, not a bound.
     pub(crate) fn fit(&self, place: &SheetRange) -> Result<Area, ApiError> {

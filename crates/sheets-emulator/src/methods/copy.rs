@@ -1,8 +1,8 @@
 //! `spreadsheets.sheets.copyTo`, and copies of whole spreadsheets for `drive.files.copy`.
 //!
 //! In scope: a sheet copied into any spreadsheet of the same file, a spreadsheet with all its
-//! contents.
-//! Out of scope: copies inside a batch (`batch`), what a sheet's rows contain (`storage::sheet_rows`).
+//! contents. Out of scope: copies inside a batch (`batch`), what a sheet's rows contain
+//! (`storage::content::sheet_rows`).
 
 use rusqlite::OptionalExtension;
 use serde_json::{Map, Value};
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::grid::cell::Cell;
     use crate::random::SeededRandom;
-    use crate::storage::developer_metadata::{get_metadata, search_metadata};
+    use crate::storage::content::developer_metadata::{get_metadata, search_metadata};
     use crate::storage::transaction::SheetProperties;
 
     fn two_spreadsheets() -> SpreadsheetStore {

@@ -31,11 +31,11 @@ pub(crate) fn append(
     body: &Map<String, Value>,
 ) -> Result<Value, ApiError> {
     let (input, insert, echo) = (value_input(words)?, insert_data(words)?, ResponseValues::read(words, body)?);
-    let block = ValueMatrix::read(body, "data")?;
+    let block = ValueMatrix::read(body, "data")?.without_trailing_nulls();
     let transaction = store.write(id)?;
     let workbook = Workbook::open(&transaction)?;
     let place = workbook.find_inside(range)?;
-    let table = find_table(&workbook, &place)?;
+    let (table, hint) = find_table(&workbook, &place)?.unzip();
     let (row, column) = match &table {
         Some(table) => (table.rows.end, table.cols.start),
         None => (place.span.start_row.unwrap_or(0), place.span.start_column.unwrap_or(0)),
@@ -43,6 +43,10 @@ pub(crate) fn append(
     let area = block.area_at(row, column);
     let sheet = make_room(&transaction, &workbook.sheets, &place.sheet, &area, insert)?;
     let written = block.write(&transaction, &sheet, area, input)?;
+    // Everything was written below the table, which therefore is still as it was found.
+    if let Some(hint) = hint.flatten() {
+        transaction.keep_table_hint(sheet.id, &hint)?;
+    }
     let mut answer = Map::new();
     answer.insert("spreadsheetId".to_owned(), id.into());
     if let Some(table) = table {
@@ -131,6 +135,21 @@ mod tests {
             (&second["tableRange"], &second["updates"]["updatedRange"]),
             (&json!("Sheet1!C1"), &json!("Sheet1!C2:E2"))
         );
+    }
+
+    #[test]
+    fn nulls_at_the_end_of_rows_are_not_in_the_range() {
+        let store = store();
+        add(&store, "A1", &json!({}), &json!([["a", "b", "c"]]));
+        let got = add(&store, "A1", &json!({}), &json!([[1, null, 3, null, null, null], [1, null], [null]]));
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!A2:C3");
+        assert_eq!((&got["updates"]["updatedRows"], &got["updates"]["updatedCells"]), (&json!(2), &json!(3)));
+        let sheet = store.read("s").unwrap().sheet(0).unwrap().unwrap();
+        assert_eq!((sheet.row_count, sheet.column_count), (3, 5));
+        let columns = json!({"majorDimension": "COLUMNS", "values": [[1], [null, 2], [null]]});
+        let words = json!({"valueInputOption": "RAW"});
+        let got = append(&store, "s", "A1", words.as_object().unwrap(), columns.as_object().unwrap()).unwrap();
+        assert_eq!(got["updates"]["updatedRange"], "Sheet1!A4:B5");
     }
 
     #[test]

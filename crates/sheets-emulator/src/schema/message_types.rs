@@ -79,6 +79,12 @@ pub(crate) fn names(message: &str) -> Vec<&'static str> {
     names
 }
 
+/// Returns all members of all message types: the type, the name and what it holds.
+#[cfg(test)]
+pub(crate) fn every_member() -> impl Iterator<Item = (&'static str, &'static str, FieldType)> {
+    TYPES.iter().flat_map(|(message, members)| members.iter().map(|(name, known)| (*message, *name, *known)))
+}
+
 /// Returns a member's name in JSON spelling: `sheetId` for `sheet_id`. Google accepts both.
 pub(crate) fn json_name(name: &str) -> String {
     let mut words = name.split('_');

@@ -35,9 +35,19 @@ pub(crate) fn fits(value: &Value, kind: FieldKind, list: bool) -> bool {
         (Value::Null, _) => false,
         (_, FieldKind::Any) => true,
         (Value::Array(items), _) => list && items.iter().all(|item| fits(item, kind, false)),
-        (Value::Object(members), FieldKind::Message(message)) => members
-            .iter()
-            .all(|(name, value)| member(message, name).is_some_and(|known| fits(value, known.kind, known.list))),
+        (Value::Object(members), FieldKind::Message(message)) => {
+            let of_column = |value: &Value, kind| {
+                value
+                    .as_object()
+                    .is_some_and(|columns| columns.values().all(|value| fits(value, FieldKind::Message(kind), false)))
+            };
+            let member_fits = |(name, value): (&String, &Value)| match criteria(message).filter(|_| name == "criteria")
+            {
+                Some(kind) => of_column(value, kind),
+                None => member(message, name).is_some_and(|known| fits(value, known.kind, known.list)),
+            };
+            !list && members.iter().all(member_fits)
+        }
         (Value::String(_), FieldKind::Text | FieldKind::Choice)
         | (Value::Bool(_), FieldKind::Bool)
         | (Value::Number(_), FieldKind::Number) => !list,
@@ -117,8 +127,10 @@ impl JsonReader {
 
     fn member(&mut self, value: Value, known: FieldType, path: &str, parent: &str, name: &str) -> Value {
         match value {
+            // The front end leaves out a null among messages.
             Value::Array(items) if known.list => items
                 .into_iter()
+                .filter(|item| !(item.is_null() && matches!(known.kind, FieldKind::Message(_))))
                 .enumerate()
                 .map(|(n, item)| self.one(item, known.kind, &format!("{path}[{n}]")))
                 .collect(),
@@ -232,6 +244,7 @@ fn whole(number: f64) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::schema::message_types::every_member;
 
     #[test]
     fn an_unknown_name_is_told_with_its_place() {
@@ -274,6 +287,40 @@ mod tests {
         assert_eq!(clean["fields"], "criteria,title");
         let values = &clean["filter"]["criteria"]["3"]["condition"]["values"];
         assert_eq!(*values, json!([{"userEnteredValue": "5"}]));
+    }
+
+    /// The schema's lists, each with one element in place of a list, and with a null in it.
+    #[test]
+    fn every_list_takes_a_lone_element_and_no_null() {
+        let mut lists = 0;
+        for (message, name, known) in every_member().filter(|(_, _, known)| known.list) {
+            lists += 1;
+            let one = match known.kind {
+                FieldKind::Message(_) => json!({}),
+                FieldKind::Text => json!("x"),
+                FieldKind::Bool => json!(true),
+                FieldKind::Integer | FieldKind::Number | FieldKind::Choice => json!(1),
+                FieldKind::Any => continue,
+            };
+            let clean = normalise(json!({ name: one }), message, "").unwrap();
+            assert_eq!(clean[name], json!([one]), "{message}.{name}");
+            assert!(!fits(&json!({ name: one }), FieldKind::Message(message), false), "{message}.{name}");
+            if let FieldKind::Message(_) = known.kind {
+                let clean = normalise(json!({ name: [null, one, null] }), message, "").unwrap();
+                assert_eq!(clean[name], json!([one]), "{message}.{name}");
+                assert!(!fits(&json!({ name: [null, one] }), FieldKind::Message(message), false));
+            }
+        }
+        assert!(lists > 60, "{lists}");
+    }
+
+    #[test]
+    fn the_criteria_of_a_filter_are_checked_like_others() {
+        let filter = |hidden: Value| json!({"criteria": {"0": {"hiddenValues": hidden}}});
+        assert!(fits(&filter(json!(["a"])), FieldKind::Message("BasicFilter"), false));
+        assert!(!fits(&filter(json!("a")), FieldKind::Message("BasicFilter"), false));
+        let clean = normalise(filter(json!("a")), "BasicFilter", "x").unwrap();
+        assert_eq!(clean, filter(json!(["a"])));
     }
 
     #[test]

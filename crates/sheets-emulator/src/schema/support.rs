@@ -2,7 +2,7 @@
 //! tables.
 //!
 //! In scope: all methods and kinds, and how far the supported ones go.
-//! Out of scope: which of them answer 501, which the tests check.
+//! Out of scope: which of them are refused as not implemented, which the tests check.
 
 use crate::schema::message_types::names;
 
@@ -17,7 +17,7 @@ pub enum SupportLevel {
 
 /// Every method: its verb and its path. Those of Sheets v4 come first, in the order of Google's
 /// reference; then those of Drive v3.
-pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
+pub const SUPPORTED_METHODS: [(&str, &str); 34] = [
     ("POST", "/v4/spreadsheets"),
     ("GET", "/v4/spreadsheets/{id}"),
     ("POST", "/v4/spreadsheets/{id}:getByDataFilter"),
@@ -43,6 +43,8 @@ pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
     ("POST", "/drive/v3/files/{id}/copy"),
     ("GET", "/drive/v3/files/{id}/export"),
     ("PUT", "/upload/drive/v2/files/{id}"),
+    ("POST", "/upload/drive/v3/files"),
+    ("PATCH", "/upload/drive/v3/files/{id}"),
     ("GET", "/spreadsheets/d/{id}/export"),
     ("GET", "/drive/v3/files/{id}/comments"),
     ("POST", "/drive/v3/files/{id}/permissions"),
@@ -52,7 +54,7 @@ pub const SUPPORTED_METHODS: [(&str, &str); 32] = [
     ("DELETE", "/drive/v3/files/{id}/permissions/{permissionId}"),
 ];
 
-/// The supported kinds of request, each with a note; all others answer 501.
+/// The supported kinds of request, each with a note; all others are refused as not implemented.
 pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("addBanding", SupportLevel::Kept, "no cell is coloured"),
     ("addChart", SupportLevel::Kept, "not drawn; on a sheet of cells only"),
@@ -94,7 +96,7 @@ pub const REQUEST_SUPPORT: [(&str, SupportLevel, &str); 60] = [
     ("insertRange", SupportLevel::Done, ""),
     ("mergeCells", SupportLevel::Done, ""),
     ("moveDimension", SupportLevel::Done, ""),
-    ("pasteData", SupportLevel::Done, "`html` answers 501"),
+    ("pasteData", SupportLevel::Done, "`html` is not implemented"),
     ("randomizeRange", SupportLevel::Done, ""),
     ("repeatCell", SupportLevel::Done, "formats are kept; number formats show"),
     ("setBasicFilter", SupportLevel::Done, "by values and by conditions on texts, numbers and blanks; when it is set"),

@@ -14,11 +14,11 @@ use rusqlite::Connection;
 
 pub(crate) use crate::storage::error::StorageError;
 
-use crate::storage::checkpoint::{Checkpointer, ReadGuard, recover_copy};
 use crate::storage::commit_hook::{CommitHook, CommitStage};
-use crate::storage::connection::{BUSY_TIMEOUT, SCHEMA, connect, path_problem, prepare};
-use crate::storage::database_file::DatabaseFile;
-use crate::storage::group_commit::{CommitRole, GroupCommit};
+use crate::storage::file::checkpoint::{Checkpointer, ReadGuard, recover_copy};
+use crate::storage::file::connection::{BUSY_TIMEOUT, SCHEMA, connect, path_problem, prepare};
+use crate::storage::file::database_file::DatabaseFile;
+use crate::storage::file::group_commit::{CommitRole, GroupCommit};
 use crate::storage::work_limit::WorkLimit;
 use crate::storage::write_queue::{WriteQueue, WriteTurn};
 use crate::time::TimeSource;

@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::{Map, Value};
 
 use crate::grid::area::Area;
-use crate::storage::checkpoint::ReadGuard;
 use crate::storage::commit_hook::CommitStage;
+use crate::storage::file::checkpoint::ReadGuard;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::work_limit::WorkLimit;
 use crate::storage::write_queue::WriteTurn;

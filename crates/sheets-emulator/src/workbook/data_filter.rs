@@ -1,15 +1,14 @@
 //! `DataFilter`: cells named by A1 text, by grid range or by developer metadata.
 //!
-//! In scope: the cells of a filter, in every sheet of a spreadsheet.
-//! Out of scope: which metadata a lookup matches (`storage::developer_metadata`), what is done with
-//! the cells.
+//! In scope: the cells of a filter, in every sheet of a spreadsheet. Out of scope: which metadata a
+//! lookup matches (`storage::content::developer_metadata`), what is done with the cells.
 
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
 use crate::grid::a1::CellSpan;
 use crate::grid::area::GridRange;
-use crate::storage::developer_metadata::{find, read_lookup};
+use crate::storage::content::developer_metadata::{find, read_lookup};
 use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// Returns the cells of a filter: one range, or with a lookup those of each matching row, column
@@ -62,7 +61,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::storage::developer_metadata::KIND;
+    use crate::storage::content::developer_metadata::KIND;
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 

@@ -9,14 +9,14 @@ use serde_json::{Map, Value, json};
 use crate::error::ApiError;
 use crate::format::render::{effective, formatted};
 use crate::format::response_format::{
-    default_format, group_kind, named_range, protected, sheet_properties, shown, spreadsheet_properties,
+    default_effective_format, group_kind, named_range, protected, sheet_properties, shown, spreadsheet_properties,
     spreadsheet_url, with_both_colors, without_first_sheet,
 };
 use crate::grid::area::{Area, Dimension};
 use crate::grid::cell::{Cell, CellValue};
 use crate::grid::value::{Scalar, error_type};
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::KIND;
+use crate::storage::content::developer_metadata::KIND;
 use crate::storage::store::{SpreadsheetStore, StorageError};
 use crate::storage::transaction::{SheetProperties, Transaction};
 use crate::workbook::conditional_format::{ConditionalFormats, FormattedCell};
@@ -201,9 +201,15 @@ fn grid_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) 
 fn row_data(workbook: &Workbook<'_, '_>, sheet: &SheetProperties, area: &Area) -> Result<Vec<Value>, StorageError> {
     let formats = ConditionalFormats::read(workbook, sheet)?;
     let covered = formats.covered(area);
+    let default = default_effective_format(&workbook.transaction.properties()?);
     let mut rows = Vec::new();
     let add = |rows: &mut Vec<Value>, row: u32, cells: &[Cell]| {
-        let values = row_values(workbook, sheet, &formats, RowPart { row, area, cells, covered: covered.as_ref() });
+        let values = row_values(
+            workbook,
+            sheet,
+            &formats,
+            RowPart { row, area, cells, covered: covered.as_ref(), default: &default },
+        );
         if !values.is_empty() {
             rows.resize((row - area.rows.start) as usize, json!({}));
             rows.push(json!({"values": values}));
@@ -232,6 +238,8 @@ struct RowPart<'a> {
     cells: &'a [Cell],
     /// The cells that conditional formats may change, contents or not.
     covered: Option<&'a Area>,
+    /// The format of a cell without one of its own.
+    default: &'a Value,
 }
 
 fn row_values(
@@ -240,7 +248,7 @@ fn row_values(
     formats: &ConditionalFormats,
     part: RowPart<'_>,
 ) -> Vec<Value> {
-    let RowPart { row, area, cells, covered } = part;
+    let RowPart { row, area, cells, covered, default } = part;
     let blank = Cell::default();
     let covered = covered.filter(|covered| covered.rows.contains(&row));
     let end = covered.map_or(0, |covered| covered.cols.end as usize).max(cells.len()).min(area.cols.end as usize);
@@ -254,15 +262,20 @@ fn row_values(
         let link_target = |source: &str| workbook.address(sheet.id, row, column, source);
         if !cell.is_blank() || changes.is_some() {
             values.resize((column - area.cols.start) as usize, json!({}));
-            values.push(cell_data(cell, changes.as_ref(), link_target));
+            values.push(cell_data(cell, default, changes.as_ref(), link_target));
         }
     }
     values
 }
 
-/// Returns `CellData`. `changes` are those of conditional formats, and `link_target` returns the
+/// Returns `CellData`. `default` is the format of a cell without one, `changes` are those of conditional formats, and `link_target` returns the
 /// target of a link formula.
-fn cell_data(cell: &Cell, changes: Option<&Value>, link_target: impl Fn(&str) -> Option<String>) -> Value {
+fn cell_data(
+    cell: &Cell,
+    default: &Value,
+    changes: Option<&Value>,
+    link_target: impl Fn(&str) -> Option<String>,
+) -> Value {
     let mut members = Map::new();
     let mut side = None;
     if let Some(value) = &cell.value {
@@ -280,7 +293,7 @@ fn cell_data(cell: &Cell, changes: Option<&Value>, link_target: impl Fn(&str) ->
         members.insert("userEnteredFormat".to_owned(), with_both_colors(format));
     }
     let format = cell.format().map(with_both_colors);
-    let mut format = effective_format(format.as_ref(), side);
+    let mut format = effective_format(default, format.as_ref(), side);
     if let Some(changes) = changes {
         overlay(&mut format, changes);
     }
@@ -333,11 +346,10 @@ fn side_of(scalar: &Scalar) -> Option<&'static str> {
 
 /// Returns the default format with the cell's own format on top. The value's kind sets a missing
 /// alignment, and links are displayed as plain text, as in recorded responses.
-fn effective_format(set: Option<&Value>, side: Option<&str>) -> Value {
-    let mut format = default_format();
+fn effective_format(default: &Value, set: Option<&Value>, side: Option<&str>) -> Value {
+    let mut format = default.clone();
     if let Some(members) = format.as_object_mut() {
         members.extend(side.map(|side| ("horizontalAlignment".to_owned(), side.into())));
-        members.insert("hyperlinkDisplayType".to_owned(), "PLAIN_TEXT".into());
     }
     if let Some(set) = set {
         overlay(&mut format, set);

@@ -10,22 +10,40 @@ use std::ops::Range;
 
 use crate::grid::area::Area;
 use crate::grid::cell::Cell;
+use crate::storage::content::table_hint::TableHint;
 use crate::storage::store::StorageError;
 use crate::workbook::ranges::{SheetRange, Workbook};
 
 /// Rows in memory at once.
 const STEP: u32 = 1024;
 
+/// Rows in memory at first. Where a hint is at hand, few rows are read.
+const FIRST_STEP: u32 = 8;
+
 /// Returns the last table in the range: the block of adjacent cells around its last cell with a
-/// value. A single cell means the table around it.
-pub(crate) fn find_table(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Result<Option<Area>, StorageError> {
+/// value. A single cell means the table around it. Also returns what makes the next search short, if
+/// anything does. A hint of an earlier search is used if there is one.
+pub(crate) fn find_table(
+    workbook: &Workbook<'_, '_>,
+    place: &SheetRange,
+) -> Result<Option<(Area, Option<TableHint>)>, StorageError> {
     let area = place.area();
     let sheet = place.sheet.id;
     let Some((row, column)) = last_cell(workbook, sheet, &area)? else {
-        return if place.span.is_cell() { table_around(workbook, place, &area) } else { Ok(None) };
+        let around = if place.span.is_cell() { table_around(workbook, place, &area)? } else { None };
+        return Ok(around.map(|table| (table, None)));
     };
-    let seed = Area::new(row..row + 1, column..column + 1);
-    Ok(Some(TableRegion { workbook, sheet, row_count: place.sheet.row_count, area: seed, torn: Vec::new() }.grow()?))
+    // Results that fill cells change the table without a change of its rows.
+    let spills = !workbook.transaction.formula_rows(sheet, true, 0, 1)?.is_empty();
+    let known = if spills { None } else { workbook.transaction.table_hint(sheet)? };
+    if let Some(known) = known {
+        let region = TableRegion { known: Some(known), ..TableRegion::around(workbook, place, (row, column)) };
+        if let Some((table, hint)) = region.grow()? {
+            return Ok(Some((table, Some(hint))));
+        }
+    }
+    let found = TableRegion::around(workbook, place, (row, column)).grow()?;
+    Ok(found.map(|(table, hint)| (table, Some(hint).filter(|_| !spills))))
 }
 
 /// Returns the table around a blank cell.
@@ -35,19 +53,18 @@ fn table_around(workbook: &Workbook<'_, '_>, place: &SheetRange, cell: &Area) ->
         cell.cols.start.saturating_sub(1)..cell.cols.end.saturating_add(1),
     );
     let Some((row, column)) = last_cell(workbook, place.sheet.id, &near)? else { return Ok(None) };
-    let seed = Area::new(row..row + 1, column..column + 1);
-    let region =
-        TableRegion { workbook, sheet: place.sheet.id, row_count: place.sheet.row_count, area: seed, torn: Vec::new() };
-    let found = region.grow()?;
-    Ok(found.contains(cell.rows.start, cell.cols.start).then_some(found))
+    let found = TableRegion::around(workbook, place, (row, column)).grow()?.map(|(table, _)| table);
+    Ok(found.filter(|table| table.contains(cell.rows.start, cell.cols.start)))
 }
 
 /// Returns the last cell with a value, by rows and then by columns.
 fn last_cell(workbook: &Workbook<'_, '_>, sheet: i32, area: &Area) -> Result<Option<(u32, u32)>, StorageError> {
     let used = workbook.last_row_with_data(sheet)?.map_or(0, |last| last + 1);
     let mut end = area.rows.end.min(used);
+    let mut step = FIRST_STEP;
     while end > area.rows.start {
-        let start = end.saturating_sub(STEP).max(area.rows.start);
+        let start = end.saturating_sub(step).max(area.rows.start);
+        step = (step * 4).min(STEP);
         for (row, cells) in workbook.rows(sheet, &every_column(start..end))?.into_iter().rev() {
             let inside = |column: &u32| area.cols.contains(column);
             let last = runs(&cells).into_iter().rev().find_map(|run| run.rev().find(inside));
@@ -80,14 +97,35 @@ struct TableRegion<'t, 's> {
     workbook: &'t Workbook<'t, 's>,
     sheet: i32,
     row_count: u32,
+    /// The cell from which the table grows.
+    seed: (u32, u32),
     area: Area,
     /// Rows of the area with several runs. Some runs may belong to it only after it has become
     /// wider.
     torn: Vec<Vec<Range<u32>>>,
+    /// A table that was found before, until it is reached.
+    known: Option<TableHint>,
+    /// The same, once it is a part of this one.
+    joined: Option<TableHint>,
 }
 
-impl TableRegion<'_, '_> {
-    fn grow(mut self) -> Result<Area, StorageError> {
+impl<'t, 's> TableRegion<'t, 's> {
+    fn around(workbook: &'t Workbook<'t, 's>, place: &SheetRange, seed: (u32, u32)) -> Self {
+        Self {
+            workbook,
+            sheet: place.sheet.id,
+            row_count: place.sheet.row_count,
+            seed,
+            area: Area::new(seed.0..seed.0 + 1, seed.1..seed.1 + 1),
+            torn: Vec::new(),
+            known: None,
+            joined: None,
+        }
+    }
+
+    /// Returns the table and a hint for the next search. `None` if the known table does not tell
+    /// enough: then it has to be read.
+    fn grow(mut self) -> Result<Option<(Area, TableHint)>, StorageError> {
         let row = self.area.rows.start;
         let seed = self
             .workbook
@@ -105,18 +143,59 @@ impl TableRegion<'_, '_> {
                 self.widen(runs);
             }
             self.torn = torn;
+            if self.touches_unknown() {
+                return Ok(None);
+            }
             if self.area == before {
-                return Ok(self.area);
+                let hint = self.hint();
+                return Ok(Some((self.area, hint)));
             }
         }
     }
 
+    /// Returns whether the table became so wide that cells beside the known one may belong to it.
+    fn touches_unknown(&self) -> bool {
+        let Some(joined) = &self.joined else { return false };
+        joined.left_end.is_some_and(|end| self.area.cols.start <= end)
+            || joined.right_start.is_some_and(|start| self.area.cols.end >= start)
+    }
+
+    /// Returns what the next search needs to know of this table.
+    fn hint(&self) -> TableHint {
+        let outside = || self.torn.iter().flatten();
+        let joined = self.joined.as_ref();
+        let left = outside().map(|run| run.end).filter(|end| *end < self.area.cols.start);
+        let right = outside().map(|run| run.start).filter(|start| *start > self.area.cols.end);
+        TableHint {
+            seed: self.seed,
+            area: self.area.clone(),
+            left_end: left.chain(joined.and_then(|joined| joined.left_end)).max(),
+            right_start: right.chain(joined.and_then(|joined| joined.right_start)).min(),
+        }
+    }
+
+    /// Takes the known table in, once its seed is a part of this one. A table grows to the same
+    /// size from any part of it, so all of the known one belongs here.
+    fn take_known(&mut self) {
+        let is_reached = |known: &TableHint| self.area.contains(known.seed.0, known.seed.1);
+        let Some(known) = self.known.take_if(|known| is_reached(known)) else { return };
+        let (own, other) = (&self.area, &known.area);
+        self.area = Area::new(
+            own.rows.start.min(other.rows.start)..own.rows.end.max(other.rows.end),
+            own.cols.start.min(other.cols.start)..own.cols.end.max(other.cols.end),
+        );
+        self.joined = Some(known);
+    }
+
     /// Adds adjacent rows above or below.
     fn climb(&mut self, up: bool) -> Result<(), StorageError> {
+        let mut step = if self.known.is_some() || self.joined.is_some() { FIRST_STEP } else { STEP };
         loop {
+            self.take_known();
             let (start, end) = (self.area.rows.start, self.area.rows.end);
             let window =
-                if up { start.saturating_sub(STEP)..start } else { end..end.saturating_add(STEP).min(self.row_count) };
+                if up { start.saturating_sub(step)..start } else { end..end.saturating_add(step).min(self.row_count) };
+            step = (step * 4).min(STEP);
             let mut rows = self.workbook.rows(self.sheet, &every_column(window.clone()))?;
             if up {
                 rows.reverse();
@@ -126,8 +205,9 @@ impl TableRegion<'_, '_> {
                 if row != next || !self.join(row, &cells) {
                     return Ok(());
                 }
+                self.take_known();
             }
-            let taken = if up { self.area.rows.start == window.start } else { self.area.rows.end == window.end };
+            let taken = if up { self.area.rows.start <= window.start } else { self.area.rows.end >= window.end };
             if window.is_empty() || !taken {
                 return Ok(());
             }
@@ -163,6 +243,7 @@ impl TableRegion<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::{RandomSource, SeededRandom};
     use crate::storage::store::SpreadsheetStore;
     use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};
 
@@ -176,7 +257,7 @@ mod tests {
         }
         let workbook = Workbook::open(&tx).unwrap();
         let place = workbook.find(text).unwrap();
-        let table = find_table(&workbook, &place).unwrap()?;
+        let (table, _) = find_table(&workbook, &place).unwrap()?;
         Some(crate::workbook::ranges::name_area(&place.sheet, &table))
     }
 
@@ -199,5 +280,83 @@ mod tests {
         assert_eq!(found(&["xyz", "x.z"], "Sheet1").as_deref(), Some("Sheet1!A1:C2"));
         assert_eq!(found(&["xyz", "x.z", "xyz"], "B2").as_deref(), Some("Sheet1!A1:C3"));
         assert_eq!(found(&[], "Sheet1"), None);
+    }
+
+    /// What a search finds that reads every row.
+    fn read_wholly(workbook: &Workbook<'_, '_>, place: &SheetRange) -> Option<Area> {
+        let area = place.area();
+        let seed = last_cell(workbook, 0, &area).unwrap();
+        let Some(seed) = seed else {
+            return place.span.is_cell().then(|| table_around(workbook, place, &area).unwrap())?;
+        };
+        TableRegion::around(workbook, place, seed).grow().unwrap().map(|(table, _)| table)
+    }
+
+    /// Appends of any shape to any range, with other writes between them: a hint never changes what
+    /// is found.
+    #[test]
+    fn a_hint_finds_what_reading_every_row_finds() {
+        let mut hinted = 0;
+        for seed in 0..150 {
+            let random = SeededRandom::new(seed);
+            let draw = |below: u64| u32::try_from(random.next_u64() % below).unwrap();
+            let store = SpreadsheetStore::in_memory().unwrap();
+            let sheet = SheetProperties { row_count: 40, column_count: 8, ..SheetProperties::new(0, "S", 0) };
+            store.create("s", &SpreadsheetProperties::default(), &[sheet]).unwrap();
+            let line = |cells: u32| (0..cells).map(|_| if draw(4) == 0 { Cell::default() } else { Cell::text("x") });
+            for _ in 0..25 {
+                let tx = store.write("s").unwrap();
+                if draw(6) == 0 {
+                    tx.put_row(0, draw(12), line(draw(7)).collect()).unwrap();
+                }
+                let workbook = Workbook::open(&tx).unwrap();
+                let place = workbook.find(["S", "A1", "A:B", "C1", "B2:D9", "D:F", "E3"][draw(7) as usize]).unwrap();
+                hinted += u32::from(tx.table_hint(0).unwrap().is_some());
+                let (table, hint) = find_table(&workbook, &place).unwrap().unzip();
+                assert_eq!(table, read_wholly(&workbook, &place), "seed {seed}");
+                let (row, column) = table.map_or((place.area().rows.start, place.area().cols.start), |table| {
+                    (table.rows.end, table.cols.start)
+                });
+                for row in row..row + 1 + draw(3) {
+                    let mut cells = tx.row(0, row).unwrap();
+                    cells.resize(8.max(cells.len()), Cell::default());
+                    for (at, cell) in (column as usize..8).zip(line(1 + draw(4))).filter(|(_, cell)| cell.has_data()) {
+                        cells[at] = cell;
+                    }
+                    tx.put_row(0, row, cells).unwrap();
+                }
+                if let Some(hint) = hint.flatten() {
+                    tx.keep_table_hint(0, &hint).unwrap();
+                }
+                tx.commit().unwrap();
+            }
+        }
+        assert!(hinted > 1_000, "{hinted}");
+    }
+
+    #[test]
+    fn an_append_reads_no_more_rows_of_a_long_table() {
+        use crate::methods::values_append::append;
+        use serde_json::json;
+        let store = SpreadsheetStore::in_memory().unwrap();
+        let sheet = SheetProperties { row_count: 60_000, ..SheetProperties::new(0, "S", 0) };
+        store.create("s", &SpreadsheetProperties::default(), &[sheet]).unwrap();
+        let tx = store.write("s").unwrap();
+        (0..50_000).for_each(|row| tx.put_new_row(0, row, vec![Cell::number(f64::from(row)); 3]).unwrap());
+        tx.commit().unwrap();
+        let add = || {
+            let words = json!({"valueInputOption": "RAW"});
+            let body = json!({"values": [[1, 2, 3]]});
+            append(&store, "s", "S", words.as_object().unwrap(), body.as_object().unwrap()).unwrap()
+        };
+        add();
+        // Damage in the middle is met by whoever reads it.
+        let tx = store.write("s").unwrap();
+        let hint = tx.table_hint(0).unwrap().unwrap();
+        tx.db().execute("UPDATE rows SET cells = x'ff' WHERE row BETWEEN 100 AND 49000", []).unwrap();
+        tx.keep_table_hint(0, &hint).unwrap();
+        tx.commit().unwrap();
+        assert_eq!(add()["updates"]["updatedRange"], "S!A50002:C50002");
+        assert_eq!(add()["tableRange"], "S!A1:C50002");
     }
 }

@@ -3,7 +3,7 @@
 //! In scope: numbers, and texts that end in a number, by equal steps; single dates by days;
 //! formulas, whose references move. All other cells are repeated.
 //! Out of scope: series of unequal steps and of mixed kinds, and finding the source inside a range,
-//! which answer 501; names of days and months, which are repeated.
+//! which are refused; names of days and months, which are repeated.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(numbers(&[10.0, 7.5], 2, false).unwrap(), of(&[5.0, 2.5]));
         assert_eq!(numbers(&[3.0, 4.0], 2, true).unwrap(), of(&[1.0, 2.0]));
         assert_eq!(numbers(&[5.0], 2, false).unwrap(), of(&[5.0, 5.0]));
-        assert_eq!(numbers(&[1.0, 2.0, 4.0], 1, false).unwrap_err().code, 501);
+        assert_eq!(numbers(&[1.0, 2.0, 4.0], 1, false).unwrap_err().code, 422);
         let got = |cells: Vec<Cell>| cells.into_iter().map(|cell| cell.value).collect::<Vec<_>>();
         let text = |text: &str| Some(CellValue::Text(text.to_owned()));
         assert_eq!(got(texts(&["Item 1"], false)), [text("Item 2"), text("Item 3"), text("Item 4")]);

@@ -90,7 +90,8 @@ struct FilterCriteriaMessage {
     condition: Option<BooleanCondition>,
 }
 
-/// Reads `filterSpecs`, and the older `criteria`, which is a map by column.
+/// Reads `filterSpecs`, or the older `criteria`, which is a map by column. If both are set,
+/// `filterSpecs` takes precedence, as in the discovery document.
 fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError> {
     let read = |column: u32, value: &Value| {
         let read: FilterCriteriaMessage = serde_json::from_value(value.clone())
@@ -103,7 +104,8 @@ fn criteria(body: &Map<String, Value>) -> Result<Vec<ColumnCriterion>, ApiError>
         let criteria = spec.get("filterCriteria").cloned().unwrap_or_else(|| json!({}));
         found.push(read(u32::try_from(column).unwrap_or(u32::MAX), &criteria)?);
     }
-    for (column, value) in body.get("criteria").and_then(Value::as_object).into_iter().flatten() {
+    let older = body.get("criteria").and_then(Value::as_object).filter(|_| found.is_empty());
+    for (column, value) in older.into_iter().flatten() {
         let Ok(column) = column.parse() else { return refuse(format!("filter.criteria has no column \"{column}\"")) };
         found.push(read(column, value)?);
     }

@@ -16,7 +16,7 @@ use crate::format::response_format::shown;
 use crate::formula::references::parse::titles_in;
 use crate::grid::area::Area;
 use crate::grid::cell::{Cell, CellValue};
-use crate::storage::named_ranges::fold;
+use crate::storage::content::named_ranges::fold;
 
 /// Kind of stored rules, by their index.
 const RULES: &str = "rule";

@@ -11,7 +11,7 @@ use crate::batch::field_mask::{self, merge_members};
 use crate::batch::request_types::DimensionRange;
 use crate::error::ApiError;
 use crate::schema::response_mask::ResponseMask;
-use crate::storage::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
+use crate::storage::content::developer_metadata::{KIND, MetadataLookup, find, sheet_of};
 
 /// Characters of keys and values in a spreadsheet, and in each of its sheets (the metadata guide).
 const BUDGET: usize = 30_000;

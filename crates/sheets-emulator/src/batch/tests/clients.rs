@@ -140,7 +140,7 @@ fn a_spreadsheet_is_made_with_its_cells_and_names_or_not_at_all() {
     let store = SpreadsheetStore::in_memory().unwrap();
     let ask = |body: Value| create(&store, "s", body.to_string().as_bytes(), &ResponseMask::All, &SeededRandom::new(1));
     let refused = ask(json!({"sheets": [{"merges": [{"sheetId": 0, "endRowIndex": 1}]}]})).unwrap_err();
-    assert_eq!((refused.code, refused.status), (501, "UNIMPLEMENTED"));
+    assert_eq!((refused.code, refused.status), (422, "UNIMPLEMENTED"));
     let cell = json!({"userEnteredValue": {"stringValue": "hi"}});
     let data = json!([{"startRow": 1, "startColumn": 1, "rowData": [{"values": [cell]}]}]);
     let name = json!({"name": "N", "namedRangeId": "n", "range": {"sheetId": 5, "endRowIndex": 1}});

@@ -19,7 +19,7 @@ fn pasted_data_is_cut_at_its_delimiter_and_read_as_if_typed() {
     assert_eq!(send(&store, json!([paste("A\tB\n1\t=1+1\n\"x\ty\"")])).unwrap(), json!([{}]));
     assert_eq!(texts(&store, 0), [vec!["A", "B"], vec!["1", "=1+1"], vec!["x\ty"]]);
     let html = json!([{"pasteData": {"coordinate": {}, "data": "<b>x</b>", "html": true}}]);
-    assert_eq!(send(&store, html).unwrap_err().code, 501);
+    assert_eq!(send(&store, html).unwrap_err().code, 422);
 }
 
 #[test]

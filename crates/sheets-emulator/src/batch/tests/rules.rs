@@ -257,11 +257,11 @@ fn every_kind_of_the_api_is_known() {
     for kind in kinds {
         match send(&store, json!([{kind: {}}])) {
             Ok(_) => {}
-            Err(error) => assert!([400, 501].contains(&error.code), "{kind}: {error}"),
+            Err(error) => assert!([400, 422].contains(&error.code), "{kind}: {error}"),
         }
     }
     let error = send(&store, json!([{"addTable": {}}])).unwrap_err();
-    assert_eq!((error.code, error.status), (501, "UNIMPLEMENTED"));
+    assert_eq!((error.code, error.status), (422, "UNIMPLEMENTED"));
 }
 
 #[test]
@@ -400,5 +400,5 @@ fn a_malformed_request_is_reported_before_one_that_misfits() {
         refusal(&store, batch),
         "Invalid JSON payload received. Unknown name \"id\" at 'requests[1].delete_sheet': Cannot find field."
     );
-    assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addTable": {}}])).unwrap_err().code, 501);
+    assert_eq!(send(&store, json!([{"deleteSheet": {"sheetId": 5}}, {"addTable": {}}])).unwrap_err().code, 422);
 }

@@ -44,6 +44,12 @@ pub(crate) fn is_known(name: &str) -> bool {
     [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().any(|names| is_in(names, name))
 }
 
+/// Returns the names of all functions.
+#[cfg(test)]
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    [OF_VALUES, OF_RANGES, OF_BOTH].into_iter().flat_map(str::split_ascii_whitespace)
+}
+
 /// Returns whether ranges inside its parentheses mean all their cells, as inside
 /// `ARRAYFORMULA`.
 pub(crate) fn opens_ranges(name: &str) -> bool {

@@ -10,6 +10,7 @@
 //! | Which of several values is taken | `choice` |
 //! | Look-ups | `lookup` |
 //! | Functions that return several cells | `array` |
+//! | Functions that Sheets has and the emulator does not | `missing` |
 //!
 //! Out of scope: reading arguments (`formula::args`).
 
@@ -19,5 +20,6 @@ pub(crate) mod criteria;
 pub(crate) mod date;
 pub(crate) mod dispatch;
 pub(crate) mod lookup;
+pub(crate) mod missing;
 pub(crate) mod statistics;
 pub(crate) mod text;

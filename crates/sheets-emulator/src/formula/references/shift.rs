@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::formula::references::parse::{REF_ERROR, ReferenceMatch, rewritten};
 use crate::grid::a1::quote_title;
 use crate::grid::area::{Area, Dimension, GridRange};
-use crate::storage::named_ranges::fold;
+use crate::storage::content::named_ranges::fold;
 
 /// An edit of one sheet.
 #[derive(Debug, Clone, PartialEq, Eq)]

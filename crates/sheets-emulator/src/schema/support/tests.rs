@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::api::call::{ApiRequest, QueryParams};
 use crate::api::route::Route;
 use crate::emulator::Emulator;
+use crate::error::NOT_IMPLEMENTED;
 use crate::options::EmulatorOptions;
 use crate::random::SeededRandom;
 use crate::schema::support::{REQUEST_SUPPORT, SUPPORTED_METHODS, SupportLevel, request_kinds};
@@ -37,6 +38,7 @@ async fn status(verb: &str, path: &str, body: String) -> u16 {
         query: QueryParams::default(),
         host: "localhost".to_owned(),
         authorization: Some(format!("Bearer {TOKEN}")),
+        content: crate::api::call::ContentHeaders::default(),
         body: body.into_bytes().into(),
     };
     emulator().handle(call).await.expect("no fault was asked for").status
@@ -58,7 +60,7 @@ async fn methods_table() -> String {
     for (verb, path) in SUPPORTED_METHODS {
         let route = Route::find(&method(verb), &filled(path)).expect("SUPPORTED_METHODS holds methods");
         let status = status(verb, &filled(path), "{}".to_owned()).await;
-        let reach = if status == 501 { "501" } else { "implemented" };
+        let reach = if status == NOT_IMPLEMENTED { "not implemented" } else { "implemented" };
         writeln!(table, "| `{}` | `{verb} {path}` | {reach} |", route.api.info().0).expect("a text takes it");
     }
     table
@@ -70,11 +72,15 @@ async fn kinds_table() -> String {
         let body = json!({"requests": [{ kind: {} }]}).to_string();
         let status = status("POST", &format!("/v4/spreadsheets/{ID}:batchUpdate"), body).await;
         let declared = REQUEST_SUPPORT.iter().find(|(answered, ..)| *answered == kind);
-        assert_eq!(declared.is_none(), status == 501, "{kind} answers {status}: schema/support.rs is wrong");
+        assert_eq!(
+            declared.is_none(),
+            status == NOT_IMPLEMENTED,
+            "{kind} answers {status}: schema/support.rs is wrong"
+        );
         let (reach, note) = match declared {
             Some((_, SupportLevel::Done, note)) => ("implemented", *note),
             Some((_, SupportLevel::Kept, note)) => ("kept as sent", *note),
-            None => ("501", ""),
+            None => ("not implemented", ""),
         };
         writeln!(table, "| `{kind}` | {reach} | {note} |").expect("a text takes it");
     }

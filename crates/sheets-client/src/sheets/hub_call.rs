@@ -1,0 +1,64 @@
+//! Calls through the hub of google-sheets4: their deadline, and what their results mean.
+//!
+//! Out of scope: retries (`calls::caller`), the classes of errors (`errors::classify`).
+
+use std::time::Duration;
+
+use google_sheets4::common;
+use sheetkeep_base::clock::Clock;
+
+use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta};
+use crate::errors::unknown_outcome::UnknownOutcome;
+use crate::sheets::Sheets;
+
+impl Sheets {
+    /// Runs a hub call under the deadline for a whole response. Records whether a response was cut
+    /// off during the call because it was too long.
+    pub(super) async fn with_deadline<T>(&self, work: impl Future<Output = common::Result<T>>) -> HubResult<T> {
+        let oversized = self.connector.oversized_count();
+        let result = with_timeout(&*self.clock, self.deadlines.call.saturating_add(self.deadlines.body), work).await;
+        HubResult { result, truncated: self.connector.oversized_count() > oversized }
+    }
+
+    /// Classifies the result of a hub call.
+    pub(super) fn classify_hub_result<T>(
+        &self,
+        result: HubResult<(common::Response, T)>,
+        observer: &Observer,
+    ) -> Result<T, AttemptFailure> {
+        match result.result? {
+            Ok((answer, value)) => {
+                self.caller.record_service_time(ResponseMeta::read(answer.headers(), self.clock.now()));
+                Ok(value)
+            }
+            // The hub reports a truncated body as an empty one, so only the connector's own count
+            // shows the cause.
+            Err(_) if result.truncated => Err(UnknownOutcome::Oversized { limit_bytes: self.answer_limit }.into()),
+            Err(error) => {
+                self.caller.record_service_time(observer.meta.unwrap_or_default());
+                Err(observer.failure(error))
+            }
+        }
+    }
+}
+
+/// The result of a call through the hub, and whether its response was cut off as too long.
+pub(super) struct HubResult<T> {
+    result: Result<common::Result<T>, UnknownOutcome>,
+    truncated: bool,
+}
+
+/// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
+pub(super) async fn with_timeout<T>(
+    clock: &dyn Clock,
+    deadline: Duration,
+    work: impl Future<Output = T>,
+) -> Result<T, UnknownOutcome> {
+    tokio::select! {
+        biased;
+        done = work => Ok(done),
+        () = clock.sleep(deadline) => {
+            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
+        }
+    }
+}

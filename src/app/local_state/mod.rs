@@ -1,0 +1,13 @@
+//! What this machine remembers of a job, in its state directory, and which runs are alive on it.
+//!
+//! Out of scope: what the spreadsheet holds (`store`), the embedded sheet (`app::connect`).
+//!
+//! - `instance_lock`: which installation is this, and does another run hold the job?
+//! - `processes`: is a process alive, and is it the one that was meant?
+//! - `journal`: which results of programs are not on the sheet yet?
+//! - `request`: which forced run was requested and has not been shown as done?
+
+pub mod instance_lock;
+pub mod journal;
+pub mod processes;
+pub mod request;

@@ -1,0 +1,367 @@
+//! The grammar of the command line: commands and flags, with their help.
+//!
+//! In scope: parsing, help. Out of scope: the environment and files. `config` combines all of them:
+//! a flag comes before the environment, the environment before the file, the file before the
+//! default.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Parser, Subcommand};
+
+use crate::cli::args::alert::AlertArgs;
+use crate::cli::args::approval::approval;
+use crate::cli::args::backfill::BackfillArgs;
+use crate::cli::args::duration::{deadline, duration};
+#[cfg(feature = "emulator")]
+use crate::cli::args::emulate::EmulateArgs;
+use crate::cli::args::failures::FailuresArgs;
+use crate::cli::args::job::JobArgs;
+use crate::cli::args::late::LateArgs;
+use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
+use crate::cli::args::plan::PlanArgs;
+use crate::cli::args::retry::RetryArgs;
+use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
+use crate::cli::exit::{Exit, FailOn, table};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
+use crate::ledger::runs::held_changes::Approval;
+use crate::redact::redacted;
+use crate::telemetry::logs::log_format::LogFormatChoice;
+
+const EXAMPLES: &str = "\
+Examples:
+  sheetkeep run fixtures/quakes.toml             run a job; without a spreadsheet, into a local file
+  sheetkeep show fixtures/quakes.toml            show the last rows of its tab
+  sheetkeep status fixtures/quakes.toml          show its last run, its failures, its cells
+  sheetkeep run q.toml --spreadsheet 1AbC…       run a job into that Google Sheet
+  sheetkeep emulate --port 8080 --file my.sheet  serve the Sheets API from a file, for any client";
+
+const TEMPLATE: &str = "{about}\n\n{before-help}{usage-heading} {usage}\n\n{all-args}{after-help}";
+
+/// The whole command line.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    name = "sheetkeep",
+    version,
+    about = "Runs a job over items and keeps its state in a Google Sheet: each key's rows exactly once.",
+    before_help = EXAMPLES,
+    help_template = TEMPLATE,
+    after_help = after_help(),
+    arg_required_else_help = true,
+    infer_subcommands = false,
+    max_term_width = 110
+)]
+pub struct Args {
+    /// The command, with its own flags.
+    #[command(subcommand)]
+    pub command: CliCommand,
+    /// Print more on standard error: -v what happens, -vv every call
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// Colour the output: auto, always or never; auto honours `NO_COLOR`
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
+    pub color: ColorChoice,
+    /// Write logs as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
+    pub log_format: Option<LogFormatChoice>,
+    /// Also write logs and summaries to PATH, one file a day, 14 kept
+    #[arg(long, global = true, value_name = "PATH")]
+    pub log_file: Option<PathBuf>,
+}
+
+/// Every command, with the first line of its help.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CliCommand {
+    /// Run a job once, over its whole source
+    Run(RunArgs),
+    /// Print what a run would do, step by step; writes nothing
+    Plan(PlanArgs),
+    /// Show a job's status: last run, failures, keys, cells used
+    Status(StatusArgs),
+    /// Show a tab of a job as a table
+    Show(ShowArgs),
+    /// Check whether a run could start; writes nothing
+    Check(CheckArgs),
+    /// Report which jobs are late, stuck or stale; writes nothing
+    Late(LateArgs),
+    /// Run the dates of a range that have not run, oldest first
+    Backfill(BackfillArgs),
+    /// List a job's failures, retry some, or skip some
+    Failures(FailuresArgs),
+    /// Show an item's history: attempts, failures, the run that processed it, its rows
+    Explain(ExplainArgs),
+    /// Check whether the rows and keys of a job are consistent; repair them
+    Fsck(FsckArgs),
+    /// Revoke everything that a job has done; its rows stay
+    Reset(ResetArgs),
+    /// Delete old runs, closed failures and blank rows from a job's tabs
+    Prune(PruneArgs),
+    /// Move a job to a new spreadsheet; its keys still count
+    Rollover(RolloverArgs),
+    /// Send a test message to the channels that hear of failures
+    Alert(AlertArgs),
+    /// Run jobs by their schedules, explain a schedule, or export it
+    Schedule(ScheduleArgs),
+    /// Run a command until it succeeds, with growing, random delays
+    Retry(RetryArgs),
+    /// Serve the Google Sheets API from a local file, for clients in any language
+    #[cfg(feature = "emulator")]
+    Emulate(EmulateArgs),
+}
+
+/// Flags of `sheetkeep run`, which processes the whole source.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub struct RunArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Read FILE instead of the job file's source; `-` is standard input
+    #[arg(long, value_name = "FILE")]
+    pub input: Option<PathBuf>,
+    /// Accept a changed key, tab, mode or spreadsheet, or a lost earlier spreadsheet
+    #[arg(long, alias = "adopt")]
+    pub accept_changes: bool,
+    /// Take over an unexpired lease; only if its holder is dead
+    #[arg(long, alias = "steal")]
+    pub take_over: bool,
+    /// Wait for another run to end, at most TIME [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = duration, num_args = 0..=1, default_missing_value = "60m", conflicts_with = "take_over")]
+    pub wait: Option<Duration>,
+    /// Stop gracefully before TIME (e.g. 50m) elapses; exit 124
+    #[arg(long, value_name = "TIME", value_parser = deadline)]
+    pub deadline: Option<Duration>,
+    /// Retry only the failures, from the source's records or else the stored ones
+    #[arg(long, conflicts_with = "input")]
+    pub retry_failures: bool,
+    /// Process again what was processed before; without --yes, a dry run
+    #[arg(long, conflicts_with = "retry_failures")]
+    pub force: bool,
+    /// Apply; without it, --force is a dry run
+    #[arg(long, requires = "force")]
+    pub yes: bool,
+    /// Apply changes that `max_changed` or `[expect]` holds back; only those of CODE
+    #[arg(long, value_name = "CODE", num_args = 0..=1, require_equals = true, value_parser = approval, default_missing_value = "", conflicts_with_all = ["due", "force", "retry_failures"])]
+    pub approve: Option<Approval>,
+    /// Print what the run would do and write nothing; the same as `sheetkeep plan`
+    #[arg(short = 'n', long, conflicts_with_all = ["force", "plan", "take_over", "wait", "deadline", "approve"])]
+    pub dry_run: bool,
+    /// Run only if nothing has moved since `sheetkeep plan --out FILE` wrote the plan
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["force", "retry_failures", "input", "accept_changes"])]
+    pub plan: Option<PathBuf>,
+    /// Run only if an occurrence of the schedule is due and no other clock has it
+    #[arg(long, conflicts_with_all = ["force", "plan", "dry_run", "retry_failures", "input", "take_over", "wait"])]
+    pub due: bool,
+    /// With --due: further jobs, each on its own
+    #[arg(value_name = "JOB.toml", requires = "due")]
+    pub more_jobs: Vec<PathBuf>,
+    /// For `schedule run`: read the job file's form from standard input, if there is one; answer
+    /// with the next occurrence
+    #[arg(long, hide = true, requires = "due", conflicts_with = "more_jobs")]
+    pub for_daemon: bool,
+    /// Choose which failed items make a finished run exit with 3
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH")]
+    pub fail_on: FailOn,
+    /// Print nothing unless something failed or is exhausted
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// Flags of `sheetkeep status`, which reads the state only.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct StatusArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+}
+
+/// Flags of `sheetkeep show`, which prints rows.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ShowArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Show the tab with this title [default: the job's data tab]
+    #[arg(long, value_name = "TITLE")]
+    pub tab: Option<String>,
+    /// Show the last N rows
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub last: u64,
+}
+
+/// Flags of `sheetkeep check`, which writes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct CheckArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Test the assumptions about the service, in scratch tabs that are removed again
+    #[arg(long)]
+    pub probe: bool,
+    /// Prove write access by one batch that adds a scratch tab and deletes it again
+    #[arg(long)]
+    pub write: bool,
+}
+
+/// Flags of `sheetkeep explain`, which prints all rows about a key.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct ExplainArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// The key, exactly as in the Processed tab
+    #[arg(value_name = "KEY")]
+    pub key: String,
+}
+
+/// Parses a command line, starting with the program's name. Help, version and usage errors are
+/// returned as text with an exit; `colour` allows colours in that text.
+pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
+    Args::try_parse_from(argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error) {
+            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+        }
+        let styled = error.render();
+        let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
+        // The text repeats the arguments, which may hold a secret in the wrong place.
+        let text = redacted(&text).into_owned();
+        CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
+    })
+}
+
+/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// it may be one that deletes.
+fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let help = match ending.as_str() {
+        "toml" => format!("to run that job: sheetkeep run {word}"),
+        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
+}
+
+/// The reply to a command line that starts no command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLineReply {
+    /// The help, the version, or the usage error.
+    pub text: String,
+    /// `Ok` for help and version, otherwise `Usage`.
+    pub exit: Exit,
+}
+
+impl CommandLineReply {
+    /// Writes help to standard output and usage errors to standard error.
+    pub fn show(&self, terminal: &Terminal) {
+        let stream = if self.exit == Exit::Ok { terminal.out() } else { terminal.err() };
+        stream.put(&self.text);
+    }
+}
+
+impl Args {
+    /// Returns whether the command was asked for JSON.
+    pub fn json(&self) -> bool {
+        self.command.job().is_some_and(|job| job.json)
+            || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
+            || matches!(&self.command, CliCommand::Late(args) if args.json)
+    }
+}
+
+impl RunArgs {
+    /// Returns a run of this job, without flags.
+    pub fn new(job: &JobArgs) -> Self {
+        Self {
+            job: job.clone(),
+            input: None,
+            accept_changes: false,
+            take_over: false,
+            wait: None,
+            deadline: None,
+            force: false,
+            yes: false,
+            approve: None,
+            dry_run: false,
+            plan: None,
+            due: false,
+            more_jobs: Vec::new(),
+            for_daemon: false,
+            retry_failures: false,
+            fail_on: FailOn::default(),
+            quiet: false,
+        }
+    }
+
+    /// Returns the plan that `--dry-run` asks for.
+    pub fn as_plan(&self) -> PlanArgs {
+        PlanArgs {
+            job: self.job.clone(),
+            input: self.input.clone(),
+            accept_changes: self.accept_changes,
+            retry_failures: self.retry_failures,
+            out: None,
+            against: None,
+            note: false,
+        }
+    }
+
+    /// Returns a run that prints nothing unless something is wrong.
+    pub fn quiet(job: &JobArgs) -> Self {
+        Self { fail_on: FailOn::None, quiet: true, ..Self::new(&JobArgs { json: false, ..job.clone() }) }
+    }
+}
+
+impl CliCommand {
+    /// Returns whether the command goes on until it is stopped, and starts jobs meanwhile.
+    pub fn is_daemon(&self) -> bool {
+        matches!(self, Self::Schedule(args) if matches!(args.action, ScheduleAction::Run(_)))
+    }
+
+    /// Returns the flags of the job that the command is about, if it has one.
+    pub fn job(&self) -> Option<&JobArgs> {
+        match self {
+            Self::Run(args) => Some(&args.job),
+            Self::Plan(args) => Some(&args.job),
+            Self::Status(args) => Some(&args.job),
+            Self::Show(args) => Some(&args.job),
+            Self::Check(args) => Some(&args.job),
+            Self::Failures(args) => Some(args.action.job()),
+            Self::Explain(args) => Some(&args.job),
+            Self::Fsck(args) => Some(&args.job),
+            Self::Reset(args) => Some(&args.job),
+            Self::Prune(args) => Some(&args.job),
+            Self::Rollover(args) => Some(&args.job),
+            Self::Backfill(args) => Some(&args.job),
+            Self::Schedule(_) | Self::Late(_) | Self::Alert(_) | Self::Retry(_) => None,
+            #[cfg(feature = "emulator")]
+            Self::Emulate(_) => None,
+        }
+    }
+}
+
+fn after_help() -> String {
+    format!(
+        "Environment:\n  \
+         SHEETKEEP_SPREADSHEET_ID        the spreadsheet; without it a local file is used\n  \
+         GOOGLE_APPLICATION_CREDENTIALS  path of a credentials file\n  \
+         SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
+         SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
+         HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
+         SLACK_WEBHOOK_URL               an incoming webhook of Slack; failures are reported there\n  \
+         SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
+         SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
+         All but the last two may also be set in the file .env beside the job file.\n\n\
+         Exit codes:\n{}",
+        table()
+    )
+}
+
+#[cfg(test)]
+mod tests;

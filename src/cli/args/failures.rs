@@ -1,0 +1,58 @@
+//! The flags of `sheetkeep failures`.
+//!
+//! In scope: listing, retrying, skipping. Out of scope: the other commands (`cli::args`).
+
+use clap::Subcommand;
+
+use crate::cli::args::job::JobArgs;
+
+/// Flags of `sheetkeep failures`, whose action is a word of its own.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresArgs {
+    /// The action on the failures.
+    #[command(subcommand)]
+    pub action: FailuresAction,
+}
+
+/// Actions on failures.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum FailuresAction {
+    /// List open, exhausted or skipped failures
+    List(FailuresListArgs),
+    /// Retry these now, from the source's records or else the stored ones
+    Retry(FailuresKeysArgs),
+    /// Skip these until the source has another record of them
+    Skip(FailuresKeysArgs),
+}
+
+/// `sheetkeep failures list`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresListArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// List the last N failures
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    pub last: u64,
+}
+
+/// `sheetkeep failures retry` and `skip`.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct FailuresKeysArgs {
+    /// The job, and where it keeps its state.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Keys of failures, exactly as in the Failures tab
+    #[arg(value_name = "KEY", required = true)]
+    pub keys: Vec<String>,
+}
+
+impl FailuresAction {
+    /// Returns the flags of the job.
+    pub fn job(&self) -> &JobArgs {
+        match self {
+            Self::List(args) => &args.job,
+            Self::Retry(args) | Self::Skip(args) => &args.job,
+        }
+    }
+}

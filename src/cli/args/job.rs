@@ -1,0 +1,37 @@
+//! The flags of every command about a job.
+//!
+//! In scope: the job, and where it keeps its state. Out of scope: the commands (`cli::args`,
+//! `cli::args::maintenance`).
+
+use std::path::PathBuf;
+
+/// Which job, and where it keeps its state.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct JobArgs {
+    /// The job file
+    #[arg(value_name = "JOB.toml")]
+    pub job: PathBuf,
+    /// Where the job keeps its state.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
+    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print one JSON document on standard output; errors are JSON, too
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which spreadsheet, or which local file in its place.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct SheetArgs {
+    /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
+    #[arg(long, value_name = "ID", conflicts_with = "embedded")]
+    pub spreadsheet: Option<String>,
+    /// Use this local file as the sheet [default: NAME.sheet beside the job file]
+    #[arg(long, value_name = "FILE")]
+    pub embedded: Option<PathBuf>,
+    /// Read settings from FILE, instead of `.env` beside the job file
+    #[arg(long, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+}

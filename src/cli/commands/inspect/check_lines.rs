@@ -1,0 +1,201 @@
+//! The lines of `sheetkeep check`, in the order in which a run would reach what they are about.
+//!
+//! In scope: what this machine has, then what the service says. Out of scope: each check itself
+//! (`check`), output and exit (`cli::commands::inspect::check`).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::connect::connect_existing;
+use crate::app::connect::{Sheet, check_new_file, connect_to_drive};
+use crate::app::error::AppError;
+use crate::app::heartbeat::HeartbeatFile;
+use crate::app::job::{active_run, definition};
+use crate::app::local_state::instance_lock::known_id;
+use crate::app::metrics::metric_files::{folder_refusal, textfile_refusal};
+use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
+use crate::check::programs::check_programs;
+use crate::check::repeated::RepeatedKeyScan;
+use crate::check::report::{CheckItem, Subject};
+use crate::check::surroundings::check_surroundings;
+use crate::check::timetable::check_schedule;
+use crate::check::trash::check_trash;
+use crate::check::write_access::check_write;
+use crate::cli::args::command_line::CheckArgs;
+use crate::cli::output::destination::Spreadsheet;
+use crate::clock::Clock;
+use crate::config::external::env_file::NAME as ENV_FILE;
+use crate::config::sections::target::Target;
+use crate::config::settings::Settings;
+use crate::google::transport::proxy::ProxyRoute;
+use crate::rng::Rng;
+
+/// What the service's part of a check found beside its lines.
+#[derive(Default)]
+pub struct ServiceFindings {
+    /// The sheet, if it can be read and a probe was asked for.
+    pub to_probe: Option<Sheet>,
+    /// Why the sheet can't be used at all, and what that is about.
+    pub unreachable: Option<(Subject, AppError)>,
+}
+
+/// Returns the lines about what is on this machine, and the repeated keys of the source's first
+/// records, if these were read.
+pub async fn offline_lines(
+    args: &CheckArgs,
+    settings: &Settings,
+    place: &Spreadsheet,
+    clock: &dyn Clock,
+) -> (Vec<CheckItem>, Option<RepeatedKeyScan>) {
+    let mut lines = destination_lines(args, settings, place);
+    lines.extend(check_surroundings(settings, &env_file(args, settings)));
+    lines.extend(check_schedule(settings, clock.now()));
+    lines.extend(check_heartbeat(settings));
+    lines.extend(check_alerts(settings));
+    lines.extend(check_metrics(settings));
+    let (of_source, repeated_keys) = check_source(settings, clock).await;
+    lines.extend(of_source);
+    lines.extend(check_programs(settings));
+    (lines, repeated_keys)
+}
+
+/// Adds the lines about the service and the spreadsheet, or about the local file.
+pub async fn service_lines(
+    args: &CheckArgs,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+    chance: &Arc<dyn Rng>,
+    lines: &mut Vec<CheckItem>,
+) -> ServiceFindings {
+    let unreachable = |subject, error| ServiceFindings { to_probe: None, unreachable: Some((subject, error)) };
+    let sheet = match connect_existing(settings, clock, chance) {
+        Ok(sheet) => sheet,
+        Err(AppError::NeverRan) => {
+            let what = "it does not exist yet; the first run creates it";
+            let created = check_own_file(settings).map(|()| lines.push(CheckItem::fine(Subject::Spreadsheet, what)));
+            return created
+                .map_or_else(|error| unreachable(Subject::Spreadsheet, error), |()| ServiceFindings::default());
+        }
+        Err(error) => {
+            let is_file = matches!(error, AppError::Embedded { .. });
+            return unreachable(if is_file { Subject::Spreadsheet } else { Subject::Credentials }, error);
+        }
+    };
+    let planned = PlannedRun {
+        sheets: Arc::clone(&sheet.sheets),
+        id: sheet.id.clone(),
+        definition: definition(settings),
+        install: known_id(settings.state_dir.as_deref()),
+        running: active_run(settings),
+        clock: Arc::clone(clock),
+    };
+    let before = lines.len();
+    let can_be_read = Box::pin(check_spreadsheet(settings, &planned, lines)).await;
+    if can_be_read {
+        lines.extend(drive_line(settings, clock, chance).await);
+    }
+    if can_be_read && args.write {
+        let (sheets, id) = (Arc::clone(&sheet.sheets), sheet.id.clone());
+        lines.push(check_write(sheets, id, Arc::clone(clock), Arc::clone(chance)).await);
+    }
+    if let Err(error) = sheet.file.check(Ok(())) {
+        lines.truncate(before);
+        return unreachable(Subject::Spreadsheet, error);
+    }
+    ServiceFindings { to_probe: Some(sheet).filter(|_| can_be_read && args.probe), unreachable: None }
+}
+
+/// Returns the lines about the job file, its notes, the destination and the proxy.
+fn destination_lines(args: &CheckArgs, settings: &Settings, place: &Spreadsheet) -> Vec<CheckItem> {
+    let warnings =
+        settings.notes.iter().map(|note| CheckItem::warning(Subject::JobFile, note.what.clone(), Some(&note.help)));
+    let job_file = CheckItem::fine(Subject::JobFile, args.job.job.display().to_string());
+    let place = CheckItem::fine(Subject::Spreadsheet, place.to_string());
+    std::iter::once(job_file).chain(warnings).chain([place]).chain(proxy_line(settings)).collect()
+}
+
+/// Returns the line about the proxy; `None` without one. The embedded sheet needs none.
+fn proxy_line(settings: &Settings) -> Option<CheckItem> {
+    let url = &settings.api_url;
+    let what = match settings.proxies.route(&url.parse().ok()?) {
+        ProxyRoute::Direct => return None,
+        ProxyRoute::Via(proxy) if proxy.has_credentials() => {
+            format!("{url} is reached through {proxy}, with a user and a password")
+        }
+        ProxyRoute::Via(proxy) => format!("{url} is reached through {proxy}"),
+        ProxyRoute::Bypassed(proxy, why) => format!("{url} is reached without {proxy}: {why}"),
+    };
+    Some(CheckItem::fine(Subject::Proxy, what))
+}
+
+/// Returns the path of the file that settings come from, which need not exist.
+fn env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
+    let beside = || settings.path.parent().map(|folder| folder.join(ENV_FILE)).unwrap_or_default();
+    args.job.sheet.env_file.clone().unwrap_or_else(beside)
+}
+
+/// Returns the lines about the heartbeat. No ping is sent. A heartbeat that fails changes no run's
+/// result, so nothing here is a problem.
+fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
+    let subject = Subject::Heartbeat;
+    let ping = settings.heartbeat.ping.as_ref().map(|ping| {
+        let convention = ping.convention.as_str();
+        CheckItem::fine(subject, format!("the ping address is well-formed ({convention}); no ping is sent here"))
+    });
+    let file = settings.heartbeat.file.as_ref().map(|file| {
+        let shown = file.display();
+        match HeartbeatFile::refusal(file, &settings.job) {
+            None => CheckItem::fine(subject, format!("{shown} is written after each run")),
+            Some(why) => {
+                let help = "name another file as `file` in [heartbeat], or move that one away";
+                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+            }
+        }
+    });
+    ping.into_iter().chain(file).collect()
+}
+
+/// Names the channels that hear of failures; nothing if there is none.
+fn check_alerts(settings: &Settings) -> Option<CheckItem> {
+    let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
+    let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
+    (!names.is_empty()).then(|| CheckItem::fine(Subject::Alerts, what))
+}
+
+/// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes no
+/// run's result, so nothing here is a problem.
+fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
+    let (subject, metrics) = (Subject::Metrics, &settings.metrics);
+    let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {
+        let shown = path.display();
+        match refusal {
+            None => CheckItem::fine(subject, format!("{shown} {fine} after each run")),
+            Some(why) => {
+                let help = "name another file in [metrics], or move that one away";
+                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+            }
+        }
+    };
+    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, folder_refusal(path), "gets a line"));
+    let refusal = |path: &PathBuf| textfile_refusal(path, &settings.job);
+    let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
+    let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);
+    let hosts = hosts.chain(metrics.statsd.iter().map(|statsd| &statsd.address));
+    let sent =
+        hosts.map(|host| CheckItem::fine(subject, format!("{host} gets metrics after each run; none are sent here")));
+    jsonl.into_iter().chain(textfile).chain(sent).collect()
+}
+
+/// Checks whether a first run could create the local file.
+fn check_own_file(settings: &Settings) -> Result<(), AppError> {
+    match &settings.target {
+        Target::Embedded { file } => check_new_file(file),
+        Target::Google { .. } => Ok(()),
+    }
+}
+
+/// Asks Drive whether the file is in the trash; nothing for a local file.
+async fn drive_line(settings: &Settings, clock: &Arc<dyn Clock>, chance: &Arc<dyn Rng>) -> Option<CheckItem> {
+    let Sheet { sheets, id, .. } = connect_to_drive(settings, clock, chance).ok().flatten()?;
+    Some(check_trash(&sheets, &id).await)
+}

@@ -1,0 +1,82 @@
+//! `sheetkeep plan`: prints what a run would do. It writes nothing, to the sheet or elsewhere,
+//! but the file that `--out` names.
+
+use std::sync::Arc;
+
+use crate::app::job::RunRequest;
+use crate::app::plan::plan_comparison::compare_plans;
+use crate::app::plan::plan_file::PlanFile;
+use crate::app::plan::run_plan::plan_run;
+use crate::check::rerun::predict_reruns;
+use crate::cli::args::job::JobArgs;
+use crate::cli::args::plan::PlanArgs;
+use crate::cli::commands::error_report::{from_app, from_plan_file};
+use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::destination::quote_shell_word;
+use crate::cli::output::json::json_line;
+use crate::cli::output::plan::PlanOutput;
+use crate::cli::output::plan_comparison::ComparisonOutput;
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::rng::Rng;
+use crate::runner::input::input_queue::RetryScope;
+use crate::runner::shutdown::Stop;
+
+/// Prints the plan.
+pub async fn command(
+    session: &Session,
+    args: &PlanArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    if let Some(old) = &args.against {
+        return compare(session, args, &JobArgs { job: old.clone(), ..args.job.clone() }, &clock).await;
+    }
+    let settings = load_settings(&args.job, args.input.clone())?;
+    let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
+    let request = RunRequest { accept_changes: args.accept_changes, retrying, host, ..RunRequest::default() };
+    let draft = match &args.out {
+        Some(_) => Some(PlanFile::describe(&settings).map_err(|error| from_plan_file(&error))?),
+        None => None,
+    };
+    let planned = plan_run(&settings, &request, &clock, &chance, Stop::default()).await;
+    let plan = planned.map_err(|error| from_app(&error, &settings))?;
+    if let (Some(path), Some(draft)) = (&args.out, draft) {
+        let file = draft.with_plan(&plan, clock.now());
+        file.write(path).map_err(|error| from_plan_file(&error))?;
+    }
+    let place = place(&args.job, &settings);
+    let output = PlanOutput { plan: &plan, reruns: predict_reruns(&settings), place: &place, pacing: settings.pacing };
+    let out = session.terminal.out();
+    out.put(&match (args.job.json, args.note) {
+        (true, _) => json_line(&output.document()),
+        (false, true) => output.note(),
+        (false, false) => output.text(out.palette()),
+    });
+    if let Some(path) = &args.out {
+        let shown = quote_shell_word(&path.display().to_string());
+        let next = place.command_line("run") + " --plan " + &shown;
+        session.terminal.err().line(&format!("the plan is in {}; apply it: {next}", path.display()));
+    }
+    Ok(Exit::Ok)
+}
+
+/// Prints which rows would look different than with an older job file.
+async fn compare(session: &Session, args: &PlanArgs, old: &JobArgs, clock: &Arc<dyn Clock>) -> Result<Exit, CliError> {
+    let new_settings = load_settings(&args.job, args.input.clone())?;
+    let old_settings = load_settings(old, args.input.clone())?;
+    let compared = compare_plans(&old_settings, &new_settings, clock).await;
+    let comparison = compared.map_err(|error| from_app(&error, &new_settings))?;
+    let output = ComparisonOutput {
+        job: &new_settings.job,
+        old: old.job.display().to_string(),
+        new: args.job.job.display().to_string(),
+        comparison: &comparison,
+    };
+    let out = session.terminal.out();
+    out.put(&if args.job.json { json_line(&output.document()) } else { output.text(out.palette()) });
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,32 @@
+//! `sheetkeep show`: prints the last rows of a tab.
+
+use std::sync::Arc;
+
+use crate::app::inspect::last_rows::last_rows;
+use crate::cli::args::command_line::ShowArgs;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::load_settings;
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::destination::Spreadsheet;
+use crate::cli::session::Session;
+use crate::cli::table::{TabRows, show};
+use crate::clock::Clock;
+use crate::rng::Rng;
+
+/// Shows the last rows of a tab.
+pub async fn command(
+    session: &Session,
+    args: &ShowArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, None)?;
+    let read = last_rows(&settings, args.tab.as_deref(), args.last, clock, chance)
+        .await
+        .map_err(|error| from_app(&error, &settings))?;
+    let (total, spreadsheet) = (Some(read.total), Spreadsheet::from_settings(&settings));
+    let rows = TabRows { tab: read.tab, header: read.header, rows: read.rows, first: read.first, total, spreadsheet };
+    show(&rows, &session.terminal, args.job.json);
+    Ok(Exit::Ok)
+}

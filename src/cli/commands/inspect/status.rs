@@ -1,0 +1,41 @@
+//! `sheetkeep status`: prints a job's status.
+
+use std::sync::Arc;
+
+use crate::app::inspect::job_overview::job_overview;
+use crate::cli::args::command_line::StatusArgs;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{load_settings, place};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::json::json_line;
+use crate::cli::output::status::JobStatus;
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::rng::Rng;
+
+/// Prints the job's status.
+pub async fn command(
+    session: &Session,
+    args: &StatusArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, None)?;
+    let now = clock.now();
+    let found = job_overview(&settings, clock, chance).await.map_err(|error| from_app(&error, &settings))?;
+    let status = JobStatus {
+        place: place(&args.job, &settings),
+        last_run: found.last_run,
+        held_by: found.held_by,
+        keys: found.keys,
+        failures: found.failures,
+        cells: found.cells,
+        forecast: found.forecast,
+        anomalies: found.anomalies,
+    };
+    let out = session.terminal.out();
+    let text = if args.job.json { json_line(&status.document()) } else { status.text(now, out.palette()) };
+    out.put(&text);
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,198 @@
+//! `sheetkeep run --force`: a dry run, then, with `--yes`, two runs that revoke and reprocess.
+//!
+//! In scope: the order of these runs, and their output. Out of scope: which keys are revoked
+//! (`maintain::reprocess`).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::error::AppError;
+use crate::app::inspect::listing::{at_home, listing};
+use crate::app::job::request_file;
+use crate::app::local_state::request::RequestFile;
+use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{destination_line, load_settings, programs_again};
+use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::format::{format_count, format_number};
+use crate::cli::output::destination::Spreadsheet;
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::session::Session;
+use crate::cli::streams::terminal::visible;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::items::write_mode::WriteMode;
+use crate::ledger::leases::row_order::RequestOrder;
+use crate::maintain::reprocess::{ReprocessPlan, plan_reprocess_since};
+use crate::rng::Rng;
+use crate::runner::input::input_queue::RetryScope;
+use crate::runner::run_config::PreparedChanges;
+use crate::store::scan::scanner::ScanScope;
+
+/// Prints what a forced run would do, or does it.
+pub async fn command(
+    session: &Session,
+    args: &RunArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, args.input.clone())?;
+    let mut source = settings.open_source().map_err(|error| from_app(&AppError::Source(error), &settings))?;
+    if !source.rereadable() {
+        return Err(CliError::new(
+            "a forced run reads its source twice, and this one can be read only once",
+            Exit::Usage,
+        )
+        .with_help("save it to a file and name that with --input"));
+    }
+    let request = request_file(&settings);
+    let pending = request.as_ref().and_then(RequestFile::read);
+    let wanted = ScanScope { earlier: true, ..ScanScope::default() };
+    let known = match listing(&settings, wanted, Arc::clone(&clock), Arc::clone(&chance)).await {
+        Ok(known) => known,
+        // The job has never run, so there is nothing to revoke.
+        Err(AppError::NeverRan) if args.yes => {
+            store_request(request.as_ref().filter(|_| pending.is_none()), RequestOrder { commit: None });
+            let exit = run::run_job(session, args, reprocess_options(), host, clock, chance).await?;
+            return Ok(finish_request(session, request.as_ref(), exit));
+        }
+        Err(error) => return Err(from_app(&error, &settings)),
+    };
+    at_home(&known).map_err(|error| from_app(&error, &settings))?;
+    let (source, identify) = (source.as_mut(), settings.identify());
+    let found = plan_reprocess_since(&known, settings.again, pending, source, &identify).await;
+    let found = found.map_err(|error| from_app(&AppError::Source(error), &settings))?;
+    if !args.yes {
+        let output =
+            if args.job.json { json_line(&document(&settings, &found)) } else { text(&settings, &found, pending) };
+        session.terminal.out().put(&output);
+        if !args.job.json {
+            session.terminal.out().put(&destination_line(&settings));
+        }
+        return Ok(Exit::Ok);
+    }
+    if pending.is_some() {
+        report_continuation(session, &settings, &found);
+    } else {
+        store_request(request.as_ref(), RequestOrder { commit: Some(known.snapshot.head.commit) });
+    }
+    if !found.settled.is_empty() {
+        let changes = PreparedChanges { from: Some(known.snapshot.head), settled: found.settled };
+        let order = RunOptions {
+            retrying: RetryScope::Reprocess,
+            changes: Some(changes),
+            command: Some(TRIGGER),
+            ..RunOptions::default()
+        };
+        let quiet = RunArgs { wait: args.wait, take_over: args.take_over, ..RunArgs::quiet(&args.job) };
+        let (clock, chance) = (Arc::clone(&clock), Arc::clone(&chance));
+        let exit = run::run_job(session, &quiet, order, host.clone(), clock, chance).await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
+    }
+    let exit = run::run_job(session, args, reprocess_options(), host, clock, chance).await?;
+    Ok(finish_request(session, request.as_ref(), exit))
+}
+
+/// The trigger of these runs in Runs.
+const TRIGGER: &str = "force";
+
+/// Options of the run that processes the revoked keys again.
+fn reprocess_options() -> RunOptions {
+    RunOptions { command: Some(TRIGGER), ..RunOptions::default() }
+}
+
+/// Stores the request in the state directory.
+fn store_request(file: Option<&RequestFile>, order: RequestOrder) {
+    if let Some(Err(error)) = file.map(|file| file.write(order)) {
+        tracing::warn!(event = "force.request_unstored", %error, "the request for this forced run can't be stored on this machine: if the run dies and is requested again, keys may be processed once more");
+    }
+}
+
+/// Removes the stored request after a run that reached the end of its source. The file is removed
+/// last, after the output: if the process is killed before, the next request continues this one.
+fn finish_request(session: &Session, file: Option<&RequestFile>, exit: Exit) -> Exit {
+    if let Some(file) = file.filter(|_| matches!(exit, Exit::Ok | Exit::Partial)) {
+        session.mark_for_removal(file.path());
+    }
+    exit
+}
+
+/// Reports that this request continues an earlier one.
+fn report_continuation(session: &Session, settings: &Settings, found: &ReprocessPlan) {
+    let over = format_count(found.over, "key");
+    let rest = if found.again + found.fresh == 0 {
+        ", and nothing was left to do; to process them once more, repeat the command".to_owned()
+    } else {
+        format!(", and {} are left", format_number(found.again + found.fresh))
+    };
+    let job = visible(&settings.job);
+    session.terminal.err().line(&format!(
+        "{job}: warning: a forced run was requested here before and did not complete: {over} of it are done{rest}"
+    ));
+}
+
+fn text(settings: &Settings, found: &ReprocessPlan, pending: Option<RequestOrder>) -> String {
+    let (again, tab) = (format_count(found.again, "key"), &settings.tab);
+    let rows = format_count(found.again, "row");
+    let mut out = match settings.mode {
+        WriteMode::Append => {
+            format!("would process {again} again and append about {rows} to tab {tab}, beside the existing ones\n")
+        }
+        WriteMode::Upsert => format!("would process {again} again and rewrite about {rows} of tab {tab}\n"),
+    };
+    let over = format_number(found.over);
+    if let Some(run) = &found.begun_by {
+        let _ = writeln!(
+            out,
+            "  the forced run that {run} began continues: {over} of its keys are processed again already"
+        );
+    } else if pending.is_some() {
+        let _ = writeln!(
+            out,
+            "  a forced run was requested here before and did not complete: {over} of its keys are done already"
+        );
+    }
+    if found.fresh > 0 {
+        let were = if found.fresh == 1 { "was" } else { "were" };
+        let _ = writeln!(out, "  {} {were} never processed; any run would", format_count(found.fresh, "key"));
+    }
+    if found.again > 0 {
+        out.push_str(&programs_again(settings));
+    }
+    out.push_str("nothing was written; use --yes to apply it\n");
+    out
+}
+
+#[derive(Serialize)]
+struct ForceDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    spreadsheet: Spreadsheet,
+    tab: &'a str,
+    written: bool,
+    again: u64,
+    new: u64,
+    done_again: u64,
+    begun_by: Option<&'a str>,
+}
+
+fn document<'a>(settings: &'a Settings, found: &'a ReprocessPlan) -> ForceDocument<'a> {
+    ForceDocument {
+        schema_version: SCHEMA_VERSION,
+        job: &settings.job,
+        spreadsheet: Spreadsheet::from_settings(settings),
+        tab: &settings.tab,
+        written: false,
+        again: found.again,
+        new: found.fresh,
+        done_again: found.over,
+        begun_by: found.begun_by.as_deref(),
+    }
+}

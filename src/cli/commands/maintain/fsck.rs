@@ -1,0 +1,292 @@
+//! `sheetkeep fsck`: checks whether rows and keys are consistent, and repairs them.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::app::inspect::fsck::{DiscrepancyKind, FsckReport, Repair, can_accept, check, prepare_repair};
+use crate::cli::args::command_line::RunArgs;
+use crate::cli::args::maintenance::{FsckArgs, RepairChoice};
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::inspect::explain::join_rows;
+use crate::cli::commands::load_settings::{destination_line, load_settings};
+use crate::cli::commands::run::{self, RunOptions};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::format::format_count;
+use crate::cli::output::destination::Spreadsheet;
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::session::Session;
+use crate::cli::streams::terminal::visible;
+use crate::clock::Clock;
+use crate::config::settings::Settings;
+use crate::ledger::items::write_mode::WriteMode;
+use crate::rng::Rng;
+use crate::runner::input::input_queue::RetryScope;
+
+/// Shown in place of a key whose row was moved before it could be read.
+const MOVED: &str = "(moved meanwhile)";
+
+/// Checks the rows, and repairs them with `--yes`.
+pub async fn command(
+    session: &Session,
+    args: &FsckArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let settings = load_settings(&args.job, None)?;
+    let to_error = |error| from_app(&error, &settings);
+    let look = || check(&settings, Arc::clone(&clock), Arc::clone(&chance));
+    let choice = args.repair;
+    if choice == Some(RepairChoice::Accept) && !can_accept(&settings) {
+        let why = "accept rows: this job appends a row for each version of a key, so an accepted key would get another row with its next run";
+        return Err(CliError::new(why, Exit::Usage)
+            .with_help("delete the rows, or leave them: rows of unknown origin are never changed"));
+    }
+    let mut checked = look().await.map_err(to_error)?;
+    let repair = choice.map(|choice| chosen_repair(choice, &checked));
+    let (mut repaired, mut recreated) = (0, Vec::new());
+    if let Some(repair) = repair.filter(|repair| args.yes && affected(&checked, *repair) > 0) {
+        let changes =
+            prepare_repair(&settings, repair, Arc::clone(&clock), Arc::clone(&chance)).await.map_err(to_error)?;
+        repaired = changes.settled.len() as u64;
+        // Any run of this command recreates missing tabs.
+        recreated.clone_from(&checked.missing_tabs);
+        let order = RunOptions {
+            retrying: RetryScope::None,
+            changes: Some(changes),
+            recreates_tabs: true,
+            command: Some("fsck"),
+            ..RunOptions::default()
+        };
+        let exit =
+            run::run_job(session, &RunArgs::quiet(&args.job), order, host, Arc::clone(&clock), Arc::clone(&chance))
+                .await?;
+        if exit != Exit::Ok {
+            return Ok(exit);
+        }
+        checked = look().await.map_err(to_error)?;
+    }
+    let plan = repair.filter(|_| !args.yes);
+    let text = if args.job.json {
+        json_line(&Document::new(&checked, &settings, plan, (repaired, &recreated)))
+    } else {
+        report_text(&checked, &settings, plan, (repaired, &recreated))
+    };
+    session.terminal.out().put(&text);
+    if !args.job.json {
+        session.terminal.out().put(&destination_line(&settings));
+    }
+    Ok(if checked.is_clean() { Exit::Ok } else { Exit::Findings })
+}
+
+/// Returns the repair of a choice. `--repair` alone restores a missing tab first, so that a user
+/// who only wants the tab back revokes no key.
+fn chosen_repair(choice: RepairChoice, checked: &FsckReport) -> Repair {
+    match choice {
+        RepairChoice::Usual if checked.missing_tabs.is_empty() => Repair::Reprocess,
+        RepairChoice::Usual | RepairChoice::Tabs => Repair::Tabs,
+        RepairChoice::Reprocess => Repair::Reprocess,
+        RepairChoice::Accept => Repair::Accept,
+    }
+}
+
+fn affected(checked: &FsckReport, repair: Repair) -> u64 {
+    match repair {
+        Repair::Tabs => checked.missing_tabs.len() as u64,
+        Repair::Reprocess => checked.count(DiscrepancyKind::Missing),
+        Repair::Accept => checked.count(DiscrepancyKind::UnknownRow),
+    }
+}
+
+fn report_text(
+    checked: &FsckReport,
+    settings: &Settings,
+    plan: Option<Repair>,
+    (repaired, recreated): (u64, &[String]),
+) -> String {
+    let mut out = String::new();
+    for tab in recreated {
+        let _ = writeln!(out, "{}: tab {} was recreated, empty", visible(&settings.job), visible(tab));
+    }
+    if repaired > 0 {
+        let _ = writeln!(out, "{}: {} written to Processed", visible(&settings.job), format_count(repaired, "row"));
+    }
+    for note in &checked.anomalies {
+        let _ = writeln!(out, "warning: {}", visible(note));
+    }
+    let sums = format!("{}, {}", format_count(checked.keys, "key"), format_count(checked.rows, "data row"));
+    let verdict = match (checked.is_clean(), checked.is_consistent()) {
+        (true, _) => "consistent",
+        (false, true) => "consistent, but a tab is gone",
+        (false, false) => "not consistent",
+    };
+    let _ = writeln!(out, "{}: {sums}; {verdict}", visible(&settings.job));
+    for tab in &checked.missing_tabs {
+        let _ = writeln!(
+            out,
+            "  gone: tab {}: restore it from the file's version history, or use --repair=tabs --yes for an empty one",
+            visible(tab)
+        );
+    }
+    if let Some(edited) = &checked.edited {
+        let (tab, written) = (visible(&edited.tab), format_count(edited.written, "row"));
+        let _ = match edited.found {
+            found if found == edited.written => {
+                writeln!(out, "  edited: {tab} has {written}, but not those that runs wrote")
+            }
+            found => writeln!(out, "  edited: {tab} has {}, and runs wrote {written}", format_count(found, "row")),
+        };
+    }
+    report_discrepancies(checked, settings, &mut out);
+    if checked.keyless > 0 {
+        let _ = writeln!(
+            out,
+            "  {} without a key: of unknown origin, left unchanged",
+            format_count(checked.keyless, "data row")
+        );
+    }
+    if let Some(repair) = plan {
+        let _ = writeln!(out, "{}", plan_text(checked, repair));
+    }
+    out
+}
+
+/// Writes each kind of discrepancy with the first of its keys.
+fn report_discrepancies(checked: &FsckReport, settings: &Settings, out: &mut String) {
+    for (what, count) in checked.counts.iter().filter(|(_, count)| *count > 0) {
+        let _ = writeln!(out, "  {}: {} {}", what.as_str(), format_count(*count, "key"), explanation(*what, settings));
+        let listed = checked.findings.iter().filter(|finding| finding.what == *what);
+        let mut shown = 0;
+        for finding in listed {
+            shown += 1;
+            let _ = writeln!(
+                out,
+                "    {}  ({} row {})",
+                finding.key.as_deref().map_or_else(|| MOVED.into(), visible),
+                visible(&finding.tab),
+                join_rows(&finding.rows)
+            );
+        }
+        if *count > shown {
+            let _ = writeln!(out, "    and {} more", count - shown);
+        }
+    }
+}
+
+fn explanation(what: DiscrepancyKind, settings: &Settings) -> &'static str {
+    match (what, settings.mode) {
+        (DiscrepancyKind::Missing, _) => "done, without a row: it was deleted, or the steps made none",
+        (DiscrepancyKind::DuplicateRows, WriteMode::Upsert) => "with several rows, where there should be one",
+        (DiscrepancyKind::DuplicateRows, WriteMode::Append) => "with more identical rows than versions that are done",
+        (DiscrepancyKind::UnknownRow, _) => "with a row, but not done: the row was typed, copied or changed",
+        (DiscrepancyKind::ProcessedTwice, _) => "processed twice in the same version: rows of Processed were copied",
+    }
+}
+
+fn plan_text(checked: &FsckReport, repair: Repair) -> String {
+    let count = affected(checked, repair);
+    match repair {
+        _ if count == 0 => "repair: this would change nothing".to_owned(),
+        Repair::Tabs => format!(
+            "repair: would recreate tab {}, empty; its former contents are lost; apply with --repair=tabs --yes",
+            visible(&checked.missing_tabs.join(" and "))
+        ),
+        Repair::Reprocess => format!(
+            "repair: would revoke {} in Processed, to be processed again when the source yields them; apply with --repair=reprocess --yes",
+            format_count(count, "key")
+        ),
+        Repair::Accept => format!(
+            "repair: would record {} in Processed as done, with their rows as they are; apply with --repair=accept --yes",
+            format_count(count, "key")
+        ),
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    job: &'a str,
+    spreadsheet: Spreadsheet,
+    consistent: bool,
+    keys: u64,
+    rows: u64,
+    rows_without_key: u64,
+    missing: u64,
+    duplicate_rows: u64,
+    unknown_rows: u64,
+    processed_twice: u64,
+    findings: Vec<FindingDocument<'a>>,
+    gone: &'a [String],
+    /// Both counts where the checksum of Processed differs from the one in the state; null where it
+    /// does not.
+    processed_checksum: Option<EditedDocument<'a>>,
+    anomalies: &'a [String],
+    repair: Option<PlanDocument>,
+    repaired: u64,
+    remade: &'a [String],
+}
+
+#[derive(Serialize)]
+struct EditedDocument<'a> {
+    tab: &'a str,
+    written: u64,
+    found: u64,
+}
+
+#[derive(Serialize)]
+struct PlanDocument {
+    how: &'static str,
+    keys: u64,
+}
+
+#[derive(Serialize)]
+struct FindingDocument<'a> {
+    what: String,
+    key: Option<&'a str>,
+    tab: &'a str,
+    rows: &'a [u32],
+}
+
+impl<'a> Document<'a> {
+    fn new(
+        checked: &'a FsckReport,
+        settings: &'a Settings,
+        plan: Option<Repair>,
+        (repaired, recreated): (u64, &'a [String]),
+    ) -> Self {
+        let findings = checked.findings.iter().map(|finding| FindingDocument {
+            // The name of the field that counts these.
+            what: finding.what.as_str().replace(' ', "_"),
+            key: finding.key.as_deref(),
+            tab: &finding.tab,
+            rows: &finding.rows,
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            job: &settings.job,
+            spreadsheet: Spreadsheet::from_settings(settings),
+            consistent: checked.is_consistent(),
+            keys: checked.keys,
+            rows: checked.rows,
+            rows_without_key: checked.keyless,
+            missing: checked.count(DiscrepancyKind::Missing),
+            duplicate_rows: checked.count(DiscrepancyKind::DuplicateRows),
+            unknown_rows: checked.count(DiscrepancyKind::UnknownRow),
+            processed_twice: checked.count(DiscrepancyKind::ProcessedTwice),
+            findings: findings.collect(),
+            gone: &checked.missing_tabs,
+            processed_checksum: checked.edited.as_ref().map(|edited| EditedDocument {
+                tab: &edited.tab,
+                written: edited.written,
+                found: edited.found,
+            }),
+            anomalies: &checked.anomalies,
+            repair: plan.map(|repair| PlanDocument { how: repair.as_str(), keys: affected(checked, repair) }),
+            repaired,
+            remade: recreated,
+        }
+    }
+}

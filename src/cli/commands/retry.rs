@@ -1,0 +1,206 @@
+//! `sheetkeep retry`: runs any command until it succeeds.
+
+use std::io::{self, IsTerminal as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::oneshot;
+
+use crate::cli::args::retry::RetryArgs;
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::cli::signals::{Signal, SignalWatch};
+use crate::cli::streams::terminal::{Terminal, visible};
+use crate::clock::Clock;
+use crate::command_retry::attempt::CommandOutput;
+use crate::command_retry::report::{AttemptReport, RetryOutcome, RetryReport};
+use crate::command_retry::retry_loop::{CommandRetry, RetriedCommand};
+use crate::command_retry::signals::StopSignal;
+use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
+use crate::private;
+use crate::rng::Rng;
+use crate::telemetry::logs::log_line::{LogLevel, LogLine};
+
+/// Runs the command and returns its exit code.
+pub async fn command(
+    session: &Session,
+    args: &RetryArgs,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let policy = args.policy().map_err(|why| CliError::new(why, Exit::Usage))?;
+    if let Some(path) = &args.output {
+        prepare_report(path)?;
+    }
+    let (sender, mut stops) = unbounded_channel();
+    let watch = SignalWatch::start(Arc::clone(&clock), move |signal, _| {
+        // Nothing is left to stop once the loop has ended.
+        let _ = sender.send(stop_signal(signal));
+    })
+    .map_err(|error| CliError::new(format!("signals can't be received: {error}"), Exit::IoErr))?;
+    let stdin = match read_stdin(args, &mut stops).await? {
+        Ok(stdin) => stdin,
+        Err(signal) => return Ok(Exit::OfCommand(signal.exit_code())),
+    };
+    let lines = RetryLines { session, clock: clock.as_ref(), of: args.max_retries };
+    let retry = CommandRetry {
+        command: &args.retried(),
+        policy: &policy,
+        stdin: stdin.as_ref(),
+        stream: args.stream,
+        output: &TerminalOutput(Arc::clone(&session.terminal)),
+        clock: clock.as_ref(),
+        rng: chance.as_ref(),
+    };
+    let report = retry.run(&mut stops, &mut |attempt| lines.attempt(attempt)).await;
+    drop(watch);
+    lines.end(&report);
+    let exit = Exit::OfCommand(report.exit_code);
+    match &args.output {
+        Some(path) => write_report(path, &report).map(|()| exit),
+        None => Ok(exit),
+    }
+}
+
+fn stop_signal(signal: Signal) -> StopSignal {
+    match signal {
+        Signal::Interrupt => StopSignal::Interrupt,
+        Signal::Terminate => StopSignal::Terminate,
+        Signal::HangUp => StopSignal::HangUp,
+    }
+}
+
+/// Reads standard input to its end, or until a signal. A terminal is not read.
+async fn read_stdin(
+    args: &RetryArgs,
+    stops: &mut UnboundedReceiver<StopSignal>,
+) -> Result<Result<Option<StdinCopy>, StopSignal>, CliError> {
+    let has_program = matches!(args.retried(), RetriedCommand::Program(_));
+    if args.no_stdin || !has_program || io::stdin().is_terminal() {
+        return Ok(Ok(None));
+    }
+    let (sender, read) = oneshot::channel();
+    // A thread of its own: the process can end while it still waits for input.
+    std::thread::spawn(move || sender.send(StdinCopy::read(io::stdin().lock(), MAX_STDIN_BYTES)));
+    let copy = tokio::select! {
+        copy = read => copy,
+        Some(signal) = stops.recv() => return Ok(Err(signal)),
+    };
+    let lost = || StdinError::Io(io::ErrorKind::UnexpectedEof.into());
+    match copy.unwrap_or_else(|_| Err(lost())) {
+        Ok(copy) => Ok(Ok(Some(copy))),
+        Err(error @ StdinError::TooLong(_)) => Err(CliError::new(error.to_string(), Exit::DataErr)
+            .with_help("write it to a file that the command reads, and use --no-stdin")),
+        Err(error) => Err(CliError::new(error.to_string(), Exit::IoErr)),
+    }
+}
+
+/// Passes the command's output on.
+struct TerminalOutput(Arc<Terminal>);
+
+impl CommandOutput for TerminalOutput {
+    fn put_out(&self, bytes: &[u8]) {
+        self.0.out().put_bytes(bytes);
+    }
+
+    fn put_err(&self, bytes: &[u8]) {
+        self.0.err().put_bytes(bytes);
+    }
+}
+
+/// The lines about attempts on standard error.
+struct RetryLines<'a> {
+    session: &'a Session,
+    clock: &'a dyn Clock,
+    of: u32,
+}
+
+impl RetryLines<'_> {
+    /// A first attempt that succeeds prints nothing, so that a command under cron stays silent.
+    fn attempt(&self, attempt: &AttemptReport) {
+        let number = format!("attempt {} of {}", attempt.number, self.of);
+        let text = match &attempt.error {
+            Some(error) if attempt.delay > 0.0 => {
+                format!("{number}: {}; the next one in {} s", visible(error), seconds(attempt.delay))
+            }
+            Some(error) => format!("{number}: {}", visible(error)),
+            None => format!("{number}: succeeded"),
+        };
+        if attempt.error.is_some() || attempt.number > 1 || self.session.args.verbose > 0 {
+            let event = if attempt.delay > 0.0 { "command.retrying" } else { "command.attempted" };
+            self.line(&text, attempt.error.is_some(), event, attempt);
+        }
+    }
+
+    fn end(&self, report: &RetryReport) {
+        let count = report.attempts.len();
+        let attempts = if count == 1 { "1 attempt".to_owned() } else { format!("{count} attempts") };
+        let (took, error) = (seconds(report.total_s), visible(report.error.as_deref().unwrap_or_default()));
+        let text = match report.outcome {
+            RetryOutcome::Succeeded => return,
+            RetryOutcome::Exhausted => format!("gave up after {attempts} in {took} s: {error}"),
+            RetryOutcome::Permanent => format!("not tried again, exit code {}: {error}", report.exit_code),
+            RetryOutcome::Interrupted => format!("{error} after {attempts} in {took} s"),
+            RetryOutcome::Timeout => {
+                format!("the deadline leaves no time for another attempt, after {attempts}: {error}")
+            }
+        };
+        if let Some(last) = report.attempts.last() {
+            self.line(&text, true, "command.given_up", last);
+        }
+    }
+
+    fn line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
+        if !self.session.log_style.format.is_structured() {
+            self.session.terminal.err().line(text);
+            return;
+        }
+        let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
+        let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::retry", text);
+        line.add("event", event.into());
+        line.add("attempt", attempt.number.into());
+        line.add("of", self.of.into());
+        line.add("delay_ms", milliseconds(attempt.delay).into());
+        if let Some(error) = &attempt.error {
+            line.add("error.kind", "command".into());
+            line.add("cause", error.as_str().into());
+        }
+        line.add("exit_code", attempt.exit_code.into());
+        self.session.write_log_line(&line);
+    }
+}
+
+/// Returns seconds in milliseconds, rounded up.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "delays are positive and below 2^53 ms")]
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1_000.0).ceil() as u64
+}
+
+/// Returns seconds with two digits that count, such as `0.083` and `12`.
+fn seconds(seconds: f64) -> String {
+    let digits = if seconds < 0.1 { 3 } else { usize::from(seconds < 10.0) * 2 };
+    format!("{seconds:.digits$}")
+}
+
+/// Makes the report's folders and checks that it can be written, before the first attempt.
+fn prepare_report(path: &Path) -> Result<(), CliError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    private::make_folder(folder)
+        .and_then(|()| private::check_writable(folder))
+        .and_then(|()| if path.is_dir() { Err(io::ErrorKind::IsADirectory.into()) } else { Ok(()) })
+        .map_err(|error| report_error(path, &error).with_help("name a file that you may write with --output"))
+}
+
+fn write_report(path: &Path, report: &RetryReport) -> Result<(), CliError> {
+    let text = serde_json::to_string_pretty(report)
+        .map_err(|error| CliError::new(format!("the report can't be written as JSON: {error}"), Exit::Software))?;
+    private::write_atomically(path, format!("{text}\n").as_bytes()).map_err(|error| {
+        report_error(path, &error).with_help(format!("the command itself ended with {}", report.exit_code))
+    })
+}
+
+fn report_error(path: &Path, error: &io::Error) -> CliError {
+    CliError::new(format!("failed to write the report {}: {error}", path.display()), Exit::CantCreate)
+}

@@ -1,0 +1,289 @@
+//! `sheetkeep run --due`: asks what is due of each job, and runs that.
+//!
+//! In scope: several jobs at once, each on its own; their output and the exit of all. Out of scope:
+//! what is due (`app::schedule::due`), one run (`cli::commands::run`).
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::stream::{self, StreamExt};
+use serde::Serialize;
+
+use crate::app::alerting::{AlertedEnd, Alerting};
+use crate::app::job::{RunRequest, run};
+use crate::app::schedule::due::{DueRun, DueStep, ask};
+use crate::cli::args::command_line::RunArgs;
+use crate::cli::args::job::JobArgs;
+use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::error_report::from_app;
+use crate::cli::commands::load_settings::{load_settings_at, place};
+use crate::cli::commands::run::{RunOptions, run_job};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::config::external::logical_time::LogicalTime;
+use crate::config::form::JobFileForm;
+use crate::config::settings::Settings;
+use crate::rng::Rng;
+use crate::runner::input::input_queue::RetryScope;
+use crate::runner::shutdown::Stop;
+use crate::schedule::explanation::explained_time;
+use crate::schedule::job_schedule::Occurrence;
+
+/// Jobs that run at the same time.
+const JOBS_AT_ONCE: usize = 8;
+/// Runs of one job in one call: `misfire = "run_all(…)"` may have many to catch up with.
+const MAX_RUNS: usize = 1_000;
+/// The longest form of a job file that is read, in bytes: of a text of 1 MiB, escaped, and a
+/// `.env`.
+const MAX_FORM_BYTES: u64 = 8 << 20;
+
+/// Runs what is due. A job that fails does not keep the others from running.
+pub async fn command(
+    session: &Session,
+    args: &RunArgs,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+) -> Result<Exit, CliError> {
+    let call = DueCall { session, host, clock, chance, is_alone: args.more_jobs.is_empty() };
+    if call.is_alone {
+        return call.run_due(args).await;
+    }
+    let jobs: Vec<RunArgs> =
+        std::iter::once(&args.job.job).chain(&args.more_jobs).map(|job| of_job(args, job)).collect();
+    let ends: Vec<Exit> = stream::iter(&jobs)
+        .map(|args| async {
+            call.run_due(args).await.unwrap_or_else(|error| {
+                error.report(&session.terminal, args.job.json, session.args.verbose > 0);
+                error.exit()
+            })
+        })
+        .buffered(JOBS_AT_ONCE)
+        .collect()
+        .await;
+    Ok(worst(&ends))
+}
+
+/// Returns the arguments of one of several jobs.
+fn of_job(args: &RunArgs, job: &Path) -> RunArgs {
+    RunArgs { job: JobArgs { job: job.to_owned(), ..args.job.clone() }, more_jobs: Vec::new(), ..args.clone() }
+}
+
+/// Returns the exit of several jobs: that of the first one with an error, else 3 if one is partial
+/// or degraded.
+fn worst(ends: &[Exit]) -> Exit {
+    let error = ends.iter().find(|exit| !matches!(exit, Exit::Ok | Exit::Partial));
+    *error.or_else(|| ends.iter().find(|exit| **exit == Exit::Partial)).unwrap_or(&Exit::Ok)
+}
+
+/// One call of `run --due`.
+struct DueCall<'a> {
+    session: &'a Session,
+    host: String,
+    clock: Arc<dyn Clock>,
+    chance: Arc<dyn Rng>,
+    /// Whether it is about one job.
+    is_alone: bool,
+}
+
+impl DueCall<'_> {
+    /// Runs everything that is due of one job.
+    async fn run_due(&self, args: &RunArgs) -> Result<Exit, CliError> {
+        let form = if args.for_daemon { form_on_stdin()? } else { None };
+        let now = LogicalTime::Now(self.clock.now());
+        let settings = load_settings_at(&args.job, form.as_ref(), now)?;
+        let (mut exits, mut line) = (Vec::new(), DueLine::default());
+        let mut last = None;
+        for nth in 0..MAX_RUNS {
+            let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
+            match step.map_err(|error| from_app(&error, &settings))? {
+                // Another run is about to claim it, and has the lock.
+                DueStep::Run(due) | DueStep::Record(due)
+                    if last.as_ref().is_some_and(|last| due.claim.repeats(last)) =>
+                {
+                    break;
+                }
+                DueStep::Run(due) => {
+                    last = Some(due.claim.clone());
+                    line = DueLine { next: due.next, ..DueLine::default() };
+                    let run = self.run(args, form.as_ref(), *due).await;
+                    if run.is_err() && args.for_daemon {
+                        self.put(args, &settings, &line);
+                    }
+                    exits.push(run?);
+                }
+                DueStep::Record(due) => {
+                    last = Some(due.claim.clone());
+                    self.record(args, &settings, &due).await?;
+                    line = DueLine::closed(&due);
+                    self.report(args, &settings, &line);
+                }
+                DueStep::NotDue { next } => {
+                    line.next = next;
+                    if nth == 0 {
+                        self.report(args, &settings, &line);
+                    }
+                    break;
+                }
+                DueStep::Active { run, occurrence } => {
+                    let reason = format!("run {} is still active", run.id);
+                    line = DueLine { reason, skipped: occurrence, active_run: Some(run.id), ..line };
+                    self.report(args, &settings, &line);
+                    break;
+                }
+            }
+            if exits.last().is_some_and(|exit| *exit != Exit::Ok) {
+                break;
+            }
+        }
+        if args.for_daemon {
+            self.put(args, &settings, &line);
+        }
+        Ok(worst(&exits))
+    }
+
+    async fn run(&self, args: &RunArgs, form: Option<&JobFileForm>, due: DueRun) -> Result<Exit, CliError> {
+        let time = match due.occurrence {
+            Some(Occurrence { scheduled_for, date, .. }) => LogicalTime::Occurrence { scheduled_for, date },
+            None => LogicalTime::Now(self.clock.now()),
+        };
+        let options = RunOptions {
+            trigger: Some(due.trigger),
+            claim: due.claim,
+            shares_terminal: !self.is_alone,
+            settings: Some(Box::new(load_settings_at(&args.job, form, time)?)),
+            ..RunOptions::default()
+        };
+        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
+        Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
+    }
+
+    /// Records occurrences that do not run. Another clock that did so first is no error.
+    async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
+        let words = alert_place(&place(&args.job, settings), settings, &self.host);
+        let alerting = Alerting::new(settings, words, &self.clock);
+        let request = RunRequest {
+            retrying: RetryScope::None,
+            trigger: due.trigger.clone(),
+            claim: due.claim.clone(),
+            alerts: alerting.as_ref().map(Alerting::for_run),
+            host: self.host.clone(),
+            ..RunRequest::default()
+        };
+        let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
+        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+        if let Some(alerting) = &alerting {
+            let (trigger, began) = (due.trigger.clone(), self.clock.now());
+            let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: false };
+            alerting.finish(&end, &self.chance).await;
+        }
+        match ended {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_duplicate() => Ok(()),
+            Err(error) => Err(from_app(&error, settings)),
+        }
+    }
+
+    /// Reports a line; the daemon gets the last one only, at the end.
+    fn report(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
+        if !args.for_daemon {
+            self.put(args, settings, line);
+        }
+    }
+
+    fn put(&self, args: &RunArgs, settings: &Settings, line: &DueLine) {
+        let out = self.session.terminal.out();
+        if args.job.json {
+            out.put(&json_line(&line.document(settings)));
+        } else if !args.quiet {
+            out.put(&line.text(settings));
+        }
+    }
+}
+
+/// Reads a form of the job file from standard input; none if that is empty.
+fn form_on_stdin() -> Result<Option<JobFileForm>, CliError> {
+    let mut text = String::new();
+    let read = std::io::stdin().lock().take(MAX_FORM_BYTES).read_to_string(&mut text);
+    let refused =
+        |why: String| CliError::new(format!("standard input holds no form of a job file: {why}"), Exit::Usage);
+    read.map_err(|error| refused(error.to_string()))?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    // The error of the parser would show values.
+    serde_json::from_str(&text).map(Some).map_err(|_| refused("it is not as schedule run writes it".to_owned()))
+}
+
+/// What is reported of a job of which nothing ran.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct DueLine {
+    /// Why nothing runs; empty if nothing is due.
+    reason: String,
+    /// The occurrence that does not run.
+    skipped: Option<Occurrence>,
+    /// The id of the run that is active.
+    active_run: Option<String>,
+    /// The next occurrence.
+    next: Option<Occurrence>,
+}
+
+impl DueLine {
+    fn closed(due: &DueRun) -> Self {
+        let reason = due.claim.verdict.as_ref().map(|(_, message)| message.clone()).unwrap_or_default();
+        Self { reason, next: due.next, ..Self::default() }
+    }
+
+    fn text(&self, settings: &Settings) -> String {
+        let what = if self.reason.is_empty() { "nothing is due" } else { &self.reason };
+        let mut line = format!("{}: {what}", settings.job);
+        for (label, occurrence) in [("of", self.skipped), ("next", self.next)] {
+            let local = occurrence.and_then(|at| local_time(at, settings));
+            line.extend(local.map(|local| format!("; {label} {local}")));
+        }
+        line + "\n"
+    }
+
+    fn document<'a>(&'a self, settings: &'a Settings) -> DueDocument<'a> {
+        DueDocument {
+            schema_version: SCHEMA_VERSION,
+            job: &settings.job,
+            due: false,
+            reason: &self.reason,
+            active_run: self.active_run.as_deref(),
+            next: self.next.map(|next| next.starts_at.to_string()),
+        }
+    }
+}
+
+fn local_time(occurrence: Occurrence, settings: &Settings) -> Option<String> {
+    let schedule = settings.schedule.as_ref()?;
+    explained_time(occurrence.starts_at, &schedule.zone).map(|time| time.local)
+}
+
+/// The document of a job of which nothing ran. A run prints its own document.
+#[derive(Debug, Clone, Serialize)]
+struct DueDocument<'a> {
+    schema_version: u32,
+    job: &'a str,
+    due: bool,
+    reason: &'a str,
+    active_run: Option<&'a str>,
+    next: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_jobs_an_error_counts_before_a_partial_run() {
+        assert_eq!(worst(&[]), Exit::Ok);
+        assert_eq!(worst(&[Exit::Ok, Exit::Partial]), Exit::Partial);
+        assert_eq!(worst(&[Exit::Partial, Exit::Unavailable, Exit::Config]), Exit::Unavailable);
+    }
+}

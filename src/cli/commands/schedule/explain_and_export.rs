@@ -1,0 +1,133 @@
+//! `sheetkeep schedule explain` and `sheetkeep schedule export`: neither needs a spreadsheet.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::cli::args::schedule::{ScheduleAction, ScheduleExplainArgs, ScheduleExportArgs};
+use crate::cli::commands::error_report::from_config;
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::output::json::{SCHEMA_VERSION, json_line};
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::config::external::environment::{own_program, process_variable};
+use crate::config::external::flags::Overrides;
+use crate::config::settings::load;
+use crate::schedule::dialect::ExpressionError;
+use crate::schedule::explanation::{Explanation, explain};
+use crate::schedule::export::export_job::{ExportFile, ExportJob};
+use crate::schedule::export::targets::export;
+use crate::schedule::recurrence::Recurrence;
+use crate::schedule::zone::parse_zone;
+use crate::time::Timestamp;
+
+/// Explains a schedule, or prints the files of an export.
+pub fn command(session: &Session, action: &ScheduleAction, clock: &dyn Clock) -> Result<Exit, CliError> {
+    match action {
+        ScheduleAction::Explain(args) => explain_schedule(session, args, clock),
+        ScheduleAction::Export(args) => export_schedule(session, args, clock),
+        // It needs the runtime, and is started there.
+        ScheduleAction::Run(_) => Ok(Exit::Ok),
+    }
+}
+
+fn explain_schedule(session: &Session, args: &ScheduleExplainArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+    let recurrence = Recurrence::parse(&args.cron).map_err(usage)?;
+    let zone = parse_zone(&args.zone).map_err(usage)?;
+    let now = match &args.at {
+        None => clock.now(),
+        Some(text) => Timestamp::parse(text).ok_or_else(|| {
+            CliError::new(format!("--at {text:?} is no time"), Exit::Usage)
+                .with_help("write it as 2026-11-29T09:00:00Z")
+        })?,
+    };
+    let explanation = explain(&recurrence, &zone, now);
+    let text = if args.json { json_line(&ExplanationDocument::new(&explanation)) } else { explanation.to_text() };
+    session.terminal.out().put(&text);
+    Ok(Exit::Ok)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a conversion, as map_err takes it")]
+fn usage(error: ExpressionError) -> CliError {
+    let wrong = CliError::new(error.message.clone(), Exit::Usage);
+    match &error.help {
+        Some(help) => wrong.with_help(help.clone()),
+        None => wrong,
+    }
+}
+
+#[derive(Serialize)]
+struct ExplanationDocument<'a> {
+    schema_version: u32,
+    schedule: &'a str,
+    timezone: &'a str,
+    sentence: &'a str,
+    next: Vec<TimeDocument<'a>>,
+    clock_changes: &'a [String],
+}
+
+#[derive(Serialize)]
+struct TimeDocument<'a> {
+    local: &'a str,
+    utc: &'a str,
+}
+
+impl<'a> ExplanationDocument<'a> {
+    fn new(explanation: &'a Explanation) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            schedule: &explanation.schedule,
+            timezone: &explanation.timezone,
+            sentence: &explanation.sentence,
+            next: explanation.next.iter().map(|time| TimeDocument { local: &time.local, utc: &time.utc }).collect(),
+            clock_changes: &explanation.clock_changes,
+        }
+    }
+}
+
+fn export_schedule(session: &Session, args: &ScheduleExportArgs, clock: &dyn Clock) -> Result<Exit, CliError> {
+    let settings = load(&args.job, &Overrides::default()).map_err(from_config)?;
+    let Some(schedule) = settings.schedule else {
+        let why = format!("{} has no schedule to export", args.job.display());
+        let help = "add a line such as: schedule = { cron = \"0 9 * * *\", timezone = \"Europe/Berlin\" }";
+        return Err(CliError::new(why, Exit::Config).with_help(help));
+    };
+    let job = ExportJob {
+        name: settings.job,
+        schedule,
+        program: own_program().unwrap_or_else(|| PathBuf::from("/usr/local/bin/sheetkeep")),
+        job_file: absolute(&args.job)?,
+        path_as_written: args.job.clone(),
+        env_file: args.env_from.as_deref().map(absolute).transpose()?,
+        user: process_variable("USER").filter(|user| user != "root"),
+        image: args.image.clone(),
+        limit_minutes: u32::try_from(args.limit.as_secs() / 60).unwrap_or(u32::MAX / 60).max(1),
+        now: clock.now(),
+    };
+    let files = export(args.target, &job);
+    if let Some(folder) = &args.out {
+        write_files(session, folder, &files)?;
+    } else {
+        let texts: Vec<&str> = files.iter().map(|file| file.text.as_str()).collect();
+        session.terminal.out().put(&texts.join("\n"));
+    }
+    Ok(Exit::Ok)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, CliError> {
+    std::path::absolute(path)
+        .map_err(|error| CliError::new(format!("{} has no absolute path: {error}", path.display()), Exit::IoErr))
+}
+
+fn write_files(session: &Session, folder: &Path, files: &[ExportFile]) -> Result<(), CliError> {
+    for file in files {
+        let path = folder.join(&file.name);
+        std::fs::write(&path, &file.text).map_err(|error| {
+            CliError::new(format!("{} can't be written: {error}", path.display()), Exit::CantCreate)
+                .with_help("name an existing folder that you may write to")
+        })?;
+        session.terminal.out().put(&format!("wrote {}\n", path.display()));
+    }
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! Events as plain lines. They are few, so that a person can read them in a log.
+
+use crate::cli::format::{format_count, format_duration, format_number, percent};
+use crate::cli::output::destination::Place;
+use crate::cli::streams::terminal::visible;
+use crate::ledger::runs::event::Event;
+use crate::ledger::runs::run::Counts;
+
+/// Failures that are printed one by one; further ones are counted.
+pub const FAILURES_PRINTED: u64 = 10;
+/// Least time between two lines of progress, in milliseconds.
+const LEAST_GAP_MS: u64 = 2_000;
+/// Largest time between two lines of progress while events arrive, in milliseconds.
+const LARGEST_GAP_MS: u64 = 30_000;
+/// Percentage points between two lines of progress.
+const STRIDE: u64 = 10;
+
+/// Turns events into lines. The caller passes elapsed times.
+#[derive(Debug)]
+pub struct EventLines {
+    job: String,
+    place: String,
+    verbose: bool,
+    with_progress: bool,
+    failures: u64,
+    retries: u64,
+    printed_at_ms: u64,
+    printed_percent: u64,
+}
+
+impl EventLines {
+    /// Creates the lines of the job at `place`. `verbose` includes commits and in-doubt commits;
+    /// `with_progress` includes progress.
+    pub fn new(place: &Place, verbose: bool, with_progress: bool) -> Self {
+        let (job, place) = (visible(&place.job).into_owned(), place.spreadsheet.to_string());
+        Self { job, place, verbose, with_progress, failures: 0, retries: 0, printed_at_ms: 0, printed_percent: 0 }
+    }
+
+    /// Returns the line for `event`, `elapsed_ms` after the start; `None` if the event has no line.
+    pub fn on(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
+        let line = self.line(event, elapsed_ms)?;
+        Some(format!("{}: {line}", self.job))
+    }
+
+    fn line(&mut self, event: &Event, elapsed_ms: u64) -> Option<String> {
+        match event {
+            Event::Started { run, .. } => Some(format!("run {run} started")),
+            Event::Waiting { why } => Some(format!("waiting: {}", visible(why))),
+            Event::Loaded { first: true, .. } => Some(format!("first run in {}", self.place)),
+            Event::Loaded { keys, open_failures, took_ms, .. } => Some(format!(
+                "{} known, {} open ({})",
+                format_count(*keys, "key"),
+                format_count(*open_failures, "failure"),
+                format_duration(*took_ms)
+            )),
+            Event::Anomaly { message } => Some(format!("warning: {}", visible(message))),
+            Event::RunAbandoned { run } => {
+                Some(format!("warning: the earlier run {run} died; Runs records it as crashed"))
+            }
+            Event::ItemFailed { key, place, step, error } => self.failed(key.as_str(), place, step, error),
+            Event::TriedAgain { key, from_kept } => self.tried_again(key.as_str(), *from_kept),
+            Event::Retrying { step, key, attempt, of, delay_ms, cause, .. } => Some(format!(
+                "step {} of {}: attempt {attempt} of {of} in {}: {}",
+                visible(step),
+                visible(key.as_str()),
+                format_duration(*delay_ms),
+                visible(cause)
+            )),
+            Event::Progress { counts, source } => self.progress(counts, *source, elapsed_ms),
+            Event::Stopping { why } => Some(format!("stopping ({}): finishing the items in progress", visible(why))),
+            Event::Claimed { fence } if self.verbose => Some(format!("lease {fence} claimed")),
+            Event::Committed { number, rows, keys, took_ms } if self.verbose => Some(format!(
+                "commit {number}: {}, {} ({})",
+                format_count(*rows, "row"),
+                format_count(*keys, "key"),
+                format_duration(*took_ms)
+            )),
+            Event::InDoubt { number, why } if self.verbose => {
+                Some(format!("commit {number} in doubt: {}; reading the state marker", visible(why)))
+            }
+            Event::Suspected { number, items, why } if self.verbose => {
+                let items = format_count(*items, "item");
+                Some(format!(
+                    "commit {number} with {items} is rejected: {}; searching for the item that causes it",
+                    visible(why)
+                ))
+            }
+            Event::Judged { number, verdict } if self.verbose => Some(format!("commit {number}: {verdict}")),
+            _ => None,
+        }
+    }
+
+    fn failed(&mut self, key: &str, place: &str, step: &str, error: &str) -> Option<String> {
+        self.failures += 1;
+        (self.failures <= FAILURES_PRINTED)
+            .then(|| format!("failed {} at {}: {}: {}", visible(key), visible(place), visible(step), visible(error)))
+    }
+
+    fn tried_again(&mut self, key: &str, from_kept: bool) -> Option<String> {
+        self.retries += 1;
+        let from = if from_kept { "the record stored in Failures" } else { "the source's record" };
+        (self.retries <= FAILURES_PRINTED).then(|| format!("trying {} again, from {from}", visible(key)))
+    }
+
+    /// Returns the line that counts the failures without a line of their own.
+    pub fn omitted_failures(&self) -> Option<String> {
+        let omitted_failures = self.failures.checked_sub(FAILURES_PRINTED).filter(|&n| n > 0)?;
+        Some(format!("{}: and {} more failed", self.job, format_number(omitted_failures)))
+    }
+
+    fn progress(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> Option<String> {
+        let since = elapsed_ms.saturating_sub(self.printed_at_ms);
+        let share = source.map(|(read, all)| percent(read, all));
+        let has_advanced = share.is_some_and(|share| share / STRIDE > self.printed_percent / STRIDE);
+        if !self.with_progress || !((has_advanced && since >= LEAST_GAP_MS) || since >= LARGEST_GAP_MS) {
+            return None;
+        }
+        self.printed_at_ms = elapsed_ms;
+        self.printed_percent = share.unwrap_or(0);
+        let share = share.map_or_else(String::new, |share| format!("{share} % · "));
+        Some(format!("{share}{} · {}", format_counts(counts), format_duration(elapsed_ms)))
+    }
+}
+
+/// Returns the counts in the middle of a run.
+pub fn format_counts(counts: &Counts) -> String {
+    format!(
+        "read {} · new {} · skipped {} · failed {}",
+        format_number(counts.read),
+        format_number(counts.new),
+        format_number(counts.skipped),
+        format_number(counts.failed)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::fixtures;
+    use crate::ledger::leases::lease::Fence;
+
+    use super::*;
+
+    fn story() -> Vec<(u64, Event)> {
+        let counts = |n| Counts { read: n, new: n - 1, failed: 1, ..Counts::default() };
+        let progress = |n, all| Event::Progress { counts: counts(n), source: all };
+        vec![
+            (0, Event::Started { run: "20180207-012613-00abc".into(), job: "quakes".into() }),
+            (400, Event::Loaded { keys: 1_200, open_failures: 3, first: false, took_ms: 400 }),
+            (400, Event::RunAbandoned { run: "20180206-012613-00def".into() }),
+            (401, Event::Anomaly { message: "tab Quakes has two columns named id; the first is used".into() }),
+            (500, Event::Claimed { fence: Fence(7) }),
+            (600, fixtures::failure(7)),
+            (1_000, progress(300, Some((300, 1_000)))),
+            (2_400, progress(500, Some((500, 1_000)))),
+            (2_500, Event::Committed { number: 3, rows: 499, keys: 499, took_ms: 310 }),
+            (2_600, progress(590, Some((590, 1_000)))),
+            (2_700, Event::InDoubt { number: 4, why: "the answer was lost".into() }),
+            (2_900, Event::Judged { number: 4, verdict: "applied" }),
+            (40_000, progress(599, Some((599, 1_000)))),
+            (41_000, Event::Stopping { why: "SIGTERM".into() }),
+        ]
+    }
+
+    fn lines_of(verbose: bool) -> String {
+        let mut lines = EventLines::new(&fixtures::place(), verbose, true);
+        story().iter().filter_map(|(at, event)| lines.on(event, *at)).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_run_is_told_in_few_lines() {
+        insta::assert_snapshot!(lines_of(false), @r"
+        quakes: run 20180207-012613-00abc started
+        quakes: 1,200 keys known, 3 failures open (0.4 s)
+        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: tab Quakes has two columns named id; the first is used
+        quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000
+        quakes: 50 % · read 500 · new 499 · skipped 0 · failed 1 · 2.4 s
+        quakes: 59 % · read 599 · new 598 · skipped 0 · failed 1 · 40 s
+        quakes: stopping (SIGTERM): finishing the items in progress
+        ");
+    }
+
+    #[test]
+    fn a_verbose_run_tells_of_commits_and_doubts_too() {
+        insta::assert_snapshot!(lines_of(true), @r"
+        quakes: run 20180207-012613-00abc started
+        quakes: 1,200 keys known, 3 failures open (0.4 s)
+        quakes: warning: the earlier run 20180206-012613-00def died; Runs records it as crashed
+        quakes: warning: tab Quakes has two columns named id; the first is used
+        quakes: lease 7 claimed
+        quakes: failed us7000007 at feed.json:7 (record 7): map: number (null) can't be⏎divided by 1000
+        quakes: 50 % · read 500 · new 499 · skipped 0 · failed 1 · 2.4 s
+        quakes: commit 3: 499 rows, 499 keys (0.3 s)
+        quakes: commit 4 in doubt: the answer was lost; reading the state marker
+        quakes: commit 4: applied
+        quakes: 59 % · read 599 · new 598 · skipped 0 · failed 1 · 40 s
+        quakes: stopping (SIGTERM): finishing the items in progress
+        ");
+    }
+
+    #[test]
+    fn failures_beyond_the_tenth_are_counted() {
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
+        let lines_of: Vec<String> = (0..1_234).filter_map(|n| lines.on(&fixtures::failure(n), 0)).collect();
+        assert_eq!(lines_of.len(), 10);
+        assert_eq!(lines.omitted_failures().as_deref(), Some("quakes: and 1,224 more failed"));
+    }
+
+    #[test]
+    fn a_source_of_unknown_length_is_told_every_thirty_seconds() {
+        let mut lines = EventLines::new(&fixtures::place(), false, true);
+        let lines_of: Vec<String> = (0..100)
+            .filter_map(|second| lines.on(&Event::Progress { counts: Counts::default(), source: None }, second * 1_000))
+            .collect();
+        assert_eq!(lines_of.len(), 3);
+        assert_eq!(lines_of[0], "quakes: read 0 · new 0 · skipped 0 · failed 0 · 30 s");
+    }
+}

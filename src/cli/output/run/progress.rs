@@ -1,0 +1,136 @@
+//! The progress bar: share of the source, rate, and remaining time.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::format::{format_duration, format_number};
+use crate::cli::streams::terminal::OutputStream;
+use crate::ledger::runs::run::Counts;
+
+/// Length of the bar; shares of the source are scaled to it.
+const PARTS: u64 = 1_000;
+/// Least time between two redraws, in milliseconds; events arrive for every item.
+const LEAST_GAP_MS: u64 = 50;
+/// Interval at which the bar moves while no event arrives.
+const TICK: Duration = Duration::from_millis(150);
+
+/// A bar at the bottom of a terminal.
+#[derive(Debug)]
+pub struct Bar {
+    next_input: ProgressBar,
+    measured: bool,
+    shown_at_ms: Option<u64>,
+}
+
+impl Bar {
+    /// Starts a bar for `job` on `stream`; other output is written above it.
+    pub fn start(job: &str, stream: &OutputStream) -> Self {
+        let bar = ProgressBar::new_spinner().with_style(style(false, stream.colour())).with_prefix(job.to_owned());
+        bar.enable_steady_tick(TICK);
+        stream.hold(Some(bar.clone()));
+        Self { next_input: bar, measured: false, shown_at_ms: None }
+    }
+
+    /// Shows the current phase, such as "reading the state".
+    pub fn show_phase(&self, phase: &str) {
+        self.next_input.set_message(phase.to_owned());
+    }
+
+    /// Shows the run's progress.
+    pub fn show(&mut self, counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64, stream: &OutputStream) {
+        if self.shown_at_ms.is_some_and(|shown| elapsed_ms < shown.saturating_add(LEAST_GAP_MS)) {
+            return;
+        }
+        self.shown_at_ms = Some(elapsed_ms);
+        if let Some((read, all)) = source {
+            if !self.measured {
+                self.measured = true;
+                self.next_input.set_length(PARTS);
+                self.next_input.set_style(style(true, stream.colour()));
+            }
+            self.next_input.set_position(scaled(read, all));
+        }
+        self.next_input.set_message(message(counts, source, elapsed_ms));
+    }
+
+    /// Removes the bar.
+    pub fn end(&self, stream: &OutputStream) {
+        self.next_input.finish_and_clear();
+        stream.hold(None);
+    }
+}
+
+fn style(measured: bool, colour: bool) -> ProgressStyle {
+    let bar = match (measured, colour) {
+        (true, true) => "{spinner:.green} {prefix} {bar:24.green/dim} {percent:>3} % · {msg}",
+        (true, false) => "{spinner} {prefix} {bar:24} {percent:>3} % · {msg}",
+        (false, true) => "{spinner:.green} {prefix} · {msg}",
+        (false, false) => "{spinner} {prefix} · {msg}",
+    };
+    ProgressStyle::with_template(bar).expect("the template is a constant that a test reads").progress_chars("━━─")
+}
+
+fn scaled(read: u64, all: u64) -> u64 {
+    let parts = u128::from(read) * u128::from(PARTS) / u128::from(all.max(1));
+    u64::try_from(parts).unwrap_or(PARTS).min(PARTS)
+}
+
+/// Returns items done and failed, items per second, and the estimated remaining time.
+fn message(counts: &Counts, source: Option<(u64, u64)>, elapsed_ms: u64) -> String {
+    let ok = counts.new + counts.skipped;
+    let handled = if ok == 0 && counts.read > counts.failed {
+        // Before the first commit, "0 ok" at 90 % would be misleading.
+        format!("{} read", format_number(counts.read))
+    } else {
+        format!("{} ok", format_number(ok))
+    };
+    let mut parts = vec![handled];
+    if counts.failed > 0 {
+        parts.push(format!("{} failed", format_number(counts.failed)));
+    }
+    if let Some(rate) = counts.read.saturating_mul(1_000).checked_div(elapsed_ms) {
+        parts.push(format!("{}/s", format_number(rate)));
+    }
+    if let Some(left_ms) = source.and_then(|(read, all)| left_ms(read, all, elapsed_ms)) {
+        parts.push(format!("{} left", format_duration(left_ms)));
+    }
+    parts.join(" · ")
+}
+
+fn left_ms(read: u64, all: u64, elapsed_ms: u64) -> Option<u64> {
+    let rest = u128::from(all.checked_sub(read)?);
+    u64::try_from((u128::from(elapsed_ms) * rest).checked_div(u128::from(read))?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_tells_rate_and_time_left() {
+        let counts = Counts { read: 427, new: 420, skipped: 4, failed: 3, ..Counts::default() };
+        assert_eq!(message(&counts, Some((250_000, 1_000_000)), 2_000), "424 ok · 3 failed · 213/s · 6.0 s left");
+    }
+
+    #[test]
+    fn until_the_first_commit_the_message_tells_what_was_read() {
+        let counts = Counts { read: 1_643, ..Counts::default() };
+        assert_eq!(message(&counts, None, 2_000), "1,643 read · 821/s");
+        assert_eq!(message(&Counts { read: 3, failed: 3, ..Counts::default() }, None, 0), "0 ok · 3 failed");
+    }
+
+    #[test]
+    fn at_the_very_start_nothing_is_guessed() {
+        assert_eq!(message(&Counts::default(), Some((0, 1_000)), 0), "0 ok");
+        assert_eq!(message(&Counts::default(), None, 500), "0 ok · 0/s");
+    }
+
+    #[test]
+    fn the_templates_are_sound_and_the_bar_never_overflows() {
+        for (measured, colour) in [(true, true), (true, false), (false, true), (false, false)] {
+            let _ = style(measured, colour);
+        }
+        assert_eq!([scaled(0, 0), scaled(1, 2), scaled(9, 3), scaled(u64::MAX, u64::MAX)], [0, 500, 1_000, 1_000]);
+    }
+}

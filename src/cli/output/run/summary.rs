@@ -1,0 +1,208 @@
+//! The summary of a run, in about five lines.
+
+use std::fmt::Write as _;
+
+use crate::cli::format::{format_count, format_duration, format_number};
+use crate::cli::output::destination::Place;
+use crate::cli::streams::terminal::{Palette, visible};
+use crate::ledger::runs::event::{RetryCounts, RunReport};
+use crate::ledger::runs::run::{Run, RunStatus};
+
+/// Returns the text that people read when a run is over; it ends with a line break.
+pub fn summary(report: &RunReport, place: &Place, palette: Palette) -> String {
+    let mut out = String::new();
+    let counts = &report.run.counts;
+    let _ = writeln!(out, "{}", headline(&report.run, palette));
+    if !report.run.message.is_empty() && report.run.status != RunStatus::Succeeded {
+        let _ = writeln!(out, "  {}", visible(&report.run.message));
+    }
+    if let (RunStatus::Succeeded, Some(repeated)) = (report.run.status, report.repeats.sentence(report.again)) {
+        let _ = writeln!(out, "  {}", palette.warn(&visible(&repeated)));
+    }
+    let failed = format!("failed {}", format_number(counts.failed));
+    let failed = if counts.failed > 0 { palette.bad(&failed) } else { failed };
+    let new = palette.strong(&format!("new {}", format_number(counts.new)));
+    let _ = writeln!(
+        out,
+        "  read {} · {new} · skipped {} · {failed} · recovered {}",
+        format_number(counts.read),
+        format_number(counts.skipped),
+        format_number(counts.recovered)
+    );
+    let RetryCounts { from_source, from_kept } = report.tried_again;
+    if from_source + from_kept > 0 {
+        let (source, kept) = (format_number(from_source), format_number(from_kept));
+        let _ = writeln!(out, "  tried again: {source} from the source · {kept} from the record stored in Failures");
+    }
+    let is_in_message = report.run.status != RunStatus::Succeeded && report.run.message.contains("made no row");
+    if report.rowless > 0 && !is_in_message {
+        let _ = writeln!(out, "  {} made no row", format_count(report.rowless, "item"));
+    }
+    let throttled = match report.throttled {
+        0 => "no 429".to_owned(),
+        n if report.is_quota_shared => {
+            palette.warn(&format!("{} × 429 (another program uses the same quota)", format_number(n)))
+        }
+        n => palette.warn(&format!("{} × 429", format_number(n))),
+    };
+    let updated = match report.updated {
+        0 => String::new(),
+        n => format!(" · {} updated", format_count(n, "row")),
+    };
+    let _ = writeln!(
+        out,
+        "  tab {}: {} added{updated} · {} in all · {}, {}, {throttled}",
+        visible(&place.tab),
+        format_count(report.rows, "row"),
+        format_count(report.keys, "key"),
+        format_count(report.writes, "write"),
+        format_count(report.reads, "read"),
+    );
+    let _ = writeln!(out, "  in {}", place.spreadsheet);
+    out.push_str(&failures(report, place, palette));
+    if report.keys > 0 || place.has_address() {
+        let _ = writeln!(out, "  see it:  {}", palette.faint(&place.how_to_see()));
+    }
+    out
+}
+
+/// Returns the open and exhausted failures with the commands for them; empty if there are none.
+fn failures(report: &RunReport, place: &Place, palette: Palette) -> String {
+    let mut out = String::new();
+    if report.open_failures + report.dead_failures > 0 {
+        let open = match report.dead_failures {
+            0 => format!("{} open", format_count(report.open_failures, "failure")),
+            dead => {
+                format!("{} open, {} exhausted", format_count(report.open_failures, "failure"), format_number(dead))
+            }
+        };
+        let open = palette.warn(&open);
+        let _ = writeln!(out, "  {open}:  {}", palette.faint(&place.how_to_see_failures()));
+    }
+    if report.dead_failures > 0 {
+        let dead = if report.dead_failures == 1 { "the exhausted one waits" } else { "the exhausted ones wait" };
+        let retry = palette.faint(&place.how_to_retry());
+        let _ = writeln!(out, "  {dead} until the source has another record of it, or you retry it:  {retry}");
+    }
+    out
+}
+
+fn headline(run: &Run, palette: Palette) -> String {
+    let (sign, word) = (status_symbol(run.status), run.status.as_str());
+    let verdict = match run.status {
+        RunStatus::Succeeded => palette.good(&format!("{sign} {word}")),
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => {
+            palette.bad(&format!("{sign} {word}"))
+        }
+        RunStatus::Partial | RunStatus::Degraded | RunStatus::Interrupted | RunStatus::Running | RunStatus::Skipped => {
+            palette.warn(&format!("{sign} {word}"))
+        }
+    };
+    let took =
+        run.finished.map_or_else(String::new, |end| format!(" in {}", format_duration(end.ms_since(run.started))));
+    format!("{}  {verdict}{took}", palette.strong(&visible(&run.job)))
+}
+
+/// Returns the symbol of a status, so that the status is visible without colour.
+pub fn status_symbol(status: RunStatus) -> char {
+    match status {
+        RunStatus::Succeeded => '✔',
+        RunStatus::Partial | RunStatus::Degraded => '▲',
+        RunStatus::Failed | RunStatus::Crashed | RunStatus::TimedOut | RunStatus::Missed => '✘',
+        RunStatus::Interrupted | RunStatus::Skipped => '■',
+        RunStatus::Running => '▶',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::cli::output::destination::Spreadsheet;
+    use crate::cli::output::fixtures;
+
+    use super::*;
+
+    fn plain(report: &RunReport) -> String {
+        summary(report, &fixtures::place(), Palette::new(false))
+    }
+
+    #[test]
+    fn a_first_run_shows_what_came_in_and_how_to_see_it() {
+        insta::assert_snapshot!(plain(&fixtures::report()), @r"
+        quakes  ✔ succeeded in 1.2 s
+          read 1,707 · new 1,707 · skipped 0 · failed 0 · recovered 0
+          tab Quakes: 1,707 rows added · 1,707 keys in all · 3 writes, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_second_run_has_nothing_new() {
+        let mut report = fixtures::report();
+        (report.run.counts.new, report.run.counts.skipped, report.rows, report.writes) = (0, 1_707, 0, 1);
+        insta::assert_snapshot!(plain(&report), @r"
+        quakes  ✔ succeeded in 1.2 s
+          read 1,707 · new 0 · skipped 1,707 · failed 0 · recovered 0
+          tab Quakes: 0 rows added · 1,707 keys in all · 1 write, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn failures_and_429_stand_out_and_say_where_to_look() {
+        insta::assert_snapshot!(plain(&fixtures::partial()), @r"
+        quakes  ▲ partial in 2 min 05 s
+          3 items failed
+          read 1,707 · new 1,500 · skipped 204 · failed 3 · recovered 2
+          tab Quakes: 1,500 rows added · 1,704 keys in all · 3 writes, 2 reads, 2 × 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
+          5 failures open:  sheetkeep show fixtures/quakes.toml --tab 'Failures quakes'
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_failed_run_says_why() {
+        let mut report = fixtures::report();
+        report.run.status = RunStatus::Failed;
+        report.run.message = "feed.json:812 (record 900): the document ends in the middle of a record".into();
+        (report.run.counts.read, report.run.counts.new, report.rows, report.keys) = (899, 899, 899, 899);
+        insta::assert_snapshot!(plain(&report), @r"
+        quakes  ✘ failed in 1.2 s
+          feed.json:812 (record 900): the document ends in the middle of a record
+          read 899 · new 899 · skipped 0 · failed 0 · recovered 0
+          tab Quakes: 899 rows added · 899 keys in all · 3 writes, 2 reads, no 429
+          in local file fixtures/quakes.sheet, because no spreadsheet is set
+          see it:  sheetkeep show fixtures/quakes.toml
+        ");
+    }
+
+    #[test]
+    fn a_tab_that_is_not_there_yet_is_not_offered_to_be_seen() {
+        let text = plain(&RunReport { keys: 0, rows: 0, ..fixtures::report() });
+        assert!(!text.contains("see it"), "{text}");
+    }
+
+    #[test]
+    fn a_sheet_of_google_is_a_link() {
+        let place = Place {
+            spreadsheet: Spreadsheet::google("1AbC", "--spreadsheet names it".to_owned()),
+            ..fixtures::place()
+        };
+        let text = summary(&fixtures::report(), &place, Palette::new(false));
+        assert!(text.contains("in spreadsheet 1AbC, because --spreadsheet names it\n"), "{text}");
+        assert!(text.contains("see it:  https://docs.google.com/spreadsheets/d/1AbC/edit\n"), "{text}");
+    }
+
+    #[test]
+    fn colours_only_dress_the_same_words() {
+        let dressed = summary(&fixtures::partial(), &fixtures::place(), Palette::new(true));
+        let mut bare = String::new();
+        for (at, part) in dressed.split('\u{1b}').enumerate() {
+            bare.push_str(if at == 0 { part } else { part.split_once('m').map_or("", |(_, rest)| rest) });
+        }
+        assert!(dressed.contains('\u{1b}'));
+        assert_eq!(bare, plain(&fixtures::partial()));
+    }
+}

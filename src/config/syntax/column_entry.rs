@@ -1,0 +1,123 @@
+//! A column in the job file: the word of its type, or a table.
+//!
+//! In scope: reading and describing both forms. Out of scope: which types there are
+//! (`ledger::values::columns`), what a column means (`config::sections::columns`).
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use toml::Spanned;
+
+use crate::config::syntax::located::{At, Text};
+
+/// A column: the word of its type, or a table that says more.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ColumnSays {
+    /// The word of the type, such as `number`; `auto` if there is none.
+    pub(crate) kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    pub(crate) format: Option<Text>,
+    /// The IANA zone in which its moments are shown.
+    pub(crate) timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers.
+    pub(crate) decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments.
+    pub(crate) input: Option<Text>,
+}
+
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+struct ColumnTable {
+    /// The type of its values.
+    #[serde(rename = "type")]
+    #[schemars(schema_with = "column_words")]
+    kind: Option<Text>,
+    /// The form of its numbers, days, moments or lengths of time, as spreadsheets write it, such as `#,##0.00`.
+    format: Option<Text>,
+    /// The IANA zone in which its moments are shown; the sheet's if none is named.
+    timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers: `,` for 1.234,56, or `.` for 1,234.56.
+    #[schemars(extend("enum" = [",", "."]))]
+    decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments, such as `%d.%m.%Y` for 31.12.2026.
+    input: Option<Text>,
+}
+
+fn column_words(_generator: &mut SchemaGenerator) -> Schema {
+    let words: Vec<&str> = crate::ledger::values::columns::ColumnType::WORDS.iter().map(|(word, _)| *word).collect();
+    schemars::json_schema!({ "type": "string", "enum": words })
+}
+
+/// A column with its place in the file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "Spanned<ColumnShape>")]
+pub(crate) struct ColumnEntry {
+    /// Where it is written.
+    pub(crate) start: usize,
+    /// What it says.
+    pub(crate) says: ColumnSays,
+}
+
+impl From<Spanned<ColumnShape>> for ColumnEntry {
+    fn from(written: Spanned<ColumnShape>) -> Self {
+        let span = written.span();
+        let says = match written.into_inner() {
+            ColumnShape::Word(word) => {
+                ColumnSays { kind: Some(At::new(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
+            }
+            ColumnShape::Table(ColumnTable { kind, format, timezone, decimal, input }) => {
+                ColumnSays { kind, format, timezone, decimal, input }
+            }
+        };
+        Self { start: span.start, says }
+    }
+}
+
+/// The two ways of writing a column; read by hand, because an untagged enum would lose the places.
+#[derive(Debug)]
+enum ColumnShape {
+    Word(String),
+    Table(ColumnTable),
+}
+
+impl<'de> Deserialize<'de> for ColumnShape {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = ColumnShape;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the word of a type, or a table")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<ColumnShape, E> {
+                Ok(ColumnShape::Word(word.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ColumnShape, A::Error> {
+                ColumnTable::deserialize(MapAccessDeserializer::new(map)).map(ColumnShape::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl JsonSchema for ColumnEntry {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Column".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (word, table) = (column_words(generator), ColumnTable::json_schema(generator));
+        schemars::json_schema!({ "oneOf": [word, table] })
+    }
+}

@@ -1,0 +1,11 @@
+//! What a process reports about itself to machines: the form of log lines, and the metrics.
+//!
+//! In scope: pure rules. Out of scope: writing lines (`cli`), sending metrics (`app`).
+//!
+//! | question | folder |
+//! |---|---|
+//! | Which keys does a log line have in which format? | `logs` |
+//! | Which metrics are there, and in which forms are they written? | `metrics` |
+
+pub mod logs;
+pub mod metrics;
