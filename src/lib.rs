@@ -1,11 +1,13 @@
 //! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
-//! The rules are in `crates/ledger` (here `ledger`) and `crates/schedule` (`schedule`), the client
-//! of the Sheets API in `crates/sheets-client` (`google`), its emulator in `crates/sheets-emulator`
+//! The rules are in `crates/ledger` (here `ledger`), `crates/schedule` (`schedule`) and
+//! `crates/alerts` (`alerts`), the client of the Sheets API in `crates/sheets-client` (`google`),
+//! its emulator in `crates/sheets-emulator`
 //! (`emulator`). `docs/architecture.md` has the map.
 //!
 #![doc = include_str!("../README.md")]
 
+pub use sheetkeep_alerts as alerts;
 pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact, retry, rng, system, time};
 pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
@@ -14,6 +16,7 @@ pub use sheetkeep_lint as lint;
 pub use sheetkeep_schedule as schedule;
 pub use sheets_client as google;
 
+pub mod alert;
 pub mod app;
 pub mod check;
 pub mod cli;

@@ -30,6 +30,7 @@ use crate::port::process::Processes;
 use crate::port::source::Source;
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
+use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::header_row::check_header;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::records::failure_records::unreadable_message;
@@ -65,6 +66,10 @@ pub struct RunRequest {
     pub trigger: Trigger,
     /// What the run claims of the job's schedule.
     pub claim: ScheduleClaim,
+    /// Set if nothing runs, and only an end is recorded: its status and its reason.
+    pub recorded_end: Option<(RunStatus, String)>,
+    /// What the run reports to people; `None` for one that reports nothing.
+    pub alerts: Option<Arc<RunAlerts>>,
     /// Which changes of existing rows a person approves.
     pub approval: Approval,
     /// The machine's name.
@@ -82,6 +87,7 @@ impl RunRequest {
             retrying: RetryScope::None,
             trigger: self.trigger.clone(),
             claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            alerts: self.alerts.clone(),
             host: self.host.clone(),
             ..Self::default()
         })
@@ -345,6 +351,8 @@ pub(super) fn run_config(settings: &Settings, request: &RunRequest, install: &st
         trigger: request.trigger.clone(),
         schedule: settings.schedule.clone().map(Arc::new),
         claim: settings.schedule.as_ref().map(|_| request.claim.clone()),
+        recorded_end: request.recorded_end.clone(),
+        alerts: request.alerts.clone(),
         ttl_ms: settings.lease_ttl_ms,
         commit_every_ms: settings.commit.every_ms,
         max_rows: settings.commit.max_rows,

@@ -17,6 +17,8 @@ pub enum Subject {
     Schedule,
     /// Where the job reports that it is alive.
     Heartbeat,
+    /// Who hears of failures.
+    Alerts,
     /// Where the metrics of its runs go.
     Metrics,
     /// The job's source.
@@ -50,6 +52,7 @@ impl Subject {
             Self::JobFile => "job file",
             Self::Schedule => "schedule",
             Self::Heartbeat => "heartbeat",
+            Self::Alerts => "alerts",
             Self::Metrics => "metrics",
             Self::Source => "source",
             Self::Step => "step",

@@ -97,6 +97,7 @@ fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Resul
             runtime.block_on(commands::schedule::backfill::command(session, args, host_name(), clock, chance))
         }
         CliCommand::Late(args) => runtime.block_on(commands::schedule::late::command(session, args, clock, chance)),
+        CliCommand::Alert(args) => runtime.block_on(commands::alert::command(session, &args.action, clock)),
         CliCommand::Check(args) => runtime.block_on(commands::inspect::check::command(session, args, clock, chance)),
         CliCommand::Failures(args) => {
             runtime.block_on(commands::maintain::failures::command(session, &args.action, host_name(), clock, chance))

@@ -15,6 +15,7 @@ use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
 use crate::config::form::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
+use crate::config::sections::alerts::{self, AlertSettings};
 use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
 use crate::config::sections::expect;
@@ -122,6 +123,8 @@ pub struct Settings {
     pub max_changed: Option<ChangeLimit>,
     /// Where the job reports that it is alive.
     pub heartbeat: HeartbeatSettings,
+    /// What the job reports to people.
+    pub alerts: AlertSettings,
     /// Where the metrics of its runs go.
     pub metrics: MetricsSettings,
     /// How the job appears in the tab Jobs; `None` if it does not.
@@ -272,6 +275,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
     let expectations = expect::expectations(reader, raw.expect.as_ref());
     let max_changed = max_changed::max_changed(reader, sheet, mode);
     let heartbeat = heartbeat::heartbeat(reader, raw.heartbeat.as_ref());
+    let alerts = alerts::alerts(reader, raw.alerts.as_ref(), schedule.as_ref());
     let metrics = metrics::metrics(reader, raw.metrics.as_ref());
     let jobs = jobs::view(reader, raw);
     Some(Settings {
@@ -306,6 +310,7 @@ fn settings(reader: &mut ValueReader<'_>, path: &Path, flags: &Overrides, raw: &
         expectations,
         max_changed,
         heartbeat,
+        alerts,
         metrics,
         jobs,
         state_dir,

@@ -15,6 +15,7 @@
 //! | Which status and message does an ended run get? | `run_end` |
 //! | How does a run load, check and prepare its lease? | `startup` |
 //! | What does a run claim of its job's schedule, and which commit records it? | `schedule_claim`, `schedule_recorder` |
+//! | What does a run record and report to people? | `alert_recorder` |
 //! | What configures a run, and what does it depend on? | `run_config` |
 //! | What is taken in, in which order? | `input/` |
 //! | What becomes of a record? | `records/` |
@@ -29,6 +30,7 @@
 pub mod run_loop;
 pub mod run_end;
 pub mod startup;
+pub mod alert_recorder;
 pub mod run_config;
 pub mod schedule_claim;
 pub mod schedule_recorder;

@@ -17,7 +17,7 @@ use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::runs::event::{Event, RunReport};
 use crate::ledger::runs::expectation::Expectations;
 use crate::ledger::runs::held_changes::HoldSettings;
-use crate::ledger::runs::run::Trigger;
+use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
 use crate::ledger::values::columns::Columns;
@@ -29,6 +29,7 @@ use crate::port::step::{Identify, Step};
 use crate::port::store::{Store, StoreError};
 use crate::retry::RetryPolicy;
 use crate::rng::Rng;
+use crate::runner::alert_recorder::RunAlerts;
 use crate::runner::input::input_queue::RetryScope;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::schedule_claim::ScheduleClaim;
@@ -119,6 +120,10 @@ pub struct RunConfig {
     pub schedule: Option<Arc<JobSchedule>>,
     /// What the run claims of its job's schedule; `None` for a job without one.
     pub claim: Option<ScheduleClaim>,
+    /// Set if nothing runs, and only an end is recorded: its status and its reason.
+    pub recorded_end: Option<(RunStatus, String)>,
+    /// What the run reports to people; `None` for a job without a channel.
+    pub alerts: Option<Arc<RunAlerts>>,
     /// Length of the lease, in milliseconds.
     pub ttl_ms: u64,
     /// Maximum time that results wait for a commit, in milliseconds.

@@ -25,6 +25,7 @@ use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
 use crate::ledger::values::columns::Columns;
 use crate::port::process::Processes;
 use crate::port::store::StoreError;
+use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::outlook::utc_offset_ms;
 use crate::runner::queue::first_records::FirstRecords;
 use crate::runner::records::change_hold::ChangeHold;
@@ -89,6 +90,8 @@ pub struct RunContext {
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
     pub schedule: Option<ScheduleRecorder>,
+    /// The alerts of the job; `None` for a job without a channel.
+    pub alerts: Option<AlertRecorder>,
     /// This run, as its row in Runs will begin.
     pub run: Run,
     /// The service's clock.
@@ -138,6 +141,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         run.outlook.utc_offset_ms = Some(utc_offset_ms(run.started, &sheet_zone));
         (parts.events)(Event::RunAbandoned { run: run.id.clone() });
     }
+    let alerts = alert_recorder(config, &loaded);
     let chain = start_chain(config, &loaded, definition, &run.id);
     let (mut intake, table_exists) = intake(parts, config, &loaded, &chain, &run.id)?;
     if let Some(key) = config.retrying.unknown_key(&intake.index) {
@@ -158,6 +162,7 @@ pub async fn open(parts: &Dependencies, config: &RunConfig) -> Result<RunContext
         table_exists,
         abandoned_runs,
         schedule,
+        alerts,
         run,
         service,
         sheet_zone,
@@ -188,6 +193,17 @@ fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<Sched
     let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
+}
+
+/// Creates the recorder of the job's alerts, if it has a channel.
+fn alert_recorder(config: &RunConfig, loaded: &Loaded) -> Option<AlertRecorder> {
+    let alerts = config.alerts.as_ref()?;
+    let of_schedule = config.claim.as_ref().is_some_and(|claim| claim.verdict.is_some());
+    let is_counted = config.retrying.reads_source() || of_schedule || config.recorded_end.is_some();
+    let mut recorder = AlertRecorder::new(alerts, &config.holder.install, is_counted);
+    let stored = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.alerts.as_deref());
+    recorder.load(stored, loaded.requests.silence_until);
+    Some(recorder)
 }
 
 /// Creates the commit chain from the load, with the state that the next commit writes.
@@ -229,6 +245,7 @@ fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run 
     Run {
         host: config.holder.host.clone(),
         version: config.version.clone(),
+        message: config.alerts.as_ref().map(|alerts| alerts.remark.clone()).unwrap_or_default(),
         ..Run::new(id, config.job.clone(), config.trigger.clone(), started)
     }
 }

@@ -213,6 +213,8 @@ impl Job {
             schedule: None,
             claim: None,
             trigger: Trigger { kind: "test".into(), ..Trigger::default() },
+            alerts: None,
+            recorded_end: None,
             ttl_ms: 300_000,
             commit_every_ms: 2_000,
             max_rows: 1_000,

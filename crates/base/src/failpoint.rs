@@ -21,6 +21,11 @@ pub const KEPT: &str = "kept";
 /// After it was made durable, before it is used.
 pub const KEPT_DURABLY: &str = "kept-durably";
 
+/// Before the messages of a run are sent.
+pub const ALERT: &str = "alert";
+/// After they were sent, before this machine remembers it.
+pub const ALERTED: &str = "alerted";
+
 /// After everything was reported and closed, before obsolete files are removed.
 pub const LEAVE: &str = "leave";
 

@@ -53,6 +53,8 @@ const MOVED_PAUSE: Duration = Duration::from_millis(500);
 pub struct JobHistory {
     /// What lateness is judged by.
     pub summary: RunSummary,
+    /// The state of the job's alerts, as stored.
+    pub alerts: Option<String>,
     /// The time of the service that was read, by which lateness is judged.
     pub now: Timestamp,
 }
@@ -92,7 +94,9 @@ pub async fn read_history(
     chance: &Arc<dyn Rng>,
 ) -> Result<JobHistory, HistoryError> {
     let sheet = match connect_to_read(settings, None, clock, chance) {
-        Err(AppError::NeverRan) => return Ok(JobHistory { summary: RunSummary::default(), now: clock.now() }),
+        Err(AppError::NeverRan) => {
+            return Ok(JobHistory { summary: RunSummary::default(), alerts: None, now: clock.now() });
+        }
         sheet => sheet?,
     };
     let mut runs = LatestRuns::new(&settings.job, settings.jobs.clone());
@@ -120,7 +124,7 @@ pub async fn read_history(
     if let Some(schedule) = state.as_ref().and_then(|state| state.schedule.as_ref()) {
         summary.failures_in_a_row = schedule.failures_in_a_row;
     }
-    Ok(JobHistory { summary, now })
+    Ok(JobHistory { summary, alerts: state.and_then(|state| state.alerts), now })
 }
 
 /// Reads the logical times that a run of the job has reached the end of its source for, those of

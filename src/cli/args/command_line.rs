@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
+use crate::cli::args::alert::AlertArgs;
 use crate::cli::args::approval::approval;
 use crate::cli::args::backfill::BackfillArgs;
 use crate::cli::args::duration::{deadline, duration};
@@ -100,6 +101,8 @@ pub enum CliCommand {
     Prune(PruneArgs),
     /// Move a job to a new spreadsheet; its keys still count
     Rollover(RolloverArgs),
+    /// Send a test message to the channels that hear of failures
+    Alert(AlertArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
     /// Check how far scripts and crontabs can be left alone: readiness, gaps
@@ -340,7 +343,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) | Self::Lint(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Alert(_) | Self::Retry(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }
@@ -355,6 +358,7 @@ fn after_help() -> String {
          SHEETKEEP_CREDENTIALS_JSON      the credentials themselves, plain or base64\n  \
          SHEETKEEP_API_URL               root of the Sheets API, if it is not Google's\n  \
          HTTPS_PROXY, ALL_PROXY          a proxy; NO_PROXY lists the hosts that need none\n  \
+         SLACK_WEBHOOK_URL               an incoming webhook of Slack; failures are reported there\n  \
          SHEETKEEP_LOG                   log levels, such as sheetkeep=debug\n  \
          SHEETKEEP_LOG_FORMAT            the value of --log-format, where no flag is given\n  \
          All but the last two may also be set in the file .env beside the job file.\n\n\

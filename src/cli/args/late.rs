@@ -20,6 +20,9 @@ pub struct LateArgs {
     /// Read the file that `[heartbeat]` writes, not the spreadsheet; no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spreadsheet", "embedded"])]
     pub file: Option<PathBuf>,
+    /// Report what is late to the job's channels, once
+    #[arg(long)]
+    pub alert: bool,
     /// Where the jobs keep their state.
     #[command(flatten)]
     pub sheet: SheetArgs,

@@ -8,6 +8,7 @@
 //! - `plan`, `backfill`, `late`, `failures`, `lint`, `retry`, `emulate`: the flags of the command of that name.
 //! - `maintenance`: the flags of `fsck`, `prune`, `reset` and `rollover`.
 //! - `schedule`, `schedule_run`: the flags of `schedule explain`, `export` and `run`.
+//! - `alert`: the flags of `alert test`.
 //! - `approval`: what does `--approve` approve?
 //! - `duration`: how is a duration typed?
 
@@ -24,5 +25,6 @@ pub mod lint;
 pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;
+pub mod alert;
 pub mod approval;
 pub mod duration;

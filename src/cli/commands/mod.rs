@@ -8,6 +8,7 @@
 //! - `schedule/`: commands about when a job runs.
 //! - `lint`: checks how far scripts can be left alone.
 //! - `retry`: runs any command until it succeeds.
+//! - `alert`: sends a test message; `alert_place` words a job for all messages.
 //! - `emulate`: serves the emulator.
 //! - `load_settings`: what every command about a job does first.
 //! - `error_report`: which exit and which help does an error get?
@@ -20,6 +21,8 @@ pub mod inspect;
 pub mod maintain;
 pub mod schedule;
 mod fields;
+pub mod alert;
+pub mod alert_place;
 pub mod retry;
 pub mod lint;
 #[cfg(feature = "emulator")]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, Span};
 
+use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::error::AppError;
 use crate::app::heartbeat::{Heartbeat, HeartbeatEnd};
 use crate::app::job::{RunRequest, run};
@@ -14,6 +15,7 @@ use crate::app::metrics::delivery::MetricsDelivery;
 use crate::app::metrics::run_meter::{RunEnding, RunMeter};
 use crate::app::plan::plan_file::PlanFile;
 use crate::cli::args::command_line::RunArgs;
+use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::{from_app, from_plan_file};
 use crate::cli::commands::load_settings::{load_settings, place};
 use crate::cli::errors::CliError;
@@ -103,7 +105,7 @@ pub struct RunOptions {
 pub async fn run_job(
     session: &Session,
     args: &RunArgs,
-    order: RunOptions,
+    mut order: RunOptions,
     host: String,
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
@@ -114,29 +116,17 @@ pub async fn run_job(
     };
     let place = place(&args.job, &settings);
     let observers = RunObservers::new(session, args, &order, &settings, &clock);
+    let alerting = alerting(&settings, &order, &place, &host, &clock);
     let stop = Stop::default();
     let abort = CancellationToken::new();
     let watch = watch_signals(&stop, &abort, &clock);
-    let request = RunRequest {
-        accept_changes: args.accept_changes,
-        overlap: overlap(args, settings.overlap),
-        retrying: order.retrying,
-        changes: order.changes,
-        rollover: order.rollover,
-        recreates_tabs: order.recreates_tabs,
-        trigger: order
-            .trigger
-            .clone()
-            .unwrap_or_else(|| Trigger { kind: order.command.unwrap_or("cli").to_owned(), ..Trigger::default() }),
-        claim: order.claim.clone(),
-        approval: args.approve.unwrap_or_default(),
-        host,
-    };
+    let request = run_request(args, &mut order, &settings, alerting.as_ref(), host);
+    let (trigger, began) = (request.trigger.clone(), clock.now());
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
-    let trigger = request.trigger.kind.clone();
     let recorder = (request.clone(), Arc::clone(&clock), Arc::clone(&chance));
-    let running = Box::pin(run(&settings, request, clock, chance, events, stop).instrument(observers.span.clone()));
+    let running =
+        Box::pin(run(&settings, request, clock, Arc::clone(&chance), events, stop).instrument(observers.span.clone()));
     let ended = tokio::select! {
         ended = running => Some(ended),
         () = deadline => None,
@@ -161,7 +151,16 @@ pub async fn run_job(
         |report| Exit::for_run(report, args.fail_on, signal),
         |error| error_of_run(error, order.plan.as_ref(), &settings),
     );
-    observers.finish(trigger, &ended, &concluded, &place).await;
+    let to_machines = observers.finish(trigger.kind.clone(), &ended, &concluded, &place);
+    let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: signal.is_some() };
+    // The call that recorded the failed start has reported it.
+    let is_reported = order.claim.has_failed_start && ended.as_ref().is_err_and(AppError::precedes_claim);
+    let to_people = async {
+        if let Some(alerting) = alerting.as_ref().filter(|_| !is_reported) {
+            alerting.finish(&end, &chance).instrument(observers.span.clone()).await;
+        }
+    };
+    tokio::join!(to_machines, to_people);
     concluded
 }
 
@@ -288,6 +287,31 @@ fn report_of(error: &AppError) -> Option<&RunReport> {
     }
 }
 
+fn run_request(
+    args: &RunArgs,
+    order: &mut RunOptions,
+    settings: &Settings,
+    alerting: Option<&Alerting>,
+    host: String,
+) -> RunRequest {
+    let kind = order.command.unwrap_or("cli");
+    let by_command = || Trigger { kind: kind.to_owned(), ..Trigger::default() };
+    RunRequest {
+        accept_changes: args.accept_changes,
+        overlap: overlap(args, settings.overlap),
+        retrying: order.retrying.clone(),
+        changes: order.changes.take(),
+        rollover: order.rollover.clone(),
+        recreates_tabs: order.recreates_tabs,
+        trigger: order.trigger.clone().unwrap_or_else(by_command),
+        claim: order.claim.clone(),
+        approval: args.approve.unwrap_or_default(),
+        recorded_end: None,
+        alerts: alerting.map(Alerting::for_run),
+        host,
+    }
+}
+
 fn reporter(
     session: &Session,
     args: &RunArgs,
@@ -311,6 +335,18 @@ fn heartbeat(settings: &Settings, order: &RunOptions, clock: &Arc<dyn Clock>) ->
     let silent = HeartbeatSettings::default();
     let of_run = if order.command.is_none() { &settings.heartbeat } else { &silent };
     Heartbeat::new(of_run, settings.certificates.as_deref(), Arc::clone(clock))
+}
+
+/// Returns the alerts of the run. A run by which another command writes has none.
+fn alerting(
+    settings: &Settings,
+    order: &RunOptions,
+    place: &Place,
+    host: &str,
+    clock: &Arc<dyn Clock>,
+) -> Option<Alerting> {
+    let is_ordinary = order.command.is_none();
+    is_ordinary.then(|| Alerting::new(settings, alert_place(place, settings, host), clock)).flatten()
 }
 
 fn heartbeat_end<'a>(

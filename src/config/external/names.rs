@@ -15,6 +15,8 @@ pub const CREDENTIALS_PATH: &str = "GOOGLE_APPLICATION_CREDENTIALS";
 pub const CREDENTIALS_JSON: &str = "SHEETKEEP_CREDENTIALS_JSON";
 /// The environment variable with the root of the Sheets API.
 pub const API_URL: &str = "SHEETKEEP_API_URL";
+/// The environment variable with an incoming webhook of Slack; failures are reported there.
+pub const SLACK_WEBHOOK: &str = "SLACK_WEBHOOK_URL";
 /// The environment variable with the token of a planned service; the name is reserved.
 const SERVE_TOKEN: &str = "SHEETKEEP_SERVE_TOKEN";
 

@@ -7,11 +7,11 @@
 
 use std::path::PathBuf;
 
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 use url::Url;
 
-use crate::config::problem::ConfigProblem;
 use crate::config::sections::proxies::proxies;
+use crate::config::sections::secret_url::{is_readable_on_the_way, secret_url};
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::HeartbeatSection;
 use crate::config::value_reader::ValueReader;
@@ -100,27 +100,13 @@ fn convention(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<PingConve
 }
 
 fn ping_url(reader: &mut ValueReader<'_>, at: &At<String>) -> Option<Url> {
-    let text = reader.secret_text(at)?;
-    let url = Url::parse(text.expose_secret().trim())
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https") && url.host_str().is_some_and(|host| !host.is_empty()));
-    let Some(url) = url else {
-        let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
-        // Without the place in the file, so that the line with the secret is not shown.
-        reader.add_problem(ConfigProblem::new("`heartbeat.url` is not an http or https address").help(help));
-        return None;
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let problem = ConfigProblem::new("`heartbeat.url` holds a user or a password, and neither is sent");
-        reader.add_problem(problem.help("use an address whose path is the secret"));
-        return None;
-    }
+    let help = "write the whole address, such as https://hc-ping.com/UUID, or ${NAME} of a variable that holds it";
+    let url = secret_url(reader, at, "heartbeat.url", help)?;
     if !at.get().contains("${") {
         let what = "heartbeat.url stands in the job file, and anyone who reads it can report success in the job's name";
         reader.add_warning(what, "keep it in .env and write url = \"${HEARTBEAT_URL}\"");
     }
-    let is_loopback = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-    if url.scheme() == "http" && !is_loopback {
+    if is_readable_on_the_way(&url) {
         reader.add_warning(
             "heartbeat.url is http, so everybody on the way can read it",
             "use https, if the service has it",

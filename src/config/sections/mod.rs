@@ -13,8 +13,12 @@
 //! | What is a run expected to yield? | `expect` |
 //! | How many existing rows may a run change? | `max_changed` |
 //! | Where does the job report that it is alive? | `heartbeat` |
+//! | What is reported to people, when, and to whom? | `alerts`, `alert_channels` |
+//! | How is an address read that is a secret? | `secret_url` |
 //! | How does the job appear in the tab Jobs? | `jobs` |
 
+mod alert_channels;
+pub mod alerts;
 pub(crate) mod columns;
 pub mod evaluation;
 pub(crate) mod expect;
@@ -28,6 +32,7 @@ mod linked;
 pub(crate) mod max_changed;
 pub(crate) mod proxies;
 pub(crate) mod schedule;
+pub(crate) mod secret_url;
 pub mod source;
 pub mod steps;
 pub mod target;

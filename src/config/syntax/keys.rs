@@ -13,8 +13,7 @@ use toml::de::{DeTable, DeValue};
 use crate::config::problem::ConfigProblem;
 
 /// Planned keys that this version lacks, by their table.
-const NOT_BUILT: [(&str, &[&str]); 5] = [
-    ("", &["alerts"]),
+const NOT_BUILT: [(&str, &[&str]); 4] = [
     ("source", &["http", "sheet", "command", "sql", "singer", "cursor"]),
     ("step", &["http"]),
     ("sheet", &["rename"]),
@@ -293,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_planned_is_told_as_not_built_yet() {
-        let found = problems(&format!("{WHOLE}[alerts]\nslack = 'x'\n[[step]]\nhttp = 'x'\nmap = '.'\n"));
+        let found = problems(&format!("{WHOLE}[failures]\ntab = 'x'\n[[step]]\nhttp = 'x'\nmap = '.'\n"));
         assert_eq!(found.len(), 2);
         assert!(found.iter().all(|p| p.contains("not built yet")), "{found:?}");
     }

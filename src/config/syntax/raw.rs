@@ -49,6 +49,8 @@ pub(crate) struct JobFile {
     pub(crate) expect: Option<ExpectSection>,
     /// Where the job reports that it is alive.
     pub(crate) heartbeat: Option<HeartbeatSection>,
+    /// What is reported to people, when, and to whom.
+    pub(crate) alerts: Option<AlertsSection>,
     /// Where the metrics of each run go.
     pub(crate) metrics: Option<MetricsSection>,
     /// How the job appears in the tab Jobs.
@@ -274,6 +276,71 @@ pub(crate) struct HeartbeatSection {
     pub(crate) kind: Option<Text>,
     /// A file that is rewritten after each run, with its result.
     pub(crate) file: Option<Text>,
+}
+
+/// What is reported to people, when, and to whom. With `SLACK_WEBHOOK_URL` set, none of it is needed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub(crate) struct AlertsSection {
+    /// Whether anything is reported; true by default.
+    pub(crate) enabled: Option<At<bool>>,
+    /// Bad runs in a row before the first message: 1, or 2 for a job that runs more than once an hour.
+    pub(crate) after: Option<At<i64>>,
+    /// Good runs in a row before the message that it is over; 1 by default.
+    pub(crate) recover_after: Option<At<i64>>,
+    /// The time until a reminder, then daily; 4h by default, or never.
+    pub(crate) remind_every: Option<Text>,
+    /// Failed records of a run that are reported: a number from 1, a share such as 5%, or never; 1 by default.
+    pub(crate) failed_items: Option<Text>,
+    /// Retries for each record read above which a run is reported; nothing by default.
+    pub(crate) retries_per_record: Option<At<f64>>,
+    /// Messages in any hour, 10 by default; the rest waits and is joined.
+    pub(crate) most_per_hour: Option<At<i64>>,
+    /// Local times between which warnings wait, such as 22:00-07:00.
+    pub(crate) quiet_hours: Option<Text>,
+    /// The IANA zone of `quiet_hours` and of times in messages; the schedule's by default.
+    pub(crate) timezone: Option<Text>,
+    /// Who hears of a problem that lasts, in order.
+    pub(crate) escalate: Vec<EscalateSection>,
+    /// Where messages go, beside `SLACK_WEBHOOK_URL`. If all of them fail, the first other one is used.
+    pub(crate) channel: Vec<AlertChannelSection>,
+}
+
+/// A channel that hears of a problem that lasts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["after", "to"]))]
+pub(crate) struct EscalateSection {
+    /// How long it may last: 3 failures, or a time such as 24h.
+    pub(crate) after: Option<Text>,
+    /// The channel's name.
+    pub(crate) to: Option<Text>,
+}
+
+/// Where messages go.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["kind"]))]
+pub(crate) struct AlertChannelSection {
+    /// The channel's name; its kind by default.
+    pub(crate) name: Option<Text>,
+    /// What it is.
+    #[schemars(extend("enum" = ["slack", "pagerduty", "teams", "discord", "ntfy", "email", "webhook", "command"]))]
+    pub(crate) kind: Option<Text>,
+    /// The webhook's address, the ntfy topic's, or the mail server's: `smtps://USER:PASSWORD@HOST`. It is a secret; write `${NAME}`.
+    pub(crate) url: Option<Text>,
+    /// The routing key of `PagerDuty`, the access token of ntfy, or the signing secret of a webhook. It is a secret; write `${NAME}`.
+    pub(crate) key: Option<Text>,
+    /// The least severity: info, warning, critical; never for a channel of escalate only.
+    #[schemars(extend("enum" = ["info", "warning", "critical", "never"]))]
+    pub(crate) severity: Option<Text>,
+    /// The sender of e-mail.
+    pub(crate) from: Option<Text>,
+    /// The recipients of e-mail.
+    pub(crate) to: Vec<Text>,
+    /// A program and its arguments; it gets the message as JSON on its standard input.
+    pub(crate) command: Option<At<Vec<String>>>,
 }
 
 /// Where the metrics of each run go, once it is over.

@@ -23,6 +23,7 @@ use crate::ledger::runs::run::{Counts, Run};
 use crate::ledger::state::rollover::Rollover;
 use crate::port::store::MisplacedWrites;
 use crate::rng::Rng;
+use crate::runner::alert_recorder::AlertRecorder;
 use crate::runner::commit::commit_driver::{CommitDriver, CommitOutcome, LastError};
 use crate::runner::commit::halt_errors::{fenced_error, halt_error, head_missing_error, unfinished_error};
 use crate::runner::commit::misplaced_rows::MisplacedRows;
@@ -49,6 +50,8 @@ pub struct Committer {
     pub abandoned_runs: Vec<Run>,
     /// The history of the job's schedule; `None` for a job without one.
     pub(in crate::runner) schedule: Option<ScheduleRecorder>,
+    /// The alerts of the job; `None` for a job without a channel.
+    pub(super) alerts: Option<AlertRecorder>,
     /// This run, as of its last commit.
     pub run: Run,
     /// The service's clock.
@@ -102,6 +105,7 @@ impl Committer {
             table_exists,
             abandoned_runs,
             schedule,
+            alerts,
             run,
             service,
             began_ms,
@@ -118,6 +122,7 @@ impl Committer {
             chain,
             abandoned_runs,
             schedule,
+            alerts,
             run,
             service,
             table_exists,
@@ -280,9 +285,11 @@ impl Committer {
         let ended = end.map(|_| by_service_clock(&run, ahead_ms));
         let schedule =
             self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
+        let alerts = self.alerts_after(ended.as_ref());
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
             state.schedule = schedule.or(state.schedule.take());
+            state.alerts = alerts.or(state.alerts.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;
@@ -388,6 +395,8 @@ impl Committer {
         self.rows += rows;
         self.table_exists |= !commit.changes.tables.is_empty();
         intake.output.header.on_columns_added(&commit.changes.columns);
+        let released = commit.state.lease.holder.is_none();
+        self.record_alerts(released);
         if let Some(recorder) = &mut self.schedule {
             recorder.on_applied(&self.abandoned_runs);
         }
@@ -395,7 +404,6 @@ impl Committer {
         self.lease_validity = LeaseValidity::new(now_ms.saturating_sub(took_ms), self.ttl_ms);
         self.last_commit_ms = now_ms;
         self.emit(Event::Committed { number: id.commit, rows, keys, took_ms });
-        let released = commit.state.lease.holder.is_none();
         self.closing_run = if released { ClosingRun::Done } else { ClosingRun::No };
         if released && !self.is_run_row_written {
             self.run = commit.changes.runs.last().cloned().unwrap_or_else(|| self.run.clone());

@@ -9,6 +9,7 @@
 //! | With which error does a run end whose commits can't go on? | `halt_errors` |
 //! | How is a refused batch bisected? | `bisect` |
 //! | What happens after a concurrent commit? | `reload` |
+//! | What do commits record of the job's alerts? | `recorded_alerts` |
 //! | How is the lease released after an error? | `lease_release` |
 //!
 //! Out of scope: the rules of a commit (`ledger::commit`), and its requests (`store::commit`).
@@ -21,3 +22,4 @@ mod halt_errors;
 mod bisect;
 mod reload;
 mod lease_release;
+mod recorded_alerts;

@@ -79,6 +79,7 @@ impl Committer {
         } else {
             check_lease(&snapshot, &self.lease_request, loaded.service_time)?.into_iter().collect()
         };
+        self.reload_alerts(snapshot.state.alerts.as_deref(), loaded.requests.silence_until);
         if let Some(recorder) = &mut self.schedule {
             recorder.reload(snapshot.state.schedule.as_ref())?;
         }

@@ -27,6 +27,7 @@ impl RunLoop {
         let all_alike = self.intake.probation.ended_by().map(Cause::sentence);
         let error = trouble.or(all_alike).or_else(|| self.source_error.as_ref().map(ToString::to_string));
         let verdict = self.config.claim.as_ref().and_then(|claim| claim.verdict.clone());
+        let verdict = self.config.recorded_end.clone().or(verdict);
         // The duration is measured monotonically, because the wall clock may have been set
         // meanwhile.
         let took_ms = self.clock.monotonic_ms().saturating_sub(self.began_ms);

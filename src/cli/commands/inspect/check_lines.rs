@@ -51,6 +51,7 @@ pub async fn offline_lines(
     lines.extend(check_surroundings(settings, &env_file(args, settings)));
     lines.extend(check_schedule(settings, clock.now()));
     lines.extend(check_heartbeat(settings));
+    lines.extend(check_alerts(settings));
     lines.extend(check_metrics(settings));
     let (of_source, repeated_keys) = check_source(settings, clock).await;
     lines.extend(of_source);
@@ -152,6 +153,13 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
         }
     });
     ping.into_iter().chain(file).collect()
+}
+
+/// Names the channels that hear of failures; nothing if there is none.
+fn check_alerts(settings: &Settings) -> Option<CheckItem> {
+    let names: Vec<String> = settings.alerts.channels.iter().map(ToString::to_string).collect();
+    let what = format!("well-formed: {}; no message is sent here, sheetkeep alert test sends one", names.join(", "));
+    (!names.is_empty()).then(|| CheckItem::fine(Subject::Alerts, what))
 }
 
 /// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes no

@@ -10,12 +10,14 @@ use std::sync::Arc;
 use futures_util::stream::{self, StreamExt};
 use serde::Serialize;
 
+use crate::app::alerting::{AlertedEnd, Alerting};
 use crate::app::job::{RunRequest, run};
 use crate::app::schedule::due::{DueRun, DueStep, ask};
 use crate::cli::args::command_line::RunArgs;
 use crate::cli::args::job::JobArgs;
+use crate::cli::commands::alert_place::alert_place;
 use crate::cli::commands::error_report::from_app;
-use crate::cli::commands::load_settings::load_settings_at;
+use crate::cli::commands::load_settings::{load_settings_at, place};
 use crate::cli::commands::run::{RunOptions, run_job};
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
@@ -116,7 +118,7 @@ impl DueCall<'_> {
                 }
                 DueStep::Record(due) => {
                     last = Some(due.claim.clone());
-                    self.record(&settings, &due).await?;
+                    self.record(args, &settings, &due).await?;
                     line = DueLine::closed(&due);
                     self.report(args, &settings, &line);
                 }
@@ -161,16 +163,25 @@ impl DueCall<'_> {
     }
 
     /// Records occurrences that do not run. It is not an error if another clock did so first.
-    async fn record(&self, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
+    async fn record(&self, args: &RunArgs, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
+        let words = alert_place(&place(&args.job, settings), settings, &self.host);
+        let alerting = Alerting::new(settings, words, &self.clock);
         let request = RunRequest {
             retrying: RetryScope::None,
             trigger: due.trigger.clone(),
             claim: due.claim.clone(),
+            alerts: alerting.as_ref().map(Alerting::for_run),
             host: self.host.clone(),
             ..RunRequest::default()
         };
         let (clock, chance) = (Arc::clone(&self.clock), Arc::clone(&self.chance));
-        match Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await {
+        let ended = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+        if let Some(alerting) = &alerting {
+            let (trigger, began) = (due.trigger.clone(), self.clock.now());
+            let end = AlertedEnd { ended: &ended, trigger, began, is_interrupted: false };
+            alerting.finish(&end, &self.chance).await;
+        }
+        match ended {
             Ok(_) => Ok(()),
             Err(error) if error.is_duplicate() => Ok(()),
             Err(error) => Err(from_app(&error, settings)),

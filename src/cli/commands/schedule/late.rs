@@ -7,6 +7,7 @@ use crate::app::schedule::run_history::{HistoryError, history_of_file, read_hist
 use crate::cli::args::late::LateArgs;
 use crate::cli::commands::error_report::from_history;
 use crate::cli::commands::load_settings::read_settings;
+use crate::cli::commands::schedule::late_alert::report_verdict;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
@@ -28,7 +29,13 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     let output = match &args.file {
-        Some(file) => LateOutput { lines: vec![judge_file(args, file, &clock)?], exit: Exit::Ok },
+        Some(file) => {
+            let line = judge_file(args, file, &clock)?;
+            if let (true, [job]) = (args.alert, args.jobs.as_slice()) {
+                report_verdict(&args.job_args(job), &settings_of(args, job)?, &line, None, &clock).await;
+            }
+            LateOutput { lines: vec![line], exit: Exit::Ok }
+        }
         None => judge_jobs(session, args, &clock, &chance).await?,
     };
     let output = match output.exit {
@@ -91,14 +98,18 @@ async fn judge_job(
     chance: &Arc<dyn Rng>,
 ) -> LateLine {
     let name = (settings.job.clone(), Some(job.display().to_string()));
-    match read_history(settings, clock, chance).await {
+    let (line, stored) = match read_history(settings, clock, chance).await {
         Ok(history) => {
             let schedule = settings.schedule.as_ref();
             let report = classify(schedule, max_age_ms(args), history.now, Some(&history.summary));
-            LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary)
+            (LateLine::judged(name, schedule, max_age_ms(args), &report, &history.summary), history.alerts)
         }
-        Err(error) => unknown(name, &error, Some(settings)),
+        Err(error) => (unknown(name, &error, Some(settings)), None),
+    };
+    if args.alert {
+        report_verdict(&args.job_args(job), settings, &line, stored.as_deref(), clock).await;
     }
+    line
 }
 
 /// Judges by the heartbeat file alone, with the schedule of the job file, if one is named.

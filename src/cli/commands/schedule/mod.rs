@@ -6,7 +6,7 @@
 //! - `due`: runs what is due by the schedule, for any number of clocks (`run --due`).
 //! - `daemon`: runs many jobs by their schedules (`schedule run`).
 //! - `backfill`: runs past dates that have not run.
-//! - `late`: which jobs are late, stuck or stale?
+//! - `late`: which jobs are late, stuck or stale? `late_alert` reports that to people.
 //! - `explain_and_export`: `schedule explain` and `schedule export`, which need no spreadsheet.
 
 pub mod due;
@@ -14,3 +14,4 @@ pub mod daemon;
 pub mod backfill;
 pub mod late;
 pub mod explain_and_export;
+mod late_alert;

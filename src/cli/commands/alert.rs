@@ -1,0 +1,81 @@
+//! `sheetkeep alert test`: a message by which a person sees that each channel works.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use crate::alert::dispatch::DeliveryResult;
+use crate::app::alerting::Alerting;
+use crate::cli::args::alert::{AlertAction, AlertTestArgs};
+use crate::cli::args::job::{JobArgs, SheetArgs};
+use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::error_report::from_config;
+use crate::cli::commands::load_settings::{place, read_settings};
+use crate::cli::errors::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::session::Session;
+use crate::clock::Clock;
+use crate::config::external::environment::{Environment, host_name};
+use crate::config::external::flags::Overrides;
+use crate::config::problem::ConfigError;
+use crate::config::settings::{Settings, read};
+
+/// A job without records, for a test that names no job.
+const NO_JOB: &str = "name = \"test\"\n[source]\ncsv = \"none.csv\"\n[item]\nkey = \".id\"\n[sheet]\ntab = \"Data\"\n";
+
+/// Runs the command.
+pub async fn command(session: &Session, action: &AlertAction, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
+    let AlertAction::Test(args) = action;
+    let settings = match &args.job {
+        Some(job) => read_settings(&job_args(args, job), None)?,
+        None => settings_without_job(args.env_file.as_deref())?,
+    };
+    let job = args.job.clone().unwrap_or_else(|| PathBuf::from("JOB.toml"));
+    let words = alert_place(&place(&job_args(args, &job), &settings), &settings, &host_name());
+    let names: Vec<String> = settings.alerts.channels.iter().map(|channel| channel.name.clone()).collect();
+    let Some(alerting) = Alerting::new(&settings, words, &clock) else { return Err(no_channel(&settings)) };
+    let wanted: Vec<&String> = names.iter().filter(|name| args.to.as_ref().is_none_or(|to| to == *name)).collect();
+    if wanted.is_empty() {
+        let to = args.to.as_deref().unwrap_or_default();
+        let message = format!("there is no channel \"{to}\"; the channels are {}", names.join(", "));
+        return Err(CliError::new(message, Exit::Usage).with_help("name one of them with --to"));
+    }
+    let outcomes = join_all(wanted.into_iter().map(|name| alerting.send_test(name))).await;
+    let mut are_all_taken = true;
+    for outcome in outcomes.into_iter().flatten() {
+        are_all_taken &= outcome.result.is_taken();
+        let what = match outcome.result {
+            DeliveryResult::Delivered => "delivered".to_owned(),
+            DeliveryResult::Accepted => "accepted: the service has it; look whether it arrives".to_owned(),
+            DeliveryResult::Failed(why) => format!("FAILED: {why}"),
+        };
+        session.terminal.out().put(&format!("{}: {what}\n", outcome.channel));
+    }
+    Ok(if are_all_taken { Exit::Ok } else { Exit::Unavailable })
+}
+
+fn no_channel(settings: &Settings) -> CliError {
+    let notes: Vec<&str> = settings.notes.iter().map(|note| note.what.as_str()).collect();
+    let why = notes.iter().find(|what| what.starts_with("SLACK_WEBHOOK_URL")).map(|what| format!(": {what}"));
+    let message = format!("no channel is set, so nothing is reported{}", why.unwrap_or_default());
+    CliError::new(message, Exit::Config)
+        .with_help("set SLACK_WEBHOOK_URL in the environment or in .env, or add an [[alerts.channel]] to the job file")
+}
+
+fn job_args(args: &AlertTestArgs, job: &Path) -> JobArgs {
+    JobArgs {
+        job: job.to_owned(),
+        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: args.env_file.clone() },
+        state_dir: None,
+        json: false,
+    }
+}
+
+/// Reads what the environment and `.env` alone set.
+fn settings_without_job(env_file: Option<&Path>) -> Result<Settings, CliError> {
+    let path = Path::new("JOB.toml");
+    let environment = Environment::read(Path::new(""), env_file);
+    let environment = environment.map_err(|problem| from_config(ConfigError::new(path, NO_JOB, vec![problem])))?;
+    read(path, NO_JOB, &Overrides::default(), &environment).map_err(from_config)
+}

@@ -1,0 +1,24 @@
+//! A job in the words of its alerts: where to look, and which commands help.
+
+use crate::alerts::message::MessageLink;
+use crate::alerts::reporting::AlertPlace;
+use crate::cli::output::destination::{Place, Spreadsheet};
+use crate::config::settings::Settings;
+
+/// Returns the job in words, for messages of this machine.
+pub fn alert_place(place: &Place, settings: &Settings, host: &str) -> AlertPlace {
+    let (spreadsheet, url) = match &place.spreadsheet {
+        Spreadsheet::Embedded { file, .. } => (file.clone(), None),
+        Spreadsheet::Remote { id, url, .. } => (id.clone(), url.clone()),
+    };
+    AlertPlace {
+        job: settings.job.clone(),
+        spreadsheet,
+        link: url.map(|url| MessageLink { label: "Open the sheet".to_owned(), url }),
+        status_command: place.command_line("status"),
+        failures_command: place.command_line("failures list"),
+        zone: settings.alerts.zone.clone(),
+        host: host.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
+}

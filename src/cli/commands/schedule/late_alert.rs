@@ -1,0 +1,122 @@
+//! `sheetkeep late --alert`: reports what `late` found to people, once.
+//!
+//! In scope: what a verdict means for the conditions of alerts. Out of scope: the verdict itself
+//! (`schedule::lateness`), sending (`app::alerting`).
+//!
+//! This machine remembers what it reported. A job whose failed run was reported is not reported as
+//! late, too. A state that can't be read is reported after an hour.
+
+use std::sync::Arc;
+
+use crate::alerts::alert_state::AlertState;
+use crate::alerts::condition::{Condition, Finding, Trouble};
+use crate::app::alerting::Alerting;
+use crate::app::local_state::instance_lock::known_id;
+use crate::cli::args::job::JobArgs;
+use crate::cli::commands::alert_place::alert_place;
+use crate::cli::commands::load_settings::place;
+use crate::cli::output::late::LateLine;
+use crate::clock::Clock;
+use crate::config::external::environment::host_name;
+use crate::config::settings::Settings;
+use crate::known_secrets::hide_secrets;
+use crate::schedule::lateness::LatenessState;
+use crate::time::Timestamp;
+
+/// How long a job may be unreadable before that is reported, in seconds.
+const UNREADABLE_S: i64 = 3_600;
+
+/// Reports the verdict on a job. `stored` is the alerts' state on its sheet.
+pub async fn report_verdict(
+    job: &JobArgs,
+    settings: &Settings,
+    line: &LateLine,
+    stored: Option<&str>,
+    clock: &Arc<dyn Clock>,
+) {
+    let words = alert_place(&place(job, settings), settings, &host_name());
+    let Some(alerting) = Alerting::new(settings, words, clock) else {
+        tracing::warn!(event = "alert.no_channel", job = settings.job, "no channel is set, so nothing is reported");
+        return;
+    };
+    let now = clock.now();
+    let findings = match line.state {
+        LatenessState::Unknown => unreadable(&alerting, line, now).into_iter().collect(),
+        state => {
+            forget_unreadable(&alerting);
+            let mut findings = vec![(Condition::Unreadable, Finding::Good)];
+            findings.extend(of_lateness(&alerting, settings, line, state, stored, now));
+            findings
+        }
+    };
+    alerting.finish_question(&findings).await;
+}
+
+/// Returns what a verdict says about lateness; nothing for a pause.
+fn of_lateness(
+    alerting: &Alerting,
+    settings: &Settings,
+    line: &LateLine,
+    state: LatenessState,
+    stored: Option<&str>,
+    now: Timestamp,
+) -> Option<(Condition, Finding)> {
+    let headline = match state {
+        LatenessState::Paused | LatenessState::Unknown => return None,
+        LatenessState::Ok | LatenessState::Degraded => return Some((Condition::Late, Finding::Good)),
+        LatenessState::Stale => "is stale",
+        LatenessState::Late => "is late",
+        LatenessState::Stuck => "is stuck",
+        LatenessState::NeverRan => "has never run",
+    };
+    if is_reported_by_runs(alerting, settings, stored) {
+        return None;
+    }
+    let trouble = Trouble {
+        since: line.expected.or(line.last_success).unwrap_or(now),
+        headline: headline.to_owned(),
+        reason: hide_secrets(&line.message).into_owned(),
+        run: String::new(),
+        read: 0,
+        new: 0,
+        failed: 0,
+    };
+    Some((Condition::Late, Finding::Bad(trouble)))
+}
+
+/// Returns whether a run has reported the problem. A run that was killed before it could has not.
+fn is_reported_by_runs(alerting: &Alerting, settings: &Settings, stored: Option<&str>) -> bool {
+    let mut state = stored.map(AlertState::read).unwrap_or_default();
+    let install = known_id(settings.state_dir.as_deref()).unwrap_or_default();
+    let memory = alerting.memory();
+    state.confirm(&install, |id| memory.delivery(id));
+    state.is_reported(Condition::Run)
+}
+
+/// Returns the finding about a job that can't be read, if it is one already.
+fn unreadable(alerting: &Alerting, line: &LateLine, now: Timestamp) -> Option<(Condition, Finding)> {
+    let mut memory = alerting.memory();
+    let now_s = now.0.div_euclid(1_000);
+    let since_s = *memory.unreadable_since_s.get_or_insert(now_s);
+    alerting.keep(&memory);
+    if now_s.saturating_sub(since_s) < UNREADABLE_S {
+        return None;
+    }
+    let trouble = Trouble {
+        since: Timestamp(since_s.saturating_mul(1_000)),
+        headline: "can't be read".to_owned(),
+        reason: hide_secrets(&line.message).into_owned(),
+        run: String::new(),
+        read: 0,
+        new: 0,
+        failed: 0,
+    };
+    Some((Condition::Unreadable, Finding::Bad(trouble)))
+}
+
+fn forget_unreadable(alerting: &Alerting) {
+    let mut memory = alerting.memory();
+    if memory.unreadable_since_s.take().is_some() {
+        alerting.keep(&memory);
+    }
+}

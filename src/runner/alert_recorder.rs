@@ -1,0 +1,161 @@
+//! Records a run in the alerts of its job, in the commits that the run makes anyway.
+//!
+//! In scope: the state that the next commit writes, and the messages that may be sent once the last
+//! commit is applied. Out of scope: the rules (`alerts`), sending (`alert`).
+//!
+//! The first commit takes in runs that vanished and occurrences that were missed. The last one takes
+//! in this run, and reports. A commit may be drafted again, so each draft starts from the state as
+//! last applied.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::alerts::alert_rules::AlertRules;
+use crate::alerts::alert_state::AlertState;
+use crate::alerts::condition_record::DeliveryRecord;
+use crate::alerts::message::Message;
+use crate::alerts::observation::{ObservedEnding, RunObservation};
+use crate::alerts::reporting::{AlertPlace, Reporting};
+use crate::known_secrets::hide_secrets;
+use crate::ledger::runs::outlook::NextDue;
+use crate::ledger::runs::run::{Run, RunStatus};
+use crate::time::Timestamp;
+
+/// Takes the messages of a run, once the commit that remembers them is applied.
+pub type AlertSink = Arc<dyn Fn(Vec<Message>) + Send + Sync>;
+
+/// What a run needs to report to people.
+#[derive(Clone)]
+pub struct RunAlerts {
+    /// When what is reported.
+    pub rules: AlertRules,
+    /// The job, in words.
+    pub place: AlertPlace,
+    /// What this machine knows of a message's delivery.
+    pub delivery: Arc<dyn Fn(&str) -> DeliveryRecord + Send + Sync>,
+    /// A phrase about the last delivery, for the run's row; empty if all channels worked.
+    pub remark: String,
+    /// Gets the messages.
+    pub sink: AlertSink,
+}
+
+impl fmt::Debug for RunAlerts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunAlerts").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+/// The alerts of a job, as this run sees them.
+pub struct AlertRecorder {
+    alerts: Arc<RunAlerts>,
+    /// As loaded, or as this run's first commit left it.
+    state: AlertState,
+    install: String,
+    silence_until: Option<Timestamp>,
+    has_claimed: bool,
+    /// Whether the run's own end counts: it reads the whole source, or records what did not run.
+    is_counted: bool,
+    /// What the last draft reports.
+    drafted: Vec<Message>,
+}
+
+/// What a commit records.
+pub struct RecordedRuns<'a> {
+    /// Runs that vanished.
+    pub abandoned: &'a [Run],
+    /// Occurrences that did not run.
+    pub closed: Vec<&'a Run>,
+    /// This run by the service's clock, if the commit is its last one.
+    pub ended: Option<&'a Run>,
+}
+
+impl AlertRecorder {
+    /// Creates the recorder of a run of this installation.
+    pub fn new(alerts: &Arc<RunAlerts>, install: &str, is_counted: bool) -> Self {
+        Self {
+            alerts: Arc::clone(alerts),
+            state: AlertState::default(),
+            install: install.to_owned(),
+            silence_until: None,
+            has_claimed: false,
+            is_counted,
+            drafted: Vec::new(),
+        }
+    }
+
+    /// Takes the state of a load, and the time until which people asked for silence. After
+    /// this run's first commit, its own state is the newer one.
+    pub fn load(&mut self, stored: Option<&str>, silence_until: Option<Timestamp>) {
+        self.silence_until = silence_until;
+        if !self.has_claimed {
+            self.state = stored.map(AlertState::read).unwrap_or_default();
+            self.state.confirm(&self.install, |id| (self.alerts.delivery)(id));
+        }
+    }
+
+    /// Returns the state after the next commit, at `now`. A last commit also reports.
+    pub fn text_after(&mut self, run: &str, recorded: &RecordedRuns<'_>, now: Timestamp) -> String {
+        let mut state = self.state_with(recorded);
+        self.drafted.clear();
+        if let Some(ended) = recorded.ended {
+            if self.is_counted {
+                state.observe_run(&observation(ended), &self.alerts.rules);
+            }
+            let next_due = match ended.outlook.next_due {
+                NextDue::At { due, .. } => Some(due),
+                NextDue::Unknown | NextDue::Never => None,
+            };
+            let reporting = Reporting {
+                now,
+                run,
+                install: &self.install,
+                silence_until: self.silence_until,
+                next_due,
+                place: &self.alerts.place,
+            };
+            self.drafted = state.report(&reporting, &self.alerts.rules);
+        }
+        state.text()
+    }
+
+    fn state_with(&self, recorded: &RecordedRuns<'_>) -> AlertState {
+        let mut state = self.state.clone();
+        if !self.has_claimed {
+            for run in recorded.abandoned.iter().chain(recorded.closed.iter().copied()) {
+                state.observe_run(&observation(run), &self.alerts.rules);
+            }
+        }
+        state
+    }
+
+    /// Keeps what a commit has recorded. The last one lets the messages go.
+    pub fn on_applied(&mut self, recorded: &RecordedRuns<'_>, is_last: bool) {
+        self.state = self.state_with(recorded);
+        self.has_claimed = true;
+        if is_last {
+            (self.alerts.sink)(std::mem::take(&mut self.drafted));
+        }
+    }
+}
+
+/// Returns a run as alerts see it.
+fn observation(run: &Run) -> RunObservation {
+    RunObservation {
+        ending: match run.status {
+            RunStatus::Succeeded | RunStatus::Partial => ObservedEnding::Finished,
+            RunStatus::Degraded => ObservedEnding::Degraded,
+            RunStatus::Failed => ObservedEnding::Failed,
+            RunStatus::TimedOut => ObservedEnding::TimedOut,
+            RunStatus::Crashed => ObservedEnding::Vanished,
+            RunStatus::Missed => ObservedEnding::Missed,
+            RunStatus::Running | RunStatus::Interrupted | RunStatus::Skipped => ObservedEnding::Unobserved,
+        },
+        run: run.id.clone(),
+        at: run.trigger.scheduled_for.unwrap_or(run.started),
+        read: run.counts.read,
+        new: run.counts.new,
+        failed: run.counts.failed,
+        retries: run.counts.retries,
+        message: hide_secrets(&run.message).into_owned(),
+    }
+}

@@ -1,0 +1,27 @@
+//! Alerts: what people receive, over real sockets, and from the real binary.
+//!
+//! The receivers are stand-ins that keep every byte (`alerts/receiver.rs`). The real clients of the
+//! services, and a real mail server, are tried by `.ci/receivers`.
+
+#![cfg(all(unix, feature = "emulator"))]
+
+#[path = "cli/temp_project.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod temp_project;
+
+#[path = "cli/live.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod live;
+
+#[path = "cli/wire.rs"]
+#[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
+mod wire;
+
+#[path = "alerts/receiver.rs"]
+mod receiver;
+
+#[path = "alerts/runs.rs"]
+mod runs;
+
+#[path = "alerts/delivery.rs"]
+mod delivery;

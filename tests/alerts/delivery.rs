@@ -1,0 +1,210 @@
+//! Each receiver over a real socket: how often it is tried, for how long, and what counts as success.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use jiff::tz::TimeZone;
+use secrecy::SecretString;
+use sheetkeep::alert::channel::{AlertChannel, ChannelTarget};
+use sheetkeep::alert::dispatch::{AlertDispatch, DeliveryOutcome, DeliveryResult};
+use sheetkeep::alerts::alert_rules::AlertRules;
+use sheetkeep::alerts::channels::channel_kind::ChannelKind;
+use sheetkeep::alerts::message::Message;
+use sheetkeep::alerts::reporting::AlertPlace;
+use sheetkeep::alerts::routing::Route;
+use sheetkeep::alerts::severity::Severity;
+use sheetkeep::clock::Clock;
+use sheetkeep::google::transport::proxy::Proxies;
+use sheetkeep::system::SystemClock;
+use sheetkeep::time::Timestamp;
+
+use crate::receiver::{Answer, Receiver, SECRET};
+
+/// How much faster than the real one the clock of these tests is.
+const SPEED: u32 = 5;
+
+/// A clock that runs faster, for receivers that hang.
+struct FastClock(SystemClock);
+
+impl Clock for FastClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+
+    fn monotonic_ms(&self) -> u64 {
+        self.0.monotonic_ms() * u64::from(SPEED)
+    }
+
+    fn sleep(&self, wait: Duration) -> BoxFuture<'static, ()> {
+        self.0.sleep(wait / SPEED)
+    }
+}
+
+/// The kinds over HTTP, each with the reply that its service gives.
+const OVER_HTTP: [(ChannelKind, u16, &str); 6] = [
+    (ChannelKind::Slack, 200, "ok"),
+    (ChannelKind::PagerDuty, 202, r#"{"status":"success","dedup_key":"k"}"#),
+    (ChannelKind::Teams, 202, ""),
+    (ChannelKind::Discord, 200, r#"{"id":"1"}"#),
+    (ChannelKind::Ntfy, 200, r#"{"id":"x","event":"message"}"#),
+    (ChannelKind::Webhook, 200, ""),
+];
+
+fn message() -> Message {
+    let place = AlertPlace {
+        job: "orders".into(),
+        spreadsheet: "1Sheet".into(),
+        link: None,
+        status_command: String::new(),
+        failures_command: String::new(),
+        zone: TimeZone::UTC,
+        host: "box".into(),
+        version: "0.1.0".into(),
+    };
+    Message { severity: Severity::Critical, ..place.test_message(Timestamp(0), "c") }
+}
+
+fn http(name: &str, kind: ChannelKind, url: &str) -> AlertChannel {
+    let key = (kind == ChannelKind::PagerDuty).then(|| SecretString::from("k".repeat(32)));
+    let topic = if kind == ChannelKind::Ntfy { "topic".to_owned() } else { String::new() };
+    let target = ChannelTarget::Http { url: SecretString::from(url.to_owned()), key, topic };
+    AlertChannel { name: name.into(), kind, target }
+}
+
+/// Sends a message to the channel `c`; the others are used if it fails.
+async fn send(channels: &[AlertChannel]) -> Vec<DeliveryOutcome> {
+    let clock: Arc<dyn Clock> = Arc::new(FastClock(SystemClock::new()));
+    let routes = channels.iter().map(|channel| {
+        let least = (channel.name == "c").then_some(Severity::Warning);
+        Route { name: channel.name.clone(), least, joins: true }
+    });
+    let rules = AlertRules { routes: routes.collect(), ..AlertRules::default() };
+    let began_ms = clock.monotonic_ms();
+    let dispatch = AlertDispatch::new(channels, Proxies::default(), None, Arc::clone(&clock));
+    let outcomes = dispatch.send(&[message()], &rules).await;
+    let took_ms = clock.monotonic_ms() - began_ms;
+    assert!(took_ms <= 10_500, "it took {took_ms} ms");
+    assert!(!format!("{outcomes:?}").contains(SECRET), "{outcomes:?}");
+    outcomes
+}
+
+/// Sends to a receiver of this kind; returns the result and how often it was asked.
+async fn send_to(kind: ChannelKind, answers: Vec<Answer>) -> (DeliveryResult, usize) {
+    let receiver = Receiver::start(answers);
+    let mut outcomes = send(&[http("c", kind, &receiver.url)]).await;
+    (outcomes.remove(0).result, receiver.hits().len())
+}
+
+#[tokio::test]
+async fn a_channel_that_takes_the_message_is_asked_once() {
+    for (kind, status, body) in OVER_HTTP {
+        let (result, hits) = send_to(kind, vec![Answer::Reply(status, body)]).await;
+        let expected = if status == 202 { DeliveryResult::Accepted } else { DeliveryResult::Delivered };
+        assert_eq!((result, hits), (expected, 1), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_busy_channel_is_tried_again_when_it_asks_for() {
+    for (kind, status, body) in OVER_HTTP {
+        for first in [Answer::Wait(429, 1), Answer::Reply(500, "no"), Answer::Reply(503, "no")] {
+            let (result, hits) = send_to(kind, vec![first.clone(), Answer::Reply(status, body)]).await;
+            assert!(result.is_taken() && hits == 2, "{kind} {first:?}: {result:?}, {hits}");
+        }
+        let (result, hits) = send_to(kind, vec![Answer::Wait(429, 60)]).await;
+        assert_eq!((result, hits), (DeliveryResult::Failed("status 429; it asks to wait 60 s".into()), 1), "{kind}");
+        let (result, hits) = send_to(kind, vec![Answer::Reply(500, "no")]).await;
+        assert_eq!((result, hits), (DeliveryResult::Failed("status 500".into()), 3), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_broken_channel_fails_in_time_and_quotes_nothing() {
+    let cases = OVER_HTTP.map(|(kind, ..)| async move {
+        for (answer, most) in [(Answer::Hang, 2), (Answer::Reset, 3), (Answer::Garbage, 3)] {
+            let (result, hits) = send_to(kind, vec![answer.clone()]).await;
+            assert!(!result.is_taken() && (1..=most).contains(&hits), "{kind} {answer:?}: {result:?}, {hits}");
+        }
+        let (_, hits) = send_to(kind, vec![Answer::Endless]).await;
+        assert!(hits <= 3, "{kind}: a reply without an end is cut off");
+    });
+    join_all(cases).await;
+}
+
+#[tokio::test]
+async fn a_redirect_to_another_host_is_not_followed() {
+    for (kind, ..) in OVER_HTTP {
+        let elsewhere = Receiver::slack();
+        let (result, hits) = send_to(kind, vec![Answer::Redirect(elsewhere.url.clone())]).await;
+        assert_eq!((result.is_taken(), hits, elsewhere.hits().len()), (false, 1, 0), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_channel_without_tls_behind_https_fails() {
+    for (kind, ..) in OVER_HTTP {
+        let receiver = Receiver::slack();
+        let url = receiver.url.replace("http://", "https://");
+        let outcomes = send(&[http("c", kind, &url)]).await;
+        assert!(!outcomes[0].result.is_taken(), "{kind}: {outcomes:?}");
+        assert_eq!(receiver.hits().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_login_page_is_no_success() {
+    for kind in [ChannelKind::Slack, ChannelKind::PagerDuty, ChannelKind::Discord, ChannelKind::Ntfy] {
+        let (result, hits) = send_to(kind, vec![Answer::Reply(200, "<html>log in</html>")]).await;
+        assert!(!result.is_taken() && hits == 1, "{kind}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn if_a_channel_hangs_the_second_still_gets_it() {
+    let (hanging, second) = (Receiver::start(vec![Answer::Hang]), Receiver::slack());
+    let channels = [http("c", ChannelKind::Slack, &hanging.url), http("d", ChannelKind::Slack, &second.url)];
+    let outcomes = send(&channels).await;
+    let taken: Vec<_> = outcomes.iter().map(|outcome| (outcome.channel.as_str(), outcome.result.is_taken())).collect();
+    assert_eq!(taken, [("c", false), ("d", true)]);
+}
+
+#[tokio::test]
+async fn a_signed_webhook_carries_the_headers_of_the_standard() {
+    let receiver = Receiver::start(vec![Answer::Reply(204, "")]);
+    let mut channel = http("c", ChannelKind::Webhook, &receiver.url);
+    if let ChannelTarget::Http { key, .. } = &mut channel.target {
+        *key = Some(SecretString::from("a secret of one's own".to_owned()));
+    }
+    send(&[channel]).await;
+    let hit = receiver.hits().remove(0);
+    assert_eq!(hit.header("webhook-id"), Some(message().id.as_str()));
+    assert!(hit.header("webhook-timestamp").is_some_and(|at| at.parse::<i64>().is_ok()));
+    assert!(hit.header("webhook-signature").is_some_and(|signature| signature.starts_with("v1,")));
+    assert!(hit.line.starts_with("POST /services/") && hit.json()["type"] == "alert.test");
+}
+
+#[tokio::test]
+async fn a_program_gets_the_message_and_its_exit_code_counts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("message.json");
+    let program = |script: String| AlertChannel {
+        name: "c".into(),
+        kind: ChannelKind::Command,
+        target: ChannelTarget::Program(vec!["/bin/sh".into(), "-c".into(), script]),
+    };
+    let taken = send(&[program(format!("cat > '{}'", file.display()))]).await;
+    assert_eq!(taken[0].result, DeliveryResult::Delivered);
+    let document: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(&file).expect("the file")).expect("JSON");
+    assert_eq!(document["job"], "orders");
+    for (script, why) in [
+        ("exit 3", "the program ended with exit code 3"),
+        ("exit 75", "the program ended with exit code 75"),
+        ("kill -9 $$", "the program was killed"),
+        ("exec sleep 60", "it took too long"),
+    ] {
+        let failed = send(&[program(script.into())]).await;
+        assert_eq!(failed[0].result, DeliveryResult::Failed(why.into()), "{script}");
+    }
+}

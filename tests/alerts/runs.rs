@@ -1,0 +1,260 @@
+//! The real binary: which runs report, once, and to whom.
+
+use std::fs;
+use std::path::Path;
+
+use crate::receiver::{Answer, Receiver, SECRET};
+use crate::temp_project::{Ended, TempProject, feed};
+
+const SLACK: &str = "SLACK_WEBHOOK_URL";
+
+fn run(project: &TempProject, slack: &Receiver) -> Ended {
+    project.run_with(&[(SLACK, &slack.url), ("SHEETKEEP_LOG", "trace")], &["run", "quakes.toml"])
+}
+
+/// Checks that no byte that was sent, printed or written holds the secret of an address, but for the
+/// request line, which is the address.
+fn holds_no_secret(project: &TempProject, receivers: &[&Receiver], ended: &[&Ended]) {
+    for receiver in receivers {
+        for hit in receiver.hits() {
+            assert!(!hit.body.contains(SECRET) && !format!("{:?}", hit.headers).contains(SECRET), "{hit:?}");
+        }
+    }
+    for ended in ended {
+        assert!(!ended.out.contains(SECRET) && !ended.err.contains(SECRET), "{ended:?}");
+    }
+    scan(&project.path("."));
+}
+
+fn scan(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            scan(&path);
+        } else if path.file_name().is_some_and(|name| name != ".env") {
+            let bytes = fs::read(&path).expect("a file");
+            let has = bytes.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+            assert!(!has, "{} holds the secret", path.display());
+        }
+    }
+}
+
+#[test]
+fn with_the_variable_alone_a_failure_and_its_end_are_reported() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    let whole = project.read("usgs-all-week.geojson");
+    run(&project, &slack).exits(0);
+    assert_eq!(slack.texts(), [""; 0], "what works is not reported");
+    project.write("usgs-all-week.geojson", "{\"features\": [");
+    let failed = run(&project, &slack);
+    failed.exits(65);
+    run(&project, &slack).exits(65);
+    project.write("usgs-all-week.geojson", &whole);
+    run(&project, &slack).exits(0);
+    run(&project, &slack).exits(0);
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 2, "{texts:?}");
+    assert_eq!(texts[0], "FAILED: quakes failed: today's rows are not in");
+    assert_eq!(texts[1], "OK: quakes works again: its rows are in");
+    let body = slack.hits()[0].body.clone();
+    assert!(body.contains("sheetkeep status quakes.toml") && body.contains("Reason"), "{body}");
+    holds_no_secret(&project, &[&slack], &[&failed]);
+}
+
+#[test]
+fn a_missing_source_is_reported_once_by_two_machines() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    run(&project, &slack).exits(0);
+    fs::remove_file(project.path("usgs-all-week.geojson")).expect("it is there");
+    run(&project, &slack);
+    let mut elsewhere = project.command(&["run", "quakes.toml"]);
+    elsewhere.env(SLACK, &slack.url).env("XDG_STATE_HOME", project.path("another machine"));
+    let code = crate::temp_project::ended(elsewhere).code;
+    assert!(code.is_some_and(|code| code != 0), "{code:?}");
+    assert_eq!(slack.texts(), ["FAILED: quakes failed: today's rows are not in"]);
+    let statuses = project.column("quakes.toml", "Runs", "status");
+    assert_eq!(statuses, ["succeeded", "failed", "failed"], "both are recorded");
+}
+
+#[test]
+fn a_thousand_failing_items_are_one_message() {
+    let slack = Receiver::slack();
+    let project = TempProject::quakes();
+    project.write("usgs-all-week.geojson", &feed(0..1_000));
+    project.change("quakes.toml", "[sheet]", "[failures]\nstop_after = 0\n\n[sheet]");
+    project.change("quakes.toml", "map = '''\n{", "map = '''\nerror(\"no\") | {");
+    run(&project, &slack);
+    let texts = slack.texts();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].starts_with("WARNING: quakes ran, and 1000 of 1000 records failed"), "{texts:?}");
+}
+
+#[test]
+fn a_run_killed_before_its_message_is_reported_by_the_next() {
+    // The first message is never answered: the run is killed between its commit and the delivery.
+    let hanging = Receiver::start(vec![Answer::Hang]);
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    let whole = project.read("usgs-all-week.geojson");
+    run(&project, &slack).exits(0);
+    project.write("usgs-all-week.geojson", "{\"features\": [");
+    let mut command = project.command(&["run", "quakes.toml", "-vv"]);
+    command.env(SLACK, &hanging.url);
+    let mut killed = crate::live::Live::start(command);
+    killed.hears("today's rows are not in");
+    killed.kill();
+    assert_eq!(killed.ends_by_itself().code, None, "a signal ended it");
+    assert_eq!(slack.texts(), [""; 0]);
+    project.write("usgs-all-week.geojson", &whole);
+    run(&project, &slack).exits(0);
+    run(&project, &slack).exits(0);
+    let texts = slack.texts();
+    assert!(texts.len() == 1 && texts[0].starts_with("OK: quakes failed ("), "{texts:?}");
+}
+
+#[test]
+fn an_interrupted_run_is_not_reported() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    let mut live = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    live.hears("claimed");
+    live.signal("-INT");
+    live.ends();
+    assert_eq!(slack.texts(), [""; 0]);
+}
+
+#[test]
+fn a_second_run_that_is_turned_away_is_not_reported() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(3);
+    let whole = project.read("usgs-all-week.geojson");
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    let mut first = project.start(&["run", "quakes.toml", "--input", "-", "-v"]);
+    first.hears("claimed");
+    project.run(&["run", "quakes.toml"]).exits(75);
+    first.feed(&whole);
+    first.ends().exits(0);
+    assert_eq!(slack.texts(), [""; 0]);
+}
+
+#[test]
+fn a_failed_channel_changes_no_result_and_the_second_is_used() {
+    let broken = Receiver::start(vec![Answer::Reply(500, "no")]);
+    let second = Receiver::start(vec![Answer::Reply(204, "")]);
+    let project = TempProject::few_quakes(3);
+    let section = "\n[[alerts.channel]]\nkind = \"webhook\"\nurl = \"${HOOK}\"\nseverity = \"never\"\n";
+    project.write("quakes.toml", &(project.read("quakes.toml") + section));
+    project.write(".env", &format!("{SLACK}={}\nHOOK={}\n", broken.url, second.url));
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.write("usgs-all-week.geojson", "{\"features\": [");
+    let ended = project.run(&["run", "quakes.toml"]);
+    ended.exits(65).says("an alert was not taken");
+    assert_eq!((broken.hits().len(), second.hits().len()), (3, 1));
+    assert_eq!(second.hits()[0].json()["type"], "alert.problem");
+    project.run(&["run", "quakes.toml"]).exits(65);
+    let messages = project.column("quakes.toml", "Runs", "message");
+    assert!(
+        messages.last().expect("a run").contains("the last alert was not taken by slack (status 500)"),
+        "{messages:?}"
+    );
+    holds_no_secret(&project, &[&broken, &second], &[&ended]);
+}
+
+#[test]
+fn an_outage_of_the_only_channel_delays_the_message() {
+    let slack = Receiver::start(vec![Answer::Reply(404, "no"), Answer::Reply(200, "ok")]);
+    let project = TempProject::few_quakes(3);
+    project.write("usgs-all-week.geojson", "{\"features\": [");
+    run(&project, &slack).exits(65);
+    run(&project, &slack).exits(65);
+    run(&project, &slack).exits(65);
+    assert_eq!(slack.texts().len(), 2, "{:?}", slack.texts());
+}
+
+#[test]
+fn alert_test_proves_each_channel() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    let shown = project.run_with(&[(SLACK, &slack.url)], &["alert", "test"]);
+    shown.exits(0).shows("slack: delivered");
+    assert_eq!(slack.texts(), ["TEST: test: this is a test; alerts reach this channel"]);
+    let with_job = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "slack"]);
+    with_job.exits(0);
+    let no_such = project.run_with(&[(SLACK, &slack.url)], &["alert", "test", "quakes.toml", "--to", "boss"]);
+    no_such.exits(2).says("there is no channel \"boss\"");
+    project.run(&["alert", "test"]).exits(78).says("SLACK_WEBHOOK_URL");
+    let broken = Receiver::start(vec![Answer::Reply(404, "no_service")]);
+    let failed = project.run_with(&[(SLACK, &broken.url)], &["alert", "test"]);
+    failed.exits(69).shows("slack: FAILED: status 404: no_service");
+    let malformed = project.run_with(&[(SLACK, SECRET)], &["alert", "test"]);
+    malformed.exits(78).says("SLACK_WEBHOOK_URL is not an http or https address");
+    holds_no_secret(&project, &[&slack], &[&shown, &failed, &malformed]);
+}
+
+#[test]
+fn a_job_that_never_ran_is_reported_once_by_late() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    for _ in 0..3 {
+        project.run(&["late", "quakes.toml"]).exits(6);
+        project.run(&["late", "quakes.toml", "--alert"]).exits(6);
+    }
+    let texts = slack.texts();
+    assert_eq!(texts, ["FAILED: quakes has never run: today's rows are not in"]);
+    project.run(&["run", "quakes.toml"]).exits(0);
+    project.run(&["late", "quakes.toml", "--alert"]).exits(0);
+    assert_eq!(slack.texts()[1..], ["OK: quakes works again: its rows are in"]);
+}
+
+#[test]
+fn a_job_that_is_unknown_for_less_than_an_hour_is_not_reported() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write(".env", &format!("{SLACK}={}\n", slack.url));
+    for _ in 0..2 {
+        project.run(&["late", "quakes.toml", "--alert", "--spreadsheet", "1NoSuch"]).exits(69);
+    }
+    assert_eq!(slack.texts(), [""; 0]);
+}
+
+#[test]
+fn a_run_that_can_not_reach_its_sheet_is_reported_once() {
+    let slack = Receiver::slack();
+    let project = TempProject::few_quakes(1);
+    project.write("broken.json", "{}");
+    project.write(".env", &format!("{SLACK}={}\nGOOGLE_APPLICATION_CREDENTIALS=broken.json\n", slack.url));
+    let run = || project.run(&["run", "quakes.toml", "--spreadsheet", "1NoSuchSpreadsheet"]);
+    run().exits(77);
+    run().exits(77);
+    assert_eq!(slack.texts(), ["FAILED: quakes failed before it could write to its sheet: today's rows are not in"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_channel_is_reported_without_its_secret() {
+    let project = TempProject::few_quakes(1);
+    let whole = project.read("quakes.toml");
+    let with = |section: &str| {
+        project.write("quakes.toml", &format!("{whole}\n{section}"));
+        let checked = project.run_with(&[("HOOK", SECRET)], &["check", "quakes.toml"]);
+        assert!(!checked.err.contains(SECRET) && !checked.out.contains(SECRET), "{checked:?}");
+        checked.exits(78);
+        checked
+    };
+    with("[[alerts.channel]]\nkind = \"slak\"\n").says("did you mean \"slack\"?");
+    with("[[alerts.channel]]\nkind = \"teams\"\nurl = \"${HOOK}\"\n").says("is not an http or https address");
+    with("[[alerts.channel]]\nkind = \"teams\"\n").says("has no `url`");
+    with("[[alerts.channel]]\nkind = \"pagerduty\"\nkey = \"${HOOK}\"\n").says("is not a routing key");
+    with("[alerts]\nescalate = [{ after = \"3 failures\", to = \"boss\" }]\n").says("names no channel");
+    with("[alerts]\nescalate = [{ after = \"few failures\", to = \"boss\" }]\n").says("not a number of failures");
+    with("[alerts]\nquiet_hours = \"night\"\n").says("not a range of times");
+    with("[alerts]\nfailed_items = \"some\"\n").says("neither a number nor a share");
+    project.write("quakes.toml", &whole);
+    let slack = Receiver::slack();
+    let fine = project.run_with(&[(SLACK, &slack.url)], &["check", "quakes.toml"]);
+    fine.exits(0).shows("alerts");
+    holds_no_secret(&project, &[&slack], &[&fine]);
+}
