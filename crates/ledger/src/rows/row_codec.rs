@@ -247,7 +247,8 @@ mod tests {
     use super::*;
     use crate::leases::lease::Fence;
     use crate::leases::row_order::RowOrder;
-    use crate::runs::outlook::NextDue;
+    use crate::runs::held_changes::HeldCode;
+    use crate::runs::outlook::{HeldRows, NextDue};
 
     #[test]
     fn a_failure_reads_back_as_written_and_fills_every_column() {
@@ -306,6 +307,7 @@ mod tests {
                 open_failures: Some(4),
                 cells_left: Some(9_000_000),
                 utc_offset_ms: Some(19_800_000),
+                held: HeldRows::Rows { changes: 120, keys: 200, code: HeldCode::parse("bdfghk").expect("a code") },
             },
         };
         let row = run_row(&run);

@@ -305,6 +305,7 @@ mod tests {
                 outlook: RunOutlook::default(),
             }),
             alerts: None,
+            held: Some(HeldPlan { keys: 200, since: "r".into(), is_approved: true, ..HeldPlan::default() }),
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
