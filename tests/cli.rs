@@ -13,6 +13,9 @@ mod temp_project;
 #[path = "cli/live.rs"]
 mod live;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "cli/tls.rs"]
 mod tls;
 
@@ -30,6 +33,16 @@ mod plan;
 
 #[path = "cli/heartbeat.rs"]
 mod heartbeat;
+
+#[path = "cli/metrics.rs"]
+mod metrics;
+
+#[cfg(feature = "otlp")]
+#[path = "cli/otlp.rs"]
+mod otlp;
+
+#[path = "cli/log_formats.rs"]
+mod log_formats;
 
 #[path = "cli/due.rs"]
 mod due;
@@ -145,5 +158,20 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/lint.rs"]
+mod lint;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;
+
+#[path = "cli/newcomer_words.rs"]
+mod newcomer_words;
+
+#[path = "cli/newcomer_csv.rs"]
+mod newcomer_csv;
+
+#[path = "cli/newcomer_daily.rs"]
+mod newcomer_daily;
+
+#[path = "cli/newcomer_sources.rs"]
+mod newcomer_sources;

@@ -19,6 +19,9 @@ mod live;
 #[expect(dead_code, reason = "tests/cli.rs uses the rest of it")]
 mod wire;
 
+#[path = "cli/seeded.rs"]
+mod seeded;
+
 #[path = "crash/story.rs"]
 mod story;
 

@@ -17,6 +17,8 @@ pub enum Subject {
     Schedule,
     /// Where the job reports that it is alive.
     Heartbeat,
+    /// Where the metrics of its runs go.
+    Metrics,
     /// The job's source.
     Source,
     /// A step that runs a program.
@@ -48,6 +50,7 @@ impl Subject {
             Self::JobFile => "job file",
             Self::Schedule => "schedule",
             Self::Heartbeat => "heartbeat",
+            Self::Metrics => "metrics",
             Self::Source => "source",
             Self::Step => "step",
             Self::StateFolder => "state dir",

@@ -7,15 +7,18 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use miette::Diagnostic;
 use serde::Serialize;
 
+use crate::cli::errors::excerpt::Excerpt;
 use crate::cli::exit::Exit;
 use crate::cli::output::json::json_line;
-use crate::cli::streams::terminal::{OutputStream, Terminal, visible};
+use crate::cli::streams::terminal::{OutputStream, Palette, Terminal, visible};
 use crate::known_secrets::hide_secrets;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
 use crate::time::Timestamp;
+
+mod excerpt;
 
 /// The error that ends the process.
 #[derive(Debug)]
@@ -77,8 +80,6 @@ impl CliError {
         let err = terminal.err();
         if json {
             err.put(&json_line(&self.document()));
-        } else if let Some(diagnostic) = &self.diagnostic {
-            err.put(&rendered(diagnostic.as_ref(), err));
         } else {
             err.put(&self.text(err, verbose));
         }
@@ -98,7 +99,17 @@ impl CliError {
 
     fn text(&self, stream: &OutputStream, verbose: bool) -> String {
         let palette = stream.palette();
+        let whole = self.diagnostic.as_deref();
+        let problems: Vec<&dyn Diagnostic> = whole.and_then(Diagnostic::related).into_iter().flatten().collect();
+        if let (Some(whole), [only]) = (whole, problems.as_slice()) {
+            return problem_text(whole, *only, &palette.bad("error:"), "", palette);
+        }
         let mut out = format!("{} {}\n", palette.bad("error:"), visible(&self.message));
+        for problem in problems {
+            if let Some(whole) = whole {
+                out.push_str(&problem_text(whole, problem, " ", "  ", palette));
+            }
+        }
         for cause in self.causes.iter().filter(|_| verbose) {
             let _ = writeln!(out, "{} {}", palette.faint("  caused by:"), visible(cause));
         }
@@ -166,13 +177,8 @@ struct ProblemPlace {
 
 /// Returns the place of `problem` in the text of `whole`; `None` for a problem elsewhere.
 fn place(whole: &dyn Diagnostic, problem: &dyn Diagnostic) -> Option<ProblemPlace> {
-    let label = problem.labels()?.next()?;
-    let found = whole.source_code()?.read_span(label.inner(), 0, 0).ok()?;
-    Some(ProblemPlace {
-        file: found.name().unwrap_or_default().to_owned(),
-        line: found.line() + 1,
-        column: found.column() + 1,
-    })
+    let Excerpt { file, line, column, .. } = Excerpt::find(whole, problem)?;
+    Some(ProblemPlace { file, line, column })
 }
 
 /// Returns the text with everything masked that looks like a secret.
@@ -213,14 +219,25 @@ fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     texts
 }
 
-fn rendered(diagnostic: &dyn Diagnostic, stream: &OutputStream) -> String {
-    let theme = if stream.colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(stream.width()).with_links(false);
-    let mut out = String::new();
-    match handler.render_report(&mut out, diagnostic) {
-        Ok(()) => out.lines().flat_map(|line| [line.trim_end(), "\n"]).collect(),
-        Err(_) => format!("error: {diagnostic}\n"),
+/// Returns one problem: its place and message, the line, the next step.
+fn problem_text(
+    whole: &dyn Diagnostic,
+    problem: &dyn Diagnostic,
+    head: &str,
+    indent: &str,
+    palette: Palette,
+) -> String {
+    let message = problem.to_string();
+    let excerpt = Excerpt::find(whole, problem);
+    let place = excerpt.as_ref().map(|excerpt| format!("{}: ", excerpt.place())).unwrap_or_default();
+    let mut out = format!("{head} {}{}\n", visible(&place), visible(&message));
+    if let Some(excerpt) = excerpt {
+        excerpt.write(&mut out, &format!("{indent}  "), &message, palette);
     }
+    if let Some(help) = problem.help() {
+        let _ = writeln!(out, "{indent}{} {}", palette.good(" help:"), visible(&help.to_string()));
+    }
+    out
 }
 
 #[cfg(test)]
@@ -300,17 +317,10 @@ mod tests {
         let file = JobFile { source_code: NamedSource::new("quakes.toml", text.into()), related: vec![problem] };
         let error = CliError::from_diagnostic(file, Exit::Config);
         insta::assert_snapshot!(shown(&error, false, false), @r#"
-          × the job file has a mistake
-
-        Error:
-          × unknown key `tabb`
-           ╭─[quakes.toml:3:1]
-         2 │ [sheet]
-         3 │ tabb = "Quakes"
-           · ──┬─
-           ·   ╰── here
-           ╰────
-          help: did you mean `tab`?
+        error: quakes.toml:3:1: unknown key `tabb`
+          3 │ tabb = "Quakes"
+            │ ^^^^ here
+         help: did you mean `tab`?
         "#);
         insta::assert_snapshot!(shown(&error, true, false), @r#"{"error":{"code":"config","message":"the job file has a mistake","hint":null,"retryable":false,"exit_code":78,"problems":[{"message":"unknown key `tabb`","file":"quakes.toml","line":3,"column":1,"hint":"did you mean `tab`?"}]}}"#);
     }

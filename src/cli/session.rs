@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::external::environment::host_name;
 use crate::failpoint;
 use crate::telemetry::logs::log_format::{LogContext, LogFormat, LogFormatChoice, LogStyle};
+use crate::telemetry::logs::log_line::LogLine;
 use crate::telemetry::logs::rendering::rendered;
 
 /// The environment variable with the value of `--log-format`.
@@ -109,11 +110,15 @@ impl Session {
     /// reads standard error, else for people.
     pub fn report(&self, error: &CliError) {
         if self.log_style.format.is_structured() && !self.args.json() {
-            let line = error.log_line(self.clock.now());
-            self.terminal.err().line(&rendered(&line, self.log_style.format, &self.log_style.context));
+            self.write_log_line(&error.log_line(self.clock.now()));
         } else {
             error.report(&self.terminal, self.args.json(), self.args.verbose > 0);
         }
+    }
+
+    /// Writes a line to standard error in the structured format of this process.
+    pub fn write_log_line(&self, line: &LogLine) {
+        self.terminal.err().line(&rendered(line, self.log_style.format, &self.log_style.context));
     }
 
     /// Reports the error, if any, and returns the exit. A summary that can't be written is an

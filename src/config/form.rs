@@ -49,8 +49,46 @@ impl JobFileForm {
     }
 }
 
+/// Returns the problem that the file at `path` holds data and no job, with the job file to write.
+pub(crate) fn data_in_place_of_job(path: &Path, text: &str) -> Option<ConfigProblem> {
+    let kind = data_kind(path)?;
+    let file = path.file_name()?.to_string_lossy();
+    let job = path.with_extension("toml");
+    let stem = path.file_stem()?.to_string_lossy();
+    let header = text.lines().next().unwrap_or_default().trim_start_matches('\u{feff}');
+    let first = header.split([',', ';', '\t', '|']).next().unwrap_or_default().trim().trim_matches('"');
+    let is_plain = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !name.as_bytes()[0].is_ascii_digit()
+    };
+    let key = if kind == "csv" && is_plain(first) { first } else { "id" };
+    let what = if kind == "csv" { "a CSV file" } else { "a file of data" };
+    let problem = ConfigProblem::new(format!("{} is {what}, and a job file (TOML) is needed here", path.display()));
+    Some(problem.help(format!(
+        "write a file {} with these lines, then: sheetkeep run {0} · name = {stem:?} · [source] · {kind} = {file:?} · [item] · key = \".{key}\" · \
+         [sheet] · tab = {stem:?} (docs/your-first-csv.md has the steps)",
+        job.display()
+    )))
+}
+
+/// Returns the key of `[source]` for a file of data; `None` for any other file.
+fn data_kind(path: &Path) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    match extension.as_str() {
+        "csv" | "tsv" | "txt" => Some("csv"),
+        "json" | "geojson" => Some("json"),
+        "jsonl" | "ndjson" => Some("jsonl"),
+        "xlsx" => Some("xlsx"),
+        _ => None,
+    }
+}
+
 fn read_text(path: &Path) -> Result<String, ConfigError> {
-    let unreadable = |missing, why: &str| {
+    let unreadable = |missing: bool, why: &str| {
+        if !missing && let Some(problem) = data_in_place_of_job(path, "") {
+            return ConfigError::unreadable(path, false, problem);
+        }
         let problem = ConfigProblem::new(format!("the job file {} {why}", path.display()));
         ConfigError::unreadable(path, missing, problem.help("name a job file, such as: sheetkeep run job.toml"))
     };

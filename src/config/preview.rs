@@ -9,14 +9,15 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::port::preview::Preview;
 use crate::runner::preview::FirstRow;
+use crate::source::file_series::files;
 use crate::source::input::Input;
 
 impl Settings {
     /// Returns the preview; `None` for a source that exists only once, such as standard input or a
     /// named pipe.
     pub fn preview(&self, clock: &Arc<dyn Clock>) -> Option<Arc<dyn Preview>> {
-        let Input::File(path) = &self.source.input else { return None };
-        let source = path.is_file().then(|| self.source.clone())?;
+        let is_file = |input: &Input| matches!(input, Input::File(path) if path.is_file());
+        let source = files(&self.source.input).is_ok_and(|all| all.iter().all(is_file)).then(|| self.source.clone())?;
         let evaluation = self.evaluation.clone();
         let look = FirstRow {
             open: Box::new(move || source.open(&evaluation)),

@@ -13,7 +13,7 @@ use toml::de::{DeTable, Deserializer};
 use crate::clock::Clock;
 use crate::config::external::environment::Environment;
 use crate::config::external::flags::Overrides;
-use crate::config::form::JobFileForm;
+use crate::config::form::{JobFileForm, data_in_place_of_job};
 use crate::config::problem::{ConfigError, ConfigProblem};
 use crate::config::sections::columns::columns;
 use crate::config::sections::evaluation::{self, EvaluationSettings};
@@ -156,7 +156,7 @@ impl Settings {
         }
         let version = self.version.as_ref().map(Program::path);
         let paths: Vec<_> = std::iter::once(self.key.path()).chain(version).collect();
-        self.source.open_twice(&self.evaluation, Depth::from_paths(&paths))
+        self.source.open_twice(&self.evaluation, &Depth::from_paths(&paths))
     }
 
     /// Returns the names of steps that run programs.
@@ -193,6 +193,9 @@ pub fn from_form(path: &Path, form: &JobFileForm, flags: &Overrides) -> Result<S
 pub fn read(path: &Path, text: &str, flags: &Overrides, environment: &Environment) -> Result<Settings, ConfigError> {
     let (mut table, errors) = DeTable::parse_recoverable(text);
     if !errors.is_empty() {
+        if let Some(problem) = data_in_place_of_job(path, text) {
+            return Err(ConfigError::new(path, "", vec![problem]));
+        }
         let to_problem = |error: toml::de::Error| {
             let message = error.message().replace('\n', ", ");
             let span = error.span().unwrap_or(0..0);

@@ -20,6 +20,7 @@ use crate::config::syntax::located::At;
 use crate::known_secrets::register_secret;
 use crate::redact;
 use crate::step::jq::program::Program;
+use crate::step::jq::spelling::suggested_path;
 
 /// Reads values of one file and keeps the problems.
 pub(crate) struct ValueReader<'a> {
@@ -82,8 +83,8 @@ impl<'a> ValueReader<'a> {
         if self.takes_secret(at, at.get(), shown) { None } else { self.filled(at) }
     }
 
-    /// Reads a text that is a secret itself. It is never shown: no log and no error has it from here
-    /// on.
+    /// Reads a text that is a secret itself. It is never shown: no log and no error has it from
+    /// here on.
     pub(crate) fn secret_text(&mut self, at: &At<String>) -> Option<SecretString> {
         if self.takes_secret(at, at.get(), |_, _| false) {
             return None;
@@ -186,11 +187,15 @@ impl<'a> ValueReader<'a> {
                     let message = format!("{what} is no jq expression with its ${{…}} filled in");
                     ConfigProblem::at(at.span(), message, "what was filled in is not shown")
                 };
-                self.add_problem(
-                    problem.help(
-                        "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs",
-                    ),
-                );
+                let help = match suggested_path(&source, &error.at) {
+                    // The suggestion may hold what was filled in.
+                    Some(path) if source == *at.get() => {
+                        format!("did you mean {path}? write it in single quotes: '{path}'")
+                    }
+                    _ => "expressions are jq (jaq), as in https://jqlang.org/manual; docs/jq.md lists what differs"
+                        .to_owned(),
+                };
+                self.add_problem(problem.help(help));
                 None
             }
         }
@@ -210,9 +215,11 @@ impl<'a> ValueReader<'a> {
         }
     }
 
-    /// Reads a duration in milliseconds, within bounds.
+    /// Reads a duration in milliseconds, within bounds. A number without a unit means seconds.
     pub(crate) fn duration_ms(&mut self, at: &At<String>, what: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
         let text = self.non_empty(at, what)?;
+        let is_seconds = text.trim().bytes().all(|byte| byte.is_ascii_digit());
+        let text = if is_seconds { format!("{}s", text.trim()) } else { text };
         // Days have 24 hours here, whatever clocks do.
         let span = text.trim().parse::<Span>().and_then(|span| span.to_duration(SpanRelativeTo::days_are_24_hours()));
         let Ok(span) = span else {
@@ -220,7 +227,7 @@ impl<'a> ValueReader<'a> {
                 at,
                 format!("{what} is not a length of time"),
                 "not a length of time",
-                "write it as 300ms, 2s, 5m, 1h 30m or 7d",
+                "write it as 300ms, 2s, 5m, 1h 30m or 7d; a number alone means seconds",
             );
             return None;
         };

@@ -128,7 +128,7 @@ pub trait Source: Send {
 
     /// Returns what is known about all records before the first one, such as a header row. `None`
     /// if the source has none, or if `next` would fail permanently. Must be called before `next`,
-    /// if at all.
+    /// if at all; may be called again.
     fn header_row(&mut self) -> BoxFuture<'_, Option<HeaderRow>> {
         Box::pin(async { None })
     }
@@ -140,6 +140,12 @@ pub trait Source: Send {
     /// then, a source that was opened for several passes may return reduced records with only the
     /// members for key and version.
     fn rewind(&mut self) -> Result<(), SourceError>;
+
+    /// Returns what the source found unusual since the last call, beside the notes of its header row,
+    /// as sentences. Complete once `next` has returned `None`.
+    fn take_notes(&mut self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Returns the progress: units read and in total (bytes for files), if known.
     fn progress(&self) -> Option<(u64, u64)>;

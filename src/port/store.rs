@@ -148,6 +148,14 @@ pub enum StoreError {
         /// The result of the capability probe.
         why: String,
     },
+    /// A spreadsheet that the job has left, and whose keys count, can't be read.
+    #[error("read the earlier spreadsheet {spreadsheet}, whose keys count: {error}")]
+    Predecessor {
+        /// The id of that spreadsheet.
+        spreadsheet: String,
+        /// Why it can't be read.
+        error: Box<StoreError>,
+    },
 }
 
 impl StoreError {
@@ -160,17 +168,25 @@ impl StoreError {
             Self::Machine { .. } => Fault::Machine,
             Self::Denied { .. } => Fault::Denied,
             Self::Missing { .. } | Self::Corrupt { .. } | Self::Unsafe { .. } => Fault::Corrupt,
+            Self::Predecessor { error, .. } => error.fault(),
         }
     }
 
     /// True if a proxy is the cause.
     pub fn is_proxy_error(&self) -> bool {
-        matches!(self, Self::Proxy { .. })
+        match self {
+            Self::Predecessor { error, .. } => error.is_proxy_error(),
+            error => matches!(error, Self::Proxy { .. }),
+        }
     }
 
     /// Returns the class of the error after it has ended a run: a page in the service's place does
     /// not disappear by itself.
     pub fn final_fault(&self) -> Fault {
-        if matches!(self, Self::Foreign { .. }) { Fault::Corrupt } else { self.fault() }
+        match self {
+            Self::Foreign { .. } => Fault::Corrupt,
+            Self::Predecessor { error, .. } => error.final_fault(),
+            error => error.fault(),
+        }
     }
 }

@@ -4,7 +4,9 @@
 //! In scope: plain paths such as `.id`. Out of scope: other jq expressions, which the first records
 //! test (`runner::queue::first_records`).
 
+use crate::ledger::rows::table_header::ADDED_KEY_COLUMN;
 use crate::ledger::runs::event::Event;
+use crate::ledger::values::columns::{Columns, header_text};
 use crate::ledger::values::json_path::MemberPath;
 use crate::port::source::{HeaderRow, Source, SourceError};
 use crate::port::step::Identify;
@@ -46,6 +48,41 @@ pub async fn read_header(source: &mut dyn Source, identify: &dyn Identify) -> Re
         Err(error @ SourceError::Foreign { .. }) => Err(RunError::Input(error)),
         _ => Err(RunError::NoField { what, path: path.to_string(), header_row: Box::new(header_row) }),
     }
+}
+
+/// Checks that the source has each field for which the job names a column, or the tab has that column
+/// already. For jobs without steps, whose rows are the records; nothing is known without a header row.
+pub async fn check_columns(
+    source: &mut dyn Source,
+    columns: &Columns,
+    tab_columns: &[String],
+    key_column: Option<&str>,
+) -> Result<(), RunError> {
+    let Some(header_row) = source.header_row().await else { return Ok(()) };
+    let fields: Vec<&str> = header_row.fields.iter().map(|field| header_text(field)).collect();
+    let is_known = |name: &str| {
+        fields.contains(&name)
+            || tab_columns.iter().any(|column| column == name)
+            || [Some(ADDED_KEY_COLUMN), key_column].contains(&Some(name))
+    };
+    let typed = columns.types.iter().map(|(name, _)| ("[sheet] columns", name));
+    let ordered = columns.order.iter().map(|name| ("[sheet] order", name));
+    match typed.chain(ordered).find(|(_, name)| !is_known(name)) {
+        Some((what, name)) => {
+            Err(RunError::NoField { what, path: format!("{name:?}"), header_row: Box::new(header_row.clone()) })
+        }
+        None => Ok(()),
+    }
+}
+
+/// Returns a sentence for each of the job's own columns whose field the source no longer has. For
+/// jobs without steps; nothing is known without a header row.
+pub async fn gone_fields(source: &mut dyn Source, own_columns: &[&String]) -> Vec<String> {
+    let Some(header_row) = source.header_row().await else { return Vec::new() };
+    let has = |name: &str| name == ADDED_KEY_COLUMN || header_row.fields.iter().any(|field| header_text(field) == name);
+    let gone = own_columns.iter().filter(|name| !has(name));
+    let what = &header_row.what;
+    gone.map(|name| format!("{what} no longer has the field {name:?}; its column stays empty in new rows")).collect()
 }
 
 /// Values under a header row are text and have no members.

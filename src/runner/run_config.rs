@@ -255,7 +255,7 @@ pub enum RunError {
     /// No record would have a key, or every record would lose its version.
     #[error("run the job: {what} {path} names a field that the header row of {} does not have: it has {}", header_row.what, listed(&header_row.fields))]
     NoField {
-        /// `key` or `version`.
+        /// `key` or `version`, or where a column is named.
         what: &'static str,
         /// The field that the expression names, as written there.
         path: String,

@@ -24,17 +24,11 @@ pub struct ScheduleClaim {
 }
 
 impl ScheduleClaim {
-    /// Returns whether this is a claim like the last one of the same call: of the same occurrence, or
-    /// of a request as that was. A cell with a formula such as `=NOW()` asks again and again.
-    pub fn is_same_as(&self, last: Option<&(Option<Timestamp>, Option<String>)>) -> bool {
-        last.is_some_and(|(occurrence, request)| {
-            *occurrence == self.occurrence && request.is_some() == self.request.is_some()
-        })
-    }
-
-    /// Returns what is claimed: two claims of the same are one run.
-    pub fn target(&self) -> (Option<Timestamp>, Option<String>) {
-        (self.occurrence, self.request.clone())
+    /// Returns whether this claims the same as the last claim of the same call: the same
+    /// occurrence, or a request as that was. A cell with a formula such as `=NOW()` asks again and
+    /// again.
+    pub fn repeats(&self, last: &Self) -> bool {
+        self.occurrence == last.occurrence && self.request.is_some() == last.request.is_some()
     }
 
     /// Returns whether this records that the occurrence could not start.

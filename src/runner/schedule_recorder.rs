@@ -26,8 +26,8 @@ pub struct ScheduleRecorder {
 }
 
 impl ScheduleRecorder {
-    /// Creates the recorder of a run. `is_counted`: the run reads the whole source. Fails if another
-    /// run has the claim already.
+    /// Creates the recorder of a run. `is_counted`: the run reads the whole source. Fails if
+    /// another run has the claim already.
     pub fn new(claim: &ScheduleClaim, history: Option<&ScheduleHistory>, is_counted: bool) -> Result<Self, RunError> {
         let history = history.cloned().unwrap_or_default();
         check_claim(claim, &history)?;
@@ -96,8 +96,8 @@ impl ScheduleRecorder {
         history
     }
 
-    /// Returns how the counts of this run are far from those of earlier ones, a phrase each; nothing
-    /// for a run that does not count.
+    /// Returns how the counts of this run are far from those of earlier ones, a phrase each;
+    /// nothing for a run that does not count.
     pub fn unusual_counts(&self, run: &Run) -> Vec<String> {
         if !self.is_counted {
             return Vec::new();

@@ -17,9 +17,8 @@ use crate::ledger::processed::key_sums::KeySums;
 use crate::ledger::processed::low_watermark::LowWatermark;
 use crate::ledger::processed::processed_index::ProcessedIndex;
 use crate::ledger::rows::table_header::{ADDED_KEY_COLUMN, Header, KeyColumn};
-use crate::ledger::runs::event::{Event, RetryCounts};
+use crate::ledger::runs::event::{Event, RetryCounts, SkipCounts};
 use crate::ledger::runs::expectation::FilledColumns;
-use crate::ledger::runs::outlook::RunOutlook;
 use crate::ledger::runs::run::{Counts, Run, RunStatus, run_id};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::{Definition, Loaded, Snapshot, State};
@@ -226,21 +225,11 @@ fn zone_name(config: &RunConfig, stored: Option<String>, of_place: Option<&str>)
 }
 
 fn new_run(parts: &Dependencies, config: &RunConfig, started: Timestamp) -> Run {
+    let id = run_id(started, parts.chance.bits());
     Run {
-        id: run_id(started, parts.chance.bits()),
-        job: config.job.clone(),
-        trigger: config.trigger.clone(),
-        started,
-        finished: None,
-        status: RunStatus::Running,
-        counts: Counts::default(),
-        calls: 0,
-        first_commit: 0,
-        last_commit: 0,
         host: config.holder.host.clone(),
         version: config.version.clone(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
+        ..Run::new(id, config.job.clone(), config.trigger.clone(), started)
     }
 }
 
@@ -385,6 +374,7 @@ fn intake(
         in_doubt: chain.state().begun.clone(),
         selection: RecordSelection::new(loaded.again, parts.source.as_ref().is_some_and(|source| source.rereadable())),
         rowless: 0,
+        skips: SkipCounts::default(),
         events: Arc::clone(&parts.events),
     };
     Ok((intake, table.is_some()))

@@ -1,11 +1,12 @@
 //! CSV with a header row: one record per row, every value a text.
 //!
 //! In scope: the header, rows with too few or too many fields, invalid UTF-8, a file that ends in
-//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and types: `0042`
-//! stays `0042`, and the job file sets a column's type.
+//! the middle of a row. Out of scope: finding rows and fields (`source::csv_row_reader`), and
+//! types: `0042` stays `0042`, and the job file sets a column's type.
 
 use std::collections::HashMap;
-use std::io::Read;
+use std::io::{Chain, Cursor, Read};
+use std::sync::Arc;
 
 use memchr::{memchr, memchr_iter};
 use serde_json::{Map, Value};
@@ -14,24 +15,88 @@ use crate::ledger::items::item::Position;
 use crate::port::source::{BadRecord, HeaderRow, Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
 use crate::source::csv_row_reader::{CsvRow, RowReader, RowScanError};
+use crate::source::delimiter::{DELIMITERS, Delimiter, DelimiterError, choose, quoted};
+use crate::source::encoding::{InputFacts, TextEncoding};
 use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::{ContentKind, is_error_page};
 use crate::source::skim::Depth;
 
-/// Delimiters that are common in CSV files.
-const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
-
-/// Opens `input` as CSV with fields separated by `delimiter`. The first row names the fields.
+/// Opens `input` as CSV in `encoding`, with fields separated by `delimiter`. The first row names the
+/// fields.
 ///
 /// A row with another number of fields, or with damaged quotes, is a bad record, and reading
 /// continues with the next row. Reading stops with an error if the header row is missing, is
-/// invalid UTF-8 or repeats a name, if the last row is truncated, or if a row is longer than 64
-/// MiB.
-pub fn open(input: &Input, delimiter: u8) -> Result<BackgroundReader, SourceError> {
+/// malformed text or repeats a name, if the delimiter is not clear, if the last row is truncated, or
+/// if a row is longer than 64 MiB.
+pub fn open(input: &Input, delimiter: Delimiter, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+    let opened = input.open(ContentKind::Csv, encoding)?;
+    let facts = Arc::clone(&opened.facts);
     let make = move |name, reader, depth| {
-        Box::new(Rows { depth, ..Rows::new(name, reader, delimiter, MAX_RECORD_BYTES) }) as Box<dyn Records>
+        let facts = Arc::clone(&facts);
+        Box::new(SeparatedRows { name, delimiter, depth, facts, state: RowsState::Unread(reader) }) as Box<dyn Records>
     };
-    Ok(BackgroundReader::new(input.open(ContentKind::Csv)?, make))
+    Ok(BackgroundReader::new(opened, make))
+}
+
+/// The records of a CSV text, once its delimiter is chosen.
+struct SeparatedRows {
+    name: String,
+    delimiter: Delimiter,
+    depth: Depth,
+    facts: Arc<InputFacts>,
+    state: RowsState,
+}
+
+type Bytes = Box<dyn Read + Send>;
+/// The rows of a text whose beginning was read before.
+type RowsBehindHead = Rows<Chain<Cursor<Vec<u8>>, Bytes>>;
+
+enum RowsState {
+    Unread(Bytes),
+    Reading(Box<RowsBehindHead>),
+    Broken(SourceError),
+}
+
+impl SeparatedRows {
+    fn rows(&mut self) -> Result<&mut RowsBehindHead, SourceError> {
+        if let RowsState::Unread(reader) = &mut self.state {
+            let reader = std::mem::replace(reader, Box::new(std::io::empty()));
+            self.state = match self.separate(reader) {
+                Ok(rows) => RowsState::Reading(Box::new(rows)),
+                Err(error) => RowsState::Broken(error),
+            };
+        }
+        match &mut self.state {
+            RowsState::Reading(rows) => Ok(rows),
+            RowsState::Broken(error) => Err(error.clone()),
+            RowsState::Unread(_) => Err(io_error(&self.name, &std::io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+
+    fn separate(&self, mut reader: Bytes) -> Result<RowsBehindHead, SourceError> {
+        let found = choose(&mut reader, self.delimiter).map_err(|error| match error {
+            DelimiterError::Io(error) => io_error(&self.name, &error),
+            DelimiterError::Unclear(why) => {
+                SourceError::Broken { position: format!("{}:1 (header row)", self.name), why }
+            }
+        })?;
+        let reader = Cursor::new(found.head).chain(reader);
+        let rows = Rows::new(self.name.clone(), reader, found.delimiter, MAX_RECORD_BYTES);
+        let line = 1 + u64::from(found.skipped > 0);
+        let reader = rows.reader.starting_at(line, found.skipped as u64);
+        Ok(Rows { reader, depth: self.depth.clone(), facts: Arc::clone(&self.facts), ..rows })
+    }
+}
+
+impl Records for SeparatedRows {
+    fn begin(&mut self) -> Result<Option<HeaderRow>, SourceError> {
+        let begun = self.rows()?.begin()?;
+        Ok(begun.map(|row| HeaderRow { notes: [self.facts.take_notes(), row.notes].concat(), ..row }))
+    }
+
+    fn next(&mut self) -> Result<Option<Record>, SourceError> {
+        self.rows()?.next()
+    }
 }
 
 struct Rows<R> {
@@ -39,6 +104,7 @@ struct Rows<R> {
     reader: RowReader<R>,
     delimiter: u8,
     depth: Depth,
+    facts: Arc<InputFacts>,
     columns: Option<Vec<String>>,
     /// The error of a damaged header row; returned when the first record is read.
     header_error: Option<SourceError>,
@@ -48,7 +114,8 @@ struct Rows<R> {
 impl<R: Read + Send> Rows<R> {
     fn new(name: String, reader: R, delimiter: u8, limit: usize) -> Self {
         let reader = RowReader::new(reader, delimiter, limit);
-        Self { name, reader, delimiter, depth: Depth::Whole, columns: None, header_error: None, record: 0 }
+        let (depth, facts) = (Depth::Whole, Arc::default());
+        Self { name, reader, delimiter, depth, facts, columns: None, header_error: None, record: 0 }
     }
 
     /// Reads the header row on the first call.
@@ -87,9 +154,10 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut columns = Vec::with_capacity(row.len());
         for (at, field) in field_texts(&row).enumerate() {
-            let advice = "save the file as UTF-8 (in Excel: CSV UTF-8)";
-            let field = field
-                .map_err(|()| broken(line, format!("the name of field {} is no valid UTF-8; {advice}", at + 1)))?;
+            let advice = "set encoding below [source], or save the file as UTF-8 (in Excel: CSV UTF-8)";
+            let malformed = self.facts.malformed();
+            let field =
+                field.map_err(|()| broken(line, format!("the name of field {} is {malformed}; {advice}", at + 1)))?;
             columns.push(field);
         }
         match repeated(&columns) {
@@ -99,7 +167,7 @@ impl<R: Read + Send> Rows<R> {
     }
 
     /// Converts a row to a record.
-    fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth) -> Result<Value, BadRecord> {
+    fn body(row: &CsvRow<'_>, columns: &[String], depth: &Depth, facts: &InputFacts) -> Result<Value, BadRecord> {
         if let Some(damage) = row.damage {
             return Err(BadRecord(damage.message(row.line, columns)));
         }
@@ -112,7 +180,7 @@ impl<R: Read + Send> Rows<R> {
         }
         let mut members = Map::with_capacity(columns.len());
         for (name, text) in columns.iter().zip(field_texts(row)) {
-            let text = text.map_err(|()| BadRecord(format!("field {name:?} is no valid UTF-8")))?;
+            let text = text.map_err(|()| BadRecord(format!("field {name:?} is {}", facts.malformed())))?;
             if depth.includes(name) {
                 members.insert(name.clone(), Value::String(text));
             }
@@ -146,7 +214,7 @@ impl<R: Read + Send> Rows<R> {
             );
             return Err(broken(line, self.reader.position().1, why));
         }
-        let body = Self::body(&row, columns, &self.depth);
+        let body = Self::body(&row, columns, &self.depth, &self.facts);
         let bytes = if body.is_ok() { Vec::new() } else { row.bytes.to_vec() };
         self.record = record;
         let position = Position { origin: self.name.clone(), record, line: Some(line) };
@@ -184,7 +252,7 @@ impl<R: Read + Send> Records for Rows<R> {
                 at + 1
             ));
         }
-        Ok(Some(HeaderRow { what: self.name.clone(), fields: columns, delimiter: seen, notes }))
+        Ok(Some(HeaderRow { what: self.name.clone(), fields: columns, delimiter: seen.map(char::from), notes }))
     }
 
     fn next(&mut self) -> Result<Option<Record>, SourceError> {
@@ -243,15 +311,10 @@ fn repeated(columns: &[String]) -> Option<String> {
 }
 
 /// Returns a delimiter that `header` contains more often than the configured one.
-fn other_delimiter(header: &[u8], delimiter: u8) -> Option<char> {
+fn other_delimiter(header: &[u8], delimiter: u8) -> Option<u8> {
     let times = |of: u8| memchr_iter(of, header).count();
     let other = DELIMITERS.into_iter().filter(|of| *of != delimiter).max_by_key(|of| times(*of))?;
-    (times(other) > times(delimiter)).then_some(char::from(other))
-}
-
-/// Formats a delimiter as a job file writes it.
-fn quoted(delimiter: char) -> String {
-    format!("{:?}", delimiter.to_string())
+    (times(other) > times(delimiter)).then_some(other)
 }
 
 #[cfg(test)]

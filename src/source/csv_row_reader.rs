@@ -128,6 +128,11 @@ impl<R: Read> RowReader<R> {
         }
     }
 
+    /// Sets the line and the byte at which the reader's bytes begin in the input.
+    pub(crate) fn starting_at(self, line: u64, byte: u64) -> Self {
+        Self { line, consumed: byte, ..self }
+    }
+
     /// Sets the number of fields of the following rows.
     pub(crate) fn expect(&mut self, fields: usize) {
         self.expected = Some(fields);

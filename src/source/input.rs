@@ -9,11 +9,12 @@
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
 
 use crate::port::source::SourceError;
-use crate::source::head::{BomStripper, CountingReader, ForeignContent};
+use crate::source::encoding::{InputFacts, MixedText, TextEncoding};
+use crate::source::head::{CountingReader, ForeignContent, TextReader, TextSetup, UnreadableText};
 use crate::source::magic::ContentKind;
 use crate::source::placed_reader::PlacedReader;
 use crate::source::spool::SpoolFile;
@@ -45,8 +46,8 @@ impl Input {
     }
 
     /// Opens the input; fails if it is missing or not readable. The reader later fails if the first
-    /// bytes are not of `kind`.
-    pub(crate) fn open(&self, kind: ContentKind) -> Result<Opened, SourceError> {
+    /// bytes are not of `kind`, or not in `encoding`.
+    pub(crate) fn open(&self, kind: ContentKind, encoding: TextEncoding) -> Result<Opened, SourceError> {
         let (bytes, size) = match self {
             Self::Stdin => (Bytes::Once(Box::new(io::stdin())), None),
             Self::File(path) if blocks_on_open(path) => (Bytes::Once(Box::new(Pipe::Named(path.clone()))), None),
@@ -66,7 +67,7 @@ impl Input {
                 }
             }
         };
-        Ok(Opened { name: self.name(), kind, seen: Arc::default(), bytes, size, read: Arc::default() })
+        Ok(Opened { name: self.name(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() })
     }
 
     fn error(&self, error: &io::Error) -> SourceError {
@@ -79,6 +80,15 @@ pub(crate) fn io_error(name: &str, error: &io::Error) -> SourceError {
     let what = name.to_owned();
     if let Some(ForeignContent(seen)) = error.get_ref().and_then(|error| error.downcast_ref()) {
         return SourceError::Foreign { what, seen: seen.what.clone(), advice: seen.advice.clone() };
+    }
+    if let Some(text) = error.get_ref().and_then(|error| error.downcast_ref::<UnreadableText>()) {
+        return SourceError::Broken { position: what, why: text.to_string() };
+    }
+    if let Some(mixed) = error.get_ref().and_then(|error| error.downcast_ref::<MixedText>()) {
+        let why = format!(
+            "{mixed}: set encoding below [source], or save the input to a file, which is read as a whole first"
+        );
+        return SourceError::Broken { position: format!("{what}:{}", mixed.0), why };
     }
     let why = error.to_string();
     match error.kind() {
@@ -124,9 +134,10 @@ impl Read for Pipe {
 pub(crate) struct Opened {
     /// The name used in positions.
     pub(crate) name: String,
-    /// Its first bytes, once they are read.
-    pub(crate) seen: Arc<OnceLock<Vec<u8>>>,
+    /// What is found out about it while it is read.
+    pub(crate) facts: Arc<InputFacts>,
     kind: ContentKind,
+    encoding: TextEncoding,
     bytes: Bytes,
     /// The number of bytes; `None` if it is not known before the end.
     pub(crate) size: Option<u64>,
@@ -151,11 +162,12 @@ impl Opened {
     #[cfg(test)]
     pub(crate) fn from_csv_bytes(bytes: &'static [u8], size: Option<u64>) -> Self {
         let bytes = Bytes::Once(Box::new(bytes));
-        Self { name: "x".into(), kind: ContentKind::Csv, seen: Arc::default(), bytes, size, read: Arc::default() }
+        let (kind, encoding) = (ContentKind::Csv, TextEncoding::Auto);
+        Self { name: "x".into(), kind, encoding, facts: Arc::default(), bytes, size, read: Arc::default() }
     }
 
-    /// Returns a reader from the start, without a byte order mark. It fails if the bytes are of
-    /// another format.
+    /// Returns a reader from the start: of text in UTF-8 without a byte order mark, or of a
+    /// workbook's bytes. It fails if the bytes are of another format.
     pub(crate) fn reader(&mut self) -> Result<Box<dyn Read + Send>, SourceError> {
         let raw: Box<dyn Read + Send> = match &mut self.bytes {
             Bytes::File(file) => Box::new(PlacedReader::new(Arc::clone(file))),
@@ -169,7 +181,13 @@ impl Opened {
             },
         };
         let counted = CountingReader { inner: raw, read: Arc::clone(&self.read) };
-        Ok(Box::new(BomStripper::new(counted, self.kind, Arc::clone(&self.seen))))
+        let file = match &self.bytes {
+            Bytes::File(file) if self.size.is_some() => Some(Arc::clone(file)),
+            _ => None,
+        };
+        let (name, facts) = (self.name.clone(), Arc::clone(&self.facts));
+        let setup = TextSetup { name, kind: self.kind, encoding: self.encoding, file, facts };
+        Ok(Box::new(TextReader::new(Box::new(counted), setup)))
     }
 
     /// Copies bytes that can be read only once to a file, because they are read twice.
@@ -195,7 +213,7 @@ mod tests {
         let path = folder.path().join("f.csv");
         let text = (0..50_000).map(|n| n.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         std::fs::write(&path, &text).expect("a file");
-        let mut opened = Input::File(path).open(ContentKind::Csv).expect("it opens");
+        let mut opened = Input::File(path).open(ContentKind::Csv, TextEncoding::Auto).expect("it opens");
         let mut first = opened.reader().expect("a reader");
         let mut beginning = [0; 10];
         first.read_exact(&mut beginning).expect("ten bytes");

@@ -5,7 +5,7 @@
 //! (`source::splitter`), and jq itself, which the caller passes in.
 
 use std::io::Read;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -14,6 +14,7 @@ use crate::ledger::values::json_path::MemberPath;
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::{Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::encoding::{InputFacts, TextEncoding};
 use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::{ContentGuess, ContentKind, error_document};
 use crate::source::skim::Depth;
@@ -59,18 +60,18 @@ fn array_path(expression: &str) -> Option<MemberPath> {
     MemberPath::parse(path)
 }
 
-/// Opens `input` as one JSON document.
+/// Opens `input` as one JSON document in `encoding`.
 ///
 /// An element that is not valid JSON by itself is a bad record, and reading continues with the next
 /// one. Reading stops with an error if the document is truncated, is unbalanced or has no array at
 /// the path, if a record is longer than 64 MiB, or if a document that is read whole is longer than
 /// 256 MiB.
-pub fn open(input: &Input, items: Items) -> Result<BackgroundReader, SourceError> {
-    let opened = input.open(ContentKind::Json)?;
-    let seen = Arc::clone(&opened.seen);
+pub fn open(input: &Input, items: Items, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
+    let opened = input.open(ContentKind::Json, encoding)?;
+    let facts = Arc::clone(&opened.facts);
     Ok(BackgroundReader::new(opened, move |name, reader, depth| match &items {
         Items::Path(path) => {
-            Box::new(Elements { depth, seen: Arc::clone(&seen), ..Elements::new(name, reader, path.clone()) })
+            Box::new(Elements { depth, facts: Arc::clone(&facts), ..Elements::new(name, reader, path.clone()) })
         }
         Items::Whole(extract) => Box::new(Whole {
             name,
@@ -87,20 +88,19 @@ struct Elements<R> {
     name: String,
     depth: Depth,
     splitter: Splitter<R>,
-    /// The first bytes of the document, once they are read.
-    seen: Arc<OnceLock<Vec<u8>>>,
+    facts: Arc<InputFacts>,
     record: u64,
 }
 
 impl<R: Read + Send> Elements<R> {
     fn new(name: String, reader: R, path: MemberPath) -> Self {
         let splitter = Splitter::new(reader, path, MAX_RECORD_BYTES);
-        Self { name, depth: Depth::Whole, splitter, seen: Arc::default(), record: 0 }
+        Self { name, depth: Depth::Whole, splitter, facts: Arc::default(), record: 0 }
     }
 
     /// Returns the error if the document is an error message in place of the list.
     fn refusal(&self) -> Option<SourceError> {
-        let head = self.seen.get().filter(|_| self.record == 0)?;
+        let head = self.facts.seen.get().filter(|_| self.record == 0)?;
         let ContentGuess { what: seen, advice } = error_document(std::str::from_utf8(head).ok()?)?;
         Some(SourceError::Foreign { what: self.name.clone(), seen, advice })
     }
@@ -229,7 +229,8 @@ mod tests {
     async fn read(text: &[u8], items: &str) -> (Vec<Record>, Option<String>) {
         let file = file(text);
         let input = Input::File(file.path().to_owned());
-        let mut source = open(&input, Items::from_expression(items, identity)).expect("the file opens");
+        let mut source =
+            open(&input, Items::from_expression(items, identity), TextEncoding::Auto).expect("the file opens");
         let mut records = Vec::new();
         loop {
             match source.next().await {
@@ -286,7 +287,8 @@ mod tests {
         let items: Vec<Value> = (0..1_000).map(|n| json!({"id": n})).collect();
         let file = file(json!(items).to_string().as_bytes());
         let input = Input::File(file.path().to_owned());
-        let mut source = open(&input, Items::from_expression(".[]", identity)).expect("the file opens");
+        let mut source =
+            open(&input, Items::from_expression(".[]", identity), TextEncoding::Auto).expect("the file opens");
         assert!(source.rereadable());
         let mut n = 0;
         while let Some(record) = source.next().await.expect("a whole feed") {
@@ -302,9 +304,11 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_is_missing_and_a_folder_is_no_file() {
         let missing =
-            open(&Input::File("no/such/file.json".into()), Items::from_expression(".[]", identity)).map(|_| ());
+            open(&Input::File("no/such/file.json".into()), Items::from_expression(".[]", identity), TextEncoding::Auto)
+                .map(|_| ());
         assert!(matches!(missing, Err(SourceError::Missing { .. })));
-        let folder = open(&Input::File("src".into()), Items::from_expression(".[]", identity)).map(|_| ());
+        let folder =
+            open(&Input::File("src".into()), Items::from_expression(".[]", identity), TextEncoding::Auto).map(|_| ());
         assert!(matches!(folder, Err(SourceError::Denied { .. })));
     }
 }

@@ -8,20 +8,21 @@ use std::io::{BufRead, BufReader, Read};
 use crate::ledger::items::item::Position;
 use crate::port::source::{Record, SourceError};
 use crate::source::background_reader::{BackgroundReader, Records};
+use crate::source::encoding::TextEncoding;
 use crate::source::input::{Input, MAX_RECORD_BYTES, io_error};
 use crate::source::magic::ContentKind;
 use crate::source::skim::Depth;
 use crate::source::text::parse;
 
-/// Opens `input` as JSON lines. Blank lines are skipped. A line that is not valid JSON is a bad
+/// Opens `input` as JSON lines in `encoding`. Blank lines are skipped. A line that is not valid JSON is a bad
 /// record, and reading continues with the next line.
 ///
 /// Reading stops with an error if the last line is truncated, or if a line is longer than 64 MiB.
-pub fn open(input: &Input) -> Result<BackgroundReader, SourceError> {
+pub fn open(input: &Input, encoding: TextEncoding) -> Result<BackgroundReader, SourceError> {
     let make = |name, reader, depth| {
         Box::new(Lines::new(name, reader, MAX_RECORD_BYTES).with_depth(depth)) as Box<dyn Records>
     };
-    Ok(BackgroundReader::new(input.open(ContentKind::Jsonl)?, make))
+    Ok(BackgroundReader::new(input.open(ContentKind::Jsonl, encoding)?, make))
 }
 
 struct Lines<R> {

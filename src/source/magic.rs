@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::port::error_document::{is_error_document, shown};
 use crate::port::source::SourceError;
+use crate::source::encoding::TextEncoding;
 
 /// Maximum number of bytes that are examined.
 pub(crate) const HEAD_BYTES: usize = 8 << 10;
@@ -18,6 +19,7 @@ pub(crate) enum ContentKind {
     Csv,
     Json,
     Jsonl,
+    Xlsx,
 }
 
 /// The recognised format, with advice.
@@ -45,6 +47,7 @@ impl ContentGuess {
 
 const ANOTHER_FILE: &str = "name the file that holds the data, in [source] or with --input";
 const SAVE_AS_CSV: &str = "open it, save the sheet as CSV UTF-8, and name that file as csv below [source]";
+const NAME_AS_XLSX: &str = "name it as xlsx below [source], with its tab as sheet";
 
 /// First bytes that identify a format.
 const MAGIC: [(&[u8], &str, &str); 12] = [
@@ -66,21 +69,37 @@ const MAGIC: [(&[u8], &str, &str); 12] = [
     (b"\x7fELF", "a program", ANOTHER_FILE),
 ];
 
-/// Recognises the input that begins with `head`. Returns `None` if it may be of `kind`. `is_whole`:
-/// nothing follows `head`.
-pub(crate) fn recognize(head: &[u8], kind: ContentKind, is_whole: bool) -> Option<ContentGuess> {
+/// Recognises an input whose bytes are no text, by the first of them. Returns `None` if it may be of
+/// `kind`. `encoding` is the one that the job file names.
+pub(crate) fn recognize_bytes(head: &[u8], kind: ContentKind, encoding: TextEncoding) -> Option<ContentGuess> {
     if head.starts_with(b"PK\x03\x04") {
-        return Some(archive(head));
+        return if kind == ContentKind::Xlsx { other_archive(head) } else { Some(archive(head)) };
     }
     if let Some((_, what, advice)) = MAGIC.iter().find(|(magic, ..)| head.starts_with(magic) && has_more(head, magic)) {
         return Some(ContentGuess::new(*what, *advice));
     }
-    if let Some(encoding) = wide_text(head) {
-        let advice = format!(
-            "save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f {encoding} -t UTF-8 FILE | sheetkeep run JOB.toml --input -"
-        );
-        return Some(ContentGuess::new(format!("text in {encoding}, not in UTF-8"), advice));
+    if kind == ContentKind::Xlsx {
+        let advice = "name the workbook (.xlsx) here, or name this file as csv, json or jsonl below [source]";
+        return Some(ContentGuess::new("no Excel workbook (.xlsx)", advice));
     }
+    match wide_text(head)? {
+        "UTF-32" => Some(ContentGuess::new(
+            "text in UTF-32, not in UTF-8",
+            "save it as UTF-8 (in Excel: CSV UTF-8), or: iconv -f UTF-32 -t UTF-8 FILE | sheetkeep run JOB.toml --input -",
+        )),
+        // Its mark decides.
+        "UTF-16" => None,
+        encoding_name if encoding == TextEncoding::Auto => Some(ContentGuess::new(
+            format!("text in {encoding_name} without a mark at its start, not in UTF-8"),
+            format!("set encoding = \"{encoding_name}\" below [source], or save it as UTF-8 (in Excel: CSV UTF-8)"),
+        )),
+        _ => None,
+    }
+}
+
+/// Recognises a text of another format than `kind`, by the first of its bytes, in UTF-8. `is_whole`:
+/// nothing follows them.
+pub(crate) fn recognize_text(head: &[u8], kind: ContentKind, is_whole: bool) -> Option<ContentGuess> {
     if is_binary(head) {
         return Some(ContentGuess::new("binary data and no text", ANOTHER_FILE));
     }
@@ -95,7 +114,16 @@ pub(crate) fn recognize(head: &[u8], kind: ContentKind, is_whole: bool) -> Optio
         ContentKind::Csv => json_in_place_of_csv(text),
         ContentKind::Json => text_in_place_of_json(text),
         ContentKind::Jsonl => no_json_lines(text, is_whole),
+        ContentKind::Xlsx => None,
     }
+}
+
+/// Recognises an archive that is no Excel workbook. The names of its parts may come later than the
+/// first bytes; reading decides then.
+fn other_archive(head: &[u8]) -> Option<ContentGuess> {
+    let has = |name: &[u8]| head.windows(name.len()).any(|part| part == name);
+    let is_other = has(b"opendocument.spreadsheet") || has(b"word/") || has(b"ppt/");
+    is_other.then(|| archive(head))
 }
 
 /// bzip2 continues with its level. A header row may begin with the same three letters.
@@ -108,11 +136,11 @@ fn archive(head: &[u8]) -> ContentGuess {
     if has(b"opendocument.spreadsheet") {
         ContentGuess::new("a LibreOffice spreadsheet (.ods)", SAVE_AS_CSV)
     } else if has(b"xl/") {
-        ContentGuess::new("an Excel workbook (.xlsx)", SAVE_AS_CSV)
+        ContentGuess::new("an Excel workbook (.xlsx)", NAME_AS_XLSX)
     } else if has(b"word/") || has(b"ppt/") {
         ContentGuess::new("an Office document", ANOTHER_FILE)
     } else if has(b"[Content_Types].xml") {
-        ContentGuess::new("an Office file, most likely an Excel workbook (.xlsx)", SAVE_AS_CSV)
+        ContentGuess::new("an Office file, most likely an Excel workbook (.xlsx)", NAME_AS_XLSX)
     } else {
         ContentGuess::new("a zip archive", "unpack it first: unzip -p FILE | sheetkeep run JOB.toml --input -")
     }
@@ -282,13 +310,13 @@ mod tests {
     use super::*;
 
     fn seen(head: &[u8], kind: ContentKind) -> String {
-        recognize(head, kind, true).map(|seen| seen.what).unwrap_or_default()
+        let seen = recognize_bytes(head, kind, TextEncoding::Auto).or_else(|| recognize_text(head, kind, true));
+        seen.map(|seen| seen.what).unwrap_or_default()
     }
 
     #[test]
     fn each_input_is_named_as_what_it_is_in_every_kind() {
         let wide: Vec<u8> = "id,name\r\n1,b\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let marked = [b"\xff\xfe".as_slice(), &wide].concat();
         let big: Vec<u8> = "id,näme\n1,b\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
         let inputs: [(&[u8], &str); 15] = [
             (b"<!DOCTYPE html><title>503 Busy</title>", "an HTML page, titled \"503 Busy\""),
@@ -301,9 +329,9 @@ mod tests {
             (b"\x1f\x8b\x08\0\0", "gzip-compressed data"),
             (b"BZh91AY&SY..", "bzip2-compressed data"),
             (b"%PDF-1.7\n", "a PDF document"),
-            (&marked, "text in UTF-16, not in UTF-8"),
-            (&wide, "text in UTF-16LE, not in UTF-8"),
-            (&big, "text in UTF-16BE, not in UTF-8"),
+            (b"\xff\xfe\0\0i\0\0\0", "text in UTF-32, not in UTF-8"),
+            (&wide, "text in UTF-16LE without a mark at its start, not in UTF-8"),
+            (&big, "text in UTF-16BE without a mark at its start, not in UTF-8"),
             (b"\x01\x02\x03\x04abc\0\0\x05\x06", "binary data and no text"),
             (b"\x89PNG\r\n\x1a\n", "a PNG image"),
         ];

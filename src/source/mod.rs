@@ -10,8 +10,12 @@
 //! | How are bytes opened, and how are they read twice? | `input`, `placed_reader`, `spool`, `head` |
 //! | How are records read on a thread and handed over? | `background_reader` |
 //! | What if the input is of another format than configured? | `magic` |
+//! | In which encoding is a text? | `encoding` |
 //! | How is CSV read? | `csv` |
+//! | Which delimiter does a CSV text have? | `delimiter` |
 //! | Where do CSV rows and fields begin and end? | `csv_row_reader`, `damage` |
+//! | How is an Excel workbook read? | `xlsx` |
+//! | How are several files one source? | `file_series` |
 //! | How are JSON lines read? | `jsonl` |
 //! | How is a JSON document read? | `json`, `splitter` |
 //! | How is one JSON text parsed? | `text` |
@@ -23,6 +27,9 @@ pub mod input;
 pub mod json;
 pub mod jsonl;
 mod damage;
+pub mod delimiter;
+pub mod encoding;
+pub mod file_series;
 mod head;
 mod magic;
 mod csv_row_reader;
@@ -31,3 +38,4 @@ mod splitter;
 mod placed_reader;
 mod spool;
 mod text;
+pub mod xlsx;

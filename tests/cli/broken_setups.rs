@@ -5,25 +5,14 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::temp_project::{Ended, TempProject, ended};
+use crate::temp_project::{Ended, ORDERS, TempProject, ended};
 use crate::wire::{ApiClient, Emulator};
 
 const ID: &str = "1BrokenSpreadsheet00000000000000000000000000";
-const JOB: &str = r#"
-name = "orders"
-
-[source]
-csv = "orders.csv"
-
-[item]
-key = ".id"
-
-[sheet]
-tab = "Orders"
-
+const ONE_ATTEMPT: &str = "
 [retry]
 attempts = 1
-"#;
+";
 
 /// A sound setup, to be broken.
 struct Setup {
@@ -33,9 +22,7 @@ struct Setup {
 
 impl Setup {
     fn new() -> Self {
-        let project = TempProject::empty();
-        project.write("orders.toml", JOB);
-        project.write("orders.csv", "id,price\na,1\nb,2\n");
+        let project = TempProject::orders(ONE_ATTEMPT, "a,1\nb,2\n");
         let emulator = Emulator::start(&project, &["--spreadsheet-id", ID]);
         Self { project, client: ApiClient::of(emulator, ID) }
     }
@@ -276,8 +263,8 @@ fn a_dead_source_and_a_missing_program_are_named() {
 #[test]
 fn two_job_files_of_one_name_are_named() {
     let setup = Setup::new();
-    setup.project.write("copy.toml", JOB);
-    setup.project.write("other.toml", &JOB.replace("\"orders\"", "\"others\""));
+    setup.project.write("copy.toml", ORDERS);
+    setup.project.write("other.toml", &ORDERS.replace("\"orders\"", "\"others\""));
     setup.project.write("notes.toml", "name = \"orders\"\n");
     let words = ["warning  job file", "copy.toml beside it has the same job name, orders", "a name of its own"];
     names(&setup.check(&[]), 0, &words);

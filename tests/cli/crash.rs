@@ -6,6 +6,7 @@ use std::fs;
 use std::time::SystemTime;
 
 use crate::live::Live;
+use crate::seeded::Seeded;
 use crate::temp_project::{QUAKES, TempProject};
 
 const KILLS: u64 = 50;
@@ -15,19 +16,6 @@ const MAX_ROWS: usize = 4;
 const MAX_RUNS: u64 = 200;
 /// Runs between two checks of the sheet.
 const LOOK_EVERY: u64 = 5;
-
-/// Pseudo-random numbers that are the same in every test run (splitmix64).
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// Returns size and time of the sheet's files; each write changes them.
 fn looks(project: &TempProject) -> [Option<(u64, SystemTime)>; 2] {

@@ -2,18 +2,7 @@
 
 use crate::temp_project::TempProject;
 
-const JOB: &str = r#"
-name = "orders"
-
-[source]
-csv = "orders.csv"
-
-[item]
-key = ".id"
-
-[sheet]
-tab = "Orders"
-
+const EXPECTED: &str = r#"
 [expect]
 read = "3.."
 failed = "..50%"
@@ -21,10 +10,7 @@ filled = ["price"]
 "#;
 
 fn project(rows: &str) -> TempProject {
-    let project = TempProject::empty();
-    project.write("orders.toml", JOB);
-    project.write("orders.csv", &format!("id,price\n{rows}"));
-    project
+    TempProject::orders(EXPECTED, rows)
 }
 
 #[test]
@@ -163,9 +149,7 @@ fn a_program_leaves_only_what_was_read_to_judge() {
 
 #[test]
 fn a_scheduled_job_warns_of_counts_far_from_the_usual_ones() {
-    let project = project("");
-    let (before, _) = JOB.split_once("[expect]").expect("a section");
-    project.write("orders.toml", &format!("{before}[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n"));
+    let project = TempProject::orders("\n[schedule]\ncron = \"0 9 * * *\"\ntimezone = \"UTC\"\n", "");
     let run = |count: u32| {
         project.write("orders.csv", &format!("id,price\n{}", rows(0..count)));
         project.run(&["run", "orders.toml"])

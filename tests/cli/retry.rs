@@ -241,5 +241,6 @@ fn attempts_are_json_lines_if_logs_are() {
     ended.exits(0);
     let first: Value = serde_json::from_str(ended.err.lines().next().expect("a line")).expect("it is JSON");
     assert_eq!((&first["attempt"], &first["of"], &first["severity"]), (&1.into(), &5.into(), &"WARNING".into()));
-    assert_eq!(first["error"], "flaky: failure 1 of 1");
+    assert_eq!((&first["cause"], &first["event"]), (&"flaky: failure 1 of 1".into(), &"command.retrying".into()));
+    assert!(first["delay_ms"].is_u64(), "{first}");
 }

@@ -12,6 +12,20 @@ use crate::live::Live;
 /// Records in the week's feed.
 pub const QUAKES: usize = 1_707;
 
+/// A job that takes orders from a CSV file.
+pub const ORDERS: &str = r#"
+name = "orders"
+
+[source]
+csv = "orders.csv"
+
+[item]
+key = ".id"
+
+[sheet]
+tab = "Orders"
+"#;
+
 /// A temporary folder, deleted at the end of the test.
 pub struct TempProject {
     folder: TempDir,
@@ -62,6 +76,15 @@ impl TempProject {
         let commit = format!("[commit]\nmax_rows = {max_rows}\nevery = \"1h\"\n\n[sheet]");
         self.change("quakes.toml", "[sheet]", &commit);
         self
+    }
+
+    /// Creates one with the job `orders.toml`, whose file ends with `more`, and the rows of its CSV
+    /// file, without their header.
+    pub fn orders(more: &str, rows: &str) -> Self {
+        let project = Self::empty();
+        project.write("orders.toml", &format!("{ORDERS}{more}"));
+        project.write("orders.csv", &format!("id,price\n{rows}"));
+        project
     }
 
     /// Returns the path of a file in it.

@@ -12,8 +12,7 @@ use sheetkeep::ledger::items::failure::{Failure, FailureState};
 use sheetkeep::ledger::items::item::Output;
 use sheetkeep::ledger::items::key::{Key, Version};
 use sheetkeep::ledger::leases::lease::Holder;
-use sheetkeep::ledger::runs::outlook::RunOutlook;
-use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::runs::run::{Counts, Run, Trigger};
 use sheetkeep::ledger::state::snapshot::{Definition, State};
 use sheetkeep::port::store::Store;
 use sheetkeep::rng::Rng;
@@ -134,20 +133,17 @@ impl Writer {
 /// A run of a job.
 pub fn run(job: &str, who: &str) -> Run {
     Run {
-        id: format!("run {who}"),
-        job: job.to_owned(),
-        trigger: Trigger { kind: "test".to_owned(), run_key: None, scheduled_for: None },
-        started: Timestamp(1_790_000_000_500),
-        finished: None,
-        status: RunStatus::Running,
         counts: Counts { read: 7, new: 1, skipped: 2, failed: 3, recovered: 4, retries: 5 },
         calls: 6,
-        first_commit: 0,
         last_commit: 1,
         host: format!("host {who}"),
         version: "0".to_owned(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
+        ..Run::new(
+            format!("run {who}"),
+            job.to_owned(),
+            Trigger { kind: "test".to_owned(), run_key: None, scheduled_for: None },
+            Timestamp(1_790_000_000_500),
+        )
     }
 }
 

@@ -1,6 +1,7 @@
 //! Two machines with one job and one service, killed at random points.
 
 use crate::live::Live;
+use crate::seeded::Seeded;
 use crate::story::{holds_each_once, runs_tell_the_story};
 use crate::temp_project::{Ended, TempProject, feed};
 use crate::wire::{ApiClient, Emulator};
@@ -12,19 +13,6 @@ const ORDINARY: u64 = 40;
 const RECORDS: usize = 8;
 /// Maximum number of rounds per kill: a run may end before its kill.
 const ROUNDS: u64 = 4;
-
-/// Pseudo-random numbers that are the same in every test run (splitmix64).
-struct Seeded(u64);
-
-impl Seeded {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// Returns the number of kills that the environment sets.
 #[expect(clippy::disallowed_methods, reason = "a switch of the test itself, not a setting")]

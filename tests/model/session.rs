@@ -18,8 +18,7 @@ use sheetkeep::ledger::leases::head::HeadId;
 use sheetkeep::ledger::leases::lease::{Holder, LeaseStatus};
 use sheetkeep::ledger::processed::processed_index::ProcessedIndex;
 use sheetkeep::ledger::processed::processed_set::ProcessedSet;
-use sheetkeep::ledger::runs::outlook::RunOutlook;
-use sheetkeep::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
+use sheetkeep::ledger::runs::run::{Run, Trigger};
 use sheetkeep::ledger::state::snapshot::{LoadCheck, LoadConsistency, LoadObservation, Snapshot, State};
 use sheetkeep::store::guard::head_guard::{self, BatchStep, GuardProof, GuardSupport, StateLocation};
 use sheetkeep::store::guard::strategy::GuardStrategy;
@@ -468,22 +467,7 @@ fn commit_of(draft: &Draft) -> Commit {
 }
 
 fn run(writer: Writer) -> Run {
-    Run {
-        id: run_name(writer),
-        job: String::new(),
-        trigger: Trigger::default(),
-        started: Timestamp(0),
-        finished: None,
-        status: RunStatus::Running,
-        counts: Counts::default(),
-        calls: 0,
-        first_commit: 0,
-        last_commit: 0,
-        host: String::new(),
-        version: String::new(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
-    }
+    Run::new(run_name(writer), String::new(), Trigger::default(), Timestamp(0))
 }
 
 fn word(stop: HaltReason) -> &'static str {

@@ -1,11 +1,11 @@
 //! The secrets of this process, by their exact text, so that no log and no error shows one.
 //!
 //! In scope: registering a secret where it is read, and hiding all of them where text leaves the
-//! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets` hides
-//! them as well.
+//! process. Out of scope: secrets that are recognised by their form (`redact`); `hide_secrets`
+//! hides them as well.
 //!
-//! The list is the process's own, and not a value that is passed along: whoever writes text can't
-//! forget a secret that another part has read.
+//! The list is the process's own, and not a value that is passed along: a part that writes text
+//! can't forget a secret that another part has read.
 
 use std::borrow::Cow;
 use std::sync::{PoisonError, RwLock};
@@ -32,9 +32,9 @@ pub fn register_secret(secret: &str) {
     if secret.len() < MIN_LENGTH {
         return;
     }
-    let mut forms = forms(secret);
+    let mut forms = forms_of(secret);
     if let Some(path) = path_of(secret).filter(|path| path.len() >= MIN_PART) {
-        forms.extend(self::forms(path));
+        forms.extend(forms_of(path));
     }
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms {
@@ -45,8 +45,8 @@ pub fn register_secret(secret: &str) {
     }
 }
 
-/// Registers the value of an environment variable if the name says that it is a secret. A path and
-/// a JSON document are not registered: the first is no secret, and of the second only parts are.
+/// Registers the value of an environment variable if its name is that of a secret. A path and
+/// a JSON document are not registered: the first is not secret, and of the second only parts are.
 pub fn register_variable(name: &str, value: &str) {
     let value = value.trim();
     let is_path = ["/", "./", "../", "~"].iter().any(|start| value.starts_with(start)) && !is_no_path(value);
@@ -78,7 +78,7 @@ pub fn hide_secrets(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the text as it is, escaped as in JSON, percent-encoded, and in base64 of both alphabets.
-fn forms(secret: &str) -> Vec<String> {
+fn forms_of(secret: &str) -> Vec<String> {
     let mut forms = vec![
         secret.to_owned(),
         json_escaped(secret),

@@ -24,7 +24,7 @@ pub const WAITING_MS: u64 = 60_000;
 pub const BACKOFF_BASE_MS: u64 = 10_000;
 /// The longest wait after a call that could not be completed, in milliseconds.
 pub const BACKOFF_CAP_MS: u64 = 300_000;
-/// A smaller difference between the two clocks is no jump, in milliseconds.
+/// The smallest difference between the two clocks that counts as a jump, in milliseconds.
 pub const JUMP_MS: u64 = 60_000;
 /// How often a job with `ready_by` is called whose sheet has not answered when its next run starts,
 /// in milliseconds.
@@ -74,7 +74,7 @@ impl CallEnd {
 /// What follows the end of a call, beside the next occurrence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AfterCall {
-    /// Nothing.
+    /// Nothing else: the job is called at its next occurrence.
     NextOccurrence,
     /// The job is called again.
     Again {

@@ -105,7 +105,7 @@ pub struct UnfinishedRun {
 /// A job's state, with what a person needs to judge it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LatenessReport {
-    /// The state.
+    /// Whether the job is on time, late, stuck or stale.
     pub state: LatenessState,
     /// Milliseconds since the last successful run ended.
     pub age_ms: Option<u64>,

@@ -66,7 +66,7 @@ pub enum AccessScope {
     /// Reading and writing spreadsheets.
     #[default]
     Write,
-    /// Reading spreadsheets.
+    /// Calls that read spreadsheets; the service refuses writes with such a token.
     Read,
     /// Reading what Drive knows of a file, not its contents.
     FileMetadata,

@@ -52,7 +52,7 @@ pub enum DaemonEnd {
 
 /// The parts that a daemon works with.
 pub struct DaemonParts {
-    /// The clock.
+    /// The clock by which calls are due.
     pub clock: Arc<dyn Clock>,
     /// Random numbers, for the backoff.
     pub chance: Arc<dyn Rng>,

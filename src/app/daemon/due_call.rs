@@ -56,7 +56,7 @@ pub struct CallReport {
     pub error: Option<String>,
 }
 
-/// Makes calls.
+/// Starts `run --due` for a job, and returns what it reported at its end.
 pub trait JobCaller: Send + Sync {
     /// Makes one call, and resolves at its end. `stop` asks the run to commit and end; dropping the
     /// future kills it.
@@ -73,7 +73,7 @@ pub struct ProcessCaller {
     pub program: PathBuf,
     /// Arguments before the job file, among them `run --due`.
     pub arguments: Vec<OsString>,
-    /// The clock.
+    /// The clock of the pauses between signals to a call that does not end.
     pub clock: Arc<dyn Clock>,
     /// Where lines of standard error go.
     pub lines: LineSink,
@@ -315,9 +315,10 @@ mod tests {
 
     #[test]
     fn an_error_is_one_line_with_places_and_the_next_step() {
-        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
+        let line = r#"{"error":{"message":"one thing is wrong","hint":null,"exit_code":78,"problems":[{"message":"unknown key","file":"q.toml","line":3,"hint":"did you mean tab?"}]}}"#;
         let expected = "one thing is wrong; q.toml:3: unknown key; did you mean tab?";
         assert_eq!(error_of(line).as_deref(), Some(expected));
         assert_eq!(error_of("WARN something"), None);
+        assert_eq!(error_of(r#"{"error":{"kind":"transient","message":"a line of a log"}}"#), None);
     }
 }

@@ -8,8 +8,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::app::connect::{Sheet, SheetFile, connect_existing};
+use crate::app::connect::SheetFile;
 use crate::app::error::AppError;
+use crate::app::inspect::listing::open_store;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::commit::changes::ItemResult;
@@ -243,14 +244,14 @@ pub fn can_accept(settings: &Settings) -> bool {
     settings.mode == WriteMode::Upsert || settings.version.is_none()
 }
 
+/// Opens the job's store for a check that has to read on where tabs are missing.
 fn store(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,
 ) -> Result<(SheetsStore, SheetFile), AppError> {
-    let Sheet { sheets, id, file } = connect_existing(settings, &clock, chance)?;
-    let store = SheetsStore::new(sheets, id, &settings.job, &settings.tab, clock);
-    Ok((store.with_mode(settings.mode, settings.again).with_missing_tabs(MissingTab::Remade), file))
+    let (store, file) = open_store(settings, clock, chance)?;
+    Ok((store.with_missing_tabs(MissingTab::Remade), file))
 }
 
 fn keys_of(rows: &[(RowDigest, u32)]) -> HashSet<RowDigest> {

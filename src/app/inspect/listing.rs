@@ -25,7 +25,7 @@ pub async fn listing(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<ScannedTabs, AppError> {
-    let (store, file) = store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &chance)?;
     file.check(listed(&store, wanted).await)
 }
 
@@ -36,7 +36,7 @@ pub async fn listing_with_ends(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<(ScannedTabs, Vec<TabExtent>), AppError> {
-    let (store, file) = store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &chance)?;
     let both = async { Ok((listed(&store, wanted).await?, store.tab_extents().await?)) };
     file.check(both.await)
 }
@@ -57,11 +57,12 @@ pub async fn loaded(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Option<Snapshot>, AppError> {
-    let (store, file) = store(settings, clock, &chance)?;
+    let (store, file) = open_store(settings, clock, &chance)?;
     Ok(file.check(store.load().await.map_err(AppError::from))?.snapshot)
 }
 
-fn store(
+/// Opens the job's store, if it has ever run.
+pub fn open_store(
     settings: &Settings,
     clock: Arc<dyn Clock>,
     chance: &Arc<dyn Rng>,

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
@@ -24,6 +24,7 @@ use crate::ledger::leases::head::HeadId;
 use crate::port::store::Store as _;
 use crate::private;
 use crate::rng::Rng;
+use crate::source::file_series::files;
 use crate::source::input::Input;
 use crate::store::spreadsheet::store::SheetsStore;
 use crate::time::Timestamp;
@@ -45,7 +46,8 @@ pub struct PlanFile {
     job_file: FileChecksum,
     /// A checksum of the settings with the values of their `${NAME}`s.
     settings: String,
-    source: FileChecksum,
+    #[serde(deserialize_with = "one_or_several")]
+    source: Vec<FileChecksum>,
     /// The programs of the steps, and the files that their words name.
     programs: Vec<FileChecksum>,
     /// The head that the plan was made at; `None` if the job had never run there.
@@ -116,12 +118,7 @@ pub enum PlanFileError {
 impl PlanFile {
     /// Describes what a plan of this job is made from, before it is made.
     pub fn describe(settings: &Settings) -> Result<Self, PlanFileError> {
-        let Input::File(source) = &settings.source.input else {
-            return Err(PlanFileError::ReadOnce { source_name: settings.source.input.name() });
-        };
-        if !source.is_file() && source.exists() {
-            return Err(PlanFileError::ReadOnce { source_name: settings.source.input.name() });
-        }
+        let sources = source_checksums(&settings.source.input)?;
         Ok(Self {
             plan_version: PLAN_VERSION,
             job: settings.job.clone(),
@@ -129,7 +126,7 @@ impl PlanFile {
             spreadsheet: target_name(settings),
             job_file: FileChecksum::of(&settings.path)?,
             settings: settings_checksum(settings),
-            source: FileChecksum::of(source)?,
+            source: sources,
             programs: program_checksums(settings)?,
             head: None,
             columns: Vec::new(),
@@ -205,9 +202,15 @@ impl PlanFile {
             moved.push("the values that the job file takes from the environment have changed".to_owned());
         }
         moved.extend(changed_programs(&self.programs, &program_checksums(settings)?));
-        match &settings.source.input {
-            Input::File(source) if !self.source.differs_from(source)? => {}
-            input => moved.push(format!("the source {} has changed", input.name())),
+        let same = |now: &[FileChecksum]| {
+            now.len() == self.source.len() && now.iter().zip(&self.source).all(|(now, then)| now.has_content_of(then))
+        };
+        match source_checksums(&settings.source.input) {
+            Ok(now) if same(&now) => {}
+            Ok(_) | Err(PlanFileError::ReadOnce { .. }) => {
+                moved.push(format!("the source {} has changed", settings.source.input.name()));
+            }
+            Err(error) => return Err(error),
         }
         self.refuse(moved)
     }
@@ -264,9 +267,40 @@ impl FileChecksum {
     }
 
     fn differs_from(&self, path: &Path) -> Result<bool, PlanFileError> {
-        let now = Self::of(path)?;
-        Ok((self.bytes, &self.sha256) != (now.bytes, &now.sha256))
+        Ok(!Self::of(path)?.has_content_of(self))
     }
+
+    fn has_content_of(&self, other: &Self) -> bool {
+        (self.bytes, &self.sha256) == (other.bytes, &other.sha256)
+    }
+}
+
+/// Returns the checksums of the source's file, or of all files that its pattern matches.
+fn source_checksums(input: &Input) -> Result<Vec<FileChecksum>, PlanFileError> {
+    let read_once = || PlanFileError::ReadOnce { source_name: input.name() };
+    let matched = files(input).map_err(|error| PlanFileError::Unreadable {
+        path: PathBuf::from(input.name()),
+        error: io::Error::other(error),
+    })?;
+    let checksum = |input: &Input| match input {
+        Input::File(path) if path.is_file() || !path.exists() => FileChecksum::of(path),
+        Input::File(_) | Input::Stdin => Err(read_once()),
+    };
+    matched.iter().map(checksum).collect()
+}
+
+/// Reads one checksum, as plans of one file have it, or a list.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<FileChecksum>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(FileChecksum),
+        Several(Vec<FileChecksum>),
+    }
+    Ok(match Either::deserialize(deserializer)? {
+        Either::One(one) => vec![one],
+        Either::Several(all) => all,
+    })
 }
 
 /// Returns the checksums of the steps' programs, and of the files that their words name, such as a

@@ -20,8 +20,7 @@ use crate::app::error::AppError;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::ledger::leases::lease::LeaseStatus;
-use crate::ledger::runs::outlook::RunOutlook;
-use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger, run_id};
+use crate::ledger::runs::run::{Run, RunStatus, Trigger, run_id};
 use crate::ledger::runs::schedule_history::{EndedRun, ScheduleHistory};
 use crate::rng::Rng;
 use crate::runner::run_config::RunError;
@@ -186,20 +185,16 @@ impl ClosedRows<'_> {
 
     fn row(&self, scheduled_for: Timestamp, at: Timestamp, status: RunStatus, message: String) -> Run {
         Run {
-            id: run_id(at, self.chance.bits()),
-            job: self.job.to_owned(),
-            trigger: Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
-            started: at,
-            finished: None,
             status,
-            counts: Counts::default(),
-            calls: 0,
-            first_commit: 0,
-            last_commit: 0,
             host: self.host.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             message,
-            outlook: RunOutlook::default(),
+            ..Run::new(
+                run_id(at, self.chance.bits()),
+                self.job.to_owned(),
+                Trigger { kind: SCHEDULE_TRIGGER.to_owned(), run_key: None, scheduled_for: Some(scheduled_for) },
+                at,
+            )
         }
     }
 }

@@ -66,13 +66,13 @@ pub enum HistoryError {
     /// The job has moved.
     #[error("read the job's runs: it continues in spreadsheet {to}")]
     Elsewhere {
-        /// The spreadsheet.
+        /// The id of that spreadsheet.
         to: String,
     },
     /// The heartbeat file can't be used.
     #[error("read the heartbeat file {}: {why}", file.display())]
     File {
-        /// The file.
+        /// The path of the heartbeat file.
         file: std::path::PathBuf,
         /// What is wrong with it.
         why: String,

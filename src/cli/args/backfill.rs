@@ -9,10 +9,10 @@ use crate::cli::args::duration::deadline;
 use crate::cli::args::job::JobArgs;
 use crate::ledger::runs::held_changes::Approval;
 
-/// `sheetkeep backfill`.
+/// The job and the flags of `sheetkeep backfill`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct BackfillArgs {
-    /// The job.
+    /// The job, and where it keeps its state.
     #[command(flatten)]
     pub job: JobArgs,
     /// The first logical date, such as 2026-11-01

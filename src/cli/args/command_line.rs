@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Parser, Subcommand};
 
 use crate::cli::args::approval::approval;
@@ -18,12 +19,13 @@ use crate::cli::args::emulate::EmulateArgs;
 use crate::cli::args::failures::FailuresArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
+use crate::cli::args::lint::{LintArgs, LintFormat};
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
 use crate::cli::args::schedule::{ScheduleAction, ScheduleArgs};
 use crate::cli::exit::{Exit, FailOn, table};
-use crate::cli::streams::terminal::{ColorChoice, Terminal};
+use crate::cli::streams::terminal::{ColorChoice, Terminal, visible};
 use crate::ledger::runs::held_changes::Approval;
 use crate::redact::redacted;
 use crate::telemetry::logs::log_format::LogFormatChoice;
@@ -61,7 +63,7 @@ pub struct Args {
     /// Colour the output: auto, always or never; auto honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = true)]
     pub color: ColorChoice,
-    /// Write logs on standard error as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
+    /// Write logs as pretty, json, gcp, datadog, cloudwatch or ecs [default: auto]
     #[arg(long, global = true, value_enum, value_name = "FORMAT", hide_possible_values = true)]
     pub log_format: Option<LogFormatChoice>,
     /// Also write logs and summaries to PATH, one file a day, 14 kept
@@ -100,6 +102,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Check how far scripts and crontabs can be left alone: readiness, gaps
+    Lint(LintArgs),
     /// Run a command until it succeeds, with growing, random delays
     Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
@@ -216,12 +220,33 @@ pub struct ExplainArgs {
 /// returned as text with an exit; `colour` allows colours in that text.
 pub fn parse(argv: impl IntoIterator<Item = OsString>, colour: bool) -> Result<Args, CommandLineReply> {
     Args::try_parse_from(argv).map_err(|error| {
+        if let Some(text) = file_in_place_of_command(&error) {
+            return CommandLineReply { text: redacted(&text).into_owned(), exit: Exit::Usage };
+        }
         let styled = error.render();
         let text = if colour { styled.ansi().to_string() } else { styled.to_string() };
         // The text repeats the arguments, which may hold a secret in the wrong place.
         let text = redacted(&text).into_owned();
         CommandLineReply { text, exit: if error.use_stderr() { Exit::Usage } else { Exit::Ok } }
     })
+}
+
+/// Returns the reply to a file's name in the place of a command. A similar command is no help there:
+/// it may be one that deletes.
+fn file_in_place_of_command(error: &clap::Error) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return None;
+    }
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let ending = word.rsplit_once('.').map(|(_, ending)| ending.to_ascii_lowercase())?;
+    let help = match ending.as_str() {
+        "toml" => format!("to run that job: sheetkeep run {word}"),
+        "csv" | "json" | "jsonl" | "xlsx" | "tsv" => {
+            "a job file names it; docs/your-first-csv.md has the steps, and sheetkeep --help the commands".to_owned()
+        }
+        _ => return None,
+    };
+    Some(format!("error: {} is a file, and a command is needed first\n help: {}\n", visible(word), visible(&help)))
 }
 
 /// The reply to a command line that starts no command.
@@ -247,6 +272,7 @@ impl Args {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
+            || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)
     }
 }
 
@@ -314,7 +340,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

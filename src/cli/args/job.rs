@@ -11,6 +11,20 @@ pub struct JobArgs {
     /// The job file
     #[arg(value_name = "JOB.toml")]
     pub job: PathBuf,
+    /// Where the job keeps its state.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
+    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
+    #[arg(long, value_name = "DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Print one JSON document on standard output; errors are JSON, too
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which spreadsheet, or which local file in its place.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct SheetArgs {
     /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
     #[arg(long, value_name = "ID", conflicts_with = "embedded")]
     pub spreadsheet: Option<String>,
@@ -20,10 +34,4 @@ pub struct JobArgs {
     /// Read settings from FILE, instead of `.env` beside the job file
     #[arg(long, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
-    /// Keep lock and identity in DIR [default: sheetkeep in `XDG_STATE_HOME`]
-    #[arg(long, value_name = "DIR")]
-    pub state_dir: Option<PathBuf>,
-    /// Print one JSON document on standard output; errors are JSON, too
-    #[arg(long)]
-    pub json: bool,
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::cli::args::duration::duration;
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{JobArgs, SheetArgs};
 
-/// `sheetkeep late`.
+/// The jobs and the flags of `sheetkeep late`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct LateArgs {
     /// The jobs
@@ -20,15 +20,9 @@ pub struct LateArgs {
     /// Read the file that `[heartbeat]` writes, not the spreadsheet; no network
     #[arg(long, value_name = "FILE", conflicts_with_all = ["spreadsheet", "embedded"])]
     pub file: Option<PathBuf>,
-    /// Use the spreadsheet of this id, instead of `SHEETKEEP_SPREADSHEET_ID`
-    #[arg(long, value_name = "ID", conflicts_with = "embedded")]
-    pub spreadsheet: Option<String>,
-    /// Use this local file as the sheet [default: NAME.sheet beside the job file]
-    #[arg(long, value_name = "FILE")]
-    pub embedded: Option<PathBuf>,
-    /// Read settings from FILE, instead of `.env` beside the job file
-    #[arg(long, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
+    /// Where the jobs keep their state.
+    #[command(flatten)]
+    pub sheet: SheetArgs,
     /// Print one JSON document on standard output; errors are JSON, too
     #[arg(long)]
     pub json: bool,
@@ -37,13 +31,6 @@ pub struct LateArgs {
 impl LateArgs {
     /// Returns the flags of one of the jobs.
     pub fn job_args(&self, job: &Path) -> JobArgs {
-        JobArgs {
-            job: job.to_owned(),
-            spreadsheet: self.spreadsheet.clone(),
-            embedded: self.embedded.clone(),
-            env_file: self.env_file.clone(),
-            state_dir: None,
-            json: self.json,
-        }
+        JobArgs { job: job.to_owned(), sheet: self.sheet.clone(), state_dir: None, json: self.json }
     }
 }

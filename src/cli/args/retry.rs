@@ -13,7 +13,7 @@ use crate::command_retry::retry_loop::RetriedCommand;
 use crate::command_retry::retryable_codes::{CodePreset, RetryableCodes, exit_code};
 use crate::retry::Jitter;
 
-/// `sheetkeep retry`.
+/// The program and the flags of `sheetkeep retry`.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 #[command(allow_negative_numbers = true)]
 pub struct RetryArgs {

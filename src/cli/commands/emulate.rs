@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::emulator::{EmulatorRandom, EmulatorTime, failpoints};
 use crate::cli::args::emulate::{self as args, EmulateArgs, TabFile};
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::commands::load_settings::load_settings;
 use crate::cli::errors::CliError;
 use crate::cli::exit::{Context, Exit};
@@ -73,14 +73,12 @@ pub async fn command(
     served.map(|()| Exit::Ok).map_err(|error| to_cli_error(&error))
 }
 
-/// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the service,
-/// or never ran.
+/// Returns the file of a job's local sheet. Fails if the job writes to a spreadsheet of the
+/// service, or never ran.
 fn local_sheet(job: &Path) -> Result<PathBuf, CliError> {
     let args = JobArgs {
         job: job.to_owned(),
-        spreadsheet: None,
-        embedded: None,
-        env_file: None,
+        sheet: SheetArgs { spreadsheet: None, embedded: None, env_file: None },
         state_dir: None,
         json: false,
     };

@@ -18,7 +18,7 @@ use crate::port::store::StoreError;
 use crate::runner::queue::first_records::Cause;
 use crate::runner::run_config::RunError;
 use crate::runner::shutdown::StopReason;
-use crate::store::tabs::error::{EARLIER, store_error};
+use crate::store::tabs::error::store_error;
 
 /// Converts an error of the job file or the environment.
 pub fn from_config(error: ConfigError) -> CliError {
@@ -45,7 +45,9 @@ pub fn from_plan_file(error: &PlanFileError) -> CliError {
 pub fn from_app(error: &AppError, settings: &Settings) -> CliError {
     let exit = app_exit(error);
     let trouble = CliError::from_error(error, exit);
-    if error.to_string().starts_with(EARLIER) {
+    if let AppError::Store(StoreError::Predecessor { .. })
+    | AppError::Pass(RunError::Store(StoreError::Predecessor { .. })) = error
+    {
         return trouble
             .with_help("restore it from the trash, or share it with the job's account again; if it is lost for good, run --accept-changes leaves it behind");
     }
@@ -147,6 +149,7 @@ fn run_exit(error: &RunError) -> Exit {
 
 fn store_exit(error: &StoreError) -> Exit {
     match error {
+        StoreError::Predecessor { error, .. } => store_exit(error),
         StoreError::Machine { trouble } => Exit::from(trouble.refused),
         StoreError::Missing { .. } => Exit::NoInput,
         StoreError::Corrupt { .. } => Exit::DataErr,

@@ -13,6 +13,11 @@ const MOST_NAMES: usize = 3;
 
 /// Returns help for a key or version that names a field which the header row lacks.
 pub fn no_field(what: &str, path: &str, header_row: &HeaderRow) -> String {
+    if what.starts_with("[sheet]") {
+        let suggestion = closest(path.trim_matches('"'), header_row.fields.iter().map(String::as_str));
+        let suggestion = suggestion.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
+        return format!("{suggestion}a job without steps has a column for each field; see {what}; nothing was written");
+    }
     if let (Some(delimiter), [line]) = (header_row.delimiter, header_row.fields.as_slice()) {
         let parts: Vec<String> = line.split(delimiter).map(|part| part.trim().trim_matches('"').to_owned()).collect();
         let delimiter = delimiter.to_string();

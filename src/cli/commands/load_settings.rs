@@ -59,10 +59,10 @@ fn read_settings_at(job: &JobArgs, form: Option<&JobFileForm>, time: LogicalTime
 fn overrides(job: &JobArgs, input: Option<PathBuf>, time: LogicalTime) -> Overrides {
     Overrides {
         logical_time: Some(time),
-        spreadsheet: job.spreadsheet.clone(),
-        file: job.embedded.clone(),
+        spreadsheet: job.sheet.spreadsheet.clone(),
+        file: job.sheet.embedded.clone(),
         state_dir: job.state_dir.clone(),
-        env_file: job.env_file.clone(),
+        env_file: job.sheet.env_file.clone(),
         input,
         ..Overrides::default()
     }
@@ -76,12 +76,12 @@ fn with_workers(mut settings: Settings) -> Settings {
 
 /// Returns the job's place, for people.
 pub fn place(job: &JobArgs, settings: &Settings) -> Place {
-    let by_id = job.spreadsheet.clone().map(|id| ("--spreadsheet", id));
-    let by_file = job.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
+    let by_id = job.sheet.spreadsheet.clone().map(|id| ("--spreadsheet", id));
+    let by_file = job.sheet.embedded.as_ref().map(|file| ("--embedded", file.display().to_string()));
     let chosen_by = by_id.or(by_file);
     Place {
         chosen_by,
-        env_file: job.env_file.as_ref().map(|file| file.display().to_string()),
+        env_file: job.sheet.env_file.as_ref().map(|file| file.display().to_string()),
         job: settings.job.clone(),
         job_file: job.job.display().to_string(),
         tab: settings.tab.clone(),

@@ -4,7 +4,6 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::oneshot;
 
@@ -22,9 +21,7 @@ use crate::command_retry::signals::StopSignal;
 use crate::command_retry::stdin_copy::{MAX_STDIN_BYTES, StdinCopy, StdinError};
 use crate::private;
 use crate::rng::Rng;
-use crate::telemetry::logs::log_format::LogFormat;
 use crate::telemetry::logs::log_line::{LogLevel, LogLine};
-use crate::telemetry::logs::rendering::rendered;
 
 /// Runs the command and returns its exit code.
 pub async fn command(
@@ -132,7 +129,8 @@ impl RetryLines<'_> {
             None => format!("{number}: succeeded"),
         };
         if attempt.error.is_some() || attempt.number > 1 || self.session.args.verbose > 0 {
-            self.line(&text, attempt.error.is_some(), attempt);
+            let event = if attempt.delay > 0.0 { "command.retrying" } else { "command.attempted" };
+            self.line(&text, attempt.error.is_some(), event, attempt);
         }
     }
 
@@ -150,27 +148,34 @@ impl RetryLines<'_> {
             }
         };
         if let Some(last) = report.attempts.last() {
-            self.line(&text, true, last);
+            self.line(&text, true, "command.given_up", last);
         }
     }
 
-    fn line(&self, text: &str, is_warning: bool, attempt: &AttemptReport) {
-        let err = self.session.terminal.err();
-        let style = &self.session.log_style;
-        if style.format == LogFormat::Pretty {
-            err.line(text);
+    fn line(&self, text: &str, is_warning: bool, event: &str, attempt: &AttemptReport) {
+        if !self.session.log_style.format.is_structured() {
+            self.session.terminal.err().line(text);
             return;
         }
         let level = if is_warning { LogLevel::Warning } else { LogLevel::Info };
         let mut line = LogLine::new(self.clock.now(), level, "sheetkeep::retry", text);
-        line.add("event", "retry.attempt".into());
+        line.add("event", event.into());
         line.add("attempt", attempt.number.into());
         line.add("of", self.of.into());
-        line.add("delay_s", attempt.delay.into());
-        line.add("error", json!(attempt.error));
-        line.add("exit_code", json!(attempt.exit_code));
-        err.line(&rendered(&line, style.format, &style.context));
+        line.add("delay_ms", milliseconds(attempt.delay).into());
+        if let Some(error) = &attempt.error {
+            line.add("error.kind", "command".into());
+            line.add("cause", error.as_str().into());
+        }
+        line.add("exit_code", attempt.exit_code.into());
+        self.session.write_log_line(&line);
     }
+}
+
+/// Returns seconds in milliseconds, rounded up.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "delays are positive and below 2^53 ms")]
+fn milliseconds(seconds: f64) -> u64 {
+    (seconds * 1_000.0).ceil() as u64
 }
 
 /// Returns seconds with two digits that count, such as `0.083` and `12`.

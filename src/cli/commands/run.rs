@@ -178,7 +178,7 @@ async fn record_failed_start(
     }
 }
 
-/// Everyone who follows a run: people, the heartbeat, and whoever gets its metrics.
+/// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.
 struct RunObservers {
     job: String,
     reporter: Arc<Mutex<Reporter>>,
@@ -199,7 +199,8 @@ impl RunObservers {
             heartbeat: heartbeat(settings, order, clock),
             meter: RunMeter::start(Arc::clone(clock)),
             delivery: is_ordinary.then(|| MetricsDelivery::new(settings, Arc::clone(clock))),
-            // Always on, for its fields: the level of a span decides whether lines within it have them.
+            // Always on, for its fields: the level of a span decides whether lines within it have
+            // them.
             span: tracing::error_span!("run", job = settings.job, run = tracing::field::Empty),
         }
     }
@@ -213,7 +214,8 @@ impl RunObservers {
         self.reporter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reports the end of the run to machines. A duplicate invocation is no run, and is not reported.
+    /// Reports the end of the run to machines. A duplicate invocation does not run, and is not
+    /// reported.
     async fn finish(
         &self,
         trigger: String,

@@ -7,8 +7,7 @@ use crate::cli::streams::terminal::{Captured, OutputStyle, Terminal};
 use crate::ledger::items::key::Key;
 use crate::ledger::items::repeated_keys::RepeatedKeys;
 use crate::ledger::items::write_mode::ReprocessPolicy;
-use crate::ledger::runs::event::{Event, RetryCounts, RunReport};
-use crate::ledger::runs::outlook::RunOutlook;
+use crate::ledger::runs::event::{Event, RetryCounts, RunReport, SkipCounts};
 use crate::ledger::runs::run::{Counts, Run, RunStatus, Trigger};
 use crate::time::Timestamp;
 
@@ -16,10 +15,6 @@ use crate::time::Timestamp;
 pub fn report() -> RunReport {
     let started = Timestamp(1_517_966_773_840);
     let run = Run {
-        id: "20180207-012613-00abc".into(),
-        job: "quakes".into(),
-        trigger: Trigger { kind: "cli".into(), ..Trigger::default() },
-        started,
         finished: Some(started.add_ms(1_234)),
         status: RunStatus::Succeeded,
         counts: Counts { read: 1_707, new: 1_707, ..Counts::default() },
@@ -28,8 +23,12 @@ pub fn report() -> RunReport {
         last_commit: 2,
         host: "box".into(),
         version: "0.1.0".into(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
+        ..Run::new(
+            "20180207-012613-00abc".into(),
+            "quakes".into(),
+            Trigger { kind: "cli".into(), ..Trigger::default() },
+            started,
+        )
     };
     RunReport {
         run,
@@ -48,6 +47,7 @@ pub fn report() -> RunReport {
         again: ReprocessPolicy::EachVersion,
         rowless: 0,
         held: None,
+        skips: SkipCounts::default(),
         outgrown: None,
     }
 }

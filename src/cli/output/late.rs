@@ -23,7 +23,7 @@ pub struct LateLine {
     pub job: String,
     /// The job file, if one was named.
     pub job_file: Option<String>,
-    /// The state.
+    /// Whether the job is on time, late, stuck or stale.
     pub state: LatenessState,
     /// The reason, in one sentence without a full stop.
     pub message: String,

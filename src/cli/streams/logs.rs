@@ -78,7 +78,8 @@ pub fn begin(
     Ok(())
 }
 
-fn subscriber(
+/// Creates the subscriber that `begin` sets up.
+pub(crate) fn subscriber(
     terminal: &Arc<Terminal>,
     clock: &Arc<dyn Clock>,
     settings: &LogSettings,

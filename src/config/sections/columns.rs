@@ -11,6 +11,8 @@ use crate::config::syntax::located::At;
 use crate::config::syntax::raw::SheetSection;
 use crate::config::value_reader::ValueReader;
 use crate::ledger::values::columns::{ColumnFormat, ColumnType, Columns, NewColumns, header_text};
+use crate::ledger::values::format_pattern::check_format;
+use crate::ledger::values::input_form::{DecimalMark, InputForm, check_pattern};
 
 /// The longest number format, in characters.
 const MAX_FORMAT_CHARS: usize = 250;
@@ -25,6 +27,8 @@ pub(crate) fn columns(reader: &mut ValueReader<'_>, sheet: &SheetSection, timezo
         let name = &name;
         let kind = entry.says.kind.as_ref().and_then(|at| kind(reader, name, at));
         let look = look(reader, name, kind, &entry.says);
+        let form = input_form(reader, name, kind, &entry.says);
+        columns.inputs.extend(form.map(|form| (name.clone(), form)));
         columns.types.extend(kind.map(|kind| (name.clone(), kind)));
         columns.formats.extend(look.map(|look| (name.clone(), look)));
     }
@@ -79,6 +83,53 @@ fn look(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, says
     (format.is_some() || timezone.is_some()).then(|| ColumnFormat { format: format.map(Into::into), timezone })
 }
 
+/// Returns how the source writes a column's values; `None` if the job sets nothing.
+fn input_form(
+    reader: &mut ValueReader<'_>,
+    name: &str,
+    kind: Option<ColumnType>,
+    says: &ColumnSays,
+) -> Option<InputForm> {
+    let decimal = says.decimal.as_ref().and_then(|at| decimal(reader, name, kind, at));
+    let pattern = says.input.as_ref().and_then(|at| pattern(reader, name, kind, at));
+    (decimal.is_some() || pattern.is_some()).then_some(InputForm { decimal, pattern })
+}
+
+fn decimal(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<DecimalMark> {
+    if kind != Some(ColumnType::Number) {
+        let message = format!("column `{name}` has a decimal mark, but holds no numbers");
+        reader.add_problem_at(at, message, "not for this type", "name its type: type = \"number\"");
+        return None;
+    }
+    let word = reader.text(at)?;
+    let found = DecimalMark::WORDS.iter().find(|(known, _)| *known == word).map(|(_, mark)| *mark);
+    if found.is_none() {
+        let help = "write decimal = \",\" for 1.234,56, or decimal = \".\" for 1,234.56";
+        reader.add_problem_at(at, format!("the decimal mark of column `{name}` is neither"), "no decimal mark", help);
+    }
+    found
+}
+
+fn pattern(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
+    let is_moment = kind == Some(ColumnType::DateTime);
+    if !is_moment && kind != Some(ColumnType::Date) {
+        let message = format!("column `{name}` has an input pattern, but holds no days or moments");
+        reader.add_problem_at(at, message, "not for this type", "name its type: date or datetime");
+        return None;
+    }
+    let pattern = reader.non_empty(at, &format!("the input pattern of column `{name}`"))?;
+    if let Err(why) = check_pattern(&pattern, is_moment) {
+        let example = if is_moment { "%d.%m.%Y %H:%M for 31.12.2026 08:00" } else { "%d.%m.%Y for 31.12.2026" };
+        let message = format!(
+            "the input pattern of column `{name}` reads no {}: {why}",
+            if is_moment { "moment" } else { "day" }
+        );
+        reader.add_problem_at(at, message, "no pattern", &format!("write it as in strftime: {example}"));
+        return None;
+    }
+    Some(pattern)
+}
+
 fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at: &At<String>) -> Option<String> {
     let takes = [ColumnType::Number, ColumnType::Date, ColumnType::DateTime, ColumnType::Duration];
     if !kind.is_some_and(|kind| takes.contains(&kind)) {
@@ -95,6 +146,11 @@ fn format(reader: &mut ValueReader<'_>, name: &str, kind: Option<ColumnType>, at
             "no format",
             "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy",
         );
+        return None;
+    }
+    if let Err(why) = check_format(&pattern, kind.unwrap_or_default()) {
+        let help = "a format is written as in a spreadsheet, such as #,##0.00 or dd.mm.yyyy";
+        reader.add_problem_at(at, format!("the format of column `{name}` {why}"), "no format", help);
         return None;
     }
     Some(pattern)

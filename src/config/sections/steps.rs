@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::config::external::logical_time::{LOGICAL_DATE, SCHEDULED_FOR};
+use crate::config::problem::ConfigProblem;
 use crate::config::sections::evaluation::{EvaluationSettings, MAX_TIMEOUT_MS};
 use crate::config::syntax::located::At;
 use crate::config::syntax::raw::{JobFile, StepSection as Raw};
@@ -131,6 +132,13 @@ fn action(
             Some(StepAction::Command(CommandSettings { words, timeout_ms, folder, job, variables }))
         }
         (None, None) => {
+            // A wrong value was reported already.
+            let is_reported = |problem: &ConfigProblem| {
+                ["`step.command`", "`step.map`"].iter().any(|key| problem.message.starts_with(key))
+            };
+            if reader.problems.iter().any(is_reported) {
+                return None;
+            }
             let at = raw.name.as_ref()?;
             reader.add_problem_at(
                 at,

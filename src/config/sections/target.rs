@@ -160,8 +160,12 @@ fn bad_id(reader: &mut ValueReader<'_>, place: &str, named: &str) -> Option<(Tar
 /// `https://docs.google.com/spreadsheets/d/<id>/edit#gid=0`.
 fn spreadsheet_id(named: &str) -> Option<String> {
     let named = named.trim();
-    let id = match named.split_once("/spreadsheets/d/") {
-        Some((before, rest)) if before.starts_with("http") => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+    // Without the scheme, and with the number of a login: docs.google.com/spreadsheets/u/1/d/<id>.
+    let id = match named.split_once("/spreadsheets/") {
+        Some((before, rest)) if !before.contains(char::is_whitespace) => {
+            let id = rest.strip_prefix("d/").or_else(|| rest.split_once("/d/").map(|(_, id)| id))?;
+            id.split(['/', '?', '#']).next().unwrap_or_default()
+        }
         _ => named,
     };
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
@@ -312,7 +316,7 @@ pub(crate) fn state_dir(reader: &mut ValueReader<'_>, flags: &Overrides, raw: &J
     if let Some(at) = raw.state.as_ref().and_then(|state| state.dir.as_ref()) {
         return reader.path(at, "`state.dir`");
     }
-    // The XDG specification says to ignore a relative path.
+    // The XDG specification requires that a relative path is ignored.
     let named = |name: &str| reader.environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let base = named("XDG_STATE_HOME").or_else(|| named("HOME").map(|home| home.join(".local/state")));
     base.map(|base| base.join("sheetkeep"))

@@ -14,7 +14,7 @@ use toml::Spanned;
 
 use crate::config::syntax::located::{At, Text};
 
-/// A column: the word of its type, or a table that says more.
+/// A column: the word of its type, or a table with format and zone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ColumnSays {
     /// The word of the type, such as `number`; `auto` if there is none.
@@ -23,6 +23,10 @@ pub(crate) struct ColumnSays {
     pub(crate) format: Option<Text>,
     /// The IANA zone in which its moments are shown.
     pub(crate) timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers.
+    pub(crate) decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments.
+    pub(crate) input: Option<Text>,
 }
 
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -37,6 +41,11 @@ struct ColumnTable {
     format: Option<Text>,
     /// The IANA zone in which its moments are shown; the sheet's if none is named.
     timezone: Option<Text>,
+    /// The decimal mark with which the source writes its numbers: `,` for 1.234,56, or `.` for 1,234.56.
+    #[schemars(extend("enum" = [",", "."]))]
+    decimal: Option<Text>,
+    /// The pattern in which the source writes its days or moments, such as `%d.%m.%Y` for 31.12.2026.
+    input: Option<Text>,
 }
 
 fn column_words(_generator: &mut SchemaGenerator) -> Schema {
@@ -50,7 +59,7 @@ fn column_words(_generator: &mut SchemaGenerator) -> Schema {
 pub(crate) struct ColumnEntry {
     /// Where it is written.
     pub(crate) start: usize,
-    /// What it says.
+    /// Its type, format and zone, as far as they are written.
     pub(crate) says: ColumnSays,
 }
 
@@ -61,7 +70,9 @@ impl From<Spanned<ColumnShape>> for ColumnEntry {
             ColumnShape::Word(word) => {
                 ColumnSays { kind: Some(At::new(Spanned::new(span.clone(), word))), ..ColumnSays::default() }
             }
-            ColumnShape::Table(ColumnTable { kind, format, timezone }) => ColumnSays { kind, format, timezone },
+            ColumnShape::Table(ColumnTable { kind, format, timezone, decimal, input }) => {
+                ColumnSays { kind, format, timezone, decimal, input }
+            }
         };
         Self { start: span.start, says }
     }

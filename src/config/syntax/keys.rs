@@ -80,13 +80,23 @@ impl<'s> Checker<'s> {
             ("string", DeValue::String(_)) | ("integer", DeValue::Integer(_)) | ("boolean", DeValue::Boolean(_)) => {}
             (_, found) => {
                 let found = kind(found);
-                let problem =
-                    ConfigProblem::at(span, format!("`{path}` needs {}", article(wanted)), format!("this is {found}"));
+                if let ("array", DeValue::String(text)) = (wanted, value.get_ref())
+                    && items_type(schema) == Some("string")
+                {
+                    let message = format!("`{path}` is a list of texts");
+                    self.problems.push(ConfigProblem::at(span, message, "this is one text").help(as_list(path, text)));
+                    return false;
+                }
+                let article = if items_type(schema) == Some("string") { "a list of texts" } else { article(wanted) };
+                let problem = ConfigProblem::at(span, format!("`{path}` needs {article}"), format!("this is {found}"));
                 self.problems.push(match wanted {
                     "string" if found == "a number" => {
-                        problem.help("put it in quotes; a length of time has a unit, such as \"2s\"")
+                        problem.help("put it in quotes; a length of time may have a unit, such as \"2s\"")
                     }
                     "string" => problem.help("put it in quotes"),
+                    "array" if items_type(schema) == Some("string") => {
+                        problem.help("write it in brackets: [\"…\", \"…\"]")
+                    }
                     "array" => problem.help(format!("write it as a table of its own: [[{path}]]")),
                     _ => problem,
                 });
@@ -138,6 +148,26 @@ impl<'s> Checker<'s> {
 
 fn type_of(schema: &Value) -> &str {
     schema.get("type").and_then(Value::as_str).unwrap_or("object")
+}
+
+fn items_type(schema: &Value) -> Option<&str> {
+    schema.get("items")?.get("type")?.as_str()
+}
+
+/// Returns the advice for one text in place of a list. A program's words become a list of their own;
+/// what a shell would interpret goes to a shell.
+fn as_list(path: &str, text: &str) -> String {
+    let (_, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let is_command = path == "step.command";
+    let words: Vec<&str> = match text {
+        text if !is_command => vec![text],
+        text if text.contains(['\'', '"', '|', '>', '<', '&', ';', '$', '`', '*']) => vec!["sh", "-c", text],
+        text => text.split_whitespace().collect(),
+    };
+    let words: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    let what =
+        if is_command { "write the program and each of its arguments as a text" } else { "write it in brackets" };
+    format!("{what}: {key} = [{}]", words.join(", "))
 }
 
 fn article(kind: &str) -> &'static str {

@@ -24,7 +24,7 @@ impl<T> At<T> {
         Self(value)
     }
 
-    /// The value.
+    /// The value, without its place.
     pub(crate) fn get(&self) -> &T {
         self.0.get_ref()
     }

@@ -101,10 +101,20 @@ pub(crate) struct SourceSection {
     pub(crate) json: Option<Text>,
     /// A file with one JSON text a line.
     pub(crate) jsonl: Option<Text>,
+    /// An Excel workbook (.xlsx).
+    pub(crate) xlsx: Option<Text>,
     /// Which values of a JSON document are records: a path such as `.features[]` streams, any other jq reads the whole document.
     pub(crate) items: Option<Text>,
-    /// What sets CSV fields apart: one character, a comma if none is named.
+    /// What sets CSV fields apart: one character, or `auto` (`,` `;` tab or `|`, whichever the header row and the first records show). If
+    /// nothing is said, that is tried, and a comma is taken where it is not clear.
     pub(crate) delimiter: Option<Text>,
+    /// The encoding of the text: `auto` (a mark at its start, else UTF-8, and for CSV that is no UTF-8, windows-1252), or a name such as
+    /// utf-8, windows-1252, utf-16le or euc-kr.
+    pub(crate) encoding: Option<Text>,
+    /// The sheet of a workbook that is read; needed if it has several.
+    pub(crate) sheet: Option<Text>,
+    /// The number of the row of a sheet that names the fields; the first one with a value if nothing is said.
+    pub(crate) header_row: Option<At<i64>>,
 }
 
 /// What makes two records the same one, and a record worth processing again.
@@ -162,7 +172,7 @@ pub(crate) struct SheetSection {
     #[schemars(extend("enum" = ["append", "upsert"]))]
     pub(crate) mode: Option<Text>,
     /// Columns by name, with the type of each: text, number, boolean, date, datetime, duration, link or formula; or a table with `type`,
-    /// `format` and `timezone`.
+    /// `format`, `timezone`, `decimal` and `input`.
     pub(crate) columns: BTreeMap<String, ColumnEntry>,
     /// The first columns of a new tab, in order; the others follow as they come.
     pub(crate) order: Vec<Text>,

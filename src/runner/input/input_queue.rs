@@ -291,6 +291,11 @@ impl InputQueue {
         input
     }
 
+    /// Returns what the source found unusual since the last call, as sentences.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        self.source.as_mut().map(SourcePasses::take_notes).unwrap_or_default()
+    }
+
     /// Starts a comparison of records in one more pass over the source.
     pub fn compare(&mut self, comparison: Comparison) {
         if let Some(source) = &mut self.source {

@@ -145,6 +145,11 @@ impl SourcePasses {
         }
     }
 
+    /// Returns what the source found unusual since the last call, as sentences.
+    pub fn take_notes(&mut self) -> Vec<String> {
+        self.source.take_notes()
+    }
+
     /// Returns the units that were read, and their total.
     pub fn progress(&self) -> Option<(u64, u64)> {
         self.source.progress()

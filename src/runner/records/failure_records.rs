@@ -98,6 +98,10 @@ impl Source for FailureRecords {
         self.inner.rewind()
     }
 
+    fn take_notes(&mut self) -> Vec<String> {
+        self.inner.take_notes()
+    }
+
     fn progress(&self) -> Option<(u64, u64)> {
         self.inner.progress()
     }

@@ -50,7 +50,7 @@ impl RunLoop {
         RunEnd { finished, cause, repeated, next_due: self.next_due(took_ms) }
     }
 
-    /// Returns when the next run is due. A run that does not read the source is no run of an
+    /// Returns when the next run is due. A run that does not read the source does not count as one of an
     /// occurrence, nor is one that fills in past dates.
     fn next_due(&self, took_ms: u64) -> NextDue {
         let run = &self.committer.run;
@@ -115,12 +115,13 @@ impl RunLoop {
             again: self.intake.index.policy(),
             rowless: self.intake.rowless,
             held: self.intake.hold.report(),
+            skips: self.intake.skips,
             outgrown: self.outgrown(self.clock.monotonic_ms().saturating_sub(self.began_ms)),
         }
     }
 
-    /// Warns about types for columns that the tab lacks (most often a typing error), and about
-    /// fields that were left out.
+    /// Warns about types for columns that the tab lacks (most often a typing error), about columns
+    /// that were added to an earlier tab, and about fields that were left out.
     pub(super) fn report_unknown_columns(&self) {
         let header = self.intake.output.header.columns();
         let tab = &self.config.tab;
@@ -129,6 +130,12 @@ impl RunLoop {
             self.emit(Event::Anomaly {
                 message: format!("[sheet] columns names \"{name}\", and tab {tab} has no such column: is it misspelt?"),
             });
+        }
+        let added: Vec<String> = self.intake.output.header.added().map(|name| format!("{name:?}")).collect();
+        if !added.is_empty() {
+            let message =
+                format!("tab {tab} has got new columns, because records have new fields: {}", added.join(", "));
+            self.emit(Event::Anomaly { message });
         }
         for name in self.intake.output.header.ignored() {
             self.emit(Event::Anomaly {

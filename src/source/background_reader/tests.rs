@@ -2,6 +2,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::ledger::items::item::Position;
+use crate::source::encoding::TextEncoding;
 use crate::source::input::{Input, io_error};
 use crate::source::magic::ContentKind;
 
@@ -83,7 +84,7 @@ async fn a_replaced_file_is_read_to_its_end_twice() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let [path, other] = ["a", "b"].map(|name| folder.path().join(name));
     std::fs::write(&path, "abc").expect("a file");
-    let opened = Input::File(path.clone()).open(ContentKind::Csv).expect("the file opens");
+    let opened = Input::File(path.clone()).open(ContentKind::Csv, TextEncoding::Auto).expect("the file opens");
     let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0))).twice(Depth::Whole);
     assert_eq!(all(&mut reading).await.0, "abc");
     std::fs::write(&other, "xyz").expect("a file");
@@ -94,7 +95,7 @@ async fn a_replaced_file_is_read_to_its_end_twice() {
 
 #[tokio::test]
 async fn a_caller_that_stops_waiting_loses_no_record() {
-    let opened = Input::File("Cargo.toml".into()).open(ContentKind::Csv).expect("the file opens");
+    let opened = Input::File("Cargo.toml".into()).open(ContentKind::Csv, TextEncoding::Auto).expect("the file opens");
     let mut reading = BackgroundReader::new(opened, |_, reader, _| Box::new(EachByte(reader, 0)));
     let mut next = 1;
     while next < 600 {

@@ -33,6 +33,7 @@ use crate::machine::{MachineTrouble, Refused};
 use crate::port::step::{Step, StepContext, StepError};
 use crate::step::command::process_group::ProcessGroup;
 use crate::step::command::process_output::ProgramOutput;
+use crate::step::command::program_file;
 use crate::step::command::stdin_file;
 
 /// Default name of a `command` step.
@@ -46,6 +47,8 @@ const MAX_STDERR_BYTES: usize = 64 << 10;
 const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// Characters of the reported line of standard error.
 const STDERR_SUMMARY_CHARS: usize = 500;
+/// Characters of an output that is no JSON that are reported.
+const SHOWN_OUTPUT_CHARS: usize = 80;
 /// The exit code of a program that asks to be run again later (`EX_TEMPFAIL` of sysexits.h).
 const EXIT_RETRY_LATER: i32 = 75;
 /// Environment variables with secrets of sheetkeep, which the program does not receive.
@@ -80,7 +83,11 @@ impl CommandSettings {
             }
             found => found,
         };
-        found.map_err(|_| format!("{program} is not there, or may not be executed"))
+        let found = found.map_err(|_| program_file::why_unusable(program, &self.folder))?;
+        match program_file::damaged_script(&self.folder.join(&found), program) {
+            Some(why) => Err(format!("{program} {why}")),
+            None => Ok(found),
+        }
     }
 }
 
@@ -144,7 +151,13 @@ impl Command {
     }
 
     fn timeout_error(&self, program: &str) -> StepError {
-        let why = format!("{program} was stopped after {} s", self.timeout().as_secs());
+        let limit = self.timeout();
+        let limit = if limit.subsec_millis() == 0 {
+            format!("{} s", limit.as_secs())
+        } else {
+            format!("{} ms", limit.as_millis())
+        };
+        let why = format!("{program} was stopped after {limit}, its timeout");
         StepError::Transient { why, retry_after_ms: None }
     }
 
@@ -239,8 +252,28 @@ fn check_status(program: &str, status: ExitStatus, stderr_line: &str) -> Result<
             Err(StepError::Transient { why: format!("{program} asks to be tried again{suffix}"), retry_after_ms: None })
         }
         Some(code) => Err(StepError::Rejected(format!("{program} ended with {code}{suffix}"))),
-        None => Err(StepError::Transient { why: format!("{program} was killed{suffix}"), retry_after_ms: None }),
+        None => {
+            let why = format!("{program} was killed{}{suffix}", signal_words(status));
+            Err(StepError::Transient { why, retry_after_ms: None })
+        }
     }
+}
+
+/// Names the signal that ended a program.
+fn signal_words(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        let name = match signal {
+            6 => " (SIGABRT)",
+            9 => " (SIGKILL, as for want of memory)",
+            11 => " (SIGSEGV)",
+            15 => " (SIGTERM)",
+            _ => "",
+        };
+        return format!(" by signal {signal}{name}");
+    }
+    let _ = status;
+    String::new()
 }
 
 fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, StepError> {
@@ -250,10 +283,18 @@ fn parse_output(program: &str, input: Value, out: &[u8]) -> Result<Vec<Value>, S
     if out.iter().all(u8::is_ascii_whitespace) {
         return Ok(vec![input]);
     }
-    let not_json = |why: String| StepError::Rejected(format!("{program} writes something that is no JSON: {why}"));
-    let out = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
+    let not_json = |why: String| {
+        let text = String::from_utf8_lossy(out);
+        let shown: String = text.trim().chars().take(SHOWN_OUTPUT_CHARS).collect();
+        let more = if text.trim().chars().nth(SHOWN_OUTPUT_CHARS).is_some() { "…" } else { "" };
+        let why = format!(
+            "{program} writes no JSON to standard output, but {shown:?}{more} ({why}); logs belong on standard error"
+        );
+        StepError::Rejected(why)
+    };
+    let text = std::str::from_utf8(out).map_err(|error| not_json(error.to_string()))?;
     let values: Result<Vec<Value>, _> =
-        serde_json::Deserializer::from_str(&exact_number::marked(out)).into_iter().collect();
+        serde_json::Deserializer::from_str(&exact_number::marked(text)).into_iter().collect();
     values.map_err(|error| not_json(error.to_string()))
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | How is an expression compiled and run? | `program` |
 //! | Where is an expression wrong? | `syntax` |
+//! | How was the path of a field probably meant? | `spelling` |
 //! | How deep does it nest? | `brackets`, `nesting` |
 //! | How much can it cost? | `bounded`, `result_bounds`, `cost` |
 //! | Which texts and numbers does it write out? | `literals` |
@@ -23,6 +24,7 @@ mod paths;
 pub mod program;
 mod result_bounds;
 mod rewrite;
+pub(crate) mod spelling;
 pub mod syntax;
 mod texts;
 mod value;

@@ -172,4 +172,4 @@ fn texts(texts: &[String]) -> cell::CellRow {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -10,14 +10,14 @@
 
 use crate::google::types::cell::{CellData, CellFormat, NumberKind};
 use crate::google::types::request_objects::{
-    Dimension, DimensionRange, FormatRule, GridProperties, GridRange, RgbColor, SheetProperties, SpreadsheetProperties,
+    FormatRule, GridProperties, GridRange, RgbColor, SheetProperties, SpreadsheetProperties,
 };
 use crate::google::types::requests::Request;
 use crate::ledger::rows::row_codec::RUNS;
 use crate::store::tabs::cells::{VALUE_AND_FORMAT, VALUE_AND_NUMBER, number_kind, row_of_cells};
 use crate::store::tabs::jobs::{JOBS, JOBS_TITLE};
 use crate::store::tabs::jobs_formulas::{RowFormulas, ShownFormula};
-use crate::store::tabs::requests::{index, put};
+use crate::store::tabs::requests::{header_after_last, index, put, room_after_header};
 use crate::store::tabs::schema::{FIRST_ROWS, JobsTab, Tab};
 
 /// The `fields` mask of the appended row.
@@ -25,29 +25,16 @@ const ROW_FIELDS: &str = "userEnteredValue,userEnteredFormat.numberFormat,dataVa
 /// The background of an overdue job.
 const RED: RgbColor = RgbColor { red: 0.96, green: 0.78, blue: 0.76 };
 
-/// Returns the requests that add to Runs the columns that it lacks, and takes note of them in
-/// `runs`. Inserted columns are new, so nothing of the user's is overwritten.
+/// Returns the requests that add to Runs the columns that it lacks, and records them in `runs`.
 pub fn added_columns(runs: &mut Tab) -> Vec<Request> {
     let missing: Vec<&str> = RUNS.into_iter().filter(|name| runs.position(name).is_none()).collect();
     if missing.is_empty() {
         return Vec::new();
     }
-    let (sheet_id, at, count) = (runs.id, index(runs.header.len()), index(missing.len()));
-    let room = if runs.header.len() < runs.width {
-        let range = DimensionRange {
-            sheet_id,
-            dimension: Dimension::Columns,
-            start_index: at,
-            end_index: at.saturating_add(count),
-        };
-        Request::InsertDimension { range, inherit_from_before: true }
-    } else {
-        Request::AppendDimension { sheet_id, dimension: Dimension::Columns, length: count }
-    };
-    let header = missing.iter().map(|name| CellData::text(*name).with_format(CellFormat::bold())).collect::<Vec<_>>();
+    let requests = vec![room_after_header(runs, missing.len()), header_after_last(runs, &missing)];
     runs.header.extend(missing.iter().map(|&name| name.to_owned()));
     runs.width += missing.len();
-    vec![room, put(sheet_id, 0, at, vec![header.into()], VALUE_AND_FORMAT)]
+    requests
 }
 
 /// Returns the requests that complete the tab: they make it with this id if it is missing, and

@@ -12,10 +12,8 @@
 
 use std::collections::HashMap;
 
-use crate::google::types::cell::{CellData, CellFormat, NumberKind};
-use crate::google::types::request_objects::{
-    DeveloperMetadata, Dimension, DimensionRange, GridCoordinate, GridRange, MarkedPlace,
-};
+use crate::google::types::cell::{CellData, NumberKind};
+use crate::google::types::request_objects::{DeveloperMetadata, Dimension, DimensionRange, GridRange, MarkedPlace};
 use crate::google::types::requests::Request;
 use crate::google::types::response_types::ColumnMark;
 use crate::grid::column_letters;
@@ -24,7 +22,8 @@ use crate::ledger::leases::head::HeadId;
 use crate::ledger::state::snapshot::{Anomaly, State};
 use crate::ledger::state::state_codec::columns_that_fit;
 use crate::ledger::values::columns::header_text;
-use crate::store::tabs::cells::{NUMBER, VALUE_AND_FORMAT, to_cell_data};
+use crate::store::tabs::cells::{NUMBER, to_cell_data};
+use crate::store::tabs::requests::{header_after_last, index, room_after_header};
 use crate::store::tabs::schema::{Tab, derived_id};
 
 /// Maximum number of characters of all marks of a tab. The service accepts 30,000 per tab, and
@@ -36,28 +35,16 @@ pub fn mark_key(job: &str) -> String {
     format!("sheetkeep {job}")
 }
 
-/// Returns the requests that add this commit's new columns to the right of the last header. An
-/// inserted column is new, so nothing of the user's is overwritten.
+/// Returns the requests that add this commit's new columns to the right of the last header, and
+/// records them in `tab`.
 pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
     let columns = &commit.changes.columns;
-    let Some(count) = u32::try_from(columns.len()).ok().filter(|count| *count > 0) else { return Vec::new() };
-    let at = u32::try_from(tab.header.len()).unwrap_or(u32::MAX);
-    let sheet_id = tab.id;
-    let room = if tab.header.len() < tab.width {
-        let range = DimensionRange {
-            sheet_id,
-            dimension: Dimension::Columns,
-            start_index: at,
-            end_index: at.saturating_add(count),
-        };
-        Request::InsertDimension { range, inherit_from_before: true }
-    } else {
-        Request::AppendDimension { sheet_id, dimension: Dimension::Columns, length: count }
-    };
-    let header: Vec<_> =
-        columns.iter().map(|name| CellData::text(name.as_str()).with_format(CellFormat::bold())).collect();
-    let start = GridCoordinate { sheet_id, row_index: 0, column_index: at };
-    let rows = vec![header.into()];
+    if columns.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let (sheet_id, at) = (tab.id, index(tab.header.len()));
+    let (room, header) = (room_after_header(tab, names.len()), header_after_last(tab, &names));
     tab.header.extend(columns.iter().cloned());
     tab.width += columns.len();
     let formats = (at..).zip(columns).map(|(at, name)| {
@@ -69,10 +56,7 @@ pub fn added(tab: &mut Tab, commit: &Commit) -> Vec<Request> {
         };
         Request::RepeatCell { range, cell: first_format(commit, name), fields: NUMBER.into() }
     });
-    let mut requests = vec![room];
-    requests.extend(formats);
-    requests.push(Request::UpdateCells { rows, fields: VALUE_AND_FORMAT.into(), start: Some(start), range: None });
-    requests
+    std::iter::once(room).chain(formats).chain([header]).collect()
 }
 
 /// The number format of a new column: that of its first cell. An inserted column would inherit its

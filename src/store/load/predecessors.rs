@@ -20,7 +20,7 @@ use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::load::loader::Loader;
 use crate::store::load::unstable_tabs::into_store_error;
-use crate::store::tabs::error::{EARLIER, LoadError, manually_edited};
+use crate::store::tabs::error::{LoadError, manually_edited};
 use crate::store::tabs::load_plan::tab_from_info;
 use crate::store::tabs::parse;
 use crate::store::tabs::processed::ProcessedRows;
@@ -183,15 +183,14 @@ fn abandoned(spreadsheet: &str) -> Anomaly {
 
 /// Adds the predecessor to an error, because it is not the spreadsheet that the user named.
 fn name_predecessor(spreadsheet: &str, error: LoadError) -> LoadError {
-    let with_predecessor = |why: String| format!("{EARLIER} {spreadsheet}, whose keys count: {why}");
+    let spreadsheet = spreadsheet.to_owned();
     LoadError::Failed(match into_store_error(error) {
-        StoreError::Unavailable { why, fault } => StoreError::Unavailable { why: with_predecessor(why), fault },
-        StoreError::Proxy { why, fault } => StoreError::Proxy { why: with_predecessor(why), fault },
-        StoreError::Foreign { why } => StoreError::Foreign { why: with_predecessor(why) },
-        StoreError::Machine { trouble } => StoreError::Machine { trouble },
-        StoreError::Missing { why } => StoreError::Missing { why: with_predecessor(why) },
-        StoreError::Denied { why } => StoreError::Denied { why: with_predecessor(why) },
-        StoreError::Corrupt { why } => StoreError::Corrupt { why: with_predecessor(why) },
-        StoreError::Unsafe { why } => StoreError::Unsafe { why: with_predecessor(why) },
+        // The machine is at fault, not the spreadsheet.
+        error @ StoreError::Machine { .. } => error,
+        StoreError::Corrupt { why } => {
+            let why = format!("read the earlier spreadsheet {spreadsheet}, whose keys count: {why}");
+            StoreError::Corrupt { why }
+        }
+        error => StoreError::Predecessor { spreadsheet, error: Box::new(error) },
     })
 }

@@ -1,7 +1,7 @@
 //! The standing of a job: its state, and what people ask of it, without its keys and failures.
 //!
-//! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`), what
-//! follows from the standing.
+//! In scope: two reads, the metadata first. Out of scope: a whole load (`store::load::loader`),
+//! what follows from the standing.
 
 use crate::google::types::response_types::TabInfo;
 use crate::ledger::commit::commit_resolution::HeadStatus;
@@ -21,7 +21,7 @@ use crate::time::Timestamp;
 /// The standing of a job, as of one moment. A commit may have followed; its guard notices.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JobStanding {
-    /// The head.
+    /// The head of the job's state, or why there is none.
     pub head: HeadStatus,
     /// The state; `None` if the job has never run here.
     pub state: Option<State>,
@@ -37,7 +37,8 @@ pub struct JobStanding {
 
 impl Loader {
     /// Reads the standing in two reads: the metadata, and the state tab with the tab Jobs. One more
-    /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile. Writes nothing.
+    /// for a renamed tab Jobs or its moved columns, and more while people rename tabs meanwhile.
+    /// Writes nothing.
     pub async fn standing(&self) -> Result<JobStanding, StoreError> {
         let mut tries = 1;
         loop {

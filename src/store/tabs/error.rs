@@ -11,9 +11,6 @@ use crate::port::store::StoreError;
 use crate::store::guard::head_guard::{self, StateLocation};
 use crate::store::tabs::schema::Tab;
 
-/// The start of an error message about a predecessor spreadsheet.
-pub const EARLIER: &str = "read the earlier spreadsheet";
-
 /// Why the parts of a snapshot could not be read.
 pub enum LoadError {
     /// The service has no such range: a commit or a user moved a tab after its title was read.

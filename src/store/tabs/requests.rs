@@ -1,15 +1,17 @@
 //! Requests that several parts of a batch share. Pure.
 //!
-//! In scope: writing cells, copying rows, resizing a tab.
+//! In scope: writing cells, copying rows, resizing a tab, columns after its last header.
 //! Out of scope: their purpose.
 
 use std::ops::Range;
 
-use crate::google::types::cell;
+use crate::google::types::cell::{self, CellData, CellFormat};
 use crate::google::types::request_objects::{
     Dimension, DimensionRange, GridCoordinate, GridProperties, GridRange, PasteOrientation, PasteType, SheetProperties,
 };
 use crate::google::types::requests::Request;
+use crate::store::tabs::cells::VALUE_AND_FORMAT;
+use crate::store::tabs::schema::Tab;
 
 /// Writes rows, starting at this cell.
 pub fn put(
@@ -28,6 +30,24 @@ pub fn resized(tab: i32, rows: u32, columns: u32) -> Request {
     let grid = GridProperties { row_count: Some(rows), column_count: Some(columns), frozen_row_count: None };
     let properties = SheetProperties { sheet_id: Some(tab), grid_properties: Some(grid), ..SheetProperties::default() };
     Request::UpdateSheetProperties { properties, fields: "gridProperties(rowCount,columnCount)".into() }
+}
+
+/// Makes room for `count` columns to the right of the tab's last header. An inserted column is new,
+/// so nothing of the user's is overwritten; where the grid ends there, columns are appended.
+pub fn room_after_header(tab: &Tab, count: usize) -> Request {
+    let (sheet_id, dimension, length) = (tab.id, Dimension::Columns, index(count));
+    if tab.header.len() >= tab.width {
+        return Request::AppendDimension { sheet_id, dimension, length };
+    }
+    let start_index = index(tab.header.len());
+    let range = DimensionRange { sheet_id, dimension, start_index, end_index: start_index.saturating_add(length) };
+    Request::InsertDimension { range, inherit_from_before: true }
+}
+
+/// Writes these names behind the last header, in bold. The columns have to be there.
+pub fn header_after_last(tab: &Tab, names: &[&str]) -> Request {
+    let cells: Vec<_> = names.iter().map(|name| CellData::text(*name).with_format(CellFormat::bold())).collect();
+    put(tab.id, 0, index(tab.header.len()), vec![cells.into()], VALUE_AND_FORMAT)
 }
 
 /// Copies cells to a target of the same size; `to` is its tab, first row and column.

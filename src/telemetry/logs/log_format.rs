@@ -1,6 +1,6 @@
 //! The formats of logs, and the one that an environment asks for.
 //!
-//! In scope: names, detection, what the environment says about the service. Out of scope: the keys
+//! In scope: names, detection, what the environment shows of the service. Out of scope: the keys
 //! of each format (`telemetry::logs::rendering`).
 
 /// The format of log lines.
@@ -27,24 +27,32 @@ pub enum LogFormatChoice {
     /// The format that fits the environment.
     #[default]
     Auto,
-    /// This format.
+    /// This format, wherever the process runs.
     Of(LogFormat),
 }
 
 /// Variables that only the platform of a format sets, in the order in which they count. Datadog
-/// comes first: somebody who names a service for it has its agent read the lines, wherever they are
-/// written.
+/// comes first: where a service is named for it, its agent reads the lines, whatever the platform
+/// is.
 const SIGNS: [(LogFormat, &[&str]); 3] = [
     (LogFormat::Datadog, &["DD_SERVICE", "DD_ENV", "DD_AGENT_HOST"]),
     (LogFormat::Gcp, &["K_SERVICE", "CLOUD_RUN_JOB", "FUNCTION_TARGET"]),
-    (LogFormat::CloudWatch, &["AWS_LAMBDA_FUNCTION_NAME", "AWS_BATCH_JOB_ID", "ECS_CONTAINER_METADATA_URI_V4"]),
+    (
+        LogFormat::CloudWatch,
+        &[
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_BATCH_JOB_ID",
+            "ECS_CONTAINER_METADATA_URI",
+            "ECS_CONTAINER_METADATA_URI_V4",
+        ],
+    ),
 ];
 
 /// A reader of environment variables.
 pub type LogEnvironment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl LogFormat {
-    /// Every format.
+    /// Every format, in the order of the help.
     pub const ALL: [Self; 6] = [Self::Pretty, Self::Json, Self::Gcp, Self::Datadog, Self::CloudWatch, Self::Ecs];
 
     /// Returns the word of the command line.
@@ -74,7 +82,7 @@ impl LogFormat {
 }
 
 impl LogFormatChoice {
-    /// Every choice.
+    /// Every choice, in the order of the help.
     pub const ALL: [Self; 7] = [
         Self::Auto,
         Self::Of(LogFormat::Pretty),
@@ -101,7 +109,7 @@ impl LogFormatChoice {
     }
 }
 
-/// What every line says about the process, in the formats that have a place for it.
+/// What every line reports of the process, in the formats that have a place for it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogContext {
     /// The name of the service, `sheetkeep` unless the environment names one.
@@ -121,9 +129,9 @@ pub struct LogContext {
 /// A format with what its lines say about the process.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LogStyle {
-    /// The format.
+    /// The form of each line.
     pub format: LogFormat,
-    /// The process.
+    /// What each line reports of the process, such as its service and trace.
     pub context: LogContext,
 }
 

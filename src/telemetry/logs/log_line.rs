@@ -19,7 +19,7 @@ const TRUNCATED: &str = "truncated";
 pub enum LogLevel {
     /// The shape of what is sent and read.
     Trace,
-    /// Single calls.
+    /// A call of a service, with its outcome.
     Debug,
     /// A change of state.
     Info,

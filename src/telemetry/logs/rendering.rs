@@ -161,8 +161,8 @@ fn elastic(line: &LogLine, context: &LogContext) -> Map<String, Value> {
         LogLevel::Error => "error",
     };
     let own = Members::default().with_fields(line, &["error.kind", "cause"]).0;
-    let outcome = line.text("status").filter(|_| line.event.as_deref() == Some("run.finished"));
-    let outcome = outcome.map(|status| if status == "succeeded" { "success" } else { "failure" });
+    let outcome = line.text("outcome").filter(|_| line.event.as_deref() == Some("run.finished"));
+    let outcome = outcome.map(|outcome| if outcome == "succeeded" { "success" } else { "failure" });
     let trace = context.trace.as_ref();
     Members::default()
         .with("@timestamp", line.time.to_string())

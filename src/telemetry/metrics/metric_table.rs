@@ -37,7 +37,7 @@ impl MetricKind {
 pub struct MetricFamily {
     /// The whole name.
     pub name: &'static str,
-    /// The type.
+    /// Whether the value may go down: a counter or a gauge.
     pub kind: MetricKind,
     /// The unit, in words.
     pub unit: &'static str,

@@ -22,7 +22,7 @@ const MOST_CELLS: u64 = 10_000_000;
 /// A value of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricSample {
-    /// The metric.
+    /// The name, kind and unit of the value.
     pub family: &'static MetricFamily,
     /// The value of its label, if it has one.
     pub label: Option<String>,

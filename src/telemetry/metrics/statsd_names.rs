@@ -21,7 +21,7 @@ pub enum StatsdDialect {
 /// A metric's name behind the prefix, and its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatsdName {
-    /// The name.
+    /// The metric's name behind the prefix, and in the plain dialect its tags.
     pub name: String,
     /// The tags, by name and value; none in the plain dialect.
     pub tags: Vec<(&'static str, String)>,

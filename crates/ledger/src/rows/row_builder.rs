@@ -17,7 +17,7 @@ use crate::values::coerce::coerce;
 use crate::values::columns::{Columns, MAX_CELL_UNITS, MAX_COLUMNS, ValueRejection, header_text, kind_of, quote};
 
 /// Builds the rows from `values`, a step's output for the item of `key`, each with the key in its
-/// column. Fails with the first value that can't become a row, naming its column and content.
+/// column. Fails with the first value that can't become a row, naming all columns that prevent it.
 pub fn build_rows(
     values: Vec<Value>,
     key: &Key,
@@ -41,14 +41,21 @@ pub fn row_of(value: Value, columns: &Columns) -> Result<Row, ValueRejection> {
     };
     check_members(&members)?;
     let mut row = Row { cells: Vec::with_capacity(members.len()) };
+    let mut wrong = Vec::new();
     for (name, value) in members {
         let name = if header_text(&name).len() == name.len() { name } else { header_text(&name).to_owned() };
         let kind = columns.kind(&name);
-        let cell = coerce(value, kind, &columns.zone(&name))
-            .and_then(check_cell_size)
-            .map(|cell| columns.with_format(&name, kind, cell))
-            .map_err(|why| ValueRejection(format!("column {}: {why}", quote(&name))))?;
-        row.cells.push((name, cell));
+        let cell = coerce(value, kind, &columns.zone(&name), columns.input_of(&name)).and_then(check_cell_size);
+        match cell {
+            Ok(cell) => {
+                let cell = columns.with_format(&name, kind, cell);
+                row.cells.push((name, cell));
+            }
+            Err(why) => wrong.push(format!("column {}: {why}", quote(&name))),
+        }
+    }
+    if !wrong.is_empty() {
+        return Err(ValueRejection(wrong.join("; ")));
     }
     if row.cells.iter().all(|(_, cell)| cell.is_empty()) {
         return Err(ValueRejection("the output has no cell that is not empty; a row needs at least one".into()));
@@ -176,6 +183,18 @@ mod tests {
     fn a_nan_in_a_number_column_is_rejected_with_its_column() {
         let why = rejected(json!({"magnitude": "NaN"}), &typed("magnitude", ColumnType::Number));
         assert_eq!(why, "column \"magnitude\": \"NaN\" is no finite number");
+    }
+
+    #[test]
+    fn every_column_of_a_row_that_is_wrong_is_named() {
+        let mut columns = typed("amount", ColumnType::Number);
+        columns.types.push(("day".into(), ColumnType::Date));
+        let why = rejected(json!({"amount": "12,50", "day": "31.12.2026", "name": "a"}), &columns);
+        assert_eq!(
+            why,
+            "column \"amount\": \"12,50\" is no finite number: a decimal comma? set decimal = \",\" for this column; column \"day\": \
+             \"31.12.2026\" is no day; days are written YYYY-MM-DD; set input = \"%d.%m.%Y\" for this column"
+        );
     }
 
     fn any_json() -> impl Strategy<Value = Value> {

@@ -176,7 +176,7 @@ pub struct RunReport {
     pub open_failures: u64,
     /// Dead failures at the end.
     pub dead_failures: u64,
-    /// Requested retries.
+    /// Failures that the user asked to retry, and how their retries ended.
     pub tried_again: RetryCounts,
     /// Rows added to the data tab.
     pub rows: u64,
@@ -184,9 +184,9 @@ pub struct RunReport {
     pub updated: u64,
     /// Commits of this run.
     pub commits: u64,
-    /// Read calls.
+    /// Calls that read, retries included.
     pub reads: u64,
-    /// Write calls.
+    /// Calls that write, retries included.
     pub writes: u64,
     /// Calls that were answered with 429.
     pub throttled: u64,
@@ -202,4 +202,34 @@ pub struct RunReport {
     pub held: Option<HeldReport>,
     /// How the length of the runs does not fit into the job's schedule, if that is so.
     pub outgrown: Option<String>,
+    /// Why records were skipped.
+    pub skips: SkipCounts,
+}
+
+/// Skipped records, by the reason. Records that another run has done meanwhile are in no group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SkipCounts {
+    /// Done in an earlier run.
+    pub done: u64,
+    /// The same key came more than once, and another record of it counts.
+    pub twice: u64,
+    /// Exhausted failures.
+    pub exhausted: u64,
+    /// Failures that people asked to skip.
+    pub by_request: u64,
+}
+
+impl SkipCounts {
+    /// Returns the groups that have records, if there is another one than `done before`.
+    pub fn sentence(&self) -> Option<String> {
+        let groups = [
+            (self.done, "done before"),
+            (self.twice, "twice in this source"),
+            (self.exhausted, "exhausted"),
+            (self.by_request, "by request"),
+        ];
+        let named: Vec<String> =
+            groups.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+        (self.twice + self.exhausted + self.by_request > 0).then(|| named.join(", "))
+    }
 }

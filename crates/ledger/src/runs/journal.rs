@@ -70,7 +70,7 @@ pub struct StepResult {
     pub shown: String,
     /// The output of the last step.
     pub values: Vec<Value>,
-    /// The record.
+    /// The record as the source yielded it, as JSON.
     pub record: Value,
     /// Its position in the source.
     pub place: String,

@@ -12,7 +12,7 @@ use sheetkeep_base::time::Timestamp;
 /// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RunStatus {
-    /// Active.
+    /// The run is active: it has begun and has no end yet.
     Running,
     /// Every item is done.
     Succeeded,
@@ -121,9 +121,9 @@ pub struct Run {
     pub started: Timestamp,
     /// The end time; `None` while it is active, and for a crashed run.
     pub finished: Option<Timestamp>,
-    /// Its status.
+    /// Running, or how it ended.
     pub status: RunStatus,
-    /// Its counts.
+    /// Records and items, counted from its start.
     pub counts: Counts,
     /// Number of calls to the store.
     pub calls: u64,
@@ -137,11 +137,31 @@ pub struct Run {
     pub version: String,
     /// One sentence for the user.
     pub message: String,
-    /// What it says about the time after it; only in Runs.
+    /// When the next run is due, and what is left; only in Runs.
     pub outlook: RunOutlook,
 }
 
 impl Run {
+    /// Creates a run that begins, without counts, calls and commits.
+    pub fn new(id: String, job: String, trigger: Trigger, started: Timestamp) -> Self {
+        Self {
+            id,
+            job,
+            trigger,
+            started,
+            finished: None,
+            status: RunStatus::Running,
+            counts: Counts::default(),
+            calls: 0,
+            first_commit: 0,
+            last_commit: 0,
+            host: String::new(),
+            version: String::new(),
+            message: String::new(),
+            outlook: RunOutlook::default(),
+        }
+    }
+
     /// Returns the duration in seconds, rounded to tenths.
     #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^53")]
     pub fn seconds(&self) -> f64 {

@@ -180,25 +180,15 @@ fn shortened(request: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runs::outlook::RunOutlook;
+
     use crate::runs::run::{Counts, Trigger};
 
     fn run(status: RunStatus, started_s: i64) -> Run {
         Run {
-            id: "r".into(),
-            job: "j".into(),
-            trigger: Trigger::default(),
-            started: Timestamp(started_s * 1_000),
             finished: Some(Timestamp(started_s * 1_000 + 1_500)),
             status,
             counts: Counts { read: 7, new: 3, ..Counts::default() },
-            calls: 0,
-            first_commit: 0,
-            last_commit: 0,
-            host: String::new(),
-            version: String::new(),
-            message: String::new(),
-            outlook: RunOutlook::default(),
+            ..Run::new("r".into(), "j".into(), Trigger::default(), Timestamp(started_s * 1_000))
         }
     }
 

@@ -173,7 +173,7 @@ pub struct Snapshot {
     pub state: State,
     /// The checksum of Processed as stored in the state.
     pub stored_checksum: RowChecksum,
-    /// The head.
+    /// The head that the load read, from which the next commit is drafted.
     pub head: HeadId,
     /// Processed keys and failures.
     pub processed_index: ProcessedIndex,

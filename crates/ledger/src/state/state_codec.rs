@@ -18,8 +18,7 @@ use crate::processed::redo_keys::Redo;
 use crate::processed::row_gaps::Gaps;
 use crate::processed::suppressed_failures::SuppressedFailureCounts;
 use crate::runs::held_changes::HeldPlan;
-use crate::runs::outlook::RunOutlook;
-use crate::runs::run::{Counts, Run, RunStatus, Trigger};
+use crate::runs::run::{Counts, Run, Trigger};
 use crate::runs::schedule_history::ScheduleHistory;
 use crate::state::snapshot::{Definition, RowChecksum, SCHEMA, State};
 use crate::values::columns::{MAX_CELL_UNITS, header_text, header_texts};
@@ -137,7 +136,7 @@ pub enum StateError {
     Field {
         /// The name of the field.
         name: &'static str,
-        /// Its text.
+        /// The text that the field has in the state tab.
         found: String,
         /// The expected kind of value.
         expected: &'static str,
@@ -218,20 +217,18 @@ fn read_run(fields: &Fields<'_>) -> Result<Option<Run>, StateError> {
         scheduled_for: Timestamp::parse(fields.text("run scheduled")),
     };
     Ok(Some(Run {
-        id: fields.text("run").to_owned(),
-        job: fields.text("job").to_owned(),
-        trigger,
-        started: fields.timestamp("run started")?,
-        finished: None,
-        status: RunStatus::Running,
         counts,
         calls: fields.number("run calls")?,
         first_commit: fields.number("run first commit")?,
         last_commit: fields.number("run last commit")?,
         host: fields.text("run host").to_owned(),
         version: fields.text("run version").to_owned(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
+        ..Run::new(
+            fields.text("run").to_owned(),
+            fields.text("job").to_owned(),
+            trigger,
+            fields.timestamp("run started")?,
+        )
     }))
 }
 
@@ -289,21 +286,20 @@ mod tests {
             key_column: Some("id".into()),
             timezone: Some("Europe/Berlin".into()),
             run: Some(Run {
-                id: "r1".into(),
-                job: "quakes".into(),
-                trigger: Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(5)) },
-                started: Timestamp(999),
-                finished: None,
-                status: RunStatus::Running,
                 counts: Counts { read: 1, new: 2, skipped: 3, failed: 4, recovered: 5, retries: 6 },
                 calls: 7,
                 first_commit: 8,
                 last_commit: 9,
                 host: "h1".into(),
                 version: "0.1.0".into(),
-                message: String::new(),
-                outlook: RunOutlook::default(),
+                ..Run::new(
+                    "r1".into(),
+                    "quakes".into(),
+                    Trigger { kind: "cli".into(), run_key: None, scheduled_for: Some(Timestamp(5)) },
+                    Timestamp(999),
+                )
             }),
+            held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             alerts: None,
             held: Some(HeldPlan { keys: 200, since: "r".into(), is_approved: true, ..HeldPlan::default() }),
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),

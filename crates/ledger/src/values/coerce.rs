@@ -11,6 +11,7 @@ use serde_json::{Number, Value};
 use crate::grid::Cell;
 use crate::values::columns::{ColumnType, kind_of, quote};
 use crate::values::exact_number;
+use crate::values::input_form::{InputForm, parse_day, parse_moment, pattern_advice};
 
 /// Whole numbers up to this are exact in a spreadsheet, which stores every number as an f64.
 const EXACT: u64 = 1 << 53;
@@ -23,9 +24,9 @@ const TIMESTAMP_FORM: &str = "2024-05-31T09:00:00Z or 2024-05-31 09:00";
 /// Milliseconds in a day.
 const DAY_MS: f64 = 86_400_000.0;
 
-/// Coerces `value` to the type `kind`; timestamps are shown in `zone`. The error completes "column
-/// \"x\": …".
-pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<Cell, String> {
+/// Coerces `value`, whose texts are written in `form`, to the type `kind`; timestamps are shown in
+/// `zone`. The error completes "column \"x\": …".
+pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
     if value.is_null() || value.as_str().is_some_and(str::is_empty) {
         return Ok(Cell::Empty);
     }
@@ -35,10 +36,10 @@ pub(crate) fn coerce(value: Value, kind: ColumnType, zone: &TimeZone) -> Result<
     match kind {
         ColumnType::Auto => Ok(coerce_auto(value)),
         ColumnType::Text => Ok(Cell::Text(text_of(value))),
-        ColumnType::Number => coerce_number(value),
+        ColumnType::Number => coerce_number(value, form),
         ColumnType::Boolean => coerce_boolean(&value),
-        ColumnType::Date => coerce_date(&value),
-        ColumnType::DateTime => coerce_timestamp(&value, zone),
+        ColumnType::Date => coerce_date(&value, form),
+        ColumnType::DateTime => coerce_timestamp(&value, zone, form),
         ColumnType::Duration => coerce_duration(&value),
         ColumnType::Link => coerce_link(value),
         ColumnType::Formula => coerce_formula(value),
@@ -135,25 +136,28 @@ fn number_cell(number: &Number) -> Cell {
     }
 }
 
-fn coerce_number(value: Value) -> Result<Cell, String> {
+fn coerce_number(value: Value, form: &InputForm) -> Result<Cell, String> {
     let text = match value {
         Value::Number(number) => return Ok(number_cell(&number)),
         Value::String(text) => text,
         other => return Err(format!("found {}, but the column holds numbers", kind_of(&other))),
     };
-    let digits = text.trim();
+    let no_number = || format!("{} is no finite number{}", quote(&text), form.number_advice(text.trim()));
+    let plain = form.plain_number(text.trim()).ok_or_else(no_number)?;
+    let digits = plain.as_str();
     let unsigned = digits.strip_prefix(['-', '+']).unwrap_or(digits);
     if unsigned.bytes().all(|b| b.is_ascii_digit()) && !unsigned.is_empty() {
         // A whole number that an f64 would change keeps its digits.
         match unsigned.parse::<u64>() {
             Ok(whole) if whole <= EXACT => {}
-            _ => return Ok(Cell::Text(text)),
+            _ if form.decimal.is_none() => return Ok(Cell::Text(text)),
+            _ => return Ok(Cell::Text(plain)),
         }
     }
     match exact_number::double(digits) {
         Some(f) => Ok(Cell::Number(f + 0.0)),
         None if exact_number::is_number(digits) => Err(too_fine(digits)),
-        None => Err(format!("{} is no finite number", quote(&text))),
+        None => Err(no_number()),
     }
 }
 
@@ -171,21 +175,31 @@ fn coerce_boolean(value: &Value) -> Result<Cell, String> {
     }
 }
 
-fn coerce_date(value: &Value) -> Result<Cell, String> {
+fn coerce_date(value: &Value, form: &InputForm) -> Result<Cell, String> {
     let text = time_text(value, "a day", DAY_FORM)?;
-    if text.len() != DAY_FORM.len() {
-        return Err(format!("{} is no day; days are written YYYY-MM-DD", quote(text)));
-    }
-    let day: Date = text.parse().map_err(|_| format!("{} is no day; days are written YYYY-MM-DD", quote(text)))?;
+    let no_day = || format!("{} is no day; days are written YYYY-MM-DD{}", quote(text), pattern_advice(text));
+    let day: Date = match &form.pattern {
+        Some(pattern) => parse_day(text, pattern).map_err(|why| format!("{} is {why}", quote(text)))?,
+        None if text.len() != DAY_FORM.len() => return Err(no_day()),
+        None => text.parse().map_err(|_| no_day())?,
+    };
     Ok(Cell::Date(f64::from(days(day)?)))
 }
 
-fn coerce_timestamp(value: &Value, zone: &TimeZone) -> Result<Cell, String> {
+fn coerce_timestamp(value: &Value, zone: &TimeZone, form: &InputForm) -> Result<Cell, String> {
     let text = time_text(value, "a moment", TIMESTAMP_FORM)?;
+    if let Some(pattern) = &form.pattern {
+        let local = parse_moment(text, pattern, zone).map_err(|why| format!("{} is {why}", quote(text)))?;
+        return serial(local).map(Cell::DateTime);
+    }
     let local = match text.parse::<Timestamp>() {
         Ok(moment) => moment.to_zoned(zone.clone()).datetime(),
         Err(_) => text.parse::<DateTime>().map_err(|_| {
-            format!("{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00", quote(text))
+            let advice = pattern_advice(text);
+            format!(
+                "{} is no moment; moments are written 2024-05-31T09:00:00Z or 2024-05-31 09:00{advice}",
+                quote(text)
+            )
         })?,
     };
     serial(local).map(Cell::DateTime)
@@ -266,117 +280,4 @@ fn coerce_formula(value: Value) -> Result<Cell, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn cell(value: Value, kind: ColumnType) -> Result<Cell, String> {
-        coerce(value, kind, &TimeZone::UTC)
-    }
-
-    fn berlin(text: &str) -> Result<Cell, String> {
-        coerce(json!(text), ColumnType::DateTime, &TimeZone::get("Europe/Berlin").expect("a known zone"))
-    }
-
-    #[test]
-    fn a_numeric_text_becomes_a_number_only_in_a_number_column() {
-        assert_eq!(cell(json!("0042"), ColumnType::Number), Ok(Cell::Number(42.0)));
-        assert_eq!(cell(json!("-1.5e3"), ColumnType::Number), Ok(Cell::Number(-1_500.0)));
-        assert_eq!(cell(json!("0042"), ColumnType::Auto), Ok(Cell::text("0042")));
-        for text in ["NaN", "inf", "-Infinity", "1,234", "0x10", "1e999", "12 apples"] {
-            assert!(cell(json!(text), ColumnType::Number).is_err(), "{text}");
-        }
-        assert!(cell(json!({"a": 1}), ColumnType::Number).is_err());
-    }
-
-    #[test]
-    fn a_whole_number_beyond_2_to_the_53_keeps_its_digits() {
-        for (value, cell_of) in [
-            (json!(9_007_199_254_740_992_i64), Cell::Number(9_007_199_254_740_992.0)),
-            (json!(-9_007_199_254_740_993_i64), Cell::text("-9007199254740993")),
-            (json!(u64::MAX), Cell::text("18446744073709551615")),
-            (json!("12345678901234567890"), Cell::text("12345678901234567890")),
-        ] {
-            assert_eq!(cell(value, ColumnType::Number), Ok(cell_of));
-        }
-    }
-
-    #[test]
-    fn a_number_that_a_double_changes_is_never_rounded() {
-        for digits in ["1234567890123456.789", "0.1234567890123456789", "9007199254740993.0", "1e-400", "1E400"] {
-            let number = exact_number::from_token(digits);
-            for kind in [ColumnType::Auto, ColumnType::Text] {
-                assert_eq!(cell(number.clone(), kind), Ok(Cell::text(digits)));
-            }
-            for value in [number.clone(), json!(digits)] {
-                let why = cell(value, ColumnType::Number).expect_err("it would be rounded");
-                assert!(why.contains(&format!("would change the number {digits},")), "{why}");
-            }
-            assert!(cell(number, ColumnType::Duration).is_err_and(|why| why.contains(digits)));
-            let nested = cell(json!({"a": [exact_number::from_token(digits)]}), ColumnType::Auto);
-            assert_eq!(nested, Ok(Cell::text(format!("{{\"a\":[{digits}]}}"))));
-        }
-        for (text, number) in [("0.30000000000000004", 0.300_000_000_000_000_04), ("1e23", 1e23), ("+5.", 5.0)] {
-            assert_eq!(cell(json!(text), ColumnType::Number), Ok(Cell::Number(number)));
-        }
-    }
-
-    #[test]
-    fn a_zero_below_zero_is_a_zero() {
-        let is_plain = |cell| matches!(cell, Ok(Cell::Number(n)) if n == 0.0 && n.is_sign_positive());
-        assert!(is_plain(cell(json!(-0.0), ColumnType::Auto)) && is_plain(cell(json!("-0.0"), ColumnType::Number)));
-    }
-
-    #[test]
-    fn a_moment_is_shown_in_the_sheets_zone_around_clock_changes() {
-        assert_eq!(berlin("2020-01-01T00:00:00Z"), Ok(Cell::DateTime(43_831.0 + 1.0 / 24.0)));
-        assert_eq!(berlin("2020-07-01T00:00:00Z"), Ok(Cell::DateTime(44_013.0 + 2.0 / 24.0)));
-        assert_eq!(berlin("2020-07-01 12:00"), Ok(Cell::DateTime(44_013.5)));
-        assert_eq!(berlin("2020-07-01T12:00:00"), Ok(Cell::DateTime(44_013.5)));
-        assert_eq!(
-            cell(json!("2018-02-07T01:26:13.840Z"), ColumnType::DateTime),
-            Ok(Cell::DateTime(43_138.059_882_407_404))
-        );
-    }
-
-    #[test]
-    fn a_number_in_a_time_column_is_rejected_with_jq_advice() {
-        let why = cell(json!(1_517_966_773_840_i64), ColumnType::DateTime).expect_err("a number is no moment");
-        assert!(why.contains("1517966773840") && why.contains(". / 1000 | todate"), "{why}");
-    }
-
-    #[test]
-    fn a_day_that_does_not_exist_is_rejected() {
-        assert_eq!(cell(json!("1899-12-31"), ColumnType::Date), Ok(Cell::Date(1.0)));
-        for text in ["2023-02-29", "2023-1-1", "01.02.2023", "2023-01-01T00:00:00Z"] {
-            assert!(cell(json!(text), ColumnType::Date).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_other_types_take_what_they_say() {
-        for (value, kind, cell_of) in [
-            (json!("Yes"), ColumnType::Boolean, Cell::Bool(true)),
-            (json!(0), ColumnType::Boolean, Cell::Bool(false)),
-            (json!(43_200), ColumnType::Duration, Cell::Duration(0.5)),
-            (json!("PT12H"), ColumnType::Duration, Cell::Duration(0.5)),
-            (json!("1h 30m"), ColumnType::Duration, Cell::Duration(0.0625)),
-            (json!("https://example.org/a"), ColumnType::Link, Cell::text("https://example.org/a")),
-            (json!("=1+1"), ColumnType::Formula, Cell::Formula("=1+1".into())),
-            (json!(42.0), ColumnType::Text, Cell::text("42")),
-            (json!(null), ColumnType::Date, Cell::Empty),
-            (json!(""), ColumnType::Formula, Cell::Empty),
-        ] {
-            assert_eq!(cell(value, kind), Ok(cell_of));
-        }
-        for (value, kind) in [
-            (json!("maybe"), ColumnType::Boolean),
-            (json!("P1M"), ColumnType::Duration),
-            (json!("javascript:alert(1)"), ColumnType::Link),
-            (json!("1+1"), ColumnType::Formula),
-        ] {
-            assert!(cell(value.clone(), kind).is_err(), "{value}");
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use thiserror::Error;
 
 use crate::grid::{Cell, Figure};
 use crate::values::exact_number;
+use crate::values::input_form::InputForm;
 use sheetkeep_base::fault::Fault;
 
 /// Maximum number of columns in a tab: A to ZZZ (the Sheets API refuses more).
@@ -102,6 +103,8 @@ pub struct Columns {
     pub types: Vec<(String, ColumnType)>,
     /// Formats of columns, where the job file sets them.
     pub formats: Vec<(String, ColumnFormat)>,
+    /// How the source writes the values of columns, where the job file sets it.
+    pub inputs: Vec<(String, InputForm)>,
     /// The order of a new tab's first columns.
     pub order: Vec<String>,
     /// The policy for fields without a column.
@@ -142,6 +145,12 @@ impl Columns {
             Some(pattern) => Cell::Figure { value, figure, pattern },
             None => cell,
         }
+    }
+
+    /// Returns how the source writes the values of `column`.
+    pub(crate) fn input_of(&self, column: &str) -> &InputForm {
+        const USUAL: &InputForm = &InputForm { decimal: None, pattern: None };
+        self.inputs.iter().find(|(name, _)| name == column).map_or(USUAL, |(_, form)| form)
     }
 
     fn format_of(&self, column: &str) -> Option<&ColumnFormat> {

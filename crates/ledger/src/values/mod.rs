@@ -4,6 +4,8 @@
 //! |---|---|
 //! | What does a job define about its columns? | `columns` |
 //! | How does a JSON value become a column's type? | `coerce` |
+//! | Which number formats does a spreadsheet take? | `format_pattern` |
+//! | How does a source write numbers and days, if not in the usual way? | `input_form` |
 //! | How are numbers kept that no double can hold? | `exact_number` |
 //! | Which member does a simple jq path name? | `json_path` |
 //! | Which of two versions is newer? | `version_order` |
@@ -11,5 +13,7 @@
 pub mod columns;
 pub mod exact_number;
 pub mod coerce;
+pub mod format_pattern;
+pub mod input_form;
 pub mod json_path;
 pub mod version_order;

@@ -51,7 +51,7 @@ impl fmt::Display for ExportTarget {
 pub struct ExportJob {
     /// The job's name.
     pub name: String,
-    /// Its schedule.
+    /// When the job runs; the export is exact, or it refuses.
     pub schedule: JobSchedule,
     /// The absolute path of sheetkeep's binary.
     pub program: PathBuf,

@@ -6,8 +6,25 @@
 /// Restores a key whose line ends were escaped once too often, as shells and CI settings do.
 pub(crate) fn unescape_line_ends(pem: &str) -> String {
     let mut pem = pem.replace("\\r", "").replace("\\n", "\n").replace('\r', "").trim().to_owned();
+    if let Some(lines) = with_line_ends(&pem) {
+        pem = lines;
+    }
     pem.push('\n');
     pem
+}
+
+/// Restores the line ends of a key in which blanks took their place, as some forms and variables
+/// leave it. `None` if the text is not of this kind.
+fn with_line_ends(pem: &str) -> Option<String> {
+    const LINE: usize = 64;
+    let (label, rest) = pem.strip_prefix("-----BEGIN ")?.split_once("-----")?;
+    let (body, end) = rest.split_once("-----END ")?;
+    if body.trim().contains('\n') || end.trim() != format!("{label}-----") {
+        return None;
+    }
+    let digits: Vec<char> = body.chars().filter(|c| !c.is_whitespace()).collect();
+    let lines: Vec<String> = digits.chunks(LINE).map(|line| line.iter().collect()).collect();
+    Some(format!("-----BEGIN {label}-----\n{}\n-----END {label}-----", lines.join("\n")))
 }
 
 /// Decodes base64 in either alphabet, with or without padding, over any number of lines.
@@ -45,4 +62,20 @@ pub(crate) fn with_escaped_controls(json: &str) -> String {
         escaped = c == '\\' && !escaped;
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blanks_in_place_of_line_ends_are_repaired() {
+        let body = ["a".repeat(64), "b".repeat(10)].join("\n");
+        let whole = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        assert_eq!(unescape_line_ends(&whole), whole);
+        assert_eq!(unescape_line_ends(&whole.replace('\n', " ")), whole);
+        let markers_alone = format!("-----BEGIN PRIVATE KEY----- {} -----END PRIVATE KEY-----", body.replace('\n', ""));
+        assert_eq!(unescape_line_ends(&markers_alone), whole);
+        assert_eq!(unescape_line_ends("no key at all"), "no key at all\n");
+    }
 }

@@ -28,7 +28,7 @@ pub enum Method {
     Create,
     /// `spreadsheets.batchUpdate`: all writes to a spreadsheet.
     BatchUpdate,
-    /// `drive.files.get`.
+    /// `drive.files.get`: the name and the trash of a spreadsheet's file.
     File,
 }
 

@@ -206,7 +206,7 @@ pub struct TextFormat {
 /// A validation rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct ValidationRule {
-    /// The condition.
+    /// The condition that values of the cell have to meet.
     pub condition: ValidationCondition,
 }
 

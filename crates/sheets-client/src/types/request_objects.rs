@@ -26,16 +26,16 @@ pub struct FormatRule {
 /// The condition of a conditional format, and the format of cells that meet it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FormatCondition {
-    /// The condition.
+    /// The formula that decides for each cell.
     pub condition: FormulaCondition,
-    /// The format.
+    /// How cells look that meet the condition.
     pub format: BackgroundFormat,
 }
 
 /// A condition that a formula computes, relative to the first cell of the first range.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FormulaCondition {
-    /// `CUSTOM_FORMULA`.
+    /// The kind of condition, always `CUSTOM_FORMULA`.
     #[serde(rename = "type")]
     pub kind: &'static str,
     /// The formula, as the only value.
@@ -54,18 +54,18 @@ pub struct ConditionText {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackgroundFormat {
-    /// The colour.
+    /// The colour of the cells' background.
     pub background_color: RgbColor,
 }
 
 /// A colour, each part from 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RgbColor {
-    /// Red.
+    /// The share of red, from 0 to 1.
     pub red: f32,
-    /// Green.
+    /// The share of green, from 0 to 1.
     pub green: f32,
-    /// Blue.
+    /// The share of blue, from 0 to 1.
     pub blue: f32,
 }
 

@@ -204,7 +204,7 @@ pub enum Request {
     },
     /// Adds a rule that formats cells for which a formula is true.
     AddConditionalFormatRule {
-        /// The rule.
+        /// The cells, the condition and the format.
         rule: FormatRule,
         /// Its position among the tab's rules, from 0.
         index: u32,

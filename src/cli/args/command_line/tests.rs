@@ -19,7 +19,7 @@ fn a_run_has_defaults_that_need_nothing_but_the_job_file() {
     let args = typed("sheetkeep run quakes.toml").expect("valid");
     let CliCommand::Run(run) = args.command else { unreachable!("it is a run") };
     assert_eq!(run.job.job, PathBuf::from("quakes.toml"));
-    assert_eq!((run.fail_on, run.quiet, run.job.spreadsheet, run.input), (FailOn::Partial, false, None, None));
+    assert_eq!((run.fail_on, run.quiet, run.job.sheet.spreadsheet, run.input), (FailOn::Partial, false, None, None));
 }
 
 #[test]

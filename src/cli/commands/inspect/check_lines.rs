@@ -1,6 +1,6 @@
 //! The lines of `sheetkeep check`, in the order in which a run would reach what they are about.
 //!
-//! In scope: what this machine has, then what the service says. Out of scope: each check itself
+//! In scope: what this machine has, then what the service answers. Out of scope: each check itself
 //! (`check`), output and exit (`cli::commands::inspect::check`).
 
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use crate::app::error::AppError;
 use crate::app::heartbeat::HeartbeatFile;
 use crate::app::job::{active_run, definition};
 use crate::app::local_state::instance_lock::known_id;
+use crate::app::metrics::metric_files::{folder_refusal, textfile_refusal};
 use crate::check::preflight::{PlannedRun, check_source, check_spreadsheet};
 use crate::check::programs::check_programs;
 use crate::check::repeated::RepeatedKeyScan;
@@ -50,6 +51,7 @@ pub async fn offline_lines(
     lines.extend(check_surroundings(settings, &env_file(args, settings)));
     lines.extend(check_schedule(settings, clock.now()));
     lines.extend(check_heartbeat(settings));
+    lines.extend(check_metrics(settings));
     let (of_source, repeated_keys) = check_source(settings, clock).await;
     lines.extend(of_source);
     lines.extend(check_programs(settings));
@@ -128,7 +130,7 @@ fn proxy_line(settings: &Settings) -> Option<CheckItem> {
 /// Returns the path of the file that settings come from, which need not exist.
 fn env_file(args: &CheckArgs, settings: &Settings) -> PathBuf {
     let beside = || settings.path.parent().map(|folder| folder.join(ENV_FILE)).unwrap_or_default();
-    args.job.env_file.clone().unwrap_or_else(beside)
+    args.job.sheet.env_file.clone().unwrap_or_else(beside)
 }
 
 /// Returns the lines about the heartbeat. No ping is sent. A heartbeat that fails changes no run's
@@ -150,6 +152,30 @@ fn check_heartbeat(settings: &Settings) -> Vec<CheckItem> {
         }
     });
     ping.into_iter().chain(file).collect()
+}
+
+/// Returns the lines about who gets metrics. Nothing is sent or written. What fails there changes no
+/// run's result, so nothing here is a problem.
+fn check_metrics(settings: &Settings) -> Vec<CheckItem> {
+    let (subject, metrics) = (Subject::Metrics, &settings.metrics);
+    let of_file = |path: &PathBuf, refusal: Option<String>, fine: &str| {
+        let shown = path.display();
+        match refusal {
+            None => CheckItem::fine(subject, format!("{shown} {fine} after each run")),
+            Some(why) => {
+                let help = "name another file in [metrics], or move that one away";
+                CheckItem::warning(subject, format!("{shown} would not be written: {why}"), Some(help))
+            }
+        }
+    };
+    let jsonl = metrics.jsonl.as_ref().map(|path| of_file(path, folder_refusal(path), "gets a line"));
+    let refusal = |path: &PathBuf| textfile_refusal(path, &settings.job);
+    let textfile = metrics.textfile.as_ref().map(|path| of_file(path, refusal(path), "is written"));
+    let hosts = metrics.pushgateway.iter().map(|gateway| &gateway.host);
+    let hosts = hosts.chain(metrics.statsd.iter().map(|statsd| &statsd.address));
+    let sent =
+        hosts.map(|host| CheckItem::fine(subject, format!("{host} gets metrics after each run; none are sent here")));
+    jsonl.into_iter().chain(textfile).chain(sent).collect()
 }
 
 /// Checks whether a first run could create the local file.

@@ -11,7 +11,7 @@ use crate::app::error::AppError;
 use crate::app::inspect::listing::{listing, loaded};
 use crate::app::job::has_pending_results;
 use crate::cli::args::command_line::RunArgs;
-use crate::cli::args::job::JobArgs;
+use crate::cli::args::job::{JobArgs, SheetArgs};
 use crate::cli::args::maintenance::RolloverArgs;
 use crate::cli::commands::error_report::from_app;
 use crate::cli::commands::load_settings::load_settings;
@@ -42,7 +42,8 @@ pub async fn command(
     clock: Arc<dyn Clock>,
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
-    let there = JobArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.clone() };
+    let sheet = SheetArgs { spreadsheet: Some(args.to.clone()), embedded: None, ..args.job.sheet.clone() };
+    let there = JobArgs { sheet, ..args.job.clone() };
     let old = load_settings(&args.job, None)?;
     ensure_remote(&old)?;
     let new = load_settings(&there, None);

@@ -100,9 +100,13 @@ impl DueCall<'_> {
             let step = ask(&settings, &self.host, &self.clock, &self.chance).await;
             match step.map_err(|error| from_app(&error, &settings))? {
                 // Another run is about to claim it, and has the lock.
-                DueStep::Run(due) | DueStep::Record(due) if due.claim.is_same_as(last.as_ref()) => break,
+                DueStep::Run(due) | DueStep::Record(due)
+                    if last.as_ref().is_some_and(|last| due.claim.repeats(last)) =>
+                {
+                    break;
+                }
                 DueStep::Run(due) => {
-                    last = Some(due.claim.target());
+                    last = Some(due.claim.clone());
                     line = DueLine { next: due.next, ..DueLine::default() };
                     let run = self.run(args, form.as_ref(), *due).await;
                     if run.is_err() && args.for_daemon {
@@ -111,7 +115,7 @@ impl DueCall<'_> {
                     exits.push(run?);
                 }
                 DueStep::Record(due) => {
-                    last = Some(due.claim.target());
+                    last = Some(due.claim.clone());
                     self.record(&settings, &due).await?;
                     line = DueLine::closed(&due);
                     self.report(args, &settings, &line);
@@ -156,7 +160,7 @@ impl DueCall<'_> {
         Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
     }
 
-    /// Records occurrences that do not run. Another clock that did so first is no error.
+    /// Records occurrences that do not run. It is not an error if another clock did so first.
     async fn record(&self, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
         let request = RunRequest {
             retrying: RetryScope::None,

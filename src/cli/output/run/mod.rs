@@ -12,3 +12,5 @@ pub mod progress;
 pub mod event_fields;
 pub mod event_lines;
 pub mod summary;
+#[cfg(test)]
+mod tests;

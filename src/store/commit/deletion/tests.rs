@@ -7,7 +7,8 @@ use crate::store::tabs::schema::Tab;
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
 
-fn tabs() -> Tabs {
+/// A job's tabs, of which only Processed exists.
+pub(in crate::store::commit) fn tabs() -> Tabs {
     let header = PROCESSED.map(str::to_owned).to_vec();
     Tabs {
         processed: Some(Tab { id: 5, title: "Processed j".into(), header, width: 6, ..Tab::default() }),
@@ -15,11 +16,13 @@ fn tabs() -> Tabs {
     }
 }
 
-fn row(key: &str) -> [&str; 4] {
+/// The cells of a row of Processed.
+pub(in crate::store::commit) fn row(key: &str) -> [&str; 4] {
     [key, "1", "done", "r"]
 }
 
-fn removal(key: &str, row_number: u32) -> RowDeletion {
+/// The deletion of a row of Processed.
+pub(in crate::store::commit) fn removal(key: &str, row_number: u32) -> RowDeletion {
     RowDeletion {
         role: TabKind::Processed,
         row: row_number,

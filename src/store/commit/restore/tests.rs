@@ -3,33 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::ledger::commit::row_deletion::{Gap, RowDeletion};
+use crate::ledger::commit::row_deletion::RowDeletion;
+use crate::store::commit::deletion::tests::{removal, row, tabs};
 use crate::store::commit::deletion::{DeletedRows, RowDeletionBatch};
 
 const HEAD: HeadId = HeadId { commit: 7, nonce: 9 };
-
-fn tabs() -> Tabs {
-    let header = PROCESSED.map(str::to_owned).to_vec();
-    Tabs {
-        processed: Some(Tab { id: 5, title: "Processed j".into(), header, width: 6, ..Tab::default() }),
-        ..Tabs::default()
-    }
-}
-
-fn row(key: &str) -> [&str; 4] {
-    [key, "1", "done", "r"]
-}
-
-fn removal(key: &str, row_number: u32) -> RowDeletion {
-    RowDeletion {
-        role: TabKind::Processed,
-        row: row_number,
-        mark: Some(mark_of_key(&row(key))),
-        key: None,
-        gap: Gap::Nothing,
-        bytes: 0,
-    }
-}
 
 fn deletion(rows: Vec<RowDeletion>) -> RowDeletionBatch {
     RowDeletionBatch::new(HEAD, rows, &tabs(), &DeletedRows::default()).expect("some rows")

@@ -5,8 +5,7 @@ use crate::commit::changes::ItemResult;
 use crate::items::item::Output;
 use crate::items::key::{Key, Version};
 use crate::processed::processed_index::ProcessedIndex;
-use crate::runs::outlook::RunOutlook;
-use crate::runs::run::{Counts, RunStatus, Trigger};
+use crate::runs::run::Trigger;
 
 fn me() -> Holder {
     holder("me")
@@ -17,22 +16,7 @@ fn holder(install: &str) -> Holder {
 }
 
 fn terms(release: bool) -> CommitMetadata {
-    let run = Run {
-        id: "r".into(),
-        job: "j".into(),
-        trigger: Trigger::default(),
-        started: Timestamp(0),
-        finished: None,
-        status: RunStatus::Running,
-        counts: Counts::default(),
-        calls: 0,
-        first_commit: 0,
-        last_commit: 0,
-        host: String::new(),
-        version: String::new(),
-        message: String::new(),
-        outlook: RunOutlook::default(),
-    };
+    let run = Run::new("r".into(), "j".into(), Trigger::default(), Timestamp(0));
     CommitMetadata { now: Timestamp(1_000), ttl_ms: 300_000, release, run, cursor: Some("3".into()) }
 }
 

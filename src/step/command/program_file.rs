@@ -1,0 +1,86 @@
+//! Why a program's file can't be started, as its author can correct it.
+//!
+//! In scope: what the file itself shows. Out of scope: starting it (`step::command::command_step`).
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// Bytes of a file that are examined.
+const HEAD_BYTES: u64 = 512;
+
+/// Explains why no program of this name was found; a name with a slash is a path from `folder`.
+pub(super) fn why_unusable(program: &str, folder: &Path) -> String {
+    let path = folder.join(program);
+    if program.is_empty() || !program.contains('/') {
+        let is_beside = !program.is_empty() && path.is_file();
+        let advice =
+            if is_beside { format!("; to run the file beside the job file, write ./{program}") } else { String::new() };
+        return format!("{program} is not there, or may not be executed: no folder of PATH has such a program{advice}");
+    }
+    if path.is_dir() {
+        return format!("{program} is a folder");
+    }
+    if path.is_file() {
+        return format!("{program} may not be executed: chmod +x {program}");
+    }
+    format!("{program} is not there, or may not be executed")
+}
+
+/// Explains why the system can't start this script, named `shown`; `None` for any other file, and for a script that
+/// it can start.
+pub(super) fn damaged_script(path: &Path, shown: &str) -> Option<String> {
+    let mut head = Vec::new();
+    File::open(path).ok()?.take(HEAD_BYTES).read_to_end(&mut head).ok()?;
+    let Some(first) = head.strip_prefix(b"#!") else {
+        if head.starts_with(b"\xef\xbb\xbf#!") {
+            return Some(format!(
+                "begins with a byte order mark before its #! line; save it as UTF-8 without one: sed -i '1s/^\\xef\\xbb\\xbf//' {shown}"
+            ));
+        }
+        let is_text = !head.is_empty() && !head.contains(&0) && std::str::from_utf8(&head).is_ok();
+        return is_text.then(|| {
+            "has no #! line, which names its interpreter: make #!/bin/sh (or #!/usr/bin/env python3) its first line"
+                .to_owned()
+        });
+    };
+    let end = first.iter().position(|byte| *byte == b'\n')?;
+    let line = first.get(..end)?;
+    if line.ends_with(b"\r") {
+        return Some(format!(
+            "has the line ends of Windows (CRLF), so its #! line names no program: sed -i 's/\\r$//' {shown}"
+        ));
+    }
+    let line = String::from_utf8_lossy(line);
+    let interpreter = line.split_whitespace().next()?;
+    (interpreter.starts_with('/') && !Path::new(interpreter).exists())
+        .then(|| format!("names {interpreter} in its #! line, and that program is not there"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_script_lacks_is_named_with_its_remedy() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.sh");
+        for (text, why) in [
+            (&b"echo 1\n"[..], "has no #! line"),
+            (b"#!/bin/sh\r\necho 1\r\n", "has the line ends of Windows (CRLF)"),
+            (b"\xef\xbb\xbf#!/bin/sh\n", "begins with a byte order mark"),
+            (b"#!/no/such/shell -e\n", "names /no/such/shell in its #! line"),
+        ] {
+            std::fs::write(&path, text).expect("a file");
+            let found = damaged_script(&path, "x.sh").expect("it is damaged");
+            assert!(found.starts_with(why), "{found}");
+        }
+        for text in [&b"#!/bin/sh\necho 1\n"[..], b"\x7fELF\0\0", b"", b"#!/usr/bin/env sh\n"] {
+            std::fs::write(&path, text).expect("a file");
+            assert_eq!(damaged_script(&path, "x.sh"), None);
+        }
+        assert!(why_unusable("./x.sh", folder.path()).contains("may not be executed: chmod +x"));
+        assert!(why_unusable("./y.sh", folder.path()).contains("is not there"));
+        assert!(why_unusable("x.sh", folder.path()).contains("write ./x.sh"));
+    }
+}
