@@ -301,7 +301,6 @@ mod tests {
             }),
             held: Some(HeldPlan { answered: "TRUE".into(), ..HeldPlan::default() }),
             alerts: None,
-            held: Some(HeldPlan { keys: 200, since: "r".into(), is_approved: true, ..HeldPlan::default() }),
             schedule: Some(ScheduleHistory { settled_until: Some(Timestamp(5)), ..ScheduleHistory::default() }),
             suppressed_failures: SuppressedFailureCounts::read("00000000002a:3"),
             forced: vec!["r0".into(), "r1".into()],
