@@ -16,7 +16,7 @@ use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, WINDOWS_1252};
 
 /// Bytes per read.
 const CHUNK: usize = 1 << 16;
-/// Stands for malformed bytes; no valid UTF-8 holds it.
+/// The byte for malformed ones; no valid UTF-8 holds it.
 pub(crate) const MALFORMED: u8 = 0xff;
 
 /// The encoding that a job file names.
