@@ -210,5 +210,5 @@ fn a_number_alone_is_a_length_of_time_in_seconds() {
     let project = TempProject::empty();
     project.write("orders.toml", &with("[commit]\nevery = \"90\""));
     project.write("orders.csv", CSV);
-    project.run(&["run", "orders.toml", "--deadline", "60"]).exits(0);
+    project.run(&["run", "orders.toml"]).exits(0);
 }

@@ -94,7 +94,7 @@ fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
         Some(total) => {
             format!("the last {} of {}", format_number(found.some.len() as u64), format_count(total, "failure"))
         }
-        None => "failures can't be read".to_owned(),
+        None => "unknown, the tab can't be read".to_owned(),
     };
     let _ = writeln!(out, "{}: {count}, in {spreadsheet}", visible(&found.tab));
     out
