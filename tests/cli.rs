@@ -158,6 +158,9 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/lint.rs"]
+mod lint;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;
 
@@ -166,3 +169,9 @@ mod newcomer_words;
 
 #[path = "cli/newcomer_csv.rs"]
 mod newcomer_csv;
+
+#[path = "cli/newcomer_daily.rs"]
+mod newcomer_daily;
+
+#[path = "cli/newcomer_sources.rs"]
+mod newcomer_sources;

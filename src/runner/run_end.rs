@@ -26,7 +26,7 @@ pub struct RunEnd {
 
 /// Why a run ends.
 pub enum EndCause {
-    /// The run can't continue, although the sheet is writable. The text is all that the row says.
+    /// The run can't continue, although the sheet is writable. The text is all that the row contains.
     GivenUp(String),
     /// An error of this machine or of the source, or first records that all fail alike.
     Failed(String),
@@ -38,7 +38,7 @@ pub enum EndCause {
     SourceRead(FullPass),
 }
 
-/// What a run that read its whole source says about itself.
+/// What a run that read its whole source reports of itself.
 pub struct FullPass {
     /// Name of the job.
     pub job: String,

@@ -3,8 +3,8 @@
 //! In scope: all of them in parallel, a bound on the time, a warning for each that fails. Out of
 //! scope: each of them (the other files of this folder).
 //!
-//! Metrics are delivered once a run is over and committed. Nothing that fails here changes the run's
-//! result.
+//! Metrics are delivered once a run is over and committed. Nothing that fails here changes the
+//! run's result.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

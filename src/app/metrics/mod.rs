@@ -1,7 +1,7 @@
 //! The metrics of a run: what is measured, and where it goes.
 //!
-//! In scope: following a run, sums over runs, writing and sending. Out of scope: which metrics there
-//! are and their forms (`telemetry::metrics`), the settings (`config::sections::metrics`).
+//! In scope: following a run, sums over runs, writing and sending. Out of scope: which metrics
+//! there are and their forms (`telemetry::metrics`), the settings (`config::sections::metrics`).
 //!
 //! | question | file |
 //! |---|---|

@@ -50,7 +50,7 @@ impl RunLoop {
         RunEnd { finished, cause, repeated, next_due: self.next_due(took_ms) }
     }
 
-    /// Returns when the next run is due. A run that does not read the source is no run of an
+    /// Returns when the next run is due. A run that does not read the source does not count as one of an
     /// occurrence, nor is one that fills in past dates.
     fn next_due(&self, took_ms: u64) -> NextDue {
         let run = &self.committer.run;
