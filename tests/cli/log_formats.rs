@@ -12,7 +12,7 @@ const ID: &str = "1AcceptanceSpreadsheet000000000000000000000";
 fn lines(ended: &Ended) -> Vec<Value> {
     let parsed = ended.err.lines().map(|line| {
         let parsed: Result<Value, _> = serde_json::from_str(line);
-        parsed.unwrap_or_else(|error| panic!("{error} in {line}"))
+        parsed.map_err(|error| format!("{error} in {line}")).expect("each line is a document")
     });
     parsed.collect()
 }
@@ -129,7 +129,7 @@ fn no_secret_leaves_through_any_format_or_metric() {
         for name in project
             .listed()
             .into_iter()
-            .filter(|name| name.starts_with("run.2") || name.starts_with("metrics") || name.ends_with(".prom"))
+            .filter(|name| name.starts_with("run.2") || name.starts_with("metrics") || name == "quakes.prom")
         {
             let text = project.read(&name);
             texts.push((name, text));

@@ -58,7 +58,9 @@ pub(crate) fn collector(reader: &mut ValueReader<'_>) -> Option<OtlpSettings> {
         return None;
     };
     let headers = pairs(environment.get(HEADERS).unwrap_or_default());
-    headers.iter().for_each(|(_, value)| register_secret(value));
+    for (_, value) in &headers {
+        register_secret(value);
+    }
     let mut resource = pairs(environment.get("OTEL_RESOURCE_ATTRIBUTES").unwrap_or_default());
     let named = environment.get("OTEL_SERVICE_NAME").map(str::to_owned);
     let of_resource = resource.iter().position(|(name, _)| name == "service.name").map(|at| resource.remove(at).1);

@@ -354,7 +354,7 @@ pub(crate) struct MetricsSection {
     pub(crate) textfile: Option<Text>,
     /// The address of a Prometheus Pushgateway. It may hold a password; write `${NAME}` then.
     pub(crate) pushgateway: Option<Text>,
-    /// A StatsD daemon, such as 127.0.0.1:8125, or dogstatsd://127.0.0.1:8125.
+    /// A StatsD daemon by host and port, such as 127.0.0.1:8125; with `dogstatsd://` in front for Datadog's agent.
     pub(crate) statsd: Option<Text>,
 }
 

@@ -76,7 +76,7 @@ impl LogFormat {
     /// and so does a machine that none of the variables identifies: cron mails what it reads.
     pub fn detect(env: LogEnvironment<'_>, is_terminal: bool) -> Self {
         let is_set = |name: &&str| env(name).is_some_and(|value| !value.is_empty());
-        let found = SIGNS.iter().find(|(_, names)| names.iter().any(|name| is_set(name)));
+        let found = SIGNS.iter().find(|(_, names)| names.iter().any(is_set));
         found.filter(|_| !is_terminal).map_or(Self::Pretty, |(format, _)| *format)
     }
 }
