@@ -154,6 +154,9 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/once.rs"]
+mod once;
+
 #[path = "cli/lint.rs"]
 mod lint;
 

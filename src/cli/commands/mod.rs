@@ -7,6 +7,7 @@
 //! - `maintain/`: commands that change what a job has stored.
 //! - `schedule/`: commands about when a job runs.
 //! - `lint`: checks how far scripts can be left alone.
+//! - `once`: runs a command unless it is done for a date.
 //! - `retry`: runs any command until it succeeds.
 //! - `emulate`: serves the emulator.
 //! - `load_settings`: what every command about a job does first.
@@ -22,5 +23,6 @@ pub mod schedule;
 mod fields;
 pub mod retry;
 pub mod lint;
+pub mod once;
 #[cfg(feature = "emulator")]
 pub mod emulate;
