@@ -1,7 +1,7 @@
 //! A job runner that keeps its state in a Google Sheet. The README follows.
 //!
-//! The rules are in `crates/ledger` (here `ledger`) and `crates/schedule` (`schedule`), the client of
-//! the Sheets API in `crates/sheets-client` (`google`), its emulator in `crates/sheets-emulator`
+//! The rules are in `crates/ledger` (here `ledger`) and `crates/schedule` (`schedule`), the client
+//! of the Sheets API in `crates/sheets-client` (`google`), its emulator in `crates/sheets-emulator`
 //! (`emulator`). `docs/architecture.md` has the map.
 //!
 #![doc = include_str!("../README.md")]

@@ -51,9 +51,9 @@ struct Verdict {
 }
 
 impl CommandRetry<'_> {
-    /// Makes attempts until one succeeds or a bound is reached. `stops` has the signals that ask for
-    /// the end; the command's process group receives each. `on_attempt` is called after each attempt,
-    /// before its delay.
+    /// Makes attempts until one succeeds or a bound is reached. `stops` has the signals that ask
+    /// for the end; the command's process group receives each. `on_attempt` is called after each
+    /// attempt, before its delay.
     pub async fn run(
         &self,
         stops: &mut UnboundedReceiver<StopSignal>,

@@ -160,7 +160,7 @@ impl DueCall<'_> {
         Box::pin(run_job(self.session, args, options, self.host.clone(), clock, chance)).await
     }
 
-    /// Records occurrences that do not run. Another clock that did so first is no error.
+    /// Records occurrences that do not run. It is not an error if another clock did so first.
     async fn record(&self, settings: &Settings, due: &DueRun) -> Result<(), CliError> {
         let request = RunRequest {
             retrying: RetryScope::None,
