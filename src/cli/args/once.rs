@@ -22,7 +22,7 @@ pub struct OnceArgs {
     /// Take today's date from this IANA zone
     #[arg(long = "tz", value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     pub zone: TimeZone,
-    /// Keep a file NAME_DATE.done in DIR; the folder is made
+    /// Keep a file `NAME_DATE.done` in DIR; the folder is made
     #[arg(long, value_name = "DIR")]
     pub files: PathBuf,
     /// Do it again, even if it is done

@@ -119,10 +119,10 @@ fn fix(report: &LintReport) -> Result<usize, CliError> {
     let mut count = 0;
     for file in report.files.iter().filter(|file| file.findings.iter().any(|finding| finding.fix.is_some())) {
         let path = Path::new(&file.path);
-        let (fixed, fixes) = apply_fixes(&read_text(path)?, file);
-        replace(path, &fixed)
+        let (text, made) = apply_fixes(&read_text(path)?, file);
+        replace(path, &text)
             .map_err(|error| CliError::new(format!("failed to write {}: {error}", path.display()), Exit::CantCreate))?;
-        count += fixes;
+        count += made;
     }
     Ok(count)
 }
