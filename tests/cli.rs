@@ -158,6 +158,9 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/once.rs"]
+mod once;
+
 #[path = "cli/lint.rs"]
 mod lint;
 

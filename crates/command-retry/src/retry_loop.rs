@@ -33,6 +33,8 @@ pub struct CommandRetry<'a> {
     pub stdin: Option<&'a StdinCopy>,
     /// Whether the command's standard output is ours, as it comes.
     pub stream: bool,
+    /// Further variables of the command's environment.
+    pub variables: &'a [(&'static str, String)],
     /// Takes the command's output.
     pub output: &'a dyn CommandOutput,
     /// The clock.
@@ -129,6 +131,7 @@ impl CommandRetry<'_> {
                     number,
                     of: self.policy.max_attempts,
                     limit,
+                    variables: self.variables,
                 };
                 run_attempt(&setup, stops).await
             }

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::linter::LintReport;
+use crate::report::LintReport;
 
 /// The version of the file.
 const SCHEMA_VERSION: u32 = 1;

@@ -1,4 +1,4 @@
-//! Which files a list of paths stands for.
+//! Which files are at and below a list of paths.
 //!
 //! Folders are searched below; links to folders are not followed there, so that no loop of links is
 //! walked.
@@ -31,7 +31,7 @@ pub struct DiscoveredFiles {
     pub unread: Vec<UnreadPath>,
 }
 
-/// Returns the files that `paths` stand for, each folder's in the order of names.
+/// Returns the files at and below `paths`, each folder's in the order of names.
 pub fn discover(paths: &[PathBuf]) -> DiscoveredFiles {
     let mut found = DiscoveredFiles::default();
     for path in paths {

@@ -28,7 +28,7 @@ impl LintSeverity {
 /// How sure the linter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Confidence {
+pub enum LintConfidence {
     /// A guess from names and words.
     Low,
     /// Something is absent from the whole file, or a name is typical.
@@ -37,7 +37,7 @@ pub enum Confidence {
     High,
 }
 
-impl Confidence {
+impl LintConfidence {
     /// Returns its name.
     pub fn name(self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ pub struct LintFinding {
     /// The severity, after any change of it by the user.
     pub severity: LintSeverity,
     /// How sure the linter is.
-    pub confidence: Confidence,
+    pub confidence: LintConfidence,
     /// Where.
     pub position: TextPosition,
     /// What, in one clause in lower case.

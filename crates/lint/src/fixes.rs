@@ -1,7 +1,7 @@
 //! Fixes that change nothing else that a script relies on.
 
 use crate::finding::SafeFix;
-use crate::linter::FileReport;
+use crate::report::FileReport;
 
 /// Returns the text with every fix of the report applied, and their number.
 pub fn apply_fixes(text: &str, report: &FileReport) -> (String, usize) {

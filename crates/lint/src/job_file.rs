@@ -4,8 +4,8 @@
 
 use toml::{Table, Value};
 
-use crate::finding::Confidence::High;
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::High;
 use crate::rules::rule::Habit;
 
 /// Checks a job file.

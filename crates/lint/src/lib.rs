@@ -12,21 +12,25 @@
 //! | What does a shell script do? | `shell/` |
 //! | What is wrong with a crontab, a job file, a list of requirements? | `crontab`, `job_file`, `requirements` |
 //! | Which texts are secrets? | `secret_patterns` |
+//! | What is found in a file, and how is it put together? | `linter`, `collector`, `report` |
 //! | Which findings are ignored? | `suppression`, `baseline` |
 //! | How ready is it all? | `readiness` |
 //! | How is it printed? | `output` |
 //! | What can be fixed by itself? | `fixes` |
 
 pub mod baseline;
+mod collector;
 mod crontab;
 pub mod discovery;
 pub mod finding;
 pub mod fixes;
+mod git_ignores;
 mod job_file;
 pub mod linter;
 pub mod output;
 mod python;
 pub mod readiness;
+pub mod report;
 mod requirements;
 pub mod rules;
 mod secret_patterns;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::finding::{Confidence, LintSeverity};
-use crate::linter::LintReport;
+use crate::finding::{LintConfidence, LintSeverity};
+use crate::report::LintReport;
 use crate::rules::rule::Habit;
 
 /// How far scripts can be left alone.
@@ -51,7 +51,7 @@ impl Readiness {
             Habit::ALL.into_iter().filter(|habit| all.contains(habit)).partition(|habit| broken.contains(habit));
         let mut findings = report.findings();
         let has_error = findings
-            .any(|(_, finding)| finding.severity == LintSeverity::Error && finding.confidence == Confidence::High);
+            .any(|(_, finding)| finding.severity == LintSeverity::Error && finding.confidence == LintConfidence::High);
         let is_missing = |habit| missing.contains(&habit);
         let level = if has_error {
             ReadinessLevel::None

@@ -3,7 +3,7 @@
 //! A comment behind code counts for its line, a comment of its own for the line below, and
 //! `ignore-file` for the whole file.
 
-use crate::finding::{Confidence, LintFinding, TextPosition};
+use crate::finding::{LintConfidence, LintFinding, TextPosition};
 use crate::rules::table::rule_of;
 use crate::source_text::SourceText;
 
@@ -64,7 +64,7 @@ fn about(comment: &IgnoreComment, code: &str, message: String) -> Option<LintFin
     Some(LintFinding {
         code: rule.code,
         severity: rule.severity,
-        confidence: Confidence::High,
+        confidence: LintConfidence::High,
         position: comment.position,
         message,
         fix: None,

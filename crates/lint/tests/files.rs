@@ -5,11 +5,13 @@ use std::process::Command;
 
 use proptest::prelude::*;
 use sheetkeep_lint::baseline::LintBaseline;
-use sheetkeep_lint::finding::Confidence;
+use sheetkeep_lint::finding::LintConfidence;
 use sheetkeep_lint::fixes::apply_fixes;
-use sheetkeep_lint::linter::{FileReport, LintReport, LintSettings, lint_paths, lint_source};
+use sheetkeep_lint::linter::{lint_paths, lint_source};
 use sheetkeep_lint::output::json::EarlierReport;
 use sheetkeep_lint::output::{github, json, note, sarif, text};
+use sheetkeep_lint::readiness::Readiness;
+use sheetkeep_lint::report::{FileReport, LintReport, LintSettings};
 use sheetkeep_lint::source_text::{SourceKind, SourceText};
 
 fn write(folder: &Path, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
@@ -142,7 +144,7 @@ fn readiness_is_compared_with_an_earlier_report() {
     );
     let earlier = EarlierReport::parse(&json::json(&before)).expect("what it wrote");
     let shown = text::text(&after, Some(&earlier));
-    let (old, new) = (before.readiness().score(), after.readiness().score());
+    let (old, new) = (Readiness::of(&before).score(), Readiness::of(&after).score());
     assert!(shown.contains(&format!("Readiness: {new} ")), "{shown}");
     assert!(shown.contains(&format!("{old} → {new}\n")), "{shown}");
     assert!(shown.contains("  + every call has a time limit\n"), "{shown}");
@@ -202,7 +204,7 @@ proptest! {
         )
     ) {
         let text: String = tokens.concat();
-        let settings = LintSettings { min_confidence: Confidence::Low, ..LintSettings::default() };
+        let settings = LintSettings { min_confidence: LintConfidence::Low, ..LintSettings::default() };
         for kind in [SourceKind::Python, SourceKind::Shell, SourceKind::Crontab, SourceKind::JobFile] {
             let report = lint_source(&SourceText::new("x", kind, text.clone()), &settings);
             let (fixed, _) = apply_fixes(&text, &report);

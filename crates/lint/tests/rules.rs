@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use sheetkeep_lint::finding::Confidence;
-use sheetkeep_lint::linter::{FileReport, LintSettings, lint_paths, lint_source};
+use sheetkeep_lint::finding::LintConfidence;
+use sheetkeep_lint::linter::{lint_paths, lint_source};
+use sheetkeep_lint::report::{FileReport, LintSettings};
 use sheetkeep_lint::rules::rule::{ExampleKind, LintRule};
 use sheetkeep_lint::rules::table::{all_rules, page, rule_of};
 use sheetkeep_lint::source_text::{SourceKind, SourceText};
@@ -16,7 +17,7 @@ fn lint(kind: ExampleKind, text: &str) -> FileReport {
         ExampleKind::Job => ("job.toml", SourceKind::JobFile),
         ExampleKind::Requirements => ("requirements.txt", SourceKind::Requirements),
     };
-    let settings = LintSettings { min_confidence: Confidence::Low, ..LintSettings::default() };
+    let settings = LintSettings { min_confidence: LintConfidence::Low, ..LintSettings::default() };
     lint_source(&SourceText::new(path, kind, text), &settings)
 }
 
@@ -65,7 +66,7 @@ fn good_examples_have_no_error_at_all() {
             .findings
             .iter()
             .filter(|finding| finding.severity == sheetkeep_lint::finding::LintSeverity::Error)
-            .filter(|finding| finding.confidence == Confidence::High)
+            .filter(|finding| finding.confidence == LintConfidence::High)
             .map(|finding| finding.code)
             .collect();
         assert_eq!(errors, Vec::<&str>::new(), "{}", rule.code);
@@ -76,7 +77,7 @@ fn good_examples_have_no_error_at_all() {
 fn there_are_at_least_25_codes_of_high_confidence() {
     let sure = all_rules().filter(|rule| {
         let report = lint(rule.kind, &bad_example(rule));
-        report.findings.iter().any(|finding| finding.code == rule.code && finding.confidence == Confidence::High)
+        report.findings.iter().any(|finding| finding.code == rule.code && finding.confidence == LintConfidence::High)
     });
     let sure: Vec<_> = sure.map(|rule| rule.code).collect();
     assert!(sure.len() >= 25, "{}: {sure:?}", sure.len());

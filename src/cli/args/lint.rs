@@ -40,7 +40,7 @@ pub struct LintArgs {
     /// Print the hardening note as Markdown: what is missing, and why it matters
     #[arg(long, conflicts_with = "format")]
     pub note: bool,
-    /// Change the files: safe adds timeout=, exist_ok= and encoding= only
+    /// Change the files: safe adds `timeout=`, `exist_ok=` and `encoding=` only
     #[arg(long, value_enum, value_name = "WHICH", require_equals = true)]
     pub fix: Option<FixChoice>,
     /// Report findings that a comment in the file ignores, too

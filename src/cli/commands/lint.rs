@@ -1,4 +1,4 @@
-//! `sheetkeep lint`: readiness of scripts that nobody watches.
+//! `sheetkeep lint`: readiness of unattended scripts.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,17 +8,18 @@ use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::session::Session;
 use crate::lint::baseline::LintBaseline;
-use crate::lint::finding::{Confidence, LintSeverity};
+use crate::lint::finding::{LintConfidence, LintSeverity};
 use crate::lint::fixes::apply_fixes;
-use crate::lint::linter::{LintReport, LintSettings, lint_paths};
+use crate::lint::linter::lint_paths;
 use crate::lint::output::json::EarlierReport;
 use crate::lint::output::{github, json, note, sarif, text};
+use crate::lint::report::{LintReport, LintSettings};
 use crate::lint::rules::table::{all_rules, page, rule_of};
 
 /// Reads the scripts and prints the report.
 pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
     if let Some(LintAction::Explain(explain)) = &args.action {
-        return self::explain(session, explain.code.as_deref());
+        return print_explanation(session, explain.code.as_deref());
     }
     let settings = settings(args)?;
     let earlier = args.before.as_deref().map(read_earlier).transpose()?;
@@ -53,13 +54,13 @@ pub fn command(session: &Session, args: &LintArgs) -> Result<Exit, CliError> {
 
 fn is_gated(report: &LintReport, gate: GateChoice) -> bool {
     report.findings().any(|(_, finding)| match gate {
-        GateChoice::Error => finding.severity == LintSeverity::Error && finding.confidence == Confidence::High,
+        GateChoice::Error => finding.severity == LintSeverity::Error && finding.confidence == LintConfidence::High,
         GateChoice::Warning => finding.severity >= LintSeverity::Warning,
         GateChoice::Never => false,
     })
 }
 
-fn explain(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
+fn print_explanation(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
     let out = session.terminal.out();
     let Some(code) = code else {
         for rule in all_rules() {
@@ -77,9 +78,9 @@ fn explain(session: &Session, code: Option<&str>) -> Result<Exit, CliError> {
 
 fn settings(args: &LintArgs) -> Result<LintSettings, CliError> {
     let min_confidence = match args.min_confidence {
-        ConfidenceChoice::Low => Confidence::Low,
-        ConfidenceChoice::Medium => Confidence::Medium,
-        ConfidenceChoice::High => Confidence::High,
+        ConfidenceChoice::Low => LintConfidence::Low,
+        ConfidenceChoice::Medium => LintConfidence::Medium,
+        ConfidenceChoice::High => LintConfidence::High,
     };
     let mut severities = BTreeMap::new();
     for setting in &args.severity {
@@ -118,10 +119,10 @@ fn fix(report: &LintReport) -> Result<usize, CliError> {
     let mut count = 0;
     for file in report.files.iter().filter(|file| file.findings.iter().any(|finding| finding.fix.is_some())) {
         let path = Path::new(&file.path);
-        let (fixed, fixes) = apply_fixes(&read_text(path)?, file);
-        replace(path, &fixed)
+        let (text, made) = apply_fixes(&read_text(path)?, file);
+        replace(path, &text)
             .map_err(|error| CliError::new(format!("failed to write {}: {error}", path.display()), Exit::CantCreate))?;
-        count += fixes;
+        count += made;
     }
     Ok(count)
 }

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::linter::LintReport;
+use crate::readiness::Readiness;
+use crate::report::LintReport;
 use crate::rules::table::rule_of;
 
 /// The version of the document; it grows when a meaning changes.
@@ -49,7 +50,7 @@ struct PathNote<'a> {
 
 /// Returns the report as one JSON document.
 pub fn json(report: &LintReport) -> String {
-    let readiness = report.readiness();
+    let readiness = Readiness::of(report);
     let document = Document {
         schema_version: LINT_SCHEMA_VERSION,
         readiness: ReadinessDocument {

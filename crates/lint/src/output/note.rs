@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::linter::LintReport;
+use crate::readiness::Readiness;
+use crate::report::LintReport;
 use crate::rules::table::rule_of;
 
 /// Returns the note.
 pub fn note(report: &LintReport) -> String {
-    let readiness = report.readiness();
+    let readiness = Readiness::of(report);
     let mut out = format!("# Readiness: {} (level {})\n\n", readiness.score(), readiness.level.name());
     if !readiness.kept.is_empty() {
         out.push_str("What is there:\n\n");

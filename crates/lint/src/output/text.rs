@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::linter::LintReport;
 use crate::output::json::EarlierReport;
+use crate::readiness::Readiness;
+use crate::report::LintReport;
 use crate::rules::table::{all_rules, rule_of};
 
 /// Codes that are listed as gaps of one habit.
@@ -38,7 +39,7 @@ pub fn text(report: &LintReport, earlier: Option<&EarlierReport>) -> String {
 }
 
 fn habits(report: &LintReport, out: &mut String) {
-    let readiness = report.readiness();
+    let readiness = Readiness::of(report);
     for habit in &readiness.kept {
         let _ = writeln!(out, "  ✓ {}", habit.text());
     }
@@ -55,7 +56,7 @@ fn habits(report: &LintReport, out: &mut String) {
 }
 
 fn readiness_line(report: &LintReport, earlier: Option<&EarlierReport>, out: &mut String) {
-    let readiness = report.readiness();
+    let readiness = Readiness::of(report);
     let _ = writeln!(out, "\nReadiness: {} (level {})", readiness.score(), readiness.level.name());
     if let Some(earlier) = earlier {
         let _ = writeln!(out, "{} → {}", earlier.score, readiness.score());

@@ -2,7 +2,7 @@
 
 use tree_sitter::Parser;
 
-use crate::linter::Findings;
+use crate::collector::Findings;
 use crate::python::walk::facts_of;
 use crate::python::{errors, network, operations, places, retries, secrets, service, state};
 use crate::rules::rule::Habit;

@@ -2,8 +2,8 @@
 
 use tree_sitter::Node;
 
-use crate::finding::Confidence::{High, Low, Medium};
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts, PyHandler};
 use crate::python::nodes::{any_below, statements};
 use crate::rules::rule::Habit;

@@ -1,7 +1,7 @@
 //! How a Python script is run: logs, alerts, locks, signals, trials.
 
-use crate::finding::Confidence::{High, Low, Medium};
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::PyFacts;
 use crate::python::nodes::any_below;
 use crate::rules::rule::Habit;

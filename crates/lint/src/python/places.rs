@@ -2,9 +2,9 @@
 
 use tree_sitter::Node;
 
-use crate::finding::Confidence::{High, Low, Medium};
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::finding::SafeFix;
-use crate::linter::Findings;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
 

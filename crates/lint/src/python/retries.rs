@@ -1,7 +1,7 @@
 //! Retries in Python: whether there are any, their bounds, and what is repeated.
 
-use crate::finding::Confidence::{High, Low, Medium};
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::any_below;
 use crate::rules::rule::Habit;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use crate::finding::Confidence::{High, Low, Medium};
-use crate::linter::{Findings, is_ignored_by_git};
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
+use crate::git_ignores::is_ignored_by_git;
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{literal, visit_below};
 use crate::secret_patterns::{is_placeholder, looks_random, may_name_secret, names_secret};

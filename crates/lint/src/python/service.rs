@@ -1,7 +1,7 @@
 //! Python behind a platform's HTTP endpoint: functions, Flask.
 
-use crate::finding::Confidence::{High, Medium};
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::{any_below, literal};
 

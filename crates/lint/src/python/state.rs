@@ -1,7 +1,7 @@
 //! What Python scripts write, and what happens if they do it twice.
 
-use crate::finding::Confidence::{High, Low, Medium};
-use crate::linter::Findings;
+use crate::collector::Findings;
+use crate::finding::LintConfidence::{High, Low, Medium};
 use crate::python::facts::{PyCall, PyFacts};
 use crate::python::nodes::literal;
 use crate::rules::rule::Habit;

@@ -2,7 +2,7 @@
 
 use crate::finding::LintSeverity;
 
-/// A habit of scripts that nobody has to watch. Each code belongs to one.
+/// A habit of scripts that run unattended. Each code belongs to one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Habit {
     /// Secrets come from outside.
