@@ -22,7 +22,7 @@ use crate::ledger::items::write_mode::Delivery;
 use crate::ledger::leases::lease::Holder;
 use crate::ledger::runs::event::{CallTotals, Event, RunReport};
 use crate::ledger::runs::held_changes::{Approval, HoldSettings};
-use crate::ledger::runs::run::Trigger;
+use crate::ledger::runs::run::{RunStatus, Trigger};
 use crate::ledger::state::rollover::Rollover;
 use crate::ledger::state::snapshot::Definition;
 use crate::port::journal::Journal;
@@ -69,6 +69,23 @@ pub struct RunRequest {
     pub approval: Approval,
     /// The machine's name.
     pub host: String,
+}
+
+impl RunRequest {
+    /// Returns the request that records the occurrence as a failed run, if this run ended with
+    /// `error` before it could claim it and no call has recorded that. A later call may still start
+    /// it, if it finds what was missing.
+    pub fn of_failed_start(&self, error: &AppError) -> Option<Self> {
+        let verdict = Some((RunStatus::Failed, error.to_string()));
+        let is_new = self.claim.is_claim() && !self.claim.has_failed_start;
+        (is_new && error.precedes_claim()).then(|| Self {
+            retrying: RetryScope::None,
+            trigger: self.trigger.clone(),
+            claim: ScheduleClaim { verdict, ..self.claim.clone() },
+            host: self.host.clone(),
+            ..Self::default()
+        })
+    }
 }
 
 /// Interval between two checks of a waiting run: of the sheet, which costs two reads, and of the

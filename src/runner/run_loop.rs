@@ -72,7 +72,9 @@ pub async fn pass(mut parts: Dependencies, config: RunConfig, stop: Stop) -> Res
     if let Some(source) = parts.source.as_mut().filter(|_| parts.steps.is_empty() && config.retrying.reads_source()) {
         let output = &opened.intake.output;
         let key_column = output.key_column.as_ref().map(KeyColumn::name);
-        check_columns(source.as_mut(), &config.columns, output.header.columns(), key_column).await?;
+        // The header of a tab that is not there yet begins with the columns of the job file.
+        let tab_columns = if output.header.is_open() { &[] } else { output.header.columns() };
+        check_columns(source.as_mut(), &config.columns, tab_columns, key_column).await?;
         let state = opened.chain.state();
         let own: Vec<&String> = state.columns.iter().filter(|name| !state.deleted.contains(name)).collect();
         for message in gone_fields(source.as_mut(), &own).await {

@@ -77,9 +77,14 @@ impl ScheduleRecorder {
                 history.add(run);
             }
             let closed = self.claim.closed.iter().filter_map(|run| run.trigger.scheduled_for);
-            for at in closed.chain(self.claim.occurrence) {
+            let own = self.claim.occurrence.filter(|_| !self.claim.is_failed_start());
+            for at in closed.chain(own) {
                 history.settle(at);
                 history.times.clone_from(&self.claim.times);
+            }
+            if self.claim.is_failed_start() {
+                // A later call may find what was missing, so the occurrence is not settled.
+                history.unstarted = self.claim.occurrence.or(history.unstarted);
             }
             if let Some(request) = &self.claim.request {
                 history.answer(request);
@@ -127,6 +132,9 @@ impl ScheduleRecorder {
 /// Checks that no other run has settled the occurrence, or answered the request.
 fn check_claim(claim: &ScheduleClaim, history: &ScheduleHistory) -> Result<(), RunError> {
     match (claim.occurrence, &claim.request) {
+        (Some(at), _) if claim.is_failed_start() && history.unstarted == Some(at) => {
+            Err(RunError::AlreadyClaimed { what: format!("the row of its run of {at}") })
+        }
         (Some(at), _) if history.is_settled(at) => Err(RunError::AlreadyClaimed { what: format!("its run of {at}") }),
         (None, Some(request)) if !history.is_new_request(request) => {
             Err(RunError::AlreadyClaimed { what: "the request \"run now\"".to_owned() })

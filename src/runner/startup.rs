@@ -177,8 +177,15 @@ fn sheet_zone(loaded: &Loaded) -> TimeZone {
 /// Creates the recorder of the job's schedule, if it has one. Fails if another run has the claim.
 fn schedule_recorder(config: &RunConfig, loaded: &Loaded) -> Result<Option<ScheduleRecorder>, RunError> {
     let Some(claim) = &config.claim else { return Ok(None) };
-    let history = loaded.snapshot.as_ref().and_then(|snapshot| snapshot.state.schedule.as_ref());
-    let recorder = ScheduleRecorder::new(claim, history, config.retrying.reads_source())?;
+    // A job that begins in a new spreadsheet goes on with the history that it takes along.
+    let moved = config.rollover.as_ref().and_then(|rollover| match rollover {
+        Rollover::Into(predecessors) => predecessors.schedule.as_ref(),
+        Rollover::OutTo(_) => None,
+    });
+    let history = loaded.snapshot.as_ref().map_or(moved, |snapshot| snapshot.state.schedule.as_ref());
+    // A run that could not start is recorded without its source, and counts as a failed one.
+    let is_counted = config.retrying.reads_source() || claim.is_failed_start();
+    let recorder = ScheduleRecorder::new(claim, history, is_counted)?;
     let is_answered = loaded.requests.run_now.is_none();
     Ok(Some(if is_answered { recorder.forgetting_request() } else { recorder }))
 }

@@ -98,7 +98,10 @@ impl Utf8Census {
         let mut chunk = vec![0; CHUNK];
         loop {
             match reader.read(&mut chunk) {
-                Ok(0) => return Ok(self.end()),
+                Ok(0) => {
+                    self.end();
+                    return Ok(());
+                }
                 Ok(n) => self.add(chunk.get(..n).unwrap_or_default()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

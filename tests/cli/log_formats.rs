@@ -59,11 +59,10 @@ fn every_line_of_a_run_has_an_event_a_job_and_a_run() {
     }
     assert!(with_run > 10, "{with_run} lines name the run");
     let finished = of_event(&lines, "run.finished")[0];
-    assert_eq!(
-        (&finished["outcome"], &finished["failed"], &finished["severity"]),
-        (&"partial".into(), &5.into(), &"WARNING".into())
-    );
-    assert!(of_event(&lines, "item.failed").iter().all(|line| line["key"].is_string() && line["step"].is_string()));
+    assert_eq!((&finished["outcome"], &finished["severity"]), (&"partial".into(), &"WARNING".into()));
+    let failed = of_event(&lines, "item.failed");
+    assert_eq!(finished["failed"].as_u64(), u64::try_from(failed.len()).ok());
+    assert!(!failed.is_empty() && failed.iter().all(|line| line["key"].is_string() && line["step"].is_string()));
 }
 
 #[test]

@@ -11,9 +11,12 @@
 //! | Where are the counters between runs? | `totals_file` |
 //! | How does a Pushgateway get them? | `pushgateway` |
 //! | How does StatsD get them? | `statsd` |
+//! | How does an OpenTelemetry collector get them? | `otlp`, with that feature |
 
 pub mod delivery;
 pub mod metric_files;
+#[cfg(feature = "otlp")]
+pub mod otlp;
 pub mod pushgateway;
 pub mod run_meter;
 pub mod statsd;

@@ -135,6 +135,7 @@ pub async fn run_job(
     let deadline = watch_deadline(args.deadline, stop.clone(), Arc::clone(&clock));
     let events = observers.events();
     let trigger = request.trigger.kind.clone();
+    let recorder = (request.clone(), Arc::clone(&clock), Arc::clone(&chance));
     let running = Box::pin(run(&settings, request, clock, chance, events, stop).instrument(observers.span.clone()));
     let ended = tokio::select! {
         ended = running => Some(ended),
@@ -151,6 +152,9 @@ pub async fn run_job(
         tracing::info!(event = "run.duplicate", job = settings.job, "another run has taken the occurrence");
         return Ok(Exit::Ok);
     }
+    if let Err(error) = &ended {
+        record_failed_start(&settings, error, recorder).await;
+    }
     let concluded = conclude(
         &mut observers.reporter(),
         &ended,
@@ -159,6 +163,19 @@ pub async fn run_job(
     );
     observers.finish(trigger, &ended, &concluded, &place).await;
     concluded
+}
+
+/// Records an occurrence that could not start, where the sheet is reachable.
+async fn record_failed_start(
+    settings: &Settings,
+    error: &AppError,
+    (request, clock, chance): (RunRequest, Arc<dyn Clock>, Arc<dyn Rng>),
+) {
+    let Some(request) = request.of_failed_start(error) else { return };
+    let recorded = Box::pin(run(settings, request, clock, chance, Arc::new(|_| {}), Stop::default())).await;
+    if let Some(error) = recorded.err().filter(|error| !error.is_duplicate()) {
+        tracing::warn!(event = "occurrence.unrecorded", %error, "the occurrence that could not start has no row in Runs");
+    }
 }
 
 /// Everyone who follows a run: people, the heartbeat, and the receivers of its metrics.

@@ -11,7 +11,7 @@ use crate::cli::commands::load_settings::load_settings;
 use crate::cli::commands::run;
 use crate::cli::errors::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::format::{format_count, format_number};
+use crate::cli::format::{format_count, format_number, is_digest, shell_safe};
 use crate::cli::output::destination::Spreadsheet;
 use crate::cli::session::Session;
 use crate::cli::streams::terminal::visible;
@@ -98,15 +98,6 @@ fn blocks(found: &FailureList, spreadsheet: &Spreadsheet) -> String {
     };
     let _ = writeln!(out, "{}: {count}, in {spreadsheet}", visible(&found.tab));
     out
-}
-
-/// Returns the key of a record without a key as a shell takes it: `#` would begin a comment there.
-fn shell_safe(key: &str) -> &str {
-    if is_digest(key.strip_prefix('#').unwrap_or_default()) { key.strip_prefix('#').unwrap_or(key) } else { key }
-}
-
-fn is_digest(text: &str) -> bool {
-    text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Returns the keys of the failures that the flags choose. What people paste without its `#` is

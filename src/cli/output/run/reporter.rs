@@ -108,9 +108,8 @@ impl Reporter {
             }
         }
         let is_shown = match event {
-            Event::ItemFailed { .. } => !self.audience.json,
             // What people did to the sheet, or have to do, is worth a mail.
-            Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
+            Event::ItemFailed { .. } | Event::Anomaly { .. } | Event::RunAbandoned { .. } => !self.audience.json,
             // A quiet run, too, reports that its rows go to a file of this machine.
             Event::Loaded { first: true, .. } if self.place.spreadsheet.is_local() => !self.audience.json,
             _ => !self.audience.json && !self.audience.quiet,
