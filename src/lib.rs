@@ -10,6 +10,7 @@ pub use sheetkeep_base::{clock, failpoint, fault, known_secrets, machine, redact
 pub use sheetkeep_command_retry as command_retry;
 pub use sheetkeep_ledger as ledger;
 pub use sheetkeep_ledger::grid;
+pub use sheetkeep_lint as lint;
 pub use sheetkeep_schedule as schedule;
 pub use sheets_client as google;
 

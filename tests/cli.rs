@@ -158,6 +158,9 @@ mod rowless;
 #[path = "cli/retry.rs"]
 mod retry;
 
+#[path = "cli/lint.rs"]
+mod lint;
+
 #[path = "cli/json_documents.rs"]
 mod json_documents;
 

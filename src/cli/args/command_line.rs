@@ -19,6 +19,7 @@ use crate::cli::args::emulate::EmulateArgs;
 use crate::cli::args::failures::FailuresArgs;
 use crate::cli::args::job::JobArgs;
 use crate::cli::args::late::LateArgs;
+use crate::cli::args::lint::{LintArgs, LintFormat};
 use crate::cli::args::maintenance::{FsckArgs, PruneArgs, ResetArgs, RolloverArgs};
 use crate::cli::args::plan::PlanArgs;
 use crate::cli::args::retry::RetryArgs;
@@ -101,6 +102,8 @@ pub enum CliCommand {
     Rollover(RolloverArgs),
     /// Run jobs by their schedules, explain a schedule, or export it
     Schedule(ScheduleArgs),
+    /// Check how far scripts and crontabs can be left alone: readiness, gaps
+    Lint(LintArgs),
     /// Run a command until it succeeds, with growing, random delays
     Retry(RetryArgs),
     /// Serve the Google Sheets API from a local file, for clients in any language
@@ -269,6 +272,7 @@ impl Args {
         self.command.job().is_some_and(|job| job.json)
             || matches!(&self.command, CliCommand::Schedule(args) if args.action.json())
             || matches!(&self.command, CliCommand::Late(args) if args.json)
+            || matches!(&self.command, CliCommand::Lint(args) if args.format == LintFormat::Json)
     }
 }
 
@@ -336,7 +340,7 @@ impl CliCommand {
             Self::Prune(args) => Some(&args.job),
             Self::Rollover(args) => Some(&args.job),
             Self::Backfill(args) => Some(&args.job),
-            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) => None,
+            Self::Schedule(_) | Self::Late(_) | Self::Retry(_) | Self::Lint(_) => None,
             #[cfg(feature = "emulator")]
             Self::Emulate(_) => None,
         }

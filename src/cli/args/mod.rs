@@ -5,7 +5,7 @@
 //!
 //! - `command_line`: which commands are there, and which flags do all have?
 //! - `job`: which flags has every command about a job?
-//! - `plan`, `backfill`, `late`, `failures`, `retry`, `emulate`: the flags of the command of that name.
+//! - `plan`, `backfill`, `late`, `failures`, `lint`, `retry`, `emulate`: the flags of the command of that name.
 //! - `maintenance`: the flags of `fsck`, `prune`, `reset` and `rollover`.
 //! - `schedule`, `schedule_run`: the flags of `schedule explain`, `export` and `run`.
 //! - `approval`: what does `--approve` approve?
@@ -20,6 +20,7 @@ pub mod backfill;
 pub mod maintenance;
 pub mod schedule;
 pub mod schedule_run;
+pub mod lint;
 pub mod retry;
 #[cfg(feature = "emulator")]
 pub mod emulate;

@@ -6,6 +6,7 @@
 //! - `inspect/`: commands that only read a job or its tabs.
 //! - `maintain/`: commands that change what a job has stored.
 //! - `schedule/`: commands about when a job runs.
+//! - `lint`: checks how far scripts can be left alone.
 //! - `retry`: runs any command until it succeeds.
 //! - `emulate`: serves the emulator.
 //! - `load_settings`: what every command about a job does first.
@@ -20,5 +21,6 @@ pub mod maintain;
 pub mod schedule;
 mod fields;
 pub mod retry;
+pub mod lint;
 #[cfg(feature = "emulator")]
 pub mod emulate;
