@@ -74,7 +74,7 @@ async fn run_beside(fixture: &JobFixture, deeds: impl Future<Output = ()>) -> (R
 async fn a_tab_is_renamed_after_any_call_and_the_run_goes_on() {
     for (nth_mode, (mode, again)) in MODES.into_iter().enumerate() {
         for (nth_tab, title) in TABS.into_iter().enumerate() {
-            for calls in ((nth_mode + nth_tab) % step()..14).step_by(step()) {
+            for calls in (0..14).skip((nth_mode + nth_tab) % step()).step_by(step()) {
                 let fixture = begun(mode, again).await;
                 let (proxy, id) = (&fixture.proxy, fixture.proxy.id_of(title).await);
                 let deed = async {

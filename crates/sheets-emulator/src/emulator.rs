@@ -23,7 +23,6 @@ use crate::api::stats::CallStats;
 use crate::auth::tokens::{AccessLevel, TokenError, TokenHolder, TokenIssuer};
 use crate::dispatch::Dispatcher;
 use crate::drive::permissions;
-use crate::emulator::notices::Notices;
 use crate::error::ApiError;
 use crate::error::FailureCause;
 use crate::fault::delayed::DelayedWrites;
@@ -63,7 +62,7 @@ struct EmulatorState {
     /// Cancelled once the storage has failed.
     storage_failed: CancellationToken,
     /// What was reported as not implemented.
-    notices: Notices,
+    notices: notices::Notices,
 }
 
 /// A failure of the spreadsheet file that makes every further call fail.
@@ -108,7 +107,7 @@ impl Emulator {
             stats: Mutex::default(),
             storage_failure: OnceLock::new(),
             storage_failed: CancellationToken::new(),
-            notices: Notices::default(),
+            notices: notices::Notices::default(),
             options,
         };
         state.create_initial()?;

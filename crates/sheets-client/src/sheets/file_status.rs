@@ -11,10 +11,11 @@ use hyper::{Request, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use crate::calls::deadline::with_timeout;
 use crate::errors::call_error::{CallError, Method};
 use crate::errors::classify::{AttemptFailure, ResponseMeta, failure, transport};
 use crate::errors::unknown_outcome::UnknownOutcome;
-use crate::sheets::{Sheets, with_timeout};
+use crate::sheets::Sheets;
 use crate::types::address::{AGENT, SpreadsheetId};
 
 /// The root of Google's Drive API; an emulator serves both APIs under one root.

@@ -2,11 +2,9 @@
 //!
 //! Out of scope: retries (`calls::caller`), the classes of errors (`errors::classify`).
 
-use std::time::Duration;
-
 use google_sheets4::common;
-use sheetkeep_base::clock::Clock;
 
+use crate::calls::deadline::with_timeout;
 use crate::errors::classify::{AttemptFailure, Observer, ResponseMeta};
 use crate::errors::unknown_outcome::UnknownOutcome;
 use crate::sheets::Sheets;
@@ -46,19 +44,4 @@ impl Sheets {
 pub(super) struct HubResult<T> {
     result: Result<common::Result<T>, UnknownOutcome>,
     truncated: bool,
-}
-
-/// Runs `work` under a deadline. Returns its result, or the failure that the deadline passed.
-pub(super) async fn with_timeout<T>(
-    clock: &dyn Clock,
-    deadline: Duration,
-    work: impl Future<Output = T>,
-) -> Result<T, UnknownOutcome> {
-    tokio::select! {
-        biased;
-        done = work => Ok(done),
-        () = clock.sleep(deadline) => {
-            Err(UnknownOutcome::Hung { after_ms: u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX) })
-        }
-    }
 }

@@ -6,12 +6,12 @@
 use hyper::Method;
 use serde_json::{Value, json};
 
-use super::{Emulator, EmulatorState, lock};
 use crate::api::call::{ApiRequest, ApiResponse, QueryParams};
 use crate::api::quota::QuotaCounter;
 use crate::api::route::Route;
 use crate::api::stats::CallStats;
 use crate::auth::protection::OWNER;
+use crate::emulator::{Emulator, EmulatorState, lock};
 use crate::error::ApiError;
 use crate::fault::delayed::DelayedWrites;
 use crate::fault::inject::FaultRules;

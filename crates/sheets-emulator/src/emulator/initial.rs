@@ -1,6 +1,6 @@
 //! The spreadsheet that exists from the start.
 
-use super::EmulatorState;
+use crate::emulator::EmulatorState;
 use crate::storage::error::StorageError;
 use crate::storage::store::SpreadsheetStore;
 use crate::storage::transaction::{SheetProperties, SpreadsheetProperties};

@@ -6,9 +6,9 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use super::lock;
 use crate::api::call::ApiRequest;
 use crate::api::route::ApiMethod;
+use crate::emulator::lock;
 use crate::formula::functions::missing::missing_functions;
 use crate::schema::enums::TextParams;
 
