@@ -63,6 +63,7 @@ fn panic_error() -> CliError {
     .with_help("please report it with the lines above")
 }
 
+#[expect(clippy::too_many_lines, reason = "a list: one line for each command")]
 fn perform(runtime: &Runtime, session: &Session, clock: Arc<dyn Clock>) -> Result<Exit, CliError> {
     if let Some(when) = beyond_the_calendar() {
         let why = format!(
