@@ -49,7 +49,7 @@ pub async fn command(
     chance: Arc<dyn Rng>,
 ) -> Result<Exit, CliError> {
     if let Some(path) = &args.plan {
-        return run_planned(session, args, path, host, clock, chance).await;
+        return Box::pin(run_planned(session, args, path, host, clock, chance)).await;
     }
     let retrying = if args.retry_failures { RetryScope::FailuresOnly } else { RetryScope::Default };
     run_job(session, args, RunOptions { retrying, ..RunOptions::default() }, host, clock, chance).await
@@ -73,7 +73,7 @@ async fn run_planned(
     let from = checked.map_err(|error| from_plan_file(&error))?;
     let changes = Some(PreparedChanges { from, settled: Vec::new() });
     let options = RunOptions { changes, plan: Some(plan), settings: Some(Box::new(settings)), ..RunOptions::default() };
-    run_job(session, args, options, host, clock, chance).await
+    Box::pin(run_job(session, args, options, host, clock, chance)).await
 }
 
 /// What a run processes beside the job's own settings.

@@ -260,11 +260,10 @@ impl Committer {
             changes.columns = intake.output.header.pending().to_vec();
         }
         let so_far = self.run_after(&changes, intake.counts);
-        let cells_left = self.driver.store.usage().cells_left;
         let held = intake.hold.plan_after(&items);
         let run = match end {
             Some(end) => {
-                let run = with_outlook(end.close(so_far), &changes, intake, cells_left);
+                let run = with_outlook(end.close(so_far), &changes, intake, self.driver.store.usage().cells_left);
                 Run { outlook: RunOutlook { held: intake.hold.rows_of(held.as_ref()), ..run.outlook }, ..run }
             }
             None => so_far,
@@ -285,11 +284,10 @@ impl Committer {
         let ended = end.map(|_| by_service_clock(&run, ahead_ms));
         let schedule =
             self.schedule.as_ref().map(|recorder| recorder.history_after(&self.abandoned_runs, ended.as_ref()));
-        let alerts = self.alerts_after(ended.as_ref());
+        self.draft_alerts(ended.as_ref());
         let rollover = &self.rollover;
         self.chain.update_state(|state| {
             state.schedule = schedule.or(state.schedule.take());
-            state.alerts = alerts.or(state.alerts.take());
             state.key_column = key_column.or(state.key_column.take());
             state.suppressed_failures = intake.index.suppressed_counts().clone();
             state.redo = redo;

@@ -3,22 +3,25 @@
 //! In scope: what a draft carries, what an applied commit has recorded. Out of scope: the recorder
 //! (`runner::alert_recorder`).
 
+use crate::ledger::runs::job_requests::JobRequests;
 use crate::ledger::runs::run::Run;
+use crate::ledger::state::snapshot::State;
 use crate::runner::alert_recorder::RecordedRuns;
 use crate::runner::commit::committer::Committer;
+use crate::runner::run_config::RunError;
 use crate::runner::schedule_recorder::ScheduleRecorder;
-use crate::time::Timestamp;
 
 impl Committer {
-    /// Returns the alerts after the next commit; `ended` is the run by the service's clock, if the
-    /// commit is its last one. The run's row is reported once.
-    pub(super) fn alerts_after(&mut self, ended: Option<&Run>) -> Option<String> {
+    /// Takes the alerts as they are after the next commit into its state; `ended` is the run by the
+    /// service's clock, if the commit is its last one. The run's row is reported once.
+    pub(super) fn draft_alerts(&mut self, ended: Option<&Run>) {
         let now = self.service_time();
-        let recorder = self.alerts.as_mut()?;
+        let Some(recorder) = &mut self.alerts else { return };
         let closed = self.schedule.iter().flat_map(ScheduleRecorder::closed_rows).collect();
         let ended = ended.filter(|_| !self.is_run_row_written);
         let of_commit = RecordedRuns { abandoned: &self.abandoned_runs, closed, ended };
-        Some(recorder.text_after(&self.run.id, &of_commit, now))
+        let text = recorder.text_after(&self.run.id, &of_commit, now);
+        self.chain.update_state(|state| state.alerts = Some(text));
     }
 
     /// Keeps what an applied commit has recorded of the alerts.
@@ -31,10 +34,14 @@ impl Committer {
         }
     }
 
-    /// Takes the alerts of a reload, and the time until which people asked for silence.
-    pub(super) fn reload_alerts(&mut self, stored: Option<&str>, silence_until: Option<Timestamp>) {
+    /// Takes the history and the alerts of a reload. Fails if another run has the claim by now.
+    pub(super) fn reload_recorders(&mut self, state: &State, requests: &JobRequests) -> Result<(), RunError> {
         if let Some(recorder) = &mut self.alerts {
-            recorder.load(stored, silence_until);
+            recorder.load(state.alerts.as_deref(), requests.silence_until);
+        }
+        match &mut self.schedule {
+            Some(recorder) => recorder.reload(state.schedule.as_ref()),
+            None => Ok(()),
         }
     }
 }

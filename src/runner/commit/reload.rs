@@ -79,10 +79,7 @@ impl Committer {
         } else {
             check_lease(&snapshot, &self.lease_request, loaded.service_time)?.into_iter().collect()
         };
-        self.reload_alerts(snapshot.state.alerts.as_deref(), loaded.requests.silence_until);
-        if let Some(recorder) = &mut self.schedule {
-            recorder.reload(snapshot.state.schedule.as_ref())?;
-        }
+        self.reload_recorders(&snapshot.state, &loaded.requests)?;
         self.bisection.reset();
         // A draft of this run that was applied before the foreign commit left its number in the
         // state. Other items are another run's.
